@@ -1,0 +1,61 @@
+package io.tandem.kernels;
+
+import io.tandem.kernels.adapter.Adapter;
+
+/**
+ * One base model on one device, with adapter slots, KV slots and at most one pack of training sequences in flight.
+ * Not thread-safe: the engine thread owns it, and everything else talks to that thread by messages.
+ *
+ * <p>A <em>trainee</em> is an adapter that learns. It occupies an adapter slot, and serving requests never read that
+ * slot; what they see is the last version that {@link #snapshot} returned and someone put in another slot.
+ *
+ * @see IterationInputs what one iteration carries
+ */
+public interface DeviceModel extends AutoCloseable {
+
+    ModelConfig model();
+
+    KernelsConfig limits();
+
+    /**
+     * Copies an adapter into a slot, replacing what was there.
+     *
+     * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
+     *     rank exceeds {@link KernelsConfig#maxRank} or a weight is not finite
+     */
+    void putAdapter(int slot, Adapter adapter);
+
+    /** Starts training the given adapter in the slot; optimizer states are zero. */
+    void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer);
+
+    /**
+     * Lays the sequences of a mini-batch, or a part of one, one after the other into the rows {@code 0..total} of the
+     * training arena. A pack stays until the next one; its gradients are added up until {@link #optimizerStep}.
+     *
+     * @throws IllegalArgumentException if the sequences have more than {@link KernelsConfig#packTokens} tokens together
+     */
+    void beginPack(int slot, TrainingPack pack);
+
+    /** Runs one iteration. */
+    IterationOutputs run(IterationInputs inputs);
+
+    /**
+     * Updates the trainee from the gradients added up since the last update, and clears them.
+     *
+     * @param learningRate of this update
+     * @param lossScale factor on the gradients, one over the number of learned tokens in the mini-batch
+     * @return the norm of the scaled gradient before clipping; if it is not finite nothing was updated
+     */
+    double optimizerStep(int slot, double learningRate, double lossScale);
+
+    /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
+    Adapter snapshot(int slot);
+
+    /** Ends training in the slot and frees what belonged to it. */
+    void closeTrainee(int slot);
+
+    MemoryReport memory();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,40 @@
+package io.tandem.kernels;
+
+/**
+ * Every limit of the device model; all memory is carved from these at start.
+ *
+ * @param dtype type of weights, activations and KV cache
+ * @param threads threads of one device operation; 0 means one per core
+ * @param kvSlots sequences that can hold keys and values at once
+ * @param contextTokens longest sequence, prompt and answer together, in tokens
+ * @param maxTokensPerIteration rows of all kinds in one iteration
+ * @param adapterSlots adapters resident on the device at once
+ * @param maxRank largest rank of an adapter
+ * @param packTokens rows of training tokens whose activations are kept at once
+ */
+public record KernelsConfig(
+        Dtype dtype,
+        int threads,
+        int kvSlots,
+        int contextTokens,
+        int maxTokensPerIteration,
+        int adapterSlots,
+        int maxRank,
+        int packTokens) {
+
+    public KernelsConfig {
+        require(threads >= 0, "threads", threads, "0 or more");
+        require(kvSlots >= 1 && kvSlots <= 4096, "kv-slots", kvSlots, "1 to 4096");
+        require(contextTokens >= 16, "context-tokens", contextTokens, "16 or more");
+        require(maxTokensPerIteration >= 16, "max-tokens-per-iteration", maxTokensPerIteration, "16 or more");
+        require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
+        require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");
+        require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
+    }
+
+    private static void require(boolean holds, String key, int found, String expected) {
+        if (!holds) {
+            throw new IllegalArgumentException("kernels." + key + " is " + found + ", expected " + expected);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package io.tandem.kernels;
+
+import java.util.List;
+
+/**
+ * Sequences whose rows fill the training arena together; none attends to another.
+ *
+ * @param sequences in the order of their rows
+ */
+public record TrainingPack(List<Sequence> sequences) {
+
+    /** Label of a position from which nothing is learned. */
+    public static final int IGNORED = -100;
+
+    /**
+     * One sequence.
+     *
+     * @param tokens the input
+     * @param labels for each position the token that should follow it, or {@link #IGNORED}; as long as {@code tokens}
+     */
+    public record Sequence(int[] tokens, int[] labels) {
+        public Sequence {
+            if (tokens.length == 0 || tokens.length != labels.length) {
+                throw new IllegalArgumentException(
+                        "a training sequence has " + tokens.length + " tokens and " + labels.length + " labels");
+            }
+        }
+    }
+
+    public TrainingPack {
+        sequences = List.copyOf(sequences);
+    }
+
+    /** Rows of the arena that the pack fills. */
+    public int rows() {
+        return sequences.stream().mapToInt(sequence -> sequence.tokens().length).sum();
+    }
+}

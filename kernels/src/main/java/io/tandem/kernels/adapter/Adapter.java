@@ -1,0 +1,62 @@
+package io.tandem.kernels.adapter;
+
+import java.util.Collections;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * An immutable set of low-rank changes to a base model: {@code y = W x + scaling * B (A x)} (LoRA, Hu et al., 2021).
+ *
+ * @param config what the adapter's configuration file says
+ * @param modules the changed modules; a module that is absent is not changed
+ */
+public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
+
+    /** One linear of one layer. */
+    public record Site(int layer, TargetModule module) implements Comparable<Site> {
+        @Override
+        public int compareTo(Site other) {
+            int byLayer = Integer.compare(layer, other.layer);
+            return byLayer != 0 ? byLayer : module.compareTo(other.module);
+        }
+
+        /** Its name in a HuggingFace model, for example {@code model.layers.3.self_attn.q_proj}. */
+        @Override
+        public String toString() {
+            return "model.layers." + layer + "." + module.parent() + "." + module.label();
+        }
+    }
+
+    /**
+     * The factors of one module, row by row.
+     *
+     * @param rank r
+     * @param inputs columns of A
+     * @param outputs rows of B
+     * @param a {@code [rank, inputs]}
+     * @param b {@code [outputs, rank]}
+     * @param scaling factor on the product
+     */
+    public record LowRank(int rank, int inputs, int outputs, float[] a, float[] b, double scaling) {
+        public LowRank {
+            if (a.length != rank * inputs || b.length != outputs * rank) {
+                throw new IllegalArgumentException("factors of " + a.length + " and " + b.length
+                        + " numbers, expected [" + rank + ", " + inputs + "] and [" + outputs + ", " + rank + "]");
+            }
+        }
+    }
+
+    public Adapter {
+        modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
+    }
+
+    public Adapter(LoraConfig config, Map<Site, LowRank> modules) {
+        this(config, new TreeMap<>(modules));
+    }
+
+    /** The largest rank of a module. */
+    public int maxRank() {
+        return modules.values().stream().mapToInt(LowRank::rank).max().orElse(0);
+    }
+}

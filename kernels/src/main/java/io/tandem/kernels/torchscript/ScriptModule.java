@@ -1,0 +1,71 @@
+package io.tandem.kernels.torchscript;
+
+import ai.djl.engine.EngineException;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import io.tandem.kernels.KernelException;
+import io.tandem.kernels.tensor.TensorScope;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+
+/** A compiled TorchScript module whose methods can be called; it holds no state between calls. */
+public final class ScriptModule implements AutoCloseable {
+    private final TensorScope scope;
+    private final PtSymbolBlock block;
+
+    private ScriptModule(TensorScope scope, PtSymbolBlock block) {
+        this.scope = scope;
+        this.block = block;
+    }
+
+    /**
+     * Compiles sources of this project.
+     *
+     * @param parent outlives the module
+     * @param className of the module, for example {@code __torch__.tandem.decoder.Decoder}
+     * @param sources every file that the module reaches, as a path below {@code src/main/torchscript}
+     */
+    public static ScriptModule load(TensorScope parent, String className, List<String> sources) {
+        byte[] archive = ScriptArchive.pack(className, sources);
+        TensorScope scope = parent.open();
+        try {
+            return new ScriptModule(
+                    scope, JniUtils.loadModule(scope.manager(), new ByteArrayInputStream(archive), false, false));
+        } catch (IOException e) {
+            scope.close();
+            throw new UncheckedIOException(e);
+        } catch (EngineException e) {
+            scope.close();
+            throw new KernelException("cannot compile " + className + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Calls a method in inference mode.
+     *
+     * @return owned by {@code results}
+     * @throws KernelException with the TorchScript file and line where it failed
+     */
+    public IValue call(TensorScope results, String method, IValue... arguments) {
+        try {
+            return results.own(IValueUtils.runMethod(block, method, arguments));
+        } catch (EngineException e) {
+            throw new KernelException(method + " failed: " + e.getMessage(), e);
+        }
+    }
+
+    /** The module as DJL sees it, for running its {@code forward} with autograd. */
+    public PtSymbolBlock block() {
+        return block;
+    }
+
+    @Override
+    public void close() {
+        block.close();
+        scope.close();
+    }
+}
