@@ -1,0 +1,138 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.TrainingPack;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Lays the rows of one iteration out as {@code batch.py} wants them: decode rows by KV slot, then prefill chunks, then
+ * the fine-tuning window.
+ */
+final class RowEncoder {
+    /** Keys read in vain are cheaper than another operation up to about this many per row. */
+    private static final int FREE_KEYS = 64;
+
+    final List<long[]> groups = new ArrayList<>();
+    final List<long[]> chunks = new ArrayList<>();
+    final long[] tokens;
+    final long[] positions;
+    final long[] adapterSlots;
+    final long[] cacheRows;
+    final long[] decodeSlots;
+    final long[] decodeContexts;
+    final int inferenceRows;
+    final int windowFrom;
+    /** Row of each segment's last token, by the segment's index in the inputs. */
+    final int[] lastRows;
+
+    private final int capacity;
+    private int row;
+
+    RowEncoder(IterationInputs inputs, PackRows pack, int capacity) {
+        this.capacity = capacity;
+        List<Segment> segments = inputs.segments();
+        inferenceRows = segments.stream().mapToInt(s -> s.tokens().length).sum();
+        int from = inputs.training().map(TrainingWork::forwardFrom).orElse(0);
+        int to = inputs.training().map(TrainingWork::forwardTo).orElse(0);
+        windowFrom = from;
+        int rows = inferenceRows + to - from;
+        tokens = new long[rows];
+        positions = new long[rows];
+        adapterSlots = new long[rows];
+        cacheRows = new long[rows];
+        lastRows = new int[segments.size()];
+
+        int[] decodes = IntStream.range(0, segments.size())
+                .filter(i -> segments.get(i).tokens().length == 1)
+                .boxed()
+                .sorted(Comparator.comparingInt(i -> segments.get(i).kvSlot()))
+                .mapToInt(i -> i)
+                .toArray();
+        decodeSlots = new long[decodes.length];
+        decodeContexts = new long[decodes.length];
+        for (int index : decodes) {
+            Segment segment = segments.get(index);
+            decodeSlots[row] = segment.kvSlot();
+            decodeContexts[row] = segment.start() + 1L;
+            put(segment);
+            lastRows[index] = row - 1;
+        }
+        group();
+        for (int index = 0; index < segments.size(); index++) {
+            Segment segment = segments.get(index);
+            if (segment.tokens().length > 1) {
+                chunks.add(new long[] {row, segment.tokens().length, segment.kvSlot(), segment.start()});
+                put(segment);
+                lastRows[index] = row - 1;
+            }
+        }
+        inputs.training().ifPresent(work -> put(work, pack));
+    }
+
+    private void put(Segment segment) {
+        for (int i = 0; i < segment.tokens().length; i++, row++) {
+            int position = segment.start() + i;
+            tokens[row] = segment.tokens()[i];
+            positions[row] = position;
+            adapterSlots[row] = segment.adapterSlot();
+            cacheRows[row] = (long) segment.kvSlot() * capacity + position;
+        }
+    }
+
+    private void put(TrainingWork work, PackRows pack) {
+        for (int at = work.forwardFrom(); at < work.forwardTo(); at++, row++) {
+            tokens[row] = pack.token(at);
+            positions[row] = pack.position(at);
+            adapterSlots[row] = work.adapterSlot();
+        }
+    }
+
+    /**
+     * Decode rows of neighbouring slots share one attention operation, as long as it reads at most about twice the
+     * keys that they need.
+     */
+    private void group() {
+        int first = 0;
+        while (first < decodeSlots.length) {
+            long needed = decodeContexts[first] + FREE_KEYS;
+            long longest = decodeContexts[first];
+            int end = first + 1;
+            while (end < decodeSlots.length) {
+                long span = decodeSlots[end] - decodeSlots[first] + 1;
+                long reach = Math.max(longest, decodeContexts[end]);
+                if (span * reach > 2 * (needed + decodeContexts[end] + FREE_KEYS)) {
+                    break;
+                }
+                needed += decodeContexts[end] + FREE_KEYS;
+                longest = reach;
+                end++;
+            }
+            long span = decodeSlots[end - 1] - decodeSlots[first] + 1;
+            groups.add(new long[] {first, end - first, decodeSlots[first], span, longest});
+            first = end;
+        }
+    }
+
+    /** Rows of the window with a label, then the labels. */
+    static long[] learned(TrainingWork work, PackRows pack) {
+        int[] rows = IntStream.range(work.forwardFrom(), work.forwardTo())
+                .filter(at -> pack.label(at) != TrainingPack.IGNORED)
+                .toArray();
+        long[] learned = new long[2 * rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            learned[i] = rows[i];
+            learned[rows.length + i] = pack.label(rows[i]);
+        }
+        return learned;
+    }
+
+    static long[] flatten(List<long[]> groups) {
+        return groups.stream().flatMapToLong(Arrays::stream).toArray();
+    }
+}

@@ -1,0 +1,79 @@
+# Low-rank adapters (LoRA), several at once. A bank belongs to one linear of one layer; bank
+# numbers are 4 * layer + linear, linears are qkv, output, gate_up, down. The parts of a joined
+# linear have their rows one after the other in A, and the same rows of B are block-diagonal.
+# y += (mask * (x A^T)) B, with the scaling inside B. P slots, R ranks of all parts together.
+class Adapters:
+  # per bank: slots preallocated, [P, R, in] and [P, R, out]
+  a : List[Tensor]
+  b : List[Tensor]
+  # per bank: the ranks in use of the active slots, joined, [J, in] and [J, out]
+  active_a : List[Tensor]
+  active_b : List[Tensor]
+  # per linear: the slot that each joined rank belongs to [J]
+  owners : List[Tensor]
+  def __init__(self: __torch__.tandem.adapter.low_rank.Adapters) -> None:
+    self.a = annotate(List[Tensor], [])
+    self.b = annotate(List[Tensor], [])
+    self.active_a = annotate(List[Tensor], [])
+    self.active_b = annotate(List[Tensor], [])
+    self.owners = annotate(List[Tensor], [])
+
+# sizes: for each of the four linears its parts, inputs and outputs
+def new(layers: int, slots: int, rank: int, sizes: List[int],
+        dtype: int) -> __torch__.tandem.adapter.low_rank.Adapters:
+  self = __torch__.tandem.adapter.low_rank.Adapters()
+  for layer in range(layers):
+    for linear in range(4):
+      parts, inputs, outputs = sizes[3 * linear : 3 * linear + 3]
+      self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype))
+      self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype))
+  return self
+
+# a[bank] [ranks, in], b[bank] [ranks, out] float32
+def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, a: List[Tensor],
+         b: List[Tensor]) -> None:
+  for bank in range(len(self.a)):
+    torch.zero_(self.a[bank][slot])
+    torch.zero_(self.b[bank][slot])
+    torch.copy_(self.a[bank][slot, : a[bank].size(0)], a[bank])
+    torch.copy_(self.b[bank][slot, : b[bank].size(0)], b[bank])
+
+# Joins what the given slots use. ranks: four numbers per slot, one for each linear.
+def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
+              ranks: List[int]) -> None:
+  self.active_a = annotate(List[Tensor], [])
+  self.active_b = annotate(List[Tensor], [])
+  self.owners = annotate(List[Tensor], [])
+  for linear in range(4):
+    owners = annotate(List[Tensor], [])
+    for i in range(len(slots)):
+      owners.append(torch.full([ranks[4 * i + linear]], slots[i], dtype=4))
+    self.owners.append(torch.cat(owners))
+  for bank in range(len(self.a)):
+    linear = bank % 4
+    a = annotate(List[Tensor], [])
+    b = annotate(List[Tensor], [])
+    for i in range(len(slots)):
+      a.append(self.a[bank][slots[i], : ranks[4 * i + linear]])
+      b.append(self.b[bank][slots[i], : ranks[4 * i + linear]])
+    self.active_a.append(a[0] if len(a) == 1 else torch.cat(a))
+    self.active_b.append(b[0] if len(b) == 1 else torch.cat(b))
+
+# One mask [N, J] per linear. row_slots [N]: the slot of each row's adapter, -1 for none.
+def masks(self: __torch__.tandem.adapter.low_rank.Adapters, row_slots: Tensor,
+          dtype: int) -> List[Tensor]:
+  rows = torch.unsqueeze(row_slots, 1)
+  return [torch.to(torch.eq(rows, torch.unsqueeze(owner, 0)), dtype) for owner in self.owners]
+
+# x [N, in], y [N, out] -> y
+def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,
+            masks: List[Tensor]) -> Tensor:
+  if len(self.active_a) == 0:
+    return y
+  a = self.active_a[bank]
+  if a.size(0) == 0:
+    return y
+  u = torch.linear(x, a)
+  if len(masks) > 0:
+    u = torch.mul(u, masks[bank % 4])
+  return torch.addmm(y, u, self.active_b[bank])

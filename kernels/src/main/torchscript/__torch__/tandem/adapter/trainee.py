@@ -1,0 +1,118 @@
+# An adapter that learns. All its factors are one float32 vector, and so are their gradients and
+# the two moments of AdamW; the adapter's slot holds a copy in the model's type.
+class Part:
+  bank : int
+  # rows of the bank's joined rank, columns of the bank's output
+  row : int
+  rank : int
+  column : int
+  width : int
+  scaling : float
+  # views: B^T [rank, width] and its gradient
+  b : Tensor
+  db : Tensor
+  def __init__(self: __torch__.tandem.adapter.trainee.Part, place: List[int], scaling: float,
+               b: Tensor, db: Tensor) -> None:
+    self.bank = place[0]
+    self.row = place[1]
+    self.rank = place[2]
+    self.column = place[3]
+    self.width = place[4]
+    self.scaling = scaling
+    self.b = b
+    self.db = db
+
+class Trainee:
+  slot : int
+  weights : Tensor
+  gradients : Tensor
+  first_moment : Tensor
+  second_moment : Tensor
+  steps : int
+  # per bank: views A [ranks, in] and its gradient, and which parts it has
+  a : List[Tensor]
+  da : List[Tensor]
+  parts : List[List[__torch__.tandem.adapter.trainee.Part]]
+  def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
+               weights: Tensor) -> None:
+    self.slot = slot
+    self.weights = torch.clone(weights)
+    self.gradients = torch.zeros_like(weights)
+    self.first_moment = torch.zeros_like(weights)
+    self.second_moment = torch.zeros_like(weights)
+    self.steps = 0
+    self.a = annotate(List[Tensor], [])
+    self.da = annotate(List[Tensor], [])
+    self.parts = annotate(List[List[__torch__.tandem.adapter.trainee.Part]], [])
+
+def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
+  return torch.view(flat[offset : offset + rows * columns], [rows, columns])
+
+# banks: three numbers each: ranks of all parts, inputs, offset of A in the vector.
+# parts: six numbers each: bank, row, rank, column, width, offset of B^T in the vector.
+def new(slot: int, weights: Tensor, banks: List[int], parts: List[int],
+        scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
+  self = __torch__.tandem.adapter.trainee.Trainee(slot, weights)
+  for bank in range(len(banks) // 3):
+    ranks, inputs, offset = banks[3 * bank : 3 * bank + 3]
+    self.a.append(__torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs))
+    self.da.append(__torch__.tandem.adapter.trainee.view(self.gradients, offset, ranks, inputs))
+    self.parts.append(annotate(List[__torch__.tandem.adapter.trainee.Part], []))
+  for i in range(len(parts) // 6):
+    place = parts[6 * i : 6 * i + 6]
+    rank, width, offset = place[2], place[4], place[5]
+    b = __torch__.tandem.adapter.trainee.view(self.weights, offset, rank, width)
+    db = __torch__.tandem.adapter.trainee.view(self.gradients, offset, rank, width)
+    part = __torch__.tandem.adapter.trainee.Part(place, scalings[i], b, db)
+    self.parts[place[0]].append(part)
+  return self
+
+# Copies the weights into the adapter's slot.
+def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
+             adapters: __torch__.tandem.adapter.low_rank.Adapters) -> None:
+  for bank in range(len(self.a)):
+    a = self.a[bank]
+    torch.copy_(adapters.a[bank][self.slot, : a.size(0)], a)
+    for part in self.parts[bank]:
+      block = adapters.b[bank][self.slot, part.row : part.row + part.rank]
+      torch.copy_(block[:, part.column : part.column + part.width],
+                  torch.mul(part.b, part.scaling))
+
+# The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
+# of its output, dx [n, in] that of its input through the frozen weight. Adds to the gradients of
+# A and B, returns dx with the adapter's share.
+def backward(self: __torch__.tandem.adapter.trainee.Trainee,
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor,
+             dy: Tensor, dx: Tensor) -> Tensor:
+  ranks = self.da[bank].size(0)
+  if ranks == 0:
+    return dx
+  a = adapters.a[bank][self.slot, :ranks]
+  b = adapters.b[bank][self.slot, :ranks]
+  u = torch.linear(x, a)
+  du = torch.linear(dy, b)
+  torch.add_(self.da[bank], torch.matmul(torch.t(du), x))
+  for part in self.parts[bank]:
+    u_part = u[:, part.row : part.row + part.rank]
+    dy_part = dy[:, part.column : part.column + part.width]
+    torch.add_(part.db, torch.matmul(torch.t(u_part), dy_part), alpha=part.scaling)
+  return torch.addmm(dx, du, a)
+
+# One AdamW update (Loshchilov and Hutter, 2019) from gradients * scale, which are cleared.
+# Returns the norm before clipping; nothing is updated if it is not finite.
+def step_(self: __torch__.tandem.adapter.trainee.Trainee, lr: float, scale: float, beta1: float,
+          beta2: float, eps: float, decay: float, max_norm: float) -> float:
+  g = torch.mul_(self.gradients, scale)
+  norm = float(torch.linalg_vector_norm(g))
+  if norm - norm == 0.:
+    if max_norm > 0. and norm > max_norm:
+      torch.mul_(g, max_norm / norm)
+    self.steps = self.steps + 1
+    torch.mul_(self.weights, 1. - lr * decay)
+    torch.lerp_(self.first_moment, g, 1. - beta1)
+    torch.addcmul_(torch.mul_(self.second_moment, beta2), g, g, value=1. - beta2)
+    correction = (1. - beta2 ** self.steps) ** 0.5
+    root = torch.add_(torch.div_(torch.sqrt(self.second_moment), correction), eps)
+    torch.addcdiv_(self.weights, self.first_moment, root, value=-lr / (1. - beta1 ** self.steps))
+  torch.zero_(self.gradients)
+  return norm

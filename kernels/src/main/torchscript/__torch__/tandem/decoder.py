@@ -1,0 +1,179 @@
+# What Java calls. The module itself has no state: every method gets the objects it works on.
+class Decoder(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+
+  # ---- the model
+
+  # sizes: layers, C, H, K, D. embedding, norm, head in any float type; an empty head is tied.
+  def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
+                embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
+                dtype: int, packed: bool) -> __torch__.tandem.model.Model:
+    layers, hidden, heads, kv_heads, head_dim = sizes
+    shape = __torch__.tandem.model.Shape(layers, hidden, heads, kv_heads, head_dim, eps)
+    table = torch.clone(torch.to(embedding, dtype))
+    weight = table if torch.numel(head) == 0 else torch.to(head, dtype, False, True)
+    last = __torch__.tandem.ops.linear.Linear(weight, None, packed)
+    return __torch__.tandem.model.Model(shape, table, torch.clone(torch.to(norm, dtype)), last,
+                                        torch.clone(cos), torch.clone(sin))
+
+  # weights: the four linears' parts one after the other, q k v o gate up down; biases: the same,
+  # empty where there is none; norms: attention, mlp, and if the model has them q and k.
+  def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+                weights: List[Tensor], biases: List[Tensor], norms: List[Tensor],
+                packed: bool) -> None:
+    dtype = model.embedding.dtype
+    linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
+    for bounds in [[0, 3], [3, 4], [4, 6], [6, 7]]:
+      first, last = bounds
+      parts = [torch.to(part, dtype) for part in weights[first : last]]
+      bias = annotate(Optional[Tensor], None)
+      if torch.numel(biases[first]) > 0:
+        bias = torch.to(torch.cat(biases[first : last]), dtype, False, True)
+      linears.append(__torch__.tandem.ops.linear.Linear(torch.cat(parts), bias, packed))
+    copies = [torch.to(norm, dtype, False, True) for norm in norms]
+    q_norm = annotate(Optional[Tensor], None)
+    k_norm = annotate(Optional[Tensor], None)
+    if len(norms) > 2:
+      q_norm = copies[2]
+      k_norm = copies[3]
+    model.layers.append(__torch__.tandem.model.Layer(copies[0], copies[1], q_norm, k_norm, linears))
+
+  def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+                slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
+    shape = model.shape
+    return __torch__.tandem.cache.Cache(shape.layers, slots, capacity, shape.kv_heads,
+                                        shape.head_dim, model.embedding.dtype)
+
+  def clear_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
+                 slot: int) -> None:
+    __torch__.tandem.cache.clear_(cache, slot)
+
+  # ---- adapters
+
+  def new_adapters(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+                   slots: int, rank: int,
+                   sizes: List[int]) -> __torch__.tandem.adapter.low_rank.Adapters:
+    return __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes,
+                                                 model.embedding.dtype)
+
+  def put_adapter(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
+                  a: List[Tensor], b: List[Tensor]) -> None:
+    __torch__.tandem.adapter.low_rank.put_(adapters, slot, a, b)
+
+  def activate(self: __torch__.tandem.decoder.Decoder,
+               adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
+               ranks: List[int]) -> None:
+    __torch__.tandem.adapter.low_rank.activate_(adapters, slots, ranks)
+
+  # ---- one iteration
+
+  # rows: [4, N] int64: token, position, adapter slot, and for inference rows the cache row.
+  # layout: groups, chunks, [window_from] and windows as in Batch. decodes [2, B]: slots and
+  # contexts of the decode rows. mixed: whether rows differ in their adapter.
+  # wanted [S]: rows whose next token is drawn; bias_at [2, n] and bias: added to the logits.
+  # ways: greedy, plain and filtered as in sample.draw, options likewise; top: how many
+  # log-probabilities are reported, -1 for none.
+  # learned [2, n]: rows of the arena with a label, and the labels.
+  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and the loss's sum.
+  def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+              cache: __torch__.tandem.cache.Cache,
+              adapters: __torch__.tandem.adapter.low_rank.Adapters,
+              arena: __torch__.tandem.arena.Arena, rows: Tensor, layout: List[List[int]],
+              decodes: Tensor, mixed: bool, wanted: Tensor, bias_at: Tensor, bias: Tensor,
+              ways: List[Tensor], options: Tensor, top: int,
+              learned: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    dtype = model.embedding.dtype
+    inference = layout[3][0]
+    cos = torch.unsqueeze(torch.index_select(model.cos, 0, rows[1]), 1)
+    sin = torch.unsqueeze(torch.index_select(model.sin, 0, rows[1]), 1)
+    batch = __torch__.tandem.batch.Batch(cos, sin, rows[3, :inference], layout[0], layout[1],
+                                         layout[2][0], layout[2][1:])
+    __torch__.tandem.batch.add_groups_(batch, decodes[0], decodes[1], dtype)
+    if mixed:
+      batch.masks = __torch__.tandem.adapter.low_rank.masks(adapters, rows[2], dtype)
+    if rows.size(1) > inference:
+      end = batch.window_from + rows.size(1) - inference
+      torch.copy_(arena.cos[batch.window_from : end], cos[inference:])
+      torch.copy_(arena.sin[batch.window_from : end], sin[inference:])
+    x = torch.embedding(model.embedding, rows[0])
+    for number in range(len(model.layers)):
+      x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
+    loss = torch.zeros([1], dtype=7)
+    if rows.size(1) > inference:
+      loss = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
+                                                     batch.window_from, learned)
+    tokens, logprobs = torch.empty([0, 1], dtype=4), torch.empty([0, 1])
+    if wanted.size(0) > 0:
+      logits = self.logits(model, torch.index_select(x, 0, wanted))
+      if bias.size(0) > 0:
+        logits = torch.index_put(logits, [bias_at[0], bias_at[1]], bias, True)
+      tokens = torch.unsqueeze(
+          __torch__.tandem.sample.draw(logits, ways[0], ways[1], ways[2], options), 1)
+      if top >= 0:
+        scores = torch.log_softmax(logits, 1)
+        logprobs = torch.gather(scores, 1, torch.clamp(tokens, 0))
+        if top > 0:
+          values, indices = torch.topk(scores, top, 1)
+          logprobs = torch.cat([logprobs, values], 1)
+          tokens = torch.cat([tokens, indices], 1)
+    return (tokens, logprobs, loss)
+
+  # x [S, C] -> [S, V] float32
+  def logits(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+             x: Tensor) -> Tensor:
+    normed = __torch__.tandem.ops.rms_norm.forward(x, model.norm, model.shape.eps)
+    return torch.to(__torch__.tandem.ops.linear.forward(model.head, normed), 6)
+
+  # ---- fine-tuning
+
+  def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+                rows: int, ffn: int) -> __torch__.tandem.arena.Arena:
+    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding.dtype)
+
+  def new_trainee(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
+                  weights: Tensor, banks: List[int], parts: List[int],
+                  scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
+    trainee = __torch__.tandem.adapter.trainee.new(slot, weights, banks, parts, scalings)
+    empty = [torch.empty([0, bank.size(2)]) for bank in adapters.a]
+    empty_b = [torch.empty([0, bank.size(2)]) for bank in adapters.b]
+    __torch__.tandem.adapter.low_rank.put_(adapters, slot, empty, empty_b)
+    __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
+    return trainee
+
+  # units: for each window of a layer the numbers layer, start, end, how many sequences it has
+  # rows of, and three numbers for each of those as in Batch. pack: rows of the whole pack.
+  def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
+               adapters: __torch__.tandem.adapter.low_rank.Adapters,
+               trainee: __torch__.tandem.adapter.trainee.Trainee,
+               arena: __torch__.tandem.arena.Arena, pack: int, units: List[int]) -> None:
+    at = 0
+    while at < len(units):
+      number, start, end, sequences = units[at : at + 4]
+      windows = units[at + 4 : at + 4 + 3 * sequences]
+      at = at + 4 + 3 * sequences
+      if end == pack:
+        torch.zero_(arena.dkeys[:pack])
+        torch.zero_(arena.dvalues[:pack])
+      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, trainee, arena)
+
+  def step(self: __torch__.tandem.decoder.Decoder,
+           adapters: __torch__.tandem.adapter.low_rank.Adapters,
+           trainee: __torch__.tandem.adapter.trainee.Trainee, lr: float, scale: float,
+           settings: List[float]) -> float:
+    beta1, beta2, eps, decay, max_norm = settings
+    norm = __torch__.tandem.adapter.trainee.step_(trainee, lr, scale, beta1, beta2, eps, decay,
+                                                  max_norm)
+    __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
+    return norm
+
+  def weights(self: __torch__.tandem.decoder.Decoder,
+              trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return trainee.weights
+
+  def gradients(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return trainee.gradients

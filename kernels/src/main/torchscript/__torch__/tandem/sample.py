@@ -1,0 +1,36 @@
+# Draws one token per row. logits [S, V] float32.
+# greedy, plain, filtered: which rows are drawn how; options [S, 4] float32: temperature, top-k,
+# top-p, uniform random number. A row's draw depends on its own logits and options alone.
+# Returns tokens [S], -1 where the logits are not finite.
+def draw(logits: Tensor, greedy: Tensor, plain: Tensor, filtered: Tensor,
+         options: Tensor) -> Tensor:
+  best, tokens = torch.max(logits, 1)
+  if plain.size(0) > 0:
+    chosen = __torch__.tandem.sample.draw_plain(logits[plain], options[plain])
+    tokens = torch.index_copy(tokens, 0, plain, chosen)
+  if filtered.size(0) > 0:
+    chosen = __torch__.tandem.sample.draw_filtered(logits[filtered], options[filtered])
+    tokens = torch.index_copy(tokens, 0, filtered, chosen)
+  return torch.masked_fill(tokens, torch.logical_not(torch.isfinite(best)), -1)
+
+# Inverts the cumulative distribution at the uniform number; p [S, V] need not sum to one.
+def invert(p: Tensor, uniform: Tensor) -> Tensor:
+  steps = torch.cumsum(p, 1)
+  target = torch.mul(uniform, steps[:, -1:])
+  index = torch.searchsorted(steps, target, right=True)
+  return torch.clamp(index, 0, p.size(1) - 1)
+
+def draw_plain(logits: Tensor, options: Tensor) -> Tensor:
+  p = torch.softmax(torch.div(logits, options[:, 0:1]), 1)
+  return torch.squeeze(__torch__.tandem.sample.invert(p, options[:, 3:4]), 1)
+
+def draw_filtered(logits: Tensor, options: Tensor) -> Tensor:
+  p, order = torch.sort(torch.softmax(torch.div(logits, options[:, 0:1]), 1), 1, True)
+  rank = torch.unsqueeze(torch.arange(p.size(1)), 0)
+  before = torch.sub(torch.cumsum(p, 1), p)
+  dropped = torch.logical_or(torch.ge(rank, options[:, 1:2]), torch.ge(before, options[:, 2:3]))
+  # the most likely token always stays, whatever rounding says
+  torch.fill_(dropped[:, 0:1], False)
+  kept = torch.masked_fill(p, dropped, 0.)
+  chosen = __torch__.tandem.sample.invert(kept, options[:, 3:4])
+  return torch.squeeze(torch.gather(order, 1, chosen), 1)
