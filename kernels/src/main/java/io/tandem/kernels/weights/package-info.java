@@ -1,6 +1,6 @@
 /**
  * Model directories as files: {@code config.json} and safetensors, read strictly; may be used by every package, uses
- * only the records of the root package.
+ * the records of the root package and {@code TargetModule} only.
  */
 @NullMarked
 package io.tandem.kernels.weights;
