@@ -1,0 +1,190 @@
+package io.tandem.kernels.weights;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * A safetensors file, memory-mapped: opening reads the header only, and pages of a tensor are read when they are
+ * touched. The header is not trusted. The mapping lives as long as a buffer of it does; the file must not be truncated
+ * meanwhile.
+ */
+public final class SafetensorsFile {
+    /** The format's own limit. */
+    private static final int MAX_HEADER_BYTES = 100_000_000;
+
+    private final Path file;
+    private final Map<String, TensorEntry> entries;
+    private final Map<String, Window> windows;
+
+    /** A mapped part of the file; a buffer holds less than 2 GiB, so a large file takes several. */
+    private record Window(long begin, MappedByteBuffer buffer) {}
+
+    private SafetensorsFile(Path file, Map<String, TensorEntry> entries, Map<String, Window> windows) {
+        this.file = file;
+        this.entries = Collections.unmodifiableMap(entries);
+        this.windows = windows;
+    }
+
+    /**
+     * Opens a file.
+     *
+     * @throws ModelFormatException if it is missing or damaged in any way that the header lets one see
+     */
+    public static SafetensorsFile open(Path file) {
+        return open(file, MAX_HEADER_BYTES);
+    }
+
+    /**
+     * Opens a file whose header may not be longer than a limit; for files from strangers.
+     *
+     * @throws ModelFormatException if it is missing or damaged in any way that the header lets one see
+     */
+    public static SafetensorsFile open(Path file, int maxHeaderBytes) {
+        if (!Files.isRegularFile(file)) {
+            throw ModelFormatException.in(file, "no such file");
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            long size = channel.size();
+            long headerBytes = headerBytes(file, channel, size, maxHeaderBytes);
+            byte[] header = new byte[(int) headerBytes];
+            readFully(channel, ByteBuffer.wrap(header), 8);
+            Map<String, TensorEntry> entries = SafetensorsHeader.parse(file, header, 8 + headerBytes, size);
+            return new SafetensorsFile(file, entries, map(file, channel, entries.values()));
+        } catch (IOException e) {
+            throw ModelFormatException.in(file, "cannot be read", e);
+        }
+    }
+
+    private static long headerBytes(Path file, FileChannel channel, long size, int limit) throws IOException {
+        if (size < 8) {
+            throw ModelFormatException.in(file, "truncated: " + size + " bytes, expected a length of 8 bytes first");
+        }
+        ByteBuffer prefix = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        readFully(channel, prefix, 0);
+        long length = prefix.getLong(0);
+        // Negative is an unsigned number beyond every file.
+        if (length < 0 || length > size - 8) {
+            throw ModelFormatException.in(
+                    file, "truncated: a header of " + Long.toUnsignedString(length) + " bytes in a file of " + size);
+        }
+        if (length > limit) {
+            throw ModelFormatException.in(file, "a header of " + length + " bytes, expected at most " + limit);
+        }
+        return length;
+    }
+
+    private static void readFully(FileChannel channel, ByteBuffer target, long position) throws IOException {
+        while (target.hasRemaining()) {
+            if (channel.read(target, position + target.position()) < 0) {
+                throw new EOFException("the file became shorter");
+            }
+        }
+    }
+
+    private static Map<String, Window> map(Path file, FileChannel channel, Iterable<TensorEntry> entries)
+            throws IOException {
+        List<TensorEntry> byPlace = new ArrayList<>();
+        entries.forEach(byPlace::add);
+        byPlace.sort(Comparator.comparingLong(TensorEntry::begin));
+        Map<String, Window> windows = new HashMap<>();
+        int from = 0;
+        while (from < byPlace.size()) {
+            long begin = byPlace.get(from).begin();
+            int to = from;
+            while (to < byPlace.size() && byPlace.get(to).end() - begin <= Integer.MAX_VALUE) {
+                to++;
+            }
+            if (to == from) {
+                throw ModelFormatException.in(file, "tensor " + byPlace.get(from) + " is larger than 2 GiB");
+            }
+            long bytes = byPlace.get(to - 1).end() - begin;
+            Window window = new Window(begin, channel.map(FileChannel.MapMode.READ_ONLY, begin, bytes));
+            for (TensorEntry entry : byPlace.subList(from, to)) {
+                windows.put(entry.name(), window);
+            }
+            from = to;
+        }
+        return windows;
+    }
+
+    /** Names of the tensors. */
+    public Set<String> names() {
+        return entries.keySet();
+    }
+
+    /**
+     * What the header says of a tensor.
+     *
+     * @throws ModelFormatException if there is none of that name
+     */
+    public TensorEntry entry(String name) {
+        TensorEntry entry = entries.get(name);
+        if (entry == null) {
+            throw ModelFormatException.in(file, "no tensor " + name);
+        }
+        return entry;
+    }
+
+    /**
+     * The bytes of a tensor as they are in the file: read-only, little-endian, from position 0, without a copy.
+     *
+     * @throws ModelFormatException if there is none of that name
+     */
+    public ByteBuffer bytes(String name) {
+        TensorEntry entry = entry(name);
+        Window window = windows.get(name);
+        if (window == null) {
+            throw new IllegalStateException("tensor " + name + " is not mapped");
+        }
+        int offset = (int) (entry.begin() - window.begin());
+        return window.buffer().slice(offset, (int) entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /**
+     * The elements of a floating-point tensor, row by row.
+     *
+     * @throws ModelFormatException if there is none of that name, or it is not F64, F32, F16 or BF16
+     */
+    public float[] floats(String name) {
+        TensorEntry entry = entry(name);
+        if (!entry.dtype().isFloating()) {
+            throw ModelFormatException.in(file, "tensor " + entry + ", expected F64, F32, F16 or BF16");
+        }
+        ByteBuffer bytes = bytes(name);
+        float[] values = new float[(int) entry.elements()];
+        switch (entry.dtype()) {
+            case F32 -> bytes.asFloatBuffer().get(values);
+            case F64 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = (float) bytes.getDouble(8 * i);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = HalfPrecision.fromFloat16(bytes.getShort(2 * i));
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = HalfPrecision.fromBfloat16(bytes.getShort(2 * i));
+                }
+            }
+            default -> throw new IllegalStateException(entry + " is not floating point");
+        }
+        return values;
+    }
+}

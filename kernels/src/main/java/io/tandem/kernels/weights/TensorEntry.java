@@ -1,0 +1,29 @@
+package io.tandem.kernels.weights;
+
+import java.util.Arrays;
+
+/**
+ * Where a tensor lies in its file.
+ *
+ * @param name its name
+ * @param dtype its element type
+ * @param shape sizes from the outermost; empty for a scalar
+ * @param begin first byte, from the beginning of the file
+ * @param end one past the last byte
+ */
+public record TensorEntry(String name, StoredType dtype, long[] shape, long begin, long end) {
+    /** Bytes in the file. */
+    public long bytes() {
+        return end - begin;
+    }
+
+    /** Number of elements. */
+    public long elements() {
+        return bytes() / dtype.bytes();
+    }
+
+    @Override
+    public String toString() {
+        return name + " " + dtype + Arrays.toString(shape);
+    }
+}
