@@ -6,7 +6,7 @@ class Decoder(Module):
 
   # ---- the model
 
-  # sizes: layers, C, H, K, D. embedding, norm, head in any float type; an empty head is tied.
+  # sizes: layers, C, H, K, D. An empty head is the embedding.
   def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
                 embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
                 dtype: int, packed: bool) -> __torch__.tandem.model.Model:

@@ -14,7 +14,7 @@ public record IterationOutputs(List<Draw> draws, double lossSum, int learnedToke
     /**
      * A drawn token.
      *
-     * @param token its id
+     * @param token its id; -1 if the logits were not finite, so that there was nothing to draw from
      * @param logprob natural logarithm of its probability, before temperature and filters; NaN if not asked for
      * @param topTokens the most likely tokens, most likely first; empty if not asked for
      * @param topLogprobs their log-probabilities

@@ -32,6 +32,12 @@ public record KernelsConfig(
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
     }
 
+    /** The same limits with another context length. */
+    public KernelsConfig withContextTokens(int tokens) {
+        return new KernelsConfig(
+                dtype, threads, kvSlots, tokens, maxTokensPerIteration, adapterSlots, maxRank, packTokens);
+    }
+
     private static void require(boolean holds, String key, int found, String expected) {
         if (!holds) {
             throw new IllegalArgumentException("kernels." + key + " is " + found + ", expected " + expected);

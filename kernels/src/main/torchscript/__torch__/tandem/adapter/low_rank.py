@@ -44,6 +44,8 @@ def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]
   self.active_a = annotate(List[Tensor], [])
   self.active_b = annotate(List[Tensor], [])
   self.owners = annotate(List[Tensor], [])
+  if len(slots) == 0:
+    return None
   for linear in range(4):
     owners = annotate(List[Tensor], [])
     for i in range(len(slots)):

@@ -86,7 +86,12 @@ final class AdapterLayout {
     float[] joinedA(Adapter adapter, int bank) {
         float[] joined = new float[ranks(adapter, bank) * inputs(bank)];
         for (Part part : parts(adapter, bank)) {
-            System.arraycopy(part.factors().a(), 0, joined, part.row() * inputs(bank), part.factors().a().length);
+            System.arraycopy(
+                    part.factors().a(),
+                    0,
+                    joined,
+                    part.row() * inputs(bank),
+                    part.factors().a().length);
         }
         return joined;
     }
@@ -141,8 +146,7 @@ final class AdapterLayout {
                 float[] b = new float[old.b().length];
                 transpose(flat, at, old.rank(), old.outputs(), b, 0);
                 at += b.length;
-                modules.put(
-                        part.site(), new LowRank(old.rank(), old.inputs(), old.outputs(), a, b, old.scaling()));
+                modules.put(part.site(), new LowRank(old.rank(), old.inputs(), old.outputs(), a, b, old.scaling()));
             }
         }
         return new Adapter(like.config(), modules);

@@ -46,8 +46,8 @@ record RopeTable(float[] cos, float[] sin) {
         }
         RopeScaling.Llama3 llama3 = (RopeScaling.Llama3) scaling;
         double turns = llama3.originalMaxPositions() * frequency / (2 * Math.PI);
-        double smooth = (turns - llama3.lowFrequencyFactor())
-                / (llama3.highFrequencyFactor() - llama3.lowFrequencyFactor());
+        double smooth =
+                (turns - llama3.lowFrequencyFactor()) / (llama3.highFrequencyFactor() - llama3.lowFrequencyFactor());
         double kept = Math.max(0, Math.min(1, smooth));
         return (1 - kept) * frequency / llama3.factor() + kept * frequency;
     }

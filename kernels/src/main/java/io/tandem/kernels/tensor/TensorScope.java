@@ -1,7 +1,7 @@
 package io.tandem.kernels.tensor;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDManager;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
@@ -31,7 +31,7 @@ public final class TensorScope implements AutoCloseable {
 
     /** A scope that nothing encloses. */
     public static TensorScope root() {
-        PtNDManager manager = (PtNDManager) NDManager.newBaseManager(Device.cpu());
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
         return new TensorScope(manager, new AtomicLong());
     }
 

@@ -1,0 +1,30 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.ModelConfig;
+
+/** Refuses what would read or write outside of what was reserved; libtorch checks some of it, and far too late. */
+final class IterationCheck {
+    private IterationCheck() {}
+
+    static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {
+        if (rows.tokens.length > limits.maxTokensPerIteration()) {
+            throw new IllegalArgumentException("an iteration of " + rows.tokens.length
+                    + " tokens, kernels.max-tokens-per-iteration is " + limits.maxTokensPerIteration());
+        }
+        long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
+        for (int row = 0; row < rows.tokens.length; row++) {
+            inside("token", rows.tokens[row], 0, model.vocab());
+            inside("position", rows.positions[row], 0, limits.contextTokens());
+            inside("adapter slot", rows.adapterSlots[row], -1, limits.adapterSlots());
+            inside("row of the KV cache", rows.cacheRows[row], 0, cacheRows);
+        }
+        inside("last row of the window", rows.windowFrom + rows.tokens.length - rows.inferenceRows, 0, pack.rows() + 1);
+    }
+
+    private static void inside(String what, long found, long from, long to) {
+        if (found < from || found >= to) {
+            throw new IllegalArgumentException(what + " " + found + ", expected " + from + " to " + (to - 1));
+        }
+    }
+}

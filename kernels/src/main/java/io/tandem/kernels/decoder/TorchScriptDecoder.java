@@ -1,0 +1,220 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryReport;
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.tensor.NativeEngine;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.ModelConfigReader;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The decoder of {@code decoder.py} on a CPU.
+ *
+ * <p>Everything that lives longer than an iteration is an object of the TorchScript sources, owned by one scope that
+ * closes with this; an iteration opens a scope of its own for its inputs and results. So native memory changes only
+ * when a trainee opens or closes.
+ */
+public final class TorchScriptDecoder implements DeviceModel {
+    private static final List<String> SOURCES = List.of(
+            "__torch__/tandem/ops/linear.py",
+            "__torch__/tandem/ops/rms_norm.py",
+            "__torch__/tandem/ops/rotary.py",
+            "__torch__/tandem/ops/swiglu.py",
+            "__torch__/tandem/ops/attention.py",
+            "__torch__/tandem/ops/cross_entropy.py",
+            "__torch__/tandem/model.py",
+            "__torch__/tandem/cache.py",
+            "__torch__/tandem/batch.py",
+            "__torch__/tandem/arena.py",
+            "__torch__/tandem/adapter/low_rank.py",
+            "__torch__/tandem/adapter/trainee.py",
+            "__torch__/tandem/block.py",
+            "__torch__/tandem/loss.py",
+            "__torch__/tandem/sample.py",
+            "__torch__/tandem/decoder.py");
+
+    private final ModelConfig model;
+    private final KernelsConfig limits;
+    private final AdapterLayout layout;
+    private final TensorScope owned;
+    private final ScriptModule script;
+    private final IValue weights;
+    private final IValue cache;
+    private final AdapterSlots adapters;
+    private final Map<Integer, Trainee> trainees = new TreeMap<>();
+    private final TensorScope trainingScope;
+    private IValue arena;
+    private boolean arenaReserved;
+    private PackRows pack = PackRows.EMPTY;
+
+    private TorchScriptDecoder(Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+        this.model = model;
+        this.limits = limits;
+        this.layout = new AdapterLayout(model);
+        NativeEngine.useThreads(limits.threads());
+        owned = TensorScope.root();
+        script = ScriptModule.load(owned, "__torch__.tandem.decoder.Decoder", SOURCES);
+        weights = new ModelLoader(script, checkpoint, model, limits.dtype()).load(owned, limits.contextTokens());
+        try (TensorScope scope = owned.open()) {
+            cache = script.call(
+                    owned, "new_cache", weights, scope.number(limits.kvSlots()), scope.number(limits.contextTokens()));
+        }
+        adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        trainingScope = owned.open();
+        arena = newArena(0);
+    }
+
+    /**
+     * Loads a HuggingFace model directory.
+     *
+     * @param limits {@code contextTokens} is cut to what the model was made for
+     * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
+     */
+    public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
+        ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
+        int context = Math.min(limits.contextTokens(), model.maxPositions());
+        return new TorchScriptDecoder(Checkpoint.open(directory), model, limits.withContextTokens(context));
+    }
+
+    @Override
+    public ModelConfig model() {
+        return model;
+    }
+
+    @Override
+    public KernelsConfig limits() {
+        return limits;
+    }
+
+    @Override
+    public void putAdapter(int slot, Adapter adapter) {
+        adapters.put(slot, adapter);
+    }
+
+    @Override
+    public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+        layout.check(initial, limits.maxRank());
+        if (!arenaReserved) {
+            arena = newArena(limits.packTokens());
+            arenaReserved = true;
+        }
+        closeTrainee(slot);
+        trainees.put(slot, new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer));
+    }
+
+    @Override
+    public void beginPack(int slot, TrainingPack next) {
+        trainee(slot);
+        if (next.rows() > limits.packTokens()) {
+            throw new IllegalArgumentException(
+                    "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
+        }
+        pack = new PackRows(next);
+    }
+
+    @Override
+    public IterationOutputs run(IterationInputs inputs) {
+        RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
+        SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
+        IterationCheck.check(rows, model, limits, pack);
+        try (TensorScope scope = owned.open()) {
+            IterationOutputs outputs = new IterationOutputs(List.of(), 0, 0);
+            if (rows.tokens.length > 0) {
+                boolean mixed = adapters.activate(rows.adapterSlots);
+                outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
+                        .run(inputs, rows, sampling, pack, mixed);
+                forgetBrokenSlots(scope, sampling, outputs);
+            }
+            inputs.training().filter(work -> !work.backward().isEmpty()).ifPresent(work -> runBackward(scope, work));
+            return outputs;
+        }
+    }
+
+    private void runBackward(TensorScope scope, TrainingWork work) {
+        script.call(
+                scope,
+                "backward",
+                weights,
+                adapters.value(),
+                trainee(work.adapterSlot()).value(),
+                arena,
+                scope.number(pack.rows()),
+                scope.numbers(BackwardUnits.encode(work.backward(), pack)));
+    }
+
+    /** Keys that are not finite would reach the slot's next sequence even where the mask hides them. */
+    private void forgetBrokenSlots(TensorScope scope, SamplingRows sampling, IterationOutputs outputs) {
+        for (int i = 0; i < outputs.draws().size(); i++) {
+            if (outputs.draws().get(i).token() < 0) {
+                script.call(scope, "clear_slot", cache, scope.number(sampling.kvSlots.get(i)));
+            }
+        }
+    }
+
+    @Override
+    public double optimizerStep(int slot, double learningRate, double lossScale) {
+        return trainee(slot).step(learningRate, lossScale);
+    }
+
+    @Override
+    public Adapter snapshot(int slot) {
+        return trainee(slot).snapshot();
+    }
+
+    /** The gradients added up since the last step, laid out like the adapter; for tests. */
+    Adapter gradients(int slot) {
+        return trainee(slot).gradients();
+    }
+
+    @Override
+    public void closeTrainee(int slot) {
+        @Nullable Trainee closing = trainees.remove(slot);
+        if (closing != null) {
+            closing.close();
+        }
+        pack = PackRows.EMPTY;
+    }
+
+    private Trainee trainee(int slot) {
+        @Nullable Trainee trainee = trainees.get(slot);
+        if (trainee == null) {
+            throw new IllegalStateException("no adapter learns in slot " + slot);
+        }
+        return trainee;
+    }
+
+    private IValue newArena(int rows) {
+        try (TensorScope scope = owned.open()) {
+            return script.call(trainingScope, "new_arena", weights, scope.number(rows), scope.number(model.ffn()));
+        }
+    }
+
+    @Override
+    public MemoryReport memory() {
+        return MemoryPlan.report(model, limits, arenaReserved, trainees.values(), owned.liveValues());
+    }
+
+    @Override
+    public void close() {
+        trainees.values().forEach(Trainee::close);
+        trainees.clear();
+        trainingScope.close();
+        script.close();
+        owned.close();
+    }
+}
