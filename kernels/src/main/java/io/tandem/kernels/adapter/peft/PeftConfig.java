@@ -1,0 +1,163 @@
+package io.tandem.kernels.adapter.peft;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.weights.JsonFields;
+import io.tandem.kernels.weights.ModelFormatException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What an {@code adapter_config.json} means for the modules of a model. Keys that would change the arithmetic in a way
+ * that plain LoRA does not cover are refused by name; keys that are not known are ignored, as PEFT does.
+ */
+final class PeftConfig {
+    static final String FILE = "adapter_config.json";
+
+    private static final int MAX_FILE_BYTES = 1 << 20;
+    private static final int MAX_RANK = 1 << 20;
+    private static final int MAX_PATTERNS = 2048;
+    private static final int MAX_BASE_MODEL_LENGTH = 4096;
+    private static final double MAX_ALPHA = 1e9;
+
+    /** Set means a variant with other arithmetic, or weights that are not low-rank factors. */
+    private static final List<String> MUST_BE_NULL = List.of(
+            "alora_invocation_tokens",
+            "arrow_config",
+            "layer_replication",
+            "megatron_config",
+            "target_parameters",
+            "trainable_token_indices",
+            "use_bdlora");
+
+    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "lora_bias", "use_dora", "use_qalora");
+
+    /** Others subtract something from the base model's weights, which the adapter alone does not tell. */
+    private static final Set<String> INITIALIZATIONS = Set.of("gaussian", "eva", "orthogonal");
+
+    private final JsonFields json;
+    private final ModulePattern.Budget budget = new ModulePattern.Budget();
+    private final ModuleSelection selection;
+    private final Map<ModulePattern, Double> rankPatterns;
+    private final Map<ModulePattern, Double> alphaPatterns;
+
+    private PeftConfig(JsonFields json) {
+        this.json = json;
+        this.selection = ModuleSelection.read(json, budget);
+        this.rankPatterns = patterns("rank_pattern", 1, MAX_RANK);
+        this.alphaPatterns = patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
+    }
+
+    /**
+     * Reads the file.
+     *
+     * @throws ModelFormatException if it is missing, damaged, or not plain LoRA
+     */
+    static PeftConfig read(Path directory) {
+        JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
+        if (!json.text("peft_type").orElse("").equals("LORA")) {
+            throw json.refuse("peft_type", "\"LORA\"");
+        }
+        refuseVariants(json);
+        return new PeftConfig(json);
+    }
+
+    private static void refuseVariants(JsonFields json) {
+        for (String key : MUST_BE_NULL) {
+            JsonNode value = json.value(key).orElse(null);
+            if (value != null && !(value.isBoolean() && !value.booleanValue())) {
+                throw json.refuse(key, "null: this variant of LoRA is not supported");
+            }
+        }
+        for (String key : MUST_BE_FALSE) {
+            if (json.bool(key, false)) {
+                throw json.refuse(key, "false: this variant of LoRA is not supported");
+            }
+        }
+        if (!json.text("bias").orElse("none").equals("none")) {
+            throw json.refuse("bias", "\"none\": trained biases are not supported");
+        }
+        if (json.value("modules_to_save").filter(value -> !value.isEmpty()).isPresent()) {
+            throw json.refuse("modules_to_save", "null: fully trained modules are not supported");
+        }
+        JsonNode init = json.value("init_lora_weights").orElse(null);
+        if (init != null && !init.isBoolean() && !INITIALIZATIONS.contains(init.asText())) {
+            throw json.refuse(
+                    "init_lora_weights",
+                    "an initialization that leaves the base model alone; convert the adapter with PEFT's"
+                            + " path_initial_model_for_weight_conversion");
+        }
+    }
+
+    private Map<ModulePattern, Double> patterns(String key, double min, double max) {
+        Map<ModulePattern, Double> patterns = new LinkedHashMap<>();
+        JsonFields fields = json.object(key).orElse(null);
+        if (fields == null) {
+            return patterns;
+        }
+        for (String expression : fields.keys()) {
+            if (patterns.size() == MAX_PATTERNS) {
+                throw json.refuse(key, "at most " + MAX_PATTERNS + " patterns");
+            }
+            ModulePattern pattern = ModuleSelection.pattern(json, key, "(.*\\.)?(" + expression + ")$", budget);
+            patterns.put(pattern, fields.number(expression, min, max));
+        }
+        return patterns;
+    }
+
+    /** The first pattern that fits decides, in the order of the file. */
+    private double lookUp(String key, Map<ModulePattern, Double> patterns, Site site, double fallback) {
+        String name = site.toString();
+        for (Map.Entry<ModulePattern, Double> entry : patterns.entrySet()) {
+            ModulePattern pattern = entry.getKey();
+            if (ModuleSelection.guarded(json, key, () -> pattern.matchesBeginning(name))) {
+                return entry.getValue();
+            }
+        }
+        return fallback;
+    }
+
+    /** Whether the adapter changes the module. */
+    boolean targets(Site site) {
+        return selection.contains(site);
+    }
+
+    /** The rank of modules without a pattern of their own. */
+    int rank() {
+        return json.integer("r", 1, MAX_RANK, 8);
+    }
+
+    /** The rank of a module. */
+    int rank(Site site) {
+        double rank = lookUp("rank_pattern", rankPatterns, site, rank());
+        if (rank != Math.rint(rank)) {
+            throw json.refuse("rank_pattern", "whole numbers");
+        }
+        return (int) rank;
+    }
+
+    /** The alpha of modules without a pattern of their own. */
+    double alpha() {
+        return json.number("lora_alpha", -MAX_ALPHA, MAX_ALPHA, 8);
+    }
+
+    /** The alpha of a module. */
+    double alpha(Site site) {
+        return lookUp("alpha_pattern", alphaPatterns, site, alpha());
+    }
+
+    boolean rankStabilized() {
+        return json.bool("use_rslora", false);
+    }
+
+    String baseModel() {
+        String name = json.text("base_model_name_or_path").orElse("");
+        if (name.length() > MAX_BASE_MODEL_LENGTH) {
+            throw json.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");
+        }
+        return name;
+    }
+}

@@ -1,0 +1,60 @@
+package io.tandem.kernels.testing;
+
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.ToIntFunction;
+
+/**
+ * Random adapters; the same arguments always give the same values. Unlike a fresh LoRA adapter B is not zero, and the
+ * change is large enough that forgetting an adapter shows.
+ */
+public final class TinyAdapters {
+    private TinyAdapters() {}
+
+    /** The same rank in every target of every layer; alpha is twice the rank. */
+    public static Adapter random(ModelConfig model, Set<TargetModule> targets, int rank, long seed) {
+        LoraConfig config = new LoraConfig(rank, 2.0 * rank, false, targets, "");
+        return random(model, config, seed, site -> rank);
+    }
+
+    /** Ranks from 1 to the largest, drawn for every module; rank-stabilized. */
+    public static Adapter mixedRanks(ModelConfig model, Set<TargetModule> targets, int maxRank, long seed) {
+        LoraConfig config = new LoraConfig(maxRank, 4, true, targets, "");
+        Random ranks = new Random(seed + 1);
+        return random(model, config, seed, site -> 1 + ranks.nextInt(maxRank));
+    }
+
+    private static Adapter random(ModelConfig model, LoraConfig config, long seed, ToIntFunction<Site> ranks) {
+        Random random = new Random(seed);
+        Map<Site, LowRank> modules = new TreeMap<>();
+        for (int layer = 0; layer < model.layers(); layer++) {
+            for (TargetModule module : new TreeSet<>(config.targets())) {
+                Site site = new Site(layer, module);
+                int rank = ranks.applyAsInt(site);
+                int inputs = module.inputs(model);
+                int outputs = module.outputs(model);
+                float[] a = gaussian(random, rank * inputs, 1 / Math.sqrt(inputs));
+                float[] b = gaussian(random, outputs * rank, 0.3 / Math.sqrt(rank));
+                modules.put(site, new LowRank(rank, inputs, outputs, a, b, config.scaling(rank)));
+            }
+        }
+        return new Adapter(config, modules);
+    }
+
+    private static float[] gaussian(Random random, int length, double scale) {
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = (float) (scale * random.nextGaussian());
+        }
+        return values;
+    }
+}
