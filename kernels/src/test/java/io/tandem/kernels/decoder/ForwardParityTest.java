@@ -1,0 +1,102 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.reference.ReferenceDecoder;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.testing.Tolerances;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Next-token log-probabilities against the reference in plain Java; a shift of all logits is not a difference. */
+class ForwardParityTest {
+    private final Random random = new Random();
+
+    @ParameterizedTest
+    @EnumSource
+    void everyArchitectureInFloat32(TinyModel.Variant variant) throws IOException {
+        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, Tolerances.FLOAT32_LOGITS);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyArchitectureInBfloat16(TinyModel.Variant variant) throws IOException {
+        check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, Tolerances.BFLOAT16_LOGITS);
+    }
+
+    /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */
+    private void check(TinyModel tiny, Dtype dtype, Tolerances tolerance) throws IOException {
+        ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
+        List<@Nullable Adapter> adapters = new ArrayList<>(List.of(
+                TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong()),
+                TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 8, random.nextLong())));
+        adapters.add(null);
+        try (TorchScriptDecoder device = Devices.load(tiny, dtype)) {
+            device.putAdapter(2, adapters.get(0));
+            device.putAdapter(0, adapters.get(1));
+            int[] adapterSlots = {2, 0, IterationInputs.BASE, 2};
+            int[] kvSlots = {5, 0, 3, 2};
+            int[] lengths = {40, 7, 23, 31};
+            List<int[]> sequences = new ArrayList<>();
+            List<double[][]> expected = new ArrayList<>();
+            for (int s = 0; s < 4; s++) {
+                sequences.add(Devices.tokens(random, lengths[s], tiny.config().vocab()));
+                Adapter adapter = s == 3 ? adapters.get(0) : adapters.get(s);
+                expected.add(reference.logits(sequences.get(s), adapter));
+            }
+            int[] done = new int[4];
+            while (!Arrays.equals(done, lengths)) {
+                List<Segment> segments = new ArrayList<>();
+                List<Integer> who = new ArrayList<>();
+                for (int s = 0; s < 4; s++) {
+                    if (done[s] < lengths[s] && random.nextInt(4) > 0) {
+                        int count = random.nextBoolean() ? 1 : 1 + random.nextInt(lengths[s] - done[s]);
+                        int[] chunk = Arrays.copyOfRange(sequences.get(s), done[s], done[s] + count);
+                        segments.add(
+                                Devices.segment(kvSlots[s], done[s], chunk, adapterSlots[s], Devices.scored(device)));
+                        done[s] += count;
+                        who.add(s);
+                    }
+                }
+                List<Draw> draws = device.run(new IterationInputs(segments, Optional.empty()))
+                        .draws();
+                for (int i = 0; i < who.size(); i++) {
+                    int s = who.get(i);
+                    double[] scores = Devices.logSoftmax(expected.get(s)[done[s] - 1]);
+                    tolerance.check(
+                            "sequence " + s + " after " + done[s] + " tokens",
+                            Devices.narrow(scores),
+                            Devices.byToken(draws.get(i)));
+                }
+            }
+        }
+    }
+
+    @Test
+    void greedyTakesTheMostLikelyToken() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 7);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            int[] prompt = Devices.tokens(random, 12, tiny.config().vocab());
+            Draw draw = Devices.run(device, Devices.segment(0, 0, prompt, -1, Devices.scored(device)))
+                    .draws()
+                    .get(0);
+            assertThat(draw.token()).isEqualTo(draw.topTokens()[0]);
+            assertThat(draw.logprob()).isEqualTo(draw.topLogprobs()[0]);
+        }
+    }
+}

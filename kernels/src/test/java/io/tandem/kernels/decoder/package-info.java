@@ -1,0 +1,2 @@
+/** The decoder against its references. */
+package io.tandem.kernels.decoder;

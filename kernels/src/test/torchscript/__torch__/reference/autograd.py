@@ -1,0 +1,96 @@
+# The decoder in operations that libtorch differentiates by itself: one sequence, whole, no cache.
+# It shares no code with the sources under test.
+class Autograd(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  # tokens, labels [T]; cos, sin [T, D]; base: all frozen weights, adapter: all factors, as vectors.
+  # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
+  # queries and keys), tied, then the rank of every module; reals: eps, then every scaling.
+  # Returns the sum of the losses and its gradient with respect to the adapter, [1 + P].
+  def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
+              cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
+              reals: Tensor) -> Tensor:
+    torch.set_grad_enabled(True)
+    n = [int(number) for number in numbers]
+    r = [float(real) for real in reals]
+    leaf = torch.requires_grad_(torch.detach(adapter), True)
+    loss = __torch__.reference.autograd.loss(tokens, labels, cos, sin, base, leaf, n, r)
+    gradient = unchecked_cast(Tensor, torch.grad([loss], [leaf])[0])
+    return torch.cat([torch.reshape(torch.detach(loss), [1]), gradient])
+
+class Reader:
+  flat : Tensor
+  at : int
+  def __init__(self: __torch__.reference.autograd.Reader, flat: Tensor) -> None:
+    self.flat = flat
+    self.at = 0
+  def take(self: __torch__.reference.autograd.Reader, rows: int, columns: int) -> Tensor:
+    part = self.flat[self.at : self.at + rows * columns]
+    self.at = self.at + rows * columns
+    return torch.reshape(part, [rows, columns])
+
+def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+  return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
+
+def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
+           adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
+           scaling: float) -> Tensor:
+  inputs = x.size(1)
+  y = torch.matmul(x, torch.t(base.take(outputs, inputs)))
+  if biased:
+    y = y + base.take(1, outputs)
+  if rank > 0:
+    a = adapter.take(rank, inputs)
+    b = adapter.take(outputs, rank)
+    y = y + torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b)) * scaling
+  return y
+
+# x [T, heads, D]
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+  half = x.size(2) // 2
+  turned = torch.cat([-x[:, :, half:], x[:, :, :half]], 2)
+  return x * torch.unsqueeze(cos, 1) + turned * torch.unsqueeze(sin, 1)
+
+def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor, leaf: Tensor,
+         n: List[int], r: List[float]) -> Tensor:
+  layers, hidden, heads, kv_heads, dim, ffn, vocab = n[0:7]
+  base = __torch__.reference.autograd.Reader(flat)
+  adapter = __torch__.reference.autograd.Reader(leaf)
+  length = tokens.size(0)
+  embedding = base.take(vocab, hidden)
+  x = embedding[tokens]
+  hidden_mask = torch.triu(torch.full([length, length], -inf), 1)
+  for layer in range(layers):
+    ranks = n[12 + 7 * layer : 19 + 7 * layer]
+    s = r[1 + 7 * layer : 8 + 7 * layer]
+    h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
+    q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0])
+    k = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[1], s[1])
+    v = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[2], s[2])
+    q = torch.reshape(q, [length, heads, dim])
+    k = torch.reshape(k, [length, kv_heads, dim])
+    v = torch.reshape(v, [length, kv_heads, dim])
+    if n[10] > 0:
+      q = __torch__.reference.autograd.norm(q, base.take(1, dim), r[0])
+      k = __torch__.reference.autograd.norm(k, base.take(1, dim), r[0])
+    q = torch.transpose(__torch__.reference.autograd.rotate(q, cos, sin), 0, 1)
+    k = torch.transpose(__torch__.reference.autograd.rotate(k, cos, sin), 0, 1)
+    v = torch.transpose(v, 0, 1)
+    k = torch.repeat_interleave(k, heads // kv_heads, 0)
+    v = torch.repeat_interleave(v, heads // kv_heads, 0)
+    scores = torch.matmul(q, torch.transpose(k, 1, 2)) / dim ** 0.5 + hidden_mask
+    o = torch.matmul(torch.softmax(scores, -1), v)
+    o = torch.reshape(torch.transpose(o, 0, 1), [length, heads * dim])
+    x = x + __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3])
+    h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
+    gate = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[4], s[4])
+    up = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[5], s[5])
+    act = gate * torch.sigmoid(gate) * up
+    x = x + __torch__.reference.autograd.linear(act, base, adapter, hidden, n[9] > 0, ranks[6], s[6])
+  x = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
+  if n[11] == 0:
+    embedding = base.take(vocab, hidden)
+  scores = torch.log_softmax(torch.matmul(x, torch.t(embedding)), -1)
+  learned = torch.where(labels >= 0)[0]
+  return torch.sum(scores[learned, labels[learned]]) * -1.
