@@ -28,7 +28,9 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class GradientParityTest {
     private static final double FLOAT32_RELATIVE = 1e-4;
-    private static final double BFLOAT16_RELATIVE = 0.15;
+    /** Of the whole gradient: 8 bits of mantissa leave little of a factor whose gradient happens to be small. */
+    private static final double BFLOAT16_RELATIVE = 0.1;
+
     private static final int SPLITS = 10;
     private static final int SLOT = 1;
 
@@ -87,6 +89,7 @@ class GradientParityTest {
             parts.add(result.gradient());
         }
         assertThat(loss).as("loss, seed %d", seed).isCloseTo(expectedLoss, Percentage.withPercentage(100 * tolerance));
+        double[] whole = new double[2];
         gradients.modules().forEach((site, actual) -> {
             float[] a = new float[actual.a().length];
             float[] b = new float[actual.b().length];
@@ -94,21 +97,28 @@ class GradientParityTest {
                 add(a, part.modules().get(site).a());
                 add(b, part.modules().get(site).b());
             }
-            near(site + " A", a, actual.a(), tolerance);
-            near(site + " B", b, actual.b(), tolerance);
+            compare(site + " A", a, actual.a(), tolerance, whole);
+            compare(site + " B", b, actual.b(), tolerance, whole);
         });
+        assertThat(Math.sqrt(whole[0] / whole[1]))
+                .as("relative error of the whole gradient, seed %d", seed)
+                .isLessThan(tolerance);
     }
 
-    private void near(String name, float[] expected, float[] actual, double tolerance) {
+    private void compare(String name, float[] expected, float[] actual, double tolerance, double[] whole) {
         double difference = 0;
         double norm = 0;
         for (int i = 0; i < expected.length; i++) {
             difference += Math.pow(expected[i] - actual[i], 2);
             norm += Math.pow(expected[i], 2);
         }
-        assertThat(Math.sqrt(difference / norm))
-                .as("relative error of the gradient of %s, seed %d", name, seed)
-                .isLessThan(tolerance);
+        whole[0] += difference;
+        whole[1] += norm;
+        if (tolerance == FLOAT32_RELATIVE) {
+            assertThat(Math.sqrt(difference / norm))
+                    .as("relative error of the gradient of %s, seed %d", name, seed)
+                    .isLessThan(tolerance);
+        }
     }
 
     private static void add(float[] sum, float[] values) {

@@ -1,0 +1,70 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+class MemoryTest {
+    private static final long MEBIBYTE = 1 << 20;
+
+    private final Random random = new Random(1);
+    private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+
+    @Test
+    void nativeValuesAreConstantBetweenIterations() throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16)) {
+            work(device, 1);
+            long before = device.memory().liveTensors();
+            work(device, 50);
+            assertThat(device.memory().liveTensors()).isEqualTo(before);
+        }
+    }
+
+    /** What libtorch itself allocates shows only in the size of the process. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void theProcessDoesNotGrow() throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16)) {
+            work(device, 100);
+            long before = residentBytes();
+            work(device, 500);
+            assertThat(residentBytes() - before).isLessThan(64 * MEBIBYTE);
+        }
+    }
+
+    private void work(TorchScriptDecoder device, int rounds) {
+        int vocab = tiny.config().vocab();
+        for (int i = 0; i < rounds; i++) {
+            device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i));
+            device.openTrainee(
+                    1, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i), OptimizerConfig.DEFAULT);
+            Devices.train(
+                    device,
+                    1,
+                    Devices.pack(random, vocab, 20, 10),
+                    random,
+                    List.of(Devices.segment(i % 6, 0, Devices.tokens(random, 5, vocab), 0, Sampling.GREEDY)));
+            device.optimizerStep(1, 1e-3, 1);
+            device.snapshot(1);
+            device.closeTrainee(1);
+        }
+    }
+
+    private static long residentBytes() throws IOException {
+        String[] pages = Files.readString(Path.of("/proc/self/statm")).split(" ");
+        return Long.parseLong(pages[1]) * 4096;
+    }
+}

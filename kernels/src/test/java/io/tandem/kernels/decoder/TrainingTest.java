@@ -1,0 +1,147 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.testing.Tolerances;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class TrainingTest {
+    private static final int SLOT = 3;
+
+    private final Random random = new Random();
+    private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+    private final Adapter initial = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+
+    @Test
+    void stepsFollowAdamW() throws IOException {
+        OptimizerConfig optimizer = new OptimizerConfig(0.8, 0.95, 1e-6, 0.1, 0.5);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, optimizer);
+            AdamWReference reference = new AdamWReference(optimizer, values(initial));
+            for (int step = 0; step < 5; step++) {
+                Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 30, 12), random, List.of());
+                double[] gradient = values(device.gradients(SLOT));
+                double expectedNorm = reference.step(gradient, 1e-2, 1 / 40.0);
+                double norm = device.optimizerStep(SLOT, 1e-2, 1 / 40.0);
+                Tolerances.FLOAT32.check("norm", new double[] {expectedNorm}, new double[] {norm});
+                Tolerances.FLOAT32_LOGITS.check("weights", reference.weights(), values(device.snapshot(SLOT)));
+                assertThat(values(device.gradients(SLOT))).containsOnly(0);
+            }
+        }
+    }
+
+    /** Splits and traffic change nothing but rounding; the tolerance is on the weights after eight steps. */
+    @Test
+    void theResultDoesNotDependOnTrafficOrWindows() throws IOException {
+        List<TrainingPack> packs = new ArrayList<>();
+        for (int step = 0; step < 8; step++) {
+            packs.add(Devices.pack(random, tiny.config().vocab(), 30, 12, 5));
+        }
+        double[] alone = values(train(packs, List.of()));
+        double[] crowded = values(train(packs, traffic()));
+        Tolerances.FLOAT32_GRADIENT.check("weights", alone, crowded);
+        assertThat(alone).isNotEqualTo(values(initial));
+    }
+
+    private Adapter train(List<TrainingPack> packs, List<Segment> beside) throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 2, 5));
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            for (TrainingPack pack : packs) {
+                Devices.train(device, SLOT, pack, random, beside);
+                device.optimizerStep(SLOT, 1e-3, 1 / 30.0);
+            }
+            return device.snapshot(SLOT);
+        }
+    }
+
+    private List<Segment> traffic() {
+        int vocab = tiny.config().vocab();
+        return List.of(
+                Devices.segment(0, 0, Devices.tokens(random, 1, vocab), 0, Sampling.GREEDY),
+                Devices.segment(1, 0, Devices.tokens(random, 40, vocab), -1, Sampling.GREEDY),
+                Devices.segment(4, 0, Devices.tokens(random, 1, vocab), -1, Sampling.GREEDY));
+    }
+
+    @Test
+    void trainingLeavesServedAdaptersAndTheBaseAlone() throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 2, 5));
+            float[] before = served(device, 0);
+            float[] base = served(device, IterationInputs.BASE);
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
+            device.optimizerStep(SLOT, 1e-1, 1);
+            assertThat(served(device, 0)).isEqualTo(before);
+            assertThat(served(device, IterationInputs.BASE)).isEqualTo(base);
+            device.putAdapter(1, device.snapshot(SLOT));
+            Tolerances.FLOAT32_LOGITS.check("snapshot", served(device, SLOT), served(device, 1));
+        }
+    }
+
+    private float[] served(TorchScriptDecoder device, int adapterSlot) {
+        int[] prompt = {3, 1, 4, 1, 5, 9, 2, 6};
+        return Devices.byToken(Devices.run(device, Devices.segment(0, 0, prompt, adapterSlot, Devices.scored(device)))
+                .draws()
+                .get(0));
+    }
+
+    @Test
+    void aBrokenGradientChangesNothing() throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
+            assertThat(device.optimizerStep(SLOT, 1e-2, Double.POSITIVE_INFINITY))
+                    .isNaN();
+            assertThat(values(device.snapshot(SLOT))).isEqualTo(values(initial));
+        }
+    }
+
+    @Test
+    void anAdapterThatDoesNotFitIsRefusedByName() throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            TinyModel other = TinyModel.of(TinyModel.Variant.LLAMA3, 1);
+            Adapter wrong = TinyAdapters.random(other.config(), LoraConfig.allLinears(), 2, 1);
+            assertThatThrownBy(() -> device.putAdapter(0, wrong))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("model.layers.0.self_attn.q_proj is [48, 48], expected [32, 32]");
+            Adapter large = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 9, 1);
+            assertThatThrownBy(() -> device.putAdapter(0, large)).hasMessageContaining("has rank 9");
+            initial.modules().get(initial.modules().firstKey()).a()[0] = Float.NaN;
+            assertThatThrownBy(() -> device.putAdapter(0, initial)).hasMessageContaining("not a finite number");
+        }
+    }
+
+    private static double[] values(Adapter adapter) {
+        List<float[]> parts = new ArrayList<>();
+        for (LowRank module : new TreeMap<>(adapter.modules()).values()) {
+            parts.add(module.a());
+            parts.add(module.b());
+        }
+        double[] all = new double[parts.stream().mapToInt(part -> part.length).sum()];
+        int at = 0;
+        for (float[] part : parts) {
+            for (float value : part) {
+                all[at++] = value;
+            }
+        }
+        return all;
+    }
+}
