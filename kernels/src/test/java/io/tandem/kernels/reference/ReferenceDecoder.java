@@ -40,6 +40,13 @@ public final class ReferenceDecoder {
      * @return {@code [tokens][vocab]}
      */
     public double[][] logits(int[] tokens, @Nullable Adapter adapter) {
+        double[][] last = rmsNorm(hidden(tokens, adapter), weight("model.norm.weight"));
+        float[] head = weight(model.tiedEmbeddings() ? "model.embed_tokens.weight" : "lm_head.weight");
+        return multiply(last, head, model.vocab(), model.hidden());
+    }
+
+    /** The residual stream after the last layer, before the final norm: {@code [tokens][hidden]}. */
+    double[][] hidden(int[] tokens, @Nullable Adapter adapter) {
         double[][] x = new double[tokens.length][model.hidden()];
         float[] embedding = weight("model.embed_tokens.weight");
         for (int i = 0; i < tokens.length; i++) {
@@ -54,9 +61,7 @@ public final class ReferenceDecoder {
             double[][] m = rmsNorm(x, weight(prefix + "post_attention_layernorm.weight"));
             add(x, mlp(layer, m, adapter));
         }
-        double[][] last = rmsNorm(x, weight("model.norm.weight"));
-        float[] head = model.tiedEmbeddings() ? embedding : weight("lm_head.weight");
-        return multiply(last, head, model.vocab(), model.hidden());
+        return x;
     }
 
     /**

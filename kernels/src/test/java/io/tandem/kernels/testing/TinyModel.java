@@ -149,8 +149,10 @@ public final class TinyModel {
         WeightNames.expected(config).forEach((name, shape) -> {
             boolean matrix = shape.length == 2;
             boolean norm = name.endsWith("norm.weight");
-            // Matrices keep the size of what they multiply, except the embedding, whose rows are of size 1.
-            double scale = name.equals(WeightNames.EMBEDDING) ? 1 : matrix ? 1 / Math.sqrt(shape[1]) : 0.2;
+            // Matrices keep the size of what they multiply. A tied embedding is one of them: larger logits would
+            // saturate the softmax, and with it every gradient.
+            boolean large = name.equals(WeightNames.EMBEDDING) && !config.tiedEmbeddings();
+            double scale = large ? 1 : matrix ? 1 / Math.sqrt(shape[1]) : 0.2;
             float[] values = new float[Math.toIntExact(matrix ? shape[0] * shape[1] : shape[0])];
             for (int i = 0; i < values.length; i++) {
                 values[i] = rounded((norm ? 1 : 0) + scale * random.nextGaussian());
