@@ -1,0 +1,18 @@
+package io.tandem.scheduler;
+
+/**
+ * Why a request or a job was not accepted: an expected answer, not an exception.
+ *
+ * @param reason for programs
+ * @param message for people, with the numbers
+ */
+public record Rejection(Reason reason, String message) {
+    public enum Reason {
+        QUEUE_FULL,
+        PROMPT_EMPTY,
+        PROMPT_TOO_LONG,
+        EXAMPLE_TOO_LONG,
+        ADAPTER_TOO_LARGE,
+        SHUTTING_DOWN
+    }
+}

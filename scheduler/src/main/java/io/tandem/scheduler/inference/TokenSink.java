@@ -1,0 +1,24 @@
+package io.tandem.scheduler.inference;
+
+import io.tandem.kernels.IterationOutputs.Draw;
+
+/**
+ * Where a request's tokens go. Called on the engine thread, so it must neither block nor throw; every accepted request
+ * gets exactly one {@link #finish}, after its last token.
+ */
+public interface TokenSink {
+    void token(Draw draw);
+
+    void finish(Finish finish);
+
+    /**
+     * The end of a request.
+     *
+     * @param reason how it ended
+     * @param promptTokens length of the prompt
+     * @param cachedTokens how many of those were reused from an earlier request
+     * @param completionTokens how many tokens were delivered
+     * @param message what failed, for people; empty unless {@link FinishReason#FAILED}
+     */
+    record Finish(FinishReason reason, int promptTokens, int cachedTokens, int completionTokens, String message) {}
+}

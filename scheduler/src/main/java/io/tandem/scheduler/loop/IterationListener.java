@@ -1,0 +1,12 @@
+package io.tandem.scheduler.loop;
+
+/** Hears of every iteration, on the engine thread; must neither block nor throw. */
+public interface IterationListener {
+    void iteration(IterationReport report);
+
+    /** A request got its first token so long after it was submitted. */
+    void firstToken(long ttftNanos);
+
+    /** A request got a further token so long after the one before. */
+    void nextToken(long itlNanos);
+}

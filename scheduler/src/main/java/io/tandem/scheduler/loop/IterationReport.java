@@ -1,0 +1,31 @@
+package io.tandem.scheduler.loop;
+
+/**
+ * What one iteration did.
+ *
+ * @param iteration number, from 1
+ * @param durationNanos of the device call
+ * @param predictedNanos by the latency model, before it ran
+ * @param decodeTokens sequences that got their next token
+ * @param prefillTokens prompt tokens
+ * @param forwardTokens fine-tuning rows that went forward
+ * @param backwardTokenLayers fine-tuning rows times layers that went backward
+ * @param adapters different adapters in the batch
+ * @param runningSequences after the iteration
+ * @param waitingRequests after the iteration
+ * @param preemptions sequences that lost their KV slot
+ * @param cachedTokens in the KV cache after the iteration
+ */
+public record IterationReport(
+        long iteration,
+        long durationNanos,
+        long predictedNanos,
+        int decodeTokens,
+        int prefillTokens,
+        int forwardTokens,
+        int backwardTokenLayers,
+        int adapters,
+        int runningSequences,
+        int waitingRequests,
+        int preemptions,
+        int cachedTokens) {}
