@@ -1,0 +1,52 @@
+package io.tandem.server.api;
+
+import org.jspecify.annotations.Nullable;
+
+/** A request that is answered with OpenAI's error object. Expected, so it carries no stack trace. */
+public final class ApiException extends RuntimeException {
+    private final int status;
+    private final String type;
+    private final @Nullable String param;
+    private final @Nullable String code;
+
+    /**
+     * @param status of HTTP
+     * @param type OpenAI's, for example {@code invalid_request_error}
+     * @param param the field that is wrong, or null
+     * @param code for programs, for example {@code model_not_found}, or null
+     * @param message for people: what is wrong, and what to do
+     */
+    public ApiException(int status, String type, @Nullable String param, @Nullable String code, String message) {
+        super(message, null, false, false);
+        this.status = status;
+        this.type = type;
+        this.param = param;
+        this.code = code;
+    }
+
+    /** A field of the request is missing or wrong. */
+    public static ApiException invalid(String param, String message) {
+        return new ApiException(400, "invalid_request_error", param, null, message);
+    }
+
+    /** What the request names does not exist. */
+    public static ApiException notFound(String param, String code, String message) {
+        return new ApiException(404, "invalid_request_error", param, code, message);
+    }
+
+    public int status() {
+        return status;
+    }
+
+    public String type() {
+        return type;
+    }
+
+    public @Nullable String param() {
+        return param;
+    }
+
+    public @Nullable String code() {
+        return code;
+    }
+}

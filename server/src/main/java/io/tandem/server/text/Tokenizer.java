@@ -1,0 +1,25 @@
+package io.tandem.server.text;
+
+/** Text to token ids and back. Safe from any thread; long texts take long, so not on an event loop. */
+public interface Tokenizer {
+    /** Token ids of a text; special tokens written in the text count as such only if asked for. */
+    int[] encode(String text, boolean parseSpecialTokens);
+
+    /** A decoder of one growing answer. */
+    Detokenizer detokenizer();
+
+    /** The text of one token as it is, for log-probabilities; bytes that are no text become U+FFFD. */
+    String token(int id);
+
+    /** The bytes of one token, for log-probabilities. */
+    byte[] bytes(int id);
+
+    /** Decodes the tokens of one answer as they come; never emits half a character. */
+    interface Detokenizer {
+        /** The text that this token completes; empty while a character is unfinished. Special tokens are skipped. */
+        String accept(int id);
+
+        /** What was held back, at the end. */
+        String finish();
+    }
+}
