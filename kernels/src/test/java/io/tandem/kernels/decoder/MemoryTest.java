@@ -18,7 +18,10 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 class MemoryTest {
-    private static final long MEBIBYTE = 1 << 20;
+    /** Of 200 rounds, once the allocator has settled; a leaked tensor a round is more. */
+    private static final long NOISE_BYTES = 400_000;
+
+    private static final int MOST_BATCHES = 15;
 
     private final Random random = new Random(1);
     private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
@@ -33,15 +36,18 @@ class MemoryTest {
         }
     }
 
-    /** What libtorch itself allocates shows only in the size of the process. */
+    /** What libtorch itself allocates shows only in the size of the process: a leak would never let it settle. */
     @Test
     @EnabledOnOs(OS.LINUX)
     void theProcessDoesNotGrow() throws IOException {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16)) {
-            work(device, 100);
-            long before = residentBytes();
-            work(device, 500);
-            assertThat(residentBytes() - before).isLessThan(64 * MEBIBYTE);
+            long least = Long.MAX_VALUE;
+            for (int batch = 0; batch < MOST_BATCHES && least > NOISE_BYTES; batch++) {
+                long before = residentBytes();
+                work(device, 200);
+                least = Math.min(least, residentBytes() - before);
+            }
+            assertThat(least).isLessThan(NOISE_BYTES);
         }
     }
 
@@ -64,6 +70,7 @@ class MemoryTest {
     }
 
     private static long residentBytes() throws IOException {
+        System.gc();
         String[] pages = Files.readString(Path.of("/proc/self/statm")).split(" ");
         return Long.parseLong(pages[1]) * 4096;
     }

@@ -108,8 +108,8 @@ class TrainingTest {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
             Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
-            assertThat(device.optimizerStep(SLOT, 1e-2, Double.POSITIVE_INFINITY))
-                    .isNaN();
+            assertThat(Double.isFinite(device.optimizerStep(SLOT, 1e-2, Double.POSITIVE_INFINITY)))
+                    .isFalse();
             assertThat(values(device.snapshot(SLOT))).isEqualTo(values(initial));
         }
     }
