@@ -1,0 +1,96 @@
+package io.tandem.scheduler.adapter;
+
+import io.tandem.kernels.DeviceModel;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+
+/** Which adapter versions are on the device. Slots in use stay; the longest unused makes way. */
+public final class SlotResidency {
+    private final DeviceModel device;
+    private final Slot[] slots;
+    private long uses;
+
+    public SlotResidency(DeviceModel device) {
+        this.device = device;
+        this.slots = new Slot[device.limits().adapterSlots()];
+        for (int i = 0; i < slots.length; i++) {
+            slots[i] = new Slot(i);
+        }
+    }
+
+    private static final class Slot {
+        final int index;
+        long version;
+        int users;
+        long lastUse;
+
+        Slot(int index) {
+            this.index = index;
+        }
+    }
+
+    /**
+     * A slot with this version in it, in use until {@link #release}.
+     *
+     * @return empty if all slots are in use by others
+     * @throws IllegalArgumentException if the device refuses the adapter
+     */
+    public OptionalInt acquire(AdapterVersion adapter) {
+        @Nullable Slot resident = Arrays.stream(slots)
+                .filter(slot -> slot.version == adapter.version())
+                .findFirst()
+                .orElse(null);
+        if (resident != null) {
+            return use(resident);
+        }
+        OptionalInt taken = reserve();
+        taken.ifPresent(slot -> {
+            try {
+                device.putAdapter(slot, adapter.adapter());
+            } catch (RuntimeException e) {
+                release(slot);
+                throw e;
+            }
+            slots[slot].version = adapter.version();
+        });
+        return taken;
+    }
+
+    /** An empty slot, in use until {@link #release}; for an adapter that learns. */
+    public OptionalInt reserve() {
+        @Nullable Slot oldest = Arrays.stream(slots)
+                .filter(slot -> slot.users == 0)
+                .min(Comparator.comparingLong(slot -> slot.lastUse))
+                .orElse(null);
+        if (oldest == null) {
+            return OptionalInt.empty();
+        }
+        oldest.version = 0;
+        return use(oldest);
+    }
+
+    private OptionalInt use(Slot slot) {
+        slot.users++;
+        slot.lastUse = ++uses;
+        return OptionalInt.of(slot.index);
+    }
+
+    public void release(int slot) {
+        if (slots[slot].users == 0) {
+            throw new IllegalStateException("adapter slot " + slot + " is not in use");
+        }
+        slots[slot].users--;
+    }
+
+    /** Versions on the device. */
+    public int resident() {
+        return (int) Arrays.stream(slots).filter(slot -> slot.version != 0).count();
+    }
+
+    /** Slots in use. */
+    public int inUse() {
+        return (int) Arrays.stream(slots).filter(slot -> slot.users > 0).count();
+    }
+}

@@ -1,0 +1,175 @@
+package io.tandem.scheduler.inference;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.TokenSink.Finish;
+import java.util.Arrays;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A request's state on the device: its tokens, how many of them have run, and what it holds. */
+public final class Sequence {
+    private static final Logger LOG = LoggerFactory.getLogger(Sequence.class);
+    private static final int NO_SLOT = -1;
+
+    private final InferenceRequest request;
+    private final TokenSink sink;
+    private final int maxTokens;
+    private int[] tokens;
+    private int length;
+    private int computed;
+    private int cached;
+    private int kvSlot = NO_SLOT;
+    private int adapterSlot = IterationInputs.BASE;
+    private long lastEventNanos;
+    private int bypassed;
+    private boolean cancelled;
+    private boolean finished;
+
+    /** @param maxLength of prompt and answer together */
+    public Sequence(InferenceRequest request, TokenSink sink, int maxLength, long nowNanos) {
+        this.request = request;
+        this.sink = sink;
+        this.maxTokens = Math.min(request.maxTokens(), maxLength - request.prompt().length);
+        this.tokens = request.prompt().clone();
+        this.length = tokens.length;
+        this.lastEventNanos = nowNanos;
+    }
+
+    public InferenceRequest request() {
+        return request;
+    }
+
+    /** Version number of the adapter; 0 is the base model. */
+    public long version() {
+        return request.adapter().map(AdapterVersion::version).orElse(0L);
+    }
+
+    /** Prompt and answer so far. */
+    public int[] tokens() {
+        return Arrays.copyOf(tokens, length);
+    }
+
+    /** The tokens whose keys and values are in the cache. */
+    public int[] computedTokens() {
+        return Arrays.copyOf(tokens, computed);
+    }
+
+    /** The next tokens to run. */
+    public int[] next(int count) {
+        return Arrays.copyOfRange(tokens, computed, computed + count);
+    }
+
+    public int computed() {
+        return computed;
+    }
+
+    /** Tokens that have not run; 1 while decoding. */
+    public int pending() {
+        return length - computed;
+    }
+
+    /** Whether its next row is one that gives a token, with everything before it in the cache. */
+    public boolean decoding() {
+        return pending() == 1 && computed > 0;
+    }
+
+    public int generated() {
+        return length - request.prompt().length;
+    }
+
+    /** The answer so far. */
+    public int[] answer() {
+        return Arrays.copyOfRange(tokens, request.prompt().length, length);
+    }
+
+    public int kvSlot() {
+        return kvSlot;
+    }
+
+    public int adapterSlot() {
+        return adapterSlot;
+    }
+
+    public boolean running() {
+        return kvSlot != NO_SLOT;
+    }
+
+    /** It got its slots; this many tokens are in the cache already. */
+    public void admit(int slot, int cachedTokens, int adapter) {
+        kvSlot = slot;
+        adapterSlot = adapter;
+        computed = cachedTokens;
+        if (generated() == 0) {
+            cached = cachedTokens;
+        }
+    }
+
+    /** It lost its slots; everything has to run again. */
+    public void suspend() {
+        kvSlot = NO_SLOT;
+        adapterSlot = IterationInputs.BASE;
+        computed = 0;
+    }
+
+    public void advance(int count) {
+        computed += count;
+    }
+
+    /** Nanoseconds since the request came, or since its last token; the next interval starts now. */
+    public long lap(long nowNanos) {
+        long interval = nowNanos - lastEventNanos;
+        lastEventNanos = nowNanos;
+        return interval;
+    }
+
+    /** How often a later request was admitted before this one. */
+    public int bypass() {
+        return ++bypassed;
+    }
+
+    public void cancel() {
+        cancelled = true;
+    }
+
+    public boolean cancelled() {
+        return cancelled;
+    }
+
+    /** Whether the token ends the answer and is not part of it. */
+    public boolean stopsAt(Draw draw) {
+        return request.stopTokens().contains(draw.token());
+    }
+
+    /** Appends a token and delivers it. */
+    public void append(Draw draw) {
+        if (length == tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.max(16, 2 * length));
+        }
+        tokens[length++] = draw.token();
+        try {
+            sink.token(draw);
+        } catch (RuntimeException e) {
+            LOG.error("request {} is cancelled: its receiver failed", request.id(), e);
+            cancelled = true;
+        }
+    }
+
+    public boolean full() {
+        return generated() >= maxTokens;
+    }
+
+    /** Ends the request; only the first end counts. */
+    public void finish(FinishReason reason, String message) {
+        if (finished) {
+            return;
+        }
+        finished = true;
+        try {
+            sink.finish(new Finish(reason, request.prompt().length, cached, generated(), message));
+        } catch (RuntimeException e) {
+            LOG.error("the receiver of request {} failed at its end", request.id(), e);
+        }
+    }
+}

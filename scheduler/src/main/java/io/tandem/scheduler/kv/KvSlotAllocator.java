@@ -1,0 +1,171 @@
+package io.tandem.scheduler.kv;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who holds which KV slot, and how many tokens all of them hold together. A slot that is given back remembers the
+ * tokens in it, so that a later prompt of the same adapter version that begins with them need not run them again; what
+ * is remembered makes way for what is needed, the longest unused first.
+ */
+public final class KvSlotAllocator {
+    /** Tokens are counted in pages, so that growing by one rarely changes the count. */
+    private static final int PAGE_TOKENS = 16;
+
+    private final Slot[] slots;
+    private final int budgetPages;
+    private long uses;
+
+    /** @param budgetTokens that all slots may hold together; a multiple of 16 counts best */
+    public KvSlotAllocator(int slots, int budgetTokens) {
+        this.slots = new Slot[slots];
+        for (int i = 0; i < slots; i++) {
+            this.slots[i] = new Slot(i);
+        }
+        this.budgetPages = pages(budgetTokens);
+    }
+
+    /**
+     * A leased slot.
+     *
+     * @param cachedTokens how many of the tokens are in it already; never all of them
+     */
+    public record Lease(int slot, int cachedTokens) {}
+
+    private static final class Slot {
+        final int index;
+        boolean leased;
+        int pages;
+        int[] remembered = {};
+        long version;
+        long lastUse;
+
+        Slot(int index) {
+            this.index = index;
+        }
+    }
+
+    private static int pages(int tokens) {
+        return (tokens + PAGE_TOKENS - 1) / PAGE_TOKENS;
+    }
+
+    /**
+     * Leases a slot with room for these tokens, the one with the longest usable prefix if there is any.
+     *
+     * @param version of the adapter; other versions' keys are never used
+     * @return empty if no slot is free or the budget is used up by running sequences
+     */
+    public Optional<Lease> lease(int[] tokens, long version) {
+        @Nullable Slot chosen = free()
+                .max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, version))
+                        .thenComparing(slot -> slot.remembered.length == 0)
+                        .thenComparing(slot -> -slot.lastUse)
+                        .thenComparing(slot -> -slot.index))
+                .orElse(null);
+        if (chosen == null) {
+            return Optional.empty();
+        }
+        int cached = Math.min(commonPrefix(chosen, tokens, version), tokens.length - 1);
+        int needed = pages(tokens.length);
+        if (leasedPages() + needed > budgetPages) {
+            return Optional.empty();
+        }
+        chosen.leased = true;
+        chosen.pages = needed;
+        chosen.remembered = new int[0];
+        chosen.lastUse = ++uses;
+        evictDownTo(budgetPages);
+        return Optional.of(new Lease(chosen.index, cached));
+    }
+
+    /** Makes room for this many tokens in a leased slot; false if running sequences use up the budget. */
+    public boolean grow(int slot, int tokens) {
+        Slot grown = leased(slot);
+        int more = pages(tokens) - grown.pages;
+        if (more <= 0) {
+            return true;
+        }
+        if (leasedPages() + more > budgetPages) {
+            return false;
+        }
+        grown.pages += more;
+        evictDownTo(budgetPages);
+        return true;
+    }
+
+    /** Gives a slot back that holds the keys and values of exactly these tokens. */
+    public void release(int slot, int[] tokens, long version) {
+        Slot released = leased(slot);
+        released.leased = false;
+        released.remembered = tokens.clone();
+        released.pages = pages(tokens.length);
+        released.version = version;
+        released.lastUse = ++uses;
+    }
+
+    /** Gives a slot back whose content is of no use. */
+    public void discard(int slot) {
+        release(slot, new int[0], 0);
+    }
+
+    /** Tokens that running sequences have room for, in whole pages. */
+    public int leasedTokens() {
+        return leasedPages() * PAGE_TOKENS;
+    }
+
+    public int freeSlots() {
+        return (int) free().count();
+    }
+
+    /** @throws IllegalStateException if the accounts contradict each other */
+    public void checkIntegrity() {
+        int total = Arrays.stream(slots).mapToInt(slot -> slot.pages).sum();
+        if (total > budgetPages) {
+            throw new IllegalStateException("the KV cache holds " + total + " pages of " + budgetPages);
+        }
+        for (Slot slot : slots) {
+            if (slot.leased ? slot.remembered.length > 0 : slot.pages != pages(slot.remembered.length)) {
+                throw new IllegalStateException("KV slot " + slot.index + " has the wrong account");
+            }
+        }
+    }
+
+    private void evictDownTo(int pages) {
+        while (Arrays.stream(slots).mapToInt(slot -> slot.pages).sum() > pages) {
+            Slot oldest = free().filter(slot -> slot.pages > 0)
+                    .min(Comparator.comparingLong(slot -> slot.lastUse))
+                    .orElseThrow(() -> new IllegalStateException("running sequences exceed the KV budget"));
+            oldest.remembered = new int[0];
+            oldest.pages = 0;
+        }
+    }
+
+    private Stream<Slot> free() {
+        return Arrays.stream(slots).filter(slot -> !slot.leased);
+    }
+
+    private int leasedPages() {
+        return Arrays.stream(slots)
+                .filter(slot -> slot.leased)
+                .mapToInt(slot -> slot.pages)
+                .sum();
+    }
+
+    private Slot leased(int slot) {
+        if (!slots[slot].leased) {
+            throw new IllegalStateException("KV slot " + slot + " is not leased");
+        }
+        return slots[slot];
+    }
+
+    private static int commonPrefix(Slot slot, int[] tokens, long version) {
+        if (slot.version != version || slot.remembered.length == 0) {
+            return 0;
+        }
+        int mismatch = Arrays.mismatch(slot.remembered, tokens);
+        return mismatch < 0 ? tokens.length : mismatch;
+    }
+}
