@@ -12,6 +12,7 @@ public record Rejection(Reason reason, String message) {
         PROMPT_EMPTY,
         PROMPT_TOO_LONG,
         EXAMPLE_TOO_LONG,
+        NOTHING_TO_LEARN,
         ADAPTER_TOO_LARGE,
         SHUTTING_DOWN
     }

@@ -1,0 +1,29 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.slo.IterationFeatures;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What the next iteration does.
+ *
+ * @param chunks decode rows first, then prefill
+ * @param training a fine-tuning window, if any
+ * @param features by which its duration is predicted
+ */
+public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training, IterationFeatures features) {
+
+    /** The next tokens of a sequence; it gets a new token if they are all that it has. */
+    public record Chunk(Sequence sequence, int tokens) {
+        /** Whether the sequence gets a new token. */
+        public boolean draws() {
+            return tokens == sequence.pending();
+        }
+    }
+
+    public boolean empty() {
+        return chunks.isEmpty() && training.isEmpty();
+    }
+}

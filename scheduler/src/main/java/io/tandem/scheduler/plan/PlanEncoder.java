@@ -1,0 +1,76 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** A plan in the device's words. */
+public final class PlanEncoder {
+    private PlanEncoder() {}
+
+    public static IterationInputs encode(IterationPlan plan) {
+        List<Segment> segments = plan.chunks().stream().map(PlanEncoder::segment).toList();
+        return new IterationInputs(segments, plan.training());
+    }
+
+    private static Segment segment(Chunk chunk) {
+        Sequence sequence = chunk.sequence();
+        return new Segment(
+                sequence.kvSlot(),
+                sequence.computed(),
+                sequence.next(chunk.tokens()),
+                sequence.adapterSlot(),
+                chunk.draws() ? Optional.of(sampling(sequence)) : Optional.empty());
+    }
+
+    private static Sampling sampling(Sequence sequence) {
+        SamplingParams params = sequence.request().sampling();
+        Map<Integer, Float> biases = new TreeMap<>(params.logitBias());
+        if (params.presencePenalty() != 0 || params.frequencyPenalty() != 0) {
+            penalize(biases, sequence.answer(), params);
+        }
+        int[] tokens = new int[biases.size()];
+        float[] values = new float[biases.size()];
+        int at = 0;
+        for (Map.Entry<Integer, Float> bias : biases.entrySet()) {
+            tokens[at] = bias.getKey();
+            values[at++] = bias.getValue();
+        }
+        return new Sampling(
+                params.temperature(),
+                params.topK(),
+                params.topP(),
+                uniform(params.seed(), sequence.generated()),
+                tokens,
+                values,
+                params.topLogprobs());
+    }
+
+    private static void penalize(Map<Integer, Float> biases, int[] answer, SamplingParams params) {
+        Map<Integer, Integer> counts = new TreeMap<>();
+        for (int token : answer) {
+            counts.merge(token, 1, Integer::sum);
+        }
+        counts.forEach((token, count) -> biases.merge(
+                token, (float) -(params.presencePenalty() + count * params.frequencyPenalty()), Float::sum));
+    }
+
+    /**
+     * The random number of one draw. It depends on the request's seed and the position alone, so a request that runs
+     * again after a preemption draws the same (SplitMix64, Steele et al., 2014).
+     */
+    static double uniform(long seed, int position) {
+        long z = seed + 0x9E3779B97F4A7C15L * (position + 1L);
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        z ^= z >>> 31;
+        return (z >>> 11) * 0x1p-53;
+    }
+}
