@@ -1,60 +1,194 @@
 package io.tandem.scheduler;
 
 import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.loop.IterationListener;
+import io.tandem.scheduler.loop.IterationLoop;
+import io.tandem.scheduler.loop.Mailbox;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Serves requests and trains adapters on one device, in shared iterations. Its methods may be called from any thread
  * and never wait for the device; {@link #run} is the engine thread's whole life.
  */
-@SuppressWarnings("DoNotCallSuggester")
 public final class CoServingEngine implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
+
+    private final SchedulerConfig config;
+    private final LongSupplier nanoTime;
+    private final IterationLoop loop;
+    private final Mailbox mailbox = new Mailbox();
+    private final Admission admission;
+    private final AtomicInteger openRequests = new AtomicInteger();
+    private final AtomicInteger openJobs = new AtomicInteger();
+    private final Object gate = new Object();
+    private boolean open = true;
+    private volatile boolean healthy = true;
+    private volatile double latencyError;
 
     /** @param nanoTime the clock; a virtual one in simulations */
     public CoServingEngine(
             DeviceModel device, SchedulerConfig config, LongSupplier nanoTime, IterationListener listener) {
-        throw new UnsupportedOperationException();
+        this.config = config;
+        this.nanoTime = nanoTime;
+        this.loop = new IterationLoop(device, config, nanoTime, listener);
+        this.admission = new Admission(device, config);
     }
 
     /** Queues a request, unless it is refused. An accepted one ends with exactly one {@link TokenSink#finish}. */
     public Optional<Rejection> submit(InferenceRequest request, TokenSink sink) {
-        throw new UnsupportedOperationException();
+        Optional<Rejection> refused = admission.check(request);
+        if (refused.isPresent()) {
+            return refused;
+        }
+        TokenSink counted = new TokenSink() {
+            @Override
+            public void token(Draw draw) {
+                sink.token(draw);
+            }
+
+            @Override
+            public void finish(Finish finish) {
+                openRequests.decrementAndGet();
+                sink.finish(finish);
+            }
+        };
+        Sequence sequence = new Sequence(request, counted, admission.maxTokens(), nanoTime.getAsLong());
+        return enter(openRequests, admission.maxOpenRequests(), "requests", () -> loop.add(sequence));
     }
 
     /** Ends a request within one iteration; nothing happens if it has ended already. */
     public void cancel(long requestId) {
-        throw new UnsupportedOperationException();
+        mailbox.send(() -> loop.cancel(requestId));
     }
 
     /** Queues a job, unless it is refused. An accepted one ends with exactly one {@link JobSink#finish}. */
     public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
-        throw new UnsupportedOperationException();
+        Optional<Rejection> refused = admission.check(job);
+        if (refused.isPresent()) {
+            return refused;
+        }
+        JobSink counted = new JobSink() {
+            @Override
+            public void start() {
+                sink.start();
+            }
+
+            @Override
+            public void step(StepReport report) {
+                sink.step(report);
+            }
+
+            @Override
+            public void finish(JobOutcome outcome) {
+                openJobs.decrementAndGet();
+                sink.finish(outcome);
+            }
+        };
+        return enter(openJobs, config.maxQueuedJobs() + 1, "jobs", () -> loop.add(job, counted));
     }
 
     /** Ends a job within one iteration; nothing happens if it has ended already. */
     public void cancelJob(String jobId) {
-        throw new UnsupportedOperationException();
+        mailbox.send(() -> loop.cancelJob(jobId));
+    }
+
+    private Optional<Rejection> enter(AtomicInteger count, int most, String what, Runnable message) {
+        synchronized (gate) {
+            if (!open) {
+                return Optional.of(new Rejection(Rejection.Reason.SHUTTING_DOWN, "the server is shutting down"));
+            }
+            if (count.get() >= most) {
+                return Optional.of(new Rejection(
+                        Rejection.Reason.QUEUE_FULL, most + " " + what + " are running or waiting; try again later"));
+            }
+            count.incrementAndGet();
+            mailbox.send(message);
+            return Optional.empty();
+        }
     }
 
     /** Drains, plans, runs and applies until {@link #shutDown}; waits without load when there is nothing to do. */
     @Override
     public void run() {
-        throw new UnsupportedOperationException();
+        String end = "the server is shutting down";
+        try {
+            while (isOpen()) {
+                if (!iterate()) {
+                    mailbox.await();
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException | Error e) {
+            LOG.error("the engine stops: its state cannot be trusted any more", e);
+            end = "the engine has stopped: " + e.getMessage();
+            healthy = false;
+        } finally {
+            close();
+            mailbox.drain();
+            loop.failAll(end);
+        }
+    }
+
+    /** Drains the mailbox and runs one iteration; false if there was nothing to do. For simulations. */
+    public boolean iterate() {
+        mailbox.drain();
+        boolean worked = loop.iterate();
+        healthy = loop.deviceHealthy();
+        latencyError = loop.latencyError();
+        return worked;
+    }
+
+    private boolean isOpen() {
+        synchronized (gate) {
+            return open;
+        }
+    }
+
+    private void close() {
+        synchronized (gate) {
+            open = false;
+        }
     }
 
     /** Refuses what is new, fails what is left, and lets {@link #run} return; the device stays open. */
     public void shutDown() {
-        throw new UnsupportedOperationException();
+        close();
+        mailbox.send(() -> {});
     }
 
-    /** Whether the engine thread is alive and the device has not failed repeatedly. */
+    /** Whether the engine takes requests and the device has not failed repeatedly. */
     public boolean healthy() {
-        throw new UnsupportedOperationException();
+        return healthy && isOpen();
+    }
+
+    /** Mean relative error of the latency model's predictions. */
+    public double latencyError() {
+        return latencyError;
+    }
+
+    /** Requests that have not ended. */
+    public int openRequests() {
+        return openRequests.get();
+    }
+
+    /** Jobs that have not ended. */
+    public int openJobs() {
+        return openJobs.get();
+    }
+
+    /** @throws IllegalStateException if the engine's accounts contradict each other; engine thread only */
+    public void checkIntegrity() {
+        loop.checkIntegrity();
     }
 }

@@ -38,7 +38,8 @@ public final class SlotResidency {
      * @throws IllegalArgumentException if the device refuses the adapter
      */
     public OptionalInt acquire(AdapterVersion adapter) {
-        @Nullable Slot resident = Arrays.stream(slots)
+        @Nullable
+        Slot resident = Arrays.stream(slots)
                 .filter(slot -> slot.version == adapter.version())
                 .findFirst()
                 .orElse(null);
@@ -60,7 +61,8 @@ public final class SlotResidency {
 
     /** An empty slot, in use until {@link #release}; for an adapter that learns. */
     public OptionalInt reserve() {
-        @Nullable Slot oldest = Arrays.stream(slots)
+        @Nullable
+        Slot oldest = Arrays.stream(slots)
                 .filter(slot -> slot.users == 0)
                 .min(Comparator.comparingLong(slot -> slot.lastUse))
                 .orElse(null);

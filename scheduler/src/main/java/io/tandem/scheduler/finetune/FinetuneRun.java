@@ -45,7 +45,8 @@ public final class FinetuneRun {
         this.batches = new MiniBatches(job, device.limits().packTokens());
         device.openTrainee(
                 slot,
-                LoraInitializer.initialize(job.lora(), device.model(), job.settings().seed()),
+                LoraInitializer.initialize(
+                        job.lora(), device.model(), job.settings().seed()),
                 job.settings().optimizer());
         beginMiniBatch();
         tell(sink::start);
@@ -116,8 +117,8 @@ public final class FinetuneRun {
             }
         }
         if (!Double.isFinite(lossSum)) {
-            finish(new JobOutcome.Failed("the loss is not a finite number in step " + (step + 1)
-                    + "; try a lower learning rate"));
+            finish(new JobOutcome.Failed(
+                    "the loss is not a finite number in step " + (step + 1) + "; try a lower learning rate"));
             return true;
         }
         return layer < 0 && endPack();
@@ -132,8 +133,8 @@ public final class FinetuneRun {
                 * job.settings().schedule().factor(step, job.settings().warmupSteps(), job.totalSteps());
         double norm = device.optimizerStep(slot, rate, 1.0 / learnedTokens);
         if (!Double.isFinite(norm)) {
-            finish(new JobOutcome.Failed("the gradient is not finite in step " + (step + 1)
-                    + "; try a lower learning rate"));
+            finish(new JobOutcome.Failed(
+                    "the gradient is not finite in step " + (step + 1) + "; try a lower learning rate"));
             return true;
         }
         step++;

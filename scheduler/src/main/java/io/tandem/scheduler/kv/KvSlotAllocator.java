@@ -59,8 +59,8 @@ public final class KvSlotAllocator {
      * @return empty if no slot is free or the budget is used up by running sequences
      */
     public Optional<Lease> lease(int[] tokens, long version) {
-        @Nullable Slot chosen = free()
-                .max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, version))
+        @Nullable
+        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, version))
                         .thenComparing(slot -> slot.remembered.length == 0)
                         .thenComparing(slot -> -slot.lastUse)
                         .thenComparing(slot -> -slot.index))

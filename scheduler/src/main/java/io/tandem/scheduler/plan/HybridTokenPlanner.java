@@ -73,8 +73,7 @@ public final class HybridTokenPlanner {
                 prefillContext += (long) tokens * (sequence.computed() + tokens / 2);
             }
         }
-        IterationFeatures inference =
-                new IterationFeatures(decodes, decodeContext, prefilled, prefillContext, 0, 0, 0);
+        IterationFeatures inference = new IterationFeatures(decodes, decodeContext, prefilled, prefillContext, 0, 0, 0);
         int left = limits.maxTokensPerIteration() - rows - prefilled;
         return job.map(run -> withTraining(chunks, inference, run, left, iteration))
                 .orElseGet(() -> new IterationPlan(chunks, Optional.empty(), inference));
@@ -87,14 +86,13 @@ public final class HybridTokenPlanner {
         long floor = chunks.isEmpty() || iteration % MIN_WINDOW_INTERVAL == 0 ? MIN_WINDOW_ROWS : 0;
         if (run.forward()) {
             int most = Math.min(Math.min(run.forwardRows(), config.maxFinetuneTokens()), freeRows);
-            int rows = (int) largest(
-                    floor, most, n -> latency.predictNanos(inference.withForward((int) n)) <= target);
+            int rows = (int) largest(floor, most, n -> latency.predictNanos(inference.withForward((int) n)) <= target);
             Optional<TrainingWork> work = rows == 0 ? Optional.empty() : Optional.of(run.forwardWork(rows));
             return new IterationPlan(chunks, work, inference.withForward(rows));
         }
         long most = run.backwardRowLayers();
-        long rowLayers = largest(
-                floor, most, n -> latency.predictNanos(inference.withBackward(n, units(run, n))) <= target);
+        long rowLayers =
+                largest(floor, most, n -> latency.predictNanos(inference.withBackward(n, units(run, n))) <= target);
         if (rowLayers == 0) {
             return new IterationPlan(chunks, Optional.empty(), inference);
         }

@@ -16,7 +16,8 @@ public final class PlanEncoder {
     private PlanEncoder() {}
 
     public static IterationInputs encode(IterationPlan plan) {
-        List<Segment> segments = plan.chunks().stream().map(PlanEncoder::segment).toList();
+        List<Segment> segments =
+                plan.chunks().stream().map(PlanEncoder::segment).toList();
         return new IterationInputs(segments, plan.training());
     }
 

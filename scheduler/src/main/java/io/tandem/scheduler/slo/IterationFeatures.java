@@ -27,8 +27,7 @@ public record IterationFeatures(
 
     /** The same inference with backward windows. */
     public IterationFeatures withBackward(long rowLayers, int units) {
-        return new IterationFeatures(
-                decodeRows, decodeContext, prefillRows, prefillContext, 0, rowLayers, units);
+        return new IterationFeatures(decodeRows, decodeContext, prefillRows, prefillContext, 0, rowLayers, units);
     }
 
     double[] values() {

@@ -1,0 +1,212 @@
+package io.tandem.scheduler.loop;
+
+import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.KernelException;
+import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.adapter.SlotResidency;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.kv.KvSlotAllocator;
+import io.tandem.scheduler.plan.HybridTokenPlanner;
+import io.tandem.scheduler.plan.IterationPlan;
+import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import io.tandem.scheduler.plan.PlanEncoder;
+import io.tandem.scheduler.slo.LatencyModel;
+import java.util.List;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The engine thread's work: drain the mailbox, plan, run one iteration on the device, apply what it gave.
+ *
+ * <p>All scheduling state belongs to this thread, so none of it is synchronized. Messages are drained between
+ * iterations only, which is what makes the rest simple: while an iteration is planned, run and applied, nobody comes
+ * and nobody leaves. A cancelled request therefore frees its slots at the next drain, one iteration later at most.
+ *
+ * <p>Planning is a pure function of the state; applying is the only place that changes it. Between the two stands the
+ * device, and it may fail. Then the requests and the job whose rows were in the plan end with an error, because their
+ * keys, values or gradients cannot be trusted any more, and everybody else goes on. Failures in a row mean that the
+ * device itself is broken: the loop keeps trying, but says that it is not healthy.
+ */
+public final class IterationLoop {
+    private static final Logger LOG = LoggerFactory.getLogger(IterationLoop.class);
+    private static final int MAX_FAILURES_IN_A_ROW = 3;
+
+    private final DeviceModel device;
+    private final LongSupplier nanoTime;
+    private final IterationListener listener;
+    private final KvSlotAllocator kv;
+    private final SlotResidency adapters;
+    private final InferenceQueue inference;
+    private final JobQueue jobs;
+    private final LatencyModel latency = new LatencyModel();
+    private final HybridTokenPlanner planner;
+    private long iteration;
+    private int failuresInARow;
+
+    public IterationLoop(
+            DeviceModel device, SchedulerConfig config, LongSupplier nanoTime, IterationListener listener) {
+        this.device = device;
+        this.nanoTime = nanoTime;
+        this.listener = listener;
+        this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
+        this.adapters = new SlotResidency(device);
+        this.inference = new InferenceQueue(kv, adapters);
+        this.jobs = new JobQueue(device, adapters);
+        this.planner = new HybridTokenPlanner(config, device.limits(), latency);
+    }
+
+    /** Tokens that all sequences may hold in the KV cache together. */
+    public static int kvBudget(DeviceModel device, SchedulerConfig config) {
+        int all = Math.multiplyExact(device.limits().kvSlots(), device.limits().contextTokens());
+        return config.kvCacheTokens() == 0 ? all : Math.min(all, config.kvCacheTokens());
+    }
+
+    public void add(Sequence sequence) {
+        inference.add(sequence);
+    }
+
+    public void cancel(long requestId) {
+        inference.cancel(requestId);
+    }
+
+    public void add(FinetuneJob job, JobSink sink) {
+        jobs.add(job, sink);
+    }
+
+    public void cancelJob(String jobId) {
+        jobs.cancel(jobId);
+    }
+
+    /** Runs one iteration; false if there is nothing to do. */
+    public boolean iterate() {
+        inference.prepare();
+        jobs.prepare();
+        IterationPlan plan = planner.plan(inference.running(), jobs.current(), iteration);
+        if (plan.empty()) {
+            return false;
+        }
+        iteration++;
+        long predicted = latency.predictNanos(plan.features());
+        long start = nanoTime.getAsLong();
+        IterationOutputs outputs;
+        try {
+            outputs = device.run(PlanEncoder.encode(plan));
+            failuresInARow = 0;
+        } catch (KernelException | IllegalArgumentException e) {
+            fail(plan, e);
+            return true;
+        }
+        long now = nanoTime.getAsLong();
+        latency.observe(plan.features(), now - start);
+        apply(plan, outputs, now);
+        report(plan, now - start, predicted);
+        return true;
+    }
+
+    private void apply(IterationPlan plan, IterationOutputs outputs, long now) {
+        int next = 0;
+        for (Chunk chunk : plan.chunks()) {
+            boolean draws = chunk.draws();
+            chunk.sequence().advance(chunk.tokens());
+            if (draws) {
+                apply(chunk.sequence(), outputs.draws().get(next++), now);
+            }
+        }
+        plan.training().ifPresent(work -> {
+            try {
+                jobs.apply(work, outputs);
+            } catch (KernelException e) {
+                LOG.error("the device failed in an optimizer step", e);
+                jobs.end(new JobOutcome.Failed(String.valueOf(e.getMessage())));
+            }
+        });
+    }
+
+    private void apply(Sequence sequence, Draw draw, long now) {
+        if (draw.token() < 0) {
+            inference.fail(sequence, "the logits are not finite; the adapter's weights may be too large");
+        } else if (sequence.stopsAt(draw)) {
+            inference.end(sequence, FinishReason.STOP, "");
+        } else {
+            boolean first = sequence.generated() == 0;
+            long interval = sequence.lap(now);
+            if (first) {
+                listener.firstToken(interval);
+            } else {
+                listener.nextToken(interval);
+            }
+            sequence.append(draw);
+            if (sequence.full()) {
+                inference.end(sequence, FinishReason.LENGTH, "");
+            }
+        }
+    }
+
+    private void fail(IterationPlan plan, RuntimeException cause) {
+        LOG.error("iteration {} failed on the device", iteration, cause);
+        failuresInARow++;
+        String message = "the device failed: " + cause.getMessage();
+        plan.chunks().forEach(chunk -> inference.fail(chunk.sequence(), message));
+        plan.training().ifPresent(work -> jobs.end(new JobOutcome.Failed(message)));
+    }
+
+    private void report(IterationPlan plan, long duration, long predicted) {
+        List<Chunk> chunks = plan.chunks();
+        listener.iteration(new IterationReport(
+                iteration,
+                duration,
+                predicted,
+                plan.features().decodeRows(),
+                plan.features().prefillRows(),
+                plan.features().forwardRows(),
+                Math.toIntExact(plan.features().backwardRowLayers()),
+                (int) chunks.stream()
+                        .mapToLong(chunk -> chunk.sequence().version())
+                        .filter(version -> version != 0)
+                        .distinct()
+                        .count(),
+                inference.running().size(),
+                inference.waitingCount(),
+                inference.takePreemptions(),
+                kv.leasedTokens()));
+    }
+
+    /** Whether the device has not failed several times in a row. */
+    public boolean deviceHealthy() {
+        return failuresInARow < MAX_FAILURES_IN_A_ROW;
+    }
+
+    /** Mean relative error of the latency model. */
+    public double latencyError() {
+        return latency.meanRelativeError();
+    }
+
+    /** @throws IllegalStateException if the accounts contradict each other */
+    public void checkIntegrity() {
+        kv.checkIntegrity();
+        int leased = device.limits().kvSlots() - kv.freeSlots();
+        if (leased != inference.running().size()) {
+            throw new IllegalStateException(
+                    leased + " KV slots are leased by " + inference.running().size() + " sequences");
+        }
+        long users = inference.running().stream().filter(s -> s.version() != 0).count()
+                + jobs.current().stream().count();
+        if ((users == 0) != (adapters.inUse() == 0)) {
+            throw new IllegalStateException(
+                    adapters.inUse() + " adapter slots are in use by " + users + " sequences and jobs");
+        }
+    }
+
+    /** Ends everything with this message. */
+    public void failAll(String message) {
+        inference.endIf(sequence -> true, FinishReason.FAILED, message);
+        jobs.failAll(message);
+    }
+}
