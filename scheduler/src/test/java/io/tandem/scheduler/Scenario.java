@@ -1,0 +1,134 @@
+package io.tandem.scheduler;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Settings;
+import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.loop.IterationListener;
+import io.tandem.scheduler.loop.IterationReport;
+import io.tandem.scheduler.testing.FakeDevice;
+import io.tandem.scheduler.testing.RecordingSink;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+
+/** An engine over a {@link FakeDevice}, and random work for it. */
+final class Scenario {
+    static final SchedulerConfig CONFIG = new SchedulerConfig(20, 64, 0, 1000, 10, 128);
+    static final LoraConfig LORA = new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), "");
+
+    final FakeDevice device;
+    final CoServingEngine engine;
+    final List<IterationReport> reports = new ArrayList<>();
+
+    Scenario(KernelsConfig limits, SchedulerConfig config) {
+        this(new FakeDevice(limits, Scenario::millis), config);
+    }
+
+    Scenario(FakeDevice device, SchedulerConfig config) {
+        this.device = device;
+        this.engine = new CoServingEngine(device, config, device::nanoTime, new IterationListener() {
+            @Override
+            public void iteration(IterationReport report) {
+                reports.add(report);
+            }
+
+            @Override
+            public void firstToken(long ttftNanos) {}
+
+            @Override
+            public void nextToken(long itlNanos) {}
+        });
+    }
+
+    /** What iterations take here: a constant, and something for every row. */
+    static double millis(IterationInputs inputs) {
+        double rows = inputs.segments().stream()
+                .mapToInt(segment -> segment.tokens().length)
+                .sum();
+        double forward = inputs.training()
+                .map(work -> work.forwardTo() - work.forwardFrom())
+                .orElse(0);
+        double backward = inputs.training()
+                .map(work -> work.backward().stream()
+                        .mapToInt(unit -> unit.to() - unit.from())
+                        .sum())
+                .orElse(0);
+        return 2 + 0.1 * rows + 0.15 * forward + 0.08 * backward;
+    }
+
+    /** Runs until nothing is left to do, checking the accounts after every iteration. */
+    void runDry() {
+        for (int i = 0; i < 200_000; i++) {
+            boolean worked = engine.iterate();
+            engine.checkIntegrity();
+            if (!worked) {
+                return;
+            }
+        }
+        throw new AssertionError("still busy after 200,000 iterations");
+    }
+
+    static AdapterVersion version(long version) {
+        LowRank factors = new LowRank(1, 8, 8, new float[8], new float[8], 1);
+        return new AdapterVersion(
+                "adapter-" + version, version, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
+    }
+
+    static InferenceRequest request(long id, int[] prompt, int maxTokens, Optional<AdapterVersion> adapter) {
+        return new InferenceRequest(id, prompt, maxTokens, adapter, SamplingParams.GREEDY, Set.of());
+    }
+
+    /** A random request: any prompt length that fits, often with a beginning that others share, half of them drawn. */
+    static InferenceRequest request(Random random, long id, int context, List<AdapterVersion> adapters) {
+        int length = 1 + random.nextInt(context - 1);
+        int[] prompt = new int[length];
+        int family = random.nextInt(3);
+        for (int i = 0; i < length; i++) {
+            prompt[i] = i < length / 2 ? family : random.nextInt(1000);
+        }
+        int which = random.nextInt(adapters.size() + 1);
+        Optional<AdapterVersion> adapter =
+                which < adapters.size() ? Optional.of(adapters.get(which)) : Optional.empty();
+        SamplingParams sampling = random.nextBoolean()
+                ? SamplingParams.GREEDY
+                : new SamplingParams(1, 0, 1, random.nextLong(), 0.5, 0.5, Map.of(3, 1f), -1);
+        return new InferenceRequest(
+                id, prompt, 1 + random.nextInt(40), adapter, sampling, Set.of(random.nextInt(1000)));
+    }
+
+    /** The text of a request that has a device to itself. */
+    static RecordingSink alone(InferenceRequest request, KernelsConfig limits, SchedulerConfig config) {
+        Scenario scenario = new Scenario(limits, config);
+        RecordingSink sink = new RecordingSink();
+        scenario.engine.submit(request, sink).ifPresent(rejection -> {
+            throw new AssertionError(rejection);
+        });
+        scenario.runDry();
+        return sink;
+    }
+
+    static FinetuneJob job(String id, Random random, int examples, int epochs) {
+        List<TrainingPack.Sequence> sequences = new ArrayList<>();
+        for (int i = 0; i < examples; i++) {
+            int[] tokens = random.ints(2 + random.nextInt(30), 0, 1000).toArray();
+            sequences.add(new TrainingPack.Sequence(tokens, tokens.clone()));
+        }
+        Settings settings = new Settings(epochs, 12, 1e-3, 2, LearningRateSchedule.COSINE, 7, OptimizerConfig.DEFAULT);
+        return new FinetuneJob(id, LORA, sequences, settings);
+    }
+}

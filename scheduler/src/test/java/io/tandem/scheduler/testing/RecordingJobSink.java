@@ -1,0 +1,47 @@
+package io.tandem.scheduler.testing;
+
+import io.tandem.scheduler.finetune.JobSink;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Remembers what a job reported. */
+public final class RecordingJobSink implements JobSink {
+    private final List<StepReport> steps = new ArrayList<>();
+    private final List<JobOutcome> ends = new ArrayList<>();
+    private boolean started;
+
+    @Override
+    public void start() {
+        started = true;
+    }
+
+    @Override
+    public void step(StepReport report) {
+        steps.add(report);
+    }
+
+    @Override
+    public void finish(JobOutcome outcome) {
+        ends.add(outcome);
+    }
+
+    public boolean started() {
+        return started;
+    }
+
+    public List<StepReport> steps() {
+        return steps;
+    }
+
+    public boolean ended() {
+        return !ends.isEmpty();
+    }
+
+    /** The one end. */
+    public JobOutcome end() {
+        if (ends.size() != 1) {
+            throw new IllegalStateException("a job ended " + ends.size() + " times");
+        }
+        return ends.get(0);
+    }
+}

@@ -1,0 +1,41 @@
+package io.tandem.scheduler.testing;
+
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.inference.TokenSink;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Remembers what a request got. */
+public final class RecordingSink implements TokenSink {
+    private final List<Integer> tokens = new ArrayList<>();
+    private final List<Finish> ends = new ArrayList<>();
+
+    @Override
+    public void token(Draw draw) {
+        if (!ends.isEmpty()) {
+            throw new IllegalStateException("a token after the end");
+        }
+        tokens.add(draw.token());
+    }
+
+    @Override
+    public void finish(Finish finish) {
+        ends.add(finish);
+    }
+
+    public List<Integer> tokens() {
+        return tokens;
+    }
+
+    public boolean ended() {
+        return !ends.isEmpty();
+    }
+
+    /** The one end. */
+    public Finish end() {
+        if (ends.size() != 1) {
+            throw new IllegalStateException("a request ended " + ends.size() + " times");
+        }
+        return ends.get(0);
+    }
+}
