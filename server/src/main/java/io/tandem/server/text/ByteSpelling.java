@@ -12,7 +12,7 @@ final class ByteSpelling {
         int hidden = 0x100;
         Arrays.fill(BYTES, (short) -1);
         for (int b = 0; b < 256; b++) {
-            boolean prints = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
+            boolean prints = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
             BYTES[prints ? b : hidden++] = (short) b;
         }
     }
