@@ -34,7 +34,7 @@ public final class TrainingExamples {
 
     /** Reads to the end, so that a client sees more than its first mistake. Blank lines at the end do not matter. */
     public Result parse(Reader file) throws IOException {
-        ExampleLine lines = new ExampleLine(model);
+        ExampleLine lines = new ExampleLine(model, maxTokens);
         List<Sequence> sequences = new ArrayList<>();
         List<String> reasons = new ArrayList<>();
         int wrong = 0;
@@ -71,9 +71,6 @@ public final class TrainingExamples {
             throw new ExampleLine.Rejected("is longer than " + MAX_LINE_CHARS + " characters");
         }
         LearnedText text = lines.read(line);
-        if (text.size() > maxTokens) {
-            throw new ExampleLine.Rejected("has " + text.size() + " tokens, at most " + maxTokens + " are allowed");
-        }
         return labelled(text.tokens(), text.learned());
     }
 
