@@ -9,6 +9,7 @@ public final class TemplateRefusal extends RuntimeException {
     }
 
     /** What templates know as {@code raise_exception}. */
+    @SuppressWarnings("DoNotCallSuggester") // Only the template engine does.
     public static String raise(@Nullable Object message) {
         throw new TemplateRefusal(JsonFile.excerpt(String.valueOf(message)));
     }
