@@ -31,8 +31,8 @@ public final class JinjaChatTemplate implements ChatTemplate {
         this.source = source;
         this.bos = bos;
         this.eos = eos;
-        jinjava.registerFunction(new ELFunctionDefinition(
-                "", "raise_exception", TemplateRefusal.class, "raise", Object.class));
+        jinjava.registerFunction(
+                new ELFunctionDefinition("", "raise_exception", TemplateRefusal.class, "raise", Object.class));
     }
 
     private static JinjavaConfig config() {

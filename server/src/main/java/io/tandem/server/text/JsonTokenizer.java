@@ -35,7 +35,9 @@ public final class JsonTokenizer implements Tokenizer {
         try {
             JsonNode type = json.path("model").path("type");
             // Older files do not say the type, but only BPE has merges.
-            boolean bpe = type.isMissingNode() ? json.path("model").has("merges") : type.asText().equals("BPE");
+            boolean bpe = type.isMissingNode()
+                    ? json.path("model").has("merges")
+                    : type.asText().equals("BPE");
             if (!bpe) {
                 throw new ModelFormatException("model.type is " + JsonFile.excerpt(type.toString()) + ", expected BPE");
             }
@@ -56,7 +58,8 @@ public final class JsonTokenizer implements Tokenizer {
         for (JsonNode token : json.path("added_tokens")) {
             if (!token.path("special").asBoolean()) {
                 kept.add(token);
-            } else if (model.path("ignore_merges").asBoolean() && !token.path("content").equals(model.get("unk_token"))) {
+            } else if (model.path("ignore_merges").asBoolean()
+                    && !token.path("content").equals(model.get("unk_token"))) {
                 // With this switch a word that is in the vocabulary becomes that token whatever the merges say.
                 ((ObjectNode) model.path("vocab")).remove(token.path("content").asText());
             }

@@ -59,7 +59,9 @@ final class PythonStrings extends CompositeELResolver {
 
     private static List<String> split(String text, String separator) {
         if (separator.isEmpty()) {
-            return Arrays.stream(text.split("\\s+", -1)).filter(part -> !part.isEmpty()).toList();
+            return Arrays.stream(text.split("\\s+", -1))
+                    .filter(part -> !part.isEmpty())
+                    .toList();
         }
         return List.of(text.split(Pattern.quote(separator), -1));
     }

@@ -113,7 +113,8 @@ class JinjaChatTemplateTest {
 
     @Test
     void doesNotReachIntoJava() throws IOException {
-        for (String source : List.of("{{ messages.getClass().getName() }}", "{{ ''.class.forName('java.lang.Runtime') }}")) {
+        for (String source :
+                List.of("{{ messages.getClass().getName() }}", "{{ ''.class.forName('java.lang.Runtime') }}")) {
             ChatTemplate template = template(source);
             String text;
             try {
@@ -127,8 +128,9 @@ class JinjaChatTemplateTest {
 
     @Test
     void findsTheTemplateInAListOrBesides() throws IOException {
-        config(Map.of("chat_template", List.of(
-                Map.of("name", "tools", "template", "a"), Map.of("name", "default", "template", "b"))));
+        config(Map.of(
+                "chat_template",
+                List.of(Map.of("name", "tools", "template", "a"), Map.of("name", "default", "template", "b"))));
         assertThat(JinjaChatTemplate.load(directory).render(CHAT, true)).isEqualTo("b");
         Files.writeString(directory.resolve("chat_template.jinja"), "c");
         assertThat(JinjaChatTemplate.load(directory).render(CHAT, true)).isEqualTo("c");

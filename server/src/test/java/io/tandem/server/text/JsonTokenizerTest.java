@@ -18,7 +18,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonTokenizerTest {
-    private static final String[] ALPHABET = {"a", " ", "\n", "é", "漢", "字", "😀", "👩‍👩‍👧", "\u0000", "<|im_end|>", "\uFFFD"};
+    private static final String[] ALPHABET = {
+        "a", " ", "\n", "é", "漢", "字", "😀", "👩‍👩‍👧", "\u0000", "<|im_end|>", "\uFFFD"
+    };
 
     @TempDir
     Path directory;
@@ -88,7 +90,8 @@ class JsonTokenizerTest {
     void neitherTruncatesNorPads() throws IOException {
         Path file = directory.resolve("tokenizer.json");
         String cutting = "{\"direction\":\"Right\",\"max_length\":4,\"strategy\":\"LongestFirst\",\"stride\":0}";
-        Files.writeString(file, Files.readString(file).replaceFirst("\"truncation\" : null", "\"truncation\":" + cutting));
+        Files.writeString(
+                file, Files.readString(file).replaceFirst("\"truncation\" : null", "\"truncation\":" + cutting));
         assertThat(Files.readString(file)).contains("LongestFirst");
         JsonTokenizer tokenizer = JsonTokenizer.load(directory);
         assertThat(tokenizer.encode("x".repeat(100_000), true)).hasSize(100_000);

@@ -54,7 +54,11 @@ class StopMatcherTest {
             }
             sent.append(matcher.finish());
             String read = all.substring(0, at);
-            int first = stops.stream().mapToInt(read::indexOf).filter(i -> i >= 0).min().orElse(at);
+            int first = stops.stream()
+                    .mapToInt(read::indexOf)
+                    .filter(i -> i >= 0)
+                    .min()
+                    .orElse(at);
             assertThat(sent).hasToString(read.substring(0, first));
         }
     }

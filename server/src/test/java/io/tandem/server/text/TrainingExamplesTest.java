@@ -59,7 +59,8 @@ class TrainingExamplesTest {
                 .containsExactly(model.tokenizer().encode(model.template().render(chat, false), true));
         assertThat(learned(sequence)).isEqualTo("one 😀<|im_end|>three<|im_end|>");
         for (int t = 0; t < sequence.labels().length; t++) {
-            assertThat(sequence.labels()[t]).isIn(IGNORED, t + 1 < sequence.tokens().length ? sequence.tokens()[t + 1] : IGNORED);
+            assertThat(sequence.labels()[t])
+                    .isIn(IGNORED, t + 1 < sequence.tokens().length ? sequence.tokens()[t + 1] : IGNORED);
         }
     }
 
@@ -88,7 +89,11 @@ class TrainingExamplesTest {
     void refusesWithLineAndReason(String line, String reason) throws IOException {
         InvalidExamples invalid = invalid(GOOD + "\n" + line + "\n");
         assertThat(invalid.count()).isEqualTo(1);
-        assertThat(invalid.reasons()).singleElement().asString().startsWith("line 2: ").contains(reason);
+        assertThat(invalid.reasons())
+                .singleElement()
+                .asString()
+                .startsWith("line 2: ")
+                .contains(reason);
     }
 
     @Test
@@ -112,11 +117,12 @@ class TrainingExamplesTest {
 
     @Test
     void refusesTemplatesThatChangeThePast() throws IOException {
-        Map<String, String> config = Map.of(
-                "chat_template", "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
+        Map<String, String> config =
+                Map.of("chat_template", "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
         Files.write(directory.resolve("tokenizer_config.json"), JsonFile.MAPPER.writeValueAsBytes(config));
         model = ModelText.load(directory, "tiny", model.shape(), 512);
-        assertThat(invalid("{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]}")
+        assertThat(invalid(
+                                "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]}")
                         .reasons()
                         .get(0))
                 .contains("the chat template changes what comes before");
