@@ -1,0 +1,72 @@
+package io.tandem.server.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.weights.ModelFormatException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Reads what text needs of a model directory. */
+public final class ModelText {
+    private static final int MAX_FILE_BYTES = 4 << 20;
+
+    private ModelText() {}
+
+    /**
+     * @param name what clients call the model by
+     * @param shape as read from its config.json
+     * @param contextTokens longest prompt and answer together
+     * @throws ModelFormatException if a file is missing or damaged
+     */
+    public static ServedModel load(Path modelDir, String name, ModelConfig shape, int contextTokens) {
+        return new ServedModel(
+                name,
+                shape,
+                contextTokens,
+                JsonTokenizer.load(modelDir),
+                JinjaChatTemplate.load(modelDir),
+                stopTokens(modelDir, shape),
+                created(modelDir));
+    }
+
+    /** In the order of the file: training ends a completion with the first. */
+    private static Set<Integer> stopTokens(Path modelDir, ModelConfig shape) {
+        for (String name : List.of("generation_config.json", "config.json")) {
+            Path file = modelDir.resolve(name);
+            if (!Files.exists(file)) {
+                continue;
+            }
+            JsonNode value = JsonFile.object(file, MAX_FILE_BYTES).path("eos_token_id");
+            if (!value.isMissingNode() && !value.isNull()) {
+                return stopTokens(file, value, shape.vocab());
+            }
+        }
+        return Set.of();
+    }
+
+    private static Set<Integer> stopTokens(Path file, JsonNode value, int vocab) {
+        Set<Integer> tokens = new LinkedHashSet<>();
+        for (JsonNode id : value.isArray() ? value : List.of(value)) {
+            if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocab) {
+                throw new ModelFormatException(file + ": eos_token_id holds " + JsonFile.excerpt(id.toString())
+                        + ", expected 0 to " + (vocab - 1));
+            }
+            tokens.add(id.intValue());
+        }
+        return Collections.unmodifiableSet(tokens);
+    }
+
+    private static long created(Path modelDir) {
+        Path file = modelDir.resolve("tokenizer.json");
+        try {
+            return Files.getLastModifiedTime(file).toMillis() / 1000;
+        } catch (IOException e) {
+            throw new ModelFormatException(file + ": cannot be read: " + JsonFile.excerpt(e.toString()), e);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package io.tandem.server.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.server.api.ApiException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class JinjaChatTemplateTest {
+    private static final List<ChatMessage> CHAT = List.of(
+            new ChatMessage("system", "Be kind."), new ChatMessage("user", " Hi "), new ChatMessage("assistant", "Yo"));
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void rendersLlama3() throws IOException {
+        String template = "{% set loop_messages = messages %}{% for message in loop_messages %}"
+                + "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'"
+                + " + message['content'] | trim + '<|eot_id|>' %}"
+                + "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}"
+                + "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
+        assertThat(template(template).render(CHAT.subList(0, 2), true))
+                .isEqualTo("<s><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+                        + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+                        + "<|start_header_id|>assistant<|end_header_id|>\n\n");
+    }
+
+    @Test
+    void rendersQwen2WithWhitespaceControl() throws IOException {
+        String template = """
+                {%- if messages[0]['role'] == 'system' %}
+                    {{- '<|im_start|>system\\n' + messages[0]['content'] + '<|im_end|>\\n' }}
+                {%- else %}
+                    {{- '<|im_start|>system\\nDefault<|im_end|>\\n' }}
+                {%- endif %}
+                {%- for message in messages %}
+                    {%- if (message.role == "user") or (message.role == "system" and not loop.first)
+                        or (message.role == "assistant" and not message.tool_calls) %}
+                        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+                    {%- endif %}
+                {%- endfor %}
+                {%- if add_generation_prompt %}
+                    {{- '<|im_start|>assistant\\n' }}
+                {%- endif %}
+                """;
+        assertThat(template(template).render(CHAT, true))
+                .isEqualTo("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n"
+                        + "<|im_start|>assistant\nYo<|im_end|>\n<|im_start|>assistant\n");
+    }
+
+    @Test
+    void trimsBlocksAsTransformersDoes() throws IOException {
+        assertThat(template("{% for m in messages %}\n    {% if true %}\n{{ m.role }}\n    {% endif %}\n{% endfor %}")
+                        .render(CHAT, false))
+                .isEqualTo("system\nuser\nassistant\n");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '#',
+            ignoreLeadingAndTrailingWhitespace = true,
+            value = {
+                "{{ messages[1].content.strip() }}#Hi",
+                "{{ messages[0]['content'].split(' ')[-1] }}#kind.",
+                "{{ messages[0].content.startswith('Be') }}#true",
+                "{{bos_token}}{{eos_token}}#<s></s>",
+                "{% if tools is defined %}a{% else %}b{% endif %}#b",
+                "{{ messages[0].get('name', 'none') }}#none",
+                "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}#3",
+                "{% for m in messages[1:] %}{{ m.role }}{% endfor %}#userassistant",
+                "{{ messages | length }}#3",
+                "{% if (messages[0]['role'] == 'user') != (0 % 2 == 0) %}odd{% endif %}#odd",
+                "{% if messages[0].content is string and 'kind' in messages[0].content %}y{% endif %}#y",
+            })
+    void knowsWhatTemplatesUse(String source, String expected) throws IOException {
+        assertThat(template(source).render(CHAT, false)).isEqualTo(expected);
+    }
+
+    @Test
+    void doesNotInterpretMessages() throws IOException {
+        String hostile = "{{ 7 * 7 }}{% for i in range(9) %}x{% endfor %}{# note #}";
+        assertThat(template("{{ messages[0].content }}").render(List.of(new ChatMessage("user", hostile)), false))
+                .isEqualTo(hostile);
+    }
+
+    @Test
+    void saysWhyATemplateRefuses() throws IOException {
+        ChatTemplate template = template("{{ raise_exception('Roles must alternate') }}");
+        assertThatThrownBy(() -> template.render(CHAT, true))
+                .isInstanceOfSatisfying(ApiException.class, e -> {
+                    assertThat(e.status()).isEqualTo(400);
+                    assertThat(e.param()).isEqualTo("messages");
+                })
+                .hasMessageContaining("Roles must alternate");
+    }
+
+    @Test
+    void limitsTheOutput() throws IOException {
+        ChatTemplate template = template("{% for i in range(60000) %}{{ messages[0].content }}{% endfor %}");
+        List<ChatMessage> chat = List.of(new ChatMessage("user", "x".repeat(10_000)));
+        assertThatThrownBy(() -> template.render(chat, true)).isInstanceOf(ApiException.class);
+    }
+
+    @Test
+    void doesNotReachIntoJava() throws IOException {
+        for (String source :
+                List.of("{{ messages.getClass().getName() }}", "{{ ''.class.forName('java.lang.Runtime') }}")) {
+            ChatTemplate template = template(source);
+            String text;
+            try {
+                text = template.render(CHAT, true);
+            } catch (ApiException e) {
+                text = "";
+            }
+            assertThat(text).isEmpty();
+        }
+    }
+
+    @Test
+    void findsTheTemplateInAListOrBesides() throws IOException {
+        config(Map.of(
+                "chat_template",
+                List.of(Map.of("name", "tools", "template", "a"), Map.of("name", "default", "template", "b"))));
+        assertThat(JinjaChatTemplate.load(directory).render(CHAT, true)).isEqualTo("b");
+        Files.writeString(directory.resolve("chat_template.jinja"), "c");
+        assertThat(JinjaChatTemplate.load(directory).render(CHAT, true)).isEqualTo("c");
+    }
+
+    @Test
+    void withoutTemplateSendsTheClientToCompletions() throws IOException {
+        assertThatThrownBy(() -> JinjaChatTemplate.load(directory).render(CHAT, true))
+                .isInstanceOf(ApiException.class)
+                .hasMessageContaining("/v1/completions");
+        config(Map.of("chat_template", 5));
+        assertThatThrownBy(() -> JinjaChatTemplate.load(directory)).isInstanceOf(ModelFormatException.class);
+    }
+
+    private ChatTemplate template(String source) throws IOException {
+        config(Map.of("chat_template", source, "bos_token", Map.of("content", "<s>"), "eos_token", "</s>"));
+        return JinjaChatTemplate.load(directory);
+    }
+
+    private void config(Map<String, ?> fields) throws IOException {
+        Files.write(directory.resolve("tokenizer_config.json"), JsonFile.MAPPER.writeValueAsBytes(fields));
+    }
+}
