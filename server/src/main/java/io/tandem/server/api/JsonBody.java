@@ -1,0 +1,195 @@
+package io.tandem.server.api;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.vertx.core.buffer.Buffer;
+import java.io.IOException;
+import java.util.Iterator;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A JSON object of a request, read field by field; every complaint names the field. As at OpenAI, a field that is null
+ * counts as absent.
+ */
+public final class JsonBody {
+    private static final int DEPTH_MAX = 32;
+    private static final int NAME_CHARS_MAX = 256;
+    private static final int NUMBER_CHARS_MAX = 64;
+    /** The size of the body is limited before it is parsed, so one string may be nearly all of it. */
+    private static final int STRING_CHARS_MAX = 64 << 20;
+
+    /** Reads and writes the JSON of requests and answers. */
+    public static final ObjectMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(DEPTH_MAX)
+                            .maxNameLength(NAME_CHARS_MAX)
+                            .maxNumberLength(NUMBER_CHARS_MAX)
+                            .maxStringLength(STRING_CHARS_MAX)
+                            .build())
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+
+    private final ObjectNode node;
+    private final String path;
+
+    private JsonBody(ObjectNode node, String path) {
+        this.node = node;
+        this.path = path;
+    }
+
+    /** @throws ApiException if the body is not one JSON object */
+    public static JsonBody parse(@Nullable Buffer body) {
+        if (body == null || body.length() == 0) {
+            throw malformed("The request has no body; a JSON object is expected.");
+        }
+        try {
+            JsonNode root = MAPPER.readTree(body.getBytes());
+            if (root instanceof ObjectNode object) {
+                return new JsonBody(object, "");
+            }
+            throw malformed("The body is not a JSON object.");
+        } catch (JsonProcessingException e) {
+            JsonLocation at = e.getLocation();
+            String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+            throw malformed("The body is not valid JSON" + where + ": " + e.getOriginalMessage());
+        } catch (IOException e) {
+            throw malformed("The body is not valid JSON: " + e.getMessage());
+        }
+    }
+
+    /** An object inside a request; its fields are called {@code path.field} in complaints. */
+    public static JsonBody inside(ObjectNode node, String path) {
+        return new JsonBody(node, path + ".");
+    }
+
+    private static ApiException malformed(String message) {
+        return new ApiException(400, "invalid_request_error", null, "invalid_json", message);
+    }
+
+    public ObjectNode node() {
+        return node;
+    }
+
+    /** The field's value, or null if it is absent or null. */
+    public @Nullable JsonNode find(String field) {
+        JsonNode value = node.get(field);
+        return value == null || value.isNull() ? null : value;
+    }
+
+    /** A complaint about a field, ready to be thrown. */
+    public ApiException invalid(String field, String message) {
+        return ApiException.invalid(path + field, "'" + path + field + "' " + message);
+    }
+
+    public Optional<String> optionalString(String field, int charsMax) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (!value.isTextual()) {
+            throw invalid(field, "must be a string.");
+        }
+        if (value.textValue().length() > charsMax) {
+            throw invalid(field, "must have at most " + charsMax + " characters.");
+        }
+        return Optional.of(value.textValue());
+    }
+
+    /** A string that must be there and must not be empty. */
+    public String requiredString(String field, int charsMax) {
+        String value = optionalString(field, charsMax).orElseThrow(() -> invalid(field, "is required."));
+        if (value.isEmpty()) {
+            throw invalid(field, "must not be empty.");
+        }
+        return value;
+    }
+
+    public OptionalInt optionalInt(String field, int min, int max) {
+        OptionalLong value = optionalLong(field, min, max);
+        return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
+    }
+
+    public OptionalLong optionalLong(String field, long min, long max) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return OptionalLong.empty();
+        }
+        if (!value.isIntegralNumber()) {
+            throw invalid(field, "must be an integer.");
+        }
+        if (!value.canConvertToLong() || value.longValue() < min || value.longValue() > max) {
+            throw invalid(field, "must be from " + min + " to " + max + ".");
+        }
+        return OptionalLong.of(value.longValue());
+    }
+
+    public OptionalDouble optionalNumber(String field, double min, double max) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return OptionalDouble.empty();
+        }
+        if (!value.isNumber()) {
+            throw invalid(field, "must be a number.");
+        }
+        if (!(value.doubleValue() >= min && value.doubleValue() <= max)) {
+            throw invalid(field, "must be from " + min + " to " + max + ".");
+        }
+        return OptionalDouble.of(value.doubleValue());
+    }
+
+    public boolean optionalBoolean(String field, boolean absent) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return absent;
+        }
+        if (!value.isBoolean()) {
+            throw invalid(field, "must be true or false.");
+        }
+        return value.booleanValue();
+    }
+
+    public Optional<JsonBody> optionalObject(String field) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (value instanceof ObjectNode object) {
+            return Optional.of(inside(object, path + field));
+        }
+        throw invalid(field, "must be an object.");
+    }
+
+    /** Refuses a field that would change the answer in a way that is not supported, unless its value changes nothing. */
+    public void refuseUnless(String field, Predicate<JsonNode> changesNothing) {
+        JsonNode value = find(field);
+        if (value != null && !changesNothing.test(value)) {
+            throw invalid(field, "is not supported by this server with this value; leave it out.");
+        }
+    }
+
+    /** Refuses fields that nothing reads: a misspelt one would be ignored otherwise. */
+    public void rejectUnknown(Set<String> known) {
+        for (Iterator<String> names = node.fieldNames(); names.hasNext(); ) {
+            String name = names.next();
+            if (!known.contains(name)) {
+                throw invalid(name, "is not a known field of this request.");
+            }
+        }
+    }
+}
