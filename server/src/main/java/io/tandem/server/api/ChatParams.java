@@ -29,6 +29,7 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
     /** Parts of an answer that clients send back in the next request, empty as they were. */
     private static final Set<String> MESSAGE_EMPTY =
             Set.of("name", "refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
+
     private static final Set<String> KNOWN = union(
             GenerationParams.KNOWN,
             UNSUPPORTED,
@@ -53,7 +54,8 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
             body.refuseUnless(field, ChatParams::isNothing);
         }
         body.refuseUnless("store", value -> value.isBoolean() && !value.booleanValue());
-        body.refuseUnless("response_format", value -> value.path("type").asText().equals("text"));
+        body.refuseUnless(
+                "response_format", value -> value.path("type").asText().equals("text"));
         body.refuseUnless(
                 "modalities",
                 value -> value.isArray()

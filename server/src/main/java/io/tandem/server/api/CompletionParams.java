@@ -28,7 +28,8 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
      */
     public static CompletionParams read(JsonBody body, int vocab, int contextTokens) {
         body.rejectUnknown(KNOWN);
-        body.refuseUnless("suffix", value -> value.isTextual() && value.textValue().isEmpty());
+        body.refuseUnless(
+                "suffix", value -> value.isTextual() && value.textValue().isEmpty());
         body.refuseUnless("echo", value -> value.isBoolean() && !value.booleanValue());
         body.refuseUnless("best_of", value -> value.isInt() && value.intValue() == 1);
         int maxTokens = body.optionalInt("max_tokens", 1, contextTokens).orElse(MAX_TOKENS_DEFAULT);

@@ -152,8 +152,8 @@ public record GenerationParams(
             if (!name.matches("[0-9]{1,9}") || Integer.parseInt(name) >= vocab) {
                 throw body.invalid("logit_bias", "must have token ids from 0 to " + (vocab - 1) + " as names.");
             }
-            double bias = object.optionalNumber(name, -100, 100)
-                    .orElseThrow(() -> object.invalid(name, "must be a number."));
+            double bias =
+                    object.optionalNumber(name, -100, 100).orElseThrow(() -> object.invalid(name, "must be a number."));
             biases.put(Integer.parseInt(name), (float) bias);
         }
         return biases;
