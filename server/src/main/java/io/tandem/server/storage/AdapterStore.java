@@ -25,12 +25,11 @@ public final class AdapterStore {
         this.maxRank = maxRank;
     }
 
-    /** Writes an adapter; when this returns it survives a crash. */
+    /** Writes an adapter under a new name; when this returns it survives a crash. */
     public void save(String name, Adapter adapter) throws IOException {
         Path target = root.resolve(SafeName.encode(name));
         Path unfinished = AtomicFiles.unfinished(target);
         PeftFormat.write(unfinished, adapter);
-        AtomicFiles.delete(target);
         AtomicFiles.publish(unfinished, target);
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -34,7 +35,7 @@ final class AtomicFiles {
     static void publish(Path finished, Path target) throws IOException {
         sync(finished);
         Files.move(finished, target, StandardCopyOption.ATOMIC_MOVE);
-        force(target.toAbsolutePath().getParent());
+        force(Objects.requireNonNull(target.toAbsolutePath().getParent()));
     }
 
     private static void sync(Path path) throws IOException {
