@@ -1,0 +1,143 @@
+package io.tandem.server.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.GenerationParams;
+import io.tandem.server.api.JsonBody;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.RoutingContext;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+/** Writes a generation as one JSON object, or as server-sent events while it grows. */
+final class AnswerWriter implements Generation.Listener {
+    /** A client that reads so much slower than it is written to has lost interest. */
+    private static final int MAX_UNREAD_CHUNKS = 4096;
+
+    private final RoutingContext context;
+    private final AnswerFormat format;
+    private final GenerationParams params;
+    private final List<int[]> prompts;
+    private final String id;
+    private final long created;
+    private final Set<Integer> begun = new HashSet<>();
+    private Generation generation;
+    private int unread;
+
+    AnswerWriter(
+            RoutingContext context,
+            AnswerFormat format,
+            GenerationParams params,
+            List<int[]> prompts,
+            Generation.Source source,
+            long created) {
+        this.context = context;
+        this.format = format;
+        this.params = params;
+        this.prompts = prompts;
+        this.id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
+        this.created = created;
+        this.generation = new Generation(source, context.vertx().getOrCreateContext(), this);
+    }
+
+    /** A client that goes away frees its sequences, whether it was promised a stream or not. */
+    Generation generation() {
+        HttpServerResponse response = context.response();
+        response.closeHandler(ignored -> generation.cancel());
+        response.exceptionHandler(ignored -> generation.cancel());
+        return generation;
+    }
+
+    @Override
+    public void progress(Choice choice, String delta) {
+        if (!params.stream()) {
+            return;
+        }
+        send(envelope(true)
+                .set("choices", array(format.chunk(choice, begun.add(choice.index()), delta, choice.takeFresh()))));
+    }
+
+    @Override
+    public void done() {
+        if (!params.stream()) {
+            ObjectNode json = envelope(false);
+            ArrayNode choices = json.putArray("choices");
+            generation.choices().forEach(choice -> choices.add(format.whole(choice)));
+            json.set("usage", usage());
+            context.response().putHeader("Content-Type", "application/json").end(json.toString());
+            return;
+        }
+        if (params.includeUsage()) {
+            ObjectNode json = envelope(true);
+            json.putArray("choices");
+            send(json.set("usage", usage()));
+        }
+        context.response().end("data: [DONE]\n\n");
+    }
+
+    @Override
+    public void failed(ApiException error) {
+        if (context.response().headWritten()) {
+            context.response().end("data: " + ErrorMapper.body(error) + "\n\n");
+        } else {
+            context.fail(error);
+        }
+    }
+
+    private void send(ObjectNode json) {
+        HttpServerResponse response = context.response();
+        if (response.ended() || response.closed()) {
+            return;
+        }
+        if (!response.headWritten()) {
+            response.setChunked(true)
+                    .putHeader("Content-Type", "text/event-stream")
+                    .putHeader("Cache-Control", "no-cache");
+        }
+        unread = response.writeQueueFull() ? unread + 1 : 0;
+        if (unread > MAX_UNREAD_CHUNKS) {
+            generation.cancel();
+            response.reset();
+            return;
+        }
+        response.write("data: " + json + "\n\n");
+    }
+
+    private static ArrayNode array(ObjectNode only) {
+        return JsonBody.MAPPER.createArrayNode().add(only);
+    }
+
+    private ObjectNode envelope(boolean chunk) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("id", id);
+        json.put("object", format.objectName(chunk));
+        json.put("created", created);
+        json.put("model", params.model());
+        json.put("system_fingerprint", "tandem");
+        if (chunk && params.includeUsage()) {
+            json.putNull("usage");
+        }
+        return json;
+    }
+
+    /** Prompts count once, however many answers they get. */
+    private ObjectNode usage() {
+        int prompt = prompts.stream().mapToInt(tokens -> tokens.length).sum();
+        int completion = generation.choices().stream()
+                .mapToInt(choice -> choice.usage().completionTokens())
+                .sum();
+        int cached = generation.choices().stream()
+                .filter(choice -> choice.index() % params.n() == 0)
+                .mapToInt(choice -> choice.usage().cachedTokens())
+                .sum();
+        ObjectNode usage = JsonBody.MAPPER.createObjectNode();
+        usage.put("prompt_tokens", prompt);
+        usage.put("completion_tokens", completion);
+        usage.put("total_tokens", prompt + completion);
+        usage.putObject("prompt_tokens_details").put("cached_tokens", cached);
+        return usage;
+    }
+}

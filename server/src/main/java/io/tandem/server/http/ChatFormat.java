@@ -1,0 +1,79 @@
+package io.tandem.server.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.text.Tokenizer;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** OpenAI's {@code chat.completion}. */
+record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
+    @Override
+    public String idPrefix() {
+        return "chatcmpl-";
+    }
+
+    @Override
+    public String objectName(boolean chunk) {
+        return chunk ? "chat.completion.chunk" : "chat.completion";
+    }
+
+    @Override
+    public ObjectNode whole(Choice choice) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("index", choice.index());
+        ObjectNode message = json.putObject("message");
+        message.put("role", "assistant");
+        message.put("content", choice.text());
+        message.putNull("refusal");
+        json.set("logprobs", logprobs(choice.draws()));
+        json.put("finish_reason", choice.finishReason());
+        return json;
+    }
+
+    @Override
+    public ObjectNode chunk(Choice choice, boolean first, String delta, List<Draw> draws) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("index", choice.index());
+        ObjectNode part = json.putObject("delta");
+        if (first) {
+            part.put("role", "assistant");
+        }
+        if (first || !delta.isEmpty()) {
+            part.put("content", delta);
+        }
+        json.set("logprobs", logprobs(draws));
+        json.put("finish_reason", choice.ended() ? choice.finishReason() : null);
+        return json;
+    }
+
+    @Override
+    public @Nullable ObjectNode logprobs(List<Draw> draws) {
+        if (!scored) {
+            return null;
+        }
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        ArrayNode content = json.putArray("content");
+        for (Draw draw : draws) {
+            ObjectNode token = content.addObject();
+            put(token, draw.token(), draw.logprob());
+            ArrayNode top = token.putArray("top_logprobs");
+            for (int i = 0; i < draw.topTokens().length; i++) {
+                put(top.addObject(), draw.topTokens()[i], draw.topLogprobs()[i]);
+            }
+        }
+        json.putNull("refusal");
+        return json;
+    }
+
+    private void put(ObjectNode json, int token, float logprob) {
+        json.put("token", tokenizer.token(token));
+        json.put("logprob", logprob);
+        ArrayNode bytes = json.putArray("bytes");
+        for (byte value : tokenizer.bytes(token)) {
+            bytes.add(value & 0xff);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+package io.tandem.server.http;
+
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.finetune.JobService;
+import io.vertx.ext.web.RoutingContext;
+
+/** {@code /v1/fine_tuning/jobs}. */
+final class FineTuningJobsHandler {
+    private static final int PAGE = 20;
+
+    private final JobService jobs;
+
+    FineTuningJobsHandler(JobService jobs) {
+        this.jobs = jobs;
+    }
+
+    void create(RoutingContext context) {
+        Json.answer(context, jobs.create(JsonBody.parse(context.body().buffer())));
+    }
+
+    void get(RoutingContext context) {
+        Json.answer(context, jobs.get(context.pathParam("job")));
+    }
+
+    void list(RoutingContext context) {
+        Json.answer(context, jobs.list().thenApply(all -> Json.page(context, all, PAGE)));
+    }
+
+    void events(RoutingContext context) {
+        Json.answer(context, jobs.events(context.pathParam("job")).thenApply(all -> Json.page(context, all, PAGE)));
+    }
+
+    void cancel(RoutingContext context) {
+        Json.answer(context, jobs.cancel(context.pathParam("job")));
+    }
+}

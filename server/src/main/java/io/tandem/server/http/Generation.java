@@ -1,0 +1,156 @@
+package io.tandem.server.http;
+
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.TokenSink;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.GenerationParams;
+import io.tandem.server.text.ServedModel;
+import io.tandem.server.text.StopMatcher;
+import io.vertx.core.Context;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * All answers to one HTTP request: each is a request of its own to the engine. What the engine says arrives on the
+ * engine thread and is passed on to the HTTP request's event loop, to which everything here belongs.
+ */
+final class Generation {
+    /** Where the answers go. */
+    interface Listener {
+        /** An answer has more text, or has ended, or both. */
+        void progress(Choice choice, String delta);
+
+        /** All answers have ended. */
+        void done();
+
+        /** Nothing more will come. */
+        void failed(ApiException error);
+    }
+
+    /** What all requests share. */
+    record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId) {}
+
+    private final Source source;
+    private final Context context;
+    private final Listener listener;
+    private final List<Choice> choices = new ArrayList<>();
+    private int open;
+    private boolean over;
+
+    Generation(Source source, Context context, Listener listener) {
+        this.source = source;
+        this.context = context;
+        this.listener = listener;
+    }
+
+    /** Starts {@code n} answers to each prompt; if one is refused all are. */
+    void start(List<int[]> prompts, GenerationParams params, Optional<AdapterVersion> adapter) {
+        for (int prompt = 0; prompt < prompts.size(); prompt++) {
+            for (int i = 0; i < params.n(); i++) {
+                Choice choice = new Choice(
+                        choices.size(),
+                        prompt,
+                        source.nextRequestId().getAndIncrement(),
+                        source.model().tokenizer().detokenizer(),
+                        new StopMatcher(params.stop()));
+                choices.add(choice);
+                open++;
+                Optional<Rejection> refused =
+                        source.tokens().submit(request(choice, prompts.get(prompt), params, adapter, i), sink(choice));
+                if (refused.isPresent()) {
+                    cancel();
+                    listener.failed(ErrorMapper.refusal(refused.get()));
+                    return;
+                }
+            }
+        }
+    }
+
+    private InferenceRequest request(
+            Choice choice, int[] prompt, GenerationParams params, Optional<AdapterVersion> adapter, int copy) {
+        SamplingParams sampling = params.sampling();
+        SamplingParams own = new SamplingParams(
+                sampling.temperature(),
+                sampling.topK(),
+                sampling.topP(),
+                sampling.seed() + copy,
+                sampling.presencePenalty(),
+                sampling.frequencyPenalty(),
+                sampling.logitBias(),
+                sampling.topLogprobs());
+        return new InferenceRequest(
+                choice.requestId(),
+                prompt,
+                params.maxTokens().orElse(Integer.MAX_VALUE),
+                adapter,
+                own,
+                params.ignoreStopTokens() ? Set.of() : source.model().stopTokens());
+    }
+
+    private TokenSink sink(Choice choice) {
+        return new TokenSink() {
+            @Override
+            public void token(Draw draw) {
+                context.runOnContext(ignored -> accept(choice, draw));
+            }
+
+            @Override
+            public void finish(Finish finish) {
+                context.runOnContext(ignored -> end(choice, finish));
+            }
+        };
+    }
+
+    private void accept(Choice choice, Draw draw) {
+        if (over || choice.stopped()) {
+            return;
+        }
+        String delta = choice.accept(draw);
+        if (choice.stopped()) {
+            source.tokens().cancel(choice.requestId());
+        }
+        // Whoever asked for log-probabilities gets each token's even while its text is held back.
+        boolean scored = !Float.isNaN(draw.logprob());
+        if (!delta.isEmpty() || scored) {
+            listener.progress(choice, delta);
+        }
+    }
+
+    private void end(Choice choice, TokenSink.Finish finish) {
+        if (over) {
+            return;
+        }
+        if (finish.reason() == FinishReason.FAILED) {
+            cancel();
+            listener.failed(ErrorMapper.failure(finish.message()));
+            return;
+        }
+        listener.progress(choice, choice.end(finish));
+        open--;
+        if (open == 0) {
+            over = true;
+            listener.done();
+        }
+    }
+
+    List<Choice> choices() {
+        return choices;
+    }
+
+    /** Ends all answers; the listener hears nothing more. */
+    void cancel() {
+        if (over) {
+            return;
+        }
+        over = true;
+        choices.forEach(choice -> source.tokens().cancel(choice.requestId()));
+    }
+}

@@ -1,0 +1,30 @@
+package io.tandem.server.http;
+
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+
+/** One event loop's share of the HTTP server. */
+public final class HttpVerticle extends VerticleBase {
+    private static final int MAX_HEADER_BYTES = 16 << 10;
+
+    private final String host;
+    private final int port;
+    private final Routes.Targets targets;
+
+    public HttpVerticle(String host, int port, Routes.Targets targets) {
+        this.host = host;
+        this.port = port;
+        this.targets = targets;
+    }
+
+    @Override
+    public Future<HttpServer> start() {
+        HttpServerOptions options =
+                new HttpServerOptions().setHost(host).setPort(port).setMaxHeaderSize(MAX_HEADER_BYTES);
+        return vertx.createHttpServer(options)
+                .requestHandler(Routes.router(vertx, targets))
+                .listen();
+    }
+}

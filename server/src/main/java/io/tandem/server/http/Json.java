@@ -1,0 +1,62 @@
+package io.tandem.server.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.vertx.core.Future;
+import io.vertx.ext.web.RoutingContext;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+
+/** Answers in JSON. */
+final class Json {
+    private static final int MAX_PAGE = 1000;
+
+    private Json() {}
+
+    static void answer(RoutingContext context, ObjectNode json) {
+        context.response().putHeader("Content-Type", "application/json").end(json.toString());
+    }
+
+    /** Answers with a result that another thread will give. */
+    static void answer(RoutingContext context, CompletionStage<ObjectNode> json) {
+        Future.fromCompletionStage(json, context.vertx().getOrCreateContext())
+                .onSuccess(result -> answer(context, result))
+                .onFailure(context::fail);
+    }
+
+    /** A page of OpenAI's lists: {@code limit} objects after the one with the id {@code after}. */
+    static ObjectNode page(RoutingContext context, List<ObjectNode> all, int defaultLimit) {
+        int limit = limit(context, defaultLimit);
+        String after = context.request().getParam("after");
+        int from = 0;
+        if (after != null) {
+            while (from < all.size() && !all.get(from).path("id").asText().equals(after)) {
+                from++;
+            }
+            if (from == all.size()) {
+                throw ApiException.invalid("after", "'after': nothing in this list has the id '" + after + "'.");
+            }
+            from++;
+        }
+        int to = Math.min(all.size(), from + limit);
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("object", "list");
+        json.putArray("data").addAll(all.subList(from, to));
+        json.put("first_id", from < to ? all.get(from).path("id").asText() : null);
+        json.put("last_id", from < to ? all.get(to - 1).path("id").asText() : null);
+        json.put("has_more", to < all.size());
+        return json;
+    }
+
+    private static int limit(RoutingContext context, int defaultLimit) {
+        String text = context.request().getParam("limit");
+        if (text == null) {
+            return defaultLimit;
+        }
+        if (!text.matches("[0-9]{1,4}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > MAX_PAGE) {
+            throw ApiException.invalid("limit", "'limit' must be from 1 to " + MAX_PAGE + ".");
+        }
+        return Integer.parseInt(text);
+    }
+}

@@ -1,0 +1,107 @@
+package io.tandem.server.http;
+
+import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.server.finetune.JobService;
+import io.tandem.server.storage.FileStore;
+import io.tandem.server.text.ServedModel;
+import io.vertx.core.Vertx;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+
+/** The whole URL table on one screen. */
+public final class Routes {
+    private static final List<Integer> STATUSES = List.of(400, 404, 405, 413, 415);
+
+    private Routes() {}
+
+    /**
+     * What the routes lead to.
+     *
+     * @param maxBodyBytes largest JSON body
+     * @param maxUploadBytes largest uploaded file
+     * @param uploads directory for unfinished uploads, on the file system of {@code files}
+     * @param adapterRoot below which adapters may be loaded
+     * @param metrics the text of {@code /metrics}
+     */
+    public record Targets(
+            ServedModel model,
+            TokenSource tokens,
+            AtomicLong nextRequestId,
+            AdapterRegistry registry,
+            JobService jobs,
+            FileStore files,
+            Path adapterRoot,
+            int maxRank,
+            Path uploads,
+            long maxBodyBytes,
+            long maxUploadBytes,
+            BooleanSupplier healthy,
+            BooleanSupplier ready,
+            Supplier<String> metrics,
+            Clock clock) {}
+
+    public static Router router(Vertx vertx, Targets t) {
+        ModelNames names = new ModelNames(t.model().name(), t.registry());
+        Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
+        CompletionsHandler completions = new CompletionsHandler(source, names, t.clock());
+        ModelsHandler models = new ModelsHandler(t.model(), names);
+        FilesHandler files = new FilesHandler(t.files(), t.clock());
+        FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
+        AdaptersHandler adapters = new AdaptersHandler(t.model(), names, t.adapterRoot(), t.maxRank());
+        HealthHandler health = new HealthHandler(t.healthy(), t.ready());
+        BodyHandler json = BodyHandler.create(false).setBodyLimit(t.maxBodyBytes());
+        BodyHandler upload = BodyHandler.create(true)
+                .setUploadsDirectory(t.uploads().toString())
+                .setDeleteUploadedFilesOnEnd(true)
+                .setBodyLimit(t.maxUploadBytes());
+
+        Router router = Router.router(vertx);
+        router.post("/v1/completions").handler(json).handler(completions::complete);
+        router.post("/v1/chat/completions").handler(json).handler(completions::chat);
+        router.get("/v1/models").handler(models::list);
+        router.get("/v1/models/:model").handler(models::get);
+        router.post("/v1/files").handler(upload).handler(files::upload);
+        router.get("/v1/files").handler(files::list);
+        router.get("/v1/files/:file").handler(files::get);
+        router.get("/v1/files/:file/content").handler(files::content);
+        router.delete("/v1/files/:file").handler(files::delete);
+        router.post("/v1/fine_tuning/jobs").handler(json).handler(jobs::create);
+        router.get("/v1/fine_tuning/jobs").handler(jobs::list);
+        router.get("/v1/fine_tuning/jobs/:job").handler(jobs::get);
+        router.get("/v1/fine_tuning/jobs/:job/events").handler(jobs::events);
+        router.post("/v1/fine_tuning/jobs/:job/cancel").handler(json).handler(jobs::cancel);
+        router.post("/v1/load_lora_adapter").handler(json).handler(adapters::load);
+        router.post("/v1/unload_lora_adapter").handler(json).handler(adapters::unload);
+        router.get("/health").handler(health::health);
+        router.get("/ready").handler(health::ready);
+        router.get("/metrics").handler(context -> metrics(context, t.metrics()));
+        router.get("/").handler(context -> context.end(index(router)));
+        router.route().failureHandler(ErrorMapper::handle);
+        STATUSES.forEach(status -> router.errorHandler(status, ErrorMapper::handle));
+        return router;
+    }
+
+    private static void metrics(RoutingContext context, Supplier<String> text) {
+        context.response()
+                .putHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                .end(text.get());
+    }
+
+    private static String index(Router router) {
+        StringBuilder text = new StringBuilder("Tandem serves and fine-tunes on one device.\n\n");
+        router.getRoutes().stream()
+                .filter(route -> route.getPath() != null && route.methods() != null)
+                .forEach(route -> text.append(route.methods().iterator().next())
+                        .append(' ')
+                        .append(route.getPath())
+                        .append('\n'));
+        return text.toString();
+    }
+}
