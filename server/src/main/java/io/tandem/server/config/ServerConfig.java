@@ -27,6 +27,7 @@ public record ServerConfig(
 
     /** What clients call the base model by. */
     public String servedName() {
-        return modelName.orElseGet(() -> String.valueOf(model.toAbsolutePath().normalize().getFileName()));
+        return modelName.orElseGet(
+                () -> String.valueOf(model.toAbsolutePath().normalize().getFileName()));
     }
 }
