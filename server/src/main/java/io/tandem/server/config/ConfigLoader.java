@@ -3,13 +3,12 @@ package io.tandem.server.config;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.scheduler.SchedulerConfig;
-import io.vertx.config.ConfigRetriever;
-import io.vertx.config.ConfigRetrieverOptions;
-import io.vertx.config.ConfigStoreOptions;
+import io.vertx.config.yaml.YamlProcessor;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
-import io.vertx.core.file.FileSystemOptions;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.json.JsonObject;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -102,26 +101,23 @@ public final class ConfigLoader {
                 values.integer("kernels.pack-tokens", 2048));
     }
 
-    /** Vert.x reads files on its own threads, so it lives for the moment of reading. */
+    /** Vert.x parses on a thread of its own, so it lives for the moment of reading. */
     private static JsonObject read(Path file) {
         if (!Files.isRegularFile(file)) {
             throw new ConfigException(file + ": no such file; name the configuration with --config FILE");
         }
-        Vertx vertx = Vertx.vertx(new VertxOptions()
-                .setEventLoopPoolSize(1)
-                .setFileSystemOptions(new FileSystemOptions()
-                        .setClassPathResolvingEnabled(false)
-                        .setFileCachingEnabled(false)));
+        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
         try {
-            ConfigStoreOptions store = new ConfigStoreOptions()
-                    .setType("file")
-                    .setFormat("yaml")
-                    .setConfig(JsonObject.of("path", file.toAbsolutePath().toString()));
-            return ConfigRetriever.create(vertx, new ConfigRetrieverOptions().addStore(store))
-                    .getConfig()
+            @Nullable
+            JsonObject settings = new YamlProcessor()
+                    .process(vertx, new JsonObject(), Buffer.buffer(Files.readAllBytes(file)))
                     .toCompletionStage()
                     .toCompletableFuture()
                     .join();
+            // A file of comments alone holds no document.
+            return settings == null ? new JsonObject() : settings;
+        } catch (IOException e) {
+            throw new ConfigException(file + ": cannot be read: " + e, e);
         } catch (CompletionException e) {
             throw new ConfigException(file + ": not a YAML mapping: " + firstLine(e.getCause()), e);
         } finally {
