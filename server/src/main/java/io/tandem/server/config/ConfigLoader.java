@@ -1,0 +1,133 @@
+package io.tandem.server.config;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.SchedulerConfig;
+import io.vertx.config.yaml.YamlProcessor;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/** Reads settings from a YAML file and from flags, which win; what neither gives is the default written here. */
+public final class ConfigLoader {
+    private final Path home;
+
+    /** @param home directory of the installation; the default model is below it */
+    public ConfigLoader(Path home) {
+        this.home = home;
+    }
+
+    /** The file that is read when none is named. */
+    public Path standardFile() {
+        return home.resolve("config/tandem.yaml");
+    }
+
+    /**
+     * @param file in YAML; without one there are only defaults and flags
+     * @param flags values by full key, as in the file
+     * @throws ConfigException if a key is unknown or a value is wrong
+     */
+    public ServerConfig load(Optional<Path> file, Map<String, Object> flags) {
+        ConfigValues values = new ConfigValues();
+        file.ifPresent(path -> values.addAll(path.toString(), "", read(path)));
+        flags.forEach((key, value) -> values.add("command line", key, value));
+        ServerConfig config = assemble(values, file.map(Path::toString).orElse("command line"));
+        values.refuseUnknown();
+        return config;
+    }
+
+    /** Every key that may be set. */
+    public Set<String> keys() {
+        ConfigValues values = new ConfigValues();
+        assemble(values, "");
+        return values.known();
+    }
+
+    private ServerConfig assemble(ConfigValues values, String origin) {
+        try {
+            Path data = values.text("data").map(Path::of).orElse(Path.of("tandem-data"));
+            return new ServerConfig(
+                    http(values),
+                    data,
+                    values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
+                    values.text("model-name"),
+                    values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
+                    scheduler(values),
+                    kernels(values));
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            String key = message.substring(0, Math.max(0, message.indexOf(' ')));
+            String where = values.origin(key);
+            throw new ConfigException((where.isEmpty() ? origin + ": " : where) + message, e);
+        }
+    }
+
+    private static HttpConfig http(ConfigValues values) {
+        return new HttpConfig(
+                values.text("http.host").orElse("127.0.0.1"),
+                values.integer("http.port", 8080),
+                values.integer("http.max-body-bytes", 16 << 20),
+                values.longInteger("http.max-upload-bytes", 1L << 30));
+    }
+
+    private static SchedulerConfig scheduler(ConfigValues values) {
+        return new SchedulerConfig(
+                values.number("scheduler.iteration-target", 50),
+                values.integer("scheduler.prefill-chunk-tokens", 256),
+                values.integer("scheduler.kv-cache-tokens", 0),
+                values.integer("scheduler.max-queued-requests", 256),
+                values.integer("scheduler.max-queued-jobs", 32),
+                values.integer("scheduler.max-finetune-tokens", 512));
+    }
+
+    private static KernelsConfig kernels(ConfigValues values) {
+        return new KernelsConfig(
+                values.oneOf("kernels.dtype", Dtype.BFLOAT16),
+                values.integer("kernels.threads", 0),
+                values.integer("kernels.kv-slots", 32),
+                values.integer("kernels.context-tokens", 1024),
+                values.integer("kernels.max-tokens-per-iteration", 1024),
+                values.integer("kernels.adapter-slots", 16),
+                values.integer("kernels.max-rank", 64),
+                values.integer("kernels.pack-tokens", 2048));
+    }
+
+    /** Vert.x parses on a thread of its own, so it lives for the moment of reading. */
+    private static JsonObject read(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new ConfigException(file + ": no such file; name the configuration with --config FILE");
+        }
+        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
+        try {
+            @Nullable
+            JsonObject settings = new YamlProcessor()
+                    .process(vertx, new JsonObject(), Buffer.buffer(Files.readAllBytes(file)))
+                    .toCompletionStage()
+                    .toCompletableFuture()
+                    .join();
+            // A file of comments alone holds no document.
+            return settings == null ? new JsonObject() : settings;
+        } catch (IOException e) {
+            throw new ConfigException(file + ": cannot be read: " + e, e);
+        } catch (CompletionException e) {
+            throw new ConfigException(file + ": not a YAML mapping: " + firstLine(e.getCause()), e);
+        } finally {
+            vertx.close().toCompletionStage().toCompletableFuture().join();
+        }
+    }
+
+    private static String firstLine(@Nullable Throwable cause) {
+        return cause == null
+                ? ""
+                : String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
+    }
+}

@@ -1,0 +1,33 @@
+package io.tandem.server.config;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.SchedulerConfig;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * Everything that can be set. Each part checks its own values.
+ *
+ * @param http where to listen
+ * @param data directory of uploaded files, jobs and adapters; created when missing
+ * @param model directory of the base model in HuggingFace's layout
+ * @param modelName what clients call the base model by; the directory's name if not given
+ * @param adapterRoot directory below which clients may name adapters to load
+ * @param scheduler its limits and targets
+ * @param kernels limits of the device
+ */
+public record ServerConfig(
+        HttpConfig http,
+        Path data,
+        Path model,
+        Optional<String> modelName,
+        Path adapterRoot,
+        SchedulerConfig scheduler,
+        KernelsConfig kernels) {
+
+    /** What clients call the base model by. */
+    public String servedName() {
+        return modelName.orElseGet(
+                () -> String.valueOf(model.toAbsolutePath().normalize().getFileName()));
+    }
+}

@@ -1,0 +1,138 @@
+package io.tandem.server.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.Dtype;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ConfigLoaderTest {
+    private static final Path HOME = Path.of("..");
+    private final ConfigLoader loader = new ConfigLoader(HOME);
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void defaultFileSaysWhatTheCodeSays() {
+        assertThat(loader.load(Optional.of(loader.standardFile()), Map.of()))
+                .isEqualTo(loader.load(Optional.empty(), Map.of()));
+    }
+
+    @Test
+    void defaultFileHasEveryKey() throws IOException {
+        String file = Files.readString(loader.standardFile());
+        assertThat(loader.keys()).allSatisfy(key -> {
+            String name = key.substring(key.indexOf('.') + 1);
+            assertThat(file.lines().map(line -> line.replaceFirst("^# ", "").strip()))
+                    .anyMatch(line -> line.startsWith(name + ": "));
+        });
+    }
+
+    static Stream<Path> files() throws IOException {
+        try (Stream<Path> all = Files.walk(HOME.resolve("config"))) {
+            return all.filter(path -> path.toString().endsWith(".yaml")).toList().stream();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("files")
+    void everyFileLoads(Path file) {
+        assertThat(loader.load(Optional.of(file), Map.of()).http().port()).isPositive();
+    }
+
+    @Test
+    void readsEveryKind() throws IOException {
+        ServerConfig config = load("""
+                http: {port: 1234, max-upload-bytes: 5000000000}
+                scheduler:
+                  iteration-target: 12.5
+                kernels:
+                  dtype: float32
+                model: some/where
+                """);
+        assertThat(config.http().port()).isEqualTo(1234);
+        assertThat(config.http().maxUploadBytes()).isEqualTo(5_000_000_000L);
+        assertThat(config.scheduler().iterationTargetMillis()).isEqualTo(12.5);
+        assertThat(config.kernels().dtype()).isEqualTo(Dtype.FLOAT32);
+        assertThat(config.servedName()).isEqualTo("where");
+    }
+
+    @Test
+    void flagsWin() throws IOException {
+        Path file = write("http: {port: 1234}");
+        assertThat(loader.load(Optional.of(file), Map.of("http.port", 99))
+                        .http()
+                        .port())
+                .isEqualTo(99);
+    }
+
+    @Test
+    void emptyFilesAndSectionsMeanDefaults() throws IOException {
+        assertThat(load("# nothing\n")).isEqualTo(loader.load(Optional.empty(), Map.of()));
+        assertThat(load("http:\n  # port: 1\n")).isEqualTo(loader.load(Optional.empty(), Map.of()));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            http: {prot: 1}                    | unknown key http.prot; did you mean http.port?
+            htpp: {port: 1}                    | unknown key htpp.port; did you mean http.port?
+            scheduler: {iterationTarget: 5}    | unknown key scheduler.iterationTarget; did you mean scheduler.iteration-target?
+            port: 1                            | unknown key port; did you mean
+            http: {port: eighty}               | http.port is "eighty", expected a whole number
+            http: {port: 80.5}                 | http.port is 80.5, expected a whole number
+            http: {port: 99999999999}          | http.port is 99999999999, expected a whole number
+            http: {port: 70000}                | http.port is 70000, expected 0 to 65535
+            http: {port: }                     | http.port is empty, expected a whole number
+            http: {host: 5}                    | http.host is 5, expected text
+            http: 8080                         | http is 8080, expected a section
+            scheduler: {iteration-target: 0}   | scheduler.iteration-target is 0.0, expected more than 0
+            scheduler: {iteration-target: .nan} | scheduler.iteration-target is NaN, expected a number
+            kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16
+            kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
+            kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096
+            data: [a]                          | data is ["a"], expected text
+            - a                                | not a YAML mapping
+            http: {port: 1                     | not a YAML mapping
+            """)
+    void refusesByNameWithFoundAndExpected(String yaml, String message) throws IOException {
+        Path file = write(yaml);
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageStartingWith(file + ": ")
+                .hasMessageContaining(message)
+                .message()
+                .doesNotContain("\n");
+    }
+
+    @Test
+    void saysWhenAFlagIsToBlame() throws IOException {
+        Path file = write("http: {port: 1234}");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of("http.port", -1)))
+                .hasMessage("command line: http.port is -1, expected 0 to 65535");
+    }
+
+    @Test
+    void saysWhenThereIsNoFile() {
+        Path file = directory.resolve("absent.yaml");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of())).hasMessageContaining("no such file");
+    }
+
+    private ServerConfig load(String yaml) throws IOException {
+        return loader.load(Optional.of(write(yaml)), Map.of());
+    }
+
+    private Path write(String yaml) throws IOException {
+        return Files.writeString(directory.resolve("test.yaml"), yaml);
+    }
+}
