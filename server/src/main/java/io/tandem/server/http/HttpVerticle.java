@@ -12,6 +12,7 @@ public final class HttpVerticle extends VerticleBase {
     private final String host;
     private final int port;
     private final Routes.Targets targets;
+    private volatile int listeningPort;
 
     public HttpVerticle(String host, int port, Routes.Targets targets) {
         this.host = host;
@@ -25,6 +26,12 @@ public final class HttpVerticle extends VerticleBase {
                 new HttpServerOptions().setHost(host).setPort(port).setMaxHeaderSize(MAX_HEADER_BYTES);
         return vertx.createHttpServer(options)
                 .requestHandler(Routes.router(vertx, targets))
-                .listen();
+                .listen()
+                .onSuccess(server -> listeningPort = server.actualPort());
+    }
+
+    /** The port that it listens on, once it is deployed. */
+    public int port() {
+        return listeningPort;
     }
 }

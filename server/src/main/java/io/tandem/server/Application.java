@@ -1,0 +1,234 @@
+package io.tandem.server;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.MemoryReport;
+import io.tandem.kernels.decoder.TorchScriptDecoder;
+import io.tandem.scheduler.CoServingEngine;
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.server.config.ServerConfig;
+import io.tandem.server.finetune.JobEngine;
+import io.tandem.server.finetune.JobService;
+import io.tandem.server.http.HttpVerticle;
+import io.tandem.server.http.Routes;
+import io.tandem.server.http.TokenSource;
+import io.tandem.server.metrics.CoServingMetrics;
+import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.DataLock;
+import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.JobStore;
+import io.tandem.server.text.ModelText;
+import io.tandem.server.text.ServedModel;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The one place that makes the long-lived things and knows the order in which they end: first nobody comes in, then
+ * jobs stop writing, then the engine thread ends, then the device closes.
+ */
+public final class Application implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Application.class);
+    private static final int HTTP_EVENT_LOOPS = 2;
+    private static final long STOP_SECONDS = 20;
+
+    private final DataLock lock;
+    private final DeviceModel device;
+    private final ServedModel model;
+    private final CoServingEngine engine;
+    private final Thread engineThread;
+    private final JobService jobs;
+    private final Vertx vertx;
+    private final int port;
+    private volatile boolean ready;
+
+    private Application(ServerConfig config) throws IOException {
+        Path data = config.data();
+        Files.createDirectories(data);
+        lock = DataLock.take(data);
+        Path adapterRoot = config.adapterRoot();
+        Files.createDirectories(adapterRoot);
+        Files.createDirectories(data.resolve("uploads"));
+        device = TorchScriptDecoder.load(config.model(), config.kernels());
+        int context = device.limits().contextTokens();
+        model = ModelText.load(config.model(), config.servedName(), device.model(), context);
+        PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
+        bind(meters);
+        AdapterRegistry registry = new AdapterRegistry();
+        FileStore files = new FileStore(data.resolve("files"));
+        int maxRank = device.limits().maxRank();
+        jobs = new JobService(
+                model,
+                Math.min(context, device.limits().packTokens()),
+                jobEngine(),
+                registry,
+                new JobService.Stores(
+                        files,
+                        new JobStore(data.resolve("jobs")),
+                        new AdapterStore(data.resolve("adapters"), device.model(), maxRank)),
+                Clock.systemUTC());
+        engineThread = new Thread(engine, "engine");
+        engineThread.start();
+        vertx = Vertx.vertx();
+        Routes.Targets targets = new Routes.Targets(
+                model,
+                TokenSource.of(engine),
+                new AtomicLong(1),
+                registry,
+                jobs,
+                files,
+                adapterRoot,
+                maxRank,
+                data.resolve("uploads"),
+                config.http().maxBodyBytes(),
+                config.http().maxUploadBytes(),
+                engine::healthy,
+                () -> ready,
+                meters::scrape,
+                Clock.systemUTC());
+        port = listen(config, targets);
+    }
+
+    /**
+     * Starts a server; when this returns it answers.
+     *
+     * @throws IOException if the data directory cannot be used or the port is taken
+     */
+    public static Application start(ServerConfig config) throws IOException {
+        Application application = new Application(config);
+        try {
+            application.jobs.restore().get();
+            application.ready = true;
+            return application;
+        } catch (InterruptedException | ExecutionException e) {
+            application.close();
+            throw new IOException("the jobs of the data directory cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private int listen(ServerConfig config, Routes.Targets targets) throws IOException {
+        HttpVerticle first =
+                new HttpVerticle(config.http().host(), config.http().port(), targets);
+        try {
+            await(vertx.deployVerticle(first));
+            int chosen = first.port();
+            for (int i = 1; i < HTTP_EVENT_LOOPS; i++) {
+                HttpVerticle next = new HttpVerticle(config.http().host(), chosen, targets);
+                await(vertx.deployVerticle(next));
+            }
+            return chosen;
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
+    }
+
+    private static void await(Future<?> future) throws IOException {
+        try {
+            future.toCompletionStage().toCompletableFuture().get(STOP_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException | TimeoutException e) {
+            throw new IOException("the HTTP server does not start", e);
+        } catch (ExecutionException e) {
+            throw new IOException(
+                    String.valueOf(e.getCause() == null ? e : e.getCause().getMessage()), e);
+        }
+    }
+
+    private void bind(PrometheusMeterRegistry meters) {
+        new JvmMemoryMetrics().bindTo(meters);
+        new JvmThreadMetrics().bindTo(meters);
+        new ProcessorMetrics().bindTo(meters);
+        try (JvmGcMetrics gc = new JvmGcMetrics()) {
+            gc.bindTo(meters);
+        }
+        MemoryReport memory = device.memory();
+        Gauge.builder("tandem.latency.error", engine, CoServingEngine::latencyError)
+                .description("mean relative error of the latency model")
+                .register(meters);
+        Gauge.builder("tandem.requests.open", engine, CoServingEngine::openRequests)
+                .description("requests that have not ended")
+                .register(meters);
+        Gauge.builder("tandem.jobs.open", engine, CoServingEngine::openJobs)
+                .description("fine-tuning jobs that have not ended")
+                .register(meters);
+        memory(meters, "weights", memory.weightBytes());
+        memory(meters, "kv", memory.kvCacheBytes());
+        memory(meters, "adapters", memory.adapterBytes());
+    }
+
+    private static void memory(PrometheusMeterRegistry meters, String owner, long bytes) {
+        Gauge.builder("tandem.device.memory", () -> bytes)
+                .description("reserved on the device")
+                .baseUnit("bytes")
+                .tag("owner", owner)
+                .register(meters);
+    }
+
+    private JobEngine jobEngine() {
+        return new JobEngine() {
+            @Override
+            public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
+                return engine.submit(job, sink);
+            }
+
+            @Override
+            public void cancelJob(String jobId) {
+                engine.cancelJob(jobId);
+            }
+        };
+    }
+
+    public int port() {
+        return port;
+    }
+
+    public ServedModel model() {
+        return model;
+    }
+
+    /** Requests that have not ended. */
+    public int openRequests() {
+        return engine.openRequests();
+    }
+
+    @Override
+    public void close() {
+        ready = false;
+        LOG.info("shutting down");
+        jobs.close();
+        engine.shutDown();
+        try {
+            engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
+            // Last words to clients leave before their connections close.
+            await(vertx.close());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (IOException e) {
+            LOG.warn("the HTTP server did not close: {}", e.getMessage());
+        }
+        if (!engineThread.isAlive()) {
+            device.close();
+        }
+        lock.close();
+    }
+}

@@ -1,0 +1,102 @@
+package io.tandem.server;
+
+import io.tandem.server.config.ConfigLoader;
+import io.tandem.server.config.ServerConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tandem serve}. */
+@Command(
+        name = "serve",
+        description = "Starts the server. Flags win over the configuration file.",
+        mixinStandardHelpOptions = true)
+final class ServeCommand implements Callable<Integer> {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Option(
+            names = "--port",
+            paramLabel = "PORT",
+            description = "Port to listen on; default 8080, 0 chooses a free one.")
+    private @Nullable Integer port;
+
+    @Option(names = "--host", paramLabel = "HOST", description = "Address to listen on; default 127.0.0.1.")
+    private @Nullable String host;
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Where files, jobs and adapters are kept; default tandem-data.")
+    private @Nullable Path data;
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "A model in HuggingFace's layout; default the sample model that comes with Tandem.")
+    private @Nullable Path model;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
+    private @Nullable Path config;
+
+    @Override
+    public Integer call() throws Exception {
+        Application application = Application.start(load());
+        CountDownLatch stop = new CountDownLatch(1);
+        Thread closer = new Thread(
+                () -> {
+                    application.close();
+                    stop.countDown();
+                },
+                "shutdown");
+        Runtime.getRuntime().addShutdownHook(closer);
+        if (spec != null) {
+            spec.commandLine()
+                    .getOut()
+                    .printf(
+                            "Tandem serves '%s' (%d tokens of context) on http://localhost:%d; stop it with Ctrl-C.%n",
+                            application.model().name(), application.model().contextTokens(), application.port());
+            spec.commandLine().getOut().flush();
+        }
+        stop.await();
+        return 0;
+    }
+
+    private ServerConfig load() throws IOException {
+        Path home = Path.of(System.getProperty("tandem.home", "."));
+        ConfigLoader loader = new ConfigLoader(home);
+        Map<String, Object> flags = new LinkedHashMap<>();
+        put(flags, "http.port", port);
+        put(flags, "http.host", host);
+        put(flags, "data", data);
+        put(flags, "model", model);
+        if (config != null && !Files.isReadable(config)) {
+            throw new IOException("the configuration file " + config + " cannot be read");
+        }
+        Path standard = loader.standardFile();
+        Optional<Path> file =
+                config != null ? Optional.of(config) : Optional.of(standard).filter(Files::exists);
+        ServerConfig loaded = loader.load(file, flags);
+        if (!Files.exists(loaded.model().resolve("config.json"))) {
+            throw new IOException("there is no model in " + loaded.model()
+                    + ": it has no config.json; name a directory in HuggingFace's layout with --model");
+        }
+        return loaded;
+    }
+
+    private static void put(Map<String, Object> flags, String key, @Nullable Object value) {
+        if (value != null) {
+            flags.put(key, value instanceof Path ? value.toString() : value);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+package io.tandem.server.metrics;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.tandem.scheduler.loop.IterationListener;
+import io.tandem.scheduler.loop.IterationReport;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
+public final class CoServingMetrics implements IterationListener {
+    private final Timer iterations;
+    private final Timer ttft;
+    private final Timer itl;
+    private final Counter decode;
+    private final Counter prefill;
+    private final Counter forward;
+    private final Counter backward;
+    private final Counter preemptions;
+    private final Counter shared;
+    private volatile IterationReport last = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+    public CoServingMetrics(MeterRegistry registry) {
+        iterations = timer(registry, "tandem.iteration.duration", "duration of one iteration on the device");
+        ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
+        itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
+        decode = tokens(registry, "decode");
+        prefill = tokens(registry, "prefill");
+        forward = tokens(registry, "finetune");
+        backward = Counter.builder("tandem.finetune.backward.rows")
+                .description("fine-tuning rows times layers that went backward")
+                .register(registry);
+        preemptions = Counter.builder("tandem.preemptions")
+                .description("sequences that lost their KV slot and ran again")
+                .register(registry);
+        shared = Counter.builder("tandem.iterations.shared")
+                .description("iterations that carried inference and fine-tuning")
+                .register(registry);
+        gauge(registry, "tandem.sequences.running", "sequences with a KV slot", () -> last.runningSequences());
+        gauge(registry, "tandem.requests.waiting", "requests without a KV slot", () -> last.waitingRequests());
+        gauge(registry, "tandem.kv.tokens", "tokens that running sequences have room for", () -> last.cachedTokens());
+        gauge(registry, "tandem.iteration.adapters", "different adapters in the last iteration", () -> last.adapters());
+        gauge(
+                registry,
+                "tandem.iteration.prediction.ratio",
+                "predicted duration of the last iteration over its duration",
+                () -> last.durationNanos() == 0 ? 1.0 : (double) last.predictedNanos() / last.durationNanos());
+    }
+
+    private static Timer timer(MeterRegistry registry, String name, String description) {
+        return Timer.builder(name)
+                .description(description)
+                .publishPercentileHistogram()
+                .register(registry);
+    }
+
+    private static Counter tokens(MeterRegistry registry, String phase) {
+        return Counter.builder("tandem.tokens")
+                .description("rows that went forward")
+                .tag("phase", phase)
+                .register(registry);
+    }
+
+    private static void gauge(MeterRegistry registry, String name, String description, Supplier<Number> value) {
+        Gauge.builder(name, value).description(description).register(registry);
+    }
+
+    @Override
+    public void iteration(IterationReport report) {
+        last = report;
+        iterations.record(report.durationNanos(), TimeUnit.NANOSECONDS);
+        decode.increment(report.decodeTokens());
+        prefill.increment(report.prefillTokens());
+        forward.increment(report.forwardTokens());
+        backward.increment(report.backwardTokenLayers());
+        preemptions.increment(report.preemptions());
+        boolean inference = report.decodeTokens() + report.prefillTokens() > 0;
+        if (inference && report.forwardTokens() + report.backwardTokenLayers() > 0) {
+            shared.increment();
+        }
+    }
+
+    @Override
+    public void firstToken(long ttftNanos) {
+        ttft.record(ttftNanos, TimeUnit.NANOSECONDS);
+    }
+
+    @Override
+    public void nextToken(long itlNanos) {
+        itl.record(itlNanos, TimeUnit.NANOSECONDS);
+    }
+}
