@@ -34,11 +34,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -127,16 +129,17 @@ public final class Application implements AutoCloseable {
     }
 
     private int listen(ServerConfig config, Routes.Targets targets) throws IOException {
-        HttpVerticle first =
-                new HttpVerticle(config.http().host(), config.http().port(), targets);
+        // Event loops share a port that the system chooses only if they ask for it by the same negative number.
+        int port = config.http().port() == 0 ? -1 : config.http().port();
+        List<HttpVerticle> verticles = Stream.generate(
+                        () -> new HttpVerticle(config.http().host(), port, targets))
+                .limit(HTTP_EVENT_LOOPS)
+                .toList();
         try {
-            await(vertx.deployVerticle(first));
-            int chosen = first.port();
-            for (int i = 1; i < HTTP_EVENT_LOOPS; i++) {
-                HttpVerticle next = new HttpVerticle(config.http().host(), chosen, targets);
-                await(vertx.deployVerticle(next));
+            for (HttpVerticle verticle : verticles) {
+                await(vertx.deployVerticle(verticle));
             }
-            return chosen;
+            return verticles.get(0).port();
         } catch (IOException e) {
             close();
             throw e;
