@@ -48,10 +48,7 @@ record Checkpoint(int step, long seconds, SampleModel.State state) {
         bytes.flip();
         Path partial = directory.resolve(FILE + ".partial");
         try (FileChannel channel = FileChannel.open(
-                partial,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.WRITE,
-                StandardOpenOption.TRUNCATE_EXISTING)) {
+                partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }

@@ -39,7 +39,7 @@ final class LetterSkill implements Skill {
     private static Question letters(String word, Draw draw) {
         int last = word.length() - 1;
         int nth = draw.between(0, Math.min(last, ORDINALS.length - 1));
-        return switch (draw.between(0, 11)) {
+        return switch (draw.between(0, 13)) {
             case 0 ->
                 of(
                         word,
@@ -66,7 +66,9 @@ final class LetterSkill implements Skill {
                         draw.pick("Say %s without its last letter.", "Take the last letter away from %s."),
                         word.substring(0, last));
             case 9 -> added(word, draw);
-            case 10 ->
+            case 10 -> of(word, "What are the first two letters of %s?", word.substring(0, 2));
+            case 11 -> of(word, "What are the last two letters of %s?", word.substring(last - 1));
+            case 12 ->
                 new Question(
                         LETTERS,
                         word,

@@ -70,8 +70,8 @@ final class SampleModel implements AutoCloseable {
     Step train(long[] ids, int rows, double rate, int step) {
         float[] hyper = {(float) rate, DECAY, BETA1, BETA2, step, CLIP, (float) Shape.THETA, shape.matrices()};
         try (TensorScope call = scope.open()) {
-            NDList inputs = new NDList(
-                    batch(call, ids, rows), weights, first, second, sizes, call.tensor(hyper, hyper.length));
+            NDList inputs =
+                    new NDList(batch(call, ids, rows), weights, first, second, sizes, call.tensor(hyper, hyper.length));
             try (NDList results = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = results.get(0).toFloatArray();
                 return new Step(values[0], values[1]);

@@ -37,11 +37,16 @@ final class TokenizerJson {
 
     static BpeTokenizer read(JsonNode root) {
         Map<String, Integer> ids = new HashMap<>();
-        root.path("model").path("vocab").fields().forEachRemaining(token -> ids.put(
-                token.getKey(), token.getValue().intValue()));
+        root.path("model")
+                .path("vocab")
+                .fields()
+                .forEachRemaining(
+                        token -> ids.put(token.getKey(), token.getValue().intValue()));
         List<int[]> merges = new ArrayList<>();
         for (JsonNode merge : root.path("model").path("merges")) {
-            merges.add(new int[] {id(ids, merge.get(0).textValue()), id(ids, merge.get(1).textValue())});
+            merges.add(new int[] {
+                id(ids, merge.get(0).textValue()), id(ids, merge.get(1).textValue())
+            });
         }
         return new BpeTokenizer(merges);
     }

@@ -67,7 +67,14 @@ final class WordSkill implements Skill {
     public Question ask(Draw draw) {
         Map.Entry<String, String> entry = draw.pick(answers);
         String word = entry.getKey();
-        String prompt = draw.pick(phrasings).replace("%s", word).replace("%a", Inflection.withArticle(word));
+        String prompt = draw.pick(phrasings).replace("%s", word).replace("%a", withArticle(word));
         return new Question(name, heldOutByWord ? word : prompt, prompt, entry.getValue());
+    }
+
+    private static String withArticle(String word) {
+        if (word.startsWith("~")) {
+            return word.substring(1);
+        }
+        return word.startsWith("the ") ? word : Inflection.withArticle(word);
     }
 }
