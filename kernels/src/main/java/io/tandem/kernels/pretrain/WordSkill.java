@@ -71,7 +71,7 @@ final class WordSkill implements Skill {
         return new Question(name, heldOutByWord ? word : prompt, prompt, entry.getValue());
     }
 
-    private static String withArticle(String word) {
+    static String withArticle(String word) {
         if (word.startsWith("~")) {
             return word.substring(1);
         }
