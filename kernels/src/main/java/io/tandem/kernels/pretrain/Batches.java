@@ -10,7 +10,6 @@ final class Batches {
     /** Tokens that each row trains on, and rows. */
     record Size(int rows, int length) {}
 
-    private static final long STEP_SPREAD = 0x9E3779B97F4A7C15L;
     private final Corpus corpus;
     private final BpeTokenizer tokenizer;
     private final long seed;
@@ -23,7 +22,7 @@ final class Batches {
 
     /** [rows, length + 1], row by row. */
     long[] batch(int step, Size size) {
-        Draw draw = new Draw(seed + STEP_SPREAD * step);
+        Draw draw = Draw.of(seed, step);
         long[] batch = new long[size.rows() * (size.length() + 1)];
         for (int row = 0; row < size.rows(); row++) {
             Ids ids = new Ids();

@@ -8,16 +8,18 @@ final class Draw {
     private final SplittableRandom random;
 
     Draw(long seed) {
-        this(new SplittableRandom(seed));
+        random = new SplittableRandom(seed);
     }
 
-    private Draw(SplittableRandom random) {
-        this.random = random;
-    }
-
-    /** A stream of choices of its own. */
-    Draw split() {
-        return new Draw(random.split());
+    /**
+     * A stream for each index. The bits are mixed, because generators whose seeds differ by a multiple of
+     * SplittableRandom's own increment give one stream, shifted.
+     */
+    static Draw of(long seed, int index) {
+        long bits = seed * 0xD1342543DE82EF95L + index;
+        bits = (bits ^ (bits >>> 33)) * 0xFF51AFD7ED558CCDL;
+        bits = (bits ^ (bits >>> 33)) * 0xC4CEB9FE1A85EC53L;
+        return new Draw(bits ^ (bits >>> 33));
     }
 
     <T> T pick(List<T> values) {

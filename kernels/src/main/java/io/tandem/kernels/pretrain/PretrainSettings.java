@@ -12,8 +12,10 @@ import java.nio.file.Path;
  * @param rows sequences of an ordinary step
  * @param length tokens of a sequence in an ordinary step
  * @param rate highest learning rate
+ * @param tokenizerDocuments documents that the tokenizer learns from
  */
-public record PretrainSettings(Path out, int steps, long seed, Shape shape, int rows, int length, double rate) {
+public record PretrainSettings(
+        Path out, int steps, long seed, Shape shape, int rows, int length, double rate, int tokenizerDocuments) {
     /** Steps of the committed model. */
     public static final int STEPS = 5_000;
 
@@ -27,7 +29,7 @@ public record PretrainSettings(Path out, int steps, long seed, Shape shape, int 
 
     /** The settings of the committed model. */
     public static PretrainSettings sample(Path out, int steps, long seed) {
-        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 16, 256, 2e-3);
+        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 16, 256, 2e-3, 30_000);
     }
 
     /** Linear warm-up, then a cosine down to a twentieth. */

@@ -9,7 +9,6 @@ import java.util.Optional;
 final class Pretrainer {
     private static final int REPORT_EVERY = 25;
     private static final long CHECKPOINT_NANOS = 180_000_000_000L;
-    private static final int TOKENIZER_DOCUMENTS = 30_000;
 
     private final PretrainSettings settings;
     private final PrintStream progress;
@@ -41,10 +40,10 @@ final class Pretrainer {
     }
 
     private BpeTokenizer tokenizer(Corpus corpus) {
-        progress.println("learning the tokenizer from " + TOKENIZER_DOCUMENTS + " documents");
+        progress.println("learning the tokenizer from " + settings.tokenizerDocuments() + " documents");
         BpeTrainer trainer = new BpeTrainer();
         Draw draw = new Draw(settings.seed());
-        for (int i = 0; i < TOKENIZER_DOCUMENTS; i++) {
+        for (int i = 0; i < settings.tokenizerDocuments(); i++) {
             trainer.read(corpus.document(draw));
         }
         return trainer.train(settings.shape().vocab());
