@@ -17,7 +17,7 @@ import java.nio.file.Path;
 public record PretrainSettings(
         Path out, int steps, long seed, Shape shape, int rows, int length, double rate, int tokenizerDocuments) {
     /** Steps of the committed model. */
-    public static final int STEPS = 5_000;
+    public static final int STEPS = 8_000;
 
     private static final int LONG_EVERY = 12;
 
@@ -29,7 +29,7 @@ public record PretrainSettings(
 
     /** The settings of the committed model. */
     public static PretrainSettings sample(Path out, int steps, long seed) {
-        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 16, 256, 2e-3, 30_000);
+        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 8, 256, 1.5e-3, 30_000);
     }
 
     /** Linear warm-up, then a cosine down to a twentieth. */

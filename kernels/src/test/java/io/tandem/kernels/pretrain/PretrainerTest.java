@@ -41,7 +41,13 @@ class PretrainerTest {
         SampleModel.State half = steps(SampleModel.initial(TINY, 1), batches, 1, 3);
         new Checkpoint(3, 0, half).write(directory);
         Checkpoint read = Checkpoint.read(directory, TINY).orElseThrow();
-        assertThat(steps(read.state(), batches, read.step() + 1, 6).weights()).isEqualTo(whole.weights());
+        float[] resumed = steps(read.state(), batches, read.step() + 1, 6).weights();
+        double difference = 0;
+        for (int i = 0; i < resumed.length; i++) {
+            difference += Math.abs(resumed[i] - whole.weights()[i]) / resumed.length;
+        }
+        // bf16 sums depend on how libtorch specialized the graph so far; lost moments would cost a whole step of 1e-3.
+        assertThat(difference).isLessThan(2e-5);
     }
 
     @Test
