@@ -1,0 +1,31 @@
+package io.tandem.kernels.pretrain;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * What {@link SampleModelWriter} wrote; reads no other model.
+ *
+ * @param weights the flat vector
+ */
+record SampleModelReader(Shape shape, float[] weights, BpeTokenizer tokenizer) {
+    static SampleModelReader read(Path directory) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        JsonNode config = json.readTree(directory.resolve("config.json").toFile());
+        Shape shape = new Shape(
+                config.path("num_hidden_layers").asInt(),
+                config.path("hidden_size").asInt(),
+                config.path("num_attention_heads").asInt(),
+                config.path("num_key_value_heads").asInt(),
+                config.path("head_dim").asInt(),
+                config.path("intermediate_size").asInt(),
+                config.path("vocab_size").asInt());
+        return new SampleModelReader(
+                shape,
+                SafetensorsFile.read(directory.resolve("model.safetensors"), shape),
+                TokenizerJson.read(
+                        json.readTree(directory.resolve("tokenizer.json").toFile())));
+    }
+}

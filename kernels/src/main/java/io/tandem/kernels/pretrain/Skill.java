@@ -1,0 +1,7 @@
+package io.tandem.kernels.pretrain;
+
+/** Asks questions of one kind and knows the answers. */
+@FunctionalInterface
+interface Skill {
+    Question ask(Draw draw);
+}

@@ -1,0 +1,55 @@
+package io.tandem.kernels.pretrain;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+
+/** Training and test files in OpenAI's chat format for the skills that the sample model lacks; no item is in both. */
+public final class TourFiles {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int TEST = 100;
+    private static final int TRAIN = 350;
+
+    private TourFiles() {}
+
+    /** Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills. */
+    public static void write(Path directory, long seed) throws IOException {
+        Files.createDirectories(directory);
+        Words words = Words.load();
+        for (TourTask task : TourTask.values()) {
+            Draw draw = new Draw(seed + task.label().hashCode());
+            Set<String> used = new HashSet<>();
+            String test = examples(task, words, draw, TEST, used);
+            Files.writeString(directory.resolve(task.label() + ".test.jsonl"), test);
+            String train = examples(task, words, draw, TRAIN, used);
+            Files.writeString(directory.resolve(task.label() + ".train.jsonl"), train);
+        }
+    }
+
+    static String examples(TourTask task, Words words, Draw draw, int count, Set<String> used)
+            throws JsonProcessingException {
+        StringBuilder lines = new StringBuilder();
+        for (int made = 0; made < count; ) {
+            Question question = task.ask(words, draw);
+            if (used.add(question.item())) {
+                lines.append(line(question)).append('\n');
+                made++;
+            }
+        }
+        return lines.toString();
+    }
+
+    private static String line(Question question) throws JsonProcessingException {
+        ObjectNode example = JSON.createObjectNode();
+        ArrayNode messages = example.putArray("messages");
+        messages.addObject().put("role", "user").put("content", question.prompt());
+        messages.addObject().put("role", "assistant").put("content", question.answer());
+        return JSON.writeValueAsString(example);
+    }
+}
