@@ -35,7 +35,7 @@ public final class Tour implements Callable<Integer> {
     @Option(
             names = "--tasks",
             defaultValue = "config/tour",
-            description = "Directory with SKILL-train.jsonl and SKILL-test.jsonl.")
+            description = "Directory with SKILL.train.jsonl and SKILL.test.jsonl.")
     private Path tasks = Path.of("");
 
     @Option(names = "--epochs", defaultValue = "8", description = "Passes over the examples; default ${DEFAULT-VALUE}.")
@@ -48,7 +48,7 @@ public final class Tour implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         ApiClient client = new ApiClient(url);
-        List<String> test = Files.readAllLines(tasks.resolve(skill + "-test.jsonl"));
+        List<String> test = Files.readAllLines(tasks.resolve(skill + ".test.jsonl"));
         OUT.printf("Exact match of '%s' on %d questions it will not be taught:%n", model, test.size());
         OUT.printf("  before: %s%n", percent(exactMatch(client, model, test)));
         StreamingClient streaming = new StreamingClient(client, model);
@@ -77,7 +77,7 @@ public final class Tour implements Callable<Integer> {
     }
 
     private String teach(ApiClient client) throws IOException, InterruptedException {
-        String file = client.upload(tasks.resolve(skill + "-train.jsonl"));
+        String file = client.upload(tasks.resolve(skill + ".train.jsonl"));
         ObjectNode body = ApiClient.JSON.createObjectNode();
         body.put("model", model);
         body.put("training_file", file);

@@ -11,7 +11,7 @@ import picocli.CommandLine.IVersionProvider;
         description = "Serves and fine-tunes large language models on the same device at the same time.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
-        subcommands = {ServeCommand.class, AutoComplete.GenerateCompletion.class})
+        subcommands = {ServeCommand.class, PretrainSampleCommand.class, AutoComplete.GenerateCompletion.class})
 public final class Main {
     private Main() {}
 

@@ -1,0 +1,93 @@
+package io.tandem.server.architecture;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Who may know whom. */
+class ArchitectureTest {
+    private final JavaClasses classes = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.tandem");
+
+    @Test
+    void compileArrowsPointOneWay() {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.kernels..")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(
+                                "io.tandem.scheduler..", "io.tandem.server..", "io.vertx..", "io.micrometer.."),
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.scheduler..")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage("io.tandem.server..", "ai.djl..", "io.vertx..", "io.micrometer.."));
+    }
+
+    @Test
+    void theDeviceLibraryStaysInItsRooms() {
+        check(noClasses()
+                .that()
+                .resideOutsideOfPackages(
+                        "io.tandem.kernels.torchscript",
+                        "io.tandem.kernels.tensor",
+                        "io.tandem.kernels.decoder",
+                        "io.tandem.kernels.pretrain",
+                        "io.tandem.server.text")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("ai.djl.."));
+    }
+
+    @Test
+    void theSchedulerHasNoClockAndNoThreads() {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.scheduler..")
+                        .should()
+                        .callMethod(System.class, "nanoTime"),
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.scheduler..")
+                        .should()
+                        .callMethod(System.class, "currentTimeMillis"),
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.scheduler..")
+                        .should()
+                        .callMethod(Thread.class, "start"));
+    }
+
+    @Test
+    void roomsHaveNoCycles() {
+        check(
+                slices().matching("io.tandem.scheduler.(*)..").should().beFreeOfCycles(),
+                slices().matching("io.tandem.server.(*)..").should().beFreeOfCycles());
+    }
+
+    @Test
+    void nothingStaticChanges() {
+        check(fields().that().areStatic().should().beFinal());
+    }
+
+    @Test
+    void namesSayWhatThingsAre() {
+        check(noClasses().should().haveNameMatching(".*(Util|Utils|Helper|Manager|Impl)$"));
+    }
+
+    private void check(ArchRule... rules) {
+        List.of(rules).forEach(rule -> rule.check(classes));
+    }
+}

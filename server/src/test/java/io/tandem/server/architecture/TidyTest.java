@@ -1,0 +1,72 @@
+package io.tandem.server.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.server.config.ConfigLoader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Rules of the repository that no compiler knows. */
+class TidyTest {
+    private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+    private static final int MAX_FILE_LINES = 500;
+    private static final int MAX_SCRIPT_COLUMNS = 160;
+
+    private static List<Path> files(String extension) throws IOException {
+        try (Stream<Path> tree = Files.walk(ROOT)) {
+            return tree.filter(path -> path.toString().endsWith(extension))
+                    .filter(path -> !path.toString().contains("/target/"))
+                    .toList();
+        }
+    }
+
+    @Test
+    void filesAreSmall() throws IOException {
+        for (Path file : files(".java")) {
+            assertThat(Files.readAllLines(file).size()).as(file.toString()).isLessThanOrEqualTo(MAX_FILE_LINES);
+        }
+    }
+
+    @Test
+    void scriptsHaveShortLines() throws IOException {
+        for (Path file : files(".py")) {
+            for (String line : Files.readAllLines(file)) {
+                assertThat(line.length()).as(file + ": " + line).isLessThanOrEqualTo(MAX_SCRIPT_COLUMNS);
+            }
+        }
+    }
+
+    @Test
+    void everyConfigurationLoads() throws IOException {
+        for (Path file : files(".yaml")) {
+            if (file.startsWith(ROOT.resolve("config"))) {
+                assertThat(new ConfigLoader(ROOT).load(Optional.of(file), Map.of()))
+                        .as(file.toString())
+                        .isNotNull();
+            }
+        }
+    }
+
+    @Test
+    void everyMetricIsExplained() throws IOException {
+        String explained = Files.readString(ROOT.resolve("docs/metrics.md"));
+        Pattern name = Pattern.compile("\"(tandem\\.[a-z.]+)\"");
+        for (Path file : files(".java")) {
+            if (!file.toString().contains("/src/main/") || file.toString().endsWith("ServeCommand.java")) {
+                continue;
+            }
+            Matcher names = name.matcher(Files.readString(file));
+            while (names.find()) {
+                assertThat(explained).contains("`" + names.group(1) + "`");
+            }
+        }
+    }
+}
