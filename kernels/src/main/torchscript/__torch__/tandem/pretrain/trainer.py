@@ -8,7 +8,8 @@ class Trainer(Module):
   # shape: [L, C, H, K, D, F, V] int64; hyper: [rate, decay, beta1, beta2, step, clip, theta, decayed] float32,
   # where the first `decayed` weights decay (matrices) and the rest do not (norms).
   # Returns [loss, gradient norm].
-  def forward(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, flat: Tensor, first: Tensor, second: Tensor, shape: Tensor, hyper: Tensor) -> Tensor:
+  def forward(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, flat: Tensor,
+              first: Tensor, second: Tensor, shape: Tensor, hyper: Tensor) -> Tensor:
     torch.set_grad_enabled(True)
     sizes = [int(shape[i]) for i in range(7)]
     leaves : List[Tensor] = []
@@ -26,7 +27,8 @@ class Trainer(Module):
     return torch.stack([loss.detach(), norm])
 
   # Sum of the next-token losses of ids [B, T + 1], in nats, over all tokens.
-  def loss_sum(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, flat: Tensor, shape: List[int], theta: float) -> Tensor:
+  def loss_sum(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, flat: Tensor,
+               shape: List[int], theta: float) -> Tensor:
     weights = __torch__.tandem.pretrain.llama.unpack(flat.to(15), shape)
     x = __torch__.tandem.pretrain.llama.forward(ids[:, :-1], weights, shape, theta)
     logits = __torch__.tandem.pretrain.llama.logits(x, weights).to(6)
@@ -34,7 +36,9 @@ class Trainer(Module):
 
   # Greedy continuation. ids: [B, T], prompts padded at the right with room for the answer; lengths: [B].
   # Stops early when every row has met a stop token. Returns ids with the answers filled in.
-  def generate(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, lengths: Tensor, count: int, stops: Tensor, flat: Tensor, shape: List[int], theta: float) -> Tensor:
+  def generate(self: __torch__.tandem.pretrain.trainer.Trainer, ids: Tensor, lengths: Tensor,
+               count: int, stops: Tensor, flat: Tensor, shape: List[int],
+               theta: float) -> Tensor:
     weights = __torch__.tandem.pretrain.llama.unpack(flat.to(15), shape)
     rows = torch.arange(ids.size(0))
     out = ids.clone()

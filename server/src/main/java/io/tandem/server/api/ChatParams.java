@@ -2,7 +2,6 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.server.text.ChatMessage;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.tandem.server.text;
 
+import io.tandem.server.api.ChatMessage;
 import java.util.List;
 
 /** Renders a chat as the text that the model was trained on. Safe from any thread. */

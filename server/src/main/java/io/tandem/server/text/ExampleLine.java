@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

@@ -9,6 +9,7 @@ import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class TidyTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final int MAX_FILE_LINES = 500;
-    private static final int MAX_SCRIPT_COLUMNS = 160;
+    private static final int MAX_SCRIPT_COLUMNS = 120;
 
     private static List<Path> files(String extension) throws IOException {
         try (Stream<Path> tree = Files.walk(ROOT)) {

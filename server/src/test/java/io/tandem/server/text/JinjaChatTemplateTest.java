@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

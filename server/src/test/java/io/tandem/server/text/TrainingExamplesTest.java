@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.api.ChatMessage;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package io.tandem.server.text;
+package io.tandem.server.api;
 
 /**
  * One message of a chat.
