@@ -94,21 +94,7 @@ class OpenAiClientIT {
 
     @Test
     void teachesANewModelThatSurvivesARestart() throws Exception {
-        Path training = Files.writeString(directory.resolve("train.jsonl"), examples());
-        FileObject file = client.files()
-                .create(FileCreateParams.builder()
-                        .file(training)
-                        .purpose(FilePurpose.FINE_TUNE)
-                        .build());
-        FineTuningJob job = client.fineTuning()
-                .jobs()
-                .create(JobCreateParams.builder()
-                        .model(RunningServer.MODEL)
-                        .trainingFile(file.id())
-                        .suffix("letters")
-                        .seed(5)
-                        .method(method())
-                        .build());
+        FineTuningJob job = createJob();
         // Somebody else is answered in the meantime.
         assertThat(answer(client.chat().completions().create(chat(RunningServer.MODEL, "a", 5))))
                 .isNotNull();
@@ -127,21 +113,27 @@ class OpenAiClientIT {
 
     @Test
     void cancelsAJob() throws Exception {
+        FineTuningJob job = createJob();
+        assertThat(client.fineTuning().jobs().cancel(job.id()).status()).isEqualTo(FineTuningJob.Status.CANCELLED);
+        assertThat(client.models().list().data()).hasSize(1);
+    }
+
+    private FineTuningJob createJob() throws IOException {
         Path training = Files.writeString(directory.resolve("train.jsonl"), examples());
         FileObject file = client.files()
                 .create(FileCreateParams.builder()
                         .file(training)
                         .purpose(FilePurpose.FINE_TUNE)
                         .build());
-        FineTuningJob job = client.fineTuning()
+        return client.fineTuning()
                 .jobs()
                 .create(JobCreateParams.builder()
                         .model(RunningServer.MODEL)
                         .trainingFile(file.id())
+                        .suffix("letters")
+                        .seed(5)
                         .method(method())
                         .build());
-        assertThat(client.fineTuning().jobs().cancel(job.id()).status()).isEqualTo(FineTuningJob.Status.CANCELLED);
-        assertThat(client.models().list().data()).hasSize(1);
     }
 
     private List<String> learned(String model) {

@@ -1,0 +1,97 @@
+package io.tandem.server.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.api.JsonBody;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class StoresTest {
+    @TempDir
+    private Path root;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", ".", "..", "../x", "a/../b", "/etc", "-x", "a b", "a\\b", "a\u0000", "a//b", "%2F"})
+    void hostileNamesAreRefused(String name) {
+        assertThat(SafeName.allowed(name)).isFalse();
+        assertThatThrownBy(() -> SafeName.encode(name)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a", "ft:sample:json:1a2b", "org/name@v1", "A_b.c-d"})
+    void allowedNamesComeBack(String name) {
+        String directory = SafeName.encode(name);
+        assertThat(directory).doesNotContain("/").doesNotContain(":");
+        assertThat(SafeName.decode(directory)).isEqualTo(name);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"file-x", "../secret", "file-000000000000000000000000", ""})
+    void onlyIdsOfFilesAreFiles(String id) throws IOException {
+        Files.writeString(root.resolve("secret"), "x");
+        assertThat(new FileStore(root.resolve("files")).find(id)).isEmpty();
+    }
+
+    @Test
+    void filesComeBackAndGo() throws IOException {
+        FileStore files = new FileStore(root.resolve("files"));
+        Path upload = Files.writeString(root.resolve("upload"), "text");
+        ObjectNode object = files.add(upload, "../../name.jsonl", "fine-tune", 5);
+        String id = object.path("id").asText();
+        assertThat(files.list()).hasToString("[" + object + "]");
+        assertThat(files.content(id)).hasContent("text");
+        Files.createDirectory(root.resolve("files").resolve(AtomicFiles.UNFINISHED + "crash"));
+        assertThat(files.list()).hasSize(1);
+        assertThat(root.resolve("files").resolve(AtomicFiles.UNFINISHED + "crash"))
+                .doesNotExist();
+        assertThat(files.delete(id)).isTrue();
+        assertThat(files.delete(id)).isFalse();
+    }
+
+    @Test
+    void aBrokenAdapterDoesNotHideTheOthers() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 4, 1);
+        store.save("ft:tiny:good:1", adapter);
+        store.save("ft:tiny:bad:1", adapter);
+        Path broken = root.resolve("ft%3Atiny%3Abad%3A1/adapter_model.safetensors");
+        Files.write(broken, Arrays.copyOf(Files.readAllBytes(broken), 1000));
+        assertThat(store.loadAll()).containsOnlyKeys("ft:tiny:good:1");
+    }
+
+    @Test
+    void anEventThatACrashCutOffIsLeftOut() throws IOException {
+        JobStore jobs = new JobStore(root);
+        ObjectNode job = JsonBody.MAPPER.createObjectNode().put("id", "ftjob-1");
+        jobs.save(job);
+        jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "whole"));
+        Path events = root.resolve("ftjob-1/events.jsonl");
+        Files.writeString(events, Files.readString(events) + "{\"message\":\"cu");
+        assertThat(jobs.events("ftjob-1")).hasSize(1);
+        Files.createDirectory(root.resolve("ftjob-2"));
+        Files.writeString(root.resolve("ftjob-2/job.json"), "{");
+        assertThat(jobs.loadAll()).containsExactly(job);
+    }
+
+    @Test
+    void twoServersCannotShareADirectory() throws IOException {
+        try (DataLock lock = DataLock.take(root)) {
+            assertThat(lock).isNotNull();
+            assertThatThrownBy(() -> DataLock.take(root)).isInstanceOf(IOException.class);
+        }
+        DataLock.take(root).close();
+    }
+}
