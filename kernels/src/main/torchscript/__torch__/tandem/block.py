@@ -93,16 +93,20 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
 # Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]
 def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: int,
                      adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                     frozen: __torch__.tandem.adapter.low_rank.Frozen,
                      trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor,
                      dy: Tensor) -> Tensor:
+  bank = 4 * number + index
   dx = __torch__.tandem.ops.linear.backward(layer.linears[index], dy)
-  return __torch__.tandem.adapter.trainee.backward(trainee, adapters, 4 * number + index, x, dy, dx)
+  dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
+  return __torch__.tandem.adapter.trainee.backward(trainee, adapters, bank, x, dy, dx)
 
 # d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D].
 # The projection is computed again where a norm needs its input.
 def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
                               layer: __torch__.tandem.model.Layer, number: int,
                               adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                              frozen: __torch__.tandem.adapter.low_rank.Frozen,
                               slot: int, h: Tensor, dqk: Tensor, cos: Tensor,
                               sin: Tensor) -> Tensor:
   both = shape.heads + shape.kv_heads
@@ -112,6 +116,7 @@ def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
     qkv = __torch__.tandem.ops.linear.forward(layer.linears[0], h)
     u = torch.linear(h, adapters.a[4 * number][slot])
     qkv = torch.addmm(qkv, u, adapters.b[4 * number][slot])
+    qkv = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, 4 * number, h, qkv)
     qk = torch.reshape(qkv[:, : both * shape.head_dim], [h.size(0), both, shape.head_dim])
     dq = __torch__.tandem.ops.rms_norm.backward(dqk[:, : shape.heads], qk[:, : shape.heads],
                                                 q_norm, shape.eps)
@@ -126,6 +131,7 @@ def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
 # windows: as in Batch, for these rows.
 def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
               windows: List[int], adapters: __torch__.tandem.adapter.low_rank.Adapters,
+              frozen: __torch__.tandem.adapter.low_rank.Frozen,
               trainee: __torch__.tandem.adapter.trainee.Trainee,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
@@ -135,14 +141,15 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   middle = arena.middle[number][start : end]
   gate_up = arena.gate_up[number][start : end]
   act = __torch__.tandem.ops.swiglu.forward(gate_up)
-  dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, trainee, act,
-                                                 torch.to(dy, dtype))
+  dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
+                                                 act, torch.to(dy, dtype))
   dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up)
   h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, eps)
-  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, trainee, h, dgate_up)
+  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, h,
+                                               dgate_up)
   torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))
   o = arena.attended[number][start : end]
-  do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, trainee, o,
+  do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, o,
                                                torch.to(dy, dtype))
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
@@ -157,9 +164,9 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   x = arena.x[number][start : end]
   h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, eps)
   dqk = __torch__.tandem.block.queries_and_keys_backward(
-      shape, layer, number, adapters, trainee.slot, h, dqk, arena.cos[start : end],
+      shape, layer, number, adapters, frozen, trainee.slot, h, dqk, arena.cos[start : end],
       arena.sin[start : end])
   dv = torch.reshape(torch.to(arena.dvalues[start : end], dtype), [end - start, -1])
-  dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, trainee, h,
+  dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, h,
                                                torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, x, layer.attention_norm, eps))

@@ -70,30 +70,32 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # rows: [4, N] int64: token, position, adapter slot, and for inference rows the cache row.
+  # rows: [3, N] int64: token, position, and for inference rows the cache row. stacks [S, N]: slots
+  # of each row's adapters, -1 where it has fewer than others.
   # layout: groups, chunks, [window_from] and windows as in Batch. decodes [2, B]: slots and
   # contexts of the decode rows. mixed: whether rows differ in their adapter.
   # wanted [S]: rows whose next token is drawn; bias_at [2, n] and bias: added to the logits.
   # ways: greedy, plain and filtered as in sample.draw, options likewise; top: how many
   # log-probabilities are reported, -1 for none.
-  # learned [2, n]: rows of the arena with a label, and the labels.
-  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and the loss's sum.
+  # learned [2, n]: rows of the arena with a label, and the labels; learn: whether the window will
+  # go backward.
+  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and losses [n].
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              arena: __torch__.tandem.arena.Arena, rows: Tensor, layout: List[List[int]],
-              decodes: Tensor, mixed: bool, wanted: Tensor, bias_at: Tensor, bias: Tensor,
-              ways: List[Tensor], options: Tensor, top: int,
-              learned: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+              arena: __torch__.tandem.arena.Arena, rows: Tensor, stacks: Tensor,
+              layout: List[List[int]], decodes: Tensor, mixed: bool, wanted: Tensor,
+              bias_at: Tensor, bias: Tensor, ways: List[Tensor], options: Tensor, top: int,
+              learned: Tensor, learn: bool) -> Tuple[Tensor, Tensor, Tensor]:
     dtype = model.embedding.dtype
     inference = layout[3][0]
     cos = torch.unsqueeze(torch.index_select(model.cos, 0, rows[1]), 1)
     sin = torch.unsqueeze(torch.index_select(model.sin, 0, rows[1]), 1)
-    batch = __torch__.tandem.batch.Batch(cos, sin, rows[3, :inference], layout[0], layout[1],
+    batch = __torch__.tandem.batch.Batch(cos, sin, rows[2, :inference], layout[0], layout[1],
                                          layout[2][0], layout[2][1:])
     __torch__.tandem.batch.add_groups_(batch, decodes[0], decodes[1], dtype)
     if mixed:
-      batch.masks = __torch__.tandem.adapter.low_rank.masks(adapters, rows[2], dtype)
+      batch.masks = __torch__.tandem.adapter.low_rank.masks(adapters, stacks, dtype)
     if rows.size(1) > inference:
       end = batch.window_from + rows.size(1) - inference
       torch.copy_(arena.cos[batch.window_from : end], cos[inference:])
@@ -101,10 +103,10 @@ class Decoder(Module):
     x = torch.embedding(model.embedding, rows[0])
     for number in range(len(model.layers)):
       x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
-    loss = torch.zeros([1], dtype=7)
+    losses = torch.empty([0])
     if rows.size(1) > inference:
-      loss = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
-                                                     batch.window_from, learned)
+      losses = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
+                                                       batch.window_from, learned, learn)
     tokens, logprobs = torch.empty([0, 1], dtype=4), torch.empty([0, 1])
     if wanted.size(0) > 0:
       logits = self.logits(model, torch.index_select(x, 0, wanted))
@@ -119,7 +121,7 @@ class Decoder(Module):
           values, indices = torch.topk(scores, top, 1)
           logprobs = torch.cat([logprobs, values], 1)
           tokens = torch.cat([tokens, indices], 1)
-    return (tokens, logprobs, loss)
+    return (tokens, logprobs, losses)
 
   # x [S, C] -> [S, V] float32
   def logits(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
@@ -144,12 +146,15 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
     return trainee
 
+  # frozen: slots of the adapters below the trainee, ranks: four numbers for each of them.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
   # rows of, and three numbers for each of those as in Batch. pack: rows of the whole pack.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.low_rank.Adapters,
-               trainee: __torch__.tandem.adapter.trainee.Trainee,
-               arena: __torch__.tandem.arena.Arena, pack: int, units: List[int]) -> None:
+               trainee: __torch__.tandem.adapter.trainee.Trainee, frozen: List[int],
+               ranks: List[int], arena: __torch__.tandem.arena.Arena, pack: int,
+               units: List[int]) -> None:
+    below = __torch__.tandem.adapter.low_rank.Frozen(frozen, ranks)
     at = 0
     while at < len(units):
       number, start, end, sequences = units[at : at + 4]
@@ -158,7 +163,13 @@ class Decoder(Module):
       if end == pack:
         torch.zero_(arena.dkeys[:pack])
         torch.zero_(arena.dvalues[:pack])
-      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, trainee, arena)
+      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, below, trainee,
+                                       arena)
+
+  # Multiplies the gradients that the loss left in the arena; factors [rows, 1].
+  def scale_rows(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
+                 factors: Tensor) -> None:
+    torch.mul_(arena.dx[: factors.size(0)], factors)
 
   def step(self: __torch__.tandem.decoder.Decoder,
            adapters: __torch__.tandem.adapter.low_rank.Adapters,
@@ -169,6 +180,21 @@ class Decoder(Module):
                                                   max_norm)
     __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
     return norm
+
+  def optimizer_state(self: __torch__.tandem.decoder.Decoder,
+                      trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tuple[Tensor, Tensor]:
+    return (trainee.first_moment, trainee.second_moment)
+
+  def steps(self: __torch__.tandem.decoder.Decoder,
+            trainee: __torch__.tandem.adapter.trainee.Trainee) -> int:
+    return trainee.steps
+
+  def restore_optimizer(self: __torch__.tandem.decoder.Decoder,
+                        trainee: __torch__.tandem.adapter.trainee.Trainee, steps: int,
+                        first_moment: Tensor, second_moment: Tensor) -> None:
+    trainee.steps = steps
+    torch.copy_(trainee.first_moment, first_moment)
+    torch.copy_(trainee.second_moment, second_moment)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:

@@ -1,10 +1,10 @@
 # Loss of a fine-tuning window and its gradient with respect to the last layer's output, at once,
 # so that no more than a chunk of logits is ever alive.
 # x [n, C] the window's rows, which start at row `start` of the arena; learned [2, m]: rows of the
-# arena with a label, and the labels. Returns the sum of the losses, [1] float64.
+# arena with a label, and the labels; learn: whether the gradient is wanted. Returns the losses [m].
 def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
-                      x: Tensor, start: int, learned: Tensor) -> Tensor:
-  total = torch.zeros([1], dtype=7)
+                      x: Tensor, start: int, learned: Tensor, learn: bool) -> Tensor:
+  losses = annotate(List[Tensor], [torch.empty([0])])
   torch.zero_(arena.dx[start : start + x.size(0)])
   count = learned.size(1)
   chunk = max(1, 4194304 // model.embedding.size(0))
@@ -15,10 +15,11 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
     normed = __torch__.tandem.ops.rms_norm.forward(hidden, model.norm, model.shape.eps)
     logits = torch.to(__torch__.tandem.ops.linear.forward(model.head, normed), 6)
     loss, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
-        logits, learned[1, first : first + chunk])
-    torch.add_(total, loss)
-    dnormed = __torch__.tandem.ops.linear.backward(model.head, torch.to(dlogits, x.dtype))
-    dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
-    torch.index_copy_(arena.dx, 0, rows, dx)
+        logits, learned[1, first : first + chunk], learn)
+    losses.append(loss)
+    if learn:
+      dnormed = __torch__.tandem.ops.linear.backward(model.head, torch.to(dlogits, x.dtype))
+      dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
+      torch.index_copy_(arena.dx, 0, rows, dx)
     first = first + chunk
-  return total
+  return torch.cat(losses)

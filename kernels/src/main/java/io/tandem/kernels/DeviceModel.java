@@ -29,12 +29,30 @@ public interface DeviceModel extends AutoCloseable {
     void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer);
 
     /**
+     * Goes on training where {@link #snapshot} and {@link #optimizerState} were taken; every later update is the same,
+     * bit for bit, as without the interruption.
+     *
+     * @throws IllegalArgumentException if the state does not belong to such an adapter and optimizer
+     */
+    void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state);
+
+    /**
      * Lays the sequences of a mini-batch, or a part of one, one after the other into the rows {@code 0..total} of the
      * training arena. A pack stays until the next one; its gradients are added up until {@link #optimizerStep}.
      *
+     * @param adapterSlots adapters that the rows use. If the pack is to be learned, the last one is the trainee, and
+     *     those before it are frozen
      * @throws IllegalArgumentException if the sequences have more than {@link KernelsConfig#packTokens} tokens together
      */
-    void beginPack(int slot, TrainingPack pack);
+    void beginPack(int[] adapterSlots, TrainingPack pack);
+
+    /**
+     * Multiplies the gradient of each sequence's losses, between the pack's last forward window and its first backward
+     * window. For losses that depend on whole sequences: their derivative by a sequence's summed loss is the factor.
+     *
+     * @param factors one for each sequence of the pack
+     */
+    void scaleSequences(double[] factors);
 
     /** Runs one iteration. */
     IterationOutputs run(IterationInputs inputs);
@@ -50,6 +68,9 @@ public interface DeviceModel extends AutoCloseable {
 
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);
+
+    /** What the optimizer remembers, for {@link #openTrainee(int, Adapter, OptimizerConfig, OptimizerState)}. */
+    OptimizerState optimizerState(int slot);
 
     /** Ends training in the slot and frees what belonged to it. */
     void closeTrainee(int slot);

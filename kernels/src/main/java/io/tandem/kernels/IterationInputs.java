@@ -11,8 +11,8 @@ import java.util.Optional;
  */
 public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
 
-    /** Adapter slot of rows that use the base model alone. */
-    public static final int BASE = -1;
+    /** Adapter slots of rows that use the base model alone. */
+    public static final int[] BASE = {};
 
     /**
      * Consecutive tokens of one sequence.
@@ -20,10 +20,10 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param kvSlot where the sequence's keys and values live
      * @param start position of the first token; everything before it is in the KV slot already
      * @param tokens at least one
-     * @param adapterSlot or {@link #BASE}
+     * @param adapterSlots adapters whose changes add up, each slot once; {@link #BASE} for none
      * @param sampling how to draw the token that follows the last one; absent if none is wanted yet
      */
-    public record Segment(int kvSlot, int start, int[] tokens, int adapterSlot, Optional<Sampling> sampling) {}
+    public record Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {}
 
     /**
      * One draw. The draw depends on nothing but this and the logits, never on who shares the batch.
@@ -49,16 +49,15 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
     }
 
     /**
-     * Windows of the trainee's current pack; forward runs before backward in the same iteration.
+     * Windows of the current pack; forward runs before backward in the same iteration.
      *
-     * @param adapterSlot of the trainee
      * @param forwardFrom first row of the forward window, absolute in the pack
      * @param forwardTo end of the forward window; equal to {@code forwardFrom} if there is none. Forward windows follow
      *     each other from row 0 to the end of the pack
      * @param backward in order: from the last layer to the first, inside a layer from the last row to row 0. The first
-     *     one may run only when the whole pack has gone forward
+     *     one may run only when the whole pack has gone forward, and none if the pack only measures
      */
-    public record TrainingWork(int adapterSlot, int forwardFrom, int forwardTo, List<BackwardWindow> backward) {}
+    public record TrainingWork(int forwardFrom, int forwardTo, List<BackwardWindow> backward) {}
 
     /** Rows {@code [from, to)} of one layer to differentiate. */
     public record BackwardWindow(int layer, int from, int to) {}

@@ -1,15 +1,22 @@
 package io.tandem.kernels;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * What one iteration produced.
  *
  * @param draws one for each segment with a sampling, in the order of the segments
- * @param lossSum sum of the losses of the forward window's learned tokens, in nats
- * @param learnedTokens how many tokens that sum has
+ * @param sequenceLosses for each sequence of the training pack the sum of the losses of its learned tokens in the
+ *     forward window, in nats; empty without a forward window
+ * @param learnedTokens how many tokens those sums have together
  */
-public record IterationOutputs(List<Draw> draws, double lossSum, int learnedTokens) {
+public record IterationOutputs(List<Draw> draws, double[] sequenceLosses, int learnedTokens) {
+
+    /** Sum over the sequences. */
+    public double lossSum() {
+        return Arrays.stream(sequenceLosses).sum();
+    }
 
     /**
      * A drawn token.

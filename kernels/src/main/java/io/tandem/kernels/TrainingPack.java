@@ -6,8 +6,16 @@ import java.util.List;
  * Sequences whose rows fill the training arena together; none attends to another.
  *
  * @param sequences in the order of their rows
+ * @param purpose what the rows are for
  */
-public record TrainingPack(List<Sequence> sequences) {
+public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
+
+    public enum Purpose {
+        /** Forward and backward; gradients are added to the trainee's. */
+        LEARN,
+        /** Forward only, for the losses. */
+        MEASURE
+    }
 
     /** Label of a position from which nothing is learned. */
     public static final int IGNORED = -100;

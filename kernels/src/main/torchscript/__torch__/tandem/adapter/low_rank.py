@@ -18,6 +18,16 @@ class Adapters:
     self.active_b = annotate(List[Tensor], [])
     self.owners = annotate(List[Tensor], [])
 
+# Adapters that rows of a backward window use and that do not learn.
+class Frozen:
+  slots : List[int]
+  # four numbers per slot, one for each linear
+  ranks : List[int]
+  def __init__(self: __torch__.tandem.adapter.low_rank.Frozen, slots: List[int],
+               ranks: List[int]) -> None:
+    self.slots = slots
+    self.ranks = ranks
+
 # sizes: for each of the four linears its parts, inputs and outputs
 def new(layers: int, slots: int, rank: int, sizes: List[int],
         dtype: int) -> __torch__.tandem.adapter.low_rank.Adapters:
@@ -61,11 +71,35 @@ def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]
     self.active_a.append(a[0] if len(a) == 1 else torch.cat(a))
     self.active_b.append(b[0] if len(b) == 1 else torch.cat(b))
 
-# One mask [N, J] per linear. row_slots [N]: the slot of each row's adapter, -1 for none.
-def masks(self: __torch__.tandem.adapter.low_rank.Adapters, row_slots: Tensor,
+# One mask [N, J] per linear. stacks [S, N]: the slots of each row's adapters, -1 for none.
+def masks(self: __torch__.tandem.adapter.low_rank.Adapters, stacks: Tensor,
           dtype: int) -> List[Tensor]:
-  rows = torch.unsqueeze(row_slots, 1)
-  return [torch.to(torch.eq(rows, torch.unsqueeze(owner, 0)), dtype) for owner in self.owners]
+  rows = torch.unsqueeze(stacks, 2)
+  return [torch.to(torch.any(torch.eq(rows, owner), 0), dtype) for owner in self.owners]
+
+# The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
+def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,
+            i: int, bank: int) -> Tuple[Tensor, Tensor]:
+  rank = frozen.ranks[4 * i + bank % 4]
+  return (self.a[bank][frozen.slots[i], :rank], self.b[bank][frozen.slots[i], :rank])
+
+# y [n, out] plus what the adapters add to the output for x [n, in]
+def forward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
+                   frozen: __torch__.tandem.adapter.low_rank.Frozen, bank: int, x: Tensor,
+                   y: Tensor) -> Tensor:
+  for i in range(len(frozen.slots)):
+    a, b = __torch__.tandem.adapter.low_rank.factors(self, frozen, i, bank)
+    y = torch.addmm(y, torch.linear(x, a), b)
+  return y
+
+# dx [n, in] plus what the adapters add to it for dy [n, out]
+def backward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
+                    frozen: __torch__.tandem.adapter.low_rank.Frozen, bank: int, dy: Tensor,
+                    dx: Tensor) -> Tensor:
+  for i in range(len(frozen.slots)):
+    a, b = __torch__.tandem.adapter.low_rank.factors(self, frozen, i, bank)
+    dx = torch.addmm(dx, torch.linear(dy, b), a)
+  return dx
 
 # x [N, in], y [N, out] -> y
 def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,

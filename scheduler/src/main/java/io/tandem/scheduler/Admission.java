@@ -41,9 +41,16 @@ final class Admission {
                     Reason.PROMPT_TOO_LONG,
                     "the prompt has " + length + " tokens; prompt and answer together may have " + maxTokens);
         }
-        return request.adapter()
+        int adapters = request.adapters().size();
+        if (adapters > limits.adapterSlots()) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS,
+                    "the request stacks " + adapters + " adapters, kernels.adapter-slots is " + limits.adapterSlots());
+        }
+        return request.adapters().stream()
                 .map(version -> version.adapter().maxRank())
                 .filter(rank -> rank > limits.maxRank())
+                .findFirst()
                 .flatMap(this::rankTooLarge);
     }
 

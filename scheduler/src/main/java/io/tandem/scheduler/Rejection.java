@@ -14,6 +14,7 @@ public record Rejection(Reason reason, String message) {
         EXAMPLE_TOO_LONG,
         NOTHING_TO_LEARN,
         ADAPTER_TOO_LARGE,
+        TOO_MANY_ADAPTERS,
         SHUTTING_DOWN
     }
 }

@@ -7,7 +7,6 @@ import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingJobSink;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -46,7 +45,7 @@ class EngineThreadTest {
         thread.start();
         for (int i = 0; i < 20; i++) {
             WaitingSink sink = new WaitingSink(false);
-            scenario.engine.submit(Scenario.request(i, new int[] {1, 2}, 5, Optional.empty()), sink);
+            scenario.engine.submit(Scenario.request(i, new int[] {1, 2}, 5), sink);
             assertThat(sink.end.get(10, TimeUnit.SECONDS).reason()).isEqualTo(FinishReason.LENGTH);
         }
         assertThat(scenario.engine.healthy()).isTrue();
@@ -59,7 +58,7 @@ class EngineThreadTest {
     void whatIsLeftAtShutdownEndsToo() throws Exception {
         WaitingSink sink = new WaitingSink(false);
         RecordingJobSink job = new RecordingJobSink();
-        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5, Optional.empty()), sink);
+        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5), sink);
         scenario.engine.submit(Scenario.job("job", new Random(1), 3, 1), job);
         scenario.engine.shutDown();
         scenario.engine.run();
@@ -73,8 +72,8 @@ class EngineThreadTest {
         thread.start();
         WaitingSink broken = new WaitingSink(true);
         WaitingSink good = new WaitingSink(false);
-        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 50, Optional.empty()), broken);
-        scenario.engine.submit(Scenario.request(2, new int[] {1, 2}, 50, Optional.empty()), good);
+        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 50), broken);
+        scenario.engine.submit(Scenario.request(2, new int[] {1, 2}, 50), good);
         assertThat(broken.end.get().reason()).isEqualTo(FinishReason.CANCELLED);
         assertThat(good.end.get().reason()).isEqualTo(FinishReason.LENGTH);
         scenario.engine.shutDown();

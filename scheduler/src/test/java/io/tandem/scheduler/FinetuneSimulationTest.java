@@ -11,7 +11,6 @@ import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import net.jqwik.api.ForAll;
@@ -87,8 +86,7 @@ class FinetuneSimulationTest {
         long id = 0;
         for (int i = 0; i < 20_000 && !sink.ended(); i++) {
             while (scenario.engine.openRequests() < 8) {
-                scenario.engine.submit(
-                        Scenario.request(id++, new int[] {1, 2}, 60, Optional.empty()), new RecordingSink());
+                scenario.engine.submit(Scenario.request(id++, new int[] {1, 2}, 60), new RecordingSink());
             }
             scenario.engine.iterate();
         }

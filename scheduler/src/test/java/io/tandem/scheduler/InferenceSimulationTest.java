@@ -12,7 +12,6 @@ import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -39,7 +38,7 @@ class InferenceSimulationTest {
         scenario.engine.submit(Scenario.job("job", random, 10, 1), job);
         int context = Math.min(CONTEXT, budget);
         for (int id = 0; id < 25; id++) {
-            InferenceRequest request = Scenario.request(random, id, context, adapters);
+            InferenceRequest request = Scenario.request(random, id, context, limits.adapterSlots(), adapters);
             RecordingSink sink = new RecordingSink();
             assertThat(scenario.engine.submit(request, sink)).isEmpty();
             requests.add(request);
@@ -79,7 +78,7 @@ class InferenceSimulationTest {
         List<RecordingSink> sinks = new ArrayList<>();
         for (int id = 0; id < 4; id++) {
             RecordingSink sink = new RecordingSink();
-            scenario.engine.submit(Scenario.request(id, new int[] {id, 5, 6}, 60, Optional.empty()), sink);
+            scenario.engine.submit(Scenario.request(id, new int[] {id, 5, 6}, 60), sink);
             sinks.add(sink);
         }
         scenario.runDry();
@@ -88,8 +87,7 @@ class InferenceSimulationTest {
                         .sum())
                 .isPositive();
         for (int id = 0; id < 4; id++) {
-            RecordingSink alone =
-                    Scenario.alone(Scenario.request(id, new int[] {id, 5, 6}, 60, Optional.empty()), limits, config);
+            RecordingSink alone = Scenario.alone(Scenario.request(id, new int[] {id, 5, 6}, 60), limits, config);
             assertThat(sinks.get(id).tokens()).isEqualTo(alone.tokens()).hasSize(60);
         }
     }
@@ -98,19 +96,16 @@ class InferenceSimulationTest {
     void aSharedBeginningIsReusedWithinAVersionOnly() {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 2), Scenario.CONFIG);
         int[] prompt = new Random(1).ints(50, 0, 1000).toArray();
-        assertThat(cachedTokens(scenario, 1, prompt, Optional.of(adapters.get(0))))
-                .isZero();
-        assertThat(cachedTokens(scenario, 2, prompt, Optional.of(adapters.get(1))))
-                .isZero();
-        assertThat(cachedTokens(scenario, 3, prompt, Optional.empty())).isZero();
-        assertThat(cachedTokens(scenario, 4, prompt, Optional.of(adapters.get(0))))
-                .isEqualTo(49);
-        assertThat(cachedTokens(scenario, 5, prompt, Optional.empty())).isEqualTo(49);
+        assertThat(cachedTokens(scenario, 1, prompt, adapters.get(0))).isZero();
+        assertThat(cachedTokens(scenario, 2, prompt, adapters.get(1))).isZero();
+        assertThat(cachedTokens(scenario, 3, prompt)).isZero();
+        assertThat(cachedTokens(scenario, 4, prompt, adapters.get(0))).isEqualTo(49);
+        assertThat(cachedTokens(scenario, 5, prompt)).isEqualTo(49);
     }
 
-    private static int cachedTokens(Scenario scenario, long id, int[] prompt, Optional<AdapterVersion> adapter) {
+    private static int cachedTokens(Scenario scenario, long id, int[] prompt, AdapterVersion... adapters) {
         RecordingSink sink = new RecordingSink();
-        scenario.engine.submit(Scenario.request(id, prompt, 3, adapter), sink);
+        scenario.engine.submit(Scenario.request(id, prompt, 3, adapters), sink);
         scenario.runDry();
         return sink.end().cachedTokens();
     }
@@ -120,7 +115,7 @@ class InferenceSimulationTest {
         Scenario scenario = new Scenario(FakeDevice.limits(1, CONTEXT, 1), Scenario.CONFIG);
         for (int id = 0; id < 1000; id++) {
             RecordingSink sink = new RecordingSink();
-            scenario.engine.submit(Scenario.request(id, new int[] {1, 2, 3}, 50, Optional.empty()), sink);
+            scenario.engine.submit(Scenario.request(id, new int[] {1, 2, 3}, 50), sink);
             scenario.engine.iterate();
             assertThat(sink.tokens()).hasSize(1);
             scenario.engine.cancel(id);
@@ -137,8 +132,8 @@ class InferenceSimulationTest {
         Scenario scenario = new Scenario(FakeDevice.limits(1, CONTEXT, 1), config);
         assertThat(refusal(scenario, new int[0])).isEqualTo(Rejection.Reason.PROMPT_EMPTY);
         assertThat(refusal(scenario, new int[CONTEXT])).isEqualTo(Rejection.Reason.PROMPT_TOO_LONG);
-        scenario.engine.submit(Scenario.request(1, new int[] {1}, 5, Optional.empty()), new RecordingSink());
-        scenario.engine.submit(Scenario.request(2, new int[] {1}, 5, Optional.empty()), new RecordingSink());
+        scenario.engine.submit(Scenario.request(1, new int[] {1}, 5), new RecordingSink());
+        scenario.engine.submit(Scenario.request(2, new int[] {1}, 5), new RecordingSink());
         assertThat(refusal(scenario, new int[] {1})).isEqualTo(Rejection.Reason.QUEUE_FULL);
         scenario.engine.shutDown();
         assertThat(refusal(scenario, new int[] {1})).isEqualTo(Rejection.Reason.SHUTTING_DOWN);
@@ -146,7 +141,7 @@ class InferenceSimulationTest {
 
     private static Rejection.Reason refusal(Scenario scenario, int[] prompt) {
         return scenario.engine
-                .submit(Scenario.request(9, prompt, 5, Optional.empty()), new RecordingSink())
+                .submit(Scenario.request(9, prompt, 5), new RecordingSink())
                 .orElseThrow()
                 .reason();
     }
@@ -156,8 +151,8 @@ class InferenceSimulationTest {
         Scenario scenario = new Scenario(FakeDevice.limits(1, CONTEXT, 1), Scenario.CONFIG);
         RecordingSink first = new RecordingSink();
         RecordingSink second = new RecordingSink();
-        scenario.engine.submit(Scenario.request(1, new int[] {1}, 5, Optional.empty()), first);
-        scenario.engine.submit(Scenario.request(2, new int[] {1}, 5, Optional.empty()), second);
+        scenario.engine.submit(Scenario.request(1, new int[] {1}, 5), first);
+        scenario.engine.submit(Scenario.request(2, new int[] {1}, 5), second);
         scenario.device.failNext(1);
         scenario.runDry();
         assertThat(first.end().reason()).isEqualTo(FinishReason.FAILED);
@@ -171,7 +166,7 @@ class InferenceSimulationTest {
         Scenario scenario = new Scenario(FakeDevice.limits(1, CONTEXT, 1), Scenario.CONFIG);
         scenario.device.failNext(3);
         for (int id = 0; id < 3; id++) {
-            scenario.engine.submit(Scenario.request(id, new int[] {1}, 5, Optional.empty()), new RecordingSink());
+            scenario.engine.submit(Scenario.request(id, new int[] {1}, 5), new RecordingSink());
         }
         scenario.runDry();
         assertThat(scenario.engine.healthy()).isFalse();

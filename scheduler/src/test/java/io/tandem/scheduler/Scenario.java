@@ -20,9 +20,9 @@ import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 
@@ -89,26 +89,25 @@ final class Scenario {
                 "adapter-" + version, version, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
     }
 
-    static InferenceRequest request(long id, int[] prompt, int maxTokens, Optional<AdapterVersion> adapter) {
-        return new InferenceRequest(id, prompt, maxTokens, adapter, SamplingParams.GREEDY, Set.of());
+    static InferenceRequest request(long id, int[] prompt, int maxTokens, AdapterVersion... adapters) {
+        return new InferenceRequest(id, prompt, maxTokens, List.of(adapters), SamplingParams.GREEDY, Set.of());
     }
 
     /** A random request: any prompt length that fits, often with a beginning that others share, half of them drawn. */
-    static InferenceRequest request(Random random, long id, int context, List<AdapterVersion> adapters) {
+    static InferenceRequest request(Random random, long id, int context, int most, List<AdapterVersion> adapters) {
         int length = 1 + random.nextInt(context - 1);
         int[] prompt = new int[length];
         int family = random.nextInt(3);
         for (int i = 0; i < length; i++) {
             prompt[i] = i < length / 2 ? family : random.nextInt(1000);
         }
-        int which = random.nextInt(adapters.size() + 1);
-        Optional<AdapterVersion> adapter =
-                which < adapters.size() ? Optional.of(adapters.get(which)) : Optional.empty();
+        List<AdapterVersion> stack = new ArrayList<>(adapters);
+        Collections.shuffle(stack, random);
+        stack = stack.subList(0, Math.min(most, random.nextInt(3)));
         SamplingParams sampling = random.nextBoolean()
                 ? SamplingParams.GREEDY
                 : new SamplingParams(1, 0, 1, random.nextLong(), 0.5, 0.5, Map.of(3, 1f), -1);
-        return new InferenceRequest(
-                id, prompt, 1 + random.nextInt(40), adapter, sampling, Set.of(random.nextInt(1000)));
+        return new InferenceRequest(id, prompt, 1 + random.nextInt(40), stack, sampling, Set.of(random.nextInt(1000)));
     }
 
     /** The text of a request that has a device to itself. */

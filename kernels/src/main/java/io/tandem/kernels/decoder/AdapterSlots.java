@@ -93,21 +93,29 @@ final class AdapterSlots {
      * Joins the adapters that the rows use.
      *
      * @param rowSlots of every row
-     * @return whether rows differ in their adapter, so that masks are needed
+     * @return whether rows differ in their adapters, so that masks are needed
      */
-    boolean activate(long[] rowSlots) {
-        long[] distinct = Arrays.stream(rowSlots).distinct().sorted().toArray();
-        long[] wanted = Arrays.stream(distinct).filter(slot -> slot >= 0).toArray();
+    boolean activate(int[][] rowSlots) {
+        long[] wanted = Arrays.stream(rowSlots)
+                .flatMapToInt(Arrays::stream)
+                .distinct()
+                .sorted()
+                .asLongStream()
+                .toArray();
         if (stale || !Arrays.equals(wanted, active)) {
-            long[] used = Arrays.stream(wanted)
-                    .flatMap(slot -> Arrays.stream(ranks[(int) slot]).asLongStream())
-                    .toArray();
             try (TensorScope call = scope.open()) {
-                script.call(call, "activate", value, call.numbers(wanted), call.numbers(used));
+                script.call(call, "activate", value, call.numbers(wanted), call.numbers(ranks(wanted)));
             }
             active = wanted;
             stale = false;
         }
-        return wanted.length > 0 && distinct.length > 1;
+        return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    /** Four numbers for each slot: the ranks of its adapter in each joined linear. */
+    long[] ranks(long[] slots) {
+        return Arrays.stream(slots)
+                .flatMap(slot -> Arrays.stream(ranks[(int) slot]).asLongStream())
+                .toArray();
     }
 }

@@ -19,6 +19,7 @@ record IterationCall(
         int draws = sampling.wanted.size();
         long[] learned =
                 inputs.training().map(work -> RowEncoder.learned(work, pack)).orElse(new long[0]);
+        long[] stacks = rows.stacks();
         IValue results = script.call(
                 scope,
                 "iterate",
@@ -26,8 +27,8 @@ record IterationCall(
                 cache,
                 adapters,
                 arena,
-                scope.value(scope.tensor(
-                        concat(rows.tokens, rows.positions, rows.adapterSlots, rows.cacheRows), 4, rows.tokens.length)),
+                scope.value(scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length)),
+                scope.value(scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length)),
                 layout(inputs, rows, pack),
                 scope.value(scope.tensor(concat(rows.decodeSlots, rows.decodeContexts), 2, rows.decodeSlots.length)),
                 scope.flag(mixed),
@@ -40,10 +41,22 @@ record IterationCall(
                         scope.tensor(SamplingRows.indices(sampling.filtered), sampling.filtered.size()))),
                 scope.value(scope.tensor(sampling.options, draws, 4)),
                 scope.number(sampling.top),
-                scope.value(scope.tensor(learned, 2, learned.length / 2)));
+                scope.value(scope.tensor(learned, 2, learned.length / 2)),
+                scope.flag(pack.learns()));
         IValue[] members = scope.members(results);
-        double loss = scope.tensor(members[2]).toDoubleArray()[0];
-        return new IterationOutputs(draws(sampling, members[0], members[1]), loss, learned.length / 2);
+        return new IterationOutputs(
+                draws(sampling, members[0], members[1]),
+                sequenceLosses(scope.floats(members[2]), learned, pack),
+                learned.length / 2);
+    }
+
+    /** @param losses of the learned tokens, whose rows are the first half of {@code learned} */
+    private static double[] sequenceLosses(float[] losses, long[] learned, PackRows pack) {
+        double[] sums = new double[pack.sequences()];
+        for (int i = 0; i < losses.length; i++) {
+            sums[pack.sequence((int) learned[i])] += losses[i];
+        }
+        return sums;
     }
 
     private IValue indices(List<Integer> values) {

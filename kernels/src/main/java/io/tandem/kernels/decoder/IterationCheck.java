@@ -16,7 +16,9 @@ final class IterationCheck {
         for (int row = 0; row < rows.tokens.length; row++) {
             inside("token", rows.tokens[row], 0, model.vocab());
             inside("position", rows.positions[row], 0, limits.contextTokens());
-            inside("adapter slot", rows.adapterSlots[row], -1, limits.adapterSlots());
+            for (int slot : rows.adapterSlots[row]) {
+                inside("adapter slot", slot, 0, limits.adapterSlots());
+            }
             inside("row of the KV cache", rows.cacheRows[row], 0, cacheRows);
         }
         inside("last row of the window", rows.windowFrom + rows.tokens.length - rows.inferenceRows, 0, pack.rows() + 1);

@@ -1,31 +1,70 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.TrainingPack.Purpose;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /** The rows of a training pack: which token, label and position each has, and where the sequences lie. */
 final class PackRows {
-    static final PackRows EMPTY = new PackRows(new TrainingPack(List.of()));
+    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, new TrainingPack(List.of(), Purpose.MEASURE));
 
+    private final int[] adapterSlots;
+    private final Purpose purpose;
+    private final int sequences;
     private final int[] tokens;
     private final int[] labels;
     private final int[] starts;
+    private final int[] sequence;
 
-    PackRows(TrainingPack pack) {
+    PackRows(int[] adapterSlots, TrainingPack pack) {
+        this.adapterSlots = adapterSlots;
+        this.purpose = pack.purpose();
+        this.sequences = pack.sequences().size();
         int rows = pack.rows();
         tokens = new int[rows];
         labels = new int[rows];
         starts = new int[rows];
+        sequence = new int[rows];
         int at = 0;
-        for (TrainingPack.Sequence sequence : pack.sequences()) {
-            int length = sequence.tokens().length;
-            System.arraycopy(sequence.tokens(), 0, tokens, at, length);
-            System.arraycopy(sequence.labels(), 0, labels, at, length);
+        for (int index = 0; index < sequences; index++) {
+            TrainingPack.Sequence next = pack.sequences().get(index);
+            int length = next.tokens().length;
+            System.arraycopy(next.tokens(), 0, tokens, at, length);
+            System.arraycopy(next.labels(), 0, labels, at, length);
             Arrays.fill(starts, at, at + length, at);
+            Arrays.fill(sequence, at, at + length, index);
             at += length;
         }
+    }
+
+    int[] adapterSlots() {
+        return adapterSlots;
+    }
+
+    boolean learns() {
+        return purpose == Purpose.LEARN;
+    }
+
+    /** Slot of the adapter that learns. */
+    int traineeSlot() {
+        return adapterSlots[adapterSlots.length - 1];
+    }
+
+    /** Slots of the adapters below it. */
+    int[] frozenSlots() {
+        return Arrays.copyOf(adapterSlots, adapterSlots.length - 1);
+    }
+
+    int sequences() {
+        return sequences;
+    }
+
+    /** Index of the sequence that the row belongs to. */
+    int sequence(int row) {
+        return sequence[row];
     }
 
     int rows() {

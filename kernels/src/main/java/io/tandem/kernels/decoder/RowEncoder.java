@@ -22,7 +22,9 @@ final class RowEncoder {
     final List<long[]> chunks = new ArrayList<>();
     final long[] tokens;
     final long[] positions;
-    final long[] adapterSlots;
+    /** Of each row. */
+    final int[][] adapterSlots;
+
     final long[] cacheRows;
     final long[] decodeSlots;
     final long[] decodeContexts;
@@ -44,7 +46,7 @@ final class RowEncoder {
         int rows = inferenceRows + to - from;
         tokens = new long[rows];
         positions = new long[rows];
-        adapterSlots = new long[rows];
+        adapterSlots = new int[rows][];
         cacheRows = new long[rows];
         lastRows = new int[segments.size()];
 
@@ -80,7 +82,7 @@ final class RowEncoder {
             int position = segment.start() + i;
             tokens[row] = segment.tokens()[i];
             positions[row] = position;
-            adapterSlots[row] = segment.adapterSlot();
+            adapterSlots[row] = segment.adapterSlots();
             cacheRows[row] = (long) segment.kvSlot() * capacity + position;
         }
     }
@@ -89,7 +91,7 @@ final class RowEncoder {
         for (int at = work.forwardFrom(); at < work.forwardTo(); at++, row++) {
             tokens[row] = pack.token(at);
             positions[row] = pack.position(at);
-            adapterSlots[row] = work.adapterSlot();
+            adapterSlots[row] = pack.adapterSlots();
         }
     }
 
@@ -117,6 +119,22 @@ final class RowEncoder {
             groups.add(new long[] {first, end - first, decodeSlots[first], span, longest});
             first = end;
         }
+    }
+
+    /** Adapter slots, as many numbers for each row as the deepest row has, -1 where another has fewer; row-minor. */
+    long[] stacks() {
+        int depth = Arrays.stream(adapterSlots)
+                .mapToInt(slots -> slots.length)
+                .max()
+                .orElse(0);
+        long[] stacks = new long[depth * adapterSlots.length];
+        Arrays.fill(stacks, -1);
+        for (int at = 0; at < adapterSlots.length; at++) {
+            for (int level = 0; level < adapterSlots[at].length; level++) {
+                stacks[level * adapterSlots.length + at] = adapterSlots[at][level];
+            }
+        }
+        return stacks;
     }
 
     /** Rows of the window with a label, then the labels. */

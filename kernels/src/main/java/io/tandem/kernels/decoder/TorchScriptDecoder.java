@@ -9,6 +9,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.tensor.NativeEngine;
@@ -17,6 +18,7 @@ import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelConfigReader;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -108,23 +110,56 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+        open(slot, initial, optimizer);
+    }
+
+    @Override
+    public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
+        Trainee trainee = open(slot, snapshot, optimizer);
+        try {
+            trainee.restore(state);
+        } catch (IllegalArgumentException e) {
+            closeTrainee(slot);
+            throw e;
+        }
+    }
+
+    private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
         layout.check(initial, limits.maxRank());
         if (!arenaReserved) {
             arena = newArena(limits.packTokens());
             arenaReserved = true;
         }
         closeTrainee(slot);
-        trainees.put(slot, new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer));
+        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer);
+        trainees.put(slot, trainee);
+        return trainee;
     }
 
     @Override
-    public void beginPack(int slot, TrainingPack next) {
-        trainee(slot);
+    public void beginPack(int[] adapterSlots, TrainingPack next) {
+        if (next.purpose() == TrainingPack.Purpose.LEARN) {
+            trainee(adapterSlots[adapterSlots.length - 1]);
+        }
         if (next.rows() > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
-        pack = new PackRows(next);
+        pack = new PackRows(adapterSlots.clone(), next);
+    }
+
+    @Override
+    public void scaleSequences(double[] factors) {
+        if (factors.length != pack.sequences()) {
+            throw new IllegalArgumentException(factors.length + " factors for " + pack.sequences() + " sequences");
+        }
+        float[] rows = new float[pack.rows()];
+        for (int row = 0; row < rows.length; row++) {
+            rows[row] = (float) factors[pack.sequence(row)];
+        }
+        try (TensorScope call = owned.open()) {
+            script.call(call, "scale_rows", arena, call.value(call.tensor(rows, rows.length, 1)));
+        }
     }
 
     @Override
@@ -133,7 +168,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
         IterationCheck.check(rows, model, limits, pack);
         try (TensorScope scope = owned.open()) {
-            IterationOutputs outputs = new IterationOutputs(List.of(), 0, 0);
+            IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
             if (rows.tokens.length > 0) {
                 boolean mixed = adapters.activate(rows.adapterSlots);
                 outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
@@ -146,12 +181,18 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     private void runBackward(TensorScope scope, TrainingWork work) {
+        if (!pack.learns()) {
+            throw new IllegalStateException("a backward window of a pack that only measures");
+        }
+        long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
         script.call(
                 scope,
                 "backward",
                 weights,
                 adapters.value(),
-                trainee(work.adapterSlot()).value(),
+                trainee(pack.traineeSlot()).value(),
+                scope.numbers(frozen),
+                scope.numbers(adapters.ranks(frozen)),
                 arena,
                 scope.number(pack.rows()),
                 scope.numbers(BackwardUnits.encode(work.backward(), pack)));
@@ -174,6 +215,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
+    }
+
+    @Override
+    public OptimizerState optimizerState(int slot) {
+        return trainee(slot).state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */

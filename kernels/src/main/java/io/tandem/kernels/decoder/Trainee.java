@@ -1,17 +1,26 @@
 package io.tandem.kernels.decoder;
 
+import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
+    private static final List<String> STATE = List.of("first_moment", "second_moment");
+
     private final ScriptModule script;
     private final TensorScope scope;
     private final AdapterSlots adapters;
@@ -103,6 +112,37 @@ final class Trainee implements AutoCloseable {
     private Adapter read(String method) {
         try (TensorScope call = scope.open()) {
             return layout.unflatten(call.floats(script.call(call, method, value)), like);
+        }
+    }
+
+    OptimizerState state() {
+        SortedMap<String, byte[]> tensors = new TreeMap<>();
+        try (TensorScope call = scope.open()) {
+            IValue[] members = call.members(script.call(call, "optimizer_state", value));
+            for (int i = 0; i < STATE.size(); i++) {
+                tensors.put(STATE.get(i), call.bytes(members[i]));
+            }
+            return new OptimizerState((int) script.call(call, "steps", value).toLong(), tensors);
+        }
+    }
+
+    /** @throws IllegalArgumentException if the state is not one of such an adapter */
+    void restore(OptimizerState state) {
+        if (!state.tensors().keySet().equals(Set.copyOf(STATE))) {
+            throw new IllegalArgumentException(
+                    "the optimizer's state has " + state.tensors().keySet() + ", expected " + STATE);
+        }
+        try (TensorScope call = scope.open()) {
+            List<IValue> arguments = new ArrayList<>(List.of(value, call.number(state.steps())));
+            for (String name : STATE) {
+                byte[] bytes = Objects.requireNonNull(state.tensors().get(name));
+                if (bytes.length != Float.BYTES * parameters()) {
+                    throw new IllegalArgumentException("the optimizer's " + name + " has " + bytes.length
+                            + " bytes, expected " + Float.BYTES * parameters());
+                }
+                arguments.add(call.value(call.tensor(ByteBuffer.wrap(bytes), DataType.FLOAT32, parameters())));
+            }
+            script.call(call, "restore_optimizer", arguments.toArray(IValue[]::new));
         }
     }
 

@@ -121,6 +121,14 @@ public final class TensorScope implements AutoCloseable {
         return tensor(value).toFloatArray();
     }
 
+    /** Copies a tensor of any type out, in the machine's byte order. */
+    public byte[] bytes(IValue value) {
+        ByteBuffer buffer = tensor(value).toByteBuffer(true);
+        byte[] bytes = new byte[buffer.remaining()];
+        buffer.get(bytes);
+        return bytes;
+    }
+
     /** Copies an int64 tensor out. */
     public long[] longs(IValue value) {
         return tensor(value).toLongArray();

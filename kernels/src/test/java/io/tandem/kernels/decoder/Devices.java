@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -40,8 +41,8 @@ final class Devices {
         return new Sampling(0, 0, 1, 0, new int[0], new float[0], device.model().vocab());
     }
 
-    static Segment segment(int slot, int start, int[] tokens, int adapterSlot, Sampling sampling) {
-        return new Segment(slot, start, tokens, adapterSlot, Optional.of(sampling));
+    static Segment segment(int slot, int start, int[] tokens, int[] adapterSlots, Sampling sampling) {
+        return new Segment(slot, start, tokens, adapterSlots, Optional.of(sampling));
     }
 
     static IterationOutputs run(DeviceModel device, Segment... segments) {
@@ -98,7 +99,7 @@ final class Devices {
             }
             sequences.add(new TrainingPack.Sequence(tokens, labels));
         }
-        return new TrainingPack(sequences);
+        return new TrainingPack(sequences, TrainingPack.Purpose.LEARN);
     }
 
     /** Cuts {@code 0..rows} at random places. */
@@ -118,13 +119,27 @@ final class Devices {
      *
      * @return the sum of the losses
      */
-    static double train(DeviceModel device, int slot, TrainingPack pack, Random random, List<Segment> beside) {
-        device.beginPack(slot, pack);
-        double loss = 0;
+    static double train(DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
+        double[] losses = forward(device, slots, pack, random, beside);
+        backward(device, pack, random, beside);
+        return Arrays.stream(losses).sum();
+    }
+
+    /** The first half: the losses of each sequence. */
+    static double[] forward(DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
+        device.beginPack(slots, pack);
+        double[] losses = new double[pack.sequences().size()];
         for (int[] window : split(random, pack.rows())) {
-            TrainingWork work = new TrainingWork(slot, window[0], window[1], List.of());
-            loss += device.run(new IterationInputs(beside, Optional.of(work))).lossSum();
+            TrainingWork work = new TrainingWork(window[0], window[1], List.of());
+            double[] more =
+                    device.run(new IterationInputs(beside, Optional.of(work))).sequenceLosses();
+            Arrays.setAll(losses, i -> losses[i] + more[i]);
         }
+        return losses;
+    }
+
+    /** The second half. */
+    static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
         List<BackwardWindow> units = new ArrayList<>();
         for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
             List<int[]> windows = split(random, pack.rows());
@@ -136,10 +151,9 @@ final class Devices {
         int at = 0;
         while (at < units.size()) {
             int end = Math.min(units.size(), at + 1 + random.nextInt(3));
-            TrainingWork work = new TrainingWork(slot, 0, 0, units.subList(at, end));
+            TrainingWork work = new TrainingWork(0, 0, units.subList(at, end));
             device.run(new IterationInputs(beside, Optional.of(work)));
             at = end;
         }
-        return loss;
     }
 }

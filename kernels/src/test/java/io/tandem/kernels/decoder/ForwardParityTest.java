@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.reference.ReferenceDecoder;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -18,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +41,35 @@ class ForwardParityTest {
         check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, Tolerances.BFLOAT16_LOGITS);
     }
 
+    /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */
+    @Test
+    void stackedAdaptersAddUp() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.QWEN3, random.nextLong());
+        Adapter lower = TinyAdapters.random(tiny.config(), Set.of(TargetModule.Q_PROJ, TargetModule.UP_PROJ), 3, 7);
+        Adapter upper = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 8, random.nextLong());
+        List<@Nullable Adapter> expected = new ArrayList<>(List.of(TinyAdapters.stacked(lower, upper), lower, upper));
+        expected.add(null);
+        expected.add(expected.get(0));
+        int[][] slots = {{1, 3}, {1}, {3}, IterationInputs.BASE, {3, 1}};
+        int[] tokens = Devices.tokens(random, 13, tiny.config().vocab());
+        ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(1, lower);
+            device.putAdapter(3, upper);
+            List<Segment> segments = new ArrayList<>();
+            for (int s = 0; s < slots.length; s++) {
+                segments.add(Devices.segment(s, 0, tokens, slots[s], Devices.scored(device)));
+            }
+            List<Draw> draws =
+                    Devices.run(device, segments.toArray(Segment[]::new)).draws();
+            for (int s = 0; s < slots.length; s++) {
+                double[][] logits = reference.logits(tokens, expected.get(s));
+                float[] scores = Devices.narrow(Devices.logSoftmax(logits[tokens.length - 1]));
+                Tolerances.FLOAT32_LOGITS.check("sequence " + s, scores, Devices.byToken(draws.get(s)));
+            }
+        }
+    }
+
     /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */
     private void check(TinyModel tiny, Dtype dtype, Tolerances tolerance) throws IOException {
         ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
@@ -49,7 +80,7 @@ class ForwardParityTest {
         try (TorchScriptDecoder device = Devices.load(tiny, dtype)) {
             device.putAdapter(2, adapters.get(0));
             device.putAdapter(0, adapters.get(1));
-            int[] adapterSlots = {2, 0, IterationInputs.BASE, 2};
+            int[][] adapterSlots = {{2}, {0}, IterationInputs.BASE, {2}};
             int[] kvSlots = {5, 0, 3, 2};
             int[] lengths = {40, 7, 23, 31};
             List<int[]> sequences = new ArrayList<>();
@@ -92,7 +123,7 @@ class ForwardParityTest {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 7);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             int[] prompt = Devices.tokens(random, 12, tiny.config().vocab());
-            Draw draw = Devices.run(device, Devices.segment(0, 0, prompt, -1, Devices.scored(device)))
+            Draw draw = Devices.run(device, Devices.segment(0, 0, prompt, IterationInputs.BASE, Devices.scored(device)))
                     .draws()
                     .get(0);
             assertThat(draw.token()).isEqualTo(draw.topTokens()[0]);

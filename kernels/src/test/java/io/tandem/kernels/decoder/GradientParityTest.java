@@ -1,19 +1,23 @@
 package io.tandem.kernels.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.Dtype;
+import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -57,7 +61,7 @@ class GradientParityTest {
             for (int split = 0; split < splits; split++) {
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
                 device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-                double loss = Devices.train(device, SLOT, pack, random, traffic(tiny, split));
+                double loss = Devices.train(device, new int[] {SLOT}, pack, random, traffic(tiny, split));
                 compare(reference, pack, adapter, loss, device.gradients(SLOT), tolerance);
             }
         }
@@ -68,8 +72,9 @@ class GradientParityTest {
         List<Segment> segments = new ArrayList<>();
         if (split % 2 == 1) {
             int vocab = tiny.config().vocab();
-            segments.add(Devices.segment(0, 0, Devices.tokens(random, 9, vocab), -1, Sampling.GREEDY));
-            segments.add(Devices.segment(2, 0, Devices.tokens(random, 1, vocab), SLOT, Sampling.GREEDY));
+            segments.add(
+                    Devices.segment(0, 0, Devices.tokens(random, 9, vocab), IterationInputs.BASE, Sampling.GREEDY));
+            segments.add(Devices.segment(2, 0, Devices.tokens(random, 1, vocab), new int[] {SLOT}, Sampling.GREEDY));
         }
         return segments;
     }
@@ -127,6 +132,97 @@ class GradientParityTest {
         }
     }
 
+    /** The layers below must learn through what the frozen adapter changes, and it must not learn itself. */
+    @ParameterizedTest
+    @EnumSource(names = {"LLAMA", "QWEN3"})
+    void frozenAdaptersBelowTheTrainee(TinyModel.Variant variant) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        Adapter frozen = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
+        Adapter trainee = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20);
+            device.putAdapter(0, frozen);
+            device.openTrainee(SLOT, trainee, OptimizerConfig.DEFAULT);
+            double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
+            AutogradReference.Result both =
+                    reference.run(pack.sequences().get(0), TinyAdapters.stacked(frozen, trainee));
+            assertThat(loss).isCloseTo(both.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+            Adapter gradients = device.gradients(SLOT);
+            trainee.modules().forEach((site, factors) -> {
+                LowRank whole = both.gradient().modules().get(site);
+                int below = whole.rank() - factors.rank();
+                float[] a = Arrays.copyOfRange(whole.a(), below * whole.inputs(), whole.a().length);
+                float[] b = new float[factors.b().length];
+                for (int i = 0; i < b.length; i++) {
+                    int column = below + i % factors.rank();
+                    b[i] = (float) (factors.scaling() * whole.b()[i / factors.rank() * whole.rank() + column]);
+                }
+                LowRank actual = gradients.modules().get(site);
+                compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
+                compare(site + " B", b, actual.b(), FLOAT32_RELATIVE, new double[2]);
+            });
+        }
+    }
+
+    @Test
+    void sequencesWeighWhatTheirFactorSays() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+        double[] factors = {-0.75, 0.5, 2};
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 7, 13);
+            device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            device.scaleSequences(factors);
+            Devices.backward(device, pack, random, List.of());
+            List<AutogradReference.Result> results = pack.sequences().stream()
+                    .map(sequence -> reference.run(sequence, adapter))
+                    .toList();
+            for (int s = 0; s < factors.length; s++) {
+                assertThat(losses[s])
+                        .isCloseTo(results.get(s).loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+            }
+            device.gradients(SLOT).modules().forEach((site, actual) -> {
+                float[] a = new float[actual.a().length];
+                for (int s = 0; s < factors.length; s++) {
+                    float[] part = results.get(s).gradient().modules().get(site).a();
+                    for (int i = 0; i < a.length; i++) {
+                        a[i] += (float) (factors[s] * part[i]);
+                    }
+                }
+                compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
+            });
+            assertThatThrownBy(() -> device.scaleSequences(new double[2])).hasMessageContaining("2 factors for 3");
+        }
+    }
+
+    @Test
+    void measuringGivesLossesAndLearnsNothing() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            TrainingPack learned = Devices.pack(random, tiny.config().vocab(), 20, 7);
+            TrainingPack pack = new TrainingPack(learned.sequences(), TrainingPack.Purpose.MEASURE);
+            device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            for (int s = 0; s < losses.length; s++) {
+                double expected =
+                        reference.run(pack.sequences().get(s), adapter).loss();
+                assertThat(losses[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+            }
+            double[] base = Devices.forward(device, IterationInputs.BASE, pack, random, List.of());
+            assertThat(base[0]).isNotCloseTo(losses[0], Percentage.withPercentage(0.1));
+            assertThatThrownBy(() -> Devices.backward(device, pack, random, List.of()))
+                    .hasMessageContaining("only measures");
+            device.gradients(SLOT)
+                    .modules()
+                    .forEach((site, gradient) -> assertThat(gradient.a()).containsOnly(0));
+        }
+    }
+
     @Test
     void someTargetsOnly() throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.QWEN2, random.nextLong());
@@ -136,7 +232,7 @@ class GradientParityTest {
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 11);
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            double loss = Devices.train(device, SLOT, pack, random, List.of());
+            double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             compare(reference, pack, adapter, loss, device.gradients(SLOT), FLOAT32_RELATIVE);
         }
     }

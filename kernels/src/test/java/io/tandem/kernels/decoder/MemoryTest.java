@@ -59,12 +59,14 @@ class MemoryTest {
                     1, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i), OptimizerConfig.DEFAULT);
             Devices.train(
                     device,
-                    1,
+                    new int[] {1},
                     Devices.pack(random, vocab, 20, 10),
                     random,
-                    List.of(Devices.segment(i % 6, 0, Devices.tokens(random, 5, vocab), 0, Sampling.GREEDY)));
+                    List.of(Devices.segment(
+                            i % 6, 0, Devices.tokens(random, 5, vocab), new int[] {0}, Sampling.GREEDY)));
             device.optimizerStep(1, 1e-3, 1);
             device.snapshot(1);
+            device.optimizerState(1);
             device.closeTrainee(1);
         }
     }

@@ -85,9 +85,10 @@ class SamplingTest {
             Sampling mine = new Sampling(1, 0, 1, random.nextDouble(), new int[0], new float[0], -1);
             int alone = draw(mine).token();
             List<Segment> crowd = new ArrayList<>();
-            crowd.add(Devices.segment(1, 0, prompt, -1, new Sampling(1, 3, 0.5, 0.3, new int[0], new float[0], 2)));
-            crowd.add(Devices.segment(0, 0, prompt, -1, mine));
-            crowd.add(Devices.segment(4, 0, prompt, -1, Sampling.GREEDY));
+            crowd.add(Devices.segment(
+                    1, 0, prompt, IterationInputs.BASE, new Sampling(1, 3, 0.5, 0.3, new int[0], new float[0], 2)));
+            crowd.add(Devices.segment(0, 0, prompt, IterationInputs.BASE, mine));
+            crowd.add(Devices.segment(4, 0, prompt, IterationInputs.BASE, Sampling.GREEDY));
             assertThat(device.run(new IterationInputs(crowd, Optional.empty()))
                             .draws()
                             .get(1)
@@ -141,7 +142,7 @@ class SamplingTest {
     }
 
     private Draw draw(Sampling sampling) {
-        return Devices.run(device, Devices.segment(0, 0, prompt, -1, sampling))
+        return Devices.run(device, Devices.segment(0, 0, prompt, IterationInputs.BASE, sampling))
                 .draws()
                 .get(0);
     }

@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
@@ -18,6 +19,7 @@ import io.tandem.kernels.testing.Tolerances;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -36,7 +38,12 @@ class TrainingTest {
             device.openTrainee(SLOT, initial, optimizer);
             AdamWReference reference = new AdamWReference(optimizer, values(initial));
             for (int step = 0; step < 5; step++) {
-                Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 30, 12), random, List.of());
+                Devices.train(
+                        device,
+                        new int[] {SLOT},
+                        Devices.pack(random, tiny.config().vocab(), 30, 12),
+                        random,
+                        List.of());
                 double[] gradient = values(device.gradients(SLOT));
                 double expectedNorm = reference.step(gradient, 1e-2, 1 / 40.0);
                 double norm = device.optimizerStep(SLOT, 1e-2, 1 / 40.0);
@@ -65,7 +72,7 @@ class TrainingTest {
             device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 2, 5));
             device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
             for (TrainingPack pack : packs) {
-                Devices.train(device, SLOT, pack, random, beside);
+                Devices.train(device, new int[] {SLOT}, pack, random, beside);
                 device.optimizerStep(SLOT, 1e-3, 1 / 30.0);
             }
             return device.snapshot(SLOT);
@@ -75,39 +82,79 @@ class TrainingTest {
     private List<Segment> traffic() {
         int vocab = tiny.config().vocab();
         return List.of(
-                Devices.segment(0, 0, Devices.tokens(random, 1, vocab), 0, Sampling.GREEDY),
-                Devices.segment(1, 0, Devices.tokens(random, 40, vocab), -1, Sampling.GREEDY),
-                Devices.segment(4, 0, Devices.tokens(random, 1, vocab), -1, Sampling.GREEDY));
+                Devices.segment(0, 0, Devices.tokens(random, 1, vocab), new int[] {0}, Sampling.GREEDY),
+                Devices.segment(1, 0, Devices.tokens(random, 40, vocab), IterationInputs.BASE, Sampling.GREEDY),
+                Devices.segment(4, 0, Devices.tokens(random, 1, vocab), IterationInputs.BASE, Sampling.GREEDY));
     }
 
     @Test
     void trainingLeavesServedAdaptersAndTheBaseAlone() throws IOException {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 2, 5));
-            float[] before = served(device, 0);
+            float[] before = served(device, new int[] {0});
             float[] base = served(device, IterationInputs.BASE);
             device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
-            Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
+            Devices.train(
+                    device, new int[] {SLOT}, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
             device.optimizerStep(SLOT, 1e-1, 1);
-            assertThat(served(device, 0)).isEqualTo(before);
+            assertThat(served(device, new int[] {0})).isEqualTo(before);
             assertThat(served(device, IterationInputs.BASE)).isEqualTo(base);
             device.putAdapter(1, device.snapshot(SLOT));
-            Tolerances.FLOAT32_LOGITS.check("snapshot", served(device, SLOT), served(device, 1));
+            Tolerances.FLOAT32_LOGITS.check(
+                    "snapshot", served(device, new int[] {SLOT}), served(device, new int[] {1}));
         }
     }
 
-    private float[] served(TorchScriptDecoder device, int adapterSlot) {
+    private float[] served(TorchScriptDecoder device, int[] adapterSlots) {
         int[] prompt = {3, 1, 4, 1, 5, 9, 2, 6};
-        return Devices.byToken(Devices.run(device, Devices.segment(0, 0, prompt, adapterSlot, Devices.scored(device)))
+        return Devices.byToken(Devices.run(device, Devices.segment(0, 0, prompt, adapterSlots, Devices.scored(device)))
                 .draws()
                 .get(0));
+    }
+
+    @Test
+    void aResumedTraineeLearnsAsIfItHadNotStopped() throws IOException {
+        List<TrainingPack> packs = new ArrayList<>();
+        for (int step = 0; step < 6; step++) {
+            packs.add(Devices.pack(random, tiny.config().vocab(), 30, 12));
+        }
+        long windows = random.nextLong();
+        Adapter uninterrupted;
+        Adapter snapshot;
+        OptimizerState state;
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            learn(device, packs.subList(0, 3), new Random(windows));
+            snapshot = device.snapshot(SLOT);
+            state = device.optimizerState(SLOT);
+            learn(device, packs.subList(3, 6), new Random(windows + 1));
+            uninterrupted = device.snapshot(SLOT);
+        }
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, snapshot, OptimizerConfig.DEFAULT, state);
+            assertThat(device.optimizerState(SLOT).steps()).isEqualTo(3);
+            learn(device, packs.subList(3, 6), new Random(windows + 1));
+            assertThat(values(device.snapshot(SLOT))).isEqualTo(values(uninterrupted));
+            OptimizerState foreign = new OptimizerState(3, new TreeMap<>(Map.of("first_moment", new byte[4])));
+            assertThatThrownBy(() -> device.openTrainee(SLOT, snapshot, OptimizerConfig.DEFAULT, foreign))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("first_moment");
+        }
+    }
+
+    private static void learn(TorchScriptDecoder device, List<TrainingPack> packs, Random windows) {
+        for (TrainingPack pack : packs) {
+            Devices.train(device, new int[] {SLOT}, pack, windows, List.of());
+            device.optimizerStep(SLOT, 1e-2, 1 / 30.0);
+        }
     }
 
     @Test
     void aBrokenGradientChangesNothing() throws IOException {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
-            Devices.train(device, SLOT, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
+            Devices.train(
+                    device, new int[] {SLOT}, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
             assertThat(Double.isFinite(device.optimizerStep(SLOT, 1e-2, Double.POSITIVE_INFINITY)))
                     .isFalse();
             assertThat(values(device.snapshot(SLOT))).isEqualTo(values(initial));

@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -31,6 +32,28 @@ public final class TinyAdapters {
         LoraConfig config = new LoraConfig(maxRank, 4, true, targets, "");
         Random ranks = new Random(seed + 1);
         return random(model, config, seed, site -> 1 + ranks.nextInt(maxRank));
+    }
+
+    /** One adapter that changes what both change together: the factors side by side, the scalings inside B. */
+    public static Adapter stacked(Adapter lower, Adapter upper) {
+        Map<Site, LowRank> modules = new TreeMap<>(lower.modules());
+        upper.modules().forEach((site, factors) -> modules.merge(site, factors, TinyAdapters::beside));
+        return new Adapter(upper.config(), modules);
+    }
+
+    private static LowRank beside(LowRank first, LowRank second) {
+        int rank = first.rank() + second.rank();
+        float[] a = Arrays.copyOf(first.a(), rank * first.inputs());
+        System.arraycopy(second.a(), 0, a, first.a().length, second.a().length);
+        float[] b = new float[first.outputs() * rank];
+        for (int out = 0; out < first.outputs(); out++) {
+            for (int r = 0; r < rank; r++) {
+                LowRank from = r < first.rank() ? first : second;
+                int column = r < first.rank() ? r : r - first.rank();
+                b[out * rank + r] = (float) (from.scaling() * from.b()[out * from.rank() + column]);
+            }
+        }
+        return new LowRank(rank, first.inputs(), first.outputs(), a, b, 1);
     }
 
     private static Adapter random(ModelConfig model, LoraConfig config, long seed, ToIntFunction<Site> ranks) {

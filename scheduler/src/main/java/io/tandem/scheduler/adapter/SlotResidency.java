@@ -3,6 +3,8 @@ package io.tandem.scheduler.adapter;
 import io.tandem.kernels.DeviceModel;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,37 @@ public final class SlotResidency {
 
         Slot(int index) {
             this.index = index;
+        }
+    }
+
+    /**
+     * Slots with these versions in them, in use until {@link #release(int[])}.
+     *
+     * @return empty, and nothing taken, if there are not enough slots that nobody else uses
+     * @throws IllegalArgumentException if the device refuses an adapter; nothing is taken
+     */
+    public Optional<int[]> acquire(List<AdapterVersion> adapters) {
+        int[] taken = new int[adapters.size()];
+        for (int i = 0; i < taken.length; i++) {
+            OptionalInt slot;
+            try {
+                slot = acquire(adapters.get(i));
+            } catch (IllegalArgumentException e) {
+                release(Arrays.copyOf(taken, i));
+                throw e;
+            }
+            if (slot.isEmpty()) {
+                release(Arrays.copyOf(taken, i));
+                return Optional.empty();
+            }
+            taken[i] = slot.getAsInt();
+        }
+        return Optional.of(taken);
+    }
+
+    public void release(int[] slots) {
+        for (int slot : slots) {
+            release(slot);
         }
     }
 

@@ -82,7 +82,7 @@ public final class FinetuneRun {
 
     /** The next forward window. */
     public TrainingWork forwardWork(int rows) {
-        return new TrainingWork(slot, forwardFrom, forwardFrom + rows, List.of());
+        return new TrainingWork(forwardFrom, forwardFrom + rows, List.of());
     }
 
     /** The next backward windows, this many rows times layers together. */
@@ -101,7 +101,7 @@ public final class FinetuneRun {
                 to = rows();
             }
         }
-        return new TrainingWork(slot, forwardFrom, forwardFrom, windows);
+        return new TrainingWork(forwardFrom, forwardFrom, windows);
     }
 
     /** Takes in what an iteration with this work gave; true if that was the job's end. */
@@ -162,7 +162,7 @@ public final class FinetuneRun {
         forwardFrom = 0;
         layer = device.model().layers() - 1;
         backwardTo = rows();
-        device.beginPack(slot, packs.get(index));
+        device.beginPack(new int[] {slot}, packs.get(index));
     }
 
     /** Ends the job and frees the trainee; only the first end counts. */

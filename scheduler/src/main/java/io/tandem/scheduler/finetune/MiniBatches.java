@@ -38,14 +38,14 @@ final class MiniBatches {
         for (; next < end; next++) {
             TrainingPack.Sequence example = job.examples().get(order[next]);
             if (rows + example.tokens().length > packTokens) {
-                packs.add(new TrainingPack(open));
+                packs.add(new TrainingPack(open, TrainingPack.Purpose.LEARN));
                 open = new ArrayList<>();
                 rows = 0;
             }
             open.add(example);
             rows += example.tokens().length;
         }
-        packs.add(new TrainingPack(open));
+        packs.add(new TrainingPack(open, TrainingPack.Purpose.LEARN));
         return packs;
     }
 

@@ -1,7 +1,7 @@
 package io.tandem.scheduler.inference;
 
 import io.tandem.scheduler.adapter.AdapterVersion;
-import java.util.Optional;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -10,7 +10,7 @@ import java.util.Set;
  * @param id unique in the process
  * @param prompt token ids
  * @param maxTokens most tokens to generate; cut to what the context still holds
- * @param adapter the version that answers, from the first token to the last; empty means the base model
+ * @param adapters the versions that answer together, from the first token to the last; none means the base model
  * @param sampling how tokens are drawn
  * @param stopTokens tokens that end the answer; the one that ends it is not delivered
  */
@@ -18,11 +18,12 @@ public record InferenceRequest(
         long id,
         int[] prompt,
         int maxTokens,
-        Optional<AdapterVersion> adapter,
+        List<AdapterVersion> adapters,
         SamplingParams sampling,
         Set<Integer> stopTokens) {
 
     public InferenceRequest {
+        adapters = List.copyOf(adapters);
         stopTokens = Set.copyOf(stopTokens);
     }
 }

@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import java.util.Arrays;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,7 +22,7 @@ public final class Sequence {
     private int computed;
     private int cached;
     private int kvSlot = NO_SLOT;
-    private int adapterSlot = IterationInputs.BASE;
+    private int[] adapterSlots = IterationInputs.BASE;
     private long lastEventNanos;
     private int bypassed;
     private boolean cancelled;
@@ -41,9 +42,9 @@ public final class Sequence {
         return request;
     }
 
-    /** Version number of the adapter; 0 is the base model. */
-    public long version() {
-        return request.adapter().map(AdapterVersion::version).orElse(0L);
+    /** Version numbers of the adapters, ascending; none for the base model. */
+    public List<Long> versions() {
+        return request.adapters().stream().map(AdapterVersion::version).sorted().toList();
     }
 
     /** Prompt and answer so far. */
@@ -88,8 +89,8 @@ public final class Sequence {
         return kvSlot;
     }
 
-    public int adapterSlot() {
-        return adapterSlot;
+    public int[] adapterSlots() {
+        return adapterSlots;
     }
 
     public boolean running() {
@@ -97,9 +98,9 @@ public final class Sequence {
     }
 
     /** It got its slots; this many tokens are in the cache already. */
-    public void admit(int slot, int cachedTokens, int adapter) {
+    public void admit(int slot, int cachedTokens, int[] adapters) {
         kvSlot = slot;
-        adapterSlot = adapter;
+        adapterSlots = adapters;
         computed = cachedTokens;
         if (generated() == 0) {
             cached = cachedTokens;
@@ -109,7 +110,7 @@ public final class Sequence {
     /** It lost its slots; everything has to run again. */
     public void suspend() {
         kvSlot = NO_SLOT;
-        adapterSlot = IterationInputs.BASE;
+        adapterSlots = IterationInputs.BASE;
         computed = 0;
     }
 

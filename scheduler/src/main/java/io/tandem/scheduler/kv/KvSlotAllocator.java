@@ -2,6 +2,7 @@ package io.tandem.scheduler.kv;
 
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +41,7 @@ public final class KvSlotAllocator {
         boolean leased;
         int pages;
         int[] remembered = {};
-        long version;
+        List<Long> versions = List.of();
         long lastUse;
 
         Slot(int index) {
@@ -55,12 +56,12 @@ public final class KvSlotAllocator {
     /**
      * Leases a slot with room for these tokens, the one with the longest usable prefix if there is any.
      *
-     * @param version of the adapter; other versions' keys are never used
+     * @param versions of the adapters, ascending; keys of any others are never used
      * @return empty if no slot is free or the budget is used up by running sequences
      */
-    public Optional<Lease> lease(int[] tokens, long version) {
+    public Optional<Lease> lease(int[] tokens, List<Long> versions) {
         @Nullable
-        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, version))
+        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, versions))
                         .thenComparing(slot -> slot.remembered.length == 0)
                         .thenComparing(slot -> -slot.lastUse)
                         .thenComparing(slot -> -slot.index))
@@ -68,7 +69,7 @@ public final class KvSlotAllocator {
         if (chosen == null) {
             return Optional.empty();
         }
-        int cached = Math.min(commonPrefix(chosen, tokens, version), tokens.length - 1);
+        int cached = Math.min(commonPrefix(chosen, tokens, versions), tokens.length - 1);
         int needed = pages(tokens.length);
         if (leasedPages() + needed > budgetPages) {
             return Optional.empty();
@@ -97,18 +98,18 @@ public final class KvSlotAllocator {
     }
 
     /** Gives a slot back that holds the keys and values of exactly these tokens. */
-    public void release(int slot, int[] tokens, long version) {
+    public void release(int slot, int[] tokens, List<Long> versions) {
         Slot released = leased(slot);
         released.leased = false;
         released.remembered = tokens.clone();
         released.pages = pages(tokens.length);
-        released.version = version;
+        released.versions = versions;
         released.lastUse = ++uses;
     }
 
     /** Gives a slot back whose content is of no use. */
     public void discard(int slot) {
-        release(slot, new int[0], 0);
+        release(slot, new int[0], List.of());
     }
 
     /** Tokens that running sequences have room for, in whole pages. */
@@ -161,8 +162,8 @@ public final class KvSlotAllocator {
         return slots[slot];
     }
 
-    private static int commonPrefix(Slot slot, int[] tokens, long version) {
-        if (slot.version != version || slot.remembered.length == 0) {
+    private static int commonPrefix(Slot slot, int[] tokens, List<Long> versions) {
+        if (!slot.versions.equals(versions) || slot.remembered.length == 0) {
             return 0;
         }
         int mismatch = Arrays.mismatch(slot.remembered, tokens);

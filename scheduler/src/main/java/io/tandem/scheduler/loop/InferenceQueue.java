@@ -1,6 +1,5 @@
 package io.tandem.scheduler.loop;
 
-import io.tandem.kernels.IterationInputs;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.Sequence;
@@ -12,7 +11,6 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.function.Predicate;
 
 /** Sequences that wait and sequences that run, and what the running ones hold. */
@@ -76,39 +74,29 @@ final class InferenceQueue {
         List<Sequence> blocked = new ArrayList<>();
         for (Iterator<Sequence> it = waiting.iterator(); it.hasNext(); ) {
             Sequence sequence = it.next();
-            OptionalInt adapterSlot;
+            Optional<int[]> adapterSlots;
             try {
-                adapterSlot = adapterSlot(sequence);
+                adapterSlots = adapters.acquire(sequence.request().adapters());
             } catch (IllegalArgumentException e) {
                 it.remove();
                 sequence.finish(FinishReason.FAILED, String.valueOf(e.getMessage()));
                 continue;
             }
-            if (adapterSlot.isEmpty()) {
+            if (adapterSlots.isEmpty()) {
                 blocked.add(sequence);
                 continue;
             }
-            Optional<Lease> lease = kv.lease(sequence.tokens(), sequence.version());
+            Optional<Lease> lease = kv.lease(sequence.tokens(), sequence.versions());
             if (lease.isEmpty()) {
-                release(sequence, adapterSlot.getAsInt());
+                adapters.release(adapterSlots.get());
                 return;
             }
             it.remove();
-            sequence.admit(lease.get().slot(), lease.get().cachedTokens(), adapterSlot.getAsInt());
+            sequence.admit(lease.get().slot(), lease.get().cachedTokens(), adapterSlots.get());
             running.add(sequence);
             if (blocked.stream().anyMatch(other -> other.bypass() > MAX_BYPASSES)) {
                 return;
             }
-        }
-    }
-
-    private OptionalInt adapterSlot(Sequence sequence) {
-        return sequence.request().adapter().map(adapters::acquire).orElse(OptionalInt.of(IterationInputs.BASE));
-    }
-
-    private void release(Sequence sequence, int adapterSlot) {
-        if (sequence.request().adapter().isPresent()) {
-            adapters.release(adapterSlot);
         }
     }
 
@@ -124,7 +112,7 @@ final class InferenceQueue {
     void fail(Sequence sequence, String message) {
         running.remove(sequence);
         kv.discard(sequence.kvSlot());
-        release(sequence, sequence.adapterSlot());
+        adapters.release(sequence.adapterSlots());
         sequence.suspend();
         sequence.finish(FinishReason.FAILED, message);
     }
@@ -150,7 +138,7 @@ final class InferenceQueue {
     }
 
     private void giveBack(Sequence sequence) {
-        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.version());
-        release(sequence, sequence.adapterSlot());
+        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.versions());
+        adapters.release(sequence.adapterSlots());
     }
 }

@@ -168,8 +168,7 @@ public final class IterationLoop {
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),
                 (int) chunks.stream()
-                        .mapToLong(chunk -> chunk.sequence().version())
-                        .filter(version -> version != 0)
+                        .flatMap(chunk -> chunk.sequence().versions().stream())
                         .distinct()
                         .count(),
                 inference.running().size(),
@@ -196,7 +195,9 @@ public final class IterationLoop {
             throw new IllegalStateException(
                     leased + " KV slots are leased by " + inference.running().size() + " sequences");
         }
-        long users = inference.running().stream().filter(s -> s.version() != 0).count()
+        long users = inference.running().stream()
+                        .filter(s -> !s.versions().isEmpty())
+                        .count()
                 + jobs.current().stream().count();
         if ((users == 0) != (adapters.inUse() == 0)) {
             throw new IllegalStateException(

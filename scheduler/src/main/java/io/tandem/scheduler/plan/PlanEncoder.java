@@ -27,7 +27,7 @@ public final class PlanEncoder {
                 sequence.kvSlot(),
                 sequence.computed(),
                 sequence.next(chunk.tokens()),
-                sequence.adapterSlot(),
+                sequence.adapterSlots(),
                 chunk.draws() ? Optional.of(sampling(sequence)) : Optional.empty());
     }
 

@@ -14,6 +14,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -39,6 +41,7 @@ public final class FakeDevice implements DeviceModel {
     private Optional<TraineeState> trainee = Optional.empty();
     private long nanos;
     private int failures;
+    private int steps;
 
     /** @param millis what an iteration takes */
     public FakeDevice(KernelsConfig limits, ToDoubleFunction<IterationInputs> millis) {
@@ -127,8 +130,25 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
-    public void beginPack(int slot, TrainingPack pack) {
-        TraineeState state = trainee(slot);
+    public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
+        openTrainee(slot, snapshot, optimizer);
+        steps = state.steps();
+    }
+
+    @Override
+    public OptimizerState optimizerState(int slot) {
+        trainee(slot);
+        return new OptimizerState(steps, new TreeMap<>());
+    }
+
+    @Override
+    public void scaleSequences(double[] factors) {
+        throw new UnsupportedOperationException("this device learns from single tokens only");
+    }
+
+    @Override
+    public void beginPack(int[] adapterSlots, TrainingPack pack) {
+        TraineeState state = trainee(adapterSlots[adapterSlots.length - 1]);
         require(pack.rows() <= limits.packTokens() && pack.rows() > 0, "the pack has " + pack.rows() + " rows");
         require(state.layer < 0 || state.rows == 0, "the pack before is not finished");
         state.rows = pack.rows();
@@ -166,17 +186,19 @@ public final class FakeDevice implements DeviceModel {
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
         int learned = loss > 0 ? (int) loss : 0;
-        return new IterationOutputs(draws, loss, learned);
+        return new IterationOutputs(draws, new double[] {loss}, learned);
     }
 
     private long write(Segment segment) {
         long[] slot = written[segment.kvSlot()];
         require(segment.start() == 0 || slot[segment.start() - 1] != 0, "keys are missing before the segment");
-        Object adapter = segment.adapterSlot() < 0 ? "base" : Objects.requireNonNull(slots[segment.adapterSlot()]);
+        long stack = Arrays.stream(segment.adapterSlots())
+                .mapToLong(index -> System.identityHashCode(Objects.requireNonNull(slots[index])))
+                .sum();
         long state = segment.start() == 0 ? 1 : slot[segment.start() - 1];
         int at = segment.start();
         for (int token : segment.tokens()) {
-            state = (state * 31 + token) * 0x9E3779B97F4A7C15L + System.identityHashCode(adapter);
+            state = (state * 31 + token) * 0x9E3779B97F4A7C15L + stack;
             state = (state ^ (state >>> 29)) | 1;
             slot[at++] = state;
         }
@@ -191,7 +213,7 @@ public final class FakeDevice implements DeviceModel {
     }
 
     private double train(TrainingWork work) {
-        TraineeState state = trainee(work.adapterSlot());
+        TraineeState state = trainee.orElseThrow();
         require(work.forwardFrom() == state.forward || work.forwardFrom() == work.forwardTo(), "forward out of order");
         state.forward = Math.max(state.forward, work.forwardTo());
         require(state.forward <= state.rows, "forward beyond the pack");
@@ -212,6 +234,7 @@ public final class FakeDevice implements DeviceModel {
     public double optimizerStep(int slot, double learningRate, double lossScale) {
         TraineeState state = trainee(slot);
         require(state.layer < 0, "a step before the pack went backward");
+        steps++;
         trainingLog.add(String.format("step %.6g %.6g", learningRate, lossScale));
         return 1;
     }

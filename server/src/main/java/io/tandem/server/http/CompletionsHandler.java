@@ -11,7 +11,6 @@ import io.tandem.server.text.Tokenizer;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 
 /** {@code POST /v1/completions} and {@code POST /v1/chat/completions}. */
@@ -63,7 +62,7 @@ final class CompletionsHandler {
 
     private void answer(
             RoutingContext context, GenerationParams params, AnswerFormat format, Callable<List<int[]>> prompts) {
-        Optional<AdapterVersion> adapter = names.resolve(params.model());
+        List<AdapterVersion> adapters = names.resolve(params.model());
         context.vertx().executeBlocking(prompts, false).onFailure(context::fail).onSuccess(tokens -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
@@ -77,7 +76,7 @@ final class CompletionsHandler {
                             source,
                             clock.instant().getEpochSecond())
                     .generation()
-                    .start(tokens, params, adapter);
+                    .start(tokens, params, adapters);
         });
     }
 }

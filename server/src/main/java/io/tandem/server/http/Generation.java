@@ -52,7 +52,7 @@ final class Generation {
     }
 
     /** Starts {@code n} answers to each prompt; if one is refused all are. */
-    void start(List<int[]> prompts, GenerationParams params, Optional<AdapterVersion> adapter) {
+    void start(List<int[]> prompts, GenerationParams params, List<AdapterVersion> adapters) {
         for (int prompt = 0; prompt < prompts.size(); prompt++) {
             for (int i = 0; i < params.n(); i++) {
                 Choice choice = new Choice(
@@ -64,7 +64,7 @@ final class Generation {
                 choices.add(choice);
                 open++;
                 Optional<Rejection> refused =
-                        source.tokens().submit(request(choice, prompts.get(prompt), params, adapter, i), sink(choice));
+                        source.tokens().submit(request(choice, prompts.get(prompt), params, adapters, i), sink(choice));
                 if (refused.isPresent()) {
                     cancel();
                     listener.failed(ErrorMapper.refusal(refused.get()));
@@ -75,7 +75,7 @@ final class Generation {
     }
 
     private InferenceRequest request(
-            Choice choice, int[] prompt, GenerationParams params, Optional<AdapterVersion> adapter, int copy) {
+            Choice choice, int[] prompt, GenerationParams params, List<AdapterVersion> adapters, int copy) {
         SamplingParams sampling = params.sampling();
         SamplingParams own = new SamplingParams(
                 sampling.temperature(),
@@ -90,7 +90,7 @@ final class Generation {
                 choice.requestId(),
                 prompt,
                 params.maxTokens().orElse(Integer.MAX_VALUE),
-                adapter,
+                adapters,
                 own,
                 params.ignoreStopTokens() ? Set.of() : source.model().stopTokens());
     }

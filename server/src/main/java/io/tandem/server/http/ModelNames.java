@@ -6,7 +6,6 @@ import io.tandem.server.api.ApiException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 
 /** What the {@code model} of a request means: the base model or an adapter's current version. */
 public record ModelNames(String base, AdapterRegistry adapters) {
@@ -15,15 +14,11 @@ public record ModelNames(String base, AdapterRegistry adapters) {
     private static final int COMPARED_NAMES_MAX = 1000;
 
     /** Empty means the base model. */
-    public Optional<AdapterVersion> resolve(String model) {
+    public List<AdapterVersion> resolve(String model) {
         if (model.equals(base)) {
-            return Optional.empty();
+            return List.of();
         }
-        Optional<AdapterVersion> adapter = adapters.find(model);
-        if (adapter.isEmpty()) {
-            throw unknown(model);
-        }
-        return adapter;
+        return List.of(adapters.find(model).orElseThrow(() -> unknown(model)));
     }
 
     private ApiException unknown(String model) {
