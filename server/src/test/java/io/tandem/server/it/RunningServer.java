@@ -1,7 +1,14 @@
 package io.tandem.server.it;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.server.Application;
@@ -22,10 +29,12 @@ final class RunningServer implements AutoCloseable {
     static final String MODEL = "tiny";
     static final int CONTEXT = 256;
 
+    private final Path directory;
     private final Application application;
     private final HttpClient client = HttpClient.newHttpClient();
 
-    private RunningServer(Application application) {
+    private RunningServer(Path directory, Application application) {
+        this.directory = directory;
         this.application = application;
     }
 
@@ -43,7 +52,7 @@ final class RunningServer implements AutoCloseable {
                 directory.resolve("import"),
                 new SchedulerConfig(50, 64, 0, 64, 4, 256),
                 new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512));
-        return new RunningServer(Application.start(config));
+        return new RunningServer(directory, Application.start(config));
     }
 
     String url() {
@@ -68,6 +77,29 @@ final class RunningServer implements AutoCloseable {
                 .POST(BodyPublishers.ofString(body))
                 .build();
         return client.send(request, BodyHandlers.ofString());
+    }
+
+    /** The body of an answer that must be 200. */
+    JsonNode json(HttpResponse<String> answer) throws IOException {
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        return new JsonMapper().readTree(answer.body());
+    }
+
+    /** Uploads a file for fine-tuning; returns its id. */
+    String upload(String name, String content) throws IOException, InterruptedException {
+        String body = "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n"
+                + "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n"
+                + content + "\r\n--part--\r\n";
+        HttpRequest request = HttpRequest.newBuilder(URI.create(url() + "/v1/files"))
+                .header("Content-Type", "multipart/form-data; boundary=part")
+                .POST(BodyPublishers.ofString(body))
+                .build();
+        return json(client.send(request, BodyHandlers.ofString())).path("id").asText();
+    }
+
+    /** What the server wrote under an adapter's name. */
+    Adapter adapter(String name, ModelConfig model) {
+        return PeftFormat.read(directory.resolve("data/adapters").resolve(name.replace(":", "%3A")), model, 16);
     }
 
     @Override

@@ -13,24 +13,24 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** An adapter's directory put together by hand, not by the writer under test. */
-final class PeftDirectory {
+public final class PeftDirectory {
     private final Path directory;
     private final ModelConfig model;
     private final Map<String, Tensor> tensors = new TreeMap<>();
     private StoredType dtype = StoredType.F32;
 
-    PeftDirectory(Path directory, ModelConfig model) {
+    public PeftDirectory(Path directory, ModelConfig model) {
         this.directory = directory;
         this.model = model;
     }
 
-    PeftDirectory storedAs(StoredType type) {
+    public PeftDirectory storedAs(StoredType type) {
         dtype = type;
         return this;
     }
 
     /** Both factors of a module in the right shape; A is filled with the layer + 1, B with 0.5. */
-    PeftDirectory factors(Site site, int rank) {
+    public PeftDirectory factors(Site site, int rank) {
         float[] a = new float[rank * site.module().inputs(model)];
         float[] b = new float[rank * site.module().outputs(model)];
         Arrays.fill(a, site.layer() + 1);
@@ -45,7 +45,7 @@ final class PeftDirectory {
                 b);
     }
 
-    PeftDirectory tensor(String name, long[] shape, float... values) {
+    public PeftDirectory tensor(String name, long[] shape, float... values) {
         float[] filled = values.length > 0
                 ? values
                 : new float[(int) Arrays.stream(shape).reduce(1, (x, y) -> x * y)];
@@ -61,7 +61,7 @@ final class PeftDirectory {
     }
 
     /** Writes the directory with the configuration's keys and values as JSON text, without the braces. */
-    Path write(String fields) throws IOException {
+    public Path write(String fields) throws IOException {
         Files.createDirectories(directory);
         SafetensorsWriter.write(directory.resolve("adapter_model.safetensors"), tensors);
         Files.writeString(directory.resolve("adapter_config.json"), "{" + fields + "}");
