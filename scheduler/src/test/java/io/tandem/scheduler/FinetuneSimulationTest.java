@@ -35,7 +35,7 @@ class FinetuneSimulationTest {
         while (!sink.ended()) {
             if (traffic && random.nextInt(4) == 0) {
                 scenario.engine.submit(
-                        Scenario.request(random, id++, CONTEXT, List.of(Scenario.version(1))), new RecordingSink());
+                        Scenario.request(random, id++, CONTEXT, 1, List.of(Scenario.version(1))), new RecordingSink());
             }
             scenario.engine.iterate();
             scenario.engine.checkIntegrity();
@@ -59,7 +59,7 @@ class FinetuneSimulationTest {
         long id = 0;
         while (!sink.ended()) {
             if (random.nextInt(10) == 0) {
-                scenario.engine.submit(Scenario.request(random, id++, CONTEXT, List.of()), new RecordingSink());
+                scenario.engine.submit(Scenario.request(random, id++, CONTEXT, 0, List.of()), new RecordingSink());
             }
             scenario.engine.iterate();
         }

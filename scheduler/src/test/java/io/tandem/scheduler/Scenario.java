@@ -103,7 +103,7 @@ final class Scenario {
         }
         List<AdapterVersion> stack = new ArrayList<>(adapters);
         Collections.shuffle(stack, random);
-        stack = stack.subList(0, Math.min(most, random.nextInt(3)));
+        stack = stack.subList(0, Math.min(Math.min(most, stack.size()), random.nextInt(3)));
         SamplingParams sampling = random.nextBoolean()
                 ? SamplingParams.GREEDY
                 : new SamplingParams(1, 0, 1, random.nextLong(), 0.5, 0.5, Map.of(3, 1f), -1);
