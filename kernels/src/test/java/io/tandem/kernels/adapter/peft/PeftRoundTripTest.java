@@ -11,6 +11,11 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.adapter.merge.LayerSwap;
+import io.tandem.kernels.adapter.merge.Merge;
+import io.tandem.kernels.adapter.merge.MergeMethod;
+import io.tandem.kernels.adapter.merge.MergeSpec;
+import io.tandem.kernels.adapter.merge.Truncation;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -65,6 +70,20 @@ class PeftRoundTripTest {
         for (boolean rankStabilized : new boolean[] {true, false}) {
             LoraConfig config = new LoraConfig(6, 16, rankStabilized, LoraConfig.allLinears(), "");
             assertRoundTrip(new Adapter(config, modules));
+        }
+    }
+
+    @Test
+    void mergedAdaptersReadBack() throws IOException {
+        Adapter first = TinyAdapters.random(model, LoraConfig.allLinears(), 3, 8);
+        Adapter second = TinyAdapters.mixedRanks(model, EnumSet.of(TargetModule.Q_PROJ, TargetModule.UP_PROJ), 4, 9);
+        for (MergeSpec spec : List.of(
+                MergeSpec.of(MergeMethod.LINEAR),
+                MergeSpec.of(MergeMethod.SVD).withWeights(List.of(0.3, -1.7)),
+                MergeSpec.of(MergeMethod.TIES, 0.4),
+                MergeSpec.of(MergeMethod.PCB, 0.4).withTruncation(Truncation.toError(0.5)),
+                MergeSpec.of(new LayerSwap(2, 1, 0, 0, 0)).withWeights(List.of(0.37, 1.0)))) {
+            assertRoundTrip(Merge.of(spec).apply(List.of(first, second)).adapter());
         }
     }
 
