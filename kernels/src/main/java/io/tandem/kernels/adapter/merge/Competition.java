@@ -89,6 +89,7 @@ final class Competition implements Combination {
         double[] scores = new double[places.length];
         long pruned = 0;
         for (int k = 0; k < result.length; k++) {
+            Arrays.fill(entries, 0);
             for (int t = 0; t < slots.length; t++) {
                 entries[slots[t]] = tensors.values()[t][k];
             }
@@ -101,7 +102,7 @@ final class Competition implements Combination {
             double sum = 0;
             for (int t = 0; t < slots.length; t++) {
                 int i = slots[t];
-                sum += tensors.weights()[t] * scores[i] * clipped(i, entries[i]);
+                sum += tensors.weights()[t] * scores[i] * clipped(i, tensors.values()[t][k]);
                 pruned += scores[i] == 0 ? 1 : 0;
             }
             result[k] = sum / Math.max(shares, SMALLEST_DIVISOR);
@@ -110,22 +111,21 @@ final class Competition implements Combination {
         return new Combined(result, new Loss(pruned, seen, 0, 0, 0, 0));
     }
 
-    /** The scores of one place, one per adapter. */
+    /** The scores of one place, one per adapter; spreads the entries over -1 to 1 on the way. */
     private void score(double[] entries, double[] scores) {
-        double[] spread = new double[entries.length];
         for (int i = 0; i < entries.length; i++) {
-            spread[i] = Math.signum(entries[i]) * spread(Math.abs(entries[i]), low[i], high[i]);
+            entries[i] = Math.signum(entries[i]) * spread(Math.abs(entries[i]), low[i], high[i]);
             scores[i] = 0;
         }
         for (int i = 0; i < entries.length; i++) {
             for (int j = i; j < entries.length; j++) {
-                double agreement = tanh(spread[i] * spread[j]);
+                double agreement = tanh(entries[i] * entries[j]);
                 scores[i] += agreement;
                 scores[j] += i == j ? 0 : agreement;
             }
         }
         for (int i = 0; i < entries.length; i++) {
-            scores[i] *= Math.exp(entries.length * spread[i] * spread[i]);
+            scores[i] *= Math.exp(entries.length * entries[i] * entries[i]);
         }
     }
 

@@ -10,7 +10,7 @@ import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
 
 class SelectionTest {
-    @Property(tries = 300)
+    @Property(tries = 100)
     void theValueIsWhereSortingWouldPutIt(
             @ForAll @IntRange(min = 1, max = 20_000) int length,
             @ForAll @IntRange(min = 1, max = 30_000) int different,

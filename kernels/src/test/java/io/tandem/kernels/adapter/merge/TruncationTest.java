@@ -83,7 +83,7 @@ class TruncationTest {
             assertThat(projected.left().numCols).isLessThan(170);
             MergedModule found = new SingularValues(projected).truncated(rank, 0, Math.pow(norm(values), 2));
             assertThat(found.factors().rank()).isEqualTo(rank);
-            assertThat(found.loss().truncationError()).isBetween(best * (1 - 1e-9), best * 1.01);
+            assertThat(found.loss().truncationError()).isBetween(best * (1 - 1e-9), best * 1.05);
             double[] rest = ReferenceMerge.sum(List.of(product.dense(), ReferenceMerge.change(found.factors())), 1, -1);
             assertThat(norm(rest) / norm(values)).isCloseTo(found.loss().truncationError(), ROUNDING);
         }
