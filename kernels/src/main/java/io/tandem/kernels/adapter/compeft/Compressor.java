@@ -78,7 +78,7 @@ final class Compressor {
         double excess = 1;
         for (int sweep = 0; sweep < settings.sweeps() || excess > 1; sweep++) {
             double least = sweep < settings.sweeps() ? 0.25 : SMALLEST_GROWTH;
-            penalty *= Math.pow(Math.min(Math.max(excess, least), 4), 1.5);
+            penalty *= Math.min(Math.max(excess, least), 4);
             double kept = 0;
             for (TernaryFit fit : fits) {
                 fit.sweep(penalty);
