@@ -61,6 +61,16 @@ public final class JsonFields {
         if (bytes.length > maxBytes) {
             throw ModelFormatException.in(file, "larger than the limit of " + maxBytes + " bytes");
         }
+        return parse(file, bytes);
+    }
+
+    /**
+     * Reads a text that is a part of a file.
+     *
+     * @param file named in refusals
+     * @throws ModelFormatException if the text is not one JSON object with unique keys
+     */
+    public static JsonFields parse(Path file, byte[] bytes) {
         JsonNode tree;
         try {
             tree = MAPPER.readTree(bytes);

@@ -8,16 +8,13 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
 import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
 import io.tandem.kernels.weights.StoredType;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,35 +48,12 @@ final class PeftWriter {
         // The configuration goes first and comes last: whenever a crash happens, either both files belong together or
         // there is no configuration, and a directory without one is not an adapter to any reader.
         Files.deleteIfExists(directory.resolve(PeftConfig.FILE));
-        force(directory);
-        Path weights = directory.resolve(PeftReader.WEIGHTS + ".part");
-        SafetensorsWriter.write(weights, tensors());
-        move(weights, directory.resolve(PeftReader.WEIGHTS));
-        Path json = directory.resolve(PeftConfig.FILE + ".part");
-        try (FileChannel channel = FileChannel.open(
-                json, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer bytes = ByteBuffer.wrap(MAPPER.writer(PRINTER).writeValueAsBytes(fields()));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        force(directory);
-        move(json, directory.resolve(PeftConfig.FILE));
-        force(directory);
-    }
-
-    private static void move(Path from, Path to) throws IOException {
-        Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    }
-
-    /** Makes renames and deletions last; some platforms cannot open a directory and need no such thing. */
-    private static void force(Path directory) throws IOException {
-        if (!System.getProperty("os.name", "").startsWith("Windows")) {
-            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-                channel.force(true);
-            }
-        }
+        DurableFile.forceDirectory(directory);
+        Path weights = directory.resolve(PeftReader.WEIGHTS);
+        SafetensorsWriter.write(DurableFile.unfinished(weights), tensors());
+        DurableFile.publish(DurableFile.unfinished(weights), weights);
+        DurableFile.write(
+                directory.resolve(PeftConfig.FILE), MAPPER.writer(PRINTER).writeValueAsBytes(fields()));
     }
 
     private Map<String, Tensor> tensors() {
