@@ -19,13 +19,17 @@ public final class DatasetReader {
      * @param sequenceTokens of an example, or of each sequence of a preference pair
      * @param examples in the file
      * @param tokens of all sequences together; a token takes 8 bytes of memory
+     * @param renderedMessages by the chat template; each takes some microseconds, and a chat's answers render its
+     *     beginning again and again
      */
-    record Limits(int sequenceTokens, int examples, long tokens) {}
+    record Limits(int sequenceTokens, int examples, long tokens, long renderedMessages) {}
 
     /** Examples of a file. */
     public static final int MAX_EXAMPLES = 1_000_000;
     /** Tokens of a file's examples together. */
     public static final long MAX_TOKENS = 1 << 26;
+
+    private static final long MAX_RENDERED_MESSAGES = 1 << 26;
 
     private final ServedModel model;
     private final boolean truncate;
@@ -36,7 +40,7 @@ public final class DatasetReader {
      * @param truncate whether longer ones are cut at their end rather than refused
      */
     public DatasetReader(ServedModel model, int maxTokens, boolean truncate) {
-        this(model, truncate, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS));
+        this(model, truncate, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
     }
 
     DatasetReader(ServedModel model, boolean truncate, Limits limits) {
@@ -52,7 +56,7 @@ public final class DatasetReader {
      */
     public Result read(InputStream file) throws IOException {
         LineReader lines = new LineReader(file);
-        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits.sequenceTokens()), truncate, limits);
+        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, limits);
         int blank = 0;
         for (Optional<byte[]> line = lines.next(); line.isPresent() && !draft.isFull(); line = lines.next()) {
             try {

@@ -2,6 +2,7 @@ package io.tandem.server.dataset;
 
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.dataset.DatasetReader.Limits;
 import io.tandem.server.dataset.ExampleLine.Chat;
 import io.tandem.server.dataset.ExampleLine.Completion;
 import io.tandem.server.dataset.ExampleLine.Message;
@@ -11,20 +12,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Turns examples into the model's tokens. */
+/** Turns the examples of one file into the model's tokens. */
 final class ExampleEncoder {
     private final ServedModel model;
-    private final int maxTokens;
+    private final Limits limits;
+    private long renderedMessages;
 
-    ExampleEncoder(ServedModel model, int maxTokens) {
+    ExampleEncoder(ServedModel model, Limits limits) {
         this.model = model;
-        this.maxTokens = maxTokens;
+        this.limits = limits;
     }
 
     /**
      * One text, or for a preference pair the preferred and the other; cut where they are longer than the limit.
      *
-     * @throws RejectedLine if the chat template does not allow it
+     * @throws RejectedLine if the chat template does not allow it, or has been rendered too often for this file
      */
     List<LearnedText> encode(ExampleLine line) {
         if (line instanceof Chat chat) {
@@ -38,7 +40,9 @@ final class ExampleEncoder {
     }
 
     private LearnedText completion(String prompt, String completion) {
-        LearnedText text = new LearnedText(maxTokens).add(encode(prompt), false).add(encode(completion), true);
+        LearnedText text = new LearnedText(limits.sequenceTokens())
+                .add(encode("", prompt), false)
+                .add(encode(prompt, completion), true);
         model.stopTokens().stream().limit(1).forEach(stop -> text.add(new int[] {stop}, true));
         return text;
     }
@@ -49,8 +53,9 @@ final class ExampleEncoder {
      */
     private LearnedText chat(List<Message> messages) {
         List<ChatMessage> chat = messages.stream().map(Message::chat).toList();
-        LearnedText text = new LearnedText(maxTokens);
+        LearnedText text = new LearnedText(limits.sequenceTokens());
         String done = "";
+        String behind = "";
         for (int i = 0; i < chat.size() && !text.isCut(); i++) {
             if (!chat.get(i).role().equals("assistant")) {
                 continue;
@@ -58,31 +63,33 @@ final class ExampleEncoder {
             String before = render(chat.subList(0, i), true);
             String after = render(chat.subList(0, i + 1), false);
             String where = "messages[" + i + "]";
-            text.add(encode(continued(done, before, where)), false);
-            answer(text, continued(before, after, where), messages.get(i).learned());
+            String prompt = continued(done, before, where);
+            String answer = continued(before, after, where);
+            text.add(encode(behind, prompt), false);
+            answer(text, encode(prompt, answer), messages.get(i).learned());
             done = after;
+            behind = answer;
         }
         return text;
     }
 
     private List<LearnedText> preference(Preference preference) {
         String before = render(preference.input(), true);
-        int[] prompt = encode(before);
+        int[] prompt = encode("", before);
         List<LearnedText> texts = new ArrayList<>();
         for (ChatMessage output : List.of(preference.preferred(), preference.nonPreferred())) {
             List<ChatMessage> chat = new ArrayList<>(preference.input());
             chat.add(output);
-            LearnedText text = new LearnedText(maxTokens).add(prompt, false);
+            LearnedText text = new LearnedText(limits.sequenceTokens()).add(prompt, false);
             String where = texts.isEmpty() ? "preferred_output" : "non_preferred_output";
-            answer(text, continued(before, render(chat, false), where), true);
+            answer(text, encode(before, continued(before, render(chat, false), where)), true);
             texts.add(text);
         }
         return texts;
     }
 
     /** Nothing behind the end of the turn is learned: the model is never asked for it. */
-    private void answer(LearnedText text, String answer, boolean learned) {
-        int[] tokens = encode(answer);
+    private void answer(LearnedText text, int[] tokens, boolean learned) {
         int end = tokens.length;
         while (end > 0 && !model.stopTokens().contains(tokens[end - 1])) {
             end--;
@@ -102,6 +109,11 @@ final class ExampleEncoder {
     }
 
     private String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+        renderedMessages += messages.size();
+        if (renderedMessages > limits.renderedMessages()) {
+            throw new RejectedLine("the file's chats have too many turns: an answer is rendered with all that comes"
+                    + " before it, which is more than " + limits.renderedMessages() + " messages");
+        }
         try {
             return model.template().render(messages, addGenerationPrompt);
         } catch (ApiException e) {
@@ -109,7 +121,7 @@ final class ExampleEncoder {
         }
     }
 
-    private int[] encode(String text) {
-        return model.tokenizer().encode(text, true);
+    private int[] encode(String before, String text) {
+        return model.tokenizer().encodeBehind(before, text);
     }
 }

@@ -18,9 +18,6 @@ import java.util.regex.Pattern;
 
 /** Reads the JSON of a line. OpenAI's shapes, texts without a prompt, and a key for the ability. */
 final class ExampleParser {
-    /** The template is rendered for each answer anew, so the time that a chat takes grows with the square of this. */
-    static final int MAX_MESSAGES = 1024;
-
     private static final Set<String> ROLES = Set.of("system", "user", "assistant");
     private static final Set<String> CHAT = Set.of("messages", "ability");
     private static final Set<String> PREFERENCE =
@@ -111,9 +108,6 @@ final class ExampleParser {
     private static JsonNode list(JsonNode array, String where) {
         if (!array.isArray() || array.isEmpty()) {
             throw new RejectedLine(where + " is not a list with messages");
-        }
-        if (array.size() > MAX_MESSAGES) {
-            throw new RejectedLine(where + " has more than " + MAX_MESSAGES + " messages");
         }
         return array;
     }

@@ -8,6 +8,8 @@ import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.Dataset.Example;
 import io.tandem.server.dataset.Dataset.Pair;
+import io.tandem.server.text.ModelText;
+import io.tandem.server.text.SentencePieceFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -86,6 +88,26 @@ class DatasetReaderTest {
         int[] learned = encoded(answer);
         System.arraycopy(learned, 0, labels, encoded(prompt).length - 1, learned.length);
         assertThat(sequence.labels()).containsExactly(labels);
+    }
+
+    @Test
+    void answersHaveTheTokensThatTheyHaveInTheWholeChat() throws IOException {
+        SentencePieceFiles.write(directory);
+        model = new SmallModel(ModelText.load(directory, "tiny", model.served().shape(), 512));
+        Sequence chat = only("{\"messages\":[{\"role\":\"user\",\"content\":\"b\"},"
+                + "{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"c\"},"
+                + "{\"role\":\"assistant\",\"content\":\"b\"}]}");
+        assertThat(chat.tokens()).containsExactly(encoded("<s>[INST] b [/INST] a </s><s>[INST] c [/INST] b </s>"));
+        assertThat(learned(chat)).containsExactly(" a", " ", "</s>", " ", "b", " ", "</s>");
+        Sequence completion = only("{\"prompt\":\"c:\",\"completion\":\"b\"}");
+        assertThat(learned(completion)).containsExactly("b", "</s>");
+    }
+
+    private List<String> learned(Sequence sequence) {
+        return Arrays.stream(sequence.labels())
+                .filter(label -> label != IGNORED)
+                .mapToObj(model.served().tokenizer()::token)
+                .toList();
     }
 
     @Test

@@ -183,9 +183,6 @@ class InvalidDatasetTest {
                         .get(0))
                 .contains("not valid JSON")
                 .hasSizeLessThan(400);
-        String message = "{\"role\":\"assistant\",\"content\":\"a\"}";
-        String many = "{\"messages\":[" + (message + ",").repeat(ExampleParser.MAX_MESSAGES) + message + "]}";
-        assertThat(model.invalid(many).reasons()).containsExactly("line 1: messages has more than 1024 messages");
     }
 
     @Test
@@ -238,8 +235,24 @@ class InvalidDatasetTest {
                                 .containsExactly("line 3: the file has more than 14 tokens"));
     }
 
+    @Test
+    void boundsTheTimeForChatsOfManyTurns() throws IOException {
+        String answer = "{\"role\":\"assistant\",\"content\":\"a\"}";
+        // Rendered with 0 and 1 messages, and then with 1 and 2.
+        String two = "{\"messages\":[" + answer + "," + answer + "]}\n";
+        assertThat(limited(two + GOOD, 100, 1000)).isInstanceOf(Dataset.Supervised.class);
+        assertThat(limited(two + two + GOOD, 100, 1000))
+                .isInstanceOfSatisfying(
+                        InvalidDataset.class,
+                        invalid -> assertThat(invalid.reasons())
+                                .singleElement()
+                                .asString()
+                                .startsWith("line 2: the file's chats have too many turns")
+                                .endsWith("more than 6 messages"));
+    }
+
     private DatasetReader.Result limited(String file, int examples, long tokens) throws IOException {
-        return new DatasetReader(model.served(), false, new DatasetReader.Limits(100, examples, tokens))
+        return new DatasetReader(model.served(), false, new DatasetReader.Limits(100, examples, tokens, 6))
                 .read(new ByteArrayInputStream(file.getBytes(StandardCharsets.UTF_8)));
     }
 
