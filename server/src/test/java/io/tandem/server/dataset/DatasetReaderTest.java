@@ -8,33 +8,14 @@ import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.Dataset.Example;
 import io.tandem.server.dataset.Dataset.Pair;
-import io.tandem.server.text.ModelText;
 import io.tandem.server.text.SentencePieceFiles;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class DatasetReaderTest {
-    private static final String GOOD = "{\"prompt\":\"ab\",\"completion\":\"cd\"}";
-    private static final String PAIR = "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]},"
-            + "\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"yes\"}],"
-            + "\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]}";
-
-    @TempDir
-    Path directory;
-
-    private SmallModel model;
-
-    @BeforeEach
-    void load() throws IOException {
-        model = SmallModel.write(directory);
-    }
-
+class DatasetReaderTest extends SmallModelTest {
     @Test
     void learnsTheCompletionAndTheFirstStopToken() throws IOException {
         Sequence sequence = only(GOOD);
@@ -61,8 +42,7 @@ class DatasetReaderTest {
                 new ChatMessage("user", "r"),
                 new ChatMessage("assistant", "b"),
                 new ChatMessage("assistant", "cd"));
-        assertThat(sequence.tokens())
-                .containsExactly(encoded(model.served().template().render(chat, false)));
+        assertThat(sequence.tokens()).containsExactly(encoded(model.template().render(chat, false)));
         int first = encoded("<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n").length;
         int second = sequence.tokens().length - encoded("cd<|im_end|>\n").length;
         int[] labels = new int[sequence.tokens().length];
@@ -74,7 +54,7 @@ class DatasetReaderTest {
 
     @Test
     void bothAnswersOfAPairFollowTheSamePromptAndOnlyTheyAreLearned() throws IOException {
-        Pair pair = model.preferences(PAIR).pairs().get(0);
+        Pair pair = preferences(PAIR).pairs().get(0);
         String prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n";
         assertThat(pair.ability()).isEmpty();
         assertAnswer(pair.preferred(), prompt, "yes<|im_end|>");
@@ -93,7 +73,7 @@ class DatasetReaderTest {
     @Test
     void answersHaveTheTokensThatTheyHaveInTheWholeChat() throws IOException {
         SentencePieceFiles.write(directory);
-        model = new SmallModel(ModelText.load(directory, "tiny", model.served().shape(), 512));
+        loadAgain();
         Sequence chat = only("{\"messages\":[{\"role\":\"user\",\"content\":\"b\"},"
                 + "{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"c\"},"
                 + "{\"role\":\"assistant\",\"content\":\"b\"}]}");
@@ -106,7 +86,7 @@ class DatasetReaderTest {
     private List<String> learned(Sequence sequence) {
         return Arrays.stream(sequence.labels())
                 .filter(label -> label != IGNORED)
-                .mapToObj(model.served().tokenizer()::token)
+                .mapToObj(model.tokenizer()::token)
                 .toList();
     }
 
@@ -118,11 +98,11 @@ class DatasetReaderTest {
                 "{\"text\":\"abc\",\"ability\":\"b_2-x\"}",
                 "{\"ability\":\"" + "c".repeat(64) + "\",\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}",
                 GOOD);
-        assertThat(model.supervised(file).examples())
+        assertThat(supervised(file).examples())
                 .extracting(Example::ability)
                 .containsExactly(
                         Optional.of("a.1"), Optional.of("b_2-x"), Optional.of("c".repeat(64)), Optional.empty());
-        assertThat(model.preferences(PAIR.replaceFirst("\\{", "{\"ability\":\"taste\","))
+        assertThat(preferences(PAIR.replaceFirst("\\{", "{\"ability\":\"taste\","))
                         .pairs())
                 .extracting(Pair::ability)
                 .containsExactly(Optional.of("taste"));
@@ -131,7 +111,7 @@ class DatasetReaderTest {
     @Test
     void truncationKeepsTheBeginning() throws IOException {
         String text = "x".repeat(99) + "yz";
-        Sequence sequence = first(model.truncated("{\"text\":\"" + text + "\"}"));
+        Sequence sequence = first(truncated("{\"text\":\"" + text + "\"}"));
         assertThat(sequence.tokens()).containsExactly(encoded(text.substring(0, 100)));
         assertThat(sequence.labels()).startsWith('x').endsWith('y', IGNORED);
     }
@@ -140,7 +120,7 @@ class DatasetReaderTest {
     void truncationStopsInTheMiddleOfAChat() throws IOException {
         String turn = "{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}";
         String chat = "{\"messages\":[" + (turn + ",").repeat(499) + turn + "]}";
-        Sequence sequence = first(model.truncated(chat));
+        Sequence sequence = first(truncated(chat));
         // A turn is 9 tokens of the user and 14 of the assistant, and the answer begins at the twelfth of them.
         assertThat(sequence.tokens()).hasSize(100);
         int[] learned = {20, 21, 43, 44, 66, 67, 89, 90};
@@ -153,7 +133,7 @@ class DatasetReaderTest {
     void truncationCutsEachAnswerOfAPair() throws IOException {
         String prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n";
         String file = PAIR.replace("yes", "y".repeat(300));
-        Dataset.Preferences dataset = (Dataset.Preferences) model.truncated(file);
+        Dataset.Preferences dataset = (Dataset.Preferences) truncated(file);
         Sequence cut = dataset.pairs().get(0).preferred();
         int answer = 100 - encoded(prompt).length;
         assertThat(cut.tokens()).containsExactly(encoded(prompt + "y".repeat(answer)));
@@ -164,8 +144,7 @@ class DatasetReaderTest {
 
     @Test
     void takesLineEndsAndMarksOfOtherSystems() throws IOException {
-        assertThat(model.supervised("\uFEFF" + GOOD + "\r\n" + GOOD + "\r\n\r\n\n")
-                        .examples())
+        assertThat(supervised("\uFEFF" + GOOD + "\r\n" + GOOD + "\r\n\r\n\n").examples())
                 .hasSize(2);
     }
 
@@ -177,15 +156,15 @@ class DatasetReaderTest {
 
     @Test
     void linesLongerThanTheBufferStayWhole() throws IOException {
-        String long1 = "{\"prompt\":\"a\",\"completion\":\"b\"" + " ".repeat(200_000) + "}";
-        assertThat(model.supervised(long1 + "\n" + GOOD + "\n" + long1).examples())
+        String wide = "{\"prompt\":\"a\",\"completion\":\"b\"" + " ".repeat(200_000) + "}";
+        assertThat(supervised(wide + "\n" + GOOD + "\n" + wide).examples())
                 .extracting(example -> example.sequence().tokens().length)
                 .containsExactly(3, 5, 3);
     }
 
     private Sequence only(String line) throws IOException {
-        assertThat(model.supervised(line).examples()).hasSize(1);
-        return first(model.supervised(line));
+        assertThat(supervised(line).examples()).hasSize(1);
+        return first(supervised(line));
     }
 
     private static Sequence first(DatasetReader.Result result) {
@@ -193,6 +172,6 @@ class DatasetReaderTest {
     }
 
     private int[] encoded(String text) {
-        return model.served().tokenizer().encode(text, true);
+        return model.tokenizer().encode(text, true);
     }
 }

@@ -3,27 +3,12 @@ package io.tandem.server.dataset;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class DatasetSummaryTest {
-    private static final String PAIR = "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]},"
-            + "\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"yes\"}],"
-            + "\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}],\"ability\":\"taste\"}";
-
-    @TempDir
-    Path directory;
-
-    private SmallModel model;
-
-    @BeforeEach
-    void load() throws IOException {
-        model = SmallModel.write(directory);
-    }
+class DatasetSummaryTest extends SmallModelTest {
+    private static final String TASTE = PAIR.replaceFirst("\\{", "{\"ability\":\"taste\",");
 
     @Test
     void countsWhatIsTrained() throws IOException {
@@ -38,7 +23,7 @@ class DatasetSummaryTest {
                 // The start token, "user\n", "q", the end token, "\n": 9; the start token, "assistant\n": 11;
                 // "a", the end token: 2 that are learned; "\n": 1.
                 "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]}");
-        Dataset dataset = (Dataset) model.truncated(file);
+        Dataset dataset = (Dataset) truncated(file);
         assertThat(dataset.summary())
                 .isEqualTo(new DatasetSummary(
                         4, 6 + 5 + 100 + 23, 4 + 4 + 99 + 2, 100, 1, 0, new TreeMap<>(Map.of("short", 1, "text", 2))));
@@ -47,7 +32,7 @@ class DatasetSummaryTest {
     @Test
     void countsBothSequencesOfAPair() throws IOException {
         // A prompt of 20 tokens; "yes" or "no" and the end token are learned; "\n".
-        assertThat(model.preferences(PAIR).summary())
+        assertThat(preferences(TASTE).summary())
                 .isEqualTo(new DatasetSummary(
                         1, 20 + 4 + 1 + 20 + 3 + 1, 4 + 3, 25, 0, 0, new TreeMap<>(Map.of("taste", 1))));
     }
@@ -61,13 +46,11 @@ class DatasetSummaryTest {
                 "{\"prompt\":\"ab\",\"completion\":\"cd\"}",
                 "{\"prompt\":\"abc\",\"completion\":\"d\"}",
                 "{\"text\":\"abcd\"}");
-        Dataset.Supervised dataset = model.supervised(file);
+        Dataset.Supervised dataset = supervised(file);
         assertThat(dataset.examples()).hasSize(5);
         assertThat(dataset.summary().duplicates()).isEqualTo(2);
-        String swapped = PAIR.replace("yes", "?").replace("\"no\"", "\"yes\"").replace("?", "no");
-        assertThat(model.preferences(PAIR + "\n" + swapped + "\n" + PAIR)
-                        .summary()
-                        .duplicates())
+        String swapped = TASTE.replace("yes", "?").replace("\"no\"", "\"yes\"").replace("?", "no");
+        assertThat(preferences(TASTE + "\n" + swapped + "\n" + TASTE).summary().duplicates())
                 .isEqualTo(1);
     }
 }

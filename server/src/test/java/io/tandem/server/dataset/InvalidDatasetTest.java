@@ -3,39 +3,20 @@ package io.tandem.server.dataset;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.server.api.JsonBody;
-import io.tandem.server.text.ModelText;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class InvalidDatasetTest {
-    private static final String GOOD = "{\"prompt\":\"ab\",\"completion\":\"cd\"}";
-    private static final String PAIR = "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]},"
-            + "\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"yes\"}],"
-            + "\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]}";
-
-    @TempDir
-    Path directory;
-
-    private SmallModel model;
-
-    @BeforeEach
-    void load() throws IOException {
-        model = SmallModel.write(directory);
-    }
-
+class InvalidDatasetTest extends SmallModelTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '#',
@@ -107,7 +88,7 @@ class InvalidDatasetTest {
     }
 
     private void assertRefused(String good, String line, String reason) throws IOException {
-        InvalidDataset invalid = model.invalid(good + "\n" + line + "\n" + good);
+        InvalidDataset invalid = invalid(good + "\n" + line + "\n" + good);
         assertThat(invalid.count()).isEqualTo(1);
         assertThat(invalid.reasons())
                 .singleElement()
@@ -119,17 +100,17 @@ class InvalidDatasetTest {
 
     @Test
     void refusesAFileWithBothKinds() throws IOException {
-        assertThat(model.invalid(GOOD + "\n" + PAIR + "\n" + GOOD + "\n" + PAIR).reasons())
+        assertThat(invalid(GOOD + "\n" + PAIR + "\n" + GOOD + "\n" + PAIR).reasons())
                 .containsExactly(
                         "line 2: is a preference pair, but line 1 is not",
                         "line 4: is a preference pair, but line 1 is not");
-        assertThat(model.invalid("{}\n" + PAIR + "\n" + GOOD).reasons().get(1))
+        assertThat(invalid("{}\n" + PAIR + "\n" + GOOD).reasons().get(1))
                 .isEqualTo("line 3: is not a preference pair, but line 2 is");
     }
 
     @Test
     void countsAllMistakesButTellsTen() throws IOException {
-        InvalidDataset invalid = model.invalid((GOOD + "\nnonsense\n").repeat(25));
+        InvalidDataset invalid = invalid((GOOD + "\nnonsense\n").repeat(25));
         assertThat(invalid.count()).isEqualTo(25);
         assertThat(invalid.reasons()).hasSize(10);
         assertThat(invalid.reasons().get(9)).startsWith("line 20: is not valid JSON");
@@ -139,9 +120,9 @@ class InvalidDatasetTest {
     @Test
     void refusesLongExamplesAndCountsWhatTruncationWouldCut() throws IOException {
         String fits = "{\"prompt\":\"a\",\"completion\":\"" + "x".repeat(98) + "\"}";
-        assertThat(model.supervised(fits).examples()).hasSize(1);
+        assertThat(supervised(fits).examples()).hasSize(1);
         String promptOnly = "{\"prompt\":\"" + "x".repeat(100) + "\",\"completion\":\"x\"}";
-        InvalidDataset invalid = model.invalid(fits.replace("xx", "xxx") + "\n" + fits + "\n" + promptOnly);
+        InvalidDataset invalid = invalid(fits.replace("xx", "xxx") + "\n" + fits + "\n" + promptOnly);
         assertThat(invalid.reasons())
                 .containsExactly("line 1: has more than 100 tokens", "line 3: has more than 100 tokens");
         assertThat(invalid.summary().truncated()).isEqualTo(1);
@@ -151,36 +132,32 @@ class InvalidDatasetTest {
     @Test
     void truncationNeverLeavesNothingToLearn() throws IOException {
         String prompt = "{\"prompt\":\"" + "x".repeat(100) + "\",\"completion\":\"x\"}";
-        assertThat(((InvalidDataset) model.truncated(prompt)).reasons())
+        assertThat(((InvalidDataset) truncated(prompt)).reasons())
                 .containsExactly("line 1: has nothing to learn in its first 100 tokens");
-        assertThat(((InvalidDataset) model.truncated(PAIR.replace("\"q\"", "\"" + "q".repeat(100) + "\""))).reasons())
+        assertThat(((InvalidDataset) truncated(PAIR.replace("\"q\"", "\"" + "q".repeat(100) + "\""))).reasons())
                 .containsExactly("line 1: has nothing to learn in its first 100 tokens");
         String same = "z".repeat(200);
-        assertThat(((InvalidDataset)
-                                model.truncated(PAIR.replace("yes", same + "1").replace("\"no\"", "\"" + same + "\"")))
+        assertThat(((InvalidDataset) truncated(PAIR.replace("yes", same + "1").replace("\"no\"", "\"" + same + "\"")))
                         .reasons())
                 .containsExactly("line 1: has two outputs that are the same in its first 100 tokens");
     }
 
     @Test
     void refusesEmptyFilesAndEmptyLinesBetween() throws IOException {
-        assertThat(model.invalid("").reasons()).containsExactly("the file has no examples");
-        assertThat(model.invalid("\n \n").reasons()).containsExactly("the file has no examples");
-        assertThat(model.invalid("\n" + GOOD).reasons()).containsExactly("line 2: line 1 before it is empty");
+        assertThat(invalid("").reasons()).containsExactly("the file has no examples");
+        assertThat(invalid("\n \n").reasons()).containsExactly("the file has no examples");
+        assertThat(invalid("\n" + GOOD).reasons()).containsExactly("line 2: line 1 before it is empty");
     }
 
     @Test
     void refusesHugeAndDeepLines() throws IOException {
-        assertThat(model.invalid("x".repeat(9 << 20) + "\n" + GOOD).reasons())
+        assertThat(invalid("x".repeat(9 << 20) + "\n" + GOOD).reasons())
                 .containsExactly("line 1: is longer than 4194304 bytes");
-        assertThat(model.invalid("{\"text\":\"" + "x".repeat((4 << 20) - 11) + "\"}")
-                        .reasons())
+        assertThat(invalid("{\"text\":\"" + "x".repeat((4 << 20) - 11) + "\"}").reasons())
                 .containsExactly("line 1: has more than 100 tokens");
-        assertThat(model.invalid("[".repeat(100_000)).reasons().get(0)).contains("not valid JSON");
-        assertThat(model.invalid("{\"a\":".repeat(100_000)).reasons().get(0)).contains("not valid JSON");
-        assertThat(model.invalid("{\"" + "k".repeat(100_000) + "\":1}")
-                        .reasons()
-                        .get(0))
+        assertThat(invalid("[".repeat(100_000)).reasons().get(0)).contains("not valid JSON");
+        assertThat(invalid("{\"a\":".repeat(100_000)).reasons().get(0)).contains("not valid JSON");
+        assertThat(invalid("{\"" + "k".repeat(100_000) + "\":1}").reasons().get(0))
                 .contains("not valid JSON")
                 .hasSizeLessThan(400);
     }
@@ -193,7 +170,7 @@ class InvalidDatasetTest {
         file.writeBytes(("\"}\n" + GOOD + "\n\0\n" + GOOD + "\n{\"text\":\"").getBytes(StandardCharsets.UTF_8));
         file.write(0xC3);
         DatasetReader.Result result =
-                new DatasetReader(model.served(), 100, false).read(new ByteArrayInputStream(file.toByteArray()));
+                new DatasetReader(model, 100, false).read(new ByteArrayInputStream(file.toByteArray()));
         assertThat(((InvalidDataset) result).reasons())
                 .hasSize(3)
                 .startsWith("line 2: is not valid UTF-8 at byte 12")
@@ -212,8 +189,7 @@ class InvalidDatasetTest {
             for (int change = random.nextInt(4); change >= 0; change--) {
                 file[random.nextInt(file.length)] = (byte) random.nextInt(256);
             }
-            DatasetReader.Result result =
-                    new DatasetReader(model.served(), 100, false).read(new ByteArrayInputStream(file));
+            DatasetReader.Result result = new DatasetReader(model, 100, false).read(new ByteArrayInputStream(file));
             // Both kinds are in the file, so at least one line is wrong.
             assertThat(((InvalidDataset) result).count()).isBetween(1, 7);
         }
@@ -252,8 +228,7 @@ class InvalidDatasetTest {
     }
 
     private DatasetReader.Result limited(String file, int examples, long tokens) throws IOException {
-        return new DatasetReader(model.served(), false, new DatasetReader.Limits(100, examples, tokens, 6))
-                .read(new ByteArrayInputStream(file.getBytes(StandardCharsets.UTF_8)));
+        return new DatasetReader(model, false, new DatasetReader.Limits(100, examples, tokens, 6)).read(bytes(file));
     }
 
     @Test
@@ -263,9 +238,8 @@ class InvalidDatasetTest {
             file.append("{\"text\":\"abc\",\"ability\":\"a" + i + "\"}\n");
         }
         String allowed = file + GOOD + "\n{\"text\":\"abc\",\"ability\":\"a7\"}\n";
-        assertThat(model.supervised(allowed).examples()).hasSize(102);
-        assertThat(model.invalid(allowed + "{\"text\":\"abc\",\"ability\":\"b\"}\n")
-                        .reasons())
+        assertThat(supervised(allowed).examples()).hasSize(102);
+        assertThat(invalid(allowed + "{\"text\":\"abc\",\"ability\":\"b\"}\n").reasons())
                 .containsExactly("line 103: the file has more than 100 abilities");
     }
 
@@ -274,12 +248,12 @@ class InvalidDatasetTest {
         Map<String, String> config =
                 Map.of("chat_template", "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
         Files.write(directory.resolve("tokenizer_config.json"), JsonBody.MAPPER.writeValueAsBytes(config));
-        model = new SmallModel(ModelText.load(directory, "tiny", model.served().shape(), 512));
+        loadAgain();
         String chat =
                 "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]}";
-        assertThat(model.invalid(chat).reasons())
+        assertThat(invalid(chat).reasons())
                 .containsExactly("line 1: messages[1] cannot be learned: the chat template changes what comes before an"
                         + " assistant message");
-        assertThat(model.invalid(PAIR).reasons().get(0)).startsWith("line 1: preferred_output cannot be learned");
+        assertThat(invalid(PAIR).reasons().get(0)).startsWith("line 1: preferred_output cannot be learned");
     }
 }

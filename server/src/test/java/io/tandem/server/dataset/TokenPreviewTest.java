@@ -6,27 +6,13 @@ import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.server.dataset.TokenPreview.Part;
 import io.tandem.server.dataset.TokenPreview.Token;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class TokenPreviewTest {
-    @TempDir
-    Path directory;
-
-    private SmallModel model;
-
-    @BeforeEach
-    void load() throws IOException {
-        model = SmallModel.write(directory);
-    }
-
+class TokenPreviewTest extends SmallModelTest {
     private List<TokenPreview> preview(int examples, String file) throws IOException {
-        return TokenPreview.first(
-                examples, (Dataset) model.read(file), model.served().tokenizer());
+        return TokenPreview.first(examples, (Dataset) read(file), model.tokenizer());
     }
 
     @Test
@@ -54,11 +40,7 @@ class TokenPreviewTest {
 
     @Test
     void showsBothAnswersOfAPair() throws IOException {
-        List<TokenPreview> previews = preview(
-                1,
-                "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]},"
-                        + "\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"yes\"}],"
-                        + "\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]}");
+        List<TokenPreview> previews = preview(1, PAIR);
         assertThat(previews).extracting(TokenPreview::part).containsExactly(Part.PREFERRED, Part.NON_PREFERRED);
         assertThat(previews).extracting(TokenPreviewTest::learned).containsExactly("yes<|im_end|>", "no<|im_end|>");
     }

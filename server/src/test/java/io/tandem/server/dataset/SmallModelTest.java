@@ -7,15 +7,31 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Reads training files for a model whose tokens are bytes, with a limit of 100 tokens. */
-record SmallModel(ServedModel served) {
-    static final int MAX_TOKENS = 100;
+abstract class SmallModelTest {
+    static final String GOOD = "{\"prompt\":\"ab\",\"completion\":\"cd\"}";
+    static final String PAIR = "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]},"
+            + "\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"yes\"}],"
+            + "\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]}";
 
-    static SmallModel write(Path directory) throws IOException {
+    @TempDir
+    Path directory;
+
+    ServedModel model;
+
+    @BeforeEach
+    void load() throws IOException {
         TinyModel tiny = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1);
         tiny.write(directory);
-        return new SmallModel(ModelText.load(directory, "tiny", tiny.config(), 512));
+        model = ModelText.load(directory, "tiny", tiny.config(), 512);
+    }
+
+    /** Takes over changes of the files in the model's directory. */
+    void loadAgain() {
+        model = ModelText.load(directory, "tiny", model.shape(), 512);
     }
 
     Dataset.Supervised supervised(String file) throws IOException {
@@ -31,14 +47,14 @@ record SmallModel(ServedModel served) {
     }
 
     DatasetReader.Result truncated(String file) throws IOException {
-        return new DatasetReader(served, MAX_TOKENS, true).read(bytes(file));
+        return new DatasetReader(model, 100, true).read(bytes(file));
     }
 
     DatasetReader.Result read(String file) throws IOException {
-        return new DatasetReader(served, MAX_TOKENS, false).read(bytes(file));
+        return new DatasetReader(model, 100, false).read(bytes(file));
     }
 
-    private static ByteArrayInputStream bytes(String file) {
+    static ByteArrayInputStream bytes(String file) {
         return new ByteArrayInputStream(file.getBytes(StandardCharsets.UTF_8));
     }
 }
