@@ -11,14 +11,15 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.dataset.Dataset;
+import io.tandem.server.dataset.DatasetReader;
+import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
-import io.tandem.server.text.InvalidExamples;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.text.TrainingExamples;
 import java.io.IOException;
-import java.io.Reader;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.time.Clock;
@@ -217,16 +218,21 @@ public final class JobService implements AutoCloseable {
     }
 
     private List<Sequence> examples(String file) throws IOException {
-        try (Reader reader = Files.newBufferedReader(files.content(file))) {
-            TrainingExamples.Result result = new TrainingExamples(model, maxExampleTokens).parse(reader);
-            if (result instanceof TrainingExamples.Parsed parsed) {
-                return parsed.sequences();
+        try (InputStream in = Files.newInputStream(files.content(file))) {
+            DatasetReader.Result result = new DatasetReader(model, maxExampleTokens, false).read(in);
+            if (result instanceof InvalidDataset invalid) {
+                throw ApiException.invalid(
+                        "training_file",
+                        "The training file has " + invalid.count() + " wrong lines: "
+                                + String.join("; ", invalid.reasons()));
             }
-            InvalidExamples invalid = (InvalidExamples) result;
+            if (result instanceof Dataset.Supervised supervised) {
+                return supervised.examples().stream()
+                        .map(Dataset.Example::sequence)
+                        .toList();
+            }
             throw ApiException.invalid(
-                    "training_file",
-                    "The training file has " + invalid.count() + " wrong lines: "
-                            + String.join("; ", invalid.reasons()));
+                    "training_file", "The training file has preference pairs, which supervised training cannot use.");
         }
     }
 

@@ -12,7 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Files of a model directory; they come from strangers, so size and shape are checked. */
-final class JsonFile {
+public final class JsonFile {
     static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private static final int MESSAGE_CHARS = 200;
@@ -52,7 +52,7 @@ final class JsonFile {
     }
 
     /** The first line of a text from outside, and not too much of it. */
-    static String excerpt(String text) {
+    public static String excerpt(String text) {
         String line = text.lines().findFirst().orElse("");
         return line.length() <= MESSAGE_CHARS ? line : line.substring(0, MESSAGE_CHARS) + "…";
     }

@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 
@@ -21,11 +22,15 @@ public final class JsonTokenizer implements Tokenizer {
     private final HuggingFaceTokenizer plain;
 
     private final TokenTable table;
+    /** Whether a space is written at the beginning of a text, as SentencePiece does. */
+    private final boolean marksBeginnings;
 
     private JsonTokenizer(HuggingFaceTokenizer parsing, HuggingFaceTokenizer plain, TokenTable table) {
         this.parsing = parsing;
         this.plain = plain;
         this.table = table;
+        int[] tokens = encode("a", true);
+        this.marksBeginnings = tokens.length > 0 && token(tokens[0]).startsWith(" ");
     }
 
     /** @throws ModelFormatException if the file is missing or damaged, or of a kind that is not supported */
@@ -89,6 +94,22 @@ public final class JsonTokenizer implements Tokenizer {
             tokens[i] = Math.toIntExact(ids[i]);
         }
         return tokens;
+    }
+
+    @Override
+    public int[] encodeBehind(String before, String text) {
+        if (!marksBeginnings || before.isEmpty()) {
+            return encode(text, true);
+        }
+        // Where a token would reach across the border, a line end stands in: tokens end there.
+        return tail(before, text).or(() -> tail("\n", text)).orElseGet(() -> encode(text, true));
+    }
+
+    private Optional<int[]> tail(String before, String text) {
+        int[] head = encode(before, true);
+        int[] whole = encode(before + text, true);
+        boolean begins = head.length <= whole.length && Arrays.mismatch(head, Arrays.copyOf(whole, head.length)) < 0;
+        return begins ? Optional.of(Arrays.copyOfRange(whole, head.length, whole.length)) : Optional.empty();
     }
 
     /** JSON may hold half a surrogate pair, which is no text to the native library. */

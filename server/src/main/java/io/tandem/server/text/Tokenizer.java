@@ -5,6 +5,12 @@ public interface Tokenizer {
     /** Token ids of a text; special tokens written in the text count as such only if asked for. */
     int[] encode(String text, boolean parseSpecialTokens);
 
+    /**
+     * Token ids of a text as they are behind another one, where some tokenizers do not write the space that they write
+     * at a beginning. Special tokens count as such.
+     */
+    int[] encodeBehind(String before, String text);
+
     /** A decoder of one growing answer. */
     Detokenizer detokenizer();
 

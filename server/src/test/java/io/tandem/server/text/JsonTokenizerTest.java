@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,22 @@ class JsonTokenizerTest {
         assertThat(tokenizer.encode("x".repeat(100_000), true)).hasSize(100_000);
         assertThat(tokenizer.encode("", true)).isEmpty();
         assertThat(tokenizer.encode("x", true)).hasSize(1);
+    }
+
+    @Test
+    void writesTheSpaceOfABeginningOnlyAtABeginning() throws IOException {
+        SentencePieceFiles.write(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        assertThat(spelled(tokenizer, tokenizer.encode("b", true))).containsExactly(" ", "b");
+        assertThat(spelled(tokenizer, tokenizer.encodeBehind("", "b"))).containsExactly(" ", "b");
+        assertThat(spelled(tokenizer, tokenizer.encodeBehind("c:", "b"))).containsExactly("b");
+        assertThat(spelled(tokenizer, tokenizer.encodeBehind("c:", " a"))).containsExactly(" a");
+        // In one text a token would reach across the border: behind a prompt that ends with a space is no other.
+        assertThat(spelled(tokenizer, tokenizer.encodeBehind("c: ", "a"))).containsExactly("a");
+    }
+
+    private static List<String> spelled(JsonTokenizer tokenizer, int[] tokens) {
+        return Arrays.stream(tokens).mapToObj(tokenizer::token).toList();
     }
 
     @Test

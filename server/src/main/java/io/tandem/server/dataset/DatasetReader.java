@@ -1,0 +1,79 @@
+package io.tandem.server.dataset;
+
+import io.tandem.server.text.ServedModel;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Optional;
+
+/**
+ * Reads training files in JSON lines. A line is a chat, a prompt with a completion, a text, or a preference pair; a file
+ * has either pairs or others.
+ */
+public final class DatasetReader {
+    /** A {@link Dataset} or an {@link InvalidDataset}. */
+    public sealed interface Result permits Dataset, InvalidDataset {}
+
+    /**
+     * What a file may have.
+     *
+     * @param sequenceTokens of an example, or of each sequence of a preference pair
+     * @param examples in the file
+     * @param tokens of all sequences together; a token takes 8 bytes of memory
+     * @param renderedMessages by the chat template; each takes some microseconds, and a chat's answers render its
+     *     beginning again and again
+     */
+    record Limits(int sequenceTokens, int examples, long tokens, long renderedMessages) {}
+
+    /** Examples of a file. */
+    public static final int MAX_EXAMPLES = 1_000_000;
+    /** Tokens of a file's examples together. */
+    public static final long MAX_TOKENS = 1 << 26;
+
+    private static final long MAX_RENDERED_MESSAGES = 1 << 26;
+
+    private final ServedModel model;
+    private final boolean truncate;
+    private final Limits limits;
+
+    /**
+     * @param maxTokens of an example, or of each sequence of a preference pair
+     * @param truncate whether longer ones are cut at their end rather than refused
+     */
+    public DatasetReader(ServedModel model, int maxTokens, boolean truncate) {
+        this(model, truncate, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
+    }
+
+    DatasetReader(ServedModel model, boolean truncate, Limits limits) {
+        this.model = model;
+        this.truncate = truncate;
+        this.limits = limits;
+    }
+
+    /**
+     * Reads to the end, so that a client sees more than its first mistake. Blank lines at the end do not matter.
+     *
+     * @param file is not closed
+     */
+    public Result read(InputStream file) throws IOException {
+        LineReader lines = new LineReader(file);
+        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, limits);
+        int blank = 0;
+        for (Optional<byte[]> line = lines.next(); line.isPresent() && !draft.isFull(); line = lines.next()) {
+            try {
+                String text = lines.text(line.get());
+                if (text.isBlank()) {
+                    blank = blank == 0 ? lines.number() : blank;
+                    continue;
+                }
+                if (blank > 0) {
+                    throw new RejectedLine("line " + blank + " before it is empty");
+                }
+                draft.add(lines.number(), ExampleParser.parse(text));
+            } catch (RejectedLine e) {
+                draft.reject(lines.number(), String.valueOf(e.getMessage()));
+            }
+            blank = 0;
+        }
+        return draft.finish();
+    }
+}
