@@ -39,6 +39,17 @@ final class ApiClient {
         return answer(http.send(request, BodyHandlers.ofString()));
     }
 
+    /** The sum of a metric over its labels; 0 if there is none of that name and label. */
+    double metric(String name, String label) throws IOException, InterruptedException {
+        HttpResponse<String> answer = http.send(request("/metrics").build(), BodyHandlers.ofString());
+        return answer.body()
+                .lines()
+                .filter(line -> line.startsWith(name + "{") || line.startsWith(name + " "))
+                .filter(line -> line.contains(label))
+                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+                .sum();
+    }
+
     private HttpRequest.Builder request(String path) {
         return HttpRequest.newBuilder(URI.create(url + path));
     }
@@ -84,7 +95,11 @@ final class ApiClient {
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body.toString()))
                 .build();
-        try (Stream<String> lines = http.send(request, BodyHandlers.ofLines()).body()) {
+        HttpResponse<Stream<String>> response = http.send(request, BodyHandlers.ofLines());
+        try (Stream<String> lines = response.body()) {
+            if (response.statusCode() != 200) {
+                throw new IOException(response.uri() + " answers " + response.statusCode());
+            }
             for (Iterator<String> it = lines.iterator(); it.hasNext(); ) {
                 if (it.next().startsWith("data: {")) {
                     tokens.accept(System.nanoTime());

@@ -2,6 +2,7 @@ package io.tandem.kernels.pretrain;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tandem.kernels.weights.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -24,8 +25,16 @@ record SampleModelReader(Shape shape, float[] weights, BpeTokenizer tokenizer) {
                 config.path("vocab_size").asInt());
         return new SampleModelReader(
                 shape,
-                SafetensorsFile.read(directory.resolve("model.safetensors"), shape),
+                weights(SafetensorsFile.open(directory.resolve("model.safetensors")), shape),
                 TokenizerJson.read(
                         json.readTree(directory.resolve("tokenizer.json").toFile())));
+    }
+
+    private static float[] weights(SafetensorsFile file, Shape shape) {
+        float[] weights = new float[shape.parameters()];
+        for (WeightMap.Entry entry : WeightMap.of(shape)) {
+            System.arraycopy(file.floats(entry.name()), 0, weights, entry.offset(), entry.count());
+        }
+        return weights;
     }
 }

@@ -3,9 +3,15 @@ package io.tandem.kernels.pretrain;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.weights.SafetensorsWriter;
+import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
+import io.tandem.kernels.weights.StoredType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** Writes a model directory as HuggingFace lays it out. The model card is written by hand. */
 final class SampleModelWriter {
@@ -24,7 +30,7 @@ final class SampleModelWriter {
 
     void write(Shape shape, float[] weights, BpeTokenizer tokenizer) throws IOException {
         Files.createDirectories(directory);
-        SafetensorsFile.write(directory.resolve("model.safetensors"), WeightMap.of(shape), weights);
+        SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors(shape, weights));
         write("config.json", config(shape));
         write("tokenizer_config.json", tokenizerConfig());
         write("generation_config.json", generationConfig());
@@ -33,6 +39,16 @@ final class SampleModelWriter {
 
     private void write(String file, ObjectNode content) throws IOException {
         Files.writeString(directory.resolve(file), PRETTY.writeValueAsString(content) + "\n");
+    }
+
+    private static Map<String, Tensor> tensors(Shape shape, float[] weights) {
+        Map<String, Tensor> tensors = new TreeMap<>();
+        for (WeightMap.Entry entry : WeightMap.of(shape)) {
+            float[] values = Arrays.copyOfRange(weights, entry.offset(), entry.offset() + entry.count());
+            long[] size = entry.rows() > 0 ? new long[] {entry.rows(), entry.columns()} : new long[] {entry.columns()};
+            tensors.put(entry.name(), new Tensor(StoredType.BF16, size, values));
+        }
+        return tensors;
     }
 
     private static ObjectNode config(Shape shape) {

@@ -50,13 +50,6 @@ class PretrainerTest {
         assertThat(difference).isLessThan(2e-5);
     }
 
-    @Test
-    void bfloat16RoundsToNearestEven() {
-        assertThat(SafetensorsFile.bfloat16(1f)).isEqualTo((short) 0x3F80);
-        assertThat(SafetensorsFile.bfloat16(Float.intBitsToFloat(0x3F80_8000))).isEqualTo((short) 0x3F80);
-        assertThat(SafetensorsFile.bfloat16(Float.intBitsToFloat(0x3F81_8000))).isEqualTo((short) 0x3F82);
-    }
-
     private static SampleModel.State steps(SampleModel.State state, Batches batches, int from, int to) {
         try (SampleModel model = new SampleModel(TINY, state)) {
             for (int step = from; step <= to; step++) {
