@@ -16,10 +16,11 @@ import java.util.function.ToDoubleFunction;
  *
  * The paper takes what training changed. For LoRA that is A and B as they are, not their distance from the initial
  * values: B starts at zero, and A's initial values act through B, so the product needs them; an imported adapter does
- * not even tell them. But A keeps about the size of its initialization, while B grows from zero and stays ten times
- * smaller. The largest numbers of both together are all of A, and a product with an empty B is zero: on trained
- * adapters a density of 0.1 of the whole vector leaves a relative error of 1. Hence each factor keeps the same share of
- * its own numbers, and each module has a scalar of its own, which both factors share because only its square matters.
+ * not even tell them. But A begins at the size of its initialization and B at zero, and after training the numbers of A
+ * were still two to three times larger. Most of the largest numbers of both together are A's, and a product with an
+ * almost empty B is almost zero: a density of 0.1 of the whole vector left a relative error of 0.999. Hence each factor
+ * keeps the same share of its own numbers, and each module has a scalar of its own, which both factors share because
+ * only its square matters.
  * That amounts to balancing the factors' sizes first.
  *
  * <h2>The sweeps</h2>
@@ -29,9 +30,9 @@ import java.util.function.ToDoubleFunction;
  * more than a penalty off the error to stay. The penalty is one for the whole adapter, which spreads the entries over
  * modules by what they gain, and follows the density. No data is needed.
  *
- * <p>Components keep their order and their signs. Rotating them to the product's singular vectors first would gain a
- * little at the lowest densities, but adapters that began at the same initial values could no longer be merged factor
- * by factor.
+ * <p>Components keep their order and their signs. Rotating them to the product's singular vectors first helps
+ * magnitude, but hardly changes what the sweeps reach, and adapters that began at the same initial values could no
+ * longer be merged factor by factor.
  */
 final class Compressor {
     private static final double[] ALPHAS = {0.5, 1, 2, 3, 4, 5, 6, 8, 10};
