@@ -26,7 +26,8 @@ class SampleTest {
         MergeSpec spec = MergeSpec.of(MergeMethod.PCB, 0.3).withForm(MergeForm.FACTORS);
         Merged merged = Merge.of(spec).apply(adapters);
         double[] difference = ReferenceMerge.sum(List.of(exact, flat(merged.adapter())), 1, -1);
-        assertThat(norm(difference)).isBetween(1e-9 * norm(exact), 0.02 * norm(exact));
+        // A thousandth of the entries may fall on the other side of a limit, which is the root of that in the norm.
+        assertThat(norm(difference)).isBetween(1e-9 * norm(exact), 0.05 * norm(exact));
         assertThat(merged.report().prunedShare()).isBetween(0.695, 0.705);
     }
 
