@@ -43,7 +43,7 @@ final class ServerProcess implements AutoCloseable {
                 "--model", model.toString(), "--data", directory.resolve("data").toString()));
         command.addAll(List.of(
                 "--config",
-                Files.writeString(directory.resolve("tandem.yaml"), settings).toString()));
+                Files.writeString(directory.resolve("settings.yaml"), settings).toString()));
         Process process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("log").toFile())

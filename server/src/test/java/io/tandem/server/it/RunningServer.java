@@ -44,6 +44,11 @@ final class RunningServer implements AutoCloseable {
         if (!model.toFile().exists()) {
             TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
         }
+        return start(directory, model);
+    }
+
+    /** @param directory keeps the server's data */
+    static RunningServer start(Path directory, Path model) throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20),
                 directory.resolve("data"),
