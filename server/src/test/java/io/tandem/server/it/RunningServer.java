@@ -2,6 +2,7 @@ package io.tandem.server.it;
 
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.server.Application;
@@ -42,7 +43,7 @@ final class RunningServer implements AutoCloseable {
                 Optional.empty(),
                 directory.resolve("import"),
                 new SchedulerConfig(50, 64, 0, 64, 4, 256),
-                new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512));
+                new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
         return new RunningServer(Application.start(config));
     }
 
