@@ -1,16 +1,49 @@
+# Rows of one activation, [M, width], in the model's type or in 8 bits with one scale per row.
+class Rows:
+  data : Tensor
+  # [M, 1] float32, without rows if the data are not in 8 bits
+  scales : Tensor
+  def __init__(self: __torch__.tandem.arena.Rows, rows: int, width: int, dtype: int,
+               compressed: bool) -> None:
+    self.data = torch.zeros([rows, width], dtype=1 if compressed else dtype)
+    self.scales = torch.zeros([rows if compressed else 0, 1])
+
+# x [n, width], or more dimensions that flatten to it
+def put_(self: __torch__.tandem.arena.Rows, start: int, x: Tensor) -> None:
+  rows = torch.reshape(x, [x.size(0), self.data.size(1)])
+  end = start + x.size(0)
+  if self.scales.size(0) == 0:
+    torch.copy_(self.data[start : end], rows)
+  else:
+    wide = torch.to(rows, 6)
+    scales = torch.clamp(torch.div(torch.amax(torch.abs(wide), [1], True), 127.), 1e-30)
+    torch.copy_(self.scales[start : end], scales)
+    torch.copy_(self.data[start : end], torch.round(torch.div(wide, scales)))
+
+def get(self: __torch__.tandem.arena.Rows, start: int, end: int, dtype: int) -> Tensor:
+  if self.scales.size(0) == 0:
+    return self.data[start : end]
+  return torch.to(torch.mul(self.data[start : end], self.scales[start : end]), dtype)
+
 # What the backward pass of a pack of training sequences needs, indexed by the row in the pack.
-# M is the most rows a pack may have. Policy: everything but the norms' outputs is kept.
+# M is the most rows a pack may have. The policy says what is kept beside a layer's input, which
+# everything can be computed from again, and the keys and values, which later windows attend to:
+# 0 keeps every input of a linear but the norms' outputs, 1 nothing, 2 queries, attention's output,
+# gate and up in 8 bits.
 class Arena:
-  rows : int
-  # per layer: input [M, C], after attention [M, C], queries [M, H, D], keys and values [M, K, D],
-  # attention's output [M, H D], gate and up [M, 2 F]
+  policy : int
+  # rows of logits that are alive at once
+  chunk : int
+  # per layer: input [M, C], keys and values [M, K, D]
   x : List[Tensor]
-  middle : List[Tensor]
-  queries : List[Tensor]
   keys : List[Tensor]
   values : List[Tensor]
-  attended : List[Tensor]
-  gate_up : List[Tensor]
+  # per layer, empty lists if they are not kept: queries and attention's output [M, H D], the
+  # residual stream after attention [M, C], gate and up [M, 2 F]
+  queries : List[__torch__.tandem.arena.Rows]
+  attended : List[__torch__.tandem.arena.Rows]
+  middle : List[__torch__.tandem.arena.Rows]
+  gate_up : List[__torch__.tandem.arena.Rows]
   # rotary tables of each row's position [M, 1, D]
   cos : Tensor
   sin : Tensor
@@ -19,26 +52,55 @@ class Arena:
   dkeys : Tensor
   dvalues : Tensor
   def __init__(self: __torch__.tandem.arena.Arena, shape: __torch__.tandem.model.Shape,
-               rows: int, ffn: int, dtype: int) -> None:
-    self.rows = rows
+               rows: int, ffn: int, dtype: int, policy: int, chunk: int) -> None:
+    self.policy = policy
+    self.chunk = chunk
     self.x = annotate(List[Tensor], [])
-    self.middle = annotate(List[Tensor], [])
-    self.queries = annotate(List[Tensor], [])
     self.keys = annotate(List[Tensor], [])
     self.values = annotate(List[Tensor], [])
-    self.attended = annotate(List[Tensor], [])
-    self.gate_up = annotate(List[Tensor], [])
-    heads, kv_heads, dim = shape.heads, shape.kv_heads, shape.head_dim
+    self.queries = annotate(List[__torch__.tandem.arena.Rows], [])
+    self.attended = annotate(List[__torch__.tandem.arena.Rows], [])
+    self.middle = annotate(List[__torch__.tandem.arena.Rows], [])
+    self.gate_up = annotate(List[__torch__.tandem.arena.Rows], [])
+    kv_heads, dim = shape.kv_heads, shape.head_dim
+    width = shape.heads * dim
+    compressed = policy == 2
     for layer in range(shape.layers):
       self.x.append(torch.zeros([rows, shape.hidden], dtype=dtype))
-      self.middle.append(torch.zeros([rows, shape.hidden], dtype=dtype))
-      self.queries.append(torch.zeros([rows, heads, dim], dtype=dtype))
       self.keys.append(torch.zeros([rows, kv_heads, dim], dtype=dtype))
       self.values.append(torch.zeros([rows, kv_heads, dim], dtype=dtype))
-      self.attended.append(torch.zeros([rows, heads * dim], dtype=dtype))
-      self.gate_up.append(torch.zeros([rows, 2 * ffn], dtype=dtype))
+      if policy == 0:
+        self.middle.append(__torch__.tandem.arena.Rows(rows, shape.hidden, dtype, False))
+      if policy != 1:
+        self.queries.append(__torch__.tandem.arena.Rows(rows, width, dtype, compressed))
+        self.attended.append(__torch__.tandem.arena.Rows(rows, width, dtype, compressed))
+        self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, dtype, compressed))
     self.cos = torch.zeros([rows, 1, dim])
     self.sin = torch.zeros([rows, 1, dim])
     self.dx = torch.zeros([rows, shape.hidden])
     self.dkeys = torch.zeros([rows, kv_heads, dim])
     self.dvalues = torch.zeros([rows, kv_heads, dim])
+
+# Keeps what the policy says of a layer's rows from start on: x and middle [n, C], q [n, H, D],
+# o [n, H D], gate_up [n, 2 F].
+def keep_(self: __torch__.tandem.arena.Arena, number: int, start: int, x: Tensor, q: Tensor,
+          o: Tensor, middle: Tensor, gate_up: Tensor) -> None:
+  torch.copy_(self.x[number][start : start + x.size(0)], x)
+  if self.policy == 0:
+    __torch__.tandem.arena.put_(self.middle[number], start, middle)
+  if self.policy != 1:
+    __torch__.tandem.arena.put_(self.queries[number], start, q)
+    __torch__.tandem.arena.put_(self.attended[number], start, o)
+    __torch__.tandem.arena.put_(self.gate_up[number], start, gate_up)
+
+# Everything that the arena occupies.
+def tensors(self: __torch__.tandem.arena.Arena) -> List[Tensor]:
+  all = [self.cos, self.sin, self.dx, self.dkeys, self.dvalues]
+  for layers in [self.x, self.keys, self.values]:
+    for tensor in layers:
+      all.append(tensor)
+  for kept in [self.queries, self.attended, self.middle, self.gate_up]:
+    for rows in kept:
+      all.append(rows.data)
+      all.append(rows.scales)
+  return all

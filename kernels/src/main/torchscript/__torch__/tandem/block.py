@@ -51,13 +51,12 @@ def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem
   if q.size(0) > rows:
     start = batch.window_from
     end = start + q.size(0) - rows
-    torch.copy_(arena.queries[number][start : end], q[rows:])
     torch.copy_(arena.keys[number][start : end], k[rows:])
     torch.copy_(arena.values[number][start : end], v[rows:])
     for i in range(len(batch.windows) // 3):
       origin, first, last = batch.windows[3 * i : 3 * i + 3]
       outputs.append(__torch__.tandem.ops.attention.prefill(
-          arena.queries[number][first : last], arena.keys[number][origin : last],
+          q[rows + first - start : rows + last - start], arena.keys[number][origin : last],
           arena.values[number][origin : last]))
   return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
@@ -81,12 +80,8 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   act = __torch__.tandem.ops.swiglu.forward(gate_up)
   rows = batch.inference_rows
   if x.size(0) > rows:
-    start = batch.window_from
-    end = start + x.size(0) - rows
-    torch.copy_(arena.x[number][start : end], x[rows:])
-    torch.copy_(arena.attended[number][start : end], o[rows:])
-    torch.copy_(arena.middle[number][start : end], middle[rows:])
-    torch.copy_(arena.gate_up[number][start : end], gate_up[rows:])
+    __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
+                                 o[rows:], middle[rows:], gate_up[rows:])
   mlp = __torch__.tandem.block.project(layer, number, 3, adapters, batch.masks, act)
   return torch.add(middle, mlp)
 
@@ -101,29 +96,81 @@ def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: in
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
   return __torch__.tandem.adapter.trainee.backward(trainee, adapters, bank, x, dy, dx)
 
-# d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D].
-# The projection is computed again where a norm needs its input.
+# Linear `index` of the layer for rows of the pack, as in the forward pass. x [n, in] -> [n, out]
+def project_again(layer: __torch__.tandem.model.Layer, number: int, index: int,
+                  adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                  frozen: __torch__.tandem.adapter.low_rank.Frozen,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor) -> Tensor:
+  bank = 4 * number + index
+  y = __torch__.tandem.ops.linear.forward(layer.linears[index], x)
+  y = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, bank, x, y)
+  return __torch__.tandem.adapter.trainee.forward(trainee, adapters, bank, x, y)
+
+# d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D]; qkv
+# their projection, only read if the model has norms of them.
 def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
-                              layer: __torch__.tandem.model.Layer, number: int,
-                              adapters: __torch__.tandem.adapter.low_rank.Adapters,
-                              frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                              slot: int, h: Tensor, dqk: Tensor, cos: Tensor,
-                              sin: Tensor) -> Tensor:
-  both = shape.heads + shape.kv_heads
+                              layer: __torch__.tandem.model.Layer, qkv: Tensor, dqk: Tensor,
+                              cos: Tensor, sin: Tensor) -> Tensor:
+  n, both = dqk.size(0), shape.heads + shape.kv_heads
+  dtype = dqk.dtype
   dqk = __torch__.tandem.ops.rotary.backward(dqk, cos, sin)
   q_norm, k_norm = layer.q_norm, layer.k_norm
   if q_norm is not None and k_norm is not None:
-    qkv = __torch__.tandem.ops.linear.forward(layer.linears[0], h)
-    u = torch.linear(h, adapters.a[4 * number][slot])
-    qkv = torch.addmm(qkv, u, adapters.b[4 * number][slot])
-    qkv = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, 4 * number, h, qkv)
-    qk = torch.reshape(qkv[:, : both * shape.head_dim], [h.size(0), both, shape.head_dim])
+    qk = torch.reshape(qkv[:, : both * shape.head_dim], [n, both, shape.head_dim])
     dq = __torch__.tandem.ops.rms_norm.backward(dqk[:, : shape.heads], qk[:, : shape.heads],
                                                 q_norm, shape.eps)
     dk = __torch__.tandem.ops.rms_norm.backward(dqk[:, shape.heads :], qk[:, shape.heads :],
                                                 k_norm, shape.eps)
-    dqk = torch.to(torch.cat([dq, dk], 1), h.dtype)
-  return torch.reshape(dqk, [h.size(0), both * shape.head_dim])
+    dqk = torch.to(torch.cat([dq, dk], 1), dtype)
+  return torch.reshape(dqk, [n, both * shape.head_dim])
+
+# Queries and attention's output of rows [start, end), from the arena or computed again.
+def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
+             windows: List[int], arena: __torch__.tandem.arena.Arena,
+             qkv: Tensor) -> Tuple[Tensor, Tensor]:
+  shape, dtype = model.shape, model.embedding.dtype
+  if arena.policy != 1:
+    q = __torch__.tandem.arena.get(arena.queries[number], start, end, dtype)
+    return (torch.view(q, [end - start, shape.heads, shape.head_dim]),
+            __torch__.tandem.arena.get(arena.attended[number], start, end, dtype))
+  qk = __torch__.tandem.block.queries_and_keys(shape, model.layers[number], qkv,
+                                               arena.cos[start : end], arena.sin[start : end])
+  q = qk[:, : shape.heads]
+  outputs = annotate(List[Tensor], [])
+  for i in range(len(windows) // 3):
+    origin, first, last = windows[3 * i : 3 * i + 3]
+    outputs.append(__torch__.tandem.ops.attention.prefill(
+        q[first - start : last - start], arena.keys[number][origin : last],
+        arena.values[number][origin : last]))
+  return (q, outputs[0] if len(outputs) == 1 else torch.cat(outputs))
+
+# The second half of the layer: dy [n, C] float32, the gradient of its output, becomes that of the
+# residual stream after attention. x and o as in forward, of rows [start, end).
+def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
+                  x: Tensor, o: Tensor, dy: Tensor,
+                  adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                  frozen: __torch__.tandem.adapter.low_rank.Frozen,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee,
+                  arena: __torch__.tandem.arena.Arena) -> None:
+  layer = model.layers[number]
+  dtype, eps = x.dtype, model.shape.eps
+  if arena.policy == 0:
+    middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
+  else:
+    middle = torch.add(x, __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen,
+                                                               trainee, o))
+  h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, eps)
+  if arena.policy == 1:
+    gate_up = __torch__.tandem.block.project_again(layer, number, 2, adapters, frozen, trainee, h)
+  else:
+    gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, dtype)
+  act = __torch__.tandem.ops.swiglu.forward(gate_up)
+  dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
+                                                 act, torch.to(dy, dtype))
+  dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up)
+  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, h,
+                                               dgate_up)
+  torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
@@ -135,37 +182,29 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
               trainee: __torch__.tandem.adapter.trainee.Trainee,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
-  dtype = model.embedding.dtype
-  eps = shape.eps
+  dtype, eps = model.embedding.dtype, shape.eps
+  x = arena.x[number][start : end]
+  h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, eps)
+  qkv = torch.empty([0])
+  if arena.policy == 1 or layer.q_norm is not None:
+    qkv = __torch__.tandem.block.project_again(layer, number, 0, adapters, frozen, trainee, h)
+  q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)
   dy = arena.dx[start : end]
-  middle = arena.middle[number][start : end]
-  gate_up = arena.gate_up[number][start : end]
-  act = __torch__.tandem.ops.swiglu.forward(gate_up)
-  dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
-                                                 act, torch.to(dy, dtype))
-  dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up)
-  h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, eps)
-  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, h,
-                                               dgate_up)
-  torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))
-  o = arena.attended[number][start : end]
+  __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, frozen,
+                                       trainee, arena)
   do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, o,
                                                torch.to(dy, dtype))
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
     dqs.append(__torch__.tandem.ops.attention.backward_(
-        do[first - start : last - start], o[first - start : last - start],
-        arena.queries[number][first : last], arena.keys[number][origin : last],
-        arena.values[number][origin : last], arena.dkeys[origin : last],
-        arena.dvalues[origin : last]))
+        do[first - start : last - start], q[first - start : last - start],
+        arena.keys[number][origin : last], arena.values[number][origin : last],
+        arena.dkeys[origin : last], arena.dvalues[origin : last]))
   dq = dqs[0] if len(dqs) == 1 else torch.cat(dqs)
   dqk = torch.cat([dq, torch.to(arena.dkeys[start : end], dtype)], 1)
-  x = arena.x[number][start : end]
-  h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, eps)
   dqk = __torch__.tandem.block.queries_and_keys_backward(
-      shape, layer, number, adapters, frozen, trainee.slot, h, dqk, arena.cos[start : end],
-      arena.sin[start : end])
+      shape, layer, qkv, dqk, arena.cos[start : end], arena.sin[start : end])
   dv = torch.reshape(torch.to(arena.dvalues[start : end], dtype), [end - start, -1])
   dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, h,
                                                torch.cat([dqk, dv], 1))

@@ -132,8 +132,9 @@ class Decoder(Module):
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                rows: int, ffn: int) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding.dtype)
+                rows: int, ffn: int, policy: int, chunk: int) -> __torch__.tandem.arena.Arena:
+    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding.dtype, policy,
+                                        chunk)
 
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
@@ -203,3 +204,13 @@ class Decoder(Module):
   def gradients(self: __torch__.tandem.decoder.Decoder,
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.gradients
+
+  def training_bytes(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
+                     trainee: __torch__.tandem.adapter.trainee.Trainee) -> int:
+    tensors = __torch__.tandem.arena.tensors(arena)
+    for flat in [trainee.weights, trainee.gradients, trainee.first_moment, trainee.second_moment]:
+      tensors.append(flat)
+    total = 0
+    for tensor in tensors:
+      total = total + torch.numel(tensor) * torch.element_size(tensor)
+    return total

@@ -7,7 +7,7 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
   losses = annotate(List[Tensor], [torch.empty([0])])
   torch.zero_(arena.dx[start : start + x.size(0)])
   count = learned.size(1)
-  chunk = max(1, 4194304 // model.embedding.size(0))
+  chunk = arena.chunk
   first = 0
   while first < count:
     rows = learned[0, first : first + chunk]

@@ -11,6 +11,7 @@ package io.tandem.kernels;
  * @param adapterSlots adapters resident on the device at once
  * @param maxRank largest rank of an adapter
  * @param packTokens rows of training tokens whose activations are kept at once
+ * @param stash which activations those are
  */
 public record KernelsConfig(
         Dtype dtype,
@@ -20,7 +21,8 @@ public record KernelsConfig(
         int maxTokensPerIteration,
         int adapterSlots,
         int maxRank,
-        int packTokens) {
+        int packTokens,
+        Stash stash) {
 
     public KernelsConfig {
         require(threads >= 0, "threads", threads, "0 or more");
@@ -35,7 +37,12 @@ public record KernelsConfig(
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
         return new KernelsConfig(
-                dtype, threads, kvSlots, tokens, maxTokensPerIteration, adapterSlots, maxRank, packTokens);
+                dtype, threads, kvSlots, tokens, maxTokensPerIteration, adapterSlots, maxRank, packTokens, stash);
+    }
+
+    /** Whether weights lie in oneDNN's blocked layouts, which pay on x86 in bfloat16; elsewhere plain linears are safe. */
+    public boolean packsWeights() {
+        return dtype == Dtype.BFLOAT16 && System.getProperty("os.arch").equals("amd64");
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

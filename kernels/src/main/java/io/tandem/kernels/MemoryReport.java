@@ -1,5 +1,7 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.MemoryPlan.Owner;
+
 /**
  * Native memory by owner.
  *
@@ -10,4 +12,15 @@ package io.tandem.kernels;
  * @param liveTensors tensors alive now; constant between iterations
  */
 public record MemoryReport(
-        long weightBytes, long kvCacheBytes, long adapterBytes, long trainingBytes, long liveTensors) {}
+        long weightBytes, long kvCacheBytes, long adapterBytes, long trainingBytes, long liveTensors) {
+
+    /** What is reserved according to the plan. */
+    public static MemoryReport of(MemoryPlan plan, long liveTensors) {
+        return new MemoryReport(
+                plan.total(Owner.WEIGHTS),
+                plan.total(Owner.KV_CACHE),
+                plan.total(Owner.ADAPTERS),
+                plan.total(Owner.TRAINING),
+                liveTensors);
+    }
+}

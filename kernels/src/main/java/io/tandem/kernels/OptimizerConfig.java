@@ -12,4 +12,9 @@ package io.tandem.kernels;
 public record OptimizerConfig(double beta1, double beta2, double epsilon, double weightDecay, double maxGradientNorm) {
 
     public static final OptimizerConfig DEFAULT = new OptimizerConfig(0.9, 0.999, 1e-8, 0.0, 1.0);
+
+    /** Two moments in float32. */
+    public int stateBytesPerParameter() {
+        return 2 * Float.BYTES;
+    }
 }

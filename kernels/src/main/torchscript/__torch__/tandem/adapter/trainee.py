@@ -78,6 +78,16 @@ def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
       torch.copy_(block[:, part.column : part.column + part.width],
                   torch.mul(part.b, part.scaling))
 
+# y [n, out] plus what the adapter adds to the output for x [n, in]
+def forward(self: __torch__.tandem.adapter.trainee.Trainee,
+            adapters: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor,
+            y: Tensor) -> Tensor:
+  ranks = self.da[bank].size(0)
+  if ranks == 0:
+    return y
+  a = adapters.a[bank][self.slot, :ranks]
+  return torch.addmm(y, torch.linear(x, a), adapters.b[bank][self.slot, :ranks])
+
 # The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
 # of its output, dx [n, in] that of its input through the frozen weight. Adds to the gradients of
 # A and B, returns dx with the adapter's share.

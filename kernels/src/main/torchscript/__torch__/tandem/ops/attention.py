@@ -33,32 +33,50 @@ def causal_mask(n: int, total: int, like: Tensor) -> Tensor:
   return torch.triu(mask, total - n + 1)
 
 # do [n, H D] -> dq [n, H, D]; dkeys, dvalues [T, K, D] float32 are added to.
-# q, keys, values as in prefill, o [n, H D] what it returned.
-def backward_(do: Tensor, o: Tensor, q: Tensor, keys: Tensor, values: Tensor,
-              dkeys: Tensor, dvalues: Tensor) -> Tensor:
+# q, keys, values as in prefill. Blocks of queries keep the scores small, and skip most of what the
+# causal mask would hide.
+def backward_(do: Tensor, q: Tensor, keys: Tensor, values: Tensor, dkeys: Tensor,
+              dvalues: Tensor) -> Tensor:
   n, heads, dim = q.size(0), q.size(1), q.size(2)
-  total, kv_heads = keys.size(0), keys.size(1)
-  group = heads // kv_heads
+  before = keys.size(0) - n
+  k = torch.transpose(keys, 0, 1)
+  k_wide = torch.to(torch.permute(keys, [1, 2, 0]), 6)
+  v_wide = torch.to(torch.permute(values, [1, 2, 0]), 6)
+  dqs = annotate(List[Tensor], [])
+  for start in range(0, n, 128):
+    end = min(n, start + 128)
+    total = before + end
+    dqs.append(__torch__.tandem.ops.attention.block_backward_(
+        torch.reshape(do[start : end], [end - start, heads, dim]), q[start : end], k[:, :total],
+        k_wide[:, :, :total], v_wide[:, :, :total], dkeys[:total], dvalues[:total]))
+  return dqs[0] if len(dqs) == 1 else torch.cat(dqs)
+
+# do, q [n, H, D]; k [K, T, D], k_wide and v_wide [K, D, T] float32; the rest as above. Scores and
+# their gradients are products in float32, because an error there is one of an exponent or remains
+# of a difference; products with probabilities are in the model's type.
+def block_backward_(do: Tensor, q: Tensor, k: Tensor, k_wide: Tensor, v_wide: Tensor,
+                    dkeys: Tensor, dvalues: Tensor) -> Tensor:
+  n, heads, dim = q.size(0), q.size(1), q.size(2)
+  kv_heads, total = k.size(0), k.size(1)
   scale = dim ** -0.5
-  # [K, G n, D]: the queries of a group are rows of one product
-  rows = [kv_heads, group * n, dim]
-  split = [n, kv_heads, group, dim]
-  q_rows = torch.reshape(torch.permute(torch.reshape(torch.to(q, 6), split), [1, 2, 0, 3]), rows)
-  do_wide = torch.to(do, 6)
-  do_rows = torch.reshape(torch.permute(torch.reshape(do_wide, split), [1, 2, 0, 3]), rows)
-  k = torch.transpose(torch.to(keys, 6), 0, 1)
-  v = torch.transpose(torch.to(values, 6), 0, 1)
-  scores = torch.mul_(torch.bmm(q_rows, torch.transpose(k, 1, 2)), scale)
+  q_rows = __torch__.tandem.ops.attention.by_key_head(q, kv_heads)
+  do_rows = __torch__.tandem.ops.attention.by_key_head(do, kv_heads)
+  scores = torch.bmm(torch.mul(torch.to(q_rows, 6), scale), k_wide)
   if n > 1:
-    mask = __torch__.tandem.ops.attention.causal_mask(n, total, do_wide)
-    scores = torch.view(torch.add_(torch.view(scores, [kv_heads, group, n, total]), mask),
-                        [kv_heads, group * n, total])
+    corner = torch.view(scores, [kv_heads, heads // kv_heads, n, total])[:, :, :, total - n :]
+    torch.add_(corner, __torch__.tandem.ops.attention.causal_mask(n, n, scores))
   p = torch.softmax(scores, 2)
-  torch.add_(dvalues, torch.transpose(torch.bmm(torch.transpose(p, 1, 2), do_rows), 0, 1))
-  dp = torch.bmm(do_rows, torch.transpose(v, 1, 2))
-  product = torch.sum(torch.reshape(torch.mul(do_wide, torch.to(o, 6)), split), [3])
-  delta = torch.reshape(torch.permute(product, [1, 2, 0]), [kv_heads, group * n, 1])
-  ds = torch.mul_(torch.mul_(torch.sub_(dp, delta), p), scale)
-  torch.add_(dkeys, torch.transpose(torch.bmm(torch.transpose(ds, 1, 2), q_rows), 0, 1))
-  dq = torch.reshape(torch.bmm(ds, k), [kv_heads, group, n, dim])
-  return torch.to(torch.reshape(torch.permute(dq, [2, 0, 1, 3]), [n, heads, dim]), do.dtype)
+  dv = torch.bmm(torch.transpose(torch.to(p, do.dtype), 1, 2), do_rows)
+  torch.add_(dvalues, torch.transpose(dv, 0, 1))
+  dp = torch.bmm(torch.to(do_rows, 6), v_wide)
+  ds = torch.to(torch._softmax_backward_data(dp, p, 2, 6), do.dtype)
+  dk = torch.bmm(torch.transpose(ds, 1, 2), q_rows)
+  torch.add_(dkeys, torch.transpose(dk, 0, 1), alpha=scale)
+  dq = torch.reshape(torch.bmm(ds, k), [kv_heads, heads // kv_heads, n, dim])
+  return torch.mul(torch.reshape(torch.permute(dq, [2, 0, 1, 3]), [n, heads, dim]), scale)
+
+# x [n, H, D] -> [K, G n, D]: the queries of a group are rows of one product
+def by_key_head(x: Tensor, kv_heads: int) -> Tensor:
+  n, heads, dim = x.size(0), x.size(1), x.size(2)
+  split = torch.reshape(x, [n, kv_heads, heads // kv_heads, dim])
+  return torch.reshape(torch.permute(split, [1, 2, 0, 3]), [kv_heads, heads // kv_heads * n, dim])

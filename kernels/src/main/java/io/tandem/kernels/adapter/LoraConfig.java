@@ -1,5 +1,6 @@
 package io.tandem.kernels.adapter;
 
+import io.tandem.kernels.ModelConfig;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -28,5 +29,13 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
     /** The factor on the product of the factors, for a module of the given rank. */
     public double scaling(int moduleRank) {
         return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;
+    }
+
+    /** Numbers in the factors of such an adapter where every module has this rank. */
+    public long parameters(ModelConfig model) {
+        long perRank = targets.stream()
+                .mapToLong(target -> (long) target.inputs(model) + target.outputs(model))
+                .sum();
+        return perRank * rank * model.layers();
     }
 }

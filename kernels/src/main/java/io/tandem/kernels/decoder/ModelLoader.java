@@ -2,7 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
-import io.tandem.kernels.Dtype;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
@@ -17,19 +17,21 @@ final class ModelLoader {
     private final ScriptModule script;
     private final Checkpoint checkpoint;
     private final ModelConfig model;
-    private final Dtype dtype;
+    private final KernelsConfig limits;
+    private final boolean packed;
 
-    ModelLoader(ScriptModule script, Checkpoint checkpoint, ModelConfig model, Dtype dtype) {
+    ModelLoader(ScriptModule script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
         this.script = script;
         this.checkpoint = checkpoint;
         this.model = model;
-        this.dtype = dtype;
+        this.limits = limits;
+        this.packed = limits.packsWeights();
     }
 
     /** @return the model object, owned by {@code owner} */
-    IValue load(TensorScope owner, int positions) {
+    IValue load(TensorScope owner) {
+        int positions = limits.contextTokens();
         WeightNames.validate(checkpoint, model);
-        boolean packed = packs();
         try (TensorScope scope = owner.open()) {
             RopeTable rope = RopeTable.of(model, positions);
             IValue loaded = script.call(
@@ -42,16 +44,16 @@ final class ModelLoader {
                     scope.value(model.tiedEmbeddings() ? absent(scope) : tensor(scope, WeightNames.HEAD)),
                     scope.value(scope.tensor(rope.cos(), positions, model.headDim())),
                     scope.value(scope.tensor(rope.sin(), positions, model.headDim())),
-                    scope.number(dtype.code()),
+                    scope.number(limits.dtype().code()),
                     scope.flag(packed));
             for (int layer = 0; layer < model.layers(); layer++) {
-                addLayer(scope, loaded, layer, packed);
+                addLayer(scope, loaded, layer);
             }
             return loaded;
         }
     }
 
-    private void addLayer(TensorScope parent, IValue loaded, int layer, boolean packed) {
+    private void addLayer(TensorScope parent, IValue loaded, int layer) {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> weights = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
@@ -78,11 +80,6 @@ final class ModelLoader {
                     list(scope, norms),
                     scope.flag(packed));
         }
-    }
-
-    /** oneDNN's blocked layouts pay on x86 in bfloat16; elsewhere plain linears are the safe choice. */
-    private boolean packs() {
-        return dtype == Dtype.BFLOAT16 && System.getProperty("os.arch").equals("amd64");
     }
 
     /** In float32, because DJL cannot make tensors of 16-bit floats; one layer at a time, so the copy stays small. */

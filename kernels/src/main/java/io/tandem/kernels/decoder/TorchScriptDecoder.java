@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
@@ -71,7 +72,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
         script = ScriptModule.load(owned, "__torch__.tandem.decoder.Decoder", SOURCES);
-        weights = new ModelLoader(script, checkpoint, model, limits.dtype()).load(owned, limits.contextTokens());
+        weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
         try (TensorScope scope = owned.open()) {
             cache = script.call(
                     owned, "new_cache", weights, scope.number(limits.kvSlots()), scope.number(limits.contextTokens()));
@@ -246,13 +247,35 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private IValue newArena(int rows) {
         try (TensorScope scope = owned.open()) {
-            return script.call(trainingScope, "new_arena", weights, scope.number(rows), scope.number(model.ffn()));
+            return script.call(
+                    trainingScope,
+                    "new_arena",
+                    weights,
+                    scope.number(rows),
+                    scope.number(model.ffn()),
+                    scope.number(limits.stash().code()),
+                    scope.number(MemoryPlan.logitsChunk(model)));
         }
     }
 
     @Override
     public MemoryReport memory() {
-        return MemoryPlan.report(model, limits, arenaReserved, trainees.values(), owned.liveValues());
+        MemoryPlan plan = MemoryPlan.serving(model, limits);
+        if (arenaReserved) {
+            plan = plan.plus(MemoryPlan.arena(model, limits));
+        }
+        for (Trainee trainee : trainees.values()) {
+            plan = plan.plus(trainee.memory());
+        }
+        return MemoryReport.of(plan, owned.liveValues());
+    }
+
+    /** What the training arena and an adapter that learns really occupy; for tests. */
+    long trainingBytes(int slot) {
+        try (TensorScope call = owned.open()) {
+            return script.call(call, "training_bytes", arena, trainee(slot).value())
+                    .toLong();
+        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
@@ -146,8 +147,12 @@ final class Trainee implements AutoCloseable {
         }
     }
 
-    /** Numbers that learn. */
-    long parameters() {
+    /** What belongs to this adapter alone. */
+    MemoryPlan memory() {
+        return MemoryPlan.trainee(parameters(), optimizer);
+    }
+
+    private long parameters() {
         return like.modules().values().stream()
                 .mapToLong(factors -> factors.a().length + (long) factors.b().length)
                 .sum();

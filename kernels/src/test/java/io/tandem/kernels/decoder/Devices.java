@@ -10,6 +10,7 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
@@ -27,13 +28,21 @@ final class Devices {
     private Devices() {}
 
     static TorchScriptDecoder load(TinyModel model, Dtype dtype) throws IOException {
-        Path directory = Files.createTempDirectory("tiny-model");
-        model.write(directory);
-        return TorchScriptDecoder.load(directory, limits(dtype));
+        return load(model, dtype, Stash.KEEP);
     }
 
-    static KernelsConfig limits(Dtype dtype) {
-        return new KernelsConfig(dtype, 1, 6, 96, 256, 4, 8, 128);
+    static TorchScriptDecoder load(TinyModel model, Dtype dtype, Stash stash) throws IOException {
+        return load(model, limits(dtype, 128, stash));
+    }
+
+    static TorchScriptDecoder load(TinyModel model, KernelsConfig limits) throws IOException {
+        Path directory = Files.createTempDirectory("tiny-model");
+        model.write(directory);
+        return TorchScriptDecoder.load(directory, limits);
+    }
+
+    static KernelsConfig limits(Dtype dtype, int packTokens, Stash stash) {
+        return new KernelsConfig(dtype, 1, 6, 96, 256, 4, 8, packTokens, stash);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */
@@ -123,6 +132,25 @@ final class Devices {
         double[] losses = forward(device, slots, pack, random, beside);
         backward(device, pack, random, beside);
         return Arrays.stream(losses).sum();
+    }
+
+    /** Runs a pack forward and backward in windows of one size. */
+    static void trainInWindows(DeviceModel device, int[] slots, TrainingPack pack, int size) {
+        device.beginPack(slots, pack);
+        for (int from = 0; from < pack.rows(); from += size) {
+            run(device, new TrainingWork(from, Math.min(pack.rows(), from + size), List.of()));
+        }
+        for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
+            List<BackwardWindow> units = new ArrayList<>();
+            for (int to = pack.rows(); to > 0; to -= size) {
+                units.add(new BackwardWindow(layer, Math.max(0, to - size), to));
+            }
+            run(device, new TrainingWork(0, 0, units));
+        }
+    }
+
+    private static void run(DeviceModel device, TrainingWork work) {
+        device.run(new IterationInputs(List.of(), Optional.of(work)));
     }
 
     /** The first half: the losses of each sequence. */

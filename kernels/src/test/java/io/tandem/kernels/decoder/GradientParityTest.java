@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
@@ -24,6 +25,7 @@ import java.util.Set;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -35,7 +37,10 @@ class GradientParityTest {
     /** Of the whole gradient: 8 bits of mantissa leave little of a factor whose gradient happens to be small. */
     private static final double BFLOAT16_RELATIVE = 0.1;
 
-    private static final int SPLITS = 10;
+    /** Of the whole gradient, whose measured error is 0.008 to 0.011; single factors may be off by more. */
+    static final double INT8_RELATIVE = 0.02;
+
+    private static final int SPLITS = 5;
     private static final int SLOT = 1;
 
     private final long seed = new Random().nextLong();
@@ -44,19 +49,29 @@ class GradientParityTest {
     @ParameterizedTest
     @EnumSource
     void tenRandomSplitsInFloat32(TinyModel.Variant variant) throws IOException {
-        check(variant, Dtype.FLOAT32, SPLITS, FLOAT32_RELATIVE);
+        check(variant, Dtype.FLOAT32, Stash.KEEP, SPLITS, FLOAT32_RELATIVE);
+        check(variant, Dtype.FLOAT32, Stash.RECOMPUTE, SPLITS, FLOAT32_RELATIVE);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void activationsInEightBitsWithinTheirRounding(TinyModel.Variant variant) throws IOException {
+        check(variant, Dtype.FLOAT32, Stash.INT8, 2, INT8_RELATIVE);
     }
 
     @ParameterizedTest
     @EnumSource
     void bfloat16WithinItsPrecision(TinyModel.Variant variant) throws IOException {
-        check(variant, Dtype.BFLOAT16, 2, BFLOAT16_RELATIVE);
+        for (Stash stash : Stash.values()) {
+            check(variant, Dtype.BFLOAT16, stash, 1, BFLOAT16_RELATIVE);
+        }
     }
 
-    private void check(TinyModel.Variant variant, Dtype dtype, int splits, double tolerance) throws IOException {
+    private void check(TinyModel.Variant variant, Dtype dtype, Stash stash, int splits, double tolerance)
+            throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
-        try (TorchScriptDecoder device = Devices.load(tiny, dtype);
+        try (TorchScriptDecoder device = Devices.load(tiny, dtype, stash);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             for (int split = 0; split < splits; split++) {
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
@@ -134,12 +149,12 @@ class GradientParityTest {
 
     /** The layers below must learn through what the frozen adapter changes, and it must not learn itself. */
     @ParameterizedTest
-    @EnumSource(names = {"LLAMA", "QWEN3"})
-    void frozenAdaptersBelowTheTrainee(TinyModel.Variant variant) throws IOException {
+    @CsvSource({"LLAMA, KEEP", "QWEN3, KEEP", "LLAMA, RECOMPUTE", "QWEN3, RECOMPUTE"})
+    void frozenAdaptersBelowTheTrainee(TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         Adapter frozen = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
         Adapter trainee = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20);
             device.putAdapter(0, frozen);

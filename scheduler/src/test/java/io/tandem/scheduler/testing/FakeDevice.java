@@ -15,6 +15,7 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import java.util.ArrayList;
@@ -52,7 +53,7 @@ public final class FakeDevice implements DeviceModel {
     }
 
     public static KernelsConfig limits(int kvSlots, int contextTokens, int adapterSlots) {
-        return new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256);
+        return new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256, Stash.KEEP);
     }
 
     private static final class TraineeState {

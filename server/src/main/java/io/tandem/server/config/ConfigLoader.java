@@ -2,6 +2,7 @@ package io.tandem.server.config;
 
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.scheduler.SchedulerConfig;
 import io.vertx.config.yaml.YamlProcessor;
 import io.vertx.core.Vertx;
@@ -98,7 +99,8 @@ public final class ConfigLoader {
                 values.integer("kernels.max-tokens-per-iteration", 1024),
                 values.integer("kernels.adapter-slots", 16),
                 values.integer("kernels.max-rank", 64),
-                values.integer("kernels.pack-tokens", 2048));
+                values.integer("kernels.pack-tokens", 2048),
+                values.oneOf("kernels.stash", Stash.KEEP));
     }
 
     /** Vert.x parses on a thread of its own, so it lives for the moment of reading. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.Dtype;
+import io.tandem.kernels.Stash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,12 +60,14 @@ class ConfigLoaderTest {
                   iteration-target: 12.5
                 kernels:
                   dtype: float32
+                  stash: recompute
                 model: some/where
                 """);
         assertThat(config.http().port()).isEqualTo(1234);
         assertThat(config.http().maxUploadBytes()).isEqualTo(5_000_000_000L);
         assertThat(config.scheduler().iterationTargetMillis()).isEqualTo(12.5);
         assertThat(config.kernels().dtype()).isEqualTo(Dtype.FLOAT32);
+        assertThat(config.kernels().stash()).isEqualTo(Stash.RECOMPUTE);
         assertThat(config.servedName()).isEqualTo("where");
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyModel;
@@ -56,7 +57,7 @@ final class RunningServer implements AutoCloseable {
                 Optional.empty(),
                 directory.resolve("import"),
                 new SchedulerConfig(50, 64, 0, 64, 4, 256),
-                new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512));
+                new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
         return new RunningServer(directory, Application.start(config));
     }
 

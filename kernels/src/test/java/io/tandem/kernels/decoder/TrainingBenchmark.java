@@ -1,0 +1,146 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.tensor.NativeEngine;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Time and memory of one training step, forward and backward of a pack of one sequence, for every stash policy and for
+ * a conventional step by autograd. The model is random, with the shape of SmolLM2-135M but for its layers.
+ *
+ * <p>Arguments: layers, tokens, rows of a window, repetitions, and what to measure: {@code autograd} or policies. For
+ * example, after {@code mvn test-compile} in kernels with its test class path in {@code $CP}:
+ *
+ * <pre>java -cp $CP io.tandem.kernels.decoder.TrainingBenchmark 6 512 512 3 autograd KEEP RECOMPUTE INT8</pre>
+ *
+ * <p>One thread runs everything, and time is that thread's time on the processor, so other load on the machine hardly
+ * counts. Memory is the most by which the process grew during the first step; for that, measure one thing per process
+ * with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what the allocator keeps of one thing serves the next.
+ */
+public final class TrainingBenchmark {
+    private static final int RANK = 16;
+    /** Buffers that the collector found are freed by another thread. */
+    private static final long SETTLE_NANOS = 3_000_000_000L;
+
+    private static final PrintStream OUT = System.out;
+
+    private final ModelConfig model;
+    private final int tokens;
+    private final int window;
+    private final int repetitions;
+    private final TrainingPack pack;
+
+    private TrainingBenchmark(int layers, int tokens, int window, int repetitions) {
+        this.tokens = tokens;
+        this.window = window;
+        this.repetitions = repetitions;
+        model = new ModelConfig(
+                "LlamaForCausalLM",
+                layers,
+                576,
+                9,
+                3,
+                64,
+                1536,
+                49152,
+                8192,
+                1e-5,
+                10_000,
+                Optional.empty(),
+                false,
+                false,
+                false,
+                false,
+                true);
+        pack = Devices.pack(new Random(1), model.vocab(), tokens);
+    }
+
+    public static void main(String[] args) throws IOException {
+        TrainingBenchmark benchmark = new TrainingBenchmark(
+                Integer.parseInt(args[0]),
+                Integer.parseInt(args[1]),
+                Integer.parseInt(args[2]),
+                Integer.parseInt(args[3]));
+        for (int i = 4; i < args.length; i++) {
+            if (args[i].equals("autograd")) {
+                benchmark.autograd();
+            } else {
+                benchmark.windowed(Stash.valueOf(args[i]));
+            }
+        }
+    }
+
+    private void autograd() throws IOException {
+        NativeEngine.useThreads(1);
+        try (ConventionalStep step = new ConventionalStep(model, RANK)) {
+            step.run(Devices.pack(new Random(1), model.vocab(), 16).sequences().get(0));
+            measure("autograd", () -> step.run(pack.sequences().get(0)));
+        }
+    }
+
+    private void windowed(Stash stash) throws IOException {
+        KernelsConfig limits = new KernelsConfig(Dtype.BFLOAT16, 1, 1, tokens, window, 1, RANK, tokens, stash);
+        try (TorchScriptDecoder device = Devices.load(TinyModel.of(model, 1), limits)) {
+            device.openTrainee(
+                    0, TinyAdapters.random(model, LoraConfig.allLinears(), RANK, 1), OptimizerConfig.DEFAULT);
+            Devices.trainInWindows(device, new int[] {0}, Devices.pack(new Random(1), model.vocab(), 16), 16);
+            measure(stash.name(), () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
+            OUT.println(MemoryPlan.arena(model, limits));
+        }
+    }
+
+    private void measure(String name, Runnable step) throws IOException {
+        long before = resetPeak();
+        double least = Double.POSITIVE_INFINITY;
+        long grown = 0;
+        for (int repetition = 0; repetition < repetitions; repetition++) {
+            long start = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+            step.run();
+            long end = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+            least = Math.min(least, (end - start) / 1e9);
+            if (repetition == 0) {
+                grown = status("VmHWM") - before;
+            }
+        }
+        OUT.printf(
+                Locale.ROOT,
+                "%-10s %6.0f ms, %5.0f tokens/s, %7.0f bytes per token in the first step%n",
+                name,
+                least * 1e3,
+                tokens / least,
+                (double) grown / tokens);
+    }
+
+    /** Starts the kernel's record of the largest resident size anew; returns the size now. */
+    private static long resetPeak() throws IOException {
+        System.gc();
+        LockSupport.parkNanos(SETTLE_NANOS);
+        Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+        return status("VmRSS");
+    }
+
+    private static long status(String key) throws IOException {
+        String line = Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(found -> found.startsWith(key))
+                .findFirst()
+                .orElseThrow();
+        return 1024 * Long.parseLong(line.replaceAll("\\D+", ""));
+    }
+}
