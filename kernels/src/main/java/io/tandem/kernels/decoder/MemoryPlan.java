@@ -32,7 +32,8 @@ final class MemoryPlan {
         long adapterBytes = element * limits.adapterSlots() * limits.maxRank() * perRank;
         long trainingBytes = arena ? limits.packTokens() * arenaBytesPerToken(model, limits) : 0L;
         for (Trainee trainee : trainees) {
-            trainingBytes += 4 * Float.BYTES * trainee.parameters();
+            long weightsAndGradients = 2 * Float.BYTES * trainee.parameters();
+            trainingBytes += weightsAndGradients + trainee.optimizer().stateBytes();
         }
         return new MemoryReport(weightBytes, kvBytes, adapterBytes, trainingBytes, liveValues);
     }

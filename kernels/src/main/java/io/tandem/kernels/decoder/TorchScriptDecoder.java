@@ -45,6 +45,14 @@ public final class TorchScriptDecoder implements DeviceModel {
             "__torch__/tandem/arena.py",
             "__torch__/tandem/adapter/low_rank.py",
             "__torch__/tandem/adapter/trainee.py",
+            "__torch__/tandem/optim/settings.py",
+            "__torch__/tandem/optim/quantize.py",
+            "__torch__/tandem/optim/adam.py",
+            "__torch__/tandem/optim/adamw.py",
+            "__torch__/tandem/optim/adamw_8bit.py",
+            "__torch__/tandem/optim/sgd.py",
+            "__torch__/tandem/optim/lion.py",
+            "__torch__/tandem/optim/optimizer.py",
             "__torch__/tandem/block.py",
             "__torch__/tandem/loss.py",
             "__torch__/tandem/sample.py",
@@ -70,7 +78,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
-        script = ScriptModule.load(owned, "__torch__.tandem.decoder.Decoder", SOURCES);
+        script = compile(owned);
         weights = new ModelLoader(script, checkpoint, model, limits.dtype()).load(owned, limits.contextTokens());
         try (TensorScope scope = owned.open()) {
             cache = script.call(
@@ -91,6 +99,11 @@ public final class TorchScriptDecoder implements DeviceModel {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         return new TorchScriptDecoder(Checkpoint.open(directory), model, limits.withContextTokens(context));
+    }
+
+    /** The sources of {@code decoder.py} without a model. */
+    static ScriptModule compile(TensorScope parent) {
+        return ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
     }
 
     @Override
@@ -117,7 +130,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
-            trainee.restore(state);
+            trainee.optimizer().restore(state);
         } catch (IllegalArgumentException e) {
             closeTrainee(slot);
             throw e;
@@ -219,7 +232,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        return trainee(slot).state();
+        return trainee(slot).optimizer().state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */
