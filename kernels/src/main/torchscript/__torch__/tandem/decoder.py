@@ -172,30 +172,10 @@ class Decoder(Module):
                  factors: Tensor) -> None:
     torch.mul_(arena.dx[: factors.size(0)], factors)
 
-  def step(self: __torch__.tandem.decoder.Decoder,
-           adapters: __torch__.tandem.adapter.low_rank.Adapters,
-           trainee: __torch__.tandem.adapter.trainee.Trainee, lr: float, scale: float,
-           settings: List[float]) -> float:
-    beta1, beta2, eps, decay, max_norm = settings
-    norm = __torch__.tandem.adapter.trainee.step_(trainee, lr, scale, beta1, beta2, eps, decay,
-                                                  max_norm)
+  def publish(self: __torch__.tandem.decoder.Decoder,
+              adapters: __torch__.tandem.adapter.low_rank.Adapters,
+              trainee: __torch__.tandem.adapter.trainee.Trainee) -> None:
     __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
-    return norm
-
-  def optimizer_state(self: __torch__.tandem.decoder.Decoder,
-                      trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tuple[Tensor, Tensor]:
-    return (trainee.first_moment, trainee.second_moment)
-
-  def steps(self: __torch__.tandem.decoder.Decoder,
-            trainee: __torch__.tandem.adapter.trainee.Trainee) -> int:
-    return trainee.steps
-
-  def restore_optimizer(self: __torch__.tandem.decoder.Decoder,
-                        trainee: __torch__.tandem.adapter.trainee.Trainee, steps: int,
-                        first_moment: Tensor, second_moment: Tensor) -> None:
-    trainee.steps = steps
-    torch.copy_(trainee.first_moment, first_moment)
-    torch.copy_(trainee.second_moment, second_moment)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
@@ -206,11 +186,40 @@ class Decoder(Module):
     return trainee.gradients
 
   def training_bytes(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
-                     trainee: __torch__.tandem.adapter.trainee.Trainee) -> int:
-    tensors = __torch__.tandem.arena.tensors(arena)
-    for flat in [trainee.weights, trainee.gradients, trainee.first_moment, trainee.second_moment]:
-      tensors.append(flat)
+                     trainee: __torch__.tandem.adapter.trainee.Trainee,
+                     optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
+    tensors = __torch__.tandem.arena.tensors(arena) + [trainee.weights, trainee.gradients]
+    tensors = tensors + optimizer.state
     total = 0
     for tensor in tensors:
       total = total + torch.numel(tensor) * torch.element_size(tensor)
     return total
+
+  # ---- the optimizer
+
+  # settings: beta1, beta2, eps, decay, largest norm; places, rates and sizes as in optimizer.new
+  def new_optimizer(self: __torch__.tandem.decoder.Decoder, method: str, settings: List[float],
+                    places: List[int], rates: List[float],
+                    sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
+    constants = __torch__.tandem.optim.settings.Settings(settings)
+    return __torch__.tandem.optim.optimizer.new(method, constants, places, rates, sizes)
+
+  def optimizer_step(self: __torch__.tandem.decoder.Decoder,
+                     optimizer: __torch__.tandem.optim.optimizer.Optimizer, weights: Tensor,
+                     gradients: Tensor, lr: float, scale: float) -> float:
+    return __torch__.tandem.optim.optimizer.step_(optimizer, weights, gradients, lr, scale)
+
+  def optimizer_state(self: __torch__.tandem.decoder.Decoder,
+                      optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:
+    return optimizer.state
+
+  def steps(self: __torch__.tandem.decoder.Decoder,
+            optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
+    return optimizer.steps
+
+  def restore_optimizer(self: __torch__.tandem.decoder.Decoder,
+                        optimizer: __torch__.tandem.optim.optimizer.Optimizer, steps: int,
+                        state: List[Tensor]) -> None:
+    optimizer.steps = steps
+    for i in range(len(state)):
+      torch.copy_(optimizer.state[i], state[i])

@@ -80,7 +80,9 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, LoraConfig adapter, OptimizerConfig optimizer) {
-        return arena(model, limits).plus(trainee(adapter.parameters(model), optimizer));
+        long optimizerBytes =
+                adapter.factors(model).map(optimizer.method()::stateBytes).sum();
+        return arena(model, limits).plus(trainee(adapter.factors(model).sum(), optimizerBytes));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns, and shared by all that do. */
@@ -109,11 +111,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     }
 
     /** What each adapter that learns needs, whatever its shape. */
-    public static MemoryPlan trainee(long parameters, OptimizerConfig optimizer) {
+    public static MemoryPlan trainee(long parameters, long optimizerBytes) {
         return new MemoryPlan(Map.of(
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters,
-                Part.OPTIMIZER, optimizer.stateBytesPerParameter() * parameters));
+                Part.OPTIMIZER, optimizerBytes));
     }
 
     /** Of one token in one layer, beside its input, keys and values. */

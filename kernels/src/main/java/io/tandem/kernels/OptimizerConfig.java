@@ -1,20 +1,79 @@
 package io.tandem.kernels;
 
 /**
- * AdamW (Loshchilov and Hutter, 2019) over all factors of one adapter.
+ * How the factors of one adapter are updated.
  *
- * @param beta1 decay of the first moment
- * @param beta2 decay of the second moment
+ * @param method the rule of an update
+ * @param beta1 decay of the first moment; the momentum of {@link Method#SGD}
+ * @param beta2 decay of the second moment; that of {@link Method#LION}'s momentum, unused by {@link Method#SGD}
  * @param epsilon added to the root of the second moment
  * @param weightDecay decoupled, per unit of learning rate
  * @param maxGradientNorm gradients with a larger norm are scaled down to it; 0 means never
+ * @param loraPlusRatio learning rate of the factors B in units of that of A (LoRA+, Hayou et al., 2024)
  */
-public record OptimizerConfig(double beta1, double beta2, double epsilon, double weightDecay, double maxGradientNorm) {
+public record OptimizerConfig(
+        Method method,
+        double beta1,
+        double beta2,
+        double epsilon,
+        double weightDecay,
+        double maxGradientNorm,
+        double loraPlusRatio) {
 
-    public static final OptimizerConfig DEFAULT = new OptimizerConfig(0.9, 0.999, 1e-8, 0.0, 1.0);
+    /** The rule of an update; each has a file of its own in {@code optim/}. */
+    public enum Method {
+        /** Loshchilov and Hutter, 2019. */
+        ADAMW,
+        /** The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 4096 numbers keep 32. */
+        ADAMW_8BIT,
+        /** Stochastic gradient descent with momentum. */
+        SGD,
+        /** Chen et al., 2023. */
+        LION;
 
-    /** Two moments in float32. */
-    public int stateBytesPerParameter() {
-        return 2 * Float.BYTES;
+        /** Bytes that it remembers of one factor of an adapter. */
+        public long stateBytes(long numbers) {
+            return switch (this) {
+                case ADAMW -> 2 * Float.BYTES * numbers;
+                case ADAMW_8BIT ->
+                    numbers < MIN_QUANTIZED
+                            ? 2 * Float.BYTES * numbers
+                            : 2 * (numbers + Float.BYTES * ((numbers + BLOCK - 1) / BLOCK));
+                case SGD, LION -> Float.BYTES * numbers;
+            };
+        }
+    }
+
+    /** Numbers that share a scale in 8-bit states, as in bitsandbytes. */
+    public static final int BLOCK = 256;
+
+    /** Factors with fewer numbers keep 32-bit states, as in bitsandbytes. */
+    public static final int MIN_QUANTIZED = 4096;
+
+    public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
+
+    public OptimizerConfig {
+        require(beta1 >= 0 && beta1 < 1, "beta1", beta1, "0 or more and below 1");
+        require(beta2 >= 0 && beta2 < 1, "beta2", beta2, "0 or more and below 1");
+        require(positive(epsilon), "epsilon", epsilon, "above 0");
+        require(weightDecay == 0 || positive(weightDecay), "weight decay", weightDecay, "0 or more");
+        require(maxGradientNorm == 0 || positive(maxGradientNorm), "max gradient norm", maxGradientNorm, "0 or more");
+        require(positive(loraPlusRatio), "LoRA+ ratio", loraPlusRatio, "above 0");
+    }
+
+    /** The constants that the method was published with, and clipping at norm 1. */
+    public static OptimizerConfig of(Method method) {
+        double beta2 = method == Method.LION ? 0.99 : 0.999;
+        return new OptimizerConfig(method, 0.9, beta2, 1e-8, 0, 1, 1);
+    }
+
+    private static boolean positive(double value) {
+        return value > 0 && Double.isFinite(value);
+    }
+
+    private static void require(boolean holds, String name, double found, String expected) {
+        if (!holds) {
+            throw new IllegalArgumentException("the optimizer's " + name + " is " + found + ", expected " + expected);
+        }
     }
 }

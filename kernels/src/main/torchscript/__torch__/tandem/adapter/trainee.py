@@ -1,5 +1,5 @@
-# An adapter that learns. All its factors are one float32 vector, and so are their gradients and
-# the two moments of AdamW; the adapter's slot holds a copy in the model's type.
+# An adapter that learns. All its factors are one float32 vector, and so are their gradients; the
+# adapter's slot holds a copy in the model's type. What updates the vector is in optim/.
 class Part:
   bank : int
   # rows of the bank's joined rank, columns of the bank's output
@@ -26,9 +26,6 @@ class Trainee:
   slot : int
   weights : Tensor
   gradients : Tensor
-  first_moment : Tensor
-  second_moment : Tensor
-  steps : int
   # per bank: views A [ranks, in] and its gradient, and which parts it has
   a : List[Tensor]
   da : List[Tensor]
@@ -38,9 +35,6 @@ class Trainee:
     self.slot = slot
     self.weights = torch.clone(weights)
     self.gradients = torch.zeros_like(weights)
-    self.first_moment = torch.zeros_like(weights)
-    self.second_moment = torch.zeros_like(weights)
-    self.steps = 0
     self.a = annotate(List[Tensor], [])
     self.da = annotate(List[Tensor], [])
     self.parts = annotate(List[List[__torch__.tandem.adapter.trainee.Part]], [])
@@ -107,22 +101,3 @@ def backward(self: __torch__.tandem.adapter.trainee.Trainee,
     dy_part = dy[:, part.column : part.column + part.width]
     torch.add_(part.db, torch.matmul(torch.t(u_part), dy_part), alpha=part.scaling)
   return torch.addmm(dx, du, a)
-
-# One AdamW update (Loshchilov and Hutter, 2019) from gradients * scale, which are cleared.
-# Returns the norm before clipping; nothing is updated if it is not finite.
-def step_(self: __torch__.tandem.adapter.trainee.Trainee, lr: float, scale: float, beta1: float,
-          beta2: float, eps: float, decay: float, max_norm: float) -> float:
-  g = torch.mul_(self.gradients, scale)
-  norm = float(torch.linalg_vector_norm(g))
-  if norm - norm == 0.:
-    if max_norm > 0. and norm > max_norm:
-      torch.mul_(g, max_norm / norm)
-    self.steps = self.steps + 1
-    torch.mul_(self.weights, 1. - lr * decay)
-    torch.lerp_(self.first_moment, g, 1. - beta1)
-    torch.addcmul_(torch.mul_(self.second_moment, beta2), g, g, value=1. - beta2)
-    correction = (1. - beta2 ** self.steps) ** 0.5
-    root = torch.add_(torch.div_(torch.sqrt(self.second_moment), correction), eps)
-    torch.addcdiv_(self.weights, self.first_moment, root, value=-lr / (1. - beta1 ** self.steps))
-  torch.zero_(self.gradients)
-  return norm

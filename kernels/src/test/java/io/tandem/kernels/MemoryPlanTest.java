@@ -89,8 +89,9 @@ class MemoryPlanTest {
         MemoryReport report = MemoryReport.of(plan, 0);
         assertThat(report.weightBytes() + report.kvCacheBytes() + report.adapterBytes() + report.trainingBytes())
                 .isEqualTo(plan.total());
-        assertThat(plan.bytes(Part.OPTIMIZER)).isEqualTo(8 * ADAPTER.parameters(MODEL));
-        assertThat(ADAPTER.parameters(MODEL)).isEqualTo(4_884_480);
+        assertThat(plan.bytes(Part.OPTIMIZER))
+                .isEqualTo(8 * ADAPTER.factors(MODEL).sum());
+        assertThat(ADAPTER.factors(MODEL).sum()).isEqualTo(4_884_480);
     }
 
     @Test

@@ -3,6 +3,8 @@ package io.tandem.kernels.adapter;
 import io.tandem.kernels.ModelConfig;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * How a LoRA adapter was configured when it was made; PEFT's {@code LoraConfig} as far as it applies.
@@ -31,11 +33,12 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;
     }
 
-    /** Numbers in the factors of such an adapter where every module has this rank. */
-    public long parameters(ModelConfig model) {
-        long perRank = targets.stream()
-                .mapToLong(target -> (long) target.inputs(model) + target.outputs(model))
-                .sum();
-        return perRank * rank * model.layers();
+    /** Numbers in each factor of such an adapter where every module has this rank. */
+    public LongStream factors(ModelConfig model) {
+        return IntStream.range(0, model.layers())
+                .boxed()
+                .flatMapToLong(layer -> targets.stream()
+                        .flatMapToLong(target -> LongStream.of(
+                                (long) rank * target.inputs(model), (long) rank * target.outputs(model))));
     }
 }

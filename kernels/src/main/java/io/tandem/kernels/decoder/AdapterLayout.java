@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
@@ -110,6 +111,17 @@ final class AdapterLayout {
             }
         }
         return joined;
+    }
+
+    /** The factors in the order of {@link #flatten}. */
+    List<Factor> factors(Adapter adapter) {
+        List<Factor> factors = new ArrayList<>();
+        for (int bank = 0; bank < banks(); bank++) {
+            List<Part> parts = parts(adapter, bank);
+            parts.forEach(part -> factors.add(new Factor(part.factors().a().length, false)));
+            parts.forEach(part -> factors.add(new Factor(part.factors().b().length, true)));
+        }
+        return factors;
     }
 
     /** All factors in one vector: for each bank its A, then the transposed B of each part. */

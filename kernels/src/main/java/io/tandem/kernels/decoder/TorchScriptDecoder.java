@@ -46,6 +46,14 @@ public final class TorchScriptDecoder implements DeviceModel {
             "__torch__/tandem/arena.py",
             "__torch__/tandem/adapter/low_rank.py",
             "__torch__/tandem/adapter/trainee.py",
+            "__torch__/tandem/optim/settings.py",
+            "__torch__/tandem/optim/quantize.py",
+            "__torch__/tandem/optim/adam.py",
+            "__torch__/tandem/optim/adamw.py",
+            "__torch__/tandem/optim/adamw_8bit.py",
+            "__torch__/tandem/optim/sgd.py",
+            "__torch__/tandem/optim/lion.py",
+            "__torch__/tandem/optim/optimizer.py",
             "__torch__/tandem/block.py",
             "__torch__/tandem/loss.py",
             "__torch__/tandem/sample.py",
@@ -71,7 +79,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
-        script = ScriptModule.load(owned, "__torch__.tandem.decoder.Decoder", SOURCES);
+        script = compile(owned);
         weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
         try (TensorScope scope = owned.open()) {
             cache = script.call(
@@ -92,6 +100,11 @@ public final class TorchScriptDecoder implements DeviceModel {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         return new TorchScriptDecoder(Checkpoint.open(directory), model, limits.withContextTokens(context));
+    }
+
+    /** The sources of {@code decoder.py} without a model. */
+    static ScriptModule compile(TensorScope parent) {
+        return ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
     }
 
     @Override
@@ -118,7 +131,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
-            trainee.restore(state);
+            trainee.optimizer().restore(state);
         } catch (IllegalArgumentException e) {
             closeTrainee(slot);
             throw e;
@@ -220,7 +233,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        return trainee(slot).state();
+        return trainee(slot).optimizer().state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */
@@ -273,7 +286,13 @@ public final class TorchScriptDecoder implements DeviceModel {
     /** What the training arena and an adapter that learns really occupy; for tests. */
     long trainingBytes(int slot) {
         try (TensorScope call = owned.open()) {
-            return script.call(call, "training_bytes", arena, trainee(slot).value())
+            Trainee trainee = trainee(slot);
+            return script.call(
+                            call,
+                            "training_bytes",
+                            arena,
+                            trainee.value(),
+                            trainee.optimizer().value())
                     .toLong();
         }
     }

@@ -1,33 +1,24 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
-import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.Set;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
-    private static final List<String> STATE = List.of("first_moment", "second_moment");
-
     private final ScriptModule script;
     private final TensorScope scope;
     private final AdapterSlots adapters;
     private final AdapterLayout layout;
     private final Adapter like;
-    private final OptimizerConfig optimizer;
+    private final Optimizer optimizer;
     private final IValue value;
 
     Trainee(
@@ -37,13 +28,12 @@ final class Trainee implements AutoCloseable {
             int slot,
             Adapter initial,
             AdapterLayout layout,
-            OptimizerConfig optimizer) {
+            OptimizerConfig config) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
         this.layout = layout;
         this.like = initial;
-        this.optimizer = optimizer;
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
@@ -73,6 +63,7 @@ final class Trainee implements AutoCloseable {
                     call.own(IValue.listFrom(
                             scalings.stream().mapToDouble(s -> s).toArray())));
         }
+        optimizer = new Optimizer(script, scope, config, layout.factors(initial));
         adapters.occupy(slot, initial);
     }
 
@@ -82,21 +73,10 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            IValue settings = call.own(IValue.listFrom(
-                    optimizer.beta1(),
-                    optimizer.beta2(),
-                    optimizer.epsilon(),
-                    optimizer.weightDecay(),
-                    optimizer.maxGradientNorm()));
-            double norm = script.call(
-                            call,
-                            "step",
-                            adapters.value(),
-                            value,
-                            call.number(learningRate),
-                            call.number(lossScale),
-                            settings)
-                    .toDouble();
+            IValue weights = script.call(call, "weights", value);
+            IValue gradients = script.call(call, "gradients", value);
+            double norm = optimizer.step(weights, gradients, learningRate, lossScale);
+            script.call(call, "publish", adapters.value(), value);
             adapters.changed();
             return norm;
         }
@@ -116,40 +96,13 @@ final class Trainee implements AutoCloseable {
         }
     }
 
-    OptimizerState state() {
-        SortedMap<String, byte[]> tensors = new TreeMap<>();
-        try (TensorScope call = scope.open()) {
-            IValue[] members = call.members(script.call(call, "optimizer_state", value));
-            for (int i = 0; i < STATE.size(); i++) {
-                tensors.put(STATE.get(i), call.bytes(members[i]));
-            }
-            return new OptimizerState((int) script.call(call, "steps", value).toLong(), tensors);
-        }
-    }
-
-    /** @throws IllegalArgumentException if the state is not one of such an adapter */
-    void restore(OptimizerState state) {
-        if (!state.tensors().keySet().equals(Set.copyOf(STATE))) {
-            throw new IllegalArgumentException(
-                    "the optimizer's state has " + state.tensors().keySet() + ", expected " + STATE);
-        }
-        try (TensorScope call = scope.open()) {
-            List<IValue> arguments = new ArrayList<>(List.of(value, call.number(state.steps())));
-            for (String name : STATE) {
-                byte[] bytes = Objects.requireNonNull(state.tensors().get(name));
-                if (bytes.length != Float.BYTES * parameters()) {
-                    throw new IllegalArgumentException("the optimizer's " + name + " has " + bytes.length
-                            + " bytes, expected " + Float.BYTES * parameters());
-                }
-                arguments.add(call.value(call.tensor(ByteBuffer.wrap(bytes), DataType.FLOAT32, parameters())));
-            }
-            script.call(call, "restore_optimizer", arguments.toArray(IValue[]::new));
-        }
+    Optimizer optimizer() {
+        return optimizer;
     }
 
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(parameters(), optimizer);
+        return MemoryPlan.trainee(parameters(), optimizer.stateBytes());
     }
 
     private long parameters() {

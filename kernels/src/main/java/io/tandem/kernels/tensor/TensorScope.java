@@ -121,9 +121,19 @@ public final class TensorScope implements AutoCloseable {
         return tensor(value).toFloatArray();
     }
 
+    /** The tensors of a {@code List[Tensor]}, each for as long as this scope. */
+    public PtNDArray[] tensors(IValue list) {
+        PtNDArray[] tensors = list.toTensorArray(manager);
+        for (PtNDArray tensor : tensors) {
+            owned.push(tensor);
+            live.incrementAndGet();
+        }
+        return tensors;
+    }
+
     /** Copies a tensor of any type out, in the machine's byte order. */
-    public byte[] bytes(IValue value) {
-        ByteBuffer buffer = tensor(value).toByteBuffer(true);
+    public static byte[] bytes(PtNDArray tensor) {
+        ByteBuffer buffer = tensor.toByteBuffer(true);
         byte[] bytes = new byte[buffer.remaining()];
         buffer.get(bytes);
         return bytes;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -55,8 +56,9 @@ class MemoryTest {
         int vocab = tiny.config().vocab();
         for (int i = 0; i < rounds; i++) {
             device.putAdapter(0, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i));
+            Method method = Method.values()[i % Method.values().length];
             device.openTrainee(
-                    1, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i), OptimizerConfig.DEFAULT);
+                    1, TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, i), OptimizerConfig.of(method));
             Devices.train(
                     device,
                     new int[] {1},

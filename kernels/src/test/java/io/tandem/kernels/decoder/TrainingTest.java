@@ -8,11 +8,13 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -23,6 +25,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TrainingTest {
     private static final int SLOT = 3;
@@ -31,12 +35,13 @@ class TrainingTest {
     private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
     private final Adapter initial = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
 
-    @Test
-    void stepsFollowAdamW() throws IOException {
-        OptimizerConfig optimizer = new OptimizerConfig(0.8, 0.95, 1e-6, 0.1, 0.5);
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void stepsFollowTheOptimizer(Method method) throws IOException {
+        OptimizerConfig optimizer = new OptimizerConfig(method, 0.8, 0.95, 1e-6, 0.1, 0.5, 2);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, initial, optimizer);
-            AdamWReference reference = new AdamWReference(optimizer, values(initial));
+            OptimizerReference reference = new OptimizerReference(optimizer, factors(initial), values(initial));
             for (int step = 0; step < 5; step++) {
                 Devices.train(
                         device,
@@ -112,8 +117,10 @@ class TrainingTest {
                 .get(0));
     }
 
-    @Test
-    void aResumedTraineeLearnsAsIfItHadNotStopped() throws IOException {
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aResumedTraineeLearnsAsIfItHadNotStopped(Method method) throws IOException {
+        OptimizerConfig optimizer = OptimizerConfig.of(method);
         List<TrainingPack> packs = new ArrayList<>();
         for (int step = 0; step < 6; step++) {
             packs.add(Devices.pack(random, tiny.config().vocab(), 30, 12));
@@ -123,7 +130,7 @@ class TrainingTest {
         Adapter snapshot;
         OptimizerState state;
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
-            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            device.openTrainee(SLOT, initial, optimizer);
             learn(device, packs.subList(0, 3), new Random(windows));
             snapshot = device.snapshot(SLOT);
             state = device.optimizerState(SLOT);
@@ -131,14 +138,14 @@ class TrainingTest {
             uninterrupted = device.snapshot(SLOT);
         }
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
-            device.openTrainee(SLOT, snapshot, OptimizerConfig.DEFAULT, state);
+            device.openTrainee(SLOT, snapshot, optimizer, state);
             assertThat(device.optimizerState(SLOT).steps()).isEqualTo(3);
             learn(device, packs.subList(3, 6), new Random(windows + 1));
             assertThat(values(device.snapshot(SLOT))).isEqualTo(values(uninterrupted));
-            OptimizerState foreign = new OptimizerState(3, new TreeMap<>(Map.of("first_moment", new byte[4])));
-            assertThatThrownBy(() -> device.openTrainee(SLOT, snapshot, OptimizerConfig.DEFAULT, foreign))
+            OptimizerState foreign = new OptimizerState(3, new TreeMap<>(Map.of("foreign", new byte[4])));
+            assertThatThrownBy(() -> device.openTrainee(SLOT, snapshot, optimizer, foreign))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("first_moment");
+                    .hasMessageContaining("[foreign], " + method + " has [");
         }
     }
 
@@ -149,10 +156,11 @@ class TrainingTest {
         }
     }
 
-    @Test
-    void aBrokenGradientChangesNothing() throws IOException {
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aBrokenGradientChangesNothing(Method method) throws IOException {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
-            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            device.openTrainee(SLOT, initial, OptimizerConfig.of(method));
             Devices.train(
                     device, new int[] {SLOT}, Devices.pack(random, tiny.config().vocab(), 20), random, List.of());
             assertThat(Double.isFinite(device.optimizerStep(SLOT, 1e-2, Double.POSITIVE_INFINITY)))
@@ -174,6 +182,16 @@ class TrainingTest {
             initial.modules().get(initial.modules().firstKey()).a()[0] = Float.NaN;
             assertThatThrownBy(() -> device.putAdapter(0, initial)).hasMessageContaining("not a finite number");
         }
+    }
+
+    /** The factors in the order of {@link #values}. */
+    private static List<Factor> factors(Adapter adapter) {
+        List<Factor> factors = new ArrayList<>();
+        for (LowRank module : adapter.modules().values()) {
+            factors.add(new Factor(module.a().length, false));
+            factors.add(new Factor(module.b().length, true));
+        }
+        return factors;
     }
 
     private static double[] values(Adapter adapter) {

@@ -14,6 +14,8 @@ public enum Tolerances {
     FLOAT64(1e-9, 1e-9, 0),
     /** One operation in float32. */
     FLOAT32(1e-5, 1e-5, 0),
+    /** Weights after some optimizer steps in float32; a square root near zero loses half the digits. */
+    FLOAT32_WEIGHTS(2e-6, 1e-5, 0),
     /** Logits of a whole model in float32. */
     FLOAT32_LOGITS(1e-4, 1e-4, 0),
     /** Gradients of a whole model in float32, against automatic differentiation. */

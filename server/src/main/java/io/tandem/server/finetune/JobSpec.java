@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What a client asks a job to do; the body of {@code POST /v1/fine_tuning/jobs}.
@@ -29,6 +30,7 @@ import java.util.stream.Collectors;
  * @param lora what is trained
  * @param warmupSteps steps in which the learning rate rises
  * @param schedule of the learning rate afterwards
+ * @param optimizer what updates the adapter
  * @param metadata as the client gave it
  */
 public record JobSpec(
@@ -42,9 +44,9 @@ public record JobSpec(
         LoraConfig lora,
         int warmupSteps,
         LearningRateSchedule schedule,
+        OptimizerConfig optimizer,
         Optional<ObjectNode> metadata) {
 
-    private static final double BASE_LEARNING_RATE = 2e-3;
     private static final int MAX_SEED = Integer.MAX_VALUE;
     private static final Set<String> FIELDS = Set.of(
             "model",
@@ -56,17 +58,20 @@ public record JobSpec(
             "method",
             "integrations",
             "metadata");
-    private static final Set<String> HYPERPARAMETERS = Set.of(
-            "n_epochs",
-            "batch_size",
-            "learning_rate_multiplier",
-            "learning_rate",
-            "rank",
-            "alpha",
-            "rslora",
-            "target_modules",
-            "warmup_steps",
-            "schedule");
+    private static final Set<String> HYPERPARAMETERS = Stream.concat(
+                    Stream.of(
+                            "n_epochs",
+                            "batch_size",
+                            "learning_rate_multiplier",
+                            "learning_rate",
+                            "rank",
+                            "alpha",
+                            "rslora",
+                            "target_modules",
+                            "warmup_steps",
+                            "schedule"),
+                    JobOptimizer.FIELDS.stream())
+            .collect(Collectors.toUnmodifiableSet());
 
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     public static JobSpec parse(JsonBody body) {
@@ -79,6 +84,7 @@ public record JobSpec(
         });
         JsonBody hyper = hyperparameters(body);
         hyper.rejectUnknown(HYPERPARAMETERS);
+        OptimizerConfig optimizer = JobOptimizer.parse(hyper);
         int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         double multiplier = auto(hyper, "learning_rate_multiplier")
@@ -92,10 +98,12 @@ public record JobSpec(
                         .orElseGet(() -> ThreadLocalRandom.current().nextLong(MAX_SEED)),
                 number(hyper, "n_epochs", 1, 50),
                 number(hyper, "batch_size", 1, 256),
-                hyper.optionalNumber("learning_rate", 0, 1).orElse(BASE_LEARNING_RATE) * multiplier,
+                hyper.optionalNumber("learning_rate", 0, 1).orElse(JobOptimizer.learningRate(optimizer.method()))
+                        * multiplier,
                 new LoraConfig(rank, alpha, hyper.optionalBoolean("rslora", false), targets(hyper), ""),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
+                optimizer,
                 body.optionalObject("metadata").map(JsonBody::node));
     }
 
@@ -171,7 +179,6 @@ public record JobSpec(
         // Small files are repeated until they make some hundred steps.
         int stepsPerEpoch = (examples + chosenBatch - 1) / chosenBatch;
         int chosenEpochs = epochs.orElse(Math.max(3, Math.min(20, 150 / stepsPerEpoch)));
-        return new Settings(
-                chosenEpochs, chosenBatch, learningRate, warmupSteps, schedule, seed, OptimizerConfig.DEFAULT);
+        return new Settings(chosenEpochs, chosenBatch, learningRate, warmupSteps, schedule, seed, optimizer);
     }
 }

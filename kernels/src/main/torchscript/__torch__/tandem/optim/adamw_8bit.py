@@ -1,0 +1,21 @@
+# AdamW with moments in 8 bits (Dettmers et al., 2022, "8-bit Optimizers via Block-wise
+# Quantization"). The first moment has signs, the second has none. The update sees the moments as
+# they are before they are rounded again.
+
+# For factors too small to gain from 8 bits. Adam, then w = (1 - lr decay) w: the decay comes last
+# in bitsandbytes. Shapes as in adam.py.
+def update_(w: Tensor, g: Tensor, m: Tensor, v: Tensor,
+            constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
+  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, t, lr)
+  torch.mul_(w, 1. - lr * constants.decay)
+
+# The same for moments in 8 bits.
+def update_quantized_(w: Tensor, g: Tensor, first: __torch__.tandem.optim.quantize.Quantized,
+                      second: __torch__.tandem.optim.quantize.Quantized,
+                      constants: __torch__.tandem.optim.settings.Settings, t: int,
+                      lr: float) -> None:
+  m = __torch__.tandem.optim.quantize.dequantize(first)
+  v = __torch__.tandem.optim.quantize.dequantize(second)
+  __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, t, lr)
+  __torch__.tandem.optim.quantize.quantize_(first, m)
+  __torch__.tandem.optim.quantize.quantize_(second, v)

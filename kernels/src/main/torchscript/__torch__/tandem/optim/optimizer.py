@@ -1,0 +1,102 @@
+# Neighbouring factors in the vector that are updated alike.
+class Region:
+  start : int
+  end : int
+  # its place in the state tensors of its kind
+  at : int
+  # its first block there, -1 if its state is in 32 bits
+  block : int
+  # factor on the learning rate: that of B is another one than that of A in LoRA+ (Hayou et al.,
+  # 2024)
+  rate : float
+  def __init__(self: __torch__.tandem.optim.optimizer.Region, place: List[int],
+               rate: float) -> None:
+    self.start = place[0]
+    self.end = place[0] + place[1]
+    self.at = place[2]
+    self.block = place[3]
+    self.rate = rate
+
+# Updates the vector of an adapter's factors. The state by method, each tensor over all regions:
+#   sgd: velocity;  lion: momentum;  adamw: first and second moment
+#   adamw_8bit: first and second moment of the regions in 32 bits; codes and absmax of the first and
+#   of the second moment of the others
+class Optimizer:
+  method : str
+  constants : __torch__.tandem.optim.settings.Settings
+  regions : List[__torch__.tandem.optim.optimizer.Region]
+  state : List[Tensor]
+  steps : int
+  # with signs for the first moment, without for the second
+  maps : List[__torch__.tandem.optim.quantize.Map]
+  def __init__(self: __torch__.tandem.optim.optimizer.Optimizer, method: str,
+               constants: __torch__.tandem.optim.settings.Settings) -> None:
+    self.method = method
+    self.constants = constants
+    self.regions = annotate(List[__torch__.tandem.optim.optimizer.Region], [])
+    self.state = annotate(List[Tensor], [])
+    self.steps = 0
+    self.maps = annotate(List[__torch__.tandem.optim.quantize.Map], [])
+
+# places: four numbers for each region: start, length, place in the state, first block.
+# sizes: two for each tensor of the state: length, bytes of one number.
+def new(method: str, constants: __torch__.tandem.optim.settings.Settings, places: List[int],
+        rates: List[float], sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
+  self = __torch__.tandem.optim.optimizer.Optimizer(method, constants)
+  for i in range(len(rates)):
+    region = __torch__.tandem.optim.optimizer.Region(places[4 * i : 4 * i + 4], rates[i])
+    self.regions.append(region)
+  for i in range(len(sizes) // 2):
+    self.state.append(torch.zeros([sizes[2 * i]], dtype=0 if sizes[2 * i + 1] == 1 else 6))
+  if method == "adamw_8bit":
+    self.maps.append(__torch__.tandem.optim.quantize.new_map(True))
+    self.maps.append(__torch__.tandem.optim.quantize.new_map(False))
+  return self
+
+# The i-th moment of a region in 8 bits.
+def moment(self: __torch__.tandem.optim.optimizer.Optimizer, i: int,
+           region: __torch__.tandem.optim.optimizer.Region) -> __torch__.tandem.optim.quantize.Quantized:
+  length = region.end - region.start
+  codes = self.state[2 + 2 * i][region.at : region.at + length]
+  absmax = self.state[3 + 2 * i][region.block : region.block + (length + 255) // 256]
+  return __torch__.tandem.optim.quantize.Quantized(self.maps[i], codes, absmax)
+
+# w, g [n] of the region
+def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
+            region: __torch__.tandem.optim.optimizer.Region, w: Tensor, g: Tensor,
+            lr: float) -> None:
+  end = region.at + region.end - region.start
+  if region.block >= 0:
+    m = __torch__.tandem.optim.optimizer.moment(self, 0, region)
+    v = __torch__.tandem.optim.optimizer.moment(self, 1, region)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, self.constants, self.steps, lr)
+  elif self.method == "adamw_8bit":
+    __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
+                                              self.state[1][region.at : end], self.constants,
+                                              self.steps, lr)
+  elif self.method == "adamw":
+    __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
+                                         self.state[1][region.at : end], self.constants,
+                                         self.steps, lr)
+  elif self.method == "lion":
+    __torch__.tandem.optim.lion.update_(w, g, self.state[0][region.at : end], self.constants, lr)
+  else:
+    assert self.method == "sgd", "no such optimizer"
+    __torch__.tandem.optim.sgd.update_(w, g, self.state[0][region.at : end], self.constants, lr)
+
+# One update of the weights [P] from gradients * scale [P], which are cleared.
+# Returns the norm before clipping; nothing is updated if it is not finite.
+def step_(self: __torch__.tandem.optim.optimizer.Optimizer, weights: Tensor, gradients: Tensor,
+          lr: float, scale: float) -> float:
+  g = torch.mul_(gradients, scale)
+  norm = float(torch.linalg_vector_norm(g))
+  if norm - norm == 0.:
+    max_norm = self.constants.max_norm
+    if max_norm > 0. and norm > max_norm:
+      torch.mul_(g, max_norm / norm)
+    self.steps = self.steps + 1
+    for region in self.regions:
+      __torch__.tandem.optim.optimizer.update_(self, region, weights[region.start : region.end],
+                                               g[region.start : region.end], lr * region.rate)
+  torch.zero_(gradients)
+  return norm

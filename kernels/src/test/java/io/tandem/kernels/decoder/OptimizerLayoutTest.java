@@ -1,0 +1,99 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.decoder.OptimizerLayout.Region;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Example;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+
+class OptimizerLayoutTest {
+    private static OptimizerConfig config(Method method, double ratio) {
+        return new OptimizerConfig(method, 0.9, 0.999, 1e-8, 0, 1, ratio);
+    }
+
+    @Provide
+    Arbitrary<List<Factor>> factors() {
+        Arbitrary<Integer> lengths = Arbitraries.of(1, 255, 256, 257, 4095, 4096, 4097, 8192, 300_000, 1 << 19);
+        return lengths.list()
+                .ofMinSize(1)
+                .ofMaxSize(12)
+                .map(all -> all.stream()
+                        .map(length -> new Factor(length, length % 3 == 0))
+                        .toList());
+    }
+
+    @Property(tries = 200)
+    void everyNumberHasOneRegionAndOnePlace(
+            @ForAll("factors") List<Factor> factors, @ForAll Method method, @ForAll boolean plus) {
+        OptimizerLayout layout = OptimizerLayout.of(factors, config(method, plus ? 4 : 1));
+        int start = 0;
+        int[] at = new int[2];
+        int block = 0;
+        for (Region region : layout.regions()) {
+            int kind = region.quantized() ? 1 : 0;
+            assertThat(region.start()).isEqualTo(start);
+            assertThat(region.at()).isEqualTo(at[kind]);
+            assertThat(region.length()).isBetween(1, OptimizerLayout.REGION_NUMBERS);
+            if (region.quantized()) {
+                assertThat(region.block()).isEqualTo(block);
+                block += (region.length() + 255) / 256;
+            }
+            start += region.length();
+            at[kind] += region.length();
+        }
+        assertThat(start).isEqualTo(factors.stream().mapToInt(Factor::length).sum());
+        int small = factors.stream()
+                .mapToInt(Factor::length)
+                .filter(length -> length < 4096)
+                .sum();
+        assertThat(at[1]).isEqualTo(method == Method.ADAMW_8BIT ? start - small : 0);
+        assertThat(layout.stateBytes())
+                .as("what a plan says before anything is laid out")
+                .isEqualTo(factors.stream()
+                        .mapToLong(factor -> method.stateBytes(factor.length()))
+                        .sum());
+    }
+
+    /** A block never spans two factors, so that the largest number of one does not coarsen the other. */
+    @Property(tries = 200)
+    void everyQuantizedFactorBeginsABlock(@ForAll("factors") List<Factor> factors) {
+        List<Region> regions =
+                OptimizerLayout.of(factors, config(Method.ADAMW_8BIT, 1)).regions();
+        int start = 0;
+        for (Factor factor : factors) {
+            int first = start;
+            Region region = regions.stream()
+                    .filter(r -> r.start() <= first && first < r.start() + r.length())
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(region.quantized()).isEqualTo(factor.length() >= 4096);
+            if (region.quantized()) {
+                assertThat((first - region.start()) % 256).isZero();
+            }
+            start += factor.length();
+        }
+    }
+
+    @Example
+    void largeFactorsTakeAboutAQuarterOfTheBytes() {
+        List<Factor> factors = Collections.nCopies(60, new Factor(16 * 576, true));
+        long full = OptimizerLayout.of(factors, config(Method.ADAMW, 1)).stateBytes();
+        long eight = OptimizerLayout.of(factors, config(Method.ADAMW_8BIT, 1)).stateBytes();
+        assertThat(full).isEqualTo(60L * 16 * 576 * 8);
+        assertThat(eight).isEqualTo(full / 4 + 60L * 36 * 8).isLessThan(full * 27 / 100);
+        for (Method method : Arrays.asList(Method.SGD, Method.LION)) {
+            assertThat(OptimizerLayout.of(factors, config(method, 1)).stateBytes())
+                    .isEqualTo(full / 2);
+        }
+    }
+}

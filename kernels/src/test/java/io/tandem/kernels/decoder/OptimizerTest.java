@@ -1,0 +1,299 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.tensor.NativeEngine;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.testing.Tolerances;
+import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class OptimizerTest {
+    private static final int STEPS = 6;
+    private static final double LEARNING_RATE = 1e-2;
+    private static final double SCALE = 1 / 7.0;
+
+    /** Share of codes that may differ by one, because float32 rounded to the other side of a middle. */
+    private static final double TIES = 2e-3;
+
+    private static final double MEAN_ERROR = 2e-5;
+
+    /** Around one block and around the smallest factor with states in 8 bits; A and B by turns. */
+    private static final List<Factor> AWKWARD = List.of(
+            new Factor(1, false),
+            new Factor(255, true),
+            new Factor(256, false),
+            new Factor(257, true),
+            new Factor(4095, false),
+            new Factor(4096, true),
+            new Factor(4097, false),
+            new Factor(8192, true),
+            new Factor(5000, true));
+
+    private static TensorScope root;
+    private static ScriptModule script;
+
+    private final Random random = new Random();
+
+    @BeforeAll
+    static void load() {
+        NativeEngine.useThreads(1);
+        root = TensorScope.root();
+        script = TorchScriptDecoder.compile(root);
+    }
+
+    @AfterAll
+    static void close() {
+        script.close();
+        root.close();
+    }
+
+    /** Weights on the device and what updates them. */
+    private static final class Learner implements AutoCloseable {
+        private final TensorScope scope = root.open();
+        private final Optimizer optimizer;
+        private final IValue weights;
+
+        Learner(OptimizerConfig config, List<Factor> factors, double[] initial) {
+            optimizer = new Optimizer(script, scope, config, factors);
+            weights = scope.value(scope.tensor(Devices.narrow(initial), initial.length));
+        }
+
+        double step(double[] gradient) {
+            try (TensorScope call = scope.open()) {
+                IValue gradients = call.value(call.tensor(Devices.narrow(gradient), gradient.length));
+                double norm = optimizer.step(weights, gradients, LEARNING_RATE, SCALE);
+                assertThat(call.floats(gradients)).containsOnly(0);
+                return norm;
+            }
+        }
+
+        float[] weights() {
+            try (TensorScope call = scope.open()) {
+                return call.floats(weights);
+            }
+        }
+
+        @Override
+        public void close() {
+            scope.close();
+        }
+    }
+
+    private static OptimizerConfig config(Method method) {
+        return new OptimizerConfig(method, 0.8, 0.95, 1e-6, 0.1, 3, 4);
+    }
+
+    /** Of many magnitudes, as gradients are; each is a float32. */
+    private double[] gradient(List<Factor> factors) {
+        double[] gradient = new double[numbers(factors)];
+        for (int i = 0; i < gradient.length; i++) {
+            gradient[i] = (float) (random.nextGaussian() * Math.exp(2 * random.nextGaussian()));
+        }
+        return gradient;
+    }
+
+    private static int numbers(List<Factor> factors) {
+        return factors.stream().mapToInt(Factor::length).sum();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void stepsFollowThePaper(Method method) {
+        List<List<Factor>> cases = new ArrayList<>();
+        AWKWARD.forEach(factor -> cases.add(List.of(factor)));
+        cases.add(AWKWARD);
+        for (List<Factor> factors : cases) {
+            double[] initial = gradient(factors);
+            OptimizerReference reference = new OptimizerReference(config(method), factors, initial);
+            try (Learner learner = new Learner(config(method), factors, initial)) {
+                for (int step = 0; step < STEPS; step++) {
+                    double[] gradient = gradient(factors);
+                    double expected = reference.step(gradient, LEARNING_RATE, SCALE);
+                    double norm = learner.step(gradient);
+                    Tolerances.FLOAT32.check("norm", new double[] {expected}, new double[] {norm});
+                    if (method == Method.ADAMW_8BIT && numbers(factors) >= OptimizerConfig.MIN_QUANTIZED) {
+                        compareButForTies(reference.weights(), learner.weights());
+                        compareCodes(reference, learner.optimizer.state());
+                    } else {
+                        Tolerances.FLOAT32_WEIGHTS.check(
+                                factors + " step " + step, Devices.narrow(reference.weights()), learner.weights());
+                    }
+                }
+            }
+        }
+    }
+
+    /** A moment that was rounded to the other side moves its weight far: few may, and the mean stays small. */
+    private static void compareButForTies(double[] expected, float[] actual) {
+        int beyond = 0;
+        double sum = 0;
+        for (int i = 0; i < actual.length; i++) {
+            double error = Math.abs(actual[i] - expected[i]);
+            beyond += error > 1e-5 * (1 + Math.abs(expected[i])) ? 1 : 0;
+            sum += error;
+        }
+        assertThat(beyond).isLessThanOrEqualTo((int) (TIES * actual.length));
+        assertThat(sum / actual.length).isLessThan(MEAN_ERROR);
+    }
+
+    private static void compareCodes(OptimizerReference reference, OptimizerState state) {
+        List<byte[]> expected = reference.codes();
+        List<String> names = List.of("first_codes", "second_codes");
+        for (int moment = 0; moment < names.size(); moment++) {
+            byte[] codes = state.tensors().get(names.get(moment));
+            assertThat(codes).hasSameSizeAs(expected.get(moment));
+            int ties = 0;
+            for (int i = 0; i < codes.length; i++) {
+                int difference = Math.abs((codes[i] & 0xff) - (expected.get(moment)[i] & 0xff));
+                assertThat(difference).isLessThanOrEqualTo(1);
+                ties += difference;
+            }
+            assertThat(ties).as(names.get(moment)).isLessThanOrEqualTo((int) (TIES * codes.length));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aRestoredStateGoesOnBitForBit(Method method) {
+        double[] initial = gradient(AWKWARD);
+        List<double[]> gradients = new ArrayList<>();
+        for (int step = 0; step < STEPS; step++) {
+            gradients.add(gradient(AWKWARD));
+        }
+        try (Learner whole = new Learner(config(method), AWKWARD, initial)) {
+            gradients.subList(0, 3).forEach(whole::step);
+            double[] half = widened(whole.weights());
+            OptimizerState state = whole.optimizer.state();
+            gradients.subList(3, STEPS).forEach(whole::step);
+            try (Learner resumed = new Learner(config(method), AWKWARD, half)) {
+                resumed.optimizer.restore(state);
+                sameState(resumed.optimizer.state(), state);
+                gradients.subList(3, STEPS).forEach(resumed::step);
+                assertThat(resumed.weights()).containsExactly(whole.weights());
+                sameState(resumed.optimizer.state(), whole.optimizer.state());
+            }
+        }
+    }
+
+    private static void sameState(OptimizerState actual, OptimizerState expected) {
+        assertThat(actual.steps()).isEqualTo(expected.steps());
+        assertThat(actual.tensors()).containsOnlyKeys(expected.tensors().keySet());
+        expected.tensors()
+                .forEach((name, bytes) ->
+                        assertThat(actual.tensors().get(name)).as(name).containsExactly(bytes));
+    }
+
+    private static double[] widened(float[] values) {
+        double[] wide = new double[values.length];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = values[i];
+        }
+        return wide;
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void foreignStatesAreRefusedByName(Method method) {
+        for (Method other : Method.values()) {
+            try (Learner learner = new Learner(config(method), AWKWARD, gradient(AWKWARD));
+                    Learner foreign = new Learner(config(other), AWKWARD, gradient(AWKWARD))) {
+                OptimizerState state = foreign.optimizer.state();
+                if (method == other) {
+                    refusesWrongSizes(learner.optimizer, state);
+                } else {
+                    assertThatThrownBy(() -> learner.optimizer.restore(state))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining(method + " has [")
+                            .hasMessageContaining(state.tensors().firstKey());
+                }
+            }
+        }
+    }
+
+    private static void refusesWrongSizes(Optimizer optimizer, OptimizerState state) {
+        for (String name : state.tensors().keySet()) {
+            SortedMap<String, byte[]> tensors = new TreeMap<>(state.tensors());
+            tensors.put(name, new byte[5]);
+            assertThatThrownBy(() -> optimizer.restore(new OptimizerState(1, tensors)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(name + " has 5 bytes");
+        }
+        assertThatThrownBy(() -> optimizer.restore(new OptimizerState(-1, state.tensors())))
+                .hasMessageContaining("-1 steps");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aBrokenGradientChangesNothing(Method method) {
+        double[] initial = gradient(AWKWARD);
+        try (Learner learner = new Learner(config(method), AWKWARD, initial)) {
+            learner.step(gradient(AWKWARD));
+            float[] weights = learner.weights();
+            OptimizerState state = learner.optimizer.state();
+            for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+                double[] gradient = gradient(AWKWARD);
+                gradient[random.nextInt(gradient.length)] = broken;
+                assertThat(learner.step(gradient)).isNotFinite();
+                assertThat(learner.weights()).containsExactly(weights);
+                sameState(learner.optimizer.state(), state);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void theRatioOfLoraPlusChangesOnlyB(Method method) {
+        double[] initial = gradient(AWKWARD);
+        double[] gradient = gradient(AWKWARD);
+        List<float[]> weights = new ArrayList<>();
+        for (double ratio : new double[] {1, 16}) {
+            OptimizerConfig config = new OptimizerConfig(method, 0.9, 0.99, 1e-8, 0, 1, ratio);
+            try (Learner learner = new Learner(config, AWKWARD, initial)) {
+                learner.step(gradient);
+                weights.add(learner.weights());
+            }
+        }
+        int at = 0;
+        for (Factor factor : AWKWARD) {
+            for (int end = at + factor.length(); at < end; at++) {
+                float expected = (float) (initial[at] + (factor.isB() ? 16 : 1) * (weights.get(0)[at] - initial[at]));
+                Tolerances.FLOAT32_WEIGHTS.check(
+                        factor.toString(), new float[] {expected}, new float[] {weights.get(1)[at]});
+                if (!factor.isB()) {
+                    assertThat(weights.get(1)[at]).isEqualTo(weights.get(0)[at]);
+                }
+            }
+        }
+    }
+
+    @Test
+    void clippingKeepsTheDirectionAndBoundsTheNorm() {
+        List<Factor> factors = List.of(new Factor(300, false));
+        OptimizerConfig clipped = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 1e-3, 1);
+        double[] gradient = gradient(factors);
+        try (Learner learner = new Learner(clipped, factors, new double[300])) {
+            double norm = learner.step(gradient);
+            double[] expected = gradient.clone();
+            for (int i = 0; i < expected.length; i++) {
+                expected[i] *= -LEARNING_RATE * SCALE * 1e-3 / norm;
+            }
+            Tolerances.FLOAT32.check("weights", Devices.narrow(expected), learner.weights());
+        }
+    }
+}

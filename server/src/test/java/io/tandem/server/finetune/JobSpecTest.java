@@ -1,0 +1,75 @@
+package io.tandem.server.finetune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.vertx.core.buffer.Buffer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class JobSpecTest {
+    private static JobSpec spec(String hyperparameters) {
+        return JobSpec.parse(JsonBody.parse(Buffer.buffer(
+                "{\"model\":\"m\",\"training_file\":\"f\",\"hyperparameters\":{" + hyperparameters + "}}")));
+    }
+
+    @Test
+    void theOptimizerIsAdamWUnlessAnotherIsNamed() {
+        assertThat(spec("").optimizer()).isEqualTo(OptimizerConfig.DEFAULT);
+        assertThat(spec("").settings(100).optimizer()).isEqualTo(OptimizerConfig.DEFAULT);
+        assertThat(spec("\"optimizer\":\"adamw\"").learningRate()).isEqualTo(2e-3);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"adamw, ADAMW", "adamw_8bit, ADAMW_8BIT", "sgd, SGD", "lion, LION"})
+    void everyOptimizerHasAName(String name, Method method) {
+        JobSpec spec = spec("\"optimizer\":\"" + name + "\"");
+        assertThat(spec.optimizer()).isEqualTo(OptimizerConfig.of(method));
+        assertThat(spec.settings(10).optimizer()).isEqualTo(spec.optimizer());
+    }
+
+    @Test
+    void constantsAreRead() {
+        assertThat(spec("\"optimizer\":\"adamw_8bit\",\"beta1\":0.8,\"beta2\":0.95,\"weight_decay\":0.01,"
+                                + "\"max_grad_norm\":0,\"lora_plus_ratio\":16")
+                        .optimizer())
+                .isEqualTo(new OptimizerConfig(Method.ADAMW_8BIT, 0.8, 0.95, 1e-8, 0.01, 0, 16));
+        assertThat(spec("\"optimizer\":\"sgd\",\"momentum\":0.5").optimizer().beta1())
+                .isEqualTo(0.5);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "optimizer|`\"optimizer\":\"adam\"`",
+                "optimizer|`\"optimizer\":7`",
+                "optimizer|`\"optimizer\":\"ADAMW\"`",
+                "beta1|`\"beta1\":1`",
+                "beta1|`\"beta1\":-0.1`",
+                "beta1|`\"optimizer\":\"sgd\",\"beta1\":0.9`",
+                "beta2|`\"beta2\":\"high\"`",
+                "beta2|`\"optimizer\":\"sgd\",\"beta2\":0.9`",
+                "momentum|`\"momentum\":0.9`",
+                "momentum|`\"optimizer\":\"lion\",\"momentum\":0.9`",
+                "momentum|`\"optimizer\":\"sgd\",\"momentum\":1`",
+                "weight_decay|`\"weight_decay\":-1`",
+                "weight_decay|`\"weight_decay\":1.1`",
+                "max_grad_norm|`\"max_grad_norm\":-1`",
+                "max_grad_norm|`\"max_grad_norm\":1e999`",
+                "lora_plus_ratio|`\"lora_plus_ratio\":0`",
+                "lora_plus_ratio|`\"lora_plus_ratio\":true`",
+                "lora_plus|`\"lora_plus\":4`",
+            })
+    void wrongConstantsNameTheField(String field, String hyperparameters) {
+        ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));
+        assertThat(error.status()).isEqualTo(400);
+        assertThat(error.param()).isEqualTo("hyperparameters." + field);
+    }
+}
