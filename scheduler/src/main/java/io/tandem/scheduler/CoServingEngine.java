@@ -10,6 +10,7 @@ import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationLoop;
 import io.tandem.scheduler.loop.Mailbox;
+import io.tandem.scheduler.slo.LatencyReport;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
@@ -33,7 +34,7 @@ public final class CoServingEngine implements Runnable {
     private final Object gate = new Object();
     private boolean open = true;
     private volatile boolean healthy = true;
-    private volatile double latencyError;
+    private volatile LatencyReport latency;
 
     /** @param nanoTime the clock; a virtual one in simulations */
     public CoServingEngine(
@@ -41,6 +42,7 @@ public final class CoServingEngine implements Runnable {
         this.config = config;
         this.nanoTime = nanoTime;
         this.loop = new IterationLoop(device, config, nanoTime, listener);
+        this.latency = loop.latency();
         this.admission = new Admission(device, config);
     }
 
@@ -145,7 +147,7 @@ public final class CoServingEngine implements Runnable {
         mailbox.drain();
         boolean worked = loop.iterate();
         healthy = loop.deviceHealthy();
-        latencyError = loop.latencyError();
+        latency = loop.latency();
         return worked;
     }
 
@@ -172,9 +174,9 @@ public final class CoServingEngine implements Runnable {
         return healthy && isOpen();
     }
 
-    /** Mean relative error of the latency model's predictions. */
-    public double latencyError() {
-        return latencyError;
+    /** What the latency model believed after the last iteration. */
+    public LatencyReport latency() {
+        return latency;
     }
 
     /** Requests that have not ended. */

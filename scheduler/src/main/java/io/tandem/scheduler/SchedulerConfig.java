@@ -3,29 +3,86 @@ package io.tandem.scheduler;
 /**
  * The scheduler's limits and targets.
  *
- * @param iterationTargetMillis latency that an iteration should not exceed; fine-tuning takes what inference leaves of
- *     it
+ * @param targets latencies to hold
+ * @param finetuning what fine-tuning may take
  * @param prefillChunkTokens most prompt tokens of all sequences together in one iteration
  * @param kvCacheTokens tokens that all sequences may hold in the KV cache together; 0 means all that the slots can hold
  * @param maxQueuedRequests waiting requests before new ones are refused
  * @param maxQueuedJobs waiting fine-tuning jobs before new ones are refused
- * @param maxFinetuneTokens most fine-tuning rows in one window
  */
 public record SchedulerConfig(
-        double iterationTargetMillis,
+        Targets targets,
+        Finetuning finetuning,
         int prefillChunkTokens,
         int kvCacheTokens,
         int maxQueuedRequests,
-        int maxQueuedJobs,
-        int maxFinetuneTokens) {
+        int maxQueuedJobs) {
+
+    /**
+     * What answers should hold, and what the planner does for it. A request attains its objective if both its time to
+     * first token and its mean time per output token are within target. The planner sees single iterations only: if
+     * none is longer than the target per token, no answer's mean is.
+     *
+     * @param tpotMillis mean time per output token of a request after its first
+     * @param ttftMillis from a request's arrival to its first token
+     * @param iterationMillis duration that an iteration with running answers should not exceed; {@code tpotMillis}
+     *     unless there is a reason to plan for something else than what is counted
+     */
+    public record Targets(double tpotMillis, double ttftMillis, double iterationMillis) {
+        private static final double NANOS_PER_MILLI = 1e6;
+
+        public Targets {
+            require(tpotMillis > 0, "tpot-target", tpotMillis, "more than 0 milliseconds");
+            require(ttftMillis > 0, "ttft-target", ttftMillis, "more than 0 milliseconds");
+            require(iterationMillis > 0, "iteration-target", iterationMillis, "more than 0 milliseconds");
+        }
+
+        public long tpotNanos() {
+            return (long) (tpotMillis * NANOS_PER_MILLI);
+        }
+
+        public long ttftNanos() {
+            return (long) (ttftMillis * NANOS_PER_MILLI);
+        }
+
+        public long iterationNanos() {
+            return (long) (iterationMillis * NANOS_PER_MILLI);
+        }
+    }
+
+    /** How inference and fine-tuning share the device. */
+    public enum Mode {
+        /** In the same iterations. */
+        CO_SERVING,
+        /** In turns, whole training steps between iterations of inference: a baseline to compare with. */
+        TEMPORAL
+    }
+
+    /**
+     * What fine-tuning may take.
+     *
+     * @param maxTokens most fine-tuning rows in one window
+     * @param floor least share of the time that fine-tuning gets while inference alone fills the target; 0 means that
+     *     it may stand still for as long as that lasts
+     * @param fixedWindowTokens fine-tuning rows of every window, whatever the traffic, so that a job can be repeated
+     *     bit for bit; 0 means that the latency model decides
+     * @param mode how the device is shared
+     * @param temporalInterval iterations of inference between two training steps in {@link Mode#TEMPORAL}
+     */
+    public record Finetuning(int maxTokens, double floor, int fixedWindowTokens, Mode mode, int temporalInterval) {
+        public Finetuning {
+            require(maxTokens >= 1, "max-finetune-tokens", maxTokens, "1 or more");
+            require(floor >= 0 && floor <= 0.9, "finetune-floor", floor, "0 to 0.9");
+            require(fixedWindowTokens >= 0, "fixed-window-tokens", fixedWindowTokens, "0 or more");
+            require(temporalInterval >= 1, "temporal-interval", temporalInterval, "1 or more");
+        }
+    }
 
     public SchedulerConfig {
-        require(iterationTargetMillis > 0, "iteration-target", iterationTargetMillis, "more than 0 milliseconds");
         require(prefillChunkTokens >= 1, "prefill-chunk-tokens", prefillChunkTokens, "1 or more");
         require(kvCacheTokens >= 0, "kv-cache-tokens", kvCacheTokens, "0 or more");
         require(maxQueuedRequests >= 1, "max-queued-requests", maxQueuedRequests, "1 or more");
         require(maxQueuedJobs >= 1, "max-queued-jobs", maxQueuedJobs, "1 or more");
-        require(maxFinetuneTokens >= 1, "max-finetune-tokens", maxFinetuneTokens, "1 or more");
     }
 
     private static void require(boolean holds, String key, Number found, String expected) {

@@ -47,11 +47,10 @@ class FinetuneSimulationTest {
     }
 
     @Test
-    void theTargetHoldsOnceTheModelHasLearned() {
+    void onADeviceAsNoisyAsATenthNineInTenIterationsHoldTheTarget() {
         Random noise = new Random(5);
         FakeDevice device = new FakeDevice(
-                FakeDevice.limits(8, CONTEXT, 3),
-                inputs -> Scenario.millis(inputs) * (0.95 + 0.1 * noise.nextDouble()));
+                FakeDevice.limits(8, CONTEXT, 3), inputs -> Scenario.millis(inputs) * (1 + 0.1 * noise.nextGaussian()));
         Scenario scenario = new Scenario(device, Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(Scenario.job("job", new Random(1), 200, 4), sink);
@@ -63,18 +62,16 @@ class FinetuneSimulationTest {
             }
             scenario.engine.iterate();
         }
-        List<IterationReport> learned = scenario.reports.subList(100, scenario.reports.size());
+        List<IterationReport> learned = scenario.reports.subList(100, scenario.reports.size()).stream()
+                .filter(report -> report.decodeTokens() > 0)
+                .toList();
         long inTime = learned.stream()
-                .filter(report -> report.durationNanos() <= 1.1 * limitNanos(report))
+                .filter(report ->
+                        report.durationNanos() <= Scenario.CONFIG.targets().iterationNanos())
                 .count();
-        assertThat(inTime).isGreaterThan((long) (0.95 * learned.size()));
-        assertThat(scenario.engine.latencyError()).isLessThan(0.15);
-    }
-
-    /** Without inference beside it a window may take twice the target. */
-    private static double limitNanos(IterationReport report) {
-        boolean idle = report.decodeTokens() + report.prefillTokens() == 0;
-        return Scenario.CONFIG.iterationTargetMillis() * 1e6 * (idle ? 2 : 1);
+        assertThat(learned.size()).isGreaterThan(200);
+        assertThat(inTime).isGreaterThanOrEqualTo((long) (0.9 * learned.size()));
+        assertThat(scenario.engine.latency().meanRelativeError()).isLessThan(0.15);
     }
 
     @Test
@@ -126,7 +123,7 @@ class FinetuneSimulationTest {
         TrainingPack.Sequence tooLong = new TrainingPack.Sequence(new int[CONTEXT + 1], new int[CONTEXT + 1]);
         assertThat(refusal(scenario, good, List.of(tooLong))).isEqualTo(Rejection.Reason.EXAMPLE_TOO_LONG);
         LoraConfig large = new LoraConfig(9, 4, false, Set.of(), "");
-        FinetuneJob wide = new FinetuneJob("job", large, good.examples(), good.settings());
+        FinetuneJob wide = new FinetuneJob("job", good.caller(), large, good.examples(), good.settings());
         assertThat(scenario.engine
                         .submit(wide, new RecordingJobSink())
                         .orElseThrow()
@@ -136,7 +133,9 @@ class FinetuneSimulationTest {
 
     private static Rejection.Reason refusal(Scenario scenario, FinetuneJob job, List<TrainingPack.Sequence> examples) {
         return scenario.engine
-                .submit(new FinetuneJob("x", job.lora(), examples, job.settings()), new RecordingJobSink())
+                .submit(
+                        new FinetuneJob("x", job.caller(), job.lora(), examples, job.settings()),
+                        new RecordingJobSink())
                 .orElseThrow()
                 .reason();
     }

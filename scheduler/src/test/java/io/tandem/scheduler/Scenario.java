@@ -9,6 +9,9 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.scheduler.SchedulerConfig.Finetuning;
+import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
@@ -17,6 +20,7 @@ import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationReport;
+import io.tandem.scheduler.loop.RequestReport;
 import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
@@ -28,12 +32,15 @@ import java.util.Set;
 
 /** An engine over a {@link FakeDevice}, and random work for it. */
 final class Scenario {
-    static final SchedulerConfig CONFIG = new SchedulerConfig(20, 64, 0, 1000, 10, 128);
+    static final SchedulerConfig CONFIG = config(20, 64, 0, 1000, 10, 128);
     static final LoraConfig LORA = new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), "");
+
+    private static final double FLOOR = 0.05;
 
     final FakeDevice device;
     final CoServingEngine engine;
     final List<IterationReport> reports = new ArrayList<>();
+    final List<RequestReport> ends = new ArrayList<>();
 
     Scenario(KernelsConfig limits, SchedulerConfig config) {
         this(new FakeDevice(limits, Scenario::millis), config);
@@ -52,7 +59,23 @@ final class Scenario {
 
             @Override
             public void nextToken(long itlNanos) {}
+
+            @Override
+            public void requestEnded(RequestReport report) {
+                ends.add(report);
+            }
         });
+    }
+
+    static SchedulerConfig config(
+            double targetMillis, int chunk, int kvTokens, int queuedRequests, int queuedJobs, int maxWindow) {
+        return new SchedulerConfig(
+                new Targets(targetMillis, 1000, targetMillis),
+                new Finetuning(maxWindow, FLOOR, 0, Mode.CO_SERVING, 64),
+                chunk,
+                kvTokens,
+                queuedRequests,
+                queuedJobs);
     }
 
     /** What iterations take here: a constant, and something for every row. */
@@ -90,7 +113,14 @@ final class Scenario {
     }
 
     static InferenceRequest request(long id, int[] prompt, int maxTokens, AdapterVersion... adapters) {
-        return new InferenceRequest(id, prompt, maxTokens, List.of(adapters), SamplingParams.GREEDY, Set.of());
+        return new InferenceRequest(
+                id,
+                InferenceRequest.SHARED_CALLER,
+                prompt,
+                maxTokens,
+                List.of(adapters),
+                SamplingParams.GREEDY,
+                Set.of());
     }
 
     /** A random request: any prompt length that fits, often with a beginning that others share, half of them drawn. */
@@ -107,7 +137,14 @@ final class Scenario {
         SamplingParams sampling = random.nextBoolean()
                 ? SamplingParams.GREEDY
                 : new SamplingParams(1, 0, 1, random.nextLong(), 0.5, 0.5, Map.of(3, 1f), -1);
-        return new InferenceRequest(id, prompt, 1 + random.nextInt(40), stack, sampling, Set.of(random.nextInt(1000)));
+        return new InferenceRequest(
+                id,
+                InferenceRequest.SHARED_CALLER,
+                prompt,
+                1 + random.nextInt(40),
+                stack,
+                sampling,
+                Set.of(random.nextInt(1000)));
     }
 
     /** The text of a request that has a device to itself. */
@@ -128,6 +165,6 @@ final class Scenario {
             sequences.add(new TrainingPack.Sequence(tokens, tokens.clone()));
         }
         Settings settings = new Settings(epochs, 12, 1e-3, 2, LearningRateSchedule.COSINE, 7, OptimizerConfig.DEFAULT);
-        return new FinetuneJob(id, LORA, sequences, settings);
+        return new FinetuneJob(id, InferenceRequest.SHARED_CALLER, LORA, sequences, settings);
     }
 }

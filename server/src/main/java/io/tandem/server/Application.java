@@ -22,6 +22,7 @@ import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.http.TokenSource;
 import io.tandem.server.metrics.CoServingMetrics;
+import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.DataLock;
 import io.tandem.server.storage.FileStore;
@@ -165,9 +166,7 @@ public final class Application implements AutoCloseable {
             gc.bindTo(meters);
         }
         MemoryReport memory = device.memory();
-        Gauge.builder("tandem.latency.error", engine, CoServingEngine::latencyError)
-                .description("mean relative error of the latency model")
-                .register(meters);
+        LatencyMetrics.bind(meters, engine::latency);
         Gauge.builder("tandem.requests.open", engine, CoServingEngine::openRequests)
                 .description("requests that have not ended")
                 .register(meters);

@@ -3,17 +3,20 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.scheduler.inference.InferenceRequest;
 import java.util.List;
 
 /**
  * One adapter to train from examples.
  *
  * @param id unique in the process
+ * @param caller on whose account it trains; {@link InferenceRequest#SHARED_CALLER} if nobody said
  * @param lora what to train
  * @param examples at least one; each no longer than the context and a training pack
  * @param settings how to train
  */
-public record FinetuneJob(String id, LoraConfig lora, List<TrainingPack.Sequence> examples, Settings settings) {
+public record FinetuneJob(
+        String id, String caller, LoraConfig lora, List<TrainingPack.Sequence> examples, Settings settings) {
 
     /**
      * @param epochs passes over the examples

@@ -80,6 +80,15 @@ public final class FinetuneRun {
         return packs.get(pack).rows();
     }
 
+    public int layers() {
+        return device.model().layers();
+    }
+
+    /** Whether nothing of the next optimizer step has gone forward. */
+    public boolean betweenSteps() {
+        return pack == 0 && forwardFrom == 0;
+    }
+
     /** The next forward window. */
     public TrainingWork forwardWork(int rows) {
         return new TrainingWork(forwardFrom, forwardFrom + rows, List.of());

@@ -17,12 +17,14 @@ public final class Sequence {
     private final InferenceRequest request;
     private final TokenSink sink;
     private final int maxTokens;
+    private final long arrivalNanos;
     private int[] tokens;
     private int length;
     private int computed;
     private int cached;
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
+    private long firstTokenNanos;
     private long lastEventNanos;
     private int bypassed;
     private boolean cancelled;
@@ -35,6 +37,7 @@ public final class Sequence {
         this.maxTokens = Math.min(request.maxTokens(), maxLength - request.prompt().length);
         this.tokens = request.prompt().clone();
         this.length = tokens.length;
+        this.arrivalNanos = nowNanos;
         this.lastEventNanos = nowNanos;
     }
 
@@ -118,11 +121,32 @@ public final class Sequence {
         computed += count;
     }
 
-    /** Nanoseconds since the request came, or since its last token; the next interval starts now. */
+    /**
+     * A token comes, and is appended next.
+     *
+     * @return nanoseconds since the request came, or since its last token
+     */
     public long lap(long nowNanos) {
         long interval = nowNanos - lastEventNanos;
         lastEventNanos = nowNanos;
+        if (generated() == 0) {
+            firstTokenNanos = nowNanos;
+        }
         return interval;
+    }
+
+    public long arrivalNanos() {
+        return arrivalNanos;
+    }
+
+    /** When the first token came; without meaning before. */
+    public long firstTokenNanos() {
+        return firstTokenNanos;
+    }
+
+    /** When the last token came, or the request if there is none yet. */
+    public long lastEventNanos() {
+        return lastEventNanos;
     }
 
     /** How often a later request was admitted before this one. */

@@ -8,29 +8,50 @@ import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
-/** Sequences that wait and sequences that run, and what the running ones hold. */
+/**
+ * Sequences that wait and sequences that run, and what the running ones hold. Those that were preempted come back
+ * before any other is admitted: their answers have begun.
+ */
 final class InferenceQueue {
     /** A request whose adapter finds no slot lets so many later ones pass before it stops them all. */
     private static final int MAX_BYPASSES = 64;
 
     private final KvSlotAllocator kv;
     private final SlotResidency adapters;
-    private final Deque<Sequence> waiting = new ArrayDeque<>();
+    private final BiConsumer<Sequence, FinishReason> ended;
+    private final Deque<Sequence> preempted = new ArrayDeque<>();
+    private final FairQueue waiting = new FairQueue();
     private final List<Sequence> running = new ArrayList<>();
     private int preemptions;
 
-    InferenceQueue(KvSlotAllocator kv, SlotResidency adapters) {
+    /** @param ended hears of every request that ends, right after its receiver */
+    InferenceQueue(KvSlotAllocator kv, SlotResidency adapters, BiConsumer<Sequence, FinishReason> ended) {
         this.kv = kv;
         this.adapters = adapters;
+        this.ended = ended;
     }
 
     void add(Sequence sequence) {
-        waiting.addLast(sequence);
+        waiting.add(sequence);
+    }
+
+    /** A running sequence got a token. */
+    void served(Sequence sequence) {
+        waiting.served(sequence);
+    }
+
+    /** A caller's job trained. */
+    void trained(String caller, double tokens) {
+        waiting.trained(caller, tokens);
     }
 
     /** In the order of admission. */
@@ -39,7 +60,7 @@ final class InferenceQueue {
     }
 
     int waitingCount() {
-        return waiting.size();
+        return preempted.size() + waiting.size();
     }
 
     /** Since the last call. */
@@ -66,38 +87,61 @@ final class InferenceQueue {
         running.remove(sequence);
         giveBack(sequence);
         sequence.suspend();
-        waiting.addFirst(sequence);
+        preempted.addFirst(sequence);
         preemptions++;
     }
 
     private void admit() {
-        List<Sequence> blocked = new ArrayList<>();
-        for (Iterator<Sequence> it = waiting.iterator(); it.hasNext(); ) {
-            Sequence sequence = it.next();
-            Optional<int[]> adapterSlots;
-            try {
-                adapterSlots = adapters.acquire(sequence.request().adapters());
-            } catch (IllegalArgumentException e) {
-                it.remove();
-                sequence.finish(FinishReason.FAILED, String.valueOf(e.getMessage()));
-                continue;
+        Set<Sequence> blocked = new LinkedHashSet<>();
+        Optional<Sequence> next = next(blocked);
+        while (next.isPresent()) {
+            Sequence sequence = next.get();
+            Optional<int[]> slots = adapterSlots(sequence, blocked);
+            if (slots.isPresent()) {
+                Optional<Lease> lease = kv.lease(sequence.tokens(), sequence.versions());
+                if (lease.isEmpty()) {
+                    adapters.release(slots.get());
+                    return;
+                }
+                admit(sequence, lease.get(), slots.get());
+                if (blocked.stream().anyMatch(other -> other.bypass() > MAX_BYPASSES)) {
+                    return;
+                }
             }
-            if (adapterSlots.isEmpty()) {
-                blocked.add(sequence);
-                continue;
-            }
-            Optional<Lease> lease = kv.lease(sequence.tokens(), sequence.versions());
-            if (lease.isEmpty()) {
-                adapters.release(adapterSlots.get());
-                return;
-            }
-            it.remove();
-            sequence.admit(lease.get().slot(), lease.get().cachedTokens(), adapterSlots.get());
-            running.add(sequence);
-            if (blocked.stream().anyMatch(other -> other.bypass() > MAX_BYPASSES)) {
-                return;
-            }
+            next = next(blocked);
         }
+    }
+
+    private Optional<Sequence> next(Set<Sequence> blocked) {
+        return preempted.stream()
+                .filter(sequence -> !blocked.contains(sequence))
+                .findFirst()
+                .or(() -> waiting.next(blocked));
+    }
+
+    /** Slots with the sequence's adapters; if there are none it is blocked, or ended if the device refuses them. */
+    private Optional<int[]> adapterSlots(Sequence sequence, Set<Sequence> blocked) {
+        Optional<int[]> slots = Optional.empty();
+        try {
+            slots = adapters.acquire(sequence.request().adapters());
+            if (slots.isEmpty()) {
+                blocked.add(sequence);
+            }
+        } catch (IllegalArgumentException e) {
+            preempted.remove(sequence);
+            waiting.removeIf(other -> other == sequence);
+            finish(sequence, FinishReason.FAILED, String.valueOf(e.getMessage()));
+        }
+        return slots;
+    }
+
+    private void admit(Sequence sequence, Lease lease, int[] slots) {
+        sequence.admit(lease.slot(), lease.cachedTokens(), slots);
+        // Whoever was preempted has been charged already, and running again is not what it asked for.
+        if (!preempted.remove(sequence)) {
+            waiting.admitted(sequence, sequence.pending());
+        }
+        running.add(sequence);
     }
 
     /** Ends a running sequence; its tokens stay in the slot for those who come with the same beginning. */
@@ -105,7 +149,7 @@ final class InferenceQueue {
         running.remove(sequence);
         giveBack(sequence);
         sequence.suspend();
-        sequence.finish(reason, message);
+        finish(sequence, reason, message);
     }
 
     /** Ends a running sequence whose keys and values are not to be trusted. */
@@ -114,7 +158,7 @@ final class InferenceQueue {
         kv.discard(sequence.kvSlot());
         adapters.release(sequence.adapterSlots());
         sequence.suspend();
-        sequence.finish(FinishReason.FAILED, message);
+        finish(sequence, FinishReason.FAILED, message);
     }
 
     void endIf(Predicate<Sequence> condition, FinishReason reason, String message) {
@@ -123,18 +167,23 @@ final class InferenceQueue {
                 end(sequence, reason, message);
             }
         }
-        for (Iterator<Sequence> it = waiting.iterator(); it.hasNext(); ) {
-            Sequence sequence = it.next();
-            if (condition.test(sequence)) {
-                it.remove();
-                sequence.finish(reason, message);
-            }
+        for (Sequence sequence : preempted.stream().filter(condition).toList()) {
+            preempted.remove(sequence);
+            finish(sequence, reason, message);
         }
+        waiting.removeIf(condition).forEach(sequence -> finish(sequence, reason, message));
+    }
+
+    private void finish(Sequence sequence, FinishReason reason, String message) {
+        sequence.finish(reason, message);
+        ended.accept(sequence, reason);
     }
 
     void cancel(long requestId) {
-        running.stream().filter(s -> s.request().id() == requestId).forEach(Sequence::cancel);
-        waiting.stream().filter(s -> s.request().id() == requestId).forEach(Sequence::cancel);
+        Stream.of(running.stream(), preempted.stream(), waiting.waiting())
+                .flatMap(Function.identity())
+                .filter(sequence -> sequence.request().id() == requestId)
+                .forEach(Sequence::cancel);
     }
 
     private void giveBack(Sequence sequence) {

@@ -9,4 +9,7 @@ public interface IterationListener {
 
     /** A request got a further token so long after the one before. */
     void nextToken(long itlNanos);
+
+    /** A request ended. */
+    void requestEnded(RequestReport report);
 }

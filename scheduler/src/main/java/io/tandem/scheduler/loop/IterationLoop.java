@@ -5,6 +5,8 @@ import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
@@ -15,8 +17,13 @@ import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.plan.HybridTokenPlanner;
 import io.tandem.scheduler.plan.IterationPlan;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import io.tandem.scheduler.plan.IterationPlanner;
 import io.tandem.scheduler.plan.PlanEncoder;
+import io.tandem.scheduler.plan.ServingSpell;
+import io.tandem.scheduler.plan.TemporalPlanner;
+import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
+import io.tandem.scheduler.slo.LatencyReport;
 import java.util.List;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -46,7 +53,9 @@ public final class IterationLoop {
     private final InferenceQueue inference;
     private final JobQueue jobs;
     private final LatencyModel latency = new LatencyModel();
-    private final HybridTokenPlanner planner;
+    private final IterationPlanner planner;
+    private final Targets targets;
+    private ServingSpell spell = ServingSpell.NONE;
     private long iteration;
     private int failuresInARow;
 
@@ -57,9 +66,16 @@ public final class IterationLoop {
         this.listener = listener;
         this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
         this.adapters = new SlotResidency(device);
-        this.inference = new InferenceQueue(kv, adapters);
+        this.targets = config.targets();
+        this.inference = new InferenceQueue(kv, adapters, this::ended);
         this.jobs = new JobQueue(device, adapters);
-        this.planner = new HybridTokenPlanner(config, device.limits(), latency);
+        this.planner = config.finetuning().mode() == Mode.TEMPORAL
+                ? new TemporalPlanner(config, device.limits(), latency)
+                : new HybridTokenPlanner(config, device.limits(), latency);
+    }
+
+    private void ended(Sequence sequence, FinishReason reason) {
+        listener.requestEnded(RequestReport.of(sequence, reason, targets, nanoTime.getAsLong()));
     }
 
     /** Tokens that all sequences may hold in the KV cache together. */
@@ -88,12 +104,14 @@ public final class IterationLoop {
     public boolean iterate() {
         inference.prepare();
         jobs.prepare();
-        IterationPlan plan = planner.plan(inference.running(), jobs.current(), iteration);
+        IterationPlan plan = planner.plan(
+                inference.running(), inference.waitingCount(), jobs.current(), spell, nanoTime.getAsLong());
         if (plan.empty()) {
             return false;
         }
         iteration++;
         long predicted = latency.predictNanos(plan.features());
+        long alone = latency.predictNanos(plan.features().withoutWindow());
         long start = nanoTime.getAsLong();
         IterationOutputs outputs;
         try {
@@ -105,8 +123,10 @@ public final class IterationLoop {
         }
         long now = nanoTime.getAsLong();
         latency.observe(plan.features(), now - start);
+        boolean waits = plan.training().isEmpty() && jobs.current().isPresent();
+        spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         apply(plan, outputs, now);
-        report(plan, now - start, predicted);
+        report(plan, now - start, predicted, alone);
         return true;
     }
 
@@ -120,6 +140,7 @@ public final class IterationLoop {
             }
         }
         plan.training().ifPresent(work -> {
+            charge(plan.features());
             try {
                 jobs.apply(work, outputs);
             } catch (KernelException e) {
@@ -143,10 +164,19 @@ public final class IterationLoop {
                 listener.nextToken(interval);
             }
             sequence.append(draw);
+            inference.served(sequence);
             if (sequence.full()) {
                 inference.end(sequence, FinishReason.LENGTH, "");
             }
         }
+    }
+
+    /** Half of a trained token is its way forward, the other half its way back through all layers. */
+    private void charge(IterationFeatures features) {
+        jobs.current().ifPresent(run -> {
+            double backward = (double) features.backwardRowLayers() / run.layers();
+            inference.trained(run.job().caller(), (features.forwardRows() + backward) / 2);
+        });
     }
 
     private void fail(IterationPlan plan, RuntimeException cause) {
@@ -157,12 +187,15 @@ public final class IterationLoop {
         plan.training().ifPresent(work -> jobs.end(new JobOutcome.Failed(message)));
     }
 
-    private void report(IterationPlan plan, long duration, long predicted) {
+    /** @param alone predicted duration without the window */
+    private void report(IterationPlan plan, long duration, long predicted, long alone) {
         List<Chunk> chunks = plan.chunks();
+        double training = plan.training().isEmpty() ? 0 : 1 - (double) alone / Math.max(1, predicted);
         listener.iteration(new IterationReport(
                 iteration,
                 duration,
                 predicted,
+                (long) (duration * training),
                 plan.features().decodeRows(),
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
@@ -182,9 +215,9 @@ public final class IterationLoop {
         return failuresInARow < MAX_FAILURES_IN_A_ROW;
     }
 
-    /** Mean relative error of the latency model. */
-    public double latencyError() {
-        return latency.meanRelativeError();
+    /** What the latency model believes. */
+    public LatencyReport latency() {
+        return latency.report();
     }
 
     /** @throws IllegalStateException if the accounts contradict each other */

@@ -6,6 +6,8 @@ package io.tandem.scheduler.loop;
  * @param iteration number, from 1
  * @param durationNanos of the device call
  * @param predictedNanos by the latency model, before it ran
+ * @param trainingNanos how much of the duration is owed to the fine-tuning window, by the latency model's prediction of
+ *     the same iteration without it; 0 if there is none
  * @param decodeTokens sequences that got their next token
  * @param prefillTokens prompt tokens
  * @param forwardTokens fine-tuning rows that went forward
@@ -20,6 +22,7 @@ public record IterationReport(
         long iteration,
         long durationNanos,
         long predictedNanos,
+        long trainingNanos,
         int decodeTokens,
         int prefillTokens,
         int forwardTokens,
@@ -28,4 +31,15 @@ public record IterationReport(
         int runningSequences,
         int waitingRequests,
         int preemptions,
-        int cachedTokens) {}
+        int cachedTokens) {
+
+    /** Whether it carried inference. */
+    public boolean serves() {
+        return decodeTokens + prefillTokens > 0;
+    }
+
+    /** Whether it carried a fine-tuning window. */
+    public boolean finetunes() {
+        return forwardTokens + backwardTokenLayers > 0;
+    }
+}

@@ -1,123 +1,88 @@
 package io.tandem.scheduler.plan;
 
-import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.inference.Sequence;
-import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.LongPredicate;
 
 /**
- * Decides what the next iteration carries; it changes nothing.
+ * Inference and fine-tuning in the same iteration. Inference comes first ({@link InferencePlanner}); fine-tuning takes
+ * what is left of the iteration's target latency: the window is the largest that the latency model still predicts to
+ * fit beside the inference, with a margin for what the model has been wrong by lately (FlexLLM's rule, NSDI 2026:
+ * {@code max s such that f(c, s) <= SLO}).
  *
- * <p>Decode rows come first: every running sequence gets its next token in every iteration. Prompts follow in the order
- * of admission, in chunks, so that a long one delays nobody's next token by more than a chunk. Both are bounded by
- * numbers of tokens. Fine-tuning takes what is left of the iteration's target latency: the window is the largest that
- * the latency model still predicts to fit beside the inference of the iteration.
- *
- * <p>Two rules temper that. Inference may fill the target alone; then fine-tuning still gets a small window now and
- * then, because a job that stands still for as long as traffic lasts helps nobody. And without any inference the target
- * is stretched, because nobody waits for the iteration, and larger windows use the device better; a request that comes
- * in the middle waits that much longer for its first token.
+ * <p>Three rules temper that. Inference may fill the target alone; then fine-tuning gets the share of the time that
+ * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
+ * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
+ * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And
+ * without any inference the target is stretched, because nobody waits for the iteration, and larger windows use the
+ * device better; a request that comes in the middle waits that much longer for its first token.
  */
-public final class HybridTokenPlanner {
-    /** Rows of the window that fine-tuning gets whatever the traffic. */
-    private static final int MIN_WINDOW_ROWS = 8;
-    /** Under full load, one iteration in so many has a window. */
-    private static final int MIN_WINDOW_INTERVAL = 4;
-
+public final class HybridTokenPlanner implements IterationPlanner {
     private static final double IDLE_STRETCH = 2;
-    private static final double NANOS_PER_MILLI = 1e6;
+    /** The device computes so many rows, or layers of a row, in the time of one. */
+    private static final int SMALLEST_WINDOW = LatencyModel.MEMORY_BOUND_ROWS;
 
-    private final SchedulerConfig config;
-    private final KernelsConfig limits;
+    private final Finetuning config;
+    private final long targetNanos;
+    private final int maxRows;
     private final LatencyModel latency;
+    private final InferencePlanner inference;
 
     public HybridTokenPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
-        this.config = config;
-        this.limits = limits;
+        this.config = config.finetuning();
+        this.targetNanos = config.targets().iterationNanos();
+        this.maxRows = limits.maxTokensPerIteration();
         this.latency = latency;
+        this.inference = new InferencePlanner(config, latency);
     }
 
-    /**
-     * @param running in the order of admission
-     * @param iteration number of the iteration
-     */
-    public IterationPlan plan(List<Sequence> running, Optional<FinetuneRun> job, long iteration) {
-        List<Chunk> chunks = new ArrayList<>();
-        int rows = 0;
-        int decodes = 0;
-        long decodeContext = 0;
-        for (Sequence sequence : running) {
-            if (sequence.decoding() && rows < limits.maxTokensPerIteration()) {
-                chunks.add(new Chunk(sequence, 1));
-                decodes++;
-                rows++;
-                decodeContext += sequence.computed() + 1;
-            }
+    @Override
+    public IterationPlan plan(
+            List<Sequence> running, int waiting, Optional<FinetuneRun> job, ServingSpell spell, long nowNanos) {
+        if (job.isEmpty()) {
+            return inference.plan(running, maxRows, 1, nowNanos);
         }
-        int prefill = Math.min(config.prefillChunkTokens(), limits.maxTokensPerIteration() - rows);
-        int prefilled = 0;
-        long prefillContext = 0;
-        for (Sequence sequence : running) {
-            int tokens = Math.min(sequence.pending(), prefill - prefilled);
-            if (!sequence.decoding() && tokens > 0) {
-                chunks.add(new Chunk(sequence, tokens));
-                prefilled += tokens;
-                prefillContext += (long) tokens * (sequence.computed() + tokens / 2);
-            }
-        }
-        IterationFeatures inference = new IterationFeatures(decodes, decodeContext, prefilled, prefillContext, 0, 0, 0);
-        int left = limits.maxTokensPerIteration() - rows - prefilled;
-        return job.map(run -> withTraining(chunks, inference, run, left, iteration))
-                .orElseGet(() -> new IterationPlan(chunks, Optional.empty(), inference));
+        FinetuneRun run = job.get();
+        // What prompts may use ends where the floor of fine-tuning begins.
+        IterationPlan plan = inference.plan(running, maxRows - reservedRows(run), 1 - config.floor(), nowNanos);
+        int rows = plan.features().decodeRows() + plan.features().prefillRows();
+        WindowSize window = WindowSize.of(run, maxRows - rows);
+        double stretch = plan.empty() ? IDLE_STRETCH : waiting > 0 ? 0 : 1;
+        long size = config.fixedWindowTokens() > 0
+                ? window.fixed(config.fixedWindowTokens())
+                : size(window, plan, (long) (stretch * latency.plannableNanos(targetNanos)), spell);
+        return size == 0 ? plan : window.join(plan, size);
     }
 
-    private IterationPlan withTraining(
-            List<Chunk> chunks, IterationFeatures inference, FinetuneRun run, int freeRows, long iteration) {
-        double stretch = chunks.isEmpty() ? IDLE_STRETCH : 1;
-        long target = (long) (config.iterationTargetMillis() * NANOS_PER_MILLI * stretch);
-        long floor = chunks.isEmpty() || iteration % MIN_WINDOW_INTERVAL == 0 ? MIN_WINDOW_ROWS : 0;
-        if (run.forward()) {
-            int most = Math.min(Math.min(run.forwardRows(), config.maxFinetuneTokens()), freeRows);
-            int rows = (int) largest(floor, most, n -> latency.predictNanos(inference.withForward((int) n)) <= target);
-            Optional<TrainingWork> work = rows == 0 ? Optional.empty() : Optional.of(run.forwardWork(rows));
-            return new IterationPlan(chunks, work, inference.withForward(rows));
+    /** Rows that prompts leave to the window; a backward window needs none. */
+    private int reservedRows(FinetuneRun run) {
+        if (!run.forward()) {
+            return 0;
         }
-        long most = run.backwardRowLayers();
-        long rowLayers =
-                largest(floor, most, n -> latency.predictNanos(inference.withBackward(n, units(run, n))) <= target);
-        if (rowLayers == 0) {
-            return new IterationPlan(chunks, Optional.empty(), inference);
-        }
-        TrainingWork work = run.backwardWork(rowLayers);
-        IterationFeatures features =
-                inference.withBackward(rowLayers, work.backward().size());
-        return new IterationPlan(chunks, Optional.of(work), features);
+        int wanted =
+                config.fixedWindowTokens() > 0 ? config.fixedWindowTokens() : config.floor() > 0 ? SMALLEST_WINDOW : 0;
+        return Math.min(wanted, maxRows - 1);
     }
 
-    private static int units(FinetuneRun run, long rowLayers) {
-        return Math.toIntExact(1 + rowLayers / run.rows());
-    }
-
-    /** The largest number up to {@code most} that fits, but no less than the floor. */
-    private static long largest(long floor, long most, LongPredicate fits) {
-        long low = Math.min(floor, most);
-        long high = most;
-        while (low < high) {
-            long middle = (low + high + 1) / 2;
-            if (fits.test(middle)) {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
+    private long size(WindowSize window, IterationPlan plan, long target, ServingSpell spell) {
+        IterationFeatures alone = plan.features();
+        long aloneNanos = latency.predictNanos(alone);
+        long limit = Math.max(target, (long) (aloneNanos / (1 - config.floor())));
+        long most = window.most(config.maxTokens());
+        long least = plan.empty() ? Math.min(SMALLEST_WINDOW, most) : 0;
+        long size = LargestFit.find(least, most, n -> latency.predictNanos(window.features(alone, n)) <= limit);
+        if (size > 0 || config.floor() == 0) {
+            return size;
         }
-        return low;
+        long smallest = Math.min(SMALLEST_WINDOW, most);
+        long cost = latency.predictNanos(window.features(alone, smallest)) - aloneNanos;
+        double saved = config.floor() / (1 - config.floor()) * (spell.nanos() + aloneNanos);
+        return saved >= cost ? smallest : 0;
     }
 }

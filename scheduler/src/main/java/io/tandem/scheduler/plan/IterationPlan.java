@@ -23,6 +23,11 @@ public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training,
         }
     }
 
+    /** The same inference with a window. */
+    IterationPlan with(TrainingWork work, IterationFeatures all) {
+        return new IterationPlan(chunks, Optional.of(work), all);
+    }
+
     public boolean empty() {
         return chunks.isEmpty() && training.isEmpty();
     }

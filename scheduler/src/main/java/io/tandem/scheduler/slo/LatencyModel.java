@@ -1,18 +1,27 @@
 package io.tandem.scheduler.slo;
 
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 
 /**
  * Predicts the duration of an iteration as a sum of non-negative costs, learned online from what iterations took.
  *
  * <p>Ridge regression on exponentially forgotten observations, each weighted by the inverse of its duration so that the
- * relative error counts; what has not been observed stays at a cautious prior. Costs that come out negative are set to
- * zero and the others solved again, because a plan must not become cheaper by doing more.
+ * relative error counts. The ridge pulls towards what was believed before, not towards zero: a cost that is no longer
+ * observed, because there is no traffic for an hour or no job for a day, keeps its last value, and one that was never
+ * observed a cautious prior. Costs that come out negative are set to zero and the others solved again, because a plan
+ * must not become cheaper by doing more.
+ *
+ * <p>A device reads all weights however few rows there are, so the first rows of an iteration are nearly free. The
+ * model has a kink there ({@link CostKind#COMPUTED_ROW}); a straight line would promise too much time for single rows
+ * and too little for many.
  */
 public final class LatencyModel {
-    /** Milliseconds per unit of each feature before anything is known: pessimistic for small models. */
-    private static final double[] PRIOR_MILLIS = {1, 1, 0.1, 1e-4, 0.1, 1e-4, 0.2, 0.1, 0.5};
+    /** Rows that the matrix products compute in the time of one: then reading the weights no longer covers them. */
+    public static final int MEMORY_BOUND_ROWS = 16;
 
+    private static final CostKind[] KINDS = CostKind.values();
     private static final double FORGETTING = 0.99;
     private static final double RIDGE = 1e-3;
     /** A pause of the machine must not look like a cost. */
@@ -20,13 +29,25 @@ public final class LatencyModel {
 
     private static final int OUTLIER_FREE_OBSERVATIONS = 30;
     private static final double NANOS_PER_MILLI = 1e6;
+    private static final double MILLIS_PER_SECOND = 1e3;
 
-    private final int size = PRIOR_MILLIS.length;
+    private final int freeRows;
+    private final int size = KINDS.length;
     private final double[][] gram = new double[size][size];
     private final double[] target = new double[size];
+    private final ErrorMargin margin = new ErrorMargin();
     private double[] costs = ones();
     private long observations;
     private double meanError;
+
+    public LatencyModel() {
+        this(MEMORY_BOUND_ROWS);
+    }
+
+    /** @param freeRows where the kink is; 0 makes a straight line */
+    LatencyModel(int freeRows) {
+        this.freeRows = freeRows;
+    }
 
     private double[] ones() {
         double[] ones = new double[size];
@@ -36,9 +57,9 @@ public final class LatencyModel {
 
     /** Features in units of their prior cost, so that all coefficients are expected near 1. */
     private double[] scaled(IterationFeatures features) {
-        double[] values = features.values();
+        double[] values = new double[size];
         for (int i = 0; i < size; i++) {
-            values[i] *= PRIOR_MILLIS[i];
+            values[i] = features.amount(KINDS[i], freeRows) * KINDS[i].priorMillis;
         }
         return values;
     }
@@ -52,12 +73,18 @@ public final class LatencyModel {
         return (long) (millis * NANOS_PER_MILLI);
     }
 
+    /** What a plan may be predicted to take so that it really takes no longer than the target, nine times in ten. */
+    public long plannableNanos(long targetNanos) {
+        return (long) (targetNanos / margin.factor());
+    }
+
     /** Learns from an iteration that took so long. */
     public void observe(IterationFeatures features, long nanos) {
         double predicted = Math.max(1, predictNanos(features));
         double seen = Math.max(1, nanos);
         double error = Math.abs(seen - predicted) / seen;
         meanError = observations == 0 ? error : 0.95 * meanError + 0.05 * error;
+        margin.observe(seen / predicted);
         if (observations++ > OUTLIER_FREE_OBSERVATIONS) {
             seen = Math.min(seen, OUTLIER_FACTOR * predicted);
         }
@@ -75,9 +102,12 @@ public final class LatencyModel {
         costs = solveNonNegative();
     }
 
-    /** Running mean of the relative error of predictions. */
-    public double meanRelativeError() {
-        return meanError;
+    public LatencyReport report() {
+        Map<CostKind, Double> seconds = new EnumMap<>(CostKind.class);
+        for (int i = 0; i < size; i++) {
+            seconds.put(KINDS[i], costs[i] * KINDS[i].priorMillis / MILLIS_PER_SECOND);
+        }
+        return new LatencyReport(meanError, margin.factor(), seconds);
     }
 
     private double[] solveNonNegative() {
@@ -98,7 +128,7 @@ public final class LatencyModel {
         return new double[size];
     }
 
-    /** Solves (G + ridge) w = t + ridge by Gauss elimination; the matrix is positive definite. */
+    /** Solves (G + ridge) w = t + ridge * before by Gauss elimination; the matrix is positive definite. */
     private double[] solve(boolean[] dropped) {
         double[][] m = new double[size][size + 1];
         for (int i = 0; i < size; i++) {
@@ -106,7 +136,7 @@ public final class LatencyModel {
                 m[i][j] = dropped[i] || dropped[j] ? 0 : gram[i][j];
             }
             m[i][i] += RIDGE;
-            m[i][size] = dropped[i] ? 0 : target[i] + RIDGE;
+            m[i][size] = dropped[i] ? 0 : target[i] + RIDGE * costs[i];
         }
         for (int pivot = 0; pivot < size; pivot++) {
             for (int row = pivot + 1; row < size; row++) {

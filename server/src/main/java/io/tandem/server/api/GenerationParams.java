@@ -1,6 +1,7 @@
 package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -15,6 +16,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * What completions and chats have in common.
  *
  * @param model what the client called it
+ * @param user on whose account the request runs, as the client says; requests of one user wait for each other before
+ *     those of others do
  * @param maxTokens most tokens of one answer; empty means to the end of the context
  * @param n answers to each prompt
  * @param stop texts that end an answer and are not part of it
@@ -25,6 +28,7 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 public record GenerationParams(
         String model,
+        String user,
         OptionalInt maxTokens,
         int n,
         List<String> stop,
@@ -35,6 +39,7 @@ public record GenerationParams(
 
     public static final int CHOICES_MAX = 16;
     public static final int LOGPROBS_MAX = 20;
+    public static final int USER_CHARS_MAX = 256;
     private static final int STOPS_MAX = 4;
     private static final int STOP_CHARS_MAX = 1024;
     private static final int BIASES_MAX = 1024;
@@ -68,6 +73,7 @@ public record GenerationParams(
         boolean stream = body.optionalBoolean("stream", false);
         return new GenerationParams(
                 body.requiredString("model", MODEL_CHARS_MAX),
+                body.optionalString("user", USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
                 maxTokens,
                 body.optionalInt("n", 1, CHOICES_MAX).orElse(1),
                 stops(body),

@@ -4,6 +4,9 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Finetuning;
+import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.vertx.config.yaml.YamlProcessor;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -81,13 +84,22 @@ public final class ConfigLoader {
     }
 
     private static SchedulerConfig scheduler(ConfigValues values) {
+        double tpot = values.number("scheduler.tpot-target", 50);
         return new SchedulerConfig(
-                values.number("scheduler.iteration-target", 50),
+                new Targets(
+                        tpot,
+                        values.number("scheduler.ttft-target", 2000),
+                        values.number("scheduler.iteration-target", tpot)),
+                new Finetuning(
+                        values.integer("scheduler.max-finetune-tokens", 512),
+                        values.number("scheduler.finetune-floor", 0.05),
+                        values.integer("scheduler.fixed-window-tokens", 0),
+                        values.oneOf("scheduler.mode", Mode.CO_SERVING),
+                        values.integer("scheduler.temporal-interval", 64)),
                 values.integer("scheduler.prefill-chunk-tokens", 256),
                 values.integer("scheduler.kv-cache-tokens", 0),
                 values.integer("scheduler.max-queued-requests", 256),
-                values.integer("scheduler.max-queued-jobs", 32),
-                values.integer("scheduler.max-finetune-tokens", 512));
+                values.integer("scheduler.max-queued-jobs", 32));
     }
 
     private static KernelsConfig kernels(ConfigValues values) {

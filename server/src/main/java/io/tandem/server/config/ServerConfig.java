@@ -25,6 +25,16 @@ public record ServerConfig(
         SchedulerConfig scheduler,
         KernelsConfig kernels) {
 
+    public ServerConfig {
+        // A fixed window that has no room beside the decode rows would wait for ever.
+        int window = scheduler.finetuning().fixedWindowTokens();
+        int room = kernels.maxTokensPerIteration() - kernels.kvSlots();
+        if (window > 0 && window > room) {
+            throw new IllegalArgumentException("scheduler.fixed-window-tokens is " + window + ", expected at most "
+                    + room + ", kernels.max-tokens-per-iteration less kernels.kv-slots");
+        }
+    }
+
     /** What clients call the base model by. */
     public String servedName() {
         return modelName.orElseGet(

@@ -206,7 +206,7 @@ public final class JobService implements AutoCloseable {
                     settings.optimizer());
             JobObject.choose(job, seeded);
             String id = job.path("id").asText();
-            FinetuneJob work = new FinetuneJob(id, spec.lora(), examples, seeded);
+            FinetuneJob work = new FinetuneJob(id, spec.user(), spec.lora(), examples, seeded);
             job.put(JobObject.STATUS, JobObject.QUEUED);
             save(job);
             say(job, "info", examples.size() + " examples, " + work.totalSteps() + " steps; the job is queued.");

@@ -7,6 +7,8 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -31,6 +33,7 @@ import java.util.stream.Stream;
  * @param warmupSteps steps in which the learning rate rises
  * @param schedule of the learning rate afterwards
  * @param optimizer what updates the adapter
+ * @param user on whose account the job trains, as the client says; the same as in a completion
  * @param metadata as the client gave it
  */
 public record JobSpec(
@@ -45,6 +48,7 @@ public record JobSpec(
         int warmupSteps,
         LearningRateSchedule schedule,
         OptimizerConfig optimizer,
+        String user,
         Optional<ObjectNode> metadata) {
 
     private static final int MAX_SEED = Integer.MAX_VALUE;
@@ -57,6 +61,7 @@ public record JobSpec(
             "hyperparameters",
             "method",
             "integrations",
+            "user",
             "metadata");
     private static final Set<String> HYPERPARAMETERS = Stream.concat(
                     Stream.of(
@@ -104,6 +109,7 @@ public record JobSpec(
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
                 optimizer,
+                body.optionalString("user", GenerationParams.USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
                 body.optionalObject("metadata").map(JsonBody::node));
     }
 

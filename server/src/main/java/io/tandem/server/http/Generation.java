@@ -88,6 +88,7 @@ final class Generation {
                 sampling.topLogprobs());
         return new InferenceRequest(
                 choice.requestId(),
+                params.user(),
                 prompt,
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,

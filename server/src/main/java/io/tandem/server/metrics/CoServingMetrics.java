@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationReport;
+import io.tandem.scheduler.loop.RequestReport;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
@@ -20,7 +21,9 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter backward;
     private final Counter preemptions;
     private final Counter shared;
-    private volatile IterationReport last = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    private final LatencyMetrics latency;
+    private final RequestMetrics requests;
+    private volatile IterationReport last = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     public CoServingMetrics(MeterRegistry registry) {
         iterations = timer(registry, "tandem.iteration.duration", "duration of one iteration on the device");
@@ -42,11 +45,8 @@ public final class CoServingMetrics implements IterationListener {
         gauge(registry, "tandem.requests.waiting", "requests without a KV slot", () -> last.waitingRequests());
         gauge(registry, "tandem.kv.tokens", "tokens that running sequences have room for", () -> last.cachedTokens());
         gauge(registry, "tandem.iteration.adapters", "different adapters in the last iteration", () -> last.adapters());
-        gauge(
-                registry,
-                "tandem.iteration.prediction.ratio",
-                "predicted duration of the last iteration over its duration",
-                () -> last.durationNanos() == 0 ? 1.0 : (double) last.predictedNanos() / last.durationNanos());
+        latency = new LatencyMetrics(registry);
+        requests = new RequestMetrics(registry);
     }
 
     private static Timer timer(MeterRegistry registry, String name, String description) {
@@ -70,14 +70,14 @@ public final class CoServingMetrics implements IterationListener {
     @Override
     public void iteration(IterationReport report) {
         last = report;
+        latency.iteration(report);
         iterations.record(report.durationNanos(), TimeUnit.NANOSECONDS);
         decode.increment(report.decodeTokens());
         prefill.increment(report.prefillTokens());
         forward.increment(report.forwardTokens());
         backward.increment(report.backwardTokenLayers());
         preemptions.increment(report.preemptions());
-        boolean inference = report.decodeTokens() + report.prefillTokens() > 0;
-        if (inference && report.forwardTokens() + report.backwardTokenLayers() > 0) {
+        if (report.serves() && report.finetunes()) {
             shared.increment();
         }
     }
@@ -90,5 +90,10 @@ public final class CoServingMetrics implements IterationListener {
     @Override
     public void nextToken(long itlNanos) {
         itl.record(itlNanos, TimeUnit.NANOSECONDS);
+    }
+
+    @Override
+    public void requestEnded(RequestReport report) {
+        requests.ended(report);
     }
 }

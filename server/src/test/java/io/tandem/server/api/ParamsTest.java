@@ -38,6 +38,15 @@ class ParamsTest {
     }
 
     @Test
+    void aUserIsAStringOfLimitedLength() {
+        assertThat(completion("\"prompt\":\"x\"").generation().user()).isEmpty();
+        assertThat(chat("\"user\":\"ada\"").generation().user()).isEqualTo("ada");
+        ApiException error =
+                catchThrowableOfType(ApiException.class, () -> chat("\"user\":\"" + "a".repeat(257) + "\""));
+        assertThat(error).hasMessageContaining("'user' must have at most 256 characters");
+    }
+
+    @Test
     void promptsHaveFourShapes() {
         assertThat(completion("\"prompt\":\"x\"").prompts()).containsExactly(new Prompt.Text("x"));
         assertThat(completion("\"prompt\":[\"x\",\"y\"]").prompts()).hasSize(2);
@@ -73,6 +82,7 @@ class ParamsTest {
                 "temperature|`\"prompt\":\"x\",\"temperature\":\"hot\"`",
                 "top_p|`\"prompt\":\"x\",\"top_p\":1.1`",
                 "top_k|`\"prompt\":\"x\",\"top_k\":-2`",
+                "user|`\"prompt\":\"x\",\"user\":5`",
                 "n|`\"prompt\":\"x\",\"n\":0`",
                 "n|`\"prompt\":\"x\",\"n\":17`",
                 "seed|`\"prompt\":\"x\",\"seed\":9223372036854775808`",

@@ -60,7 +60,8 @@ class TidyTest {
         String explained = Files.readString(ROOT.resolve("docs/metrics.md"));
         Pattern name = Pattern.compile("\"(tandem\\.[a-z.]+)\"");
         for (Path file : files(".java")) {
-            if (!file.toString().contains("/src/main/") || file.toString().endsWith("ServeCommand.java")) {
+            if (!file.toString().contains("/server/src/main/")
+                    || file.toString().endsWith("ServeCommand.java")) {
                 continue;
             }
             Matcher names = name.matcher(Files.readString(file));

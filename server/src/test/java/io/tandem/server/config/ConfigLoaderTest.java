@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.Stash;
+import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,7 +37,7 @@ class ConfigLoaderTest {
         String file = Files.readString(loader.standardFile());
         assertThat(loader.keys()).allSatisfy(key -> {
             String name = key.substring(key.indexOf('.') + 1);
-            assertThat(file.lines().map(line -> line.replaceFirst("^# ", "").strip()))
+            assertThat(file.lines().map(line -> line.strip().replaceFirst("^# ", "")))
                     .anyMatch(line -> line.startsWith(name + ": "));
         });
     }
@@ -57,7 +59,9 @@ class ConfigLoaderTest {
         ServerConfig config = load("""
                 http: {port: 1234, max-upload-bytes: 5000000000}
                 scheduler:
-                  iteration-target: 12.5
+                  tpot-target: 12.5
+                  mode: temporal
+                  finetune-floor: 0.25
                 kernels:
                   dtype: float32
                   stash: recompute
@@ -65,10 +69,21 @@ class ConfigLoaderTest {
                 """);
         assertThat(config.http().port()).isEqualTo(1234);
         assertThat(config.http().maxUploadBytes()).isEqualTo(5_000_000_000L);
-        assertThat(config.scheduler().iterationTargetMillis()).isEqualTo(12.5);
+        assertThat(config.scheduler().targets().tpotMillis()).isEqualTo(12.5);
+        assertThat(config.scheduler().finetuning().mode()).isEqualTo(Mode.TEMPORAL);
+        assertThat(config.scheduler().finetuning().floor()).isEqualTo(0.25);
         assertThat(config.kernels().dtype()).isEqualTo(Dtype.FLOAT32);
         assertThat(config.kernels().stash()).isEqualTo(Stash.RECOMPUTE);
         assertThat(config.servedName()).isEqualTo("where");
+    }
+
+    @Test
+    void iterationsAimAtTheTargetPerTokenUnlessTheirOwnIsSet() throws IOException {
+        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000, 30));
+        assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700, iteration-target: 20}")
+                        .scheduler()
+                        .targets())
+                .isEqualTo(new Targets(30, 700, 20));
     }
 
     @Test
@@ -100,6 +115,13 @@ class ConfigLoaderTest {
             http: {host: 5}                    | http.host is 5, expected text
             http: 8080                         | http is 8080, expected a section
             scheduler: {iteration-target: 0}   | scheduler.iteration-target is 0.0, expected more than 0
+            scheduler: {tpot-target: -5}       | scheduler.tpot-target is -5.0, expected more than 0
+            scheduler: {ttft-target: 0}        | scheduler.ttft-target is 0.0, expected more than 0
+            scheduler: {finetune-floor: 1}     | scheduler.finetune-floor is 1.0, expected 0 to 0.9
+            scheduler: {finetune-floor: half}  | scheduler.finetune-floor is "half", expected a number
+            scheduler: {mode: spatial}         | scheduler.mode is "spatial", expected co-serving or temporal
+            scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
+            scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
             scheduler: {iteration-target: .nan} | scheduler.iteration-target is NaN, expected a number
             kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number

@@ -12,6 +12,9 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Finetuning;
+import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.ServerConfig;
@@ -56,7 +59,8 @@ final class RunningServer implements AutoCloseable {
                 model,
                 Optional.empty(),
                 directory.resolve("import"),
-                new SchedulerConfig(50, 64, 0, 64, 4, 256),
+                new SchedulerConfig(
+                        new Targets(50, 2000, 50), new Finetuning(256, 0.05, 0, Mode.CO_SERVING, 64), 64, 0, 64, 4),
                 new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
         return new RunningServer(directory, Application.start(config));
     }

@@ -1,0 +1,43 @@
+package io.tandem.scheduler.loop;
+
+import io.tandem.scheduler.SchedulerConfig.Targets;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.slo.Attainment;
+
+/**
+ * How a request fared.
+ *
+ * @param caller who asked
+ * @param reason how it ended
+ * @param attainment whether it got what the targets promise
+ * @param tokens that were delivered
+ * @param ttftNanos from its arrival to its first token, or to its end if it got none
+ * @param tpotNanos mean time per token after the first; 0 if there was none
+ */
+public record RequestReport(
+        String caller, FinishReason reason, Attainment attainment, int tokens, long ttftNanos, long tpotNanos) {
+
+    /** Of a request that has ended. */
+    static RequestReport of(Sequence sequence, FinishReason reason, Targets targets, long nowNanos) {
+        int tokens = sequence.generated();
+        long ttft = (tokens > 0 ? sequence.firstTokenNanos() : nowNanos) - sequence.arrivalNanos();
+        long tpot = tokens > 1 ? (sequence.lastEventNanos() - sequence.firstTokenNanos()) / (tokens - 1) : 0;
+        return new RequestReport(
+                sequence.request().caller(),
+                reason,
+                attainment(reason, tokens, targets, ttft, tpot),
+                tokens,
+                ttft,
+                tpot);
+    }
+
+    /** Clients that leave, and stop texts that the server finds, cancel a request that went well until then. */
+    private static Attainment attainment(FinishReason reason, int tokens, Targets targets, long ttft, long tpot) {
+        if (reason == FinishReason.FAILED) {
+            return Attainment.FAILED;
+        }
+        boolean undecided = reason == FinishReason.CANCELLED && tokens == 0 && ttft <= targets.ttftNanos();
+        return undecided ? Attainment.UNDECIDED : Attainment.of(targets, ttft, tpot);
+    }
+}

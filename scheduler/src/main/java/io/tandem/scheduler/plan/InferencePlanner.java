@@ -1,0 +1,112 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import io.tandem.scheduler.slo.IterationFeatures;
+import io.tandem.scheduler.slo.LatencyModel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The inference of an iteration. Decode rows come first: every running sequence gets its next token in every iteration.
+ * Prompts follow in the order of admission, in chunks, so that a long one delays nobody's next token by more than a
+ * chunk.
+ *
+ * <p>How large the chunks are is a choice between those who wait for their next token and those who wait for their
+ * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
+ * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
+ * takes to make it. A prompt whose first token is late already hurries nobody any more.
+ */
+final class InferencePlanner {
+    /** So many prompt tokens advance however long the decode rows take, so that no prompt waits for ever. */
+    private static final int LEAST_PREFILL_ROWS = LatencyModel.MEMORY_BOUND_ROWS;
+
+    private final SchedulerConfig config;
+    private final LatencyModel latency;
+
+    InferencePlanner(SchedulerConfig config, LatencyModel latency) {
+        this.config = config;
+        this.latency = latency;
+    }
+
+    /**
+     * @param running in the order of admission
+     * @param maxRows of the iteration
+     * @param share of the target that prompts may fill up
+     * @return a plan without a window
+     */
+    IterationPlan plan(List<Sequence> running, int maxRows, double share, long nowNanos) {
+        long targetNanos =
+                (long) (share * latency.plannableNanos(config.targets().iterationNanos()));
+        List<Chunk> chunks = new ArrayList<>();
+        List<Sequence> prompts = new ArrayList<>();
+        long context = 0;
+        for (Sequence sequence : running) {
+            if (!sequence.decoding()) {
+                prompts.add(sequence);
+            } else if (chunks.size() < maxRows) {
+                chunks.add(new Chunk(sequence, 1));
+                context += sequence.computed() + 1;
+            }
+        }
+        IterationFeatures decodes = new IterationFeatures(chunks.size(), context, 0, 0, 0, 0, 0);
+        int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
+        List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, targetNanos, nowNanos));
+        chunks.addAll(prefill);
+        return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));
+    }
+
+    private int prefillRows(
+            List<Sequence> prompts, IterationFeatures decodes, int most, long targetNanos, long nowNanos) {
+        if (prompts.isEmpty() || decodes.decodeRows() == 0) {
+            return most;
+        }
+        long fitting = LargestFit.find(
+                LEAST_PREFILL_ROWS,
+                most,
+                rows -> latency.predictNanos(withPrefill(decodes, cut(prompts, (int) rows))) <= targetNanos);
+        return (int) Math.max(fitting, Math.min(most, dueRows(prompts, nowNanos)));
+    }
+
+    /** Rows per iteration without which some prompt, all those before it included, misses its first token's target. */
+    private long dueRows(List<Sequence> prompts, long nowNanos) {
+        double due = 0;
+        long before = 0;
+        for (Sequence prompt : prompts) {
+            before += prompt.pending();
+            long left = prompt.arrivalNanos() + config.targets().ttftNanos() - nowNanos;
+            if (prompt.generated() == 0 && left > 0) {
+                double iterations = Math.max(1, (double) left / config.targets().iterationNanos());
+                due = Math.max(due, before / iterations);
+            }
+        }
+        return (long) Math.ceil(due);
+    }
+
+    /** The next tokens of the prompts, this many together. */
+    private static List<Chunk> cut(List<Sequence> prompts, int rows) {
+        List<Chunk> chunks = new ArrayList<>();
+        int left = rows;
+        for (Sequence prompt : prompts) {
+            int tokens = Math.min(prompt.pending(), left);
+            if (tokens == 0) {
+                break;
+            }
+            chunks.add(new Chunk(prompt, tokens));
+            left -= tokens;
+        }
+        return chunks;
+    }
+
+    private static IterationFeatures withPrefill(IterationFeatures decodes, List<Chunk> prefill) {
+        int rows = 0;
+        long context = 0;
+        for (Chunk chunk : prefill) {
+            rows += chunk.tokens();
+            context += (long) chunk.tokens() * (chunk.sequence().computed() + chunk.tokens() / 2);
+        }
+        return decodes.withPrefill(rows, context);
+    }
+}

@@ -1,0 +1,43 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.finetune.FinetuneRun;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.slo.IterationFeatures;
+import io.tandem.scheduler.slo.LatencyModel;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Inference and fine-tuning in turns: a number of iterations of inference, then a whole training step in the largest
+ * windows there are, and so on; without inference one step follows the other. That is how a training program and a
+ * server share a device that knows neither windows nor targets, and what co-serving is compared with.
+ */
+public final class TemporalPlanner implements IterationPlanner {
+    private static final IterationPlan NOTHING =
+            new IterationPlan(List.of(), Optional.empty(), IterationFeatures.NOTHING);
+
+    private final int interval;
+    private final int maxRows;
+    private final InferencePlanner inference;
+
+    public TemporalPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
+        this.interval = config.finetuning().temporalInterval();
+        this.maxRows = limits.maxTokensPerIteration();
+        this.inference = new InferencePlanner(config, latency);
+    }
+
+    @Override
+    public IterationPlan plan(
+            List<Sequence> running, int waiting, Optional<FinetuneRun> job, ServingSpell spell, long nowNanos) {
+        if (job.isPresent()) {
+            FinetuneRun run = job.get();
+            if (!run.betweenSteps() || running.isEmpty() || spell.iterations() >= interval) {
+                WindowSize window = WindowSize.of(run, maxRows);
+                return window.join(NOTHING, window.most(Integer.MAX_VALUE));
+            }
+        }
+        return inference.plan(running, maxRows, 1, nowNanos);
+    }
+}
