@@ -1,0 +1,169 @@
+package io.tandem.scheduler.simulation;
+
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.scheduler.CoServingEngine;
+import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Settings;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.loop.IterationListener;
+import io.tandem.scheduler.loop.IterationReport;
+import io.tandem.scheduler.loop.RequestReport;
+import io.tandem.scheduler.slo.Attainment;
+import io.tandem.scheduler.testing.FakeDevice;
+import io.tandem.scheduler.testing.RecordingSink;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+
+/** One engine on one simulated device, under a trace, while a job trains without end. */
+final class Replay implements IterationListener {
+    private static final int CONTEXT = 1536;
+    private static final double NANOS = 1e9;
+
+    private final FakeDevice device;
+    private final CoServingEngine engine;
+    private final double horizonSeconds;
+    private final List<RequestReport> ends = new ArrayList<>();
+    private long trainedTokens;
+    private long outputTokens;
+
+    /**
+     * What a trace gave.
+     *
+     * @param requests of the trace
+     * @param met how many attained their objective; what was refused did not
+     * @param inferenceTokensPerSecond of answers
+     * @param trainedTokensPerSecond in finished optimizer steps
+     * @param meanTpotMillis of requests
+     */
+    record Outcome(
+            int requests,
+            int met,
+            double inferenceTokensPerSecond,
+            double trainedTokensPerSecond,
+            double meanTpotMillis) {
+
+        double attainment() {
+            return (double) met / requests;
+        }
+    }
+
+    /** @param horizonSeconds after which nothing counts but how the requests that are left end */
+    Replay(DeviceCost cost, SchedulerConfig config, double horizonSeconds, long seed) {
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 64, CONTEXT, 1024, 4, 8, 4096);
+        this.device = new FakeDevice(limits, cost.noisy(new Random(seed)));
+        this.engine = new CoServingEngine(device, config, device::nanoTime, this);
+        this.horizonSeconds = horizonSeconds;
+    }
+
+    Replay train() {
+        engine.submit(endlessJob(), new JobSink() {
+            @Override
+            public void start() {}
+
+            @Override
+            public void step(StepReport report) {
+                trainedTokens += inTime() ? report.trainedTokens() : 0;
+            }
+
+            @Override
+            public void finish(JobOutcome outcome) {
+                throw new AssertionError("the job ended: " + outcome);
+            }
+        });
+        return this;
+    }
+
+    Outcome serve(List<Arrival> arrivals) {
+        int next = 0;
+        Random random = new Random(arrivals.size());
+        while (inTime() || engine.openRequests() > 0) {
+            while (next < arrivals.size() && arrivals.get(next).seconds() <= now()) {
+                engine.submit(request(next, arrivals.get(next), random), new RecordingSink());
+                next++;
+            }
+            if (!engine.iterate()) {
+                double until = next < arrivals.size() ? arrivals.get(next).seconds() : horizonSeconds;
+                device.sleepMillis(1e3 * Math.max(0, until - now()) + 1e-3);
+            }
+        }
+        engine.checkIntegrity();
+        List<RequestReport> answered =
+                ends.stream().filter(end -> end.tokens() > 1).toList();
+        return new Outcome(
+                arrivals.size(),
+                (int) ends.stream()
+                        .filter(end -> end.attainment() == Attainment.MET)
+                        .count(),
+                outputTokens / horizonSeconds,
+                trainedTokens / horizonSeconds,
+                answered.stream()
+                        .mapToDouble(end -> end.tpotNanos() / 1e6)
+                        .average()
+                        .orElse(0));
+    }
+
+    private double now() {
+        return device.nanoTime() / NANOS;
+    }
+
+    private boolean inTime() {
+        return now() < horizonSeconds;
+    }
+
+    private static InferenceRequest request(long id, Arrival arrival, Random random) {
+        int prompt = Math.min(arrival.promptTokens(), CONTEXT - 1);
+        return new InferenceRequest(
+                id,
+                arrival.caller(),
+                random.ints(prompt, 0, 1000).toArray(),
+                arrival.outputTokens(),
+                List.of(),
+                SamplingParams.GREEDY,
+                Set.of());
+    }
+
+    /** Mini-batches of eight examples of 128 to 512 tokens. */
+    private static FinetuneJob endlessJob() {
+        Random random = new Random(7);
+        List<TrainingPack.Sequence> examples = new ArrayList<>();
+        for (int i = 0; i < 64; i++) {
+            int[] tokens = random.ints(128 + random.nextInt(385), 0, 1000).toArray();
+            examples.add(new TrainingPack.Sequence(tokens, tokens.clone()));
+        }
+        return new FinetuneJob(
+                "job",
+                "trainer",
+                new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), ""),
+                examples,
+                new Settings(100_000, 8, 1e-3, 0, LearningRateSchedule.CONSTANT, 7, OptimizerConfig.DEFAULT));
+    }
+
+    @Override
+    public void iteration(IterationReport report) {}
+
+    @Override
+    public void firstToken(long ttftNanos) {
+        outputTokens += inTime() ? 1 : 0;
+    }
+
+    @Override
+    public void nextToken(long itlNanos) {
+        outputTokens += inTime() ? 1 : 0;
+    }
+
+    @Override
+    public void requestEnded(RequestReport report) {
+        ends.add(report);
+    }
+}
