@@ -7,7 +7,7 @@
 # [256] ending with infinity.
 # table [65536] uint8: what begins with the same 16 bits is an interval with one bound inside at
 # most, so the code of the interval's lower end and one comparison make the code of a quotient. A
-# binary search in the bounds takes twenty times as long.
+# binary search in the bounds takes ten times as long.
 class Map:
   values : Tensor
   bounds : Tensor

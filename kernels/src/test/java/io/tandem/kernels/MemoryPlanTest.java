@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LoraConfig;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.Test;
 class MemoryPlanTest {
     private static final int TOKENS = 512;
     private static final int RANK = 16;
+    private static final long PARAMETERS = 4_884_480;
     private static final LoraConfig ADAPTER = new LoraConfig(RANK, 32, false, LoraConfig.allLinears(), "");
 
     /** SmolLM2-135M. */
@@ -89,9 +91,23 @@ class MemoryPlanTest {
         MemoryReport report = MemoryReport.of(plan, 0);
         assertThat(report.weightBytes() + report.kvCacheBytes() + report.adapterBytes() + report.trainingBytes())
                 .isEqualTo(plan.total());
-        assertThat(plan.bytes(Part.OPTIMIZER))
-                .isEqualTo(8 * ADAPTER.factors(MODEL).sum());
-        assertThat(ADAPTER.factors(MODEL).sum()).isEqualTo(4_884_480);
+        assertThat(ADAPTER.factors(MODEL).sum()).isEqualTo(PARAMETERS);
+    }
+
+    @Test
+    void countsTheStateOfEveryOptimizer() {
+        assertThat(stateBytes(Method.ADAMW)).isEqualTo(8 * PARAMETERS);
+        assertThat(stateBytes(Method.SGD)).isEqualTo(4 * PARAMETERS);
+        assertThat(stateBytes(Method.LION)).isEqualTo(4 * PARAMETERS);
+        // B of keys and values is too small for 8 bits.
+        long small = 30 * 2 * RANK * 192;
+        long large = PARAMETERS - small;
+        assertThat(stateBytes(Method.ADAMW_8BIT)).isEqualTo(8 * small + 2 * large + 2 * 4 * large / 256);
+    }
+
+    private static long stateBytes(Method method) {
+        return MemoryPlan.training(MODEL, limits(Stash.KEEP), ADAPTER, OptimizerConfig.of(method))
+                .bytes(Part.OPTIMIZER);
     }
 
     @Test

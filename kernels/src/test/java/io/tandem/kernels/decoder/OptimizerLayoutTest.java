@@ -6,15 +6,13 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
-import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.IntRange;
 
 class OptimizerLayoutTest {
     private static OptimizerConfig config(Method method, double ratio) {
@@ -84,16 +82,19 @@ class OptimizerLayoutTest {
         }
     }
 
-    @Example
-    void largeFactorsTakeAboutAQuarterOfTheBytes() {
-        List<Factor> factors = Collections.nCopies(60, new Factor(16 * 576, true));
-        long full = OptimizerLayout.of(factors, config(Method.ADAMW, 1)).stateBytes();
-        long eight = OptimizerLayout.of(factors, config(Method.ADAMW_8BIT, 1)).stateBytes();
-        assertThat(full).isEqualTo(60L * 16 * 576 * 8);
-        assertThat(eight).isEqualTo(full / 4 + 60L * 36 * 8).isLessThan(full * 27 / 100);
-        for (Method method : Arrays.asList(Method.SGD, Method.LION)) {
-            assertThat(OptimizerLayout.of(factors, config(method, 1)).stateBytes())
-                    .isEqualTo(full / 2);
-        }
+    @Property(tries = 200)
+    void theStateHasThePlannedBytes(
+            @ForAll("factors") List<Factor> factors, @ForAll Method method, @ForAll boolean plus) {
+        long planned = factors.stream()
+                .mapToLong(factor -> method.stateBytes(factor.length()))
+                .sum();
+        assertThat(OptimizerLayout.of(factors, config(method, plus ? 4 : 1)).stateBytes())
+                .isEqualTo(planned);
+    }
+
+    @Property(tries = 100)
+    void eightBitsTakeAboutAQuarterOfTheBytes(@ForAll @IntRange(min = 4096, max = 1 << 24) int numbers) {
+        long full = Method.ADAMW.stateBytes(numbers);
+        assertThat(Method.ADAMW_8BIT.stateBytes(numbers)).isBetween(full / 4, full * 27 / 100);
     }
 }

@@ -70,8 +70,12 @@ class OptimizerTest {
         private final IValue weights;
 
         Learner(OptimizerConfig config, List<Factor> factors, double[] initial) {
+            this(config, factors, Devices.narrow(initial));
+        }
+
+        Learner(OptimizerConfig config, List<Factor> factors, float[] initial) {
             optimizer = new Optimizer(script, scope, config, factors);
-            weights = scope.value(scope.tensor(Devices.narrow(initial), initial.length));
+            weights = scope.value(scope.tensor(initial, initial.length));
         }
 
         double step(double[] gradient) {
@@ -178,7 +182,7 @@ class OptimizerTest {
         }
         try (Learner whole = new Learner(config(method), AWKWARD, initial)) {
             gradients.subList(0, 3).forEach(whole::step);
-            double[] half = widened(whole.weights());
+            float[] half = whole.weights();
             OptimizerState state = whole.optimizer.state();
             gradients.subList(3, STEPS).forEach(whole::step);
             try (Learner resumed = new Learner(config(method), AWKWARD, half)) {
@@ -197,14 +201,6 @@ class OptimizerTest {
         expected.tensors()
                 .forEach((name, bytes) ->
                         assertThat(actual.tensors().get(name)).as(name).containsExactly(bytes));
-    }
-
-    private static double[] widened(float[] values) {
-        double[] wide = new double[values.length];
-        for (int i = 0; i < wide.length; i++) {
-            wide[i] = values[i];
-        }
-        return wide;
     }
 
     @ParameterizedTest

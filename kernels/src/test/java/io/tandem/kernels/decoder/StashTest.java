@@ -7,6 +7,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -52,12 +53,14 @@ class StashTest {
     void trainingOccupiesWhatThePlanSays(Stash stash) throws IOException {
         for (Dtype dtype : Dtype.values()) {
             try (TorchScriptDecoder device = Devices.load(tiny, dtype, stash)) {
-                device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-                MemoryPlan plan =
-                        MemoryPlan.training(tiny.config(), device.limits(), adapter.config(), OptimizerConfig.DEFAULT);
-                assertThat(device.trainingBytes(SLOT))
-                        .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
-                assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
+                for (Method method : Method.values()) {
+                    OptimizerConfig optimizer = OptimizerConfig.of(method);
+                    device.openTrainee(SLOT, adapter, optimizer);
+                    MemoryPlan plan = MemoryPlan.training(tiny.config(), device.limits(), adapter.config(), optimizer);
+                    assertThat(device.trainingBytes(SLOT))
+                            .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
+                    assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
+                }
             }
         }
     }
