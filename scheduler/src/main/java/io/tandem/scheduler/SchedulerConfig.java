@@ -1,5 +1,8 @@
 package io.tandem.scheduler;
 
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.finetune.FinetuneJob;
+
 /**
  * The scheduler's limits and targets.
  *
@@ -10,6 +13,9 @@ package io.tandem.scheduler;
  * @param maxQueuedRequests waiting requests before new ones are refused
  * @param maxQueuedJobs waiting fine-tuning jobs before new ones are refused
  * @param maxFinetuneTokens most fine-tuning rows in one window
+ * @param concurrentJobs fine-tuning jobs that train at once, in turns
+ * @param fixedWindowTokens rows of every fine-tuning window, whatever the target, so that jobs can be repeated bit for
+ *     bit; 0 means as many as fit
  */
 public record SchedulerConfig(
         double iterationTargetMillis,
@@ -17,7 +23,9 @@ public record SchedulerConfig(
         int kvCacheTokens,
         int maxQueuedRequests,
         int maxQueuedJobs,
-        int maxFinetuneTokens) {
+        int maxFinetuneTokens,
+        int concurrentJobs,
+        int fixedWindowTokens) {
 
     public SchedulerConfig {
         require(iterationTargetMillis > 0, "iteration-target", iterationTargetMillis, "more than 0 milliseconds");
@@ -26,6 +34,23 @@ public record SchedulerConfig(
         require(maxQueuedRequests >= 1, "max-queued-requests", maxQueuedRequests, "1 or more");
         require(maxQueuedJobs >= 1, "max-queued-jobs", maxQueuedJobs, "1 or more");
         require(maxFinetuneTokens >= 1, "max-finetune-tokens", maxFinetuneTokens, "1 or more");
+        require(concurrentJobs >= 1 && concurrentJobs <= 64, "concurrent-jobs", concurrentJobs, "1 to 64");
+        require(fixedWindowTokens >= 0, "fixed-window-tokens", fixedWindowTokens, "0 or more");
+    }
+
+    /** Adapter slots that only jobs use: one for each trainee, and those for the frozen adapters below it. */
+    public int trainingSlots() {
+        return concurrentJobs + FinetuneJob.MAX_UNDER;
+    }
+
+    /** What the device needs, so that jobs never take a slot from serving. */
+    public KernelsConfig deviceLimits(KernelsConfig serving) {
+        return serving.withAdapterSlots(serving.adapterSlots() + trainingSlots());
+    }
+
+    /** The part of the device's adapter slots that serves. */
+    public int servingSlots(KernelsConfig device) {
+        return device.adapterSlots() - trainingSlots();
     }
 
     private static void require(boolean holds, String key, Number found, String expected) {

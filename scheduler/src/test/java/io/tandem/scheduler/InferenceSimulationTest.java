@@ -29,7 +29,7 @@ class InferenceSimulationTest {
         Random random = new Random(seed);
         KernelsConfig limits = FakeDevice.limits(1 + random.nextInt(6), CONTEXT, 1 + random.nextInt(3));
         int budget = 96 + 16 * random.nextInt(12);
-        SchedulerConfig config = new SchedulerConfig(20, 1 + random.nextInt(64), budget, 1000, 10, 128);
+        SchedulerConfig config = new SchedulerConfig(20, 1 + random.nextInt(64), budget, 1000, 10, 128, 1, 0);
         Scenario scenario = new Scenario(limits, config);
         List<InferenceRequest> requests = new ArrayList<>();
         List<RecordingSink> sinks = new ArrayList<>();
@@ -73,7 +73,7 @@ class InferenceSimulationTest {
     @Test
     void aFullCachePreemptsTheYoungestWhichLosesNothing() {
         KernelsConfig limits = FakeDevice.limits(4, CONTEXT, 1);
-        SchedulerConfig config = new SchedulerConfig(20, 64, 96, 1000, 10, 128);
+        SchedulerConfig config = new SchedulerConfig(20, 64, 96, 1000, 10, 128, 1, 0);
         Scenario scenario = new Scenario(limits, config);
         List<RecordingSink> sinks = new ArrayList<>();
         for (int id = 0; id < 4; id++) {
@@ -128,7 +128,7 @@ class InferenceSimulationTest {
 
     @Test
     void whatCanNeverBeServedIsRefusedWithTheNumbers() {
-        SchedulerConfig config = new SchedulerConfig(20, 64, 0, 1, 1, 128);
+        SchedulerConfig config = new SchedulerConfig(20, 64, 0, 1, 1, 128, 1, 0);
         Scenario scenario = new Scenario(FakeDevice.limits(1, CONTEXT, 1), config);
         assertThat(refusal(scenario, new int[0])).isEqualTo(Rejection.Reason.PROMPT_EMPTY);
         assertThat(refusal(scenario, new int[CONTEXT])).isEqualTo(Rejection.Reason.PROMPT_TOO_LONG);

@@ -56,9 +56,9 @@ public final class IterationLoop {
         this.nanoTime = nanoTime;
         this.listener = listener;
         this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
-        this.adapters = new SlotResidency(device);
+        this.adapters = new SlotResidency(device, 0, config.servingSlots(device.limits()));
         this.inference = new InferenceQueue(kv, adapters);
-        this.jobs = new JobQueue(device, adapters);
+        this.jobs = new JobQueue(device, config, nanoTime);
         this.planner = new HybridTokenPlanner(config, device.limits(), latency);
     }
 
@@ -82,6 +82,15 @@ public final class IterationLoop {
 
     public void cancelJob(String jobId) {
         jobs.cancel(jobId);
+    }
+
+    public void pauseJob(String jobId) {
+        jobs.pause(jobId);
+    }
+
+    /** Ends every job with the state after its last step. */
+    public void suspendJobs() {
+        jobs.suspendAll();
     }
 
     /** Runs one iteration; false if there is nothing to do. */
@@ -119,14 +128,7 @@ public final class IterationLoop {
                 apply(chunk.sequence(), outputs.draws().get(next++), now);
             }
         }
-        plan.training().ifPresent(work -> {
-            try {
-                jobs.apply(work, outputs);
-            } catch (KernelException e) {
-                LOG.error("the device failed in an optimizer step", e);
-                jobs.end(new JobOutcome.Failed(String.valueOf(e.getMessage())));
-            }
-        });
+        plan.training().ifPresent(work -> jobs.apply(work, outputs));
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {
@@ -196,13 +198,12 @@ public final class IterationLoop {
                     leased + " KV slots are leased by " + inference.running().size() + " sequences");
         }
         long users = inference.running().stream()
-                        .filter(s -> !s.versions().isEmpty())
-                        .count()
-                + jobs.current().stream().count();
+                .filter(s -> !s.versions().isEmpty())
+                .count();
         if ((users == 0) != (adapters.inUse() == 0)) {
-            throw new IllegalStateException(
-                    adapters.inUse() + " adapter slots are in use by " + users + " sequences and jobs");
+            throw new IllegalStateException(adapters.inUse() + " adapter slots are in use by " + users + " sequences");
         }
+        jobs.checkIntegrity();
     }
 
     /** Ends everything with this message. */

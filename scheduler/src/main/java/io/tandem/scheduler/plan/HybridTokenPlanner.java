@@ -81,6 +81,9 @@ public final class HybridTokenPlanner {
 
     private IterationPlan withTraining(
             List<Chunk> chunks, IterationFeatures inference, FinetuneRun run, int freeRows, long iteration) {
+        if (config.fixedWindowTokens() > 0) {
+            return withFixedWindow(chunks, inference, run, freeRows);
+        }
         double stretch = chunks.isEmpty() ? IDLE_STRETCH : 1;
         long target = (long) (config.iterationTargetMillis() * NANOS_PER_MILLI * stretch);
         long floor = chunks.isEmpty() || iteration % MIN_WINDOW_INTERVAL == 0 ? MIN_WINDOW_ROWS : 0;
@@ -100,6 +103,22 @@ public final class HybridTokenPlanner {
         IterationFeatures features =
                 inference.withBackward(rowLayers, work.backward().size());
         return new IterationPlan(chunks, Optional.of(work), features);
+    }
+
+    /** Windows of one size, so that a job without traffic repeats bit for bit. */
+    private IterationPlan withFixedWindow(
+            List<Chunk> chunks, IterationFeatures inference, FinetuneRun run, int freeRows) {
+        if (run.forward()) {
+            int rows = Math.min(Math.min(config.fixedWindowTokens(), run.forwardRows()), freeRows);
+            Optional<TrainingWork> work = rows == 0 ? Optional.empty() : Optional.of(run.forwardWork(rows));
+            return new IterationPlan(chunks, work, inference.withForward(rows));
+        }
+        long rowLayers = Math.min((long) config.fixedWindowTokens() * run.layers(), run.backwardRowLayers());
+        TrainingWork work = run.backwardWork(rowLayers);
+        return new IterationPlan(
+                chunks,
+                Optional.of(work),
+                inference.withBackward(rowLayers, work.backward().size()));
     }
 
     private static int units(FinetuneRun run, long rowLayers) {
