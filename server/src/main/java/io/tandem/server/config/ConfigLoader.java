@@ -87,7 +87,9 @@ public final class ConfigLoader {
                 values.integer("scheduler.kv-cache-tokens", 0),
                 values.integer("scheduler.max-queued-requests", 256),
                 values.integer("scheduler.max-queued-jobs", 32),
-                values.integer("scheduler.max-finetune-tokens", 512));
+                values.integer("scheduler.max-finetune-tokens", 512),
+                values.integer("scheduler.concurrent-jobs", 2),
+                values.integer("scheduler.fixed-window-tokens", 0));
     }
 
     private static KernelsConfig kernels(ConfigValues values) {

@@ -41,6 +41,11 @@ final class RunningServer implements AutoCloseable {
 
     /** @param directory gets a model, if there is none, and keeps the server's data */
     static RunningServer start(Path directory) throws IOException {
+        return start(directory, 0);
+    }
+
+    /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
+    static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
         Path model = directory.resolve(MODEL);
         if (!model.toFile().exists()) {
             TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
@@ -56,7 +61,7 @@ final class RunningServer implements AutoCloseable {
                 model,
                 Optional.empty(),
                 directory.resolve("import"),
-                new SchedulerConfig(50, 64, 0, 64, 4, 256),
+                new SchedulerConfig(50, 64, 0, 64, 4, 256, 2, fixedWindowTokens),
                 new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
         return new RunningServer(directory, Application.start(config));
     }
