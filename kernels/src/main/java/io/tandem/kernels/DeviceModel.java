@@ -72,7 +72,7 @@ public interface DeviceModel extends AutoCloseable {
     /** What the optimizer remembers, for {@link #openTrainee(int, Adapter, OptimizerConfig, OptimizerState)}. */
     OptimizerState optimizerState(int slot);
 
-    /** Ends training in the slot and frees what belonged to it. */
+    /** Ends training in the slot and frees what belonged to it; a pack of another trainee goes on. */
     void closeTrainee(int slot);
 
     MemoryReport memory();

@@ -45,6 +45,12 @@ public record KernelsConfig(
         return dtype == Dtype.BFLOAT16 && System.getProperty("os.arch").equals("amd64");
     }
 
+    /** The same limits with another number of adapter slots. */
+    public KernelsConfig withAdapterSlots(int slots) {
+        return new KernelsConfig(
+                dtype, threads, kvSlots, contextTokens, maxTokensPerIteration, slots, maxRank, packTokens, stash);
+    }
+
     private static void require(boolean holds, String key, int found, String expected) {
         if (!holds) {
             throw new IllegalArgumentException("kernels." + key + " is " + found + ", expected " + expected);

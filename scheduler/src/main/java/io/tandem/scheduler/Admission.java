@@ -4,10 +4,12 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.scheduler.Rejection.Reason;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.loop.IterationLoop;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 
 /** What can never be served is refused before it waits. */
@@ -42,10 +44,11 @@ final class Admission {
                     "the prompt has " + length + " tokens; prompt and answer together may have " + maxTokens);
         }
         int adapters = request.adapters().size();
-        if (adapters > limits.adapterSlots()) {
+        int slots = config.servingSlots(limits);
+        if (adapters > slots) {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS,
-                    "the request stacks " + adapters + " adapters, kernels.adapter-slots is " + limits.adapterSlots());
+                    "the request stacks " + adapters + " adapters, kernels.adapter-slots is " + slots);
         }
         return request.adapters().stream()
                 .map(version -> version.adapter().maxRank())
@@ -58,23 +61,47 @@ final class Admission {
         if (job.lora().rank() > limits.maxRank()) {
             return rankTooLarge(job.lora().rank());
         }
-        if (job.examples().isEmpty()) {
+        if (job.training().isEmpty()) {
             return refuse(Reason.NOTHING_TO_LEARN, "the job has no examples");
         }
-        int most = Math.min(limits.contextTokens(), limits.packTokens());
-        for (int i = 0; i < job.examples().size(); i++) {
-            TrainingPack.Sequence example = job.examples().get(i);
-            if (example.tokens().length > most) {
+        if (job.under().size() > FinetuneJob.MAX_UNDER) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS,
+                    "the job stacks its adapter on " + job.under().size() + " others, at most " + FinetuneJob.MAX_UNDER
+                            + " are possible");
+        }
+        int sequences = job.settings().objective().sequences();
+        return check("example", job.training(), sequences)
+                .or(() -> check("validation example", job.validation(), sequences));
+    }
+
+    private Optional<Rejection> check(String what, List<Example> examples, int sequences) {
+        for (int i = 0; i < examples.size(); i++) {
+            Example example = examples.get(i);
+            String which = what + " " + (i + 1);
+            if (example.sequences().size() != sequences) {
                 return refuse(
-                        Reason.EXAMPLE_TOO_LONG,
-                        "example " + (i + 1) + " has " + example.tokens().length + " tokens, at most " + most
-                                + " are possible");
+                        Reason.WRONG_EXAMPLE,
+                        which + " has " + example.sequences().size() + " sequences, the job's objective needs "
+                                + sequences);
             }
-            if (Arrays.stream(example.labels()).allMatch(label -> label == TrainingPack.IGNORED)) {
-                return refuse(Reason.NOTHING_TO_LEARN, "example " + (i + 1) + " has no token to learn");
+            for (TrainingPack.Sequence sequence : example.sequences()) {
+                if (sequence.tokens().length > limits.contextTokens()) {
+                    return tooLong(which, sequence.tokens().length, limits.contextTokens());
+                }
+                if (Arrays.stream(sequence.labels()).allMatch(label -> label == TrainingPack.IGNORED)) {
+                    return refuse(Reason.NOTHING_TO_LEARN, which + " has no token to learn");
+                }
+            }
+            if (example.rows() > limits.packTokens()) {
+                return tooLong(which, example.rows(), limits.packTokens());
             }
         }
         return Optional.empty();
+    }
+
+    private static Optional<Rejection> tooLong(String which, int tokens, int most) {
+        return refuse(Reason.EXAMPLE_TOO_LONG, which + " has " + tokens + " tokens, at most " + most + " are possible");
     }
 
     private Optional<Rejection> rankTooLarge(int rank) {

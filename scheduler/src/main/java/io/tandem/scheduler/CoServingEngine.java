@@ -3,6 +3,7 @@ package io.tandem.scheduler;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
@@ -91,17 +92,35 @@ public final class CoServingEngine implements Runnable {
             }
 
             @Override
+            public void measured(Measured measured) {
+                sink.measured(measured);
+            }
+
+            @Override
+            public void checkpoint(JobCheckpoint checkpoint) {
+                sink.checkpoint(checkpoint);
+            }
+
+            @Override
             public void finish(JobOutcome outcome) {
                 openJobs.decrementAndGet();
                 sink.finish(outcome);
             }
         };
-        return enter(openJobs, config.maxQueuedJobs() + 1, "jobs", () -> loop.add(job, counted));
+        return enter(openJobs, config.maxQueuedJobs() + config.concurrentJobs(), "jobs", () -> loop.add(job, counted));
     }
 
     /** Ends a job within one iteration; nothing happens if it has ended already. */
     public void cancelJob(String jobId) {
         mailbox.send(() -> loop.cancelJob(jobId));
+    }
+
+    /**
+     * Suspends a job: when its optimizer step ends, or at once if none is under way. Nothing happens if it has ended
+     * already. To go on, submit it again from the checkpoint that its end carries.
+     */
+    public void pauseJob(String jobId) {
+        mailbox.send(() -> loop.pauseJob(jobId));
     }
 
     private Optional<Rejection> enter(AtomicInteger count, int most, String what, Runnable message) {
@@ -123,6 +142,7 @@ public final class CoServingEngine implements Runnable {
     @Override
     public void run() {
         String end = "the server is shutting down";
+        boolean trusted = true;
         try {
             while (isOpen()) {
                 if (!iterate()) {
@@ -135,9 +155,13 @@ public final class CoServingEngine implements Runnable {
             LOG.error("the engine stops: its state cannot be trusted any more", e);
             end = "the engine has stopped: " + e.getMessage();
             healthy = false;
+            trusted = false;
         } finally {
             close();
             mailbox.drain();
+            if (trusted) {
+                loop.suspendJobs();
+            }
             loop.failAll(end);
         }
     }
@@ -163,7 +187,7 @@ public final class CoServingEngine implements Runnable {
         }
     }
 
-    /** Refuses what is new, fails what is left, and lets {@link #run} return; the device stays open. */
+    /** Refuses what is new, fails requests that are left, suspends jobs, and lets {@link #run} return; the device stays open. */
     public void shutDown() {
         close();
         mailbox.send(() -> {});

@@ -13,6 +13,7 @@ public record Rejection(Reason reason, String message) {
         PROMPT_TOO_LONG,
         EXAMPLE_TOO_LONG,
         NOTHING_TO_LEARN,
+        WRONG_EXAMPLE,
         ADAPTER_TOO_LARGE,
         TOO_MANY_ADAPTERS,
         SHUTTING_DOWN

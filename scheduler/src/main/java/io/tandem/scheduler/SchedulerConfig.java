@@ -1,5 +1,8 @@
 package io.tandem.scheduler;
 
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.finetune.FinetuneJob;
+
 /**
  * The scheduler's limits and targets.
  *
@@ -9,6 +12,7 @@ package io.tandem.scheduler;
  * @param kvCacheTokens tokens that all sequences may hold in the KV cache together; 0 means all that the slots can hold
  * @param maxQueuedRequests waiting requests before new ones are refused
  * @param maxQueuedJobs waiting fine-tuning jobs before new ones are refused
+ * @param concurrentJobs fine-tuning jobs that train at once, in turns
  */
 public record SchedulerConfig(
         Targets targets,
@@ -16,7 +20,8 @@ public record SchedulerConfig(
         int prefillChunkTokens,
         int kvCacheTokens,
         int maxQueuedRequests,
-        int maxQueuedJobs) {
+        int maxQueuedJobs,
+        int concurrentJobs) {
 
     /**
      * What answers should hold, and what the planner does for it. A request attains its objective if both its time to
@@ -83,6 +88,22 @@ public record SchedulerConfig(
         require(kvCacheTokens >= 0, "kv-cache-tokens", kvCacheTokens, "0 or more");
         require(maxQueuedRequests >= 1, "max-queued-requests", maxQueuedRequests, "1 or more");
         require(maxQueuedJobs >= 1, "max-queued-jobs", maxQueuedJobs, "1 or more");
+        require(concurrentJobs >= 1 && concurrentJobs <= 64, "concurrent-jobs", concurrentJobs, "1 to 64");
+    }
+
+    /** Adapter slots that only jobs use: one for each trainee, and those for the frozen adapters below it. */
+    public int trainingSlots() {
+        return concurrentJobs + FinetuneJob.MAX_UNDER;
+    }
+
+    /** What the device needs, so that jobs never take a slot from serving. */
+    public KernelsConfig deviceLimits(KernelsConfig serving) {
+        return serving.withAdapterSlots(serving.adapterSlots() + trainingSlots());
+    }
+
+    /** The part of the device's adapter slots that serves. */
+    public int servingSlots(KernelsConfig device) {
+        return device.adapterSlots() - trainingSlots();
     }
 
     private static void require(boolean holds, String key, Number found, String expected) {

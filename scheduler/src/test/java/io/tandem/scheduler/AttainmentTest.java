@@ -17,7 +17,8 @@ class AttainmentTest {
     private static final int CONTEXT = 96;
 
     /** Every iteration takes 10 ms; the targets are 20 ms per token and 1000 ms to the first. */
-    private final FakeDevice device = new FakeDevice(FakeDevice.limits(1, CONTEXT, 1), inputs -> 10);
+    private final FakeDevice device =
+            new FakeDevice(Scenario.CONFIG.deviceLimits(FakeDevice.limits(1, CONTEXT, 1)), inputs -> 10);
 
     private final Scenario scenario = new Scenario(device, Scenario.CONFIG);
 

@@ -4,15 +4,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
+import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.testing.FakeDevice;
+import io.tandem.scheduler.testing.JobStory;
 import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -23,10 +33,10 @@ class FinetuneSimulationTest {
     @Property(tries = 25)
     void trafficDoesNotChangeWhatAJobDoes(@ForAll long seed) {
         FinetuneJob job = Scenario.job("job", new Random(seed), 30, 2);
-        assertThat(trainingLog(job, seed, true)).isEqualTo(trainingLog(job, seed, false));
+        assertThat(story(job, seed, true)).isEqualTo(story(job, seed, false));
     }
 
-    private static List<String> trainingLog(FinetuneJob job, long seed, boolean traffic) {
+    private static JobStory story(FinetuneJob job, long seed, boolean traffic) {
         Random random = new Random(seed);
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
@@ -43,14 +53,18 @@ class FinetuneSimulationTest {
         assertThat(sink.end()).isInstanceOf(JobOutcome.Succeeded.class);
         assertThat(sink.steps()).hasSize(job.totalSteps());
         scenario.runDry();
-        return scenario.device.trainingLog();
+        assertThat(scenario.device.trainees()).isZero();
+        JobStory story = new JobStory();
+        story.add(sink);
+        return story;
     }
 
     @Test
     void onADeviceAsNoisyAsATenthNineInTenIterationsHoldTheTarget() {
         Random noise = new Random(5);
         FakeDevice device = new FakeDevice(
-                FakeDevice.limits(8, CONTEXT, 3), inputs -> Scenario.millis(inputs) * (1 + 0.1 * noise.nextGaussian()));
+                Scenario.CONFIG.deviceLimits(FakeDevice.limits(8, CONTEXT, 3)),
+                inputs -> Scenario.millis(inputs) * (1 + 0.1 * noise.nextGaussian()));
         Scenario scenario = new Scenario(device, Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(Scenario.job("job", new Random(1), 200, 4), sink);
@@ -76,7 +90,8 @@ class FinetuneSimulationTest {
 
     @Test
     void aJobAdvancesUnderFullLoad() {
-        FakeDevice device = new FakeDevice(FakeDevice.limits(8, CONTEXT, 3), inputs -> 25 + Scenario.millis(inputs));
+        FakeDevice device = new FakeDevice(
+                Scenario.CONFIG.deviceLimits(FakeDevice.limits(8, CONTEXT, 3)), inputs -> 25 + Scenario.millis(inputs));
         Scenario scenario = new Scenario(device, Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(Scenario.job("job", new Random(1), 24, 1), sink);
@@ -91,53 +106,182 @@ class FinetuneSimulationTest {
     }
 
     @Test
-    void jobsRunOneAfterTheOther() {
+    void asManyJobsTrainAtOnceAsAreAllowedAndTheOthersWait() {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
-        RecordingJobSink first = new RecordingJobSink();
-        RecordingJobSink second = new RecordingJobSink();
-        RecordingJobSink third = new RecordingJobSink();
-        scenario.engine.submit(Scenario.job("first", new Random(1), 20, 1), first);
-        scenario.engine.submit(Scenario.job("second", new Random(2), 20, 1), second);
-        scenario.engine.submit(Scenario.job("third", new Random(3), 20, 1), third);
+        List<RecordingJobSink> sinks = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            RecordingJobSink sink = new RecordingJobSink();
+            sinks.add(sink);
+            scenario.engine.submit(Scenario.job("job" + i, new Random(i), 20, 5), sink);
+        }
         scenario.engine.iterate();
-        assertThat(first.started()).isTrue();
-        assertThat(second.started()).isFalse();
-        scenario.engine.cancelJob("second");
-        scenario.engine.cancelJob("first");
+        assertThat(sinks).extracting(RecordingJobSink::started).containsExactly(true, true, false, false);
+        scenario.engine.cancelJob("job2");
+        scenario.engine.cancelJob("job0");
         scenario.engine.iterate();
-        assertThat(first.end()).isInstanceOf(JobOutcome.Cancelled.class);
-        assertThat(second.end()).isInstanceOf(JobOutcome.Cancelled.class);
+        assertThat(sinks.get(0).end()).isInstanceOf(JobOutcome.Cancelled.class);
+        assertThat(sinks.get(2).end()).isInstanceOf(JobOutcome.Cancelled.class);
+        assertThat(sinks.get(3).started()).isTrue();
         scenario.runDry();
-        assertThat(third.end()).isInstanceOf(JobOutcome.Succeeded.class);
+        assertThat(sinks.get(1).end()).isInstanceOf(JobOutcome.Succeeded.class);
+        assertThat(sinks.get(3).end()).isInstanceOf(JobOutcome.Succeeded.class);
         assertThat(scenario.engine.openJobs()).isZero();
+        assertThat(scenario.device.trainees()).isZero();
+    }
+
+    @Test
+    void jobsNeverTakeASlotFromServing() {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        List<RecordingJobSink> jobs = List.of(new RecordingJobSink(), new RecordingJobSink());
+        FinetuneJob stacked = under(Scenario.job("a", new Random(1), 100, 5), Scenario.version(7), Scenario.version(8));
+        scenario.engine.submit(stacked, jobs.get(0));
+        scenario.engine.submit(Scenario.job("b", new Random(2), 100, 5), jobs.get(1));
+        scenario.engine.iterate();
+        RecordingSink request = new RecordingSink();
+        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5, Scenario.version(1)), request);
+        while (!request.ended()) {
+            scenario.engine.iterate();
+            scenario.engine.checkIntegrity();
+        }
+        assertThat(jobs).noneMatch(RecordingJobSink::ended);
+        scenario.runDry();
+        assertThat(jobs).allMatch(sink -> sink.end() instanceof JobOutcome.Succeeded);
+    }
+
+    private static FinetuneJob under(FinetuneJob job, AdapterVersion... adapters) {
+        return new FinetuneJob(
+                job.id(),
+                job.caller(),
+                job.lora(),
+                List.of(adapters),
+                job.training(),
+                job.validation(),
+                job.settings(),
+                job.weight(),
+                job.resumeFrom());
+    }
+
+    @Test
+    void theFrozenAdaptersBelowAreTheOnesThatWereNamed() {
+        FinetuneJob job = Scenario.job("job", new Random(1), 30, 2);
+        JobStory alone = story(job, 1, false);
+        JobStory above = story(under(job, Scenario.version(1)), 1, false);
+        assertThat(above).isNotEqualTo(alone);
+        assertThat(above).isEqualTo(story(under(job, Scenario.version(1)), 2, true));
+    }
+
+    @Property(tries = 50)
+    void theBestIsKeptAndPatienceEnds(@ForAll long seed) {
+        Random random = new Random(seed);
+        int every = 1 + random.nextInt(3);
+        int patience = 1 + random.nextInt(3);
+        FinetuneJob job = Scenario.job(
+                "job",
+                Scenario.texts(random, 60),
+                Scenario.texts(random, 1 + random.nextInt(20)),
+                new Objective.Supervised(),
+                4,
+                new Cadence(1, false, every, patience, true));
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        scenario.engine.submit(job, sink);
+        scenario.runDry();
+        List<Measured> measured = sink.measurements();
+        int best = 0;
+        for (int i = 1; i < measured.size(); i++) {
+            assertThat(i - 1 - best).isLessThan(patience);
+            best = measured.get(i).loss() < measured.get(best).loss() ? i : best;
+        }
+        JobOutcome.Succeeded end = (JobOutcome.Succeeded) sink.end();
+        int lastStep = sink.steps().size();
+        boolean early = measured.size() - 1 - best == patience && lastStep < job.totalSteps();
+        assertThat(end.stoppedEarly()).isEqualTo(early);
+        assertThat(early || lastStep == job.totalSteps()).isTrue();
+        assertThat(measured).extracting(Measured::step).isEqualTo(measuredSteps(every, lastStep, job.totalSteps()));
+        assertThat(end.step()).isEqualTo(measured.get(best).step());
+        if (end.step() > 0) {
+            assertThat(end.adapter())
+                    .isEqualTo(sink.checkpoints().get(end.step() - 1).adapter());
+        }
+        Measured first = measured.get(0);
+        assertThat(first.lossByAbility().keySet())
+                .containsExactlyInAnyOrderElementsOf(job.validation().stream()
+                        .map(Example::ability)
+                        .distinct()
+                        .toList());
+    }
+
+    private static List<Integer> measuredSteps(int every, int lastStep, int totalSteps) {
+        return IntStream.rangeClosed(0, lastStep)
+                .filter(step -> step % every == 0 || step == totalSteps)
+                .boxed()
+                .toList();
+    }
+
+    @Test
+    void checkpointsComeEveryFewStepsAndAtTheEndsOfEpochs() {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        // 60 examples in batches of 12 make 5 steps an epoch.
+        scenario.engine.submit(
+                Scenario.job(
+                        "job",
+                        Scenario.texts(new Random(1), 60),
+                        List.of(),
+                        new Objective.Supervised(),
+                        2,
+                        new Cadence(3, true, 0, 0, false)),
+                sink);
+        scenario.runDry();
+        assertThat(sink.checkpoints()).extracting(JobCheckpoint::step).containsExactly(3, 5, 6, 9, 10);
+    }
+
+    @Property(tries = 20)
+    void fixedWindowsDoNotDependOnHowFastTheDeviceIs(@ForAll long seed) {
+        List<Integer> slow = windows(seed, 10);
+        assertThat(slow).isEqualTo(windows(seed, 0.01));
+        assertThat(slow).allMatch(rows -> rows <= 16).contains(16);
+    }
+
+    /** Rows of the forward windows and of the backward windows, these less than zero. */
+    private static List<Integer> windows(long seed, double factor) {
+        SchedulerConfig config = Scenario.withFixedWindow(16);
+        FakeDevice device = new FakeDevice(
+                config.deviceLimits(FakeDevice.limits(4, CONTEXT, 1)), inputs -> factor * Scenario.millis(inputs));
+        Scenario scenario = new Scenario(device, config);
+        scenario.engine.submit(Scenario.job("job", new Random(seed), 30, 1), new RecordingJobSink());
+        scenario.runDry();
+        return scenario.reports.stream()
+                .map(report -> report.forwardTokens() - report.backwardTokenLayers())
+                .toList();
     }
 
     @Test
     void whatCannotBeTrainedIsRefused() {
-        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
         FinetuneJob good = Scenario.job("job", new Random(1), 3, 1);
-        assertThat(refusal(scenario, good, List.of())).isEqualTo(Rejection.Reason.NOTHING_TO_LEARN);
+        assertThat(refusal(good, List.of())).isEqualTo(Rejection.Reason.NOTHING_TO_LEARN);
         TrainingPack.Sequence ignored =
                 new TrainingPack.Sequence(new int[] {1, 2}, new int[] {TrainingPack.IGNORED, TrainingPack.IGNORED});
-        assertThat(refusal(scenario, good, List.of(ignored))).isEqualTo(Rejection.Reason.NOTHING_TO_LEARN);
+        assertThat(refusal(good, List.of(Example.text("", ignored)))).isEqualTo(Rejection.Reason.NOTHING_TO_LEARN);
         TrainingPack.Sequence tooLong = new TrainingPack.Sequence(new int[CONTEXT + 1], new int[CONTEXT + 1]);
-        assertThat(refusal(scenario, good, List.of(tooLong))).isEqualTo(Rejection.Reason.EXAMPLE_TOO_LONG);
+        assertThat(refusal(good, List.of(Example.text("", tooLong)))).isEqualTo(Rejection.Reason.EXAMPLE_TOO_LONG);
+        assertThat(refusal(good, Scenario.pairs(new Random(1), 1))).isEqualTo(Rejection.Reason.WRONG_EXAMPLE);
         LoraConfig large = new LoraConfig(9, 4, false, Set.of(), "");
-        FinetuneJob wide = new FinetuneJob("job", good.caller(), large, good.examples(), good.settings());
-        assertThat(scenario.engine
-                        .submit(wide, new RecordingJobSink())
-                        .orElseThrow()
-                        .reason())
-                .isEqualTo(Rejection.Reason.ADAPTER_TOO_LARGE);
+        FinetuneJob wide = new FinetuneJob(
+                "x", "", large, List.of(), good.training(), List.of(), good.settings(), 1, Optional.empty());
+        assertThat(refusal(wide)).isEqualTo(Rejection.Reason.ADAPTER_TOO_LARGE);
+        FinetuneJob tall = under(good, Scenario.version(1), Scenario.version(2), Scenario.version(3));
+        assertThat(refusal(tall)).isEqualTo(Rejection.Reason.TOO_MANY_ADAPTERS);
     }
 
-    private static Rejection.Reason refusal(Scenario scenario, FinetuneJob job, List<TrainingPack.Sequence> examples) {
-        return scenario.engine
-                .submit(
-                        new FinetuneJob("x", job.caller(), job.lora(), examples, job.settings()),
-                        new RecordingJobSink())
-                .orElseThrow()
-                .reason();
+    private static Rejection.Reason refusal(FinetuneJob job, List<Example> examples) {
+        return refusal(new FinetuneJob(
+                "x", "", job.lora(), List.of(), examples, List.of(), job.settings(), 1, Optional.empty()));
+    }
+
+    private static Rejection.Reason refusal(FinetuneJob job) {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        return scenario.engine.submit(job, new RecordingJobSink()).orElseThrow().reason();
     }
 
     @Test

@@ -13,9 +13,13 @@ import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.finetune.Objective.Supervised;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.loop.IterationListener;
@@ -27,8 +31,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** An engine over a {@link FakeDevice}, and random work for it. */
 final class Scenario {
@@ -42,8 +48,9 @@ final class Scenario {
     final List<IterationReport> reports = new ArrayList<>();
     final List<RequestReport> ends = new ArrayList<>();
 
+    /** @param limits without the slots that only jobs use */
     Scenario(KernelsConfig limits, SchedulerConfig config) {
-        this(new FakeDevice(limits, Scenario::millis), config);
+        this(new FakeDevice(config.deviceLimits(limits), Scenario::millis), config);
     }
 
     Scenario(FakeDevice device, SchedulerConfig config) {
@@ -75,7 +82,14 @@ final class Scenario {
                 chunk,
                 kvTokens,
                 queuedRequests,
-                queuedJobs);
+                queuedJobs,
+                2);
+    }
+
+    /** The same with windows of so many rows. */
+    static SchedulerConfig withFixedWindow(int rows) {
+        Finetuning finetuning = new Finetuning(128, FLOOR, rows, Mode.CO_SERVING, 64);
+        return new SchedulerConfig(CONFIG.targets(), finetuning, 64, 0, 1000, 10, 2);
     }
 
     /** What iterations take here: a constant, and something for every row. */
@@ -158,13 +172,48 @@ final class Scenario {
         return sink;
     }
 
+    /** A job of texts that is not measured. */
     static FinetuneJob job(String id, Random random, int examples, int epochs) {
-        List<TrainingPack.Sequence> sequences = new ArrayList<>();
-        for (int i = 0; i < examples; i++) {
-            int[] tokens = random.ints(2 + random.nextInt(30), 0, 1000).toArray();
-            sequences.add(new TrainingPack.Sequence(tokens, tokens.clone()));
-        }
-        Settings settings = new Settings(epochs, 12, 1e-3, 2, LearningRateSchedule.COSINE, 7, OptimizerConfig.DEFAULT);
-        return new FinetuneJob(id, InferenceRequest.SHARED_CALLER, LORA, sequences, settings);
+        return job(id, texts(random, examples), List.of(), new Supervised(), epochs, Cadence.ENDS);
+    }
+
+    static FinetuneJob job(
+            String id,
+            List<Example> training,
+            List<Example> validation,
+            Objective objective,
+            int epochs,
+            Cadence cadence) {
+        Settings settings = new Settings(
+                objective, epochs, 12, 1e-3, 2, LearningRateSchedule.COSINE, 7, OptimizerConfig.DEFAULT, cadence);
+        return new FinetuneJob(
+                id,
+                InferenceRequest.SHARED_CALLER,
+                LORA,
+                List.of(),
+                training,
+                validation,
+                settings,
+                1,
+                Optional.empty());
+    }
+
+    static List<Example> texts(Random random, int count) {
+        return Stream.generate(() -> Example.text("ability" + random.nextInt(3), sequence(random)))
+                .limit(count)
+                .toList();
+    }
+
+    static List<Example> pairs(Random random, int count) {
+        return Stream.generate(() -> Example.pair("", sequence(random), sequence(random)))
+                .limit(count)
+                .toList();
+    }
+
+    private static TrainingPack.Sequence sequence(Random random) {
+        int[] tokens = random.ints(2 + random.nextInt(30), 0, 1000).toArray();
+        int[] labels = tokens.clone();
+        labels[0] = TrainingPack.IGNORED;
+        return new TrainingPack.Sequence(tokens, labels);
     }
 }

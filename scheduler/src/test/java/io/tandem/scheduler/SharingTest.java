@@ -26,7 +26,7 @@ class SharingTest {
     private static final Targets TARGETS = new Targets(20, 1000, 20);
 
     private static SchedulerConfig config(Targets targets, Finetuning finetuning) {
-        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10);
+        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2);
     }
 
     private static Finetuning floor(double floor) {
@@ -34,7 +34,8 @@ class SharingTest {
     }
 
     private static Scenario scenario(ToDoubleFunction<IterationInputs> millis, Finetuning finetuning) {
-        return new Scenario(new FakeDevice(LIMITS, millis), config(TARGETS, finetuning));
+        return new Scenario(
+                new FakeDevice(config(TARGETS, finetuning).deviceLimits(LIMITS), millis), config(TARGETS, finetuning));
     }
 
     /** Inference alone takes longer than the target. */
@@ -128,7 +129,7 @@ class SharingTest {
 
     /** Prompt tokens of each iteration in which a long prompt runs beside an answer. */
     private static List<IterationReport> besideAnAnswer(double ttftMillis) {
-        FakeDevice device = new FakeDevice(LIMITS, inputs -> 10 + 0.4 * rows(inputs));
+        FakeDevice device = new FakeDevice(Scenario.CONFIG.deviceLimits(LIMITS), inputs -> 10 + 0.4 * rows(inputs));
         Scenario scenario = new Scenario(device, config(new Targets(20, ttftMillis, 20), floor(0.05)));
         for (int i = 0; i < 40; i++) {
             long id = i;

@@ -24,6 +24,7 @@ import io.tandem.server.http.TokenSource;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataLock;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
@@ -46,8 +47,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The one place that makes the long-lived things and knows the order in which they end: first nobody comes in, then
- * jobs stop writing, then the engine thread ends, then the device closes.
+ * The one place that makes the long-lived things and knows the order in which they end: first the engine thread, which
+ * lets nobody in any more and leaves a checkpoint of every job, then the jobs' thread, which writes them, then the
+ * device.
  */
 public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
@@ -71,7 +73,7 @@ public final class Application implements AutoCloseable {
         Path adapterRoot = config.adapterRoot();
         Files.createDirectories(adapterRoot);
         Files.createDirectories(data.resolve("uploads"));
-        device = TorchScriptDecoder.load(config.model(), config.kernels());
+        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()));
         int context = device.limits().contextTokens();
         model = ModelText.load(config.model(), config.servedName(), device.model(), context);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -80,15 +82,15 @@ public final class Application implements AutoCloseable {
         AdapterRegistry registry = new AdapterRegistry();
         FileStore files = new FileStore(data.resolve("files"));
         int maxRank = device.limits().maxRank();
+        Path jobFolders = data.resolve("jobs");
+        AdapterStore adapters = new AdapterStore(data.resolve("adapters"), device.model(), maxRank);
         jobs = new JobService(
                 model,
                 Math.min(context, device.limits().packTokens()),
                 jobEngine(),
                 registry,
                 new JobService.Stores(
-                        files,
-                        new JobStore(data.resolve("jobs")),
-                        new AdapterStore(data.resolve("adapters"), device.model(), maxRank)),
+                        files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapters), adapters),
                 Clock.systemUTC());
         engineThread = new Thread(engine, "engine");
         engineThread.start();
@@ -197,6 +199,11 @@ public final class Application implements AutoCloseable {
             public void cancelJob(String jobId) {
                 engine.cancelJob(jobId);
             }
+
+            @Override
+            public void pauseJob(String jobId) {
+                engine.pauseJob(jobId);
+            }
         };
     }
 
@@ -217,10 +224,10 @@ public final class Application implements AutoCloseable {
     public void close() {
         ready = false;
         LOG.info("shutting down");
-        jobs.close();
         engine.shutDown();
         try {
             engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
+            jobs.close();
             // Last words to clients leave before their connections close.
             await(vertx.close());
         } catch (InterruptedException e) {

@@ -48,6 +48,10 @@ final class PackRows {
         return purpose == Purpose.LEARN;
     }
 
+    boolean uses(int slot) {
+        return Arrays.stream(adapterSlots).anyMatch(used -> used == slot);
+    }
+
     /** Slot of the adapter that learns. */
     int traineeSlot() {
         return adapterSlots[adapterSlots.length - 1];

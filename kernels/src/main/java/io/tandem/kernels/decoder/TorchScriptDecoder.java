@@ -247,7 +247,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (closing != null) {
             closing.close();
         }
-        pack = PackRows.EMPTY;
+        if (pack.uses(slot)) {
+            pack = PackRows.EMPTY;
+        }
     }
 
     private Trainee trainee(int slot) {

@@ -156,6 +156,37 @@ class TrainingTest {
         }
     }
 
+    /** Packs of two trainees take turns; one opens and a third closes while another's pack is half done. */
+    @Test
+    void traineesThatTakeTurnsLearnAsIfEachWereAlone() throws IOException {
+        List<TrainingPack> packs = new ArrayList<>();
+        for (int step = 0; step < 4; step++) {
+            packs.add(Devices.pack(random, tiny.config().vocab(), 30, 12));
+        }
+        long windows = random.nextLong();
+        Adapter other = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 2, random.nextLong());
+        double[] alone;
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            learn(device, packs, new Random(windows));
+            alone = values(device.snapshot(SLOT));
+        }
+        Random splits = new Random(windows);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            for (TrainingPack pack : packs) {
+                device.openTrainee(0, other, OptimizerConfig.DEFAULT);
+                Devices.train(device, new int[] {0}, pack, random, List.of());
+                Devices.forward(device, new int[] {SLOT}, pack, splits, List.of());
+                device.openTrainee(1, other, OptimizerConfig.DEFAULT);
+                device.closeTrainee(0);
+                Devices.backward(device, pack, splits, List.of());
+                device.optimizerStep(SLOT, 1e-2, 1 / 30.0);
+            }
+            assertThat(values(device.snapshot(SLOT))).isEqualTo(alone);
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Method.class)
     void aBrokenGradientChangesNothing(Method method) throws IOException {

@@ -1,6 +1,7 @@
 package io.tandem.scheduler.adapter;
 
 import io.tandem.kernels.adapter.Adapter;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -15,9 +16,19 @@ public final class AdapterRegistry {
 
     /** Makes new requests for the name use this adapter; running ones finish on the version they started with. */
     public AdapterVersion publish(String name, Adapter adapter) {
-        AdapterVersion version = new AdapterVersion(name, nextVersion.getAndIncrement(), adapter);
+        return publish(name, adapter, List.of());
+    }
+
+    /** The same for an adapter that stands on others. */
+    public AdapterVersion publish(String name, Adapter adapter, List<AdapterVersion> under) {
+        AdapterVersion version = new AdapterVersion(name, nextVersion.getAndIncrement(), adapter, under);
         current.put(name, version);
         return version;
+    }
+
+    /** A version that requests cannot ask for by its name, to stand under others. */
+    public AdapterVersion hidden(String name, Adapter adapter) {
+        return new AdapterVersion(name, nextVersion.getAndIncrement(), adapter);
     }
 
     /** Makes the name unknown to new requests; false if it was unknown already. */

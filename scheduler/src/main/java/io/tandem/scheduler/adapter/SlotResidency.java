@@ -8,17 +8,20 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
-/** Which adapter versions are on the device. Slots in use stay; the longest unused makes way. */
+/** Which adapter versions are in a range of the device's slots. Slots in use stay; the longest unused makes way. */
 public final class SlotResidency {
     private final DeviceModel device;
+    private final int from;
     private final Slot[] slots;
     private long uses;
 
-    public SlotResidency(DeviceModel device) {
+    /** Over the device's slots {@code [from, to)}. */
+    public SlotResidency(DeviceModel device, int from, int to) {
         this.device = device;
-        this.slots = new Slot[device.limits().adapterSlots()];
+        this.from = from;
+        this.slots = new Slot[to - from];
         for (int i = 0; i < slots.length; i++) {
-            slots[i] = new Slot(i);
+            slots[i] = new Slot(from + i);
         }
     }
 
@@ -87,7 +90,7 @@ public final class SlotResidency {
                 release(slot);
                 throw e;
             }
-            slots[slot].version = adapter.version();
+            slots[slot - from].version = adapter.version();
         });
         return taken;
     }
@@ -113,10 +116,11 @@ public final class SlotResidency {
     }
 
     public void release(int slot) {
-        if (slots[slot].users == 0) {
+        Slot used = slots[slot - from];
+        if (used.users == 0) {
             throw new IllegalStateException("adapter slot " + slot + " is not in use");
         }
-        slots[slot].users--;
+        used.users--;
     }
 
     /** Versions on the device. */

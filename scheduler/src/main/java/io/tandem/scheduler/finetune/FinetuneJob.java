@@ -1,10 +1,11 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.OptimizerConfig;
-import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One adapter to train from examples.
@@ -12,13 +13,30 @@ import java.util.List;
  * @param id unique in the process
  * @param caller on whose account it trains; {@link InferenceRequest#SHARED_CALLER} if nobody said
  * @param lora what to train
- * @param examples at least one; each no longer than the context and a training pack
+ * @param under frozen adapters that the job's rows use too, at most {@link #MAX_UNDER}; whoever serves the result stacks
+ *     it on them
+ * @param training at least one example; the sequences of each fit into the context, and all of them into a pack
+ * @param validation examples whose loss is measured from time to time; may be empty
  * @param settings how to train
+ * @param weight share of the fine-tuning tokens, in proportion to the weights of other jobs
+ * @param resumeFrom where an earlier run of the same job got to
  */
 public record FinetuneJob(
-        String id, String caller, LoraConfig lora, List<TrainingPack.Sequence> examples, Settings settings) {
+        String id,
+        String caller,
+        LoraConfig lora,
+        List<AdapterVersion> under,
+        List<Example> training,
+        List<Example> validation,
+        Settings settings,
+        double weight,
+        Optional<JobCheckpoint> resumeFrom) {
+
+    /** Most adapters below a trainee. */
+    public static final int MAX_UNDER = 2;
 
     /**
+     * @param objective what the job makes smaller
      * @param epochs passes over the examples
      * @param batchSize examples between two optimizer steps
      * @param learningRate at its highest
@@ -26,23 +44,54 @@ public record FinetuneJob(
      * @param schedule of the learning rate after warm-up
      * @param seed of the initial weights and of the order of examples
      * @param optimizer its constants
+     * @param cadence what happens between steps
      */
     public record Settings(
+            Objective objective,
             int epochs,
             int batchSize,
             double learningRate,
             int warmupSteps,
             LearningRateSchedule schedule,
             long seed,
-            OptimizerConfig optimizer) {}
+            OptimizerConfig optimizer,
+            Cadence cadence) {}
+
+    /**
+     * @param checkpointEvery steps between two checkpoints; 0 means none but those at the ends of epochs
+     * @param checkpointEpochs whether the end of an epoch has a checkpoint
+     * @param measureEvery steps between two measurements of the validation loss; 0 means only before the first step and
+     *     after the last
+     * @param patience measurements in a row without a smaller loss after which the job ends; 0 means never
+     * @param keepBest whether the job's result is the adapter with the smallest measured loss instead of the last
+     */
+    public record Cadence(
+            int checkpointEvery, boolean checkpointEpochs, int measureEvery, int patience, boolean keepBest) {
+        /** Measures at both ends, keeps nothing. */
+        public static final Cadence ENDS = new Cadence(0, false, 0, 0, false);
+    }
 
     public FinetuneJob {
-        examples = List.copyOf(examples);
+        under = List.copyOf(under);
+        training = List.copyOf(training);
+        validation = List.copyOf(validation);
+        if (!(weight > 0)) {
+            throw new IllegalArgumentException("the weight of job " + id + " is " + weight + ", expected more than 0");
+        }
+    }
+
+    /** The same job, from there on. */
+    public FinetuneJob from(Optional<JobCheckpoint> checkpoint) {
+        return new FinetuneJob(id, caller, lora, under, training, validation, settings, weight, checkpoint);
+    }
+
+    /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */
+    public int stepsPerEpoch() {
+        return (training.size() + settings.batchSize() - 1) / settings.batchSize();
     }
 
     /** Optimizer steps from start to end. */
     public int totalSteps() {
-        int stepsPerEpoch = (examples.size() + settings.batchSize() - 1) / settings.batchSize();
-        return stepsPerEpoch * settings.epochs();
+        return stepsPerEpoch() * settings.epochs();
     }
 }

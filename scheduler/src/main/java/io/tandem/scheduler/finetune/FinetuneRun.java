@@ -1,55 +1,127 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
-import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.TrainingPack.Purpose;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.LongSupplier;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A job while it trains. Each mini-batch goes pack by pack: forward windows over the pack's rows in ascending order,
- * then, layer by layer from the last, backward windows in descending order; after its last pack comes one optimizer
- * step. How large the windows are is decided from outside and changes nothing but rounding.
+ * A job while it trains: a succession of packs, each of which has the device's training arena to itself until it is
+ * done. Preferences first measure their references; then mini-batches alternate with measurements of the validation
+ * examples. The trainee changes only in the optimizer step after a mini-batch's last pack, so whatever happens before,
+ * the state after the last step is at hand, and a job that goes on from there repeats no more than one mini-batch.
  */
 public final class FinetuneRun {
     private static final Logger LOG = LoggerFactory.getLogger(FinetuneRun.class);
+    private static final double NANOS_PER_SECOND = 1e9;
+
+    private enum Phase {
+        REFERENCES,
+        VALIDATION,
+        STEP
+    }
 
     private final FinetuneJob job;
     private final JobSink sink;
     private final DeviceModel device;
     private final int slot;
+    private final LongSupplier nanoTime;
+    private final List<Example> all;
     private final MiniBatches batches;
-    private List<TrainingPack> packs = List.of();
-    private int pack;
-    private int forwardFrom;
-    private int layer;
-    private int backwardTo;
+    private final ValidationHistory history;
+    private Phase phase = Phase.REFERENCES;
+    private PackedExamples work;
+    private @Nullable PackCursor cursor;
+    private List<Double> references;
     private int step;
-    private double lossSum;
-    private int learnedTokens;
-    private int trainedTokens;
-    private boolean finished;
+    private int checkpointed;
+    private long trainedTokens;
+    private double trainLoss;
+    private long stepStart;
+    private boolean pausing;
+    private boolean ended;
 
-    /** Opens the trainee in the slot, which the caller has reserved. */
-    public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, int slot) {
+    /**
+     * Opens the trainee in the slot, which the caller has reserved.
+     *
+     * @throws IllegalArgumentException if the device refuses the trainee, or the checkpoint is one of another job
+     */
+    public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, int slot, LongSupplier nanoTime) {
         this.job = job;
         this.sink = sink;
         this.device = device;
         this.slot = slot;
-        this.batches = new MiniBatches(job, device.limits().packTokens());
-        device.openTrainee(
-                slot,
-                LoraInitializer.initialize(
-                        job.lora(), device.model(), job.settings().seed()),
-                job.settings().optimizer());
-        beginMiniBatch();
+        this.nanoTime = nanoTime;
+        this.all = Stream.concat(job.training().stream(), job.validation().stream())
+                .toList();
+        Optional<JobCheckpoint> from = job.resumeFrom();
+        from.ifPresent(this::check);
+        this.step = from.map(JobCheckpoint::step).orElse(0);
+        this.checkpointed = step;
+        this.trainedTokens = from.map(JobCheckpoint::trainedTokens).orElse(0L);
+        this.trainLoss = from.map(JobCheckpoint::trainLoss).orElse(Double.NaN);
+        this.references = from.map(JobCheckpoint::references).orElse(List.of());
+        this.history = new ValidationHistory(job.settings().cadence(), from);
+        this.batches = new MiniBatches(job, step);
+        if (from.isPresent()) {
+            device.openTrainee(
+                    slot,
+                    from.get().adapter(),
+                    job.settings().optimizer(),
+                    from.get().optimizer());
+        } else {
+            Adapter initial = LoraInitializer.initialize(
+                    job.lora(), device.model(), job.settings().seed());
+            device.openTrainee(slot, initial, job.settings().optimizer());
+        }
+        this.work = packed(everything(), Purpose.MEASURE);
         tell(sink::start);
+        if (!needsReferences()) {
+            settle();
+        }
+    }
+
+    private void check(JobCheckpoint checkpoint) {
+        int expected = job.settings().objective() instanceof Objective.Preference ? all.size() : 0;
+        if (checkpoint.references().size() != expected || checkpoint.step() > job.totalSteps()) {
+            throw new IllegalArgumentException("the checkpoint of step " + checkpoint.step() + " with "
+                    + checkpoint.references().size() + " references is not one of this job, which has "
+                    + job.totalSteps() + " steps and " + expected + " references");
+        }
+    }
+
+    private List<Integer> everything() {
+        return IntStream.range(0, all.size()).boxed().toList();
+    }
+
+    private PackedExamples packed(List<Integer> indices, Purpose purpose) {
+        return new PackedExamples(
+                all,
+                indices,
+                job.settings().objective().sequences(),
+                purpose,
+                device.limits().packTokens());
+    }
+
+    private boolean needsReferences() {
+        return job.settings().objective() instanceof Objective.Preference && references.isEmpty();
     }
 
     public FinetuneJob job() {
@@ -60,126 +132,263 @@ public final class FinetuneRun {
         return slot;
     }
 
-    /** Whether the next window goes forward. */
+    public boolean ended() {
+        return ended;
+    }
+
+    /**
+     * Lays the next pack into the device's training arena.
+     *
+     * @param frozenSlots where the adapters below the trainee are
+     * @return its rows
+     */
+    public int beginPack(int[] frozenSlots) {
+        PackCursor next = new PackCursor(work.next(), device.model().layers());
+        int[] slots = frozenSlots;
+        if (phase != Phase.REFERENCES) {
+            slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
+            slots[frozenSlots.length] = slot;
+        }
+        if (phase == Phase.STEP && work.untouched()) {
+            stepStart = nanoTime.getAsLong();
+        }
+        device.beginPack(slots, next.pack());
+        cursor = next;
+        return next.rows();
+    }
+
+    private PackCursor cursor() {
+        if (cursor == null) {
+            throw new IllegalStateException("job " + job.id() + " has no pack on the device");
+        }
+        return cursor;
+    }
+
+    /** Whether the next window of its pack goes forward. */
     public boolean forward() {
-        return forwardFrom < rows();
+        return cursor().forwardRows() > 0;
     }
 
-    /** Rows of the current pack that have not gone forward. */
+    /** Rows of its pack that have not gone forward. */
     public int forwardRows() {
-        return rows() - forwardFrom;
+        return cursor().forwardRows();
     }
 
-    /** Rows times layers of the current pack that have not gone backward. */
+    /** Rows times layers of its pack that have not gone backward. */
     public long backwardRowLayers() {
-        return (long) layer * rows() + backwardTo;
+        return cursor().backwardRowLayers();
     }
 
-    /** Rows of the current pack. */
+    /** Rows of its pack. */
     public int rows() {
-        return packs.get(pack).rows();
+        return cursor().rows();
     }
 
+    /** Layers of the model. */
     public int layers() {
         return device.model().layers();
     }
 
-    /** Whether nothing of the next optimizer step has gone forward. */
+    /** Whether nothing of the next optimizer step, or measurement, has gone forward. */
     public boolean betweenSteps() {
-        return pack == 0 && forwardFrom == 0;
+        return work.untouched() && cursor().forwardRows() == cursor().rows();
     }
 
     /** The next forward window. */
     public TrainingWork forwardWork(int rows) {
-        return new TrainingWork(forwardFrom, forwardFrom + rows, List.of());
+        return cursor().forwardWork(rows);
     }
 
     /** The next backward windows, this many rows times layers together. */
     public TrainingWork backwardWork(long rowLayers) {
-        List<BackwardWindow> windows = new ArrayList<>();
-        long left = rowLayers;
-        int at = layer;
-        int to = backwardTo;
-        while (left > 0 && at >= 0) {
-            int from = (int) Math.max(0, to - left);
-            windows.add(new BackwardWindow(at, from, to));
-            left -= to - from;
-            to = from;
-            if (to == 0) {
-                at--;
-                to = rows();
-            }
-        }
-        return new TrainingWork(forwardFrom, forwardFrom, windows);
+        return cursor().backwardWork(rowLayers);
     }
 
-    /** Takes in what an iteration with this work gave; true if that was the job's end. */
-    public boolean apply(TrainingWork work, IterationOutputs outputs) {
-        forwardFrom = work.forwardTo();
-        lossSum += outputs.lossSum();
-        learnedTokens += outputs.learnedTokens();
-        for (BackwardWindow window : work.backward()) {
-            backwardTo = window.from();
-            if (backwardTo == 0) {
-                layer--;
-                backwardTo = rows();
-            }
-        }
-        if (!Double.isFinite(lossSum)) {
-            finish(new JobOutcome.Failed(
-                    "the loss is not a finite number in step " + (step + 1) + "; try a lower learning rate"));
+    /** Takes in what an iteration with this work gave; true if the pack, or the whole job, is done. */
+    public boolean apply(TrainingWork done, IterationOutputs outputs) {
+        PackCursor pack = cursor();
+        pack.apply(done, outputs);
+        double[] losses = pack.losses();
+        if (!DoubleStream.of(losses).allMatch(Double::isFinite)) {
+            finish(new JobOutcome.Failed("the loss is not a finite number "
+                    + (phase == Phase.STEP ? "in step " + (step + 1) : "after step " + step)
+                    + "; try a lower learning rate"));
             return true;
         }
-        return layer < 0 && endPack();
-    }
-
-    private boolean endPack() {
-        if (pack + 1 < packs.size()) {
-            beginPack(pack + 1);
+        boolean wentForward = done.forwardTo() > done.forwardFrom() && pack.forwardRows() == 0;
+        if (wentForward
+                && phase == Phase.STEP
+                && job.settings().objective() instanceof Objective.Preference preference) {
+            device.scaleSequences(factors(preference.beta(), losses));
+        }
+        if (!pack.done()) {
             return false;
         }
-        double rate = job.settings().learningRate()
-                * job.settings().schedule().factor(step, job.settings().warmupSteps(), job.totalSteps());
-        double norm = device.optimizerStep(slot, rate, 1.0 / learnedTokens);
+        work.add(losses);
+        cursor = null;
+        if (work.done()) {
+            complete();
+        }
+        return true;
+    }
+
+    private double[] factors(double beta, double[] losses) {
+        int at = work.byExample().size();
+        double[] factors = new double[losses.length];
+        int next = 0;
+        for (double[] pair : work.split(losses)) {
+            double reference = references.get(work.indices().get(at++));
+            double slope = PreferenceLoss.slope(beta, PreferenceLoss.margin(beta, pair, reference));
+            factors[next++] = slope;
+            factors[next++] = -slope;
+        }
+        return factors;
+    }
+
+    private void complete() {
+        if (phase == Phase.REFERENCES) {
+            references = work.byExample().stream()
+                    .map(losses -> losses[0] - losses[1])
+                    .toList();
+            settle();
+        } else if (phase == Phase.VALIDATION) {
+            Measured measured = measured();
+            history.add(measured, () -> device.snapshot(slot));
+            tell(() -> sink.measured(measured));
+            settle();
+        } else if (optimizerStep()) {
+            settle();
+        }
+    }
+
+    /** Examples of the finished work, added up. */
+    private LossTally tally(List<Integer> positions) {
+        LossTally tally = new LossTally(job.settings().objective());
+        List<double[]> losses = work.byExample();
+        for (int at : positions) {
+            int index = work.indices().get(at);
+            tally.add(all.get(index), losses.get(at), references.isEmpty() ? 0 : references.get(index));
+        }
+        return tally;
+    }
+
+    private Measured measured() {
+        List<Integer> positions =
+                IntStream.range(0, work.indices().size()).boxed().toList();
+        SortedMap<String, Double> byAbility = new TreeMap<>();
+        job.validation().stream().map(Example::ability).distinct().forEach(ability -> {
+            List<Integer> of = positions.stream()
+                    .filter(at -> all.get(work.indices().get(at)).ability().equals(ability))
+                    .toList();
+            byAbility.put(ability, tally(of).mean());
+        });
+        LossTally total = tally(positions);
+        return new Measured(step, total.mean(), total.rewardAccuracy(), byAbility);
+    }
+
+    private boolean optimizerStep() {
+        LossTally tally =
+                tally(IntStream.range(0, work.indices().size()).boxed().toList());
+        FinetuneJob.Settings settings = job.settings();
+        double rate =
+                settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
+        double norm = device.optimizerStep(slot, rate, 1.0 / tally.count());
         if (!Double.isFinite(norm)) {
             finish(new JobOutcome.Failed(
                     "the gradient is not finite in step " + (step + 1) + "; try a lower learning rate"));
-            return true;
+            return false;
         }
         step++;
+        trainedTokens += work.rows();
+        trainLoss = tally.mean();
         StepReport report = new StepReport(
-                step, job.totalSteps(), lossSum / learnedTokens, rate, norm, trainedTokens, learnedTokens);
+                step,
+                job.totalSteps(),
+                trainLoss,
+                tally.rewardAccuracy(),
+                rate,
+                norm,
+                work.rows(),
+                trainedTokens,
+                (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND);
         tell(() -> sink.step(report));
-        if (step == job.totalSteps()) {
-            finish(new JobOutcome.Succeeded(device.snapshot(slot)));
-            return true;
+        return true;
+    }
+
+    /** No step is under way: decides what comes next. */
+    private void settle() {
+        if (pausing) {
+            suspend();
+        } else if (!job.validation().isEmpty() && history.due(step, job.totalSteps())) {
+            phase = Phase.VALIDATION;
+            work = packed(
+                    IntStream.range(job.training().size(), all.size()).boxed().toList(), Purpose.MEASURE);
+        } else {
+            checkpointIfDue();
+            if (step == job.totalSteps() || history.exhausted()) {
+                succeed();
+            } else {
+                phase = Phase.STEP;
+                work = packed(batches.next(), Purpose.LEARN);
+            }
         }
-        beginMiniBatch();
-        return false;
     }
 
-    private void beginMiniBatch() {
-        packs = batches.next();
-        lossSum = 0;
-        learnedTokens = 0;
-        trainedTokens = packs.stream().mapToInt(TrainingPack::rows).sum();
-        beginPack(0);
+    private void checkpointIfDue() {
+        FinetuneJob.Cadence cadence = job.settings().cadence();
+        boolean due = (cadence.checkpointEvery() > 0 && step % cadence.checkpointEvery() == 0)
+                || (cadence.checkpointEpochs() && step % job.stepsPerEpoch() == 0);
+        if (due && step > checkpointed) {
+            checkpointed = step;
+            JobCheckpoint checkpoint = checkpoint();
+            tell(() -> sink.checkpoint(checkpoint));
+        }
     }
 
-    private void beginPack(int index) {
-        pack = index;
-        forwardFrom = 0;
-        layer = device.model().layers() - 1;
-        backwardTo = rows();
-        device.beginPack(new int[] {slot}, packs.get(index));
+    private JobCheckpoint checkpoint() {
+        return new JobCheckpoint(
+                step,
+                device.snapshot(slot),
+                device.optimizerState(slot),
+                history.best(),
+                history.smallest(),
+                history.withoutGain(),
+                references,
+                trainedTokens,
+                trainLoss,
+                history.last());
+    }
+
+    private void succeed() {
+        boolean early = step < job.totalSteps();
+        Optional<Best> best = history.best();
+        finish(new JobOutcome.Succeeded(
+                best.map(Best::adapter).orElseGet(() -> device.snapshot(slot)),
+                best.map(Best::step).orElse(step),
+                early));
+    }
+
+    /** Suspends the job when its step ends, or at once if none is under way. */
+    public void pause() {
+        if (phase == Phase.STEP && (cursor != null || !work.untouched())) {
+            pausing = true;
+        } else {
+            suspend();
+        }
+    }
+
+    /** Suspends the job as it was after its last step. */
+    public void suspend() {
+        finish(new JobOutcome.Suspended(needsReferences() ? job.resumeFrom() : Optional.of(checkpoint())));
     }
 
     /** Ends the job and frees the trainee; only the first end counts. */
     public void finish(JobOutcome outcome) {
-        if (finished) {
+        if (ended) {
             return;
         }
-        finished = true;
+        ended = true;
+        cursor = null;
         device.closeTrainee(slot);
         tell(() -> sink.finish(outcome));
     }

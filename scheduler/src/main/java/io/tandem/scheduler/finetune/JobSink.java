@@ -1,6 +1,9 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.SortedMap;
 
 /**
  * Where a job's progress goes. Called on the engine thread, so it must neither block nor throw; every accepted job gets
@@ -12,6 +15,12 @@ public interface JobSink {
 
     void step(StepReport report);
 
+    /** The validation examples were measured. */
+    void measured(Measured measured);
+
+    /** The job can go on from here. */
+    void checkpoint(JobCheckpoint checkpoint);
+
     void finish(JobOutcome outcome);
 
     /**
@@ -19,24 +28,50 @@ public interface JobSink {
      *
      * @param step from 1
      * @param totalSteps of the job
-     * @param loss mean over the learned tokens of the mini-batch, in nats
+     * @param loss mean over the learned tokens of the mini-batch, in nats; for preferences over its pairs
+     * @param rewardAccuracy for preferences the share of pairs whose preferred answer gained more than the rejected one
      * @param learningRate of this step
      * @param gradientNorm before clipping
-     * @param trainedTokens all tokens that went through the model for this step
-     * @param learnedTokens those with a label
+     * @param tokens all tokens that went through the model for this step
+     * @param trainedTokens the same for all steps so far, those before an interruption included
+     * @param seconds since the first window of this step
      */
     record StepReport(
             int step,
             int totalSteps,
             double loss,
+            OptionalDouble rewardAccuracy,
             double learningRate,
             double gradientNorm,
-            int trainedTokens,
-            int learnedTokens) {}
+            int tokens,
+            long trainedTokens,
+            double seconds) {}
+
+    /**
+     * Losses of the validation examples.
+     *
+     * @param step finished steps; 0 is before the first
+     * @param loss mean over learned tokens, in nats; for preferences over pairs
+     * @param rewardAccuracy for preferences, as in {@link StepReport}
+     * @param lossByAbility the same for the examples of each ability
+     */
+    record Measured(int step, double loss, OptionalDouble rewardAccuracy, SortedMap<String, Double> lossByAbility) {}
 
     /** How a job ended. */
     sealed interface JobOutcome {
-        record Succeeded(Adapter adapter) implements JobOutcome {}
+        /**
+         * @param adapter the result
+         * @param step after which it was taken; less than the last one if the best was asked for
+         * @param stoppedEarly whether the job ended because it brought nothing any more
+         */
+        record Succeeded(Adapter adapter, int step, boolean stoppedEarly) implements JobOutcome {}
+
+        /**
+         * The job was paused, or the engine was shut down. It may be submitted again.
+         *
+         * @param checkpoint where to go on; absent if nothing was done since the job was submitted
+         */
+        record Suspended(Optional<JobCheckpoint> checkpoint) implements JobOutcome {}
 
         record Cancelled() implements JobOutcome {}
 

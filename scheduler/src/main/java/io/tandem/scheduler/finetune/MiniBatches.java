@@ -1,6 +1,5 @@
 package io.tandem.scheduler.finetune;
 
-import io.tandem.kernels.TrainingPack;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -8,45 +7,37 @@ import java.util.SplittableRandom;
 /** The order in which a job sees its examples; it depends on the job alone. */
 final class MiniBatches {
     private final FinetuneJob job;
-    private final int packTokens;
     private final int[] order;
     private final SplittableRandom random;
     private int next;
 
-    MiniBatches(FinetuneJob job, int packTokens) {
+    /** @param steps mini-batches that an earlier run has seen already */
+    MiniBatches(FinetuneJob job, int steps) {
         this.job = job;
-        this.packTokens = packTokens;
-        this.order = new int[job.examples().size()];
+        this.order = new int[job.training().size()];
         for (int i = 0; i < order.length; i++) {
             order[i] = i;
         }
         // The initial weights come from the seed itself.
         this.random = new SplittableRandom(job.settings().seed() ^ 0x9E3779B97F4A7C15L);
         shuffle();
+        for (int step = 0; step < steps; step++) {
+            next();
+        }
     }
 
-    /** The next mini-batch, as packs that fit the device; the epoch's last one may be smaller. */
-    List<TrainingPack> next() {
+    /** Indices of the next mini-batch's examples; the epoch's last one may be smaller. */
+    List<Integer> next() {
         if (next == order.length) {
             shuffle();
             next = 0;
         }
         int end = Math.min(order.length, next + job.settings().batchSize());
-        List<TrainingPack> packs = new ArrayList<>();
-        List<TrainingPack.Sequence> open = new ArrayList<>();
-        int rows = 0;
+        List<Integer> batch = new ArrayList<>();
         for (; next < end; next++) {
-            TrainingPack.Sequence example = job.examples().get(order[next]);
-            if (rows + example.tokens().length > packTokens) {
-                packs.add(new TrainingPack(open, TrainingPack.Purpose.LEARN));
-                open = new ArrayList<>();
-                rows = 0;
-            }
-            open.add(example);
-            rows += example.tokens().length;
+            batch.add(order[next]);
         }
-        packs.add(new TrainingPack(open, TrainingPack.Purpose.LEARN));
-        return packs;
+        return batch;
     }
 
     private void shuffle() {

@@ -65,10 +65,10 @@ public final class IterationLoop {
         this.nanoTime = nanoTime;
         this.listener = listener;
         this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
-        this.adapters = new SlotResidency(device);
+        this.adapters = new SlotResidency(device, 0, config.servingSlots(device.limits()));
         this.targets = config.targets();
         this.inference = new InferenceQueue(kv, adapters, this::ended);
-        this.jobs = new JobQueue(device, adapters);
+        this.jobs = new JobQueue(device, config, nanoTime);
         this.planner = config.finetuning().mode() == Mode.TEMPORAL
                 ? new TemporalPlanner(config, device.limits(), latency)
                 : new HybridTokenPlanner(config, device.limits(), latency);
@@ -98,6 +98,15 @@ public final class IterationLoop {
 
     public void cancelJob(String jobId) {
         jobs.cancel(jobId);
+    }
+
+    public void pauseJob(String jobId) {
+        jobs.pause(jobId);
+    }
+
+    /** Ends every job with the state after its last step. */
+    public void suspendJobs() {
+        jobs.suspendAll();
     }
 
     /** Runs one iteration; false if there is nothing to do. */
@@ -141,12 +150,7 @@ public final class IterationLoop {
         }
         plan.training().ifPresent(work -> {
             charge(plan.features());
-            try {
-                jobs.apply(work, outputs);
-            } catch (KernelException e) {
-                LOG.error("the device failed in an optimizer step", e);
-                jobs.end(new JobOutcome.Failed(String.valueOf(e.getMessage())));
-            }
+            jobs.apply(work, outputs);
         });
     }
 
@@ -229,13 +233,12 @@ public final class IterationLoop {
                     leased + " KV slots are leased by " + inference.running().size() + " sequences");
         }
         long users = inference.running().stream()
-                        .filter(s -> !s.versions().isEmpty())
-                        .count()
-                + jobs.current().stream().count();
+                .filter(s -> !s.versions().isEmpty())
+                .count();
         if ((users == 0) != (adapters.inUse() == 0)) {
-            throw new IllegalStateException(
-                    adapters.inUse() + " adapter slots are in use by " + users + " sequences and jobs");
+            throw new IllegalStateException(adapters.inUse() + " adapter slots are in use by " + users + " sequences");
         }
+        jobs.checkIntegrity();
     }
 
     /** Ends everything with this message. */

@@ -1,97 +1,215 @@
 package io.tandem.scheduler.loop;
 
 import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelException;
+import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Jobs that wait and the one that trains. */
+/**
+ * Jobs that wait and jobs that train. Those that train take turns: one pack is on the device at a time, and when it is
+ * done {@link PackShares} says whose is next. Their adapter slots lie beyond those that serve, one for each trainee and
+ * one set for the frozen adapters of the current pack, so no job ever keeps a request waiting for a slot.
+ */
 final class JobQueue {
+    private static final Logger LOG = LoggerFactory.getLogger(JobQueue.class);
+
     private final DeviceModel device;
-    private final SlotResidency adapters;
+    private final LongSupplier nanoTime;
+    private final int maxTraining;
+    private final SlotResidency frozen;
+    private final SlotResidency trainees;
     private final Deque<Entry> waiting = new ArrayDeque<>();
+    private final List<FinetuneRun> training = new ArrayList<>();
+    private final PackShares<FinetuneRun> shares = new PackShares<>();
     private Optional<FinetuneRun> current = Optional.empty();
+    private int[] frozenSlots = IterationInputs.BASE;
 
     private record Entry(FinetuneJob job, JobSink sink) {}
 
-    JobQueue(DeviceModel device, SlotResidency adapters) {
+    JobQueue(DeviceModel device, SchedulerConfig config, LongSupplier nanoTime) {
         this.device = device;
-        this.adapters = adapters;
+        this.nanoTime = nanoTime;
+        this.maxTraining = config.concurrentJobs();
+        int first = config.servingSlots(device.limits());
+        int firstTrainee = first + FinetuneJob.MAX_UNDER;
+        this.frozen = new SlotResidency(device, first, firstTrainee);
+        this.trainees = new SlotResidency(device, firstTrainee, firstTrainee + maxTraining);
     }
 
     void add(FinetuneJob job, JobSink sink) {
         waiting.addLast(new Entry(job, sink));
     }
 
+    /** The job whose pack is on the device. */
     Optional<FinetuneRun> current() {
         return current;
     }
 
-    /** Starts the next job if none trains and an adapter slot is free. */
+    /** Starts jobs that wait while there is room, and lays the next pack if none is on the device. */
     void prepare() {
-        if (current.isPresent() || waiting.isEmpty()) {
-            return;
+        while (training.size() < maxTraining && !waiting.isEmpty()) {
+            start(waiting.removeFirst());
         }
-        OptionalInt slot = adapters.reserve();
-        if (slot.isEmpty()) {
-            return;
-        }
-        Entry entry = waiting.removeFirst();
-        try {
-            current = Optional.of(new FinetuneRun(entry.job(), entry.sink(), device, slot.getAsInt()));
-        } catch (IllegalArgumentException | KernelException e) {
-            device.closeTrainee(slot.getAsInt());
-            adapters.release(slot.getAsInt());
-            entry.sink().finish(new JobOutcome.Failed(String.valueOf(e.getMessage())));
+        while (current.isEmpty() && !training.isEmpty()) {
+            shares.next().ifPresent(this::beginPack);
         }
     }
 
+    private void start(Entry entry) {
+        OptionalInt slot = trainees.reserve();
+        if (slot.isEmpty()) {
+            throw new IllegalStateException("no slot for a trainee although only " + training.size() + " jobs train");
+        }
+        try {
+            FinetuneRun run = new FinetuneRun(entry.job(), entry.sink(), device, slot.getAsInt(), nanoTime);
+            training.add(run);
+            shares.add(run, entry.job().weight());
+            leaveIfEnded(run);
+        } catch (IllegalArgumentException | KernelException e) {
+            device.closeTrainee(slot.getAsInt());
+            trainees.release(slot.getAsInt());
+            entry.sink().finish(failed(e));
+        }
+    }
+
+    private void beginPack(FinetuneRun run) {
+        try {
+            // Nobody else uses these slots, so there are always enough.
+            frozenSlots = frozen.acquire(run.job().under()).orElseThrow();
+            current = Optional.of(run);
+            shares.charge(run, run.beginPack(frozenSlots));
+        } catch (IllegalArgumentException | KernelException e) {
+            end(run, failed(e));
+        }
+    }
+
+    /** Takes in what an iteration with this work of the current pack gave. */
     void apply(TrainingWork work, IterationOutputs outputs) {
         current.ifPresent(run -> {
-            if (run.apply(work, outputs)) {
-                leave(run);
+            try {
+                if (run.apply(work, outputs)) {
+                    freePack();
+                    leaveIfEnded(run);
+                }
+            } catch (KernelException e) {
+                LOG.error(
+                        "the device failed between two windows of job {}",
+                        run.job().id(),
+                        e);
+                end(run, failed(e));
             }
         });
     }
 
-    /** Ends the job that trains. */
-    void end(JobOutcome outcome) {
-        current.ifPresent(run -> {
-            run.finish(outcome);
-            leave(run);
-        });
-    }
-
-    private void leave(FinetuneRun run) {
-        adapters.release(run.slot());
+    private void freePack() {
+        frozen.release(frozenSlots);
+        frozenSlots = IterationInputs.BASE;
         current = Optional.empty();
     }
 
-    void cancel(String jobId) {
-        if (current.filter(run -> run.job().id().equals(jobId)).isPresent()) {
-            end(new JobOutcome.Cancelled());
+    private static JobOutcome failed(RuntimeException e) {
+        return new JobOutcome.Failed(String.valueOf(e.getMessage()));
+    }
+
+    /** Ends the job whose pack is on the device. */
+    void end(JobOutcome outcome) {
+        current.ifPresent(run -> end(run, outcome));
+    }
+
+    private void end(FinetuneRun run, JobOutcome outcome) {
+        run.finish(outcome);
+        leaveIfEnded(run);
+    }
+
+    private void leaveIfEnded(FinetuneRun run) {
+        if (!run.ended()) {
+            return;
         }
-        waiting.removeIf(entry -> {
-            boolean cancelled = entry.job().id().equals(jobId);
-            if (cancelled) {
-                entry.sink().finish(new JobOutcome.Cancelled());
+        if (current.filter(run::equals).isPresent()) {
+            freePack();
+        }
+        training.remove(run);
+        shares.remove(run);
+        trainees.release(run.slot());
+    }
+
+    void cancel(String jobId) {
+        find(jobId).ifPresent(run -> end(run, new JobOutcome.Cancelled()));
+        endWaiting(jobId, job -> new JobOutcome.Cancelled());
+    }
+
+    void pause(String jobId) {
+        find(jobId).ifPresent(run -> {
+            try {
+                run.pause();
+                leaveIfEnded(run);
+            } catch (KernelException e) {
+                end(run, failed(e));
             }
-            return cancelled;
+        });
+        endWaiting(jobId, job -> new JobOutcome.Suspended(job.resumeFrom()));
+    }
+
+    private Optional<FinetuneRun> find(String jobId) {
+        return training.stream().filter(run -> run.job().id().equals(jobId)).findFirst();
+    }
+
+    private void endWaiting(String jobId, Function<FinetuneJob, JobOutcome> outcome) {
+        waiting.removeIf(entry -> {
+            boolean meant = entry.job().id().equals(jobId);
+            if (meant) {
+                entry.sink().finish(outcome.apply(entry.job()));
+            }
+            return meant;
         });
     }
 
+    /** Ends every job with the state after its last step, so that it can go on in another process. */
+    void suspendAll() {
+        for (FinetuneRun run : List.copyOf(training)) {
+            try {
+                run.suspend();
+                leaveIfEnded(run);
+            } catch (KernelException e) {
+                end(run, new JobOutcome.Suspended(run.job().resumeFrom()));
+            }
+        }
+        waiting.forEach(entry ->
+                entry.sink().finish(new JobOutcome.Suspended(entry.job().resumeFrom())));
+        waiting.clear();
+    }
+
     void failAll(String message) {
-        end(new JobOutcome.Failed(message));
+        List.copyOf(training).forEach(run -> end(run, new JobOutcome.Failed(message)));
         waiting.forEach(entry -> entry.sink().finish(new JobOutcome.Failed(message)));
         waiting.clear();
+    }
+
+    /** @throws IllegalStateException if the accounts contradict each other */
+    void checkIntegrity() {
+        if (trainees.inUse() != training.size() || training.stream().anyMatch(FinetuneRun::ended)) {
+            throw new IllegalStateException(
+                    trainees.inUse() + " trainees' slots are in use by " + training.size() + " jobs");
+        }
+        if (frozen.inUse() != frozenSlots.length || (current.isEmpty() && frozenSlots.length > 0)) {
+            throw new IllegalStateException(frozen.inUse() + " slots for frozen adapters are in use without a pack");
+        }
     }
 }

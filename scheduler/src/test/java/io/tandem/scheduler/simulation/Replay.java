@@ -3,15 +3,20 @@ package io.tandem.scheduler.simulation;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.scheduler.CoServingEngine;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
+import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.loop.IterationListener;
@@ -22,6 +27,7 @@ import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 
@@ -60,8 +66,8 @@ final class Replay implements IterationListener {
 
     /** @param horizonSeconds after which nothing counts but how the requests that are left end */
     Replay(DeviceCost cost, SchedulerConfig config, double horizonSeconds, long seed) {
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 64, CONTEXT, 1024, 4, 8, 4096);
-        this.device = new FakeDevice(limits, cost.noisy(new Random(seed)));
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 64, CONTEXT, 1024, 4, 8, 4096, Stash.KEEP);
+        this.device = new FakeDevice(config.deviceLimits(limits), cost.noisy(new Random(seed)));
         this.engine = new CoServingEngine(device, config, device::nanoTime, this);
         this.horizonSeconds = horizonSeconds;
     }
@@ -75,6 +81,12 @@ final class Replay implements IterationListener {
             public void step(StepReport report) {
                 trainedTokens += inTime() ? report.trainedTokens() : 0;
             }
+
+            @Override
+            public void measured(Measured measured) {}
+
+            @Override
+            public void checkpoint(JobCheckpoint checkpoint) {}
 
             @Override
             public void finish(JobOutcome outcome) {
@@ -136,17 +148,30 @@ final class Replay implements IterationListener {
     /** Mini-batches of eight examples of 128 to 512 tokens. */
     private static FinetuneJob endlessJob() {
         Random random = new Random(7);
-        List<TrainingPack.Sequence> examples = new ArrayList<>();
+        List<Example> examples = new ArrayList<>();
         for (int i = 0; i < 64; i++) {
             int[] tokens = random.ints(128 + random.nextInt(385), 0, 1000).toArray();
-            examples.add(new TrainingPack.Sequence(tokens, tokens.clone()));
+            examples.add(Example.text("", new TrainingPack.Sequence(tokens, tokens.clone())));
         }
         return new FinetuneJob(
                 "job",
                 "trainer",
                 new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), ""),
+                List.of(),
                 examples,
-                new Settings(100_000, 8, 1e-3, 0, LearningRateSchedule.CONSTANT, 7, OptimizerConfig.DEFAULT));
+                List.of(),
+                new Settings(
+                        new Objective.Supervised(),
+                        100_000,
+                        8,
+                        1e-3,
+                        0,
+                        LearningRateSchedule.CONSTANT,
+                        7,
+                        OptimizerConfig.DEFAULT,
+                        Cadence.ENDS),
+                1,
+                Optional.empty());
     }
 
     @Override

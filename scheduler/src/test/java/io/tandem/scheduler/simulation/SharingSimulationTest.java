@@ -36,7 +36,7 @@ class SharingSimulationTest {
     private static final double EQUAL = 0.02;
 
     private static SchedulerConfig config(Mode mode, int interval) {
-        return new SchedulerConfig(TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2);
+        return new SchedulerConfig(TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1);
     }
 
     private static Map<String, Outcome> compare(List<Arrival> traffic, double seconds, long seed) {

@@ -21,10 +21,12 @@ import io.tandem.kernels.adapter.Adapter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
 /**
  * A device without a model. The next token is a hash of everything that the KV slot has really been given and under
@@ -38,11 +40,10 @@ public final class FakeDevice implements DeviceModel {
     private final ToDoubleFunction<IterationInputs> millis;
     private final long[][] written;
     private final Adapter[] slots;
-    private final List<String> trainingLog = new ArrayList<>();
-    private Optional<TraineeState> trainee = Optional.empty();
+    private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
+    private Optional<FakePack> pack = Optional.empty();
     private long nanos;
     private int failures;
-    private int steps;
 
     /** @param millis what an iteration takes */
     public FakeDevice(KernelsConfig limits, ToDoubleFunction<IterationInputs> millis) {
@@ -56,18 +57,6 @@ public final class FakeDevice implements DeviceModel {
         return new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256, Stash.KEEP);
     }
 
-    private static final class TraineeState {
-        final int slot;
-        int rows;
-        int forward;
-        int layer;
-        int to;
-
-        TraineeState(int slot) {
-            this.slot = slot;
-        }
-    }
-
     public long nanoTime() {
         return nanos;
     }
@@ -79,11 +68,6 @@ public final class FakeDevice implements DeviceModel {
     /** The next iterations fail. */
     public void failNext(int count) {
         failures = count;
-    }
-
-    /** Packs and steps of all jobs, in order. */
-    public List<String> trainingLog() {
-        return trainingLog;
     }
 
     @Override
@@ -115,7 +99,8 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public void putAdapter(int slot, Adapter adapter) {
-        require(trainee.isEmpty() || trainee.get().slot != slot, "an adapter overwrites the trainee");
+        require(!trainees.containsKey(slot), "an adapter overwrites a trainee");
+        require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
@@ -124,42 +109,42 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
-        require(trainee.isEmpty(), "two trainees");
+        require(!trainees.containsKey(slot), "two trainees in one slot");
         slots[slot] = initial;
-        trainee = Optional.of(new TraineeState(slot));
-        trainingLog.add("open");
+        trainees.put(slot, new FakeTrainee(initial));
     }
 
     @Override
     public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         openTrainee(slot, snapshot, optimizer);
-        steps = state.steps();
+        trainee(slot).restore(state);
     }
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        trainee(slot);
-        return new OptimizerState(steps, new TreeMap<>());
+        return trainee(slot).state();
     }
 
     @Override
     public void scaleSequences(double[] factors) {
-        throw new UnsupportedOperationException("this device learns from single tokens only");
+        pack.orElseThrow().scale(factors);
     }
 
     @Override
-    public void beginPack(int[] adapterSlots, TrainingPack pack) {
-        TraineeState state = trainee(adapterSlots[adapterSlots.length - 1]);
-        require(pack.rows() <= limits.packTokens() && pack.rows() > 0, "the pack has " + pack.rows() + " rows");
-        require(state.layer < 0 || state.rows == 0, "the pack before is not finished");
-        state.rows = pack.rows();
-        state.forward = 0;
-        state.layer = model().layers() - 1;
-        state.to = pack.rows();
-        trainingLog.add("pack "
-                + Arrays.deepHashCode(pack.sequences().stream()
-                        .map(TrainingPack.Sequence::tokens)
-                        .toArray()));
+    public void beginPack(int[] adapterSlots, TrainingPack next) {
+        require(next.rows() <= limits.packTokens() && next.rows() > 0, "the pack has " + next.rows() + " rows");
+        require(learning().findAny().isEmpty(), "the pack before is not finished");
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        for (int i = 0; i < adapterSlots.length; i++) {
+            boolean last = i == adapterSlots.length - 1;
+            require(slots[adapterSlots[i]] != null, "the pack uses an empty slot");
+            require(last || !trainees.containsKey(adapterSlots[i]), "a trainee below a trainee");
+            require(!learns || !last || trainees.containsKey(adapterSlots[i]), "a pack without a trainee learns");
+        }
+        long stack = Arrays.stream(adapterSlots)
+                .mapToLong(slot -> FakeTrainee.hash(slots[slot]))
+                .sum();
+        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers()));
     }
 
     @Override
@@ -179,19 +164,30 @@ public final class FakeDevice implements DeviceModel {
             long state = write(segment);
             segment.sampling().ifPresent(sampling -> draws.add(draw(state, sampling)));
         }
-        double loss = 0;
+        double[] losses = {};
+        int learned = 0;
         if (inputs.training().isPresent()) {
             TrainingWork work = inputs.training().get();
             rows += work.forwardTo() - work.forwardFrom();
-            loss = train(work);
+            FakePack current = pack.orElseThrow();
+            losses = current.forward(work.forwardFrom(), work.forwardTo());
+            learned = current.learned(work.forwardFrom(), work.forwardTo());
+            for (BackwardWindow window : work.backward()) {
+                current.backward(window);
+            }
+            if (!work.backward().isEmpty() && !current.unfinished()) {
+                trainee(current.traineeSlot()).addGradient(current.gradient());
+            }
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
-        int learned = loss > 0 ? (int) loss : 0;
-        return new IterationOutputs(draws, new double[] {loss}, learned);
+        return new IterationOutputs(draws, losses, learned);
     }
 
     private long write(Segment segment) {
         long[] slot = written[segment.kvSlot()];
+        for (int adapter : segment.adapterSlots()) {
+            require(!trainees.containsKey(adapter), "a request reads a trainee's slot");
+        }
         require(segment.start() == 0 || slot[segment.start() - 1] != 0, "keys are missing before the segment");
         long stack = Arrays.stream(segment.adapterSlots())
                 .mapToLong(index -> System.identityHashCode(Objects.requireNonNull(slots[index])))
@@ -213,47 +209,40 @@ public final class FakeDevice implements DeviceModel {
         return new Draw(token, Float.NaN, new int[0], new float[0]);
     }
 
-    private double train(TrainingWork work) {
-        TraineeState state = trainee.orElseThrow();
-        require(work.forwardFrom() == state.forward || work.forwardFrom() == work.forwardTo(), "forward out of order");
-        state.forward = Math.max(state.forward, work.forwardTo());
-        require(state.forward <= state.rows, "forward beyond the pack");
-        for (BackwardWindow window : work.backward()) {
-            require(state.forward == state.rows, "backward before the whole pack went forward");
-            require(window.layer() == state.layer && window.to() == state.to, "backward out of order");
-            require(window.from() < window.to() && window.from() >= 0, "an empty window");
-            state.to = window.from();
-            if (state.to == 0) {
-                state.layer--;
-                state.to = state.rows;
-            }
-        }
-        return work.forwardTo() - work.forwardFrom();
-    }
-
     @Override
     public double optimizerStep(int slot, double learningRate, double lossScale) {
-        TraineeState state = trainee(slot);
-        require(state.layer < 0, "a step before the pack went backward");
-        steps++;
-        trainingLog.add(String.format("step %.6g %.6g", learningRate, lossScale));
+        require(learning().noneMatch(current -> current.uses(slot)), "a step within a pack");
+        FakeTrainee trainee = trainee(slot);
+        trainee.step(learningRate, lossScale);
+        slots[slot] = trainee.weights();
         return 1;
     }
 
     @Override
     public Adapter snapshot(int slot) {
-        trainee(slot);
-        return slots[slot];
+        return trainee(slot).weights();
     }
 
     @Override
     public void closeTrainee(int slot) {
-        trainee = Optional.empty();
+        trainees.remove(slot);
+        pack = pack.filter(current -> !current.uses(slot));
     }
 
-    private TraineeState trainee(int slot) {
-        return trainee.filter(state -> state.slot == slot)
-                .orElseThrow(() -> new IllegalStateException("no trainee in slot " + slot));
+    /** The pack whose gradient is not complete. */
+    private Stream<FakePack> learning() {
+        return pack.stream().filter(current -> current.learns() && current.unfinished());
+    }
+
+    /** Adapters that learn now. */
+    public int trainees() {
+        return trainees.size();
+    }
+
+    private FakeTrainee trainee(int slot) {
+        FakeTrainee trainee = trainees.get(slot);
+        require(trainee != null, "no trainee in slot " + slot);
+        return trainee;
     }
 
     @Override
@@ -264,7 +253,7 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void close() {}
 
-    private static void require(boolean holds, String message) {
+    static void require(boolean holds, String message) {
         if (!holds) {
             throw new IllegalStateException(message);
         }

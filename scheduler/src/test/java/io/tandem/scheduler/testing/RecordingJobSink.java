@@ -1,5 +1,6 @@
 package io.tandem.scheduler.testing;
 
+import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,6 +8,8 @@ import java.util.List;
 /** Remembers what a job reported. */
 public final class RecordingJobSink implements JobSink {
     private final List<StepReport> steps = new ArrayList<>();
+    private final List<Measured> measurements = new ArrayList<>();
+    private final List<JobCheckpoint> checkpoints = new ArrayList<>();
     private final List<JobOutcome> ends = new ArrayList<>();
     private boolean started;
 
@@ -21,6 +24,16 @@ public final class RecordingJobSink implements JobSink {
     }
 
     @Override
+    public void measured(Measured measured) {
+        measurements.add(measured);
+    }
+
+    @Override
+    public void checkpoint(JobCheckpoint checkpoint) {
+        checkpoints.add(checkpoint);
+    }
+
+    @Override
     public void finish(JobOutcome outcome) {
         ends.add(outcome);
     }
@@ -31,6 +44,14 @@ public final class RecordingJobSink implements JobSink {
 
     public List<StepReport> steps() {
         return steps;
+    }
+
+    public List<Measured> measurements() {
+        return measurements;
+    }
+
+    public List<JobCheckpoint> checkpoints() {
+        return checkpoints;
     }
 
     public boolean ended() {

@@ -99,7 +99,8 @@ public final class ConfigLoader {
                 values.integer("scheduler.prefill-chunk-tokens", 256),
                 values.integer("scheduler.kv-cache-tokens", 0),
                 values.integer("scheduler.max-queued-requests", 256),
-                values.integer("scheduler.max-queued-jobs", 32));
+                values.integer("scheduler.max-queued-jobs", 32),
+                values.integer("scheduler.concurrent-jobs", 2));
     }
 
     private static KernelsConfig kernels(ConfigValues values) {

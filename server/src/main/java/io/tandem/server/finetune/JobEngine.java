@@ -10,4 +10,6 @@ public interface JobEngine {
     Optional<Rejection> submit(FinetuneJob job, JobSink sink);
 
     void cancelJob(String jobId);
+
+    void pauseJob(String jobId);
 }

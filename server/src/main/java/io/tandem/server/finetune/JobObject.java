@@ -2,22 +2,30 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.Objective;
 import io.tandem.server.api.JsonBody;
 import java.util.Set;
+import java.util.UUID;
 
-/** OpenAI's {@code fine_tuning.job} and {@code fine_tuning.job.event} objects. */
+/**
+ * OpenAI's {@code fine_tuning.job}, {@code fine_tuning.job.event} and {@code fine_tuning.job.checkpoint} objects, with
+ * every field of their schemas.
+ */
 final class JobObject {
     static final String STATUS = "status";
     static final String VALIDATING = "validating_files";
     static final String QUEUED = "queued";
     static final String RUNNING = "running";
+    static final String PAUSED = "paused";
     static final String SUCCEEDED = "succeeded";
     static final String FAILED = "failed";
     static final String CANCELLED = "cancelled";
 
+    private static final String AUTO = "auto";
+
     private JobObject() {}
 
-    /** A new job with every field of the schema. */
     static ObjectNode create(String id, JobSpec spec, ObjectNode request, long now) {
         ObjectNode job = JsonBody.MAPPER.createObjectNode();
         job.put("id", id);
@@ -34,41 +42,74 @@ final class JobObject {
         job.put(STATUS, VALIDATING);
         job.putNull("trained_tokens");
         job.put("training_file", spec.trainingFile());
-        job.putNull("validation_file");
+        job.put("validation_file", spec.validationFile().orElse(null));
         job.putArray("integrations");
         spec.metadata().ifPresentOrElse(metadata -> job.set("metadata", metadata), () -> job.putNull("metadata"));
         ObjectNode hyper = job.putObject("hyperparameters");
-        spec.epochs().ifPresentOrElse(n -> hyper.put("n_epochs", n), () -> hyper.put("n_epochs", "auto"));
-        spec.batchSize().ifPresentOrElse(n -> hyper.put("batch_size", n), () -> hyper.put("batch_size", "auto"));
-        hyper.put("learning_rate_multiplier", "auto");
-        method(job);
-        // The request itself, by which a job that a crash interrupted is begun again.
+        spec.epochs().ifPresentOrElse(n -> hyper.put("n_epochs", n), () -> hyper.put("n_epochs", AUTO));
+        spec.batchSize().ifPresentOrElse(n -> hyper.put("batch_size", n), () -> hyper.put("batch_size", AUTO));
+        spec.learningRateMultiplier()
+                .ifPresentOrElse(
+                        x -> hyper.put("learning_rate_multiplier", x),
+                        () -> hyper.put("learning_rate_multiplier", AUTO));
+        method(job, spec.objective());
+        // The request itself, by which a job that was interrupted goes on.
         job.set("request", request);
         return job;
     }
 
     /** Puts the numbers that the server chose where it said auto. */
-    static void choose(ObjectNode job, Settings settings) {
+    static void choose(ObjectNode job, JobSpec spec, Settings settings) {
         ObjectNode hyper = job.withObjectProperty("hyperparameters");
         hyper.put("n_epochs", settings.epochs());
-        hyper.put("batch_size", settings.batchSize());
-        method(job);
+        hyper.put("batch_size", settings.batchSize() / spec.gradientAccumulation());
+        if (spec.learningRateMultiplier().isEmpty()) {
+            hyper.put("learning_rate_multiplier", 1.0);
+        }
+        method(job, settings.objective());
     }
 
-    private static void method(ObjectNode job) {
+    private static void method(ObjectNode job, Objective objective) {
+        ObjectNode hyper = job.withObjectProperty("hyperparameters").deepCopy();
+        String type = "supervised";
+        if (objective instanceof Objective.Preference preference) {
+            type = "dpo";
+            hyper.put("beta", preference.beta());
+        }
         ObjectNode method = job.putObject("method");
-        method.put("type", "supervised");
-        method.putObject("supervised")
-                .set("hyperparameters", job.path("hyperparameters").deepCopy());
+        method.put("type", type);
+        method.putObject(type).set("hyperparameters", hyper);
     }
 
     static boolean ended(ObjectNode job) {
-        return Set.of(SUCCEEDED, FAILED, CANCELLED).contains(job.path(STATUS).asText());
+        return Set.of(SUCCEEDED, FAILED, CANCELLED).contains(status(job));
     }
 
-    static ObjectNode event(String id, long now, String level, String message) {
+    static String status(ObjectNode job) {
+        return job.path(STATUS).asText();
+    }
+
+    static String id(ObjectNode job) {
+        return job.path("id").asText();
+    }
+
+    /** What the model that the job makes is called. */
+    static String modelName(ObjectNode job) {
+        String id = id(job);
+        return "ft:" + job.path("model").asText() + ":"
+                + job.path("request").path("suffix").asText("adapter") + ":" + id.substring(id.length() - 8);
+    }
+
+    /** What a client sees of it. */
+    static ObjectNode shown(ObjectNode job) {
+        ObjectNode copy = job.deepCopy();
+        copy.remove("request");
+        return copy;
+    }
+
+    static ObjectNode event(long now, String level, String message) {
         ObjectNode event = JsonBody.MAPPER.createObjectNode();
-        event.put("id", id);
+        event.put("id", newId("ftevent-"));
         event.put("object", "fine_tuning.job.event");
         event.put("created_at", now);
         event.put("level", level);
@@ -76,5 +117,27 @@ final class JobObject {
         event.put("type", "message");
         event.putObject("data");
         return event;
+    }
+
+    static ObjectNode checkpoint(ObjectNode job, JobCheckpoint checkpoint, long now) {
+        ObjectNode object = JsonBody.MAPPER.createObjectNode();
+        object.put("id", newId("ftckpt_"));
+        object.put("object", "fine_tuning.job.checkpoint");
+        object.put("created_at", now);
+        object.put("fine_tuned_model_checkpoint", modelName(job) + ":ckpt-step-" + checkpoint.step());
+        object.put("fine_tuning_job_id", id(job));
+        object.put("step_number", checkpoint.step());
+        ObjectNode metrics = object.putObject("metrics");
+        metrics.put("step", checkpoint.step());
+        metrics.put("train_loss", checkpoint.trainLoss());
+        checkpoint.measured().filter(last -> last.step() == checkpoint.step()).ifPresent(last -> {
+            metrics.put("valid_loss", last.loss());
+            metrics.put("full_valid_loss", last.loss());
+        });
+        return object;
+    }
+
+    static String newId(String prefix) {
+        return prefix + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
     }
 }

@@ -1,40 +1,34 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.TrainingPack.Sequence;
-import io.tandem.kernels.adapter.Adapter;
+import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
-import io.tandem.scheduler.finetune.JobSink;
-import io.tandem.scheduler.finetune.JobSink.JobOutcome;
-import io.tandem.scheduler.finetune.JobSink.StepReport;
+import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
-import io.tandem.server.dataset.Dataset;
-import io.tandem.server.dataset.DatasetReader;
-import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.SafeName;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +37,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>One thread of its own does all of it: it reads files, writes files and is the only one that touches a job object,
  * so neither event loops nor the engine ever wait for a disk. A job is reported as succeeded only after its adapter is
- * on disk and can be called. A job that was not finished when the process ended starts again from its beginning.
+ * on disk and can be called. A job that was not finished when the process ended, in whatever way, goes on from its last
+ * checkpoint.
  */
 public final class JobService implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(JobService.class);
@@ -55,9 +50,11 @@ public final class JobService implements AutoCloseable {
     private final AdapterRegistry registry;
     private final FileStore files;
     private final JobStore jobs;
-    private final AdapterStore adapters;
+    private final CheckpointStore checkpoints;
+    private final JobResults results;
+    private final JobBook book;
     private final Clock clock;
-    private final Map<String, ObjectNode> objects = new LinkedHashMap<>();
+    private final Map<String, JobRun> runs = new HashMap<>();
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-jobs"));
     private boolean closing;
@@ -75,32 +72,56 @@ public final class JobService implements AutoCloseable {
         this.registry = registry;
         this.files = stores.files();
         this.jobs = stores.jobs();
-        this.adapters = stores.adapters();
+        this.checkpoints = stores.checkpoints();
+        this.results = new JobResults(files, jobs, checkpoints, stores.adapters(), registry);
+        this.book = new JobBook(jobs, clock);
         this.clock = clock;
     }
 
     /** What is behind the jobs. */
-    public record Stores(FileStore files, JobStore jobs, AdapterStore adapters) {}
+    public record Stores(FileStore files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters) {}
 
-    /** Brings back adapters and jobs of earlier runs; unfinished jobs begin again. */
-    public CompletableFuture<Void> restore() {
-        return ask(() -> {
-            try {
-                adapters.loadAll().forEach(registry::publish);
-                for (ObjectNode job : jobs.loadAll()) {
-                    objects.put(job.path("id").asText(), job);
-                }
-                for (ObjectNode job : List.copyOf(objects.values())) {
-                    if (!JobObject.ended(job)) {
-                        say(job, "warn", "The server was restarted; the job begins again.");
-                        begin(job);
+    private interface Question<T> {
+        T answer() throws IOException;
+    }
+
+    private <T> CompletableFuture<T> ask(Question<T> question) {
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return question.answer();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
                     }
-                }
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+                },
+                thread);
+    }
+
+    /** For news from the engine: what comes after the end is dropped. */
+    private void later(Runnable news) {
+        synchronized (thread) {
+            if (!closing) {
+                thread.execute(news);
             }
-            return null;
-        });
+        }
+    }
+
+    /** Brings back adapters and jobs of earlier runs; jobs that were interrupted go on. */
+    public CompletableFuture<Void> restore() {
+        return CompletableFuture.runAsync(
+                () -> {
+                    try {
+                        results.publishAdapters();
+                        book.load();
+                        for (ObjectNode job : book.all()) {
+                            results.publishCheckpoints(JobObject.id(job));
+                            begin(job);
+                        }
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                thread);
     }
 
     /** Creates a job; it is validated and queued afterwards. */
@@ -111,260 +132,187 @@ public final class JobService implements AutoCloseable {
                 throw ApiException.notFound(
                         "model", "model_not_found", "'model' must be the base model '" + model.name() + "'.");
             }
-            requireFile(spec.trainingFile());
-            String id = "ftjob-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
-            ObjectNode job = JobObject.create(id, spec, body.node().deepCopy(), now());
-            objects.put(id, job);
-            save(job);
-            say(job, "info", "Created fine-tuning job: " + id);
-            ObjectNode answer = job.deepCopy();
+            requireFile("training_file", spec.trainingFile());
+            if (spec.validationFile().isPresent()) {
+                requireFile("validation_file", spec.validationFile().get());
+            }
+            List<AdapterVersion> under = under(spec);
+            String id = JobObject.newId("ftjob-");
+            ObjectNode job = JobObject.create(id, spec, body.node().deepCopy(), book.now());
+            if (!SafeName.allowed(JobObject.modelName(job))) {
+                throw ApiException.invalid(
+                        "suffix", "'suffix' makes the model's name too long: '" + JobObject.modelName(job) + "'.");
+            }
+            results.keepUnder(id, under);
+            book.add(job);
+            book.say(job, "info", "Created fine-tuning job: " + id);
+            ObjectNode answer = JobObject.shown(job);
             thread.execute(() -> begin(job));
-            return shown(answer);
+            return answer;
         });
     }
 
-    private void requireFile(String id) {
-        try {
-            if (files.find(id).isEmpty()) {
-                throw ApiException.invalid("training_file", "'training_file': there is no file '" + id + "'.");
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    private void requireFile(String field, String id) throws IOException {
+        if (files.find(id).isEmpty()) {
+            throw ApiException.invalid(field, "'" + field + "': there is no file '" + id + "'.");
         }
     }
 
+    private List<AdapterVersion> under(JobSpec spec) {
+        List<AdapterVersion> under = new ArrayList<>();
+        for (String name : spec.under()) {
+            under.addAll(registry.find(name)
+                    .orElseThrow(() -> ApiException.notFound(
+                            "under", "model_not_found", "'under': there is no adapter '" + name + "'."))
+                    .stack());
+        }
+        if (under.size() > FinetuneJob.MAX_UNDER) {
+            throw ApiException.invalid(
+                    "under",
+                    "'under' names " + under.size() + " adapters, with those that they stand on; at most "
+                            + FinetuneJob.MAX_UNDER + " are possible.");
+        }
+        return under;
+    }
+
     public CompletableFuture<ObjectNode> get(String id) {
-        return ask(() -> shown(find(id).deepCopy()));
+        return ask(() -> JobObject.shown(book.find(id)));
     }
 
     /** All jobs, the newest first. */
     public CompletableFuture<List<ObjectNode>> list() {
-        return ask(() -> {
-            List<ObjectNode> all = new ArrayList<>();
-            objects.values().forEach(job -> all.add(shown(job.deepCopy())));
-            Collections.reverse(all);
-            return all;
-        });
+        return ask(() -> reversed(book.all().stream().map(JobObject::shown).toList()));
     }
 
     /** Events of a job, the newest first. */
     public CompletableFuture<List<ObjectNode>> events(String id) {
         return ask(() -> {
-            find(id);
-            try {
-                List<ObjectNode> events = new ArrayList<>(jobs.events(id));
-                Collections.reverse(events);
-                return events;
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+            book.find(id);
+            return reversed(jobs.events(id));
         });
+    }
+
+    /** Checkpoints of a job, the newest first. */
+    public CompletableFuture<List<ObjectNode>> checkpoints(String id) {
+        return ask(() -> {
+            book.find(id);
+            return results.checkpoints(id);
+        });
+    }
+
+    private static List<ObjectNode> reversed(List<ObjectNode> objects) {
+        List<ObjectNode> copy = new ArrayList<>(objects);
+        Collections.reverse(copy);
+        return copy;
     }
 
     public CompletableFuture<ObjectNode> cancel(String id) {
         return ask(() -> {
-            ObjectNode job = find(id);
-            if (JobObject.ended(job)) {
-                throw ApiException.invalid(
-                        "fine_tuning_job_id",
-                        "The job has ended already: "
-                                + job.path(JobObject.STATUS).asText() + ".");
-            }
+            ObjectNode job = open(id);
             engine.cancelJob(id);
-            end(job, JobObject.CANCELLED, "The job was cancelled.");
-            return shown(job.deepCopy());
+            book.end(job, JobObject.CANCELLED, "The job was cancelled.");
+            return JobObject.shown(job);
         });
     }
 
-    private ObjectNode find(String id) {
-        return Optional.ofNullable(objects.get(id))
-                .orElseThrow(() -> ApiException.notFound(
-                        "fine_tuning_job_id", "job_not_found", "There is no fine-tuning job '" + id + "'."));
+    /** Pauses a job; it holds nothing on the device once its optimizer step has ended. */
+    public CompletableFuture<ObjectNode> pause(String id) {
+        return ask(() -> {
+            ObjectNode job = open(id);
+            if (!JobObject.status(job).equals(JobObject.PAUSED)) {
+                engine.pauseJob(id);
+                book.status(job, JobObject.PAUSED);
+                book.say(job, "info", "The job pauses when its step has ended.");
+            }
+            return JobObject.shown(job);
+        });
     }
 
-    private static ObjectNode shown(ObjectNode job) {
-        job.remove("request");
+    public CompletableFuture<ObjectNode> resume(String id) {
+        return ask(() -> {
+            ObjectNode job = open(id);
+            if (!JobObject.status(job).equals(JobObject.PAUSED)) {
+                throw ApiException.invalid(
+                        "fine_tuning_job_id", "The job is not paused: " + JobObject.status(job) + ".");
+            }
+            book.status(job, JobObject.QUEUED);
+            Optional<JobRun> run = Optional.ofNullable(runs.get(id));
+            run.ifPresentOrElse(JobRun::goOnAfterwards, () -> thread.execute(() -> begin(job)));
+            return JobObject.shown(job);
+        });
+    }
+
+    /** A job that has not ended. */
+    private ObjectNode open(String id) {
+        ObjectNode job = book.find(id);
+        if (JobObject.ended(job)) {
+            throw ApiException.invalid(
+                    "fine_tuning_job_id", "The job has ended already: " + JobObject.status(job) + ".");
+        }
         return job;
     }
 
+    /** Gives a job to the engine, from its last checkpoint if it has one; not if it has ended or is paused. */
     private void begin(ObjectNode job) {
-        if (JobObject.ended(job)) {
+        if (JobObject.ended(job) || JobObject.status(job).equals(JobObject.PAUSED)) {
             return;
         }
         try {
             JobSpec spec = JobSpec.parse(JsonBody.inside((ObjectNode) job.path("request"), "request"));
-            List<Sequence> examples = examples(spec.trainingFile());
-            Settings settings = spec.settings(examples.size());
-            // A seed that the server chose is kept when the job begins again.
-            Settings seeded = new Settings(
-                    settings.epochs(),
-                    settings.batchSize(),
-                    settings.learningRate(),
-                    settings.warmupSteps(),
-                    settings.schedule(),
-                    job.path("seed").asLong(),
-                    settings.optimizer());
-            JobObject.choose(job, seeded);
-            String id = job.path("id").asText();
-            FinetuneJob work = new FinetuneJob(id, spec.user(), spec.lora(), examples, seeded);
-            job.put(JobObject.STATUS, JobObject.QUEUED);
-            save(job);
-            say(job, "info", examples.size() + " examples, " + work.totalSteps() + " steps; the job is queued.");
-            engine.submit(work, new Receiver(job))
-                    .ifPresent(rejection -> end(job, JobObject.FAILED, rejection.message()));
+            JobData data = JobData.read(spec, files, model, maxExampleTokens);
+            // A seed that the server chose is kept.
+            Settings settings =
+                    spec.settings(data.training().size(), job.path("seed").asLong());
+            JobObject.choose(job, spec, settings);
+            String id = JobObject.id(job);
+            FinetuneJob work = new FinetuneJob(
+                    id,
+                    spec.user(),
+                    spec.lora(),
+                    results.under(id),
+                    data.training(),
+                    data.validation(),
+                    settings,
+                    spec.weight(),
+                    checkpoints.latest(id));
+            int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+            book.status(job, JobObject.QUEUED);
+            book.say(
+                    job,
+                    "info",
+                    data.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
+                            + (step == 0 ? "." : " and goes on after step " + step + "."));
+            JobMetrics metrics = jobs.metrics(id, work.stepsPerEpoch(), step, clock);
+            JobRun run = new JobRun(job, work, book, results, metrics, this::later, () -> left(job));
+            runs.put(id, run);
+            engine.submit(work, run).ifPresent(rejection -> refused(job, rejection, step));
         } catch (IOException | ApiException e) {
-            end(job, JobObject.FAILED, String.valueOf(e.getMessage()));
+            book.end(job, JobObject.FAILED, String.valueOf(e.getMessage()));
         }
     }
 
-    private List<Sequence> examples(String file) throws IOException {
-        try (InputStream in = Files.newInputStream(files.content(file))) {
-            DatasetReader.Result result = new DatasetReader(model, maxExampleTokens, false).read(in);
-            if (result instanceof InvalidDataset invalid) {
-                throw ApiException.invalid(
-                        "training_file",
-                        "The training file has " + invalid.count() + " wrong lines: "
-                                + String.join("; ", invalid.reasons()));
-            }
-            if (result instanceof Dataset.Supervised supervised) {
-                return supervised.examples().stream()
-                        .map(Dataset.Example::sequence)
-                        .toList();
-            }
-            throw ApiException.invalid(
-                    "training_file", "The training file has preference pairs, which supervised training cannot use.");
-        }
-    }
-
-    /** Passes the engine's news on to this service's thread. */
-    private final class Receiver implements JobSink {
-        private final ObjectNode job;
-        private long tokens;
-
-        Receiver(ObjectNode job) {
-            this.job = job;
-        }
-
-        @Override
-        public void start() {
-            tell(() -> {
-                job.put(JobObject.STATUS, JobObject.RUNNING);
-                save(job);
-                say(job, "info", "The job trains.");
-            });
-        }
-
-        @Override
-        public void step(StepReport report) {
-            tell(() -> {
-                tokens += report.trainedTokens();
-                job.put("trained_tokens", tokens);
-                metrics(job, report);
-            });
-        }
-
-        @Override
-        public void finish(JobOutcome outcome) {
-            tell(() -> {
-                if (outcome instanceof JobOutcome.Succeeded succeeded) {
-                    succeed(job, succeeded.adapter());
-                } else if (outcome instanceof JobOutcome.Failed failed) {
-                    end(job, JobObject.FAILED, failed.message());
-                } else {
-                    end(job, JobObject.CANCELLED, "The job was cancelled.");
-                }
-            });
-        }
-
-        private void tell(Runnable news) {
-            synchronized (thread) {
-                if (!closing) {
-                    thread.execute(() -> {
-                        if (!JobObject.ended(job)) {
-                            news.run();
-                        }
-                    });
-                }
-            }
-        }
-    }
-
-    private void metrics(ObjectNode job, StepReport report) {
-        String message = "Step " + report.step() + "/" + report.totalSteps() + ": training loss="
-                + String.format(java.util.Locale.ROOT, "%.4f", report.loss());
-        ObjectNode event = JobObject.event(eventId(), now(), "info", message);
-        event.put("type", "metrics");
-        ObjectNode values = event.putObject("data");
-        values.put("step", report.step());
-        values.put("total_steps", report.totalSteps());
-        values.put("train_loss", report.loss());
-        values.put("learning_rate", report.learningRate());
-        values.put("gradient_norm", report.gradientNorm());
-        values.put("tokens", report.trainedTokens());
-        append(job, event);
-    }
-
-    private void succeed(ObjectNode job, Adapter adapter) {
-        String suffix = job.path("request").path("suffix").asText("adapter");
-        String id = job.path("id").asText();
-        String name = "ft:" + model.name() + ":" + suffix + ":" + id.substring(id.length() - 8);
-        try {
-            adapters.save(name, adapter);
-        } catch (IOException e) {
-            end(job, JobObject.FAILED, "the adapter could not be written: " + e.getMessage());
+    private void refused(ObjectNode job, Rejection rejection, int step) {
+        runs.remove(JobObject.id(job));
+        if (rejection.reason() == Rejection.Reason.SHUTTING_DOWN) {
             return;
         }
-        registry.publish(name, adapter);
-        job.put("fine_tuned_model", name);
-        end(job, JobObject.SUCCEEDED, "The job has succeeded; the new model is '" + name + "'.");
-    }
-
-    private void end(ObjectNode job, String status, String message) {
-        job.put(JobObject.STATUS, status);
-        job.put("finished_at", now());
-        if (status.equals(JobObject.FAILED)) {
-            ObjectNode error = job.putObject("error");
-            error.put("code", "job_failed");
-            error.put("message", message);
-            error.putNull("param");
+        if (rejection.reason() == Rejection.Reason.QUEUE_FULL && step > 0) {
+            // What is trained already must not be lost.
+            book.status(job, JobObject.PAUSED);
+            book.say(job, "warn", "The job is paused again: " + rejection.message());
+            return;
         }
-        save(job);
-        say(job, status.equals(JobObject.FAILED) ? "error" : "info", message);
+        book.end(job, JobObject.FAILED, rejection.message());
     }
 
-    private void say(ObjectNode job, String level, String message) {
-        append(job, JobObject.event(eventId(), now(), level, message));
-    }
-
-    private void append(ObjectNode job, ObjectNode event) {
-        try {
-            jobs.append(job.path("id").asText(), event);
-        } catch (IOException e) {
-            LOG.error("an event of job {} could not be written", job.path("id").asText(), e);
+    private void left(ObjectNode job) {
+        JobRun run = runs.remove(JobObject.id(job));
+        if (run != null && run.goesOn()) {
+            begin(job);
         }
     }
 
-    private void save(ObjectNode job) {
-        try {
-            jobs.save(job);
-        } catch (IOException e) {
-            LOG.error("job {} could not be written", job.path("id").asText(), e);
-        }
-    }
-
-    private static String eventId() {
-        return "ftevent-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
-    }
-
-    private long now() {
-        return clock.instant().getEpochSecond();
-    }
-
-    private <T> CompletableFuture<T> ask(Supplier<T> question) {
-        return CompletableFuture.supplyAsync(question, thread);
-    }
-
-    /** Finishes what has arrived; jobs that still train begin again when the server is started again. */
+    /** Finishes what has arrived. The engine should have ended before, so that jobs could leave checkpoints. */
     @Override
     public void close() {
         synchronized (thread) {

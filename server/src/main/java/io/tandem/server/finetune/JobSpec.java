@@ -5,13 +5,18 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
+import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -24,33 +29,51 @@ import java.util.stream.Stream;
  *
  * @param model the base model
  * @param trainingFile id of an uploaded file
+ * @param validationFile id of an uploaded file whose loss is measured
  * @param suffix part of the new model's name
  * @param seed of the initial weights and of the order of examples
+ * @param objective what is made smaller
  * @param epochs passes over the file, if not left to the server
- * @param batchSize examples between two optimizer steps, if not left to the server
- * @param learningRate at its highest
+ * @param batchSize examples between two optimizer steps, without accumulation, if not left to the server
+ * @param gradientAccumulation factor on the batch size
+ * @param learningRateMultiplier if not left to the server
+ * @param learningRate at its highest, multiplier included
  * @param lora what is trained
  * @param warmupSteps steps in which the learning rate rises
  * @param schedule of the learning rate afterwards
  * @param optimizer what updates the adapter
  * @param user on whose account the job trains, as the client says; the same as in a completion
+ * @param course what happens between steps
+ * @param weight share of the fine-tuning tokens, in proportion to other jobs
+ * @param under names of adapters that the new one stands on
  * @param metadata as the client gave it
  */
 public record JobSpec(
         String model,
         String trainingFile,
+        Optional<String> validationFile,
         Optional<String> suffix,
         long seed,
+        Objective objective,
         Optional<Integer> epochs,
         Optional<Integer> batchSize,
+        int gradientAccumulation,
+        Optional<Double> learningRateMultiplier,
         double learningRate,
         LoraConfig lora,
         int warmupSteps,
         LearningRateSchedule schedule,
         OptimizerConfig optimizer,
         String user,
+        JobCourse course,
+        double weight,
+        List<String> under,
         Optional<ObjectNode> metadata) {
 
+    /** Preferences are learned in smaller steps, or the model forgets how to speak. */
+    private static final double PREFERENCE_RATE = 0.25;
+
+    private static final double BASE_BETA = 0.1;
     private static final int MAX_SEED = Integer.MAX_VALUE;
     private static final Set<String> FIELDS = Set.of(
             "model",
@@ -63,10 +86,11 @@ public record JobSpec(
             "integrations",
             "user",
             "metadata");
-    private static final Set<String> HYPERPARAMETERS = Stream.concat(
-                    Stream.of(
+    private static final Set<String> HYPERPARAMETERS = Stream.of(
+                    Set.of(
                             "n_epochs",
                             "batch_size",
+                            "gradient_accumulation",
                             "learning_rate_multiplier",
                             "learning_rate",
                             "rank",
@@ -74,66 +98,113 @@ public record JobSpec(
                             "rslora",
                             "target_modules",
                             "warmup_steps",
-                            "schedule"),
-                    JobOptimizer.FIELDS.stream())
+                            "schedule",
+                            "weight",
+                            "under"),
+                    JobOptimizer.FIELDS,
+                    JobCourse.FIELDS)
+            .flatMap(Set::stream)
             .collect(Collectors.toUnmodifiableSet());
 
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     public static JobSpec parse(JsonBody body) {
         body.rejectUnknown(FIELDS);
-        body.refuseUnless("validation_file", value -> false);
         body.refuseUnless("integrations", JsonNode::isEmpty);
         Optional<String> suffix = body.optionalString("suffix", 64);
         suffix.filter(s -> !s.matches("[A-Za-z0-9][A-Za-z0-9._-]*")).ifPresent(s -> {
             throw body.invalid("suffix", "may have letters, digits, dots, dashes and underscores only.");
         });
-        JsonBody hyper = hyperparameters(body);
-        hyper.rejectUnknown(HYPERPARAMETERS);
+        boolean preferences = preferences(body);
+        JsonBody hyper = hyperparameters(body, preferences ? "dpo" : "supervised");
+        Set<String> known = new HashSet<>(HYPERPARAMETERS);
+        if (preferences) {
+            known.add("beta");
+        }
+        hyper.rejectUnknown(known);
         OptimizerConfig optimizer = JobOptimizer.parse(hyper);
         int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
-        double multiplier = auto(hyper, "learning_rate_multiplier")
-                ? 1
-                : hyper.optionalNumber("learning_rate_multiplier", 1e-6, 1e3).orElse(1);
+        Optional<Double> multiplier = real(hyper, "learning_rate_multiplier", 1e-6, 1e3);
+        Optional<String> validationFile = body.optionalString("validation_file", 64);
         return new JobSpec(
                 body.requiredString("model", 256),
                 body.requiredString("training_file", 64),
+                validationFile,
                 suffix,
                 body.optionalLong("seed", 0, MAX_SEED)
                         .orElseGet(() -> ThreadLocalRandom.current().nextLong(MAX_SEED)),
+                preferences
+                        ? new Objective.Preference(real(hyper, "beta", 1e-6, 2).orElse(BASE_BETA))
+                        : new Objective.Supervised(),
                 number(hyper, "n_epochs", 1, 50),
                 number(hyper, "batch_size", 1, 256),
-                hyper.optionalNumber("learning_rate", 0, 1).orElse(JobOptimizer.learningRate(optimizer.method()))
-                        * multiplier,
+                hyper.optionalInt("gradient_accumulation", 1, 256).orElse(1),
+                multiplier,
+                hyper.optionalNumber("learning_rate", 0, 1)
+                                .orElse(JobOptimizer.learningRate(optimizer.method())
+                                        * (preferences ? PREFERENCE_RATE : 1))
+                        * multiplier.orElse(1.0),
                 new LoraConfig(rank, alpha, hyper.optionalBoolean("rslora", false), targets(hyper), ""),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
                 optimizer,
                 body.optionalString("user", GenerationParams.USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
+                JobCourse.parse(hyper, validationFile.isPresent()),
+                hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
+                under(hyper),
                 body.optionalObject("metadata").map(JsonBody::node));
     }
 
-    /** From {@code method.supervised.hyperparameters}, or the older {@code hyperparameters}. */
-    private static JsonBody hyperparameters(JsonBody body) {
-        JsonBody none = JsonBody.inside(JsonBody.MAPPER.createObjectNode(), "hyperparameters");
+    private static boolean preferences(JsonBody body) {
         Optional<JsonBody> method = body.optionalObject("method");
         if (method.isEmpty()) {
-            return body.optionalObject("hyperparameters").orElse(none);
+            return false;
         }
-        method.get().rejectUnknown(Set.of("type", "supervised"));
-        method.get()
-                .optionalString("type", 64)
-                .filter(type -> !type.equals("supervised"))
-                .ifPresent(type -> {
-                    throw method.get().invalid("type", "must be 'supervised'; this server trains nothing else yet.");
-                });
+        method.get().rejectUnknown(Set.of("type", "supervised", "dpo"));
+        String type = method.get().optionalString("type", 64).orElse("supervised");
+        if (!type.equals("supervised") && !type.equals("dpo")) {
+            throw method.get().invalid("type", "must be 'supervised' or 'dpo'; this server trains nothing else.");
+        }
+        return type.equals("dpo");
+    }
+
+    /** From {@code method.<type>.hyperparameters}, or the older {@code hyperparameters}. */
+    private static JsonBody hyperparameters(JsonBody body, String type) {
+        JsonBody older = body.optionalObject("hyperparameters")
+                .orElse(JsonBody.inside(JsonBody.MAPPER.createObjectNode(), "hyperparameters"));
+        Optional<JsonBody> method = body.optionalObject("method");
+        if (method.isEmpty()) {
+            return older;
+        }
+        String other = type.equals("dpo") ? "supervised" : "dpo";
+        if (method.get().find(other) != null) {
+            throw method.get().invalid(other, "does not belong to the method '" + type + "'.");
+        }
         return method.get()
-                .optionalObject("supervised")
-                .flatMap(supervised -> {
-                    supervised.rejectUnknown(Set.of("hyperparameters"));
-                    return supervised.optionalObject("hyperparameters");
+                .optionalObject(type)
+                .flatMap(inner -> {
+                    inner.rejectUnknown(Set.of("hyperparameters"));
+                    return inner.optionalObject("hyperparameters");
                 })
-                .orElse(none);
+                .orElse(older);
+    }
+
+    private static List<String> under(JsonBody hyper) {
+        JsonNode value = hyper.find("under");
+        List<String> names = new ArrayList<>();
+        if (value == null) {
+            return names;
+        }
+        if (!value.isArray() || value.size() > FinetuneJob.MAX_UNDER) {
+            throw hyper.invalid("under", "must be a list of at most " + FinetuneJob.MAX_UNDER + " names of adapters.");
+        }
+        for (JsonNode name : value) {
+            if (!name.isTextual() || names.contains(name.textValue())) {
+                throw hyper.invalid("under", "must be a list of different names of adapters.");
+            }
+            names.add(name.textValue());
+        }
+        return names;
     }
 
     private static boolean auto(JsonBody hyper, String field) {
@@ -141,10 +212,21 @@ public record JobSpec(
         return value == null || value.asText().equals("auto");
     }
 
-    private static Optional<Integer> number(JsonBody hyper, String field, int min, int max) {
+    /** A whole number, unless it is left to the server by {@code auto}. */
+    static Optional<Integer> number(JsonBody hyper, String field, int min, int max) {
         return auto(hyper, field)
                 ? Optional.empty()
                 : Optional.of(hyper.optionalInt(field, min, max).orElse(min));
+    }
+
+    private static Optional<Double> real(JsonBody hyper, String field, double min, double max) {
+        return auto(hyper, field)
+                ? Optional.empty()
+                : Optional.of(hyper.optionalNumber(field, min, max).orElse(min));
+    }
+
+    static int ceilDiv(int number, int divisor) {
+        return (number + divisor - 1) / divisor;
     }
 
     private static LearningRateSchedule schedule(JsonBody hyper) {
@@ -179,12 +261,25 @@ public record JobSpec(
         return hyper.invalid("target_modules", "must be \"all-linear\" or a list of: " + known + ".");
     }
 
-    /** The job's settings, with what was left to the server chosen by the number of examples. */
-    public Settings settings(int examples) {
-        int chosenBatch = batchSize.orElse(Math.max(1, Math.min(16, examples / 20)));
+    /**
+     * The job's settings, with what was left to the server chosen by the number of examples.
+     *
+     * @param chosenSeed the seed of the job's first run
+     */
+    public Settings settings(int examples, long chosenSeed) {
+        int batch = batchSize.orElse(Math.max(1, Math.min(16, examples / 20))) * gradientAccumulation;
+        int stepsPerEpoch = ceilDiv(examples, batch);
         // Small files are repeated until they make some hundred steps.
-        int stepsPerEpoch = (examples + chosenBatch - 1) / chosenBatch;
         int chosenEpochs = epochs.orElse(Math.max(3, Math.min(20, 150 / stepsPerEpoch)));
-        return new Settings(chosenEpochs, chosenBatch, learningRate, warmupSteps, schedule, seed, optimizer);
+        return new Settings(
+                objective,
+                chosenEpochs,
+                batch,
+                learningRate,
+                warmupSteps,
+                schedule,
+                chosenSeed,
+                optimizer,
+                course.cadence(stepsPerEpoch * chosenEpochs));
     }
 }

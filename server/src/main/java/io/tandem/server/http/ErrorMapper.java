@@ -26,7 +26,7 @@ final class ErrorMapper {
             case SHUTTING_DOWN -> new ApiException(503, "server_error", null, "shutting_down", message);
             case PROMPT_EMPTY -> ApiException.invalid("prompt", message);
             case PROMPT_TOO_LONG -> new ApiException(400, INVALID, "messages", "context_length_exceeded", message);
-            case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN -> ApiException.invalid("training_file", message);
+            case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN, WRONG_EXAMPLE -> ApiException.invalid("training_file", message);
             case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS -> ApiException.invalid("model", message);
         };
     }

@@ -7,6 +7,7 @@ import io.vertx.ext.web.RoutingContext;
 /** {@code /v1/fine_tuning/jobs}. */
 final class FineTuningJobsHandler {
     private static final int PAGE = 20;
+    private static final int CHECKPOINTS_PAGE = 10;
 
     private final JobService jobs;
 
@@ -28,6 +29,20 @@ final class FineTuningJobsHandler {
 
     void events(RoutingContext context) {
         Json.answer(context, jobs.events(context.pathParam("job")).thenApply(all -> Json.page(context, all, PAGE)));
+    }
+
+    void checkpoints(RoutingContext context) {
+        Json.answer(
+                context,
+                jobs.checkpoints(context.pathParam("job")).thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
+    }
+
+    void pause(RoutingContext context) {
+        Json.answer(context, jobs.pause(context.pathParam("job")));
+    }
+
+    void resume(RoutingContext context) {
+        Json.answer(context, jobs.resume(context.pathParam("job")));
     }
 
     void cancel(RoutingContext context) {

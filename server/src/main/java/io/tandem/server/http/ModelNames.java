@@ -18,7 +18,7 @@ public record ModelNames(String base, AdapterRegistry adapters) {
         if (model.equals(base)) {
             return List.of();
         }
-        return List.of(adapters.find(model).orElseThrow(() -> unknown(model)));
+        return adapters.find(model).orElseThrow(() -> unknown(model)).stack();
     }
 
     private ApiException unknown(String model) {

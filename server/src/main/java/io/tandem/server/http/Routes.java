@@ -76,7 +76,10 @@ public final class Routes {
         router.get("/v1/fine_tuning/jobs").handler(jobs::list);
         router.get("/v1/fine_tuning/jobs/:job").handler(jobs::get);
         router.get("/v1/fine_tuning/jobs/:job/events").handler(jobs::events);
+        router.get("/v1/fine_tuning/jobs/:job/checkpoints").handler(jobs::checkpoints);
         router.post("/v1/fine_tuning/jobs/:job/cancel").handler(json).handler(jobs::cancel);
+        router.post("/v1/fine_tuning/jobs/:job/pause").handler(json).handler(jobs::pause);
+        router.post("/v1/fine_tuning/jobs/:job/resume").handler(json).handler(jobs::resume);
         router.post("/v1/load_lora_adapter").handler(json).handler(adapters::load);
         router.post("/v1/unload_lora_adapter").handler(json).handler(adapters::unload);
         router.get("/health").handler(health::health);

@@ -38,7 +38,8 @@ final class AtomicFiles {
         force(Objects.requireNonNull(target.toAbsolutePath().getParent()));
     }
 
-    private static void sync(Path path) throws IOException {
+    /** Forces a file, or a directory with all that is in it, to the disk. */
+    static void sync(Path path) throws IOException {
         try (Stream<Path> tree = Files.walk(path)) {
             for (Path entry : tree.sorted(Comparator.reverseOrder()).toList()) {
                 force(entry);

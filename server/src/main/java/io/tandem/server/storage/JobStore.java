@@ -1,19 +1,23 @@
 package io.tandem.server.storage;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Fine-tuning jobs on disk: OpenAI's job object, and a line for each event. */
+/** Fine-tuning jobs on disk, a folder each: OpenAI's job object, a line for each event, and its numbers. */
 public final class JobStore {
     private static final Logger LOG = LoggerFactory.getLogger(JobStore.class);
     private static final String OBJECT = "job.json";
@@ -39,6 +43,30 @@ public final class JobStore {
                 event + "\n",
                 StandardOpenOption.CREATE,
                 StandardOpenOption.APPEND);
+    }
+
+    /** Where the job's numbers go, from the step after this one. */
+    public JobMetrics metrics(String jobId, int stepsPerEpoch, int step, Clock clock) throws IOException {
+        return JobMetrics.open(root.resolve(jobId), stepsPerEpoch, step, clock);
+    }
+
+    /** A copy of the table of the job's numbers, to be moved away. */
+    public Path copyTable(String jobId) throws IOException {
+        Path table = JobMetrics.table(root.resolve(jobId));
+        return Files.copy(table, table.resolveSibling(AtomicFiles.UNFINISHED + "table"), REPLACE_EXISTING);
+    }
+
+    /** Keeps copies of the adapters that a job stands on; when this returns they survive a crash. */
+    public void saveUnder(String jobId, List<Named> under, AdapterStore adapters) throws IOException {
+        Path directory = root.resolve(jobId);
+        Files.createDirectories(directory);
+        adapters.writeUnder(directory, under);
+        AtomicFiles.sync(directory);
+    }
+
+    /** What {@link #saveUnder} kept. */
+    public List<Named> under(String jobId, AdapterStore adapters) throws IOException {
+        return adapters.readUnder(root.resolve(jobId));
     }
 
     /** All job objects; a broken one is reported and left alone. */

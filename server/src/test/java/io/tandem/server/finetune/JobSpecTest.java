@@ -21,7 +21,7 @@ class JobSpecTest {
     @Test
     void theOptimizerIsAdamWUnlessAnotherIsNamed() {
         assertThat(spec("").optimizer()).isEqualTo(OptimizerConfig.DEFAULT);
-        assertThat(spec("").settings(100).optimizer()).isEqualTo(OptimizerConfig.DEFAULT);
+        assertThat(spec("").settings(100, 0).optimizer()).isEqualTo(OptimizerConfig.DEFAULT);
         assertThat(spec("\"optimizer\":\"adamw\"").learningRate()).isEqualTo(2e-3);
     }
 
@@ -30,7 +30,7 @@ class JobSpecTest {
     void everyOptimizerHasAName(String name, Method method) {
         JobSpec spec = spec("\"optimizer\":\"" + name + "\"");
         assertThat(spec.optimizer()).isEqualTo(OptimizerConfig.of(method));
-        assertThat(spec.settings(10).optimizer()).isEqualTo(spec.optimizer());
+        assertThat(spec.settings(10, 0).optimizer()).isEqualTo(spec.optimizer());
     }
 
     @Test

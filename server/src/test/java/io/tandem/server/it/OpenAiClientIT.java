@@ -16,7 +16,9 @@ import com.openai.models.files.FileCreateParams;
 import com.openai.models.files.FileObject;
 import com.openai.models.files.FilePurpose;
 import com.openai.models.finetuning.jobs.FineTuningJob;
+import com.openai.models.finetuning.jobs.FineTuningJobEvent;
 import com.openai.models.finetuning.jobs.JobCreateParams;
+import com.openai.models.finetuning.jobs.checkpoints.FineTuningJobCheckpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,6 +118,22 @@ class OpenAiClientIT {
         FineTuningJob job = createJob();
         assertThat(client.fineTuning().jobs().cancel(job.id()).status()).isEqualTo(FineTuningJob.Status.CANCELLED);
         assertThat(client.models().list().data()).hasSize(1);
+    }
+
+    @Test
+    void pausesResumesAndListsCheckpoints() throws Exception {
+        FineTuningJob job = createJob();
+        assertThat(client.fineTuning().jobs().pause(job.id()).status().asString())
+                .isEqualTo("paused");
+        assertThat(client.fineTuning().jobs().resume(job.id()).status()).isEqualTo(FineTuningJob.Status.QUEUED);
+        assertThat(waitFor(job.id()).status()).isEqualTo(FineTuningJob.Status.SUCCEEDED);
+        List<FineTuningJobCheckpoint> checkpoints =
+                client.fineTuning().jobs().checkpoints().list(job.id()).data();
+        assertThat(checkpoints).isNotEmpty();
+        checkpoints.forEach(FineTuningJobCheckpoint::validate);
+        client.fineTuning().jobs().retrieve(job.id()).validate();
+        client.fineTuning().jobs().listEvents(job.id()).data().forEach(FineTuningJobEvent::validate);
+        assertThat(learned(checkpoints.get(0).fineTunedModelCheckpoint())).contains("ok0", "ok1", "ok2", "ok3");
     }
 
     private FineTuningJob createJob() throws IOException {

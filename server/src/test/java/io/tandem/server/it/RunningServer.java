@@ -44,15 +44,20 @@ final class RunningServer implements AutoCloseable {
 
     /** @param directory gets a model, if there is none, and keeps the server's data */
     static RunningServer start(Path directory) throws IOException {
+        return start(directory, 0);
+    }
+
+    /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
+    static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
         Path model = directory.resolve(MODEL);
         if (!model.toFile().exists()) {
             TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
         }
-        return start(directory, model);
+        return start(directory, model, fixedWindowTokens);
     }
 
     /** @param directory keeps the server's data */
-    static RunningServer start(Path directory, Path model) throws IOException {
+    static RunningServer start(Path directory, Path model, int fixedWindowTokens) throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20),
                 directory.resolve("data"),
@@ -60,7 +65,13 @@ final class RunningServer implements AutoCloseable {
                 Optional.empty(),
                 directory.resolve("import"),
                 new SchedulerConfig(
-                        new Targets(50, 2000, 50), new Finetuning(256, 0.05, 0, Mode.CO_SERVING, 64), 64, 0, 64, 4),
+                        new Targets(50, 2000, 50),
+                        new Finetuning(256, 0.05, fixedWindowTokens, Mode.CO_SERVING, 64),
+                        64,
+                        0,
+                        64,
+                        4,
+                        2),
                 new KernelsConfig(Dtype.FLOAT32, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
         return new RunningServer(directory, Application.start(config));
     }

@@ -9,10 +9,13 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.AdapterStore.Stored;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,11 +68,17 @@ class StoresTest {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         AdapterStore store = new AdapterStore(root, model.config(), 8);
         Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 4, 1);
-        store.save("ft:tiny:good:1", adapter);
-        store.save("ft:tiny:bad:1", adapter);
+        Adapter below = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 2);
+        store.save(new Stored("ft:tiny:good:1", adapter, List.of(new Named("org/a:b", below))));
+        store.save(new Stored("ft:tiny:bad:1", adapter, List.of()));
         Path broken = root.resolve("ft%3Atiny%3Abad%3A1/adapter_model.safetensors");
         Files.write(broken, Arrays.copyOf(Files.readAllBytes(broken), 1000));
-        assertThat(store.loadAll()).containsOnlyKeys("ft:tiny:good:1");
+        List<Stored> loaded = store.loadAll();
+        assertThat(loaded).extracting(Stored::name).containsExactly("ft:tiny:good:1");
+        assertThat(loaded.get(0).under()).extracting(Named::name).containsExactly("org/a:b");
+        assertThat(loaded.get(0).under().get(0).adapter())
+                .usingRecursiveComparison()
+                .isEqualTo(below);
     }
 
     @Test

@@ -1,0 +1,44 @@
+package io.tandem.scheduler.finetune;
+
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.TrainingPack.Sequence;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What is learned at once; its sequences share a pack.
+ *
+ * @param ability what it teaches, by which validation losses are told apart; may be empty
+ * @param sequences one text, or a preferred and a rejected one
+ */
+public record Example(String ability, List<Sequence> sequences) {
+    public Example {
+        sequences = List.copyOf(sequences);
+    }
+
+    /** A text to learn. */
+    public static Example text(String ability, Sequence sequence) {
+        return new Example(ability, List.of(sequence));
+    }
+
+    /** Two answers to one prompt, the better one first. */
+    public static Example pair(String ability, Sequence chosen, Sequence rejected) {
+        return new Example(ability, List.of(chosen, rejected));
+    }
+
+    /** Tokens of all sequences. */
+    public int rows() {
+        return sequences.stream().mapToInt(sequence -> sequence.tokens().length).sum();
+    }
+
+    /** Tokens with a label. */
+    public int learnedTokens() {
+        return sequences.stream().mapToInt(Example::learnedTokens).sum();
+    }
+
+    static int learnedTokens(Sequence sequence) {
+        return (int) Arrays.stream(sequence.labels())
+                .filter(label -> label != TrainingPack.IGNORED)
+                .count();
+    }
+}

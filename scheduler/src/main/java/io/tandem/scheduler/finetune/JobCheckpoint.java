@@ -1,0 +1,47 @@
+package io.tandem.scheduler.finetune;
+
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.scheduler.finetune.JobSink.Measured;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Everything that a job is after an optimizer step. A job that goes on from here sees the same examples in the same
+ * order and, given the same windows, ends with the same weights as without the interruption.
+ *
+ * @param step finished optimizer steps
+ * @param adapter its weights now
+ * @param optimizer what the optimizer remembers
+ * @param best the best measured so far, if the job keeps it
+ * @param smallestLoss of all measurements so far; infinite before the first
+ * @param withoutGain measurements in a row that brought no smaller loss
+ * @param references for preferences: of each example, training before validation, the loss of the preferred answer less
+ *     that of the rejected one, without the adapter
+ * @param trainedTokens that went through the model for all steps so far
+ * @param trainLoss of the last step; NaN before the first
+ * @param measured the last measurement, of this step or an earlier one
+ */
+public record JobCheckpoint(
+        int step,
+        Adapter adapter,
+        OptimizerState optimizer,
+        Optional<Best> best,
+        double smallestLoss,
+        int withoutGain,
+        List<Double> references,
+        long trainedTokens,
+        double trainLoss,
+        Optional<Measured> measured) {
+
+    /**
+     * The adapter with the smallest validation loss.
+     *
+     * @param step after which it was measured
+     */
+    public record Best(int step, double loss, Adapter adapter) {}
+
+    public JobCheckpoint {
+        references = List.copyOf(references);
+    }
+}

@@ -1,0 +1,191 @@
+package io.tandem.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.testing.FakeDevice;
+import io.tandem.scheduler.testing.JobStory;
+import io.tandem.scheduler.testing.RecordingJobSink;
+import io.tandem.scheduler.testing.RecordingSink;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+
+/** Jobs that are paused, shut down and killed do what they would have done alone. */
+class ResumeSimulationTest {
+    private static final int CONTEXT = 96;
+    private static final KernelsConfig LIMITS = FakeDevice.limits(4, CONTEXT, 2);
+
+    private static FinetuneJob job(String id, Random random) {
+        boolean preferences = random.nextBoolean();
+        int count = 12 + random.nextInt(40);
+        int validation = random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(20);
+        Objective objective = preferences ? new Objective.Preference(0.1) : new Objective.Supervised();
+        Cadence cadence = new Cadence(
+                random.nextInt(4), random.nextBoolean(), random.nextInt(4), random.nextInt(6), random.nextBoolean());
+        FinetuneJob job = Scenario.job(
+                id,
+                preferences ? Scenario.pairs(random, count) : Scenario.texts(random, count),
+                preferences ? Scenario.pairs(random, validation) : Scenario.texts(random, validation),
+                objective,
+                1 + random.nextInt(3),
+                cadence);
+        List<AdapterVersion> under = List.of(Scenario.version(5), Scenario.version(6));
+        return new FinetuneJob(
+                id,
+                job.caller(),
+                job.lora(),
+                under.subList(0, random.nextInt(3)),
+                job.training(),
+                job.validation(),
+                job.settings(),
+                0.5 + random.nextDouble(),
+                Optional.empty());
+    }
+
+    private static JobStory alone(FinetuneJob job) {
+        Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        assertThat(scenario.engine.submit(job, sink)).isEmpty();
+        scenario.runDry();
+        assertThat(sink.end()).isInstanceOf(JobOutcome.Succeeded.class);
+        JobStory story = new JobStory();
+        story.add(sink);
+        return story;
+    }
+
+    /** A job, what it did so far, and the last state that survives a crash. */
+    private static final class Ledger {
+        final FinetuneJob job;
+        final JobStory story = new JobStory();
+        RecordingJobSink sink = new RecordingJobSink();
+        Optional<JobCheckpoint> saved = Optional.empty();
+        boolean over;
+
+        Ledger(FinetuneJob job) {
+            this.job = job;
+        }
+
+        void submit(Scenario scenario) {
+            sink = new RecordingJobSink();
+            assertThat(scenario.engine.submit(job.from(saved), sink)).isEmpty();
+        }
+
+        /** Takes in a run that has ended, in whatever way. */
+        void settle() {
+            story.add(sink);
+            for (JobCheckpoint checkpoint : sink.checkpoints()) {
+                saved = Optional.of(checkpoint);
+            }
+            if (sink.ended() && sink.end() instanceof JobOutcome.Suspended suspended) {
+                saved = suspended.checkpoint();
+            }
+            over = sink.ended() && sink.end() instanceof JobOutcome.Succeeded;
+        }
+    }
+
+    @Property(tries = 60)
+    void interruptionsChangeNothing(@ForAll long seed) {
+        Random random = new Random(seed);
+        List<Ledger> ledgers = new ArrayList<>();
+        for (int i = 0; i < 1 + random.nextInt(4); i++) {
+            ledgers.add(new Ledger(job("job" + i, random)));
+        }
+        int interruptions = 12;
+        while (ledgers.stream().anyMatch(ledger -> !ledger.over)) {
+            Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+            ledgers.stream().filter(ledger -> !ledger.over).forEach(ledger -> ledger.submit(scenario));
+            live(scenario, ledgers, random, interruptions-- > 0 ? 1 + random.nextInt(150) : Integer.MAX_VALUE);
+            if (random.nextBoolean()) {
+                scenario.engine.shutDown();
+                scenario.engine.run();
+                scenario.engine.checkIntegrity();
+                assertThat(scenario.device.trainees()).isZero();
+            }
+            ledgers.stream().filter(ledger -> !ledger.over).forEach(Ledger::settle);
+        }
+        ledgers.forEach(ledger -> assertThat(ledger.story).isEqualTo(alone(ledger.job)));
+    }
+
+    /** Traffic and pauses, until all is done or the process dies. */
+    private static void live(Scenario scenario, List<Ledger> ledgers, Random random, int iterations) {
+        long id = 0;
+        for (int i = 0; i < iterations && ledgers.stream().anyMatch(ledger -> !ledger.over); i++) {
+            if (random.nextInt(5) == 0) {
+                scenario.engine.submit(
+                        Scenario.request(random, id++, CONTEXT, 2, List.of(Scenario.version(1), Scenario.version(2))),
+                        new RecordingSink());
+            }
+            Ledger ledger = ledgers.get(random.nextInt(ledgers.size()));
+            if (random.nextInt(20) == 0) {
+                scenario.engine.pauseJob(ledger.job.id());
+            }
+            scenario.engine.iterate();
+            scenario.engine.checkIntegrity();
+            if (!ledger.over && ledger.sink.ended()) {
+                ledger.settle();
+                if (!ledger.over) {
+                    ledger.submit(scenario);
+                }
+            }
+        }
+    }
+
+    @Test
+    void aPausedJobHoldsNothingAndItsStepIsNotLost() {
+        Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        scenario.engine.submit(Scenario.job("job", new Random(1), 60, 3), sink);
+        while (sink.steps().size() < 2) {
+            scenario.engine.iterate();
+        }
+        scenario.engine.iterate();
+        scenario.engine.pauseJob("job");
+        scenario.runDry();
+        assertThat(sink.steps()).hasSize(3);
+        JobOutcome.Suspended end = (JobOutcome.Suspended) sink.end();
+        assertThat(end.checkpoint().orElseThrow().step()).isEqualTo(3);
+        assertThat(scenario.device.trainees()).isZero();
+        assertThat(scenario.engine.openJobs()).isZero();
+    }
+
+    @Test
+    void aJobThatWaitsIsPausedAtOnce() {
+        Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+        List<RecordingJobSink> sinks = List.of(new RecordingJobSink(), new RecordingJobSink(), new RecordingJobSink());
+        for (int i = 0; i < sinks.size(); i++) {
+            scenario.engine.submit(Scenario.job("job" + i, new Random(1), 60, 3), sinks.get(i));
+        }
+        scenario.engine.pauseJob("job2");
+        scenario.engine.iterate();
+        assertThat(sinks.get(2).end()).isEqualTo(new JobOutcome.Suspended(Optional.empty()));
+    }
+
+    @Test
+    void aCheckpointOfAnotherJobIsRefused() {
+        Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        scenario.engine.submit(Scenario.job("long", new Random(1), 60, 3), sink);
+        while (sink.steps().size() < 14) {
+            scenario.engine.iterate();
+        }
+        scenario.engine.pauseJob("long");
+        scenario.runDry();
+        JobOutcome.Suspended end = (JobOutcome.Suspended) sink.end();
+        RecordingJobSink other = new RecordingJobSink();
+        scenario.engine.submit(Scenario.job("short", new Random(1), 20, 1).from(end.checkpoint()), other);
+        scenario.runDry();
+        assertThat(((JobOutcome.Failed) other.end()).message()).contains("not one of this job");
+        assertThat(scenario.engine.openJobs()).isZero();
+    }
+}

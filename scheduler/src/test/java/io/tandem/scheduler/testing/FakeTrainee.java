@@ -1,0 +1,75 @@
+package io.tandem.scheduler.testing;
+
+import static io.tandem.scheduler.testing.FakeDevice.require;
+
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * An adapter that learns on a {@link FakeDevice}. Its weights after a step are a hash of everything that happened, so a
+ * job that lost, repeated or mixed up anything ends with other weights.
+ */
+final class FakeTrainee {
+    private Adapter weights;
+    private long gradient;
+    private long moment;
+    private int steps;
+
+    FakeTrainee(Adapter initial) {
+        this.weights = initial;
+    }
+
+    static long hash(Adapter adapter) {
+        long hash = 17;
+        for (Map.Entry<Site, LowRank> entry : new TreeMap<>(adapter.modules()).entrySet()) {
+            hash = hash * 31 + entry.getKey().layer();
+            hash = hash * 31 + Arrays.hashCode(entry.getValue().a());
+            hash = hash * 31 + Arrays.hashCode(entry.getValue().b());
+        }
+        return hash;
+    }
+
+    Adapter weights() {
+        return weights;
+    }
+
+    void addGradient(long packGradient) {
+        gradient = gradient * 31 + packGradient;
+    }
+
+    void step(double learningRate, double lossScale) {
+        require(gradient != 0, "a step without a gradient");
+        steps++;
+        moment = moment * 31 + gradient + Double.hashCode(learningRate) + 7L * Double.hashCode(lossScale) + steps;
+        gradient = 0;
+        Map<Site, LowRank> modules = new TreeMap<>();
+        weights.modules().forEach((site, old) -> {
+            float[] b = old.b().clone();
+            b[0] = (moment & 0xFFFF) / 65536f;
+            b[1] = (moment >>> 16 & 0xFFFF) / 65536f + b[0] * old.b()[1];
+            modules.put(site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), b, old.scaling()));
+        });
+        weights = new Adapter(weights.config(), modules);
+    }
+
+    OptimizerState state() {
+        return new OptimizerState(
+                steps,
+                new TreeMap<>(Map.of(
+                        "moment",
+                        ByteBuffer.allocate(Long.BYTES).putLong(moment).array())));
+    }
+
+    void restore(OptimizerState state) {
+        steps = state.steps();
+        moment = ByteBuffer.wrap(Objects.requireNonNull(state.tensors().get("moment")))
+                .getLong();
+    }
+}

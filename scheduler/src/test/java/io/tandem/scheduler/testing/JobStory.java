@@ -1,0 +1,51 @@
+package io.tandem.scheduler.testing;
+
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What a job did, told without times, over all its runs: an interrupted job may do a step again, but then with the very
+ * same result.
+ */
+public final class JobStory {
+    private final Map<Integer, String> steps = new TreeMap<>();
+    private final Map<Integer, String> measurements = new TreeMap<>();
+    private String end = "";
+
+    /** Adds what a run of the job did. */
+    public void add(RecordingJobSink sink) {
+        sink.steps()
+                .forEach(step -> put(
+                        steps,
+                        step.step(),
+                        step.loss() + " " + step.rewardAccuracy() + " " + step.learningRate() + " " + step.tokens()
+                                + " " + step.trainedTokens()));
+        sink.measurements().forEach(measured -> put(measurements, measured.step(), measured.toString()));
+        if (sink.ended() && sink.end() instanceof JobOutcome.Succeeded succeeded) {
+            end = FakeTrainee.hash(succeeded.adapter()) + " " + succeeded.step() + " " + succeeded.stoppedEarly();
+        }
+    }
+
+    private static void put(Map<Integer, String> told, int step, String what) {
+        String before = told.putIfAbsent(step, what);
+        if (before != null && !before.equals(what)) {
+            throw new AssertionError("step " + step + " was " + before + " and is now " + what);
+        }
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof JobStory && toString().equals(other.toString());
+    }
+
+    @Override
+    public int hashCode() {
+        return toString().hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return steps + "\n" + measurements + "\n" + end;
+    }
+}

@@ -1,0 +1,68 @@
+package io.tandem.server.finetune;
+
+import io.tandem.scheduler.finetune.Example;
+import io.tandem.scheduler.finetune.Objective;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.dataset.Dataset;
+import io.tandem.server.dataset.DatasetReader;
+import io.tandem.server.dataset.InvalidDataset;
+import io.tandem.server.storage.FileStore;
+import io.tandem.server.text.ServedModel;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Optional;
+
+/** What a job learns and is measured by, from its files. */
+record JobData(List<Example> training, List<Example> validation) {
+
+    /**
+     * Reads a job's files.
+     *
+     * @param maxTokens of a sequence
+     * @throws ApiException naming the file that is wrong and its lines
+     */
+    static JobData read(JobSpec spec, FileStore files, ServedModel model, int maxTokens) throws IOException {
+        DatasetReader reader = new DatasetReader(model, maxTokens, false);
+        List<Example> training = examples("training_file", spec.trainingFile(), spec.objective(), files, reader);
+        Optional<String> validation = spec.validationFile();
+        return new JobData(
+                training,
+                validation.isEmpty()
+                        ? List.of()
+                        : examples("validation_file", validation.get(), spec.objective(), files, reader));
+    }
+
+    private static List<Example> examples(
+            String field, String file, Objective objective, FileStore files, DatasetReader reader) throws IOException {
+        if (files.find(file).isEmpty()) {
+            throw ApiException.invalid(field, "'" + field + "': there is no file '" + file + "' any more.");
+        }
+        DatasetReader.Result result;
+        try (InputStream in = Files.newInputStream(files.content(file))) {
+            result = reader.read(in);
+        }
+        boolean preferences = objective instanceof Objective.Preference;
+        if (result instanceof InvalidDataset invalid) {
+            throw ApiException.invalid(
+                    field,
+                    "'" + field + "' has " + invalid.count() + " wrong lines: " + String.join("; ", invalid.reasons()));
+        }
+        if (result instanceof Dataset.Supervised supervised && !preferences) {
+            return supervised.examples().stream()
+                    .map(example -> Example.text(example.ability().orElse(""), example.sequence()))
+                    .toList();
+        }
+        if (result instanceof Dataset.Preferences pairs && preferences) {
+            return pairs.pairs().stream()
+                    .map(pair -> Example.pair(pair.ability().orElse(""), pair.preferred(), pair.nonPreferred()))
+                    .toList();
+        }
+        throw ApiException.invalid(
+                field,
+                preferences
+                        ? "'" + field + "' has no preference pairs, which the method 'dpo' needs."
+                        : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
+    }
+}

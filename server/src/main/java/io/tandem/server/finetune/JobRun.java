@@ -1,0 +1,190 @@
+package io.tandem.server.finetune;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.JobMetrics;
+import java.io.IOException;
+import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One stay of a job in the engine: passes the engine's news on to the jobs' thread, where it keeps what they bring. */
+final class JobRun implements JobSink {
+    private static final Logger LOG = LoggerFactory.getLogger(JobRun.class);
+
+    private final ObjectNode job;
+    private final FinetuneJob work;
+    private final JobBook book;
+    private final JobResults results;
+    private final JobMetrics metrics;
+    private final Executor thread;
+    private final Runnable left;
+    private double seconds;
+    private int steps;
+    private boolean again;
+
+    /**
+     * @param thread on which everything is kept; drops news when nobody listens any more
+     * @param left called there when the engine has let go of the job
+     */
+    JobRun(
+            ObjectNode job,
+            FinetuneJob work,
+            JobBook book,
+            JobResults results,
+            JobMetrics metrics,
+            Executor thread,
+            Runnable left) {
+        this.job = job;
+        this.work = work;
+        this.book = book;
+        this.results = results;
+        this.metrics = metrics;
+        this.thread = thread;
+        this.left = left;
+    }
+
+    /** The job shall go on as soon as the engine has let go of it. */
+    void goOnAfterwards() {
+        again = true;
+    }
+
+    boolean goesOn() {
+        return again;
+    }
+
+    private interface News {
+        void keep() throws IOException;
+    }
+
+    /** A job that was cancelled in the meantime hears nothing any more. */
+    private void tell(News news) {
+        thread.execute(() -> {
+            if (JobObject.ended(job)) {
+                return;
+            }
+            try {
+                news.keep();
+            } catch (IOException e) {
+                LOG.error("news of job {} could not be written", JobObject.id(job), e);
+                book.say(job, "warn", "The server could not write to its disk: " + e.getMessage());
+            }
+        });
+    }
+
+    @Override
+    public void start() {
+        tell(() -> {
+            if (JobObject.status(job).equals(JobObject.QUEUED)) {
+                book.status(job, JobObject.RUNNING);
+                book.say(job, "info", "The job trains.");
+            }
+        });
+    }
+
+    @Override
+    public void step(StepReport report) {
+        tell(() -> {
+            seconds += report.seconds();
+            steps++;
+            job.put("trained_tokens", report.trainedTokens());
+            job.put("estimated_finish", book.now() + (long) (seconds / steps * (report.totalSteps() - report.step())));
+            ObjectNode data = data(report.step(), "train", report.loss(), report.rewardAccuracy());
+            data.put("learning_rate", report.learningRate());
+            data.put("gradient_norm", report.gradientNorm());
+            data.put("tokens", report.tokens());
+            data.put("seconds", report.seconds());
+            say(report.step(), "training loss", report.loss(), data);
+            metrics.step(report);
+        });
+    }
+
+    @Override
+    public void measured(Measured measured) {
+        tell(() -> {
+            ObjectNode data = data(measured.step(), "valid", measured.loss(), measured.rewardAccuracy());
+            data.put("full_valid_loss", measured.loss());
+            ObjectNode byAbility = data.putObject("valid_loss_by_ability");
+            measured.lossByAbility().forEach((ability, loss) -> {
+                if (!ability.isEmpty()) {
+                    byAbility.put(ability, loss);
+                }
+            });
+            say(measured.step(), "validation loss", measured.loss(), data);
+            metrics.measured(measured);
+        });
+    }
+
+    private ObjectNode data(int step, String set, double loss, OptionalDouble accuracy) {
+        ObjectNode data = JsonBody.MAPPER.createObjectNode();
+        data.put("step", step);
+        data.put("total_steps", work.totalSteps());
+        data.put(set + "_loss", loss);
+        accuracy.ifPresent(value -> data.put(set + "_reward_accuracy", value));
+        return data;
+    }
+
+    private void say(int step, String what, double loss, ObjectNode data) {
+        String number = String.format(Locale.ROOT, "%.4f", loss);
+        book.metrics(job, "Step " + step + "/" + work.totalSteps() + ": " + what + "=" + number, data);
+    }
+
+    @Override
+    public void checkpoint(JobCheckpoint checkpoint) {
+        tell(() -> keep(checkpoint));
+    }
+
+    private void keep(JobCheckpoint checkpoint) throws IOException {
+        metrics.flush();
+        String name = results.checkpoint(job, checkpoint, work.under(), book.now());
+        book.say(job, "info", "Checkpoint at step " + checkpoint.step() + ": '" + name + "' can be called.");
+    }
+
+    @Override
+    public void finish(JobOutcome outcome) {
+        tell(() -> {
+            metrics.flush();
+            if (outcome instanceof JobOutcome.Succeeded succeeded) {
+                succeed(succeeded);
+            } else if (outcome instanceof JobOutcome.Failed failed) {
+                book.end(job, JobObject.FAILED, failed.message());
+            } else if (outcome instanceof JobOutcome.Suspended suspended) {
+                suspend(suspended);
+            } else {
+                book.end(job, JobObject.CANCELLED, "The job was cancelled.");
+            }
+        });
+        thread.execute(left);
+    }
+
+    private void succeed(JobOutcome.Succeeded outcome) {
+        try {
+            results.table(job, book.now());
+            String name = results.succeed(job, outcome, work.under());
+            String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
+            book.end(
+                    job,
+                    JobObject.SUCCEEDED,
+                    "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
+                            + early + ".");
+        } catch (IOException e) {
+            book.end(job, JobObject.FAILED, "the adapter could not be written: " + e.getMessage());
+        }
+    }
+
+    private void suspend(JobOutcome.Suspended outcome) throws IOException {
+        int step = outcome.checkpoint().map(JobCheckpoint::step).orElse(0);
+        // Before its first step a job begins again just as well.
+        if (step > 0) {
+            keep(outcome.checkpoint().orElseThrow());
+        }
+        if (JobObject.status(job).equals(JobObject.PAUSED)) {
+            book.say(job, "info", "The job is paused after step " + step + ".");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Fine-tuning jobs end to end. The model runs in float32 and windows have one size. */
+@Timeout(180)
+class JobIT {
+    private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
+    private static final int WINDOW = 48;
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+
+    @TempDir
+    private Path directory;
+
+    private RunningServer server;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = RunningServer.start(directory, WINDOW);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private String create(String method, String hyperparameters, String rest) throws Exception {
+        String body = "{\"model\":\"tiny\",\"seed\":5," + rest + ",\"method\":{\"type\":\"" + method + "\",\"" + method
+                + "\":{\"hyperparameters\":{" + hyperparameters + "}}}}";
+        return server.json(server.post(JOBS, body)).path("id").asText();
+    }
+
+    private JsonNode job(String id) throws Exception {
+        return server.json(server.get(JOBS + "/" + id));
+    }
+
+    private JsonNode ended(String id) throws Exception {
+        while (job(id).path("finished_at").isNull()) {
+            Thread.sleep(50);
+        }
+        return job(id);
+    }
+
+    private List<JsonNode> events(String id, String type) throws Exception {
+        List<JsonNode> events = new ArrayList<>();
+        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
+                .path("data")
+                .forEach(event -> {
+                    if (event.path("type").asText().equals(type)) {
+                        events.add(0, event);
+                    }
+                });
+        return events;
+    }
+
+    private void awaitStep(String id, int step) throws Exception {
+        while (events(id, "metrics").stream()
+                .noneMatch(event -> event.path("data").path("step").asInt() >= step)) {
+            Thread.sleep(20);
+        }
+    }
+
+    private void awaitMessage(String id, String part) throws Exception {
+        while (events(id, "message").stream()
+                .noneMatch(event -> event.path("message").asText().contains(part))) {
+            Thread.sleep(20);
+        }
+    }
+
+    private String text(String model) throws Exception {
+        String body = "{\"model\":\"" + model + "\",\"prompt\":\"the same\",\"max_tokens\":24,\"temperature\":0}";
+        return server.json(server.post("/v1/completions", body))
+                .path("choices")
+                .path(0)
+                .path("text")
+                .asText();
+    }
+
+    private Adapter adapter(JsonNode job) {
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
+    }
+
+    @Test
+    void pausesAndRestartsLeaveNoTrace() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(60));
+        String settings =
+                "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000";
+        String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
+        Adapter alone = adapter(ended(create("supervised", settings, files)));
+        String id = create("supervised", settings, files);
+        awaitStep(id, 10);
+        assertThat(server.json(server.post(JOBS + "/" + id + "/pause", "{}"))
+                        .path("status")
+                        .asText())
+                .isEqualTo("paused");
+        awaitMessage(id, "is paused after step");
+        stop();
+        start();
+        assertThat(job(id).path("status").asText()).isEqualTo("paused");
+        assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(200);
+        awaitMessage(id, "goes on after step");
+        awaitStep(id, 30);
+        stop();
+        start();
+        assertThat(adapter(ended(id))).usingRecursiveComparison().isEqualTo(alone);
+        assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(400);
+    }
+
+    @Test
+    void checkpointsAreCalledWhileTrainingGoesOn() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":20,\"batch_size\":4,\"checkpoint_every\":5,\"eval_every\":10,\"learning_rate\":0.02",
+                "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\",\"suffix\":\"talk\"");
+        awaitMessage(id, "can be called");
+        JsonNode first = server.json(server.get(JOBS + "/" + id + "/checkpoints"))
+                .path("data")
+                .path(0);
+        assertThat(text(first.path("fine_tuned_model_checkpoint").asText())).isNotNull();
+        assertThat(job(id).path("estimated_finish").asLong()).isPositive();
+        JsonNode ended = ended(id);
+        JsonNode page = server.json(server.get(JOBS + "/" + id + "/checkpoints?limit=3"));
+        assertThat(page.path("has_more").asBoolean()).isTrue();
+        JsonNode last = page.path("data").path(0);
+        assertThat(last.path("step_number").asInt()).isEqualTo(200);
+        assertThat(last.path("metrics").path("valid_loss").asDouble()).isPositive();
+        String model = ended.path("fine_tuned_model").asText();
+        String checkpoint = last.path("fine_tuned_model_checkpoint").asText();
+        assertThat(checkpoint).isEqualTo(model + ":ckpt-step-200");
+        assertThat(text(checkpoint)).isEqualTo(text(model));
+        assertThat(server.json(server.get(JOBS + "/" + id + "/checkpoints?limit=100"))
+                        .path("data"))
+                .hasSize(10);
+        String table = server.get(
+                        "/v1/files/" + ended.path("result_files").path(0).asText() + "/content")
+                .body();
+        assertThat(table.lines()).hasSize(202).first().asString().startsWith("step,epoch,train_loss,valid_loss");
+        assertThat(ended.path("trained_tokens").asLong()).isGreaterThan(1000);
+        try (Stream<Path> entries = Files.list(directory.resolve("data/jobs").resolve(id))) {
+            assertThat(entries.map(entry -> entry.getFileName().toString()))
+                    .anyMatch(name -> name.startsWith("events.out.tfevents."));
+        }
+        JsonNode measured = events(id, "metrics").get(0).path("data");
+        assertThat(measured.path("step").asInt()).isZero();
+        assertThat(measured.path("valid_loss_by_ability").fieldNames())
+                .toIterable()
+                .containsExactly("even", "odd");
+        stop();
+        start();
+        assertThat(text(checkpoint)).isEqualTo(text(model));
+    }
+
+    @Test
+    void learnsPreferences() throws Exception {
+        String file = server.upload("pairs.jsonl", TrainingFiles.preferences(24));
+        String id = create(
+                "dpo",
+                "\"n_epochs\":10,\"batch_size\":8,\"beta\":0.5,\"learning_rate\":0.005,\"warmup_steps\":0",
+                "\"training_file\":\"" + file + "\"");
+        JsonNode ended = ended(id);
+        assertThat(ended.path("status").asText()).as(ended.toString()).isEqualTo("succeeded");
+        assertThat(ended.path("method").path("type").asText()).isEqualTo("dpo");
+        assertThat(ended.path("method")
+                        .path("dpo")
+                        .path("hyperparameters")
+                        .path("beta")
+                        .asDouble())
+                .isEqualTo(0.5);
+        List<JsonNode> steps = events(id, "metrics");
+        // An adapter that changes nothing yet prefers nothing.
+        assertThat(steps.get(0).path("data").path("train_loss").asDouble()).isCloseTo(Math.log(2), within(1e-4));
+        JsonNode last = steps.get(steps.size() - 1).path("data");
+        assertThat(last.path("train_loss").asDouble()).isLessThan(0.3);
+        assertThat(last.path("train_reward_accuracy").asDouble()).isEqualTo(1);
+    }
+
+    @Test
+    void anAdapterAboveAnotherIsServedWithIt() throws Exception {
+        PeftFormat.write(
+                directory.resolve("import/below"),
+                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, 1));
+        server.post("/v1/load_lora_adapter", "{\"lora_name\":\"below\",\"lora_path\":\"below\"}");
+        String file = server.upload("train.jsonl", TrainingFiles.chats(8));
+        // With a learning rate of zero the new adapter changes nothing, so it must answer like the one below.
+        String id = create(
+                "supervised",
+                "\"n_epochs\":1,\"batch_size\":4,\"learning_rate\":0,\"under\":[\"below\"]",
+                "\"training_file\":\"" + file + "\"");
+        String model = ended(id).path("fine_tuned_model").asText();
+        String below = text("below");
+        assertThat(below).isNotEqualTo(text("tiny"));
+        assertThat(text(model)).isEqualTo(below);
+        server.post("/v1/unload_lora_adapter", "{\"lora_name\":\"below\"}");
+        stop();
+        start();
+        assertThat(text(model)).isEqualTo(below);
+    }
+
+    @Test
+    void aPausedJobCanBeCancelledAndManyJobsTrainTogether() throws Exception {
+        String file = "\"training_file\":\"" + server.upload("train.jsonl", TrainingFiles.chats(20)) + "\"";
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            ids.add(create("supervised", "\"n_epochs\":6,\"batch_size\":4,\"weight\":" + (i + 1), file));
+        }
+        server.post(JOBS + "/" + ids.get(2) + "/pause", "{}");
+        assertThat(server.json(server.post(JOBS + "/" + ids.get(2) + "/cancel", "{}"))
+                        .path("status")
+                        .asText())
+                .isEqualTo("cancelled");
+        Adapter first = adapter(ended(ids.get(0)));
+        assertThat(adapter(ended(ids.get(1)))).usingRecursiveComparison().isEqualTo(first);
+        assertThat(job(ids.get(2)).path("status").asText()).isEqualTo("cancelled");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            n_checkpoints              | {"hyperparameters":{"n_checkpoints":11}}
+            checkpoint_every           | {"hyperparameters":{"n_checkpoints":1,"checkpoint_every":5}}
+            eval_every                 | {"hyperparameters":{"eval_every":5}}
+            early_stopping_patience    | {"validation_file":"FILE","hyperparameters":{"early_stopping_patience":2}}
+            gradient_accumulation      | {"hyperparameters":{"gradient_accumulation":0}}
+            weight                     | {"hyperparameters":{"weight":-1}}
+            under                      | {"hyperparameters":{"under":["nobody"]}}
+            under                      | {"hyperparameters":{"under":"nobody"}}
+            under                      | {"hyperparameters":{"under":["a","b","c"]}}
+            validation_file            | {"validation_file":"file-000000000000000000000000"}
+            beta                       | {"hyperparameters":{"beta":0.1}}
+            beta                       | {"method":{"type":"dpo","dpo":{"hyperparameters":{"beta":3}}}}
+            supervised                 | {"method":{"type":"dpo","supervised":{}}}
+            type                       | {"method":{"type":"reinforcement"}}
+            """)
+    void wrongFieldsAreNamed(String field, String body) throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(4));
+        String whole = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\","
+                + body.substring(1).replace("FILE", file);
+        HttpResponse<String> answer = server.post(JOBS, whole);
+        assertThat(answer.statusCode()).as(answer.body()).isBetween(400, 404);
+        assertThat(answer.body()).contains(field + "\"");
+        assertThat(server.json(server.get(JOBS)).path("data")).isEmpty();
+    }
+
+    @Test
+    void theMethodMustFitTheFile() throws Exception {
+        String chats = "\"training_file\":\"" + server.upload("a.jsonl", TrainingFiles.chats(4)) + "\"";
+        JsonNode ended = ended(create("dpo", "", chats));
+        assertThat(ended.path("status").asText()).isEqualTo("failed");
+        assertThat(ended.path("error").path("message").asText()).contains("no preference pairs");
+    }
+}

@@ -1,0 +1,65 @@
+package io.tandem.server.it;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/** A {@link RunningServer} in a process of its own, which can be killed. */
+final class ServerProcess implements AutoCloseable {
+    private static final String READY = "ready on ";
+
+    private final Process process;
+    private final String url;
+    private final HttpClient client = HttpClient.newHttpClient();
+
+    private ServerProcess(Process process, String url) {
+        this.process = process;
+        this.url = url;
+    }
+
+    /** The process's life: starts the server and waits to be killed. */
+    public static void main(String[] args) throws Exception {
+        RunningServer server = RunningServer.start(Path.of(args[0]), Integer.parseInt(args[1]));
+        System.out.println(READY + server.url());
+        Thread.currentThread().join();
+    }
+
+    static ServerProcess start(Path directory, int fixedWindowTokens) throws IOException {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx512m",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        ServerProcess.class.getName(),
+                        directory.toString(),
+                        String.valueOf(fixedWindowTokens))
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        BufferedReader out =
+                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        for (String line = out.readLine(); line != null; line = out.readLine()) {
+            if (line.startsWith(READY)) {
+                return new ServerProcess(process, line.substring(READY.length()));
+            }
+        }
+        throw new IOException("the server's process ended before it was ready");
+    }
+
+    String get(String path) throws IOException, InterruptedException {
+        return client.send(HttpRequest.newBuilder(URI.create(url + path)).build(), BodyHandlers.ofString())
+                .body();
+    }
+
+    /** What {@code kill -9} does. */
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+}

@@ -1,0 +1,151 @@
+package io.tandem.server.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobCheckpoint.Best;
+import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.server.api.JsonBody;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CheckpointStoreTest {
+    private static final TinyModel MODEL = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+    private static final String JOB = "ftjob-1";
+
+    @TempDir
+    private Path root;
+
+    private CheckpointStore store;
+
+    @BeforeEach
+    void open() {
+        store = new CheckpointStore(root, new AdapterStore(root.resolve("adapters"), MODEL.config(), 8));
+    }
+
+    private static Adapter adapter(long seed) {
+        return TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
+    }
+
+    private static JobCheckpoint checkpoint(int step) {
+        Random random = new Random(step);
+        byte[] moments = new byte[100];
+        random.nextBytes(moments);
+        return new JobCheckpoint(
+                step,
+                adapter(step),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0]))),
+                step % 2 == 0
+                        ? Optional.of(new Best(step - 1, random.nextDouble(), adapter(step - 1)))
+                        : Optional.empty(),
+                step == 1 ? Double.POSITIVE_INFINITY : random.nextDouble(),
+                random.nextInt(5),
+                random.doubles(step).boxed().toList(),
+                random.nextLong(),
+                random.nextDouble(),
+                step % 3 == 0
+                        ? Optional.of(new Measured(
+                                step,
+                                random.nextDouble(),
+                                step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty(),
+                                new TreeMap<>(Map.of("", 1.0, "spelling ü", 2.0))))
+                        : Optional.empty());
+    }
+
+    private void save(int step) throws IOException {
+        store.save(JOB, checkpoint(step), JsonBody.MAPPER.createObjectNode().put("step_number", step));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 6, 12})
+    void whatIsSavedComesBackBitForBit(int step) throws IOException {
+        save(step);
+        assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(step));
+    }
+
+    @Test
+    void theLatestIsTheLastStepAndNotTheLastName() throws IOException {
+        for (int step : new int[] {2, 9, 10, 100}) {
+            save(step);
+        }
+        assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(100);
+        assertThat(store.objects(JOB))
+                .extracting(o -> o.path("step_number").asInt())
+                .containsExactly(2, 9, 10, 100);
+        assertThat(store.latest("ftjob-2")).isEmpty();
+    }
+
+    @Test
+    void oldOnesGo() throws IOException {
+        for (int step = 1; step <= 5; step++) {
+            save(step);
+        }
+        assertThat(store.prune(JOB, 2))
+                .extracting(o -> o.path("step_number").asInt())
+                .containsExactly(1, 2, 3);
+        assertThat(store.objects(JOB)).hasSize(2);
+        assertThat(store.prune(JOB, 2)).isEmpty();
+    }
+
+    @Test
+    void whateverIsBrokenTheOneBeforeIsUsed() throws IOException {
+        Random random = new Random(7);
+        save(3);
+        save(4);
+        Path broken = root.resolve(JOB).resolve("checkpoints/step-00000004");
+        List<Path> files;
+        try (Stream<Path> tree = Files.walk(broken)) {
+            files = tree.filter(Files::isRegularFile)
+                    .filter(file -> !file.endsWith("checkpoint.json"))
+                    .filter(file -> !file.endsWith("adapter_config.json"))
+                    .toList();
+        }
+        assertThat(files).hasSize(3);
+        for (Path file : files) {
+            byte[] whole = Files.readAllBytes(file);
+            for (int i = 0; i < 20; i++) {
+                byte[] hurt = random.nextBoolean() ? Arrays.copyOf(whole, random.nextInt(whole.length)) : whole.clone();
+                if (hurt.length == whole.length) {
+                    hurt[random.nextInt(hurt.length)] ^= (byte) (1 << random.nextInt(8));
+                }
+                Files.write(file, hurt);
+                assertThat(store.latest(JOB).orElseThrow().step())
+                        .as(file.toString())
+                        .isEqualTo(3);
+            }
+            Files.delete(file);
+            assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(3);
+            Files.write(file, whole);
+        }
+        assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(4);
+    }
+
+    @Test
+    void whatACrashLeftUnfinishedIsNoCheckpoint() throws IOException {
+        save(1);
+        Path unfinished = root.resolve(JOB).resolve("checkpoints").resolve(AtomicFiles.UNFINISHED + "x");
+        Files.createDirectory(unfinished);
+        Files.writeString(unfinished.resolve("state.bin"), "half");
+        assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(1);
+        assertThat(unfinished).doesNotExist();
+    }
+}
