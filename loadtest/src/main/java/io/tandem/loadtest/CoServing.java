@@ -136,7 +136,7 @@ public final class CoServing implements Callable<Integer> {
     }
 
     private String settings(String mode, int interval, int threads) {
-        return "scheduler:\n  iteration-target: " + tpot + "\n  mode: " + mode
+        return "scheduler:\n  tpot-target: " + tpot + "\n  ttft-target: " + ttft + "\n  mode: " + mode
                 + (interval > 0 ? "\n  temporal-interval: " + interval : "")
                 + "\nkernels:\n  threads: " + threads + "\n";
     }

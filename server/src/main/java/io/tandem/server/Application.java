@@ -1,5 +1,6 @@
 package io.tandem.server;
 
+import com.sun.management.OperatingSystemMXBean;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -18,6 +19,7 @@ import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
+import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.http.TokenSource;
@@ -33,6 +35,7 @@ import io.tandem.server.text.ServedModel;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -88,10 +91,16 @@ public final class Application implements AutoCloseable {
                 model,
                 Math.min(context, device.limits().packTokens()),
                 jobEngine(),
+                new TrainingDevice(
+                        device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency),
                 registry,
                 new JobService.Stores(
                         files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapters), adapters),
                 Clock.systemUTC());
+        Gauge.builder("tandem.training.memory.planned", jobs, JobService::plannedBytes)
+                .description("native memory that the open jobs are planned to take")
+                .baseUnit("bytes")
+                .register(meters);
         engineThread = new Thread(engine, "engine");
         engineThread.start();
         vertx = Vertx.vertx();
@@ -178,6 +187,20 @@ public final class Application implements AutoCloseable {
         memory(meters, "weights", memory.weightBytes());
         memory(meters, "kv", memory.kvCacheBytes());
         memory(meters, "adapters", memory.adapterBytes());
+    }
+
+    /** What was configured, or what the machine has beside the heap and what the device has reserved. */
+    private long trainingMemory(long configured) {
+        if (configured > 0) {
+            return configured;
+        }
+        OperatingSystemMXBean machine = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+        MemoryReport reserved = device.memory();
+        return machine.getTotalMemorySize()
+                - Runtime.getRuntime().maxMemory()
+                - reserved.weightBytes()
+                - reserved.kvCacheBytes()
+                - reserved.adapterBytes();
     }
 
     private static void memory(PrometheusMeterRegistry meters, String owner, long bytes) {

@@ -65,6 +65,7 @@ public final class ConfigLoader {
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
                     values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
+                    values.longInteger("training-memory-bytes", 0),
                     scheduler(values),
                     kernels(values));
         } catch (IllegalArgumentException e) {

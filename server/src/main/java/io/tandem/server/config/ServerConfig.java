@@ -22,10 +22,16 @@ public record ServerConfig(
         Path model,
         Optional<String> modelName,
         Path adapterRoot,
+        long trainingMemoryBytes,
         SchedulerConfig scheduler,
         KernelsConfig kernels) {
 
     public ServerConfig {
+        if (trainingMemoryBytes < 0) {
+            throw new IllegalArgumentException(
+                    "training-memory-bytes is " + trainingMemoryBytes + ", expected 0 or more");
+        }
+
         // A fixed window that has no room beside the decode rows would wait for ever.
         int window = scheduler.finetuning().fixedWindowTokens();
         int room = kernels.maxTokensPerIteration() - kernels.kvSlots();

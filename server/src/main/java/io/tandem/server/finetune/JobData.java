@@ -14,8 +14,14 @@ import java.nio.file.Files;
 import java.util.List;
 import java.util.Optional;
 
-/** What a job learns and is measured by, from its files. */
-record JobData(List<Example> training, List<Example> validation) {
+/**
+ * What a job learns and is measured by, from its files.
+ *
+ * @param trainingSet what the training file has
+ * @param training its examples
+ * @param validation those of the validation file
+ */
+record JobData(Dataset trainingSet, List<Example> training, List<Example> validation) {
 
     /**
      * Reads a job's files.
@@ -24,17 +30,18 @@ record JobData(List<Example> training, List<Example> validation) {
      * @throws ApiException naming the file that is wrong and its lines
      */
     static JobData read(JobSpec spec, FileStore files, ServedModel model, int maxTokens) throws IOException {
-        DatasetReader reader = new DatasetReader(model, maxTokens, false);
-        List<Example> training = examples("training_file", spec.trainingFile(), spec.objective(), files, reader);
+        DatasetReader reader = new DatasetReader(model, maxTokens, spec.truncate());
+        Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);
         Optional<String> validation = spec.validationFile();
         return new JobData(
                 training,
+                examples(training),
                 validation.isEmpty()
                         ? List.of()
-                        : examples("validation_file", validation.get(), spec.objective(), files, reader));
+                        : examples(dataset("validation_file", validation.get(), spec.objective(), files, reader)));
     }
 
-    private static List<Example> examples(
+    private static Dataset dataset(
             String field, String file, Objective objective, FileStore files, DatasetReader reader) throws IOException {
         if (files.find(file).isEmpty()) {
             throw ApiException.invalid(field, "'" + field + "': there is no file '" + file + "' any more.");
@@ -49,20 +56,25 @@ record JobData(List<Example> training, List<Example> validation) {
                     field,
                     "'" + field + "' has " + invalid.count() + " wrong lines: " + String.join("; ", invalid.reasons()));
         }
-        if (result instanceof Dataset.Supervised supervised && !preferences) {
-            return supervised.examples().stream()
-                    .map(example -> Example.text(example.ability().orElse(""), example.sequence()))
-                    .toList();
-        }
-        if (result instanceof Dataset.Preferences pairs && preferences) {
-            return pairs.pairs().stream()
-                    .map(pair -> Example.pair(pair.ability().orElse(""), pair.preferred(), pair.nonPreferred()))
-                    .toList();
+        if (result instanceof Dataset dataset && preferences == (dataset instanceof Dataset.Preferences)) {
+            return dataset;
         }
         throw ApiException.invalid(
                 field,
                 preferences
                         ? "'" + field + "' has no preference pairs, which the method 'dpo' needs."
                         : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
+    }
+
+    private static List<Example> examples(Dataset dataset) {
+        if (dataset instanceof Dataset.Preferences preferences) {
+            return preferences.pairs().stream()
+                    .map(pair -> Example.pair(pair.ability().orElse(""), pair.preferred(), pair.nonPreferred()))
+                    .toList();
+        }
+        return ((Dataset.Supervised) dataset)
+                .examples().stream()
+                        .map(example -> Example.text(example.ability().orElse(""), example.sequence()))
+                        .toList();
     }
 }

@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterRegistry;
 import io.tandem.scheduler.adapter.AdapterVersion;
@@ -9,6 +10,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -47,6 +50,7 @@ public final class JobService implements AutoCloseable {
     private final ServedModel model;
     private final int maxExampleTokens;
     private final JobEngine engine;
+    private final TrainingDevice device;
     private final AdapterRegistry registry;
     private final FileStore files;
     private final JobStore jobs;
@@ -55,6 +59,7 @@ public final class JobService implements AutoCloseable {
     private final JobBook book;
     private final Clock clock;
     private final Map<String, JobRun> runs = new HashMap<>();
+    private final Map<String, MemoryPlan> plans = new ConcurrentHashMap<>();
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-jobs"));
     private boolean closing;
@@ -63,12 +68,14 @@ public final class JobService implements AutoCloseable {
             ServedModel model,
             int maxExampleTokens,
             JobEngine engine,
+            TrainingDevice device,
             AdapterRegistry registry,
             Stores stores,
             Clock clock) {
         this.model = model;
         this.maxExampleTokens = maxExampleTokens;
         this.engine = engine;
+        this.device = device;
         this.registry = registry;
         this.files = stores.files();
         this.jobs = stores.jobs();
@@ -124,18 +131,42 @@ public final class JobService implements AutoCloseable {
                 thread);
     }
 
-    /** Creates a job; it is validated and queued afterwards. */
+    /** Says what a job with this body would do; creates none. */
+    public CompletableFuture<ObjectNode> dryRun(JsonBody body) {
+        JobSpec spec = JobSpec.parse(body);
+        return ask(() -> {
+            requireThere(spec);
+            JobData data = JobData.read(spec, files, model, maxExampleTokens);
+            return new DryRun(spec, data, device).answer(model.tokenizer());
+        });
+    }
+
+    /** Native memory that training is planned to take now: what all jobs share, and each open job's own. */
+    public long plannedBytes() {
+        return plans.values().stream().mapToLong(TrainingDevice::ownBytes).sum()
+                + plans.values().stream()
+                        .mapToLong(TrainingDevice::sharedBytes)
+                        .max()
+                        .orElse(0);
+    }
+
+    private void requireThere(JobSpec spec) throws IOException {
+        if (!spec.model().equals(model.name())) {
+            throw ApiException.notFound(
+                    "model", "model_not_found", "'model' must be the base model '" + model.name() + "'.");
+        }
+        requireFile("training_file", spec.trainingFile());
+        if (spec.validationFile().isPresent()) {
+            requireFile("validation_file", spec.validationFile().get());
+        }
+    }
+
+    /** Creates a job; its files are validated, and it is queued, afterwards. */
     public CompletableFuture<ObjectNode> create(JsonBody body) {
         JobSpec spec = JobSpec.parse(body);
         return ask(() -> {
-            if (!spec.model().equals(model.name())) {
-                throw ApiException.notFound(
-                        "model", "model_not_found", "'model' must be the base model '" + model.name() + "'.");
-            }
-            requireFile("training_file", spec.trainingFile());
-            if (spec.validationFile().isPresent()) {
-                requireFile("validation_file", spec.validationFile().get());
-            }
+            requireThere(spec);
+            device.requireFits(spec.lora(), spec.optimizer());
             List<AdapterVersion> under = under(spec);
             String id = JobObject.newId("ftjob-");
             ObjectNode job = JobObject.create(id, spec, body.node().deepCopy(), book.now());
@@ -282,6 +313,16 @@ public final class JobService implements AutoCloseable {
                     "info",
                     data.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
                             + (step == 0 ? "." : " and goes on after step " + step + "."));
+            DatasetSummary summary = data.trainingSet().summary();
+            MemoryPlan plan = device.requireFits(spec.lora(), spec.optimizer());
+            book.say(
+                    job,
+                    "info",
+                    summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
+                            + settings.epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
+                            + summary.truncated() + " truncated.");
+            LOG.info("memory plan of {}:\n{}", id, plan);
+            plans.put(id, plan);
             JobMetrics metrics = jobs.metrics(id, work.stepsPerEpoch(), step, clock);
             JobRun run = new JobRun(job, work, book, results, metrics, this::later, () -> left(job));
             runs.put(id, run);
@@ -293,6 +334,7 @@ public final class JobService implements AutoCloseable {
 
     private void refused(ObjectNode job, Rejection rejection, int step) {
         runs.remove(JobObject.id(job));
+        plans.remove(JobObject.id(job));
         if (rejection.reason() == Rejection.Reason.SHUTTING_DOWN) {
             return;
         }
@@ -307,6 +349,7 @@ public final class JobService implements AutoCloseable {
 
     private void left(ObjectNode job) {
         JobRun run = runs.remove(JobObject.id(job));
+        plans.remove(JobObject.id(job));
         if (run != null && run.goesOn()) {
             begin(job);
         }

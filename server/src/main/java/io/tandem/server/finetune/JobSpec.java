@@ -46,6 +46,7 @@ import java.util.stream.Stream;
  * @param course what happens between steps
  * @param weight share of the fine-tuning tokens, in proportion to other jobs
  * @param under names of adapters that the new one stands on
+ * @param truncate whether examples that are too long are cut rather than refused
  * @param metadata as the client gave it
  */
 public record JobSpec(
@@ -68,6 +69,7 @@ public record JobSpec(
         JobCourse course,
         double weight,
         List<String> under,
+        boolean truncate,
         Optional<ObjectNode> metadata) {
 
     /** Preferences are learned in smaller steps, or the model forgets how to speak. */
@@ -91,6 +93,7 @@ public record JobSpec(
                             "n_epochs",
                             "batch_size",
                             "gradient_accumulation",
+                            "truncate",
                             "learning_rate_multiplier",
                             "learning_rate",
                             "rank",
@@ -152,6 +155,7 @@ public record JobSpec(
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
                 under(hyper),
+                hyper.optionalBoolean("truncate", false),
                 body.optionalObject("metadata").map(JsonBody::node));
     }
 

@@ -19,6 +19,10 @@ final class FineTuningJobsHandler {
         Json.answer(context, jobs.create(JsonBody.parse(context.body().buffer())));
     }
 
+    void dryRun(RoutingContext context) {
+        Json.answer(context, jobs.dryRun(JsonBody.parse(context.body().buffer())));
+    }
+
     void get(RoutingContext context) {
         Json.answer(context, jobs.get(context.pathParam("job")));
     }

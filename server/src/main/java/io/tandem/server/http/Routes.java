@@ -73,6 +73,7 @@ public final class Routes {
         router.get("/v1/files/:file/content").handler(files::content);
         router.delete("/v1/files/:file").handler(files::delete);
         router.post("/v1/fine_tuning/jobs").handler(json).handler(jobs::create);
+        router.post("/v1/fine_tuning/jobs/dry_run").handler(json).handler(jobs::dryRun);
         router.get("/v1/fine_tuning/jobs").handler(jobs::list);
         router.get("/v1/fine_tuning/jobs/:job").handler(jobs::get);
         router.get("/v1/fine_tuning/jobs/:job/events").handler(jobs::events);

@@ -49,21 +49,36 @@ final class RunningServer implements AutoCloseable {
 
     /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
     static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
+        return start(directory, tinyModel(directory), fixedWindowTokens, 0);
+    }
+
+    /** With a limit on what fine-tuning may take. */
+    static RunningServer withTrainingMemory(Path directory, long bytes) throws IOException {
+        return start(directory, tinyModel(directory), 0, bytes);
+    }
+
+    /** @param directory keeps the server's data */
+    static RunningServer start(Path directory, Path model) throws IOException {
+        return start(directory, model, 0, 0);
+    }
+
+    private static Path tinyModel(Path directory) throws IOException {
         Path model = directory.resolve(MODEL);
         if (!model.toFile().exists()) {
             TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
         }
-        return start(directory, model, fixedWindowTokens);
+        return model;
     }
 
-    /** @param directory keeps the server's data */
-    static RunningServer start(Path directory, Path model, int fixedWindowTokens) throws IOException {
+    private static RunningServer start(Path directory, Path model, int fixedWindowTokens, long trainingMemoryBytes)
+            throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20),
                 directory.resolve("data"),
                 model,
                 Optional.empty(),
                 directory.resolve("import"),
+                trainingMemoryBytes,
                 new SchedulerConfig(
                         new Targets(50, 2000, 50),
                         new Finetuning(256, 0.05, fixedWindowTokens, Mode.CO_SERVING, 64),

@@ -32,7 +32,7 @@ class SampleModelIT {
 
     @BeforeAll
     static void start() throws IOException {
-        server = RunningServer.start(directory, SAMPLE, 0);
+        server = RunningServer.start(directory, SAMPLE);
     }
 
     @AfterAll

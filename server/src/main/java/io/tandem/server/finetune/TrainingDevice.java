@@ -1,0 +1,71 @@
+package io.tandem.server.finetune;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.scheduler.slo.CostKind;
+import io.tandem.scheduler.slo.LatencyReport;
+import io.tandem.server.api.ApiException;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Supplier;
+
+/**
+ * What training costs here, told before anything trains.
+ *
+ * @param model the base model
+ * @param limits of the device
+ * @param memoryBytes that training may take
+ * @param latency what iterations are believed to cost now
+ */
+public record TrainingDevice(
+        ModelConfig model, KernelsConfig limits, long memoryBytes, Supplier<LatencyReport> latency) {
+
+    MemoryPlan memory(LoraConfig lora, OptimizerConfig optimizer) {
+        return MemoryPlan.training(model, limits, lora, optimizer);
+    }
+
+    /** @throws ApiException with the numbers, if the plan is more than training may take */
+    MemoryPlan requireFits(LoraConfig lora, OptimizerConfig optimizer) {
+        MemoryPlan plan = memory(lora, optimizer);
+        if (plan.total() > memoryBytes) {
+            throw ApiException.invalid(
+                    "hyperparameters",
+                    String.format(
+                            Locale.ROOT,
+                            "The job needs %.1f MB for training and %.1f MB are there (training-memory-bytes). A smaller"
+                                    + " 'rank', 'optimizer': 'adamw_8bit', fewer kernels.pack-tokens or kernels.stash"
+                                    + " 'recompute' need less. The plan:%n%s",
+                            plan.total() / 1e6,
+                            memoryBytes / 1e6,
+                            plan));
+        }
+        return plan;
+    }
+
+    /** Bytes of the plan that belong to the job alone; the rest is reserved once for all jobs. */
+    static long ownBytes(MemoryPlan plan) {
+        return plan.bytes(MemoryPlan.Part.ADAPTER)
+                + plan.bytes(MemoryPlan.Part.GRADIENTS)
+                + plan.bytes(MemoryPlan.Part.OPTIMIZER);
+    }
+
+    static long sharedBytes(MemoryPlan plan) {
+        return plan.total() - ownBytes(plan);
+    }
+
+    /** Seconds that so many tokens take when nobody else is served, as far as the server has learned by now. */
+    double seconds(long tokens) {
+        Map<CostKind, Double> costs = latency.get().secondsPerUnit();
+        double perToken = cost(costs, CostKind.COMPUTED_ROW)
+                + cost(costs, CostKind.FORWARD_ROW)
+                + model.layers() * cost(costs, CostKind.BACKWARD_ROW_LAYER);
+        return tokens * perToken;
+    }
+
+    private static double cost(Map<CostKind, Double> costs, CostKind kind) {
+        return costs.getOrDefault(kind, 0.0);
+    }
+}
