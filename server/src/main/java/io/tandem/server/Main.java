@@ -1,5 +1,7 @@
 package io.tandem.server;
 
+import io.tandem.server.client.FinetuneCommand;
+import io.tandem.server.client.JobsCommand;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -11,7 +13,13 @@ import picocli.CommandLine.IVersionProvider;
         description = "Serves and fine-tunes large language models on the same device at the same time.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
-        subcommands = {ServeCommand.class, PretrainSampleCommand.class, AutoComplete.GenerateCompletion.class})
+        subcommands = {
+            ServeCommand.class,
+            FinetuneCommand.class,
+            JobsCommand.class,
+            PretrainSampleCommand.class,
+            AutoComplete.GenerateCompletion.class
+        })
 public final class Main {
     private Main() {}
 
