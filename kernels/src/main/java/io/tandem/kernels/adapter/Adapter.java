@@ -45,6 +45,30 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
                         + " numbers, expected [" + rank + ", " + inputs + "] and [" + outputs + ", " + rank + "]");
             }
         }
+
+        /** The inner product with another module's product, without making them: {@code tr((B^T B') (A' A^T))}. */
+        public double inner(LowRank other) {
+            double sum = 0;
+            for (int j = 0; j < rank; j++) {
+                for (int k = 0; k < other.rank; k++) {
+                    double rows = 0;
+                    for (int i = 0; i < inputs; i++) {
+                        rows += (double) a[j * inputs + i] * other.a[k * inputs + i];
+                    }
+                    double columns = 0;
+                    for (int i = 0; i < outputs; i++) {
+                        columns += (double) b[i * rank + j] * other.b[i * other.rank + k];
+                    }
+                    sum += rows * columns;
+                }
+            }
+            return scaling * other.scaling * sum;
+        }
+
+        /** The Frobenius norm of {@code scaling * B A}. */
+        public double norm() {
+            return Math.sqrt(Math.max(0, inner(this)));
+        }
     }
 
     public Adapter {

@@ -22,8 +22,8 @@ record ProductError(SortedMap<Site, Double> modules, double overall) {
         for (Site site : original.modules().keySet()) {
             LowRank x = original.modules().get(site);
             LowRank y = Objects.requireNonNull(other.modules().get(site));
-            double own = inner(x, x);
-            double error = Math.max(0, own - 2 * inner(x, y) + inner(y, y));
+            double own = x.inner(x);
+            double error = Math.max(0, own - 2 * x.inner(y) + y.inner(y));
             modules.put(site, relative(error, own));
             squares += error;
             energy += own;
@@ -33,24 +33,5 @@ record ProductError(SortedMap<Site, Double> modules, double overall) {
 
     private static double relative(double squares, double energy) {
         return squares == 0 ? 0 : Math.sqrt(squares / energy);
-    }
-
-    /** The inner product of two modules' products, without making them: {@code tr((B_x^T B_y) (A_y A_x^T))}. */
-    private static double inner(LowRank x, LowRank y) {
-        double sum = 0;
-        for (int j = 0; j < x.rank(); j++) {
-            for (int k = 0; k < y.rank(); k++) {
-                double rows = 0;
-                for (int i = 0; i < x.inputs(); i++) {
-                    rows += (double) x.a()[j * x.inputs() + i] * y.a()[k * y.inputs() + i];
-                }
-                double columns = 0;
-                for (int i = 0; i < x.outputs(); i++) {
-                    columns += (double) x.b()[i * x.rank() + j] * y.b()[i * y.rank() + k];
-                }
-                sum += rows * columns;
-            }
-        }
-        return x.scaling() * y.scaling() * sum;
     }
 }
