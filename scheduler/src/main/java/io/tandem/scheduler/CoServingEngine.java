@@ -2,6 +2,8 @@ package io.tandem.scheduler;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
@@ -35,6 +37,7 @@ public final class CoServingEngine implements Runnable {
     private final Object gate = new Object();
     private boolean open = true;
     private volatile boolean healthy = true;
+    private volatile SlotReport adapterSlots = SlotReport.NONE;
     private volatile LatencyReport latency;
 
     /** @param nanoTime the clock; a virtual one in simulations */
@@ -123,6 +126,16 @@ public final class CoServingEngine implements Runnable {
         mailbox.send(() -> loop.pauseJob(jobId));
     }
 
+    /** Copies an adapter to the device soon and keeps it there until {@link #unpin}. */
+    public void pin(AdapterVersion adapter) {
+        mailbox.send(() -> loop.pin(adapter));
+    }
+
+    /** Lets an adapter leave the device when others need its slot. */
+    public void unpin(AdapterVersion adapter) {
+        mailbox.send(() -> loop.unpin(adapter));
+    }
+
     private Optional<Rejection> enter(AtomicInteger count, int most, String what, Runnable message) {
         synchronized (gate) {
             if (!open) {
@@ -171,6 +184,7 @@ public final class CoServingEngine implements Runnable {
         mailbox.drain();
         boolean worked = loop.iterate();
         healthy = loop.deviceHealthy();
+        adapterSlots = loop.adapterSlots();
         latency = loop.latency();
         return worked;
     }
@@ -201,6 +215,11 @@ public final class CoServingEngine implements Runnable {
     /** What the latency model believed after the last iteration. */
     public LatencyReport latency() {
         return latency;
+    }
+
+    /** What the device's adapter slots have seen. */
+    public SlotReport adapterSlots() {
+        return adapterSlots;
     }
 
     /** Requests that have not ended. */

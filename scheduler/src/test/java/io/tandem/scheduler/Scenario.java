@@ -13,6 +13,7 @@ import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
@@ -122,8 +123,9 @@ final class Scenario {
 
     static AdapterVersion version(long version) {
         LowRank factors = new LowRank(1, 8, 8, new float[8], new float[8], 1);
+        ContentHash hash = new ContentHash(String.format("%016x%048x", version, 0));
         return new AdapterVersion(
-                "adapter-" + version, version, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
+                "adapter-" + version, hash, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
     }
 
     static InferenceRequest request(long id, int[] prompt, int maxTokens, AdapterVersion... adapters) {

@@ -13,9 +13,17 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.scheduler.CoServingEngine;
 import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.server.adapter.AdapterCompression;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterMerges;
+import io.tandem.server.adapter.AdapterPins;
+import io.tandem.server.adapter.AdapterProbe;
+import io.tandem.server.adapter.AdapterTransfer;
+import io.tandem.server.adapter.Adapters;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
@@ -58,6 +66,9 @@ public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
     private static final int HTTP_EVENT_LOOPS = 2;
     private static final long STOP_SECONDS = 20;
+    private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
+    /** What adapters are tried on when they come; any text does. */
+    private static final String PROBE = "The quick brown fox";
 
     private final DataLock lock;
     private final DeviceModel device;
@@ -67,14 +78,15 @@ public final class Application implements AutoCloseable {
     private final JobService jobs;
     private final Vertx vertx;
     private final int port;
+    private final Adapters adapters;
     private volatile boolean ready;
+    private volatile boolean closing;
 
     private Application(ServerConfig config) throws IOException {
         Path data = config.data();
         Files.createDirectories(data);
         lock = DataLock.take(data);
-        Path adapterRoot = config.adapterRoot();
-        Files.createDirectories(adapterRoot);
+        Files.createDirectories(config.adapterRoot());
         Files.createDirectories(data.resolve("uploads"));
         device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()));
         int context = device.limits().contextTokens();
@@ -82,20 +94,21 @@ public final class Application implements AutoCloseable {
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
         bind(meters);
-        AdapterRegistry registry = new AdapterRegistry();
         FileStore files = new FileStore(data.resolve("files"));
         int maxRank = device.limits().maxRank();
         Path jobFolders = data.resolve("jobs");
-        AdapterStore adapters = new AdapterStore(data.resolve("adapters"), device.model(), maxRank);
+        AdapterStore adapterStore = new AdapterStore(data.resolve("adapters"), device.model(), maxRank);
+        AtomicLong nextRequestId = new AtomicLong(1);
+        adapters = adapters(config, adapterStore, meters, nextRequestId);
         jobs = new JobService(
                 model,
                 Math.min(context, device.limits().packTokens()),
                 jobEngine(),
                 new TrainingDevice(
                         device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency),
-                registry,
+                adapters.library(),
                 new JobService.Stores(
-                        files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapters), adapters),
+                        files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapterStore), adapterStore),
                 Clock.systemUTC());
         Gauge.builder("tandem.training.memory.planned", jobs, JobService::plannedBytes)
                 .description("native memory that the open jobs are planned to take")
@@ -107,11 +120,10 @@ public final class Application implements AutoCloseable {
         Routes.Targets targets = new Routes.Targets(
                 model,
                 TokenSource.of(engine),
-                new AtomicLong(1),
-                registry,
+                nextRequestId,
+                adapters,
                 jobs,
                 files,
-                adapterRoot,
                 maxRank,
                 data.resolve("uploads"),
                 config.http().maxBodyBytes(),
@@ -121,6 +133,72 @@ public final class Application implements AutoCloseable {
                 meters::scrape,
                 Clock.systemUTC());
         port = listen(config, targets);
+        if (config.adapters().compressAfterSeconds() > 0) {
+            compressIdleLater((long) Math.ceil(
+                    Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
+        }
+    }
+
+    private Adapters adapters(
+            ServerConfig config, AdapterStore store, PrometheusMeterRegistry meters, AtomicLong nextRequestId)
+            throws IOException {
+        int maxRank = device.limits().maxRank();
+        AdapterLibrary library = new AdapterLibrary(
+                store,
+                config.adapters(),
+                model.name(),
+                config.scheduler().servingSlots(device.limits()) - 1,
+                pins(engine),
+                meters,
+                Clock.systemUTC());
+        AdapterTransfer transfer = new AdapterTransfer(
+                library,
+                device.model(),
+                maxRank,
+                config.adapterRoot(),
+                config.data().resolve("uploads"),
+                config.http().maxUploadBytes());
+        int[] prompt = model.tokenizer().encode(PROBE, false);
+        return new Adapters(
+                library,
+                transfer,
+                new AdapterMerges(library),
+                new AdapterCompression(library, config.adapters()),
+                new AdapterProbe(engine::submit, nextRequestId, prompt));
+    }
+
+    private static AdapterPins pins(CoServingEngine engine) {
+        return new AdapterPins() {
+            @Override
+            public void pin(AdapterVersion version) {
+                engine.pin(version);
+            }
+
+            @Override
+            public void unpin(AdapterVersion version) {
+                engine.unpin(version);
+            }
+
+            @Override
+            public SlotReport slots() {
+                return engine.adapterSlots();
+            }
+        };
+    }
+
+    /** One look at a time, and the next one so long after its end. */
+    private void compressIdleLater(long millis) {
+        vertx.setTimer(
+                millis,
+                timer -> vertx.executeBlocking(() -> {
+                            adapters.compression().compressIdle();
+                            return null;
+                        })
+                        .onComplete(done -> {
+                            if (!closing) {
+                                compressIdleLater(millis);
+                            }
+                        }));
     }
 
     /**
@@ -246,11 +324,13 @@ public final class Application implements AutoCloseable {
     @Override
     public void close() {
         ready = false;
+        closing = true;
         LOG.info("shutting down");
         engine.shutDown();
         try {
             engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
             jobs.close();
+            adapters.library().close();
             // Last words to clients leave before their connections close.
             await(vertx.close());
         } catch (InterruptedException e) {

@@ -1,28 +1,22 @@
 package io.tandem.scheduler.adapter;
 
 import io.tandem.kernels.adapter.Adapter;
-import java.util.List;
-import java.util.stream.Stream;
 
 /**
- * An immutable version of a named adapter; what a request leases when it starts and keeps until it ends.
+ * An immutable version of an adapter, with its weights; what a request takes when it starts and keeps until it ends.
  *
  * @param name what clients call it by
- * @param version unique in the process; two versions never share keys and values
+ * @param hash of its content
  * @param adapter its weights
- * @param under adapters that it was trained on top of, and without which it means nothing; they stand on nothing else
  */
-public record AdapterVersion(String name, long version, Adapter adapter, List<AdapterVersion> under) {
-    public AdapterVersion {
-        under = List.copyOf(under);
+public record AdapterVersion(String name, ContentHash hash, Adapter adapter) {
+    /** The same for the same content only: versions that differ in it never share keys and values. */
+    public long version() {
+        return hash.number();
     }
 
-    public AdapterVersion(String name, long version, Adapter adapter) {
-        this(name, version, adapter, List.of());
-    }
-
-    /** Everything that answers under this name together, itself last. */
-    public List<AdapterVersion> stack() {
-        return Stream.concat(under.stream(), Stream.of(this)).toList();
+    /** How a request names exactly this version. */
+    public String reference() {
+        return name + "@" + hash.shown();
     }
 }

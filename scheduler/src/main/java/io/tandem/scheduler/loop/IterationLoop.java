@@ -7,6 +7,8 @@ import io.tandem.kernels.KernelException;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
@@ -107,6 +109,25 @@ public final class IterationLoop {
     /** Ends every job with the state after its last step. */
     public void suspendJobs() {
         jobs.suspendAll();
+    }
+
+    /** Keeps an adapter on the device. */
+    public void pin(AdapterVersion adapter) {
+        try {
+            adapters.pin(adapter);
+        } catch (IllegalArgumentException | KernelException e) {
+            LOG.error("the device does not take the pinned adapter {}", adapter.reference(), e);
+            adapters.unpin(adapter);
+        }
+    }
+
+    public void unpin(AdapterVersion adapter) {
+        adapters.unpin(adapter);
+    }
+
+    /** What the adapter slots have seen. */
+    public SlotReport adapterSlots() {
+        return adapters.report();
     }
 
     /** Runs one iteration; false if there is nothing to do. */

@@ -43,7 +43,8 @@ public record GenerationParams(
     private static final int STOPS_MAX = 4;
     private static final int STOP_CHARS_MAX = 1024;
     private static final int BIASES_MAX = 1024;
-    private static final int MODEL_CHARS_MAX = 256;
+    /** Names joined by '+' may be long together. */
+    static final int MODEL_CHARS_MAX = 1024;
 
     /** Fields that both requests have and that change nothing here, beside those that are read. */
     static final Set<String> KNOWN = Set.of(
@@ -62,7 +63,9 @@ public record GenerationParams(
             "max_tokens",
             "stream",
             "stream_options",
-            "user");
+            "user",
+            "adapters",
+            "merged_adapters");
 
     /**
      * @param maxTokens already read, as its name differs

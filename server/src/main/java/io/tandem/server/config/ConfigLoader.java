@@ -66,6 +66,7 @@ public final class ConfigLoader {
                     values.text("model-name"),
                     values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
                     values.longInteger("training-memory-bytes", 0),
+                    adapters(values),
                     scheduler(values),
                     kernels(values));
         } catch (IllegalArgumentException e) {
@@ -82,6 +83,16 @@ public final class ConfigLoader {
                 values.integer("http.port", 8080),
                 values.integer("http.max-body-bytes", 16 << 20),
                 values.longInteger("http.max-upload-bytes", 1L << 30));
+    }
+
+    private static AdaptersConfig adapters(ConfigValues values) {
+        AdaptersConfig standard = AdaptersConfig.DEFAULT;
+        return new AdaptersConfig(
+                values.longInteger("adapters.host-memory-bytes", standard.hostMemoryBytes()),
+                values.longInteger("adapters.disk-bytes", standard.diskBytes()),
+                values.integer("adapters.max-versions", standard.maxVersions()),
+                values.number("adapters.compress-after", standard.compressAfterSeconds()),
+                values.number("adapters.compress-density", standard.compressDensity()));
     }
 
     private static SchedulerConfig scheduler(ConfigValues values) {

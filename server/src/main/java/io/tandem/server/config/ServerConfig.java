@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param model directory of the base model in HuggingFace's layout
  * @param modelName what clients call the base model by; the directory's name if not given
  * @param adapterRoot directory below which clients may name adapters to load
+ * @param adapters where adapters live
  * @param scheduler its limits and targets
  * @param kernels limits of the device
  */
@@ -23,6 +24,7 @@ public record ServerConfig(
         Optional<String> modelName,
         Path adapterRoot,
         long trainingMemoryBytes,
+        AdaptersConfig adapters,
         SchedulerConfig scheduler,
         KernelsConfig kernels) {
 

@@ -1,10 +1,12 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
+import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.CheckpointStore;
@@ -15,6 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * What comes out of jobs: checkpoints, adapters, tables. Each is on disk before it can be called. For one thread.
@@ -22,29 +26,47 @@ import java.util.List;
  * @param files tables
  * @param jobs folders of the jobs
  * @param checkpoints in those folders
- * @param adapters finished
- * @param registry names that can be called
+ * @param adapters reads and writes what jobs stand on
+ * @param library names that can be called
  */
 record JobResults(
-        FileStore files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters, AdapterRegistry registry) {
+        FileStore files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters, AdapterLibrary library) {
 
     /** Checkpoints of one job that are kept. */
     static final int KEPT_CHECKPOINTS = 10;
 
     private static final String CHECKPOINT_NAME = "fine_tuned_model_checkpoint";
 
-    /** Makes finished adapters of earlier runs callable. */
-    void publishAdapters() throws IOException {
-        for (AdapterStore.Stored stored : adapters.loadAll()) {
-            registry.publish(stored.name(), stored.adapter(), hidden(stored.under()));
+    /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
+    void publishCheckpoints(String jobId) throws IOException {
+        boolean known = checkpoints.objects(jobId).stream()
+                .allMatch(object ->
+                        library.find(object.path(CHECKPOINT_NAME).asText()).isPresent());
+        if (known) {
+            return;
+        }
+        List<AdapterVersion> under = under(jobId);
+        for (CheckpointStore.Stored stored : checkpoints.loadAll(jobId)) {
+            String name = stored.object().path(CHECKPOINT_NAME).asText();
+            if (library.find(name).isEmpty()) {
+                publish(name, stored.adapter(), under, jobId);
+            }
         }
     }
 
-    /** Makes the checkpoints of a job of an earlier run callable. */
-    void publishCheckpoints(String jobId) throws IOException {
-        List<AdapterVersion> under = hidden(jobs.under(jobId, adapters));
-        for (CheckpointStore.Stored stored : checkpoints.loadAll(jobId)) {
-            registry.publish(stored.object().path(CHECKPOINT_NAME).asText(), stored.adapter(), under);
+    private void publish(String name, Adapter adapter, List<AdapterVersion> under, String jobId) throws IOException {
+        List<Adapter> below = under.stream().map(AdapterVersion::adapter).toList();
+        await(library.publishTrained(name, adapter, below, "trained by " + jobId));
+    }
+
+    private static void await(CompletableFuture<?> change) throws IOException {
+        try {
+            change.join();
+        } catch (CompletionException e) {
+            throw new IOException(
+                    String.valueOf(
+                            e.getCause() == null ? e.getMessage() : e.getCause().getMessage()),
+                    e);
         }
     }
 
@@ -55,7 +77,8 @@ record JobResults(
 
     private List<AdapterVersion> hidden(List<Named> named) {
         return named.stream()
-                .map(adapter -> registry.hidden(adapter.name(), adapter.adapter()))
+                .map(adapter ->
+                        new AdapterVersion(adapter.name(), ContentHash.of(adapter.adapter()), adapter.adapter()))
                 .toList();
     }
 
@@ -76,9 +99,12 @@ record JobResults(
         String id = JobObject.id(job);
         checkpoints.save(id, checkpoint, object);
         String name = object.path(CHECKPOINT_NAME).asText();
-        registry.publish(name, checkpoint.adapter(), under);
+        publish(name, checkpoint.adapter(), under, id);
         for (ObjectNode gone : checkpoints.prune(id, KEPT_CHECKPOINTS)) {
-            registry.withdraw(gone.path(CHECKPOINT_NAME).asText());
+            String old = gone.path(CHECKPOINT_NAME).asText();
+            if (library.find(old).isPresent()) {
+                await(library.delete(old));
+            }
         }
         return name;
     }
@@ -93,9 +119,8 @@ record JobResults(
     /** Keeps a job's adapter and puts its name into the job. */
     String succeed(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
         String name = JobObject.modelName(job);
-        if (registry.find(name).isEmpty()) {
-            adapters.save(new AdapterStore.Stored(name, outcome.adapter(), named(under)));
-            registry.publish(name, outcome.adapter(), under);
+        if (library.find(name).isEmpty()) {
+            publish(name, outcome.adapter(), under, JobObject.id(job));
         }
         job.put("fine_tuned_model", name);
         return name;

@@ -3,11 +3,12 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.adapter.AdapterRegistry;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
@@ -51,7 +52,7 @@ public final class JobService implements AutoCloseable {
     private final int maxExampleTokens;
     private final JobEngine engine;
     private final TrainingDevice device;
-    private final AdapterRegistry registry;
+    private final AdapterLibrary library;
     private final FileStore files;
     private final JobStore jobs;
     private final CheckpointStore checkpoints;
@@ -69,18 +70,18 @@ public final class JobService implements AutoCloseable {
             int maxExampleTokens,
             JobEngine engine,
             TrainingDevice device,
-            AdapterRegistry registry,
+            AdapterLibrary library,
             Stores stores,
             Clock clock) {
         this.model = model;
         this.maxExampleTokens = maxExampleTokens;
         this.engine = engine;
         this.device = device;
-        this.registry = registry;
+        this.library = library;
         this.files = stores.files();
         this.jobs = stores.jobs();
         this.checkpoints = stores.checkpoints();
-        this.results = new JobResults(files, jobs, checkpoints, stores.adapters(), registry);
+        this.results = new JobResults(files, jobs, checkpoints, stores.adapters(), library);
         this.book = new JobBook(jobs, clock);
         this.clock = clock;
     }
@@ -113,12 +114,11 @@ public final class JobService implements AutoCloseable {
         }
     }
 
-    /** Brings back adapters and jobs of earlier runs; jobs that were interrupted go on. */
+    /** Brings back the jobs of earlier runs; jobs that were interrupted go on. */
     public CompletableFuture<Void> restore() {
         return CompletableFuture.runAsync(
                 () -> {
                     try {
-                        results.publishAdapters();
                         book.load();
                         for (ObjectNode job : book.all()) {
                             results.publishCheckpoints(JobObject.id(job));
@@ -192,10 +192,10 @@ public final class JobService implements AutoCloseable {
     private List<AdapterVersion> under(JobSpec spec) {
         List<AdapterVersion> under = new ArrayList<>();
         for (String name : spec.under()) {
-            under.addAll(registry.find(name)
+            AdapterChoice choice = library.choose(name, "")
                     .orElseThrow(() -> ApiException.notFound(
-                            "under", "model_not_found", "'under': there is no adapter '" + name + "'."))
-                    .stack());
+                            "under", "model_not_found", "'under': there is no adapter '" + name + "'."));
+            under.addAll(library.stack(choice).join());
         }
         if (under.size() > FinetuneJob.MAX_UNDER) {
             throw ApiException.invalid(

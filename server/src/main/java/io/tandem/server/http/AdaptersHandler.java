@@ -1,71 +1,147 @@
 package io.tandem.server.http;
 
-import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.peft.PeftFormat;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.adapter.AdapterEntry;
+import io.tandem.server.adapter.AdapterJson;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.StoredVersion;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
-import io.tandem.server.storage.ContainedPath;
-import io.tandem.server.storage.SafeName;
-import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
-import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 
-/** {@code /v1/load_lora_adapter} and {@code /v1/unload_lora_adapter}, for those who come from vLLM. */
+/** {@code /v1/adapters}: what is there, and what its names mean. */
 final class AdaptersHandler {
-    private static final int PATH_CHARS_MAX = 4096;
+    private static final int PAGE = 100;
+    private static final int LABELS_MAX = 32;
+    private static final int LABEL_CHARS_MAX = 256;
 
-    private final ServedModel model;
-    private final ModelNames names;
-    private final Path root;
-    private final int maxRank;
+    private final AdapterLibrary library;
 
-    /** @param root below which adapters may be loaded */
-    AdaptersHandler(ServedModel model, ModelNames names, Path root, int maxRank) {
-        this.model = model;
-        this.names = names;
-        this.root = root;
-        this.maxRank = maxRank;
+    AdaptersHandler(AdapterLibrary library) {
+        this.library = library;
     }
 
-    void load(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
-        body.rejectUnknown(Set.of("lora_name", "lora_path", "load_inplace"));
-        String name = body.requiredString("lora_name", 128);
-        String path = body.requiredString("lora_path", PATH_CHARS_MAX);
-        boolean replace = body.optionalBoolean("load_inplace", false);
-        if (!SafeName.allowed(name) || name.equals(model.name())) {
-            throw body.invalid("lora_name", "'" + name + "' is not a possible name for an adapter.");
+    /** All adapters, or with {@code label=key=value} those that have the label. */
+    void list(RoutingContext context) {
+        String label = context.request().getParam("label");
+        List<ObjectNode> all = new ArrayList<>();
+        for (String name : library.names()) {
+            library.find(name)
+                    .filter(entry -> label == null || labelled(entry, label))
+                    .ifPresent(entry -> all.add(AdapterJson.of(entry, library)));
         }
-        if (!replace && names.adapters().find(name).isPresent()) {
-            throw body.invalid("lora_name", "'" + name + "' is loaded already; send load_inplace to replace it.");
+        Json.answer(context, Json.page(context, all, PAGE));
+    }
+
+    private static boolean labelled(AdapterEntry entry, String label) {
+        int equals = label.indexOf('=');
+        return equals > 0 && label.substring(equals + 1).equals(entry.labels().get(label.substring(0, equals)));
+    }
+
+    /** The adapter, and what was found when its version was loaded. */
+    void get(RoutingContext context) {
+        AdapterChoice choice = choice(context);
+        Json.answer(context, library.report(choice).thenApply(report -> {
+            ObjectNode json = AdapterJson.of(library.require(choice.name()), library);
+            json.set("report", report);
+            return json;
+        }));
+    }
+
+    /** Deletes an adapter, or with {@code name@hash} one version of it. */
+    void delete(RoutingContext context) {
+        String id = context.pathParam("id");
+        CompletableFuture<?> deleted =
+                library.find(id).isPresent() ? library.delete(id) : library.deleteVersion(choice(context));
+        Json.answer(context, deleted.thenApply(gone -> {
+            ObjectNode json = JsonBody.MAPPER.createObjectNode();
+            json.put("id", id);
+            json.put("object", "adapter");
+            json.put("deleted", true);
+            return json;
+        }));
+    }
+
+    void pin(RoutingContext context) {
+        JsonBody body = body(context);
+        body.rejectUnknown(Set.of("pinned"));
+        answer(context, library.pin(name(context), body.optionalBoolean("pinned", true)));
+    }
+
+    /** Replaces all labels. */
+    void label(RoutingContext context) {
+        JsonBody body = body(context);
+        body.rejectUnknown(Set.of("labels"));
+        JsonBody labels = body.optionalObject("labels").orElseThrow(() -> body.invalid("labels", "is required."));
+        if (labels.node().size() > LABELS_MAX) {
+            throw body.invalid("labels", "must have at most " + LABELS_MAX + " entries.");
         }
-        context.vertx()
-                .executeBlocking(() -> PeftFormat.read(directory(path), model.shape(), maxRank), false)
-                .onSuccess(adapter -> publish(context, name, adapter))
-                .onFailure(context::fail);
-    }
-
-    private Path directory(String path) {
-        return ContainedPath.resolve(root, path)
-                .orElseThrow(() -> ApiException.notFound(
-                        "lora_path",
-                        "adapter_not_found",
-                        "'lora_path': there is no adapter '" + path + "' below the adapter root of this server."));
-    }
-
-    private void publish(RoutingContext context, String name, Adapter adapter) {
-        names.adapters().publish(name, adapter);
-        context.end("Success: LoRA adapter '" + name + "' added successfully.");
-    }
-
-    void unload(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
-        body.rejectUnknown(Set.of("lora_name", "lora_int_id"));
-        String name = body.requiredString("lora_name", 128);
-        if (!names.adapters().withdraw(name)) {
-            throw ApiException.notFound("lora_name", "adapter_not_found", "The adapter '" + name + "' is not loaded.");
+        Map<String, String> values = new TreeMap<>();
+        for (Map.Entry<String, JsonNode> label : labels.node().properties()) {
+            values.put(label.getKey(), labels.requiredString(label.getKey(), LABEL_CHARS_MAX));
         }
-        context.end("Success: LoRA adapter '" + name + "' removed successfully.");
+        answer(context, library.label(name(context), values));
+    }
+
+    /** Back to the version before the current one, or to a given one; a canary ends. */
+    void rollBack(RoutingContext context) {
+        JsonBody body = body(context);
+        body.rejectUnknown(Set.of("version"));
+        answer(context, library.rollBack(name(context), body.optionalString("version", LABEL_CHARS_MAX)));
+    }
+
+    /** A version answers a part of the requests; 0 percent ends that, 100 makes it current. */
+    void canary(RoutingContext context) {
+        JsonBody body = body(context);
+        body.rejectUnknown(Set.of("version", "percent"));
+        String name = name(context);
+        double percent = body.optionalNumber("percent", 0, AdapterLibrary.WHOLE)
+                .orElseThrow(() -> body.invalid("percent", "is required, from 0 to 100."));
+        Optional<String> version = body.optionalString("version", LABEL_CHARS_MAX);
+        if (version.isEmpty() && percent > 0) {
+            throw body.invalid("version", "is required.");
+        }
+        answer(context, library.canary(name, version, percent));
+    }
+
+    private void answer(RoutingContext context, CompletableFuture<AdapterEntry> changed) {
+        Json.answer(context, changed.thenApply(entry -> AdapterJson.of(entry, library)));
+    }
+
+    private String name(RoutingContext context) {
+        return library.require(context.pathParam("id")).name();
+    }
+
+    private AdapterChoice choice(RoutingContext context) {
+        return choice(library, context);
+    }
+
+    /** The version that the path names: {@code name@hash}, or the current one of a name. */
+    static AdapterChoice choice(AdapterLibrary library, RoutingContext context) {
+        String id = context.pathParam("id");
+        StoredVersion current =
+                library.find(id).map(AdapterEntry::currentVersion).orElse(null);
+        if (current != null) {
+            return new AdapterChoice(id, current);
+        }
+        return library.choose(id, "")
+                .orElseThrow(
+                        () -> ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + id + "'."));
+    }
+
+    /** A body that may be absent. */
+    static JsonBody body(RoutingContext context) {
+        return context.body().length() <= 0
+                ? JsonBody.inside(JsonBody.MAPPER.createObjectNode(), "")
+                : JsonBody.parse(context.body().buffer());
     }
 }

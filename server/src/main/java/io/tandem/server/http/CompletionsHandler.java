@@ -1,6 +1,6 @@
 package io.tandem.server.http;
 
-import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ChatParams;
 import io.tandem.server.api.CompletionParams;
 import io.tandem.server.api.CompletionParams.Prompt;
@@ -8,6 +8,7 @@ import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer;
+import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.List;
@@ -17,11 +18,13 @@ import java.util.concurrent.Callable;
 final class CompletionsHandler {
     private final Generation.Source source;
     private final ModelNames names;
+    private final int maxRank;
     private final Clock clock;
 
-    CompletionsHandler(Generation.Source source, ModelNames names, Clock clock) {
+    CompletionsHandler(Generation.Source source, ModelNames names, int maxRank, Clock clock) {
         this.source = source;
         this.names = names;
+        this.maxRank = maxRank;
         this.clock = clock;
     }
 
@@ -32,6 +35,7 @@ final class CompletionsHandler {
         AnswerFormat format = new CompletionFormat(model.tokenizer(), scored(params.generation()));
         answer(
                 context,
+                adapters(body),
                 params.generation(),
                 format,
                 () -> params.prompts().stream().map(this::tokens).toList());
@@ -44,6 +48,7 @@ final class CompletionsHandler {
         AnswerFormat format = new ChatFormat(model.tokenizer(), scored(params.generation()));
         answer(
                 context,
+                adapters(body),
                 params.generation(),
                 format,
                 () -> List.of(model.tokenizer().encode(model.template().render(params.messages(), true), true)));
@@ -60,14 +65,29 @@ final class CompletionsHandler {
                 : ((Prompt.Tokens) prompt).ids();
     }
 
+    private AdapterParams adapters(JsonBody body) {
+        return AdapterParams.read(body, source.model().shape().layers(), maxRank);
+    }
+
     private void answer(
-            RoutingContext context, GenerationParams params, AnswerFormat format, Callable<List<int[]>> prompts) {
-        List<AdapterVersion> adapters = names.resolve(params.model());
-        context.vertx().executeBlocking(prompts, false).onFailure(context::fail).onSuccess(tokens -> {
+            RoutingContext context,
+            AdapterParams adapters,
+            GenerationParams params,
+            AnswerFormat format,
+            Callable<List<int[]>> prompts) {
+        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
+                names.resolve(adapters), context.vertx().getOrCreateContext());
+        Future<List<int[]>> encoded = context.vertx().executeBlocking(prompts, false);
+        Future.all(resolved, encoded).onFailure(context::fail).onSuccess(all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
                 return;
             }
+            String shown = resolved.result().shown();
+            if (!shown.isEmpty()) {
+                context.response().putHeader("X-Adapter-Version", shown);
+            }
+            List<int[]> tokens = encoded.result();
             new AnswerWriter(
                             context,
                             format,
@@ -76,7 +96,7 @@ final class CompletionsHandler {
                             source,
                             clock.instant().getEpochSecond())
                     .generation()
-                    .start(tokens, params, adapters);
+                    .start(tokens, params, resolved.result().versions());
         });
     }
 }

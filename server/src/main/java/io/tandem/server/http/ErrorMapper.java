@@ -37,7 +37,7 @@ final class ErrorMapper {
     }
 
     static void handle(RoutingContext context) {
-        @Nullable Throwable failure = context.failure();
+        @Nullable Throwable failure = cause(context.failure());
         ApiException error = failure == null ? byStatus(context) : of(failure);
         if (error.status() >= 500 && failure != null && !(failure instanceof ApiException)) {
             LOG.error(
@@ -59,15 +59,19 @@ final class ErrorMapper {
                 .end(body(error).toString());
     }
 
+    /** What failed on another thread arrives in a wrapping. */
+    private static @Nullable Throwable cause(@Nullable Throwable failure) {
+        return failure instanceof CompletionException && failure.getCause() != null
+                ? cause(failure.getCause())
+                : failure;
+    }
+
     private static ApiException of(Throwable failure) {
         if (failure instanceof ApiException api) {
             return api;
         }
-        if (failure instanceof CompletionException && failure.getCause() != null) {
-            return of(failure.getCause());
-        }
         if (failure instanceof AdapterFormatException) {
-            return new ApiException(400, INVALID, "lora_path", "invalid_adapter", String.valueOf(failure.getMessage()));
+            return new ApiException(400, INVALID, null, "invalid_adapter", String.valueOf(failure.getMessage()));
         }
         return new ApiException(500, "server_error", null, "internal_error", "The server failed; see its log.");
     }

@@ -1,33 +1,108 @@
 package io.tandem.server.http;
 
-import io.tandem.scheduler.adapter.AdapterRegistry;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterMerges;
+import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.MergeParams;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
-/** What the {@code model} of a request means: the base model or an adapter's current version. */
-public record ModelNames(String base, AdapterRegistry adapters) {
+/** What the adapters of a request mean: versions, with their weights. */
+record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     private static final int NEAR_NAMES_MAX = 3;
     /** Of names that are compared to find near ones; keeps a request for a nonsense name cheap. */
     private static final int COMPARED_NAMES_MAX = 1000;
 
-    /** Empty means the base model. */
-    public List<AdapterVersion> resolve(String model) {
-        if (model.equals(base)) {
-            return List.of();
+    private static final Pattern PLUS = Pattern.compile("\\+");
+
+    /**
+     * What a request runs on.
+     *
+     * @param shown the versions by reference, for the client; empty for the base model
+     * @param versions that answer together
+     */
+    record Resolved(String shown, List<AdapterVersion> versions) {}
+
+    /**
+     * Chooses the versions at once, so that all answers to a request have the same; the weights may come later.
+     *
+     * @throws ApiException if a name is unknown or the request contradicts itself
+     */
+    CompletableFuture<Resolved> resolve(AdapterParams params) {
+        boolean more = !params.adapters().isEmpty() || params.merged().isPresent();
+        if (!params.model().equals(base)) {
+            if (more) {
+                throw ApiException.invalid(
+                        "model", "'model' must be the base model '" + base + "' when adapters are named beside it.");
+            }
+            return stack(choices(params.model(), params.key()), "model");
         }
-        return adapters.find(model).orElseThrow(() -> unknown(model)).stack();
+        if (params.merged().isPresent()) {
+            MergeParams merge = params.merged().get();
+            List<AdapterChoice> members = choose(merge.ids(), merge.field("ids"), params.key());
+            return merges.merged(merge, members)
+                    .thenApply(
+                            version -> new Resolved("merged@" + version.hash().shown(), List.of(version)));
+        }
+        return stack(choose(params.adapters(), "adapters", params.key()), "adapters");
     }
 
-    private ApiException unknown(String model) {
+    /** Refuses what no request could name. */
+    void requireKnown(String model) {
+        if (!model.equals(base)) {
+            choices(model, "");
+        }
+    }
+
+    private List<AdapterChoice> choices(String model, String key) {
+        Optional<AdapterChoice> one = library.choose(model, key);
+        if (one.isPresent() || !model.contains("+")) {
+            return List.of(one.orElseThrow(() -> unknown(model, "model")));
+        }
+        return choose(PLUS.splitAsStream(model).toList(), "model", key);
+    }
+
+    /** The versions of some adapters for a request with this key. */
+    List<AdapterChoice> choose(List<String> references, String field, String key) {
+        return references.stream()
+                .map(reference -> library.choose(reference, key).orElseThrow(() -> unknown(reference, field)))
+                .toList();
+    }
+
+    private CompletableFuture<Resolved> stack(List<AdapterChoice> choices, String field) {
+        Set<ContentHash> seen = new HashSet<>();
+        for (AdapterChoice choice : choices) {
+            if (!seen.add(choice.version().content())) {
+                throw ApiException.invalid(field, "'" + field + "' has " + choice.reference() + " twice.");
+            }
+        }
+        List<CompletableFuture<List<AdapterVersion>>> loads =
+                choices.stream().map(library::stack).toList();
+        String shown = choices.stream().map(AdapterChoice::reference).collect(Collectors.joining("+"));
+        return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
+                .thenApply(all -> new Resolved(
+                        shown,
+                        loads.stream().flatMap(load -> load.join().stream()).toList()));
+    }
+
+    private ApiException unknown(String model, String field) {
         List<String> names = new ArrayList<>(List.of(base));
-        adapters.names().stream().limit(COMPARED_NAMES_MAX).forEach(names::add);
+        library.names().stream().limit(COMPARED_NAMES_MAX).forEach(names::add);
         names.sort(Comparator.comparingInt(name -> distance(model, name)));
         String near = String.join(", ", names.subList(0, Math.min(NEAR_NAMES_MAX, names.size())));
         return ApiException.notFound(
-                "model",
+                field,
                 "model_not_found",
                 "The model '" + model + "' does not exist. Near names: " + near + ". GET /v1/models lists all.");
     }

@@ -21,13 +21,13 @@ final class ModelsHandler {
         json.put("object", "list");
         ArrayNode models = json.putArray("data");
         models.add(card(model.name()));
-        names.adapters().names().forEach(name -> models.add(card(name)));
+        names.library().names().forEach(name -> models.add(card(name)));
         Json.answer(context, json);
     }
 
     void get(RoutingContext context) {
         String name = context.pathParam("model");
-        names.resolve(name);
+        names.requireKnown(name);
         Json.answer(context, card(name));
     }
 

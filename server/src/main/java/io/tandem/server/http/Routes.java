@@ -1,6 +1,6 @@
 package io.tandem.server.http;
 
-import io.tandem.scheduler.adapter.AdapterRegistry;
+import io.tandem.server.adapter.Adapters;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
@@ -27,17 +27,16 @@ public final class Routes {
      * @param maxBodyBytes largest JSON body
      * @param maxUploadBytes largest uploaded file
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
-     * @param adapterRoot below which adapters may be loaded
+     * @param maxRank largest rank of an adapter
      * @param metrics the text of {@code /metrics}
      */
     public record Targets(
             ServedModel model,
             TokenSource tokens,
             AtomicLong nextRequestId,
-            AdapterRegistry registry,
+            Adapters adapters,
             JobService jobs,
             FileStore files,
-            Path adapterRoot,
             int maxRank,
             Path uploads,
             long maxBodyBytes,
@@ -48,13 +47,17 @@ public final class Routes {
             Clock clock) {}
 
     public static Router router(Vertx vertx, Targets t) {
-        ModelNames names = new ModelNames(t.model().name(), t.registry());
+        ModelNames names = new ModelNames(
+                t.model().name(), t.adapters().library(), t.adapters().merges());
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
-        CompletionsHandler completions = new CompletionsHandler(source, names, t.clock());
+        CompletionsHandler completions = new CompletionsHandler(source, names, t.maxRank(), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
-        AdaptersHandler adapters = new AdaptersHandler(t.model(), names, t.adapterRoot(), t.maxRank());
+        AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
+        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
+        LoraAdaptersHandler lora = new LoraAdaptersHandler(
+                t.model(), t.adapters().library(), t.adapters().transfer());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
         BodyHandler json = BodyHandler.create(false).setBodyLimit(t.maxBodyBytes());
         BodyHandler upload = BodyHandler.create(true)
@@ -81,8 +84,23 @@ public final class Routes {
         router.post("/v1/fine_tuning/jobs/:job/cancel").handler(json).handler(jobs::cancel);
         router.post("/v1/fine_tuning/jobs/:job/pause").handler(json).handler(jobs::pause);
         router.post("/v1/fine_tuning/jobs/:job/resume").handler(json).handler(jobs::resume);
-        router.post("/v1/load_lora_adapter").handler(json).handler(adapters::load);
-        router.post("/v1/unload_lora_adapter").handler(json).handler(adapters::unload);
+        router.post("/v1/adapters")
+                .consumes("multipart/form-data")
+                .handler(upload)
+                .handler(making::upload);
+        router.post("/v1/adapters").handler(json).handler(making::create);
+        router.get("/v1/adapters").handler(adapters::list);
+        router.post("/v1/adapters/merge").handler(json).handler(making::merge);
+        router.get("/v1/adapters/:id").handler(adapters::get);
+        router.delete("/v1/adapters/:id").handler(adapters::delete);
+        router.get("/v1/adapters/:id/export").handler(making::export);
+        router.post("/v1/adapters/:id/compress").handler(json).handler(making::compress);
+        router.post("/v1/adapters/:id/pin").handler(json).handler(adapters::pin);
+        router.post("/v1/adapters/:id/labels").handler(json).handler(adapters::label);
+        router.post("/v1/adapters/:id/rollback").handler(json).handler(adapters::rollBack);
+        router.post("/v1/adapters/:id/canary").handler(json).handler(adapters::canary);
+        router.post("/v1/load_lora_adapter").handler(json).handler(lora::load);
+        router.post("/v1/unload_lora_adapter").handler(json).handler(lora::unload);
         router.get("/health").handler(health::health);
         router.get("/ready").handler(health::ready);
         router.get("/metrics").handler(context -> metrics(context, t.metrics()));

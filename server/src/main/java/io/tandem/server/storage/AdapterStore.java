@@ -1,23 +1,34 @@
 package io.tandem.server.storage;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.compeft.CompeftFormat;
+import io.tandem.kernels.adapter.compeft.CompressionReport;
+import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Trained adapters on disk: one directory in PEFT's layout for each. The adapters that it stands on are copied into
- * {@code under}, so that it means the same whatever becomes of them.
+ * Adapters on disk. Each has a directory with its manifest, and in it for each version, by the hash of its content, a
+ * directory in PEFT's layout or a compressed file, and what was found when it was made.
  */
 public final class AdapterStore {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterStore.class);
+    private static final String MANIFEST = "adapter.json";
     private static final String UNDER = "under";
 
     private final Path root;
@@ -30,41 +41,109 @@ public final class AdapterStore {
         this.maxRank = maxRank;
     }
 
+    /**
+     * A version that was written.
+     *
+     * @param adapter as it will be read again
+     * @param bytes on disk
+     */
+    public record Saved(ContentHash hash, Adapter adapter, long bytes) {}
+
     /** An adapter and its name. */
     public record Named(String name, Adapter adapter) {}
 
-    /** @param under adapters that it stands on */
-    public record Stored(String name, Adapter adapter, List<Named> under) {
-        public Stored {
-            under = List.copyOf(under);
-        }
-    }
+    /** A version that was written in compressed form. */
+    public record Compressed(Saved saved, CompressionReport report) {}
 
-    /** Writes an adapter under a new name; when this returns it survives a crash. */
-    public void save(Stored stored) throws IOException {
-        Path target = root.resolve(SafeName.encode(stored.name()));
-        Path unfinished = AtomicFiles.unfinished(target);
-        PeftFormat.write(unfinished, stored.adapter());
-        writeUnder(unfinished, stored.under());
-        AtomicFiles.publish(unfinished, target);
-    }
-
-    /** All adapters; a broken one is reported and left alone. */
-    public List<Stored> loadAll() throws IOException {
-        List<Stored> adapters = new ArrayList<>();
+    /** All manifests by name, nothing else is read; a broken one is reported and left alone. */
+    public Map<String, ObjectNode> manifests() throws IOException {
+        Map<String, ObjectNode> manifests = new TreeMap<>();
         for (Path directory : AtomicFiles.list(root)) {
             String name = SafeName.decode(directory.getFileName().toString());
-            try {
-                adapters.add(new Stored(name, read(directory), readUnder(directory)));
-            } catch (AdapterFormatException e) {
-                LOG.warn("adapter {} is not served: {}", name, e.getMessage());
+            AtomicFiles.deleteUnfinished(directory);
+            Path file = directory.resolve(MANIFEST);
+            // A crash before an adapter's first manifest leaves a directory without one.
+            if (Files.exists(file)) {
+                try {
+                    if (JsonBody.MAPPER.readTree(Files.readString(file)) instanceof ObjectNode manifest) {
+                        manifests.put(name, manifest);
+                    } else {
+                        LOG.warn("adapter {} is not served: {} is no JSON object", name, file);
+                    }
+                } catch (JsonProcessingException e) {
+                    LOG.warn("adapter {} is not served: {}: {}", name, file, e.getOriginalMessage());
+                }
             }
         }
-        return adapters;
+        return manifests;
     }
 
-    /** @throws AdapterFormatException if the directory does not hold an adapter of the model */
-    Adapter read(Path directory) throws IOException {
+    /** Writes what is to be known of an adapter without reading it; when this returns it survives a crash. */
+    public void saveManifest(String name, ObjectNode manifest) throws IOException {
+        AtomicFiles.write(directory(name).resolve(MANIFEST), manifest.toPrettyString());
+    }
+
+    /** Writes a version; when this returns it survives a crash. */
+    public Saved save(String name, Adapter adapter) throws IOException {
+        Path unfinished = AtomicFiles.unfinished(directory(name).resolve(MANIFEST));
+        try {
+            PeftFormat.write(unfinished, adapter);
+            // What is served is what will be read after a restart, so its hash is the one that counts.
+            Adapter read = read(unfinished);
+            ContentHash hash = ContentHash.of(read);
+            return new Saved(hash, read, publish(unfinished, plain(name, hash)));
+        } finally {
+            AtomicFiles.delete(unfinished);
+        }
+    }
+
+    /** Compresses a version and writes it; when this returns it survives a crash. */
+    public Compressed saveCompressed(String name, Adapter adapter, CompressionSettings settings) throws IOException {
+        Path unfinished = AtomicFiles.unfinished(directory(name).resolve(MANIFEST));
+        try {
+            CompressionReport report = CompeftFormat.write(unfinished, adapter, settings);
+            Adapter read = CompeftFormat.read(unfinished, model, maxRank);
+            ContentHash hash = ContentHash.of(read);
+            return new Compressed(new Saved(hash, read, publish(unfinished, compressed(name, hash))), report);
+        } finally {
+            AtomicFiles.delete(unfinished);
+        }
+    }
+
+    private static long publish(Path unfinished, Path target) throws IOException {
+        if (!Files.exists(target)) {
+            AtomicFiles.publish(unfinished, target);
+        }
+        return AtomicFiles.bytes(target);
+    }
+
+    /**
+     * Reads a version into the form that a device takes.
+     *
+     * @throws AdapterFormatException if it is missing or damaged
+     */
+    public Adapter read(String name, ContentHash hash, boolean compressed) {
+        Adapter adapter =
+                compressed ? readTernary(name, hash).decode() : PeftFormat.read(plain(name, hash), model, maxRank);
+        ContentHash found = ContentHash.of(adapter);
+        if (!found.equals(hash)) {
+            throw new AdapterFormatException("adapter '" + name + "': the content of " + hash.shown() + " has the hash "
+                    + found.shown() + ": it was changed or damaged");
+        }
+        return adapter;
+    }
+
+    /**
+     * Reads a compressed version and leaves it small.
+     *
+     * @throws AdapterFormatException if it is missing or damaged
+     */
+    public TernaryAdapter readTernary(String name, ContentHash hash) {
+        return CompeftFormat.readTernary(compressed(name, hash), model, maxRank);
+    }
+
+    /** @throws AdapterFormatException if the directory does not hold an adapter of the model in PEFT's layout */
+    Adapter read(Path directory) {
         return PeftFormat.read(directory, model, maxRank);
     }
 
@@ -90,5 +169,53 @@ public final class AdapterStore {
             }
         }
         return adapters;
+    }
+
+    /** Keeps what was found when a version was made. */
+    public void saveReport(String name, ContentHash hash, ObjectNode report) throws IOException {
+        AtomicFiles.write(report(name, hash), report.toString());
+    }
+
+    /** What {@link #saveReport} kept; empty if nothing was. */
+    public ObjectNode loadReport(String name, ContentHash hash) throws IOException {
+        Path file = report(name, hash);
+        return Files.exists(file) && JsonBody.MAPPER.readTree(Files.readString(file)) instanceof ObjectNode found
+                ? found
+                : JsonBody.MAPPER.createObjectNode();
+    }
+
+    /** Deletes a version. */
+    public void delete(String name, ContentHash hash) throws IOException {
+        deleteForm(name, hash, false);
+        deleteForm(name, hash, true);
+        AtomicFiles.delete(report(name, hash));
+    }
+
+    /** Deletes one form of a version. */
+    public void deleteForm(String name, ContentHash hash, boolean compressed) throws IOException {
+        AtomicFiles.delete(compressed ? compressed(name, hash) : plain(name, hash));
+    }
+
+    /** Deletes an adapter with all its versions. A crash on the way leaves none that is served. */
+    public void delete(String name) throws IOException {
+        AtomicFiles.delete(directory(name).resolve(MANIFEST));
+        AtomicFiles.delete(directory(name));
+    }
+
+    /** The directory of a version that is not compressed, in PEFT's layout. */
+    public Path plain(String name, ContentHash hash) {
+        return root.resolve(SafeName.encode(name)).resolve(hash.hex());
+    }
+
+    private Path compressed(String name, ContentHash hash) {
+        return root.resolve(SafeName.encode(name)).resolve(hash.hex() + ".compeft");
+    }
+
+    private Path report(String name, ContentHash hash) {
+        return root.resolve(SafeName.encode(name)).resolve(hash.hex() + ".json");
+    }
+
+    private Path directory(String name) throws IOException {
+        return Files.createDirectories(root.resolve(SafeName.encode(name)));
     }
 }

@@ -65,18 +65,35 @@ final class AtomicFiles {
         }
     }
 
+    /** Of a file, or of all files in a directory. */
+    static long bytes(Path path) throws IOException {
+        long sum = 0;
+        try (Stream<Path> tree = Files.walk(path)) {
+            for (Path file : tree.filter(Files::isRegularFile).toList()) {
+                sum += Files.size(file);
+            }
+        }
+        return sum;
+    }
+
     /** The finished entries of a directory, by name; what a crash left unfinished is deleted. */
     static List<Path> list(Path directory) throws IOException {
         Files.createDirectories(directory);
-        List<Path> entries;
+        deleteUnfinished(directory);
         try (Stream<Path> all = Files.list(directory)) {
-            entries = all.sorted().toList();
+            return all.sorted().toList();
         }
-        for (Path entry : entries) {
-            if (entry.getFileName().toString().startsWith(UNFINISHED)) {
-                delete(entry);
-            }
+    }
+
+    /** Deletes what a crash left behind in a directory. */
+    static void deleteUnfinished(Path directory) throws IOException {
+        List<Path> unfinished;
+        try (Stream<Path> all = Files.list(directory)) {
+            unfinished = all.filter(path -> path.getFileName().toString().startsWith(UNFINISHED))
+                    .toList();
         }
-        return entries.stream().filter(Files::exists).toList();
+        for (Path path : unfinished) {
+            delete(path);
+        }
     }
 }

@@ -5,7 +5,10 @@ import java.util.regex.Pattern;
 /** Names that clients choose, as names of directories. */
 public final class SafeName {
     private static final int MAX_CHARS = 128;
+    /** Without '+', which joins names. */
     private static final Pattern ALLOWED = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:@/-]*");
+    /** Would read as a name with the hash of a version. */
+    private static final Pattern VERSION = Pattern.compile(".*@[0-9a-f]{12,}");
 
     private SafeName() {}
 
@@ -13,6 +16,7 @@ public final class SafeName {
     public static boolean allowed(String name) {
         return name.length() <= MAX_CHARS
                 && ALLOWED.matcher(name).matches()
+                && !VERSION.matcher(name).matches()
                 && !name.contains("..")
                 && !name.contains("//");
     }

@@ -58,6 +58,7 @@ class ConfigLoaderTest {
     void readsEveryKind() throws IOException {
         ServerConfig config = load("""
                 http: {port: 1234, max-upload-bytes: 5000000000}
+                adapters: {host-memory-bytes: 1000, compress-after: 86400}
                 scheduler:
                   tpot-target: 12.5
                   mode: temporal
@@ -69,6 +70,8 @@ class ConfigLoaderTest {
                 """);
         assertThat(config.http().port()).isEqualTo(1234);
         assertThat(config.http().maxUploadBytes()).isEqualTo(5_000_000_000L);
+        assertThat(config.adapters().hostMemoryBytes()).isEqualTo(1000);
+        assertThat(config.adapters().compressAfterSeconds()).isEqualTo(86400);
         assertThat(config.scheduler().targets().tpotMillis()).isEqualTo(12.5);
         assertThat(config.scheduler().finetuning().mode()).isEqualTo(Mode.TEMPORAL);
         assertThat(config.scheduler().finetuning().floor()).isEqualTo(0.25);
@@ -114,6 +117,8 @@ class ConfigLoaderTest {
             http: {port: }                     | http.port is empty, expected a whole number
             http: {host: 5}                    | http.host is 5, expected text
             http: 8080                         | http is 8080, expected a section
+            adapters: {compress-density: 0}    | adapters.compress-density is 0.0, expected more than 0, at most 1
+            adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more
             scheduler: {iteration-target: 0}   | scheduler.iteration-target is 0.0, expected more than 0
             scheduler: {tpot-target: -5}       | scheduler.tpot-target is -5.0, expected more than 0
             scheduler: {ttft-target: 0}        | scheduler.ttft-target is 0.0, expected more than 0

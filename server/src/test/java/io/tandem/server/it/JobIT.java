@@ -97,7 +97,7 @@ class JobIT {
                 .asText();
     }
 
-    private Adapter adapter(JsonNode job) {
+    private Adapter adapter(JsonNode job) throws Exception {
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
         return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
     }

@@ -16,6 +16,7 @@ import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
+import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
@@ -49,17 +50,21 @@ final class RunningServer implements AutoCloseable {
 
     /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
     static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
-        return start(directory, tinyModel(directory), fixedWindowTokens, 0);
+        return start(directory, tinyModel(directory), fixedWindowTokens, 0, AdaptersConfig.DEFAULT);
     }
 
     /** With a limit on what fine-tuning may take. */
     static RunningServer withTrainingMemory(Path directory, long bytes) throws IOException {
-        return start(directory, tinyModel(directory), 0, bytes);
+        return start(directory, tinyModel(directory), 0, bytes, AdaptersConfig.DEFAULT);
+    }
+
+    static RunningServer start(Path directory, AdaptersConfig adapters) throws IOException {
+        return start(directory, tinyModel(directory), 0, 0, adapters);
     }
 
     /** @param directory keeps the server's data */
     static RunningServer start(Path directory, Path model) throws IOException {
-        return start(directory, model, 0, 0);
+        return start(directory, model, 0, 0, AdaptersConfig.DEFAULT);
     }
 
     private static Path tinyModel(Path directory) throws IOException {
@@ -70,7 +75,8 @@ final class RunningServer implements AutoCloseable {
         return model;
     }
 
-    private static RunningServer start(Path directory, Path model, int fixedWindowTokens, long trainingMemoryBytes)
+    private static RunningServer start(
+            Path directory, Path model, int fixedWindowTokens, long trainingMemoryBytes, AdaptersConfig adapters)
             throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20),
@@ -79,6 +85,7 @@ final class RunningServer implements AutoCloseable {
                 Optional.empty(),
                 directory.resolve("import"),
                 trainingMemoryBytes,
+                adapters,
                 new SchedulerConfig(
                         new Targets(50, 2000, 50),
                         new Finetuning(256, 0.05, fixedWindowTokens, Mode.CO_SERVING, 64),
@@ -115,6 +122,12 @@ final class RunningServer implements AutoCloseable {
         return client.send(request, BodyHandlers.ofString());
     }
 
+    HttpResponse<String> delete(String path) throws IOException, InterruptedException {
+        HttpRequest request =
+                HttpRequest.newBuilder(URI.create(url() + path)).DELETE().build();
+        return client.send(request, BodyHandlers.ofString());
+    }
+
     /** The body of an answer that must be 200. */
     JsonNode json(HttpResponse<String> answer) throws IOException {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
@@ -134,8 +147,14 @@ final class RunningServer implements AutoCloseable {
     }
 
     /** What the server wrote under an adapter's name. */
-    Adapter adapter(String name, ModelConfig model) {
-        return PeftFormat.read(directory.resolve("data/adapters").resolve(name.replace(":", "%3A")), model, 16);
+    Adapter adapter(String name, ModelConfig model) throws IOException, InterruptedException {
+        String hash = json(get("/v1/adapters/" + name))
+                .path("versions")
+                .path(0)
+                .path("hash")
+                .asText();
+        Path own = directory.resolve("data/adapters").resolve(name.replace(":", "%3A"));
+        return PeftFormat.read(own.resolve(hash), model, 16);
     }
 
     @Override

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.AdapterStore.Named;
-import io.tandem.server.storage.AdapterStore.Stored;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +28,23 @@ class StoresTest {
     private Path root;
 
     @ParameterizedTest
-    @ValueSource(strings = {"", ".", "..", "../x", "a/../b", "/etc", "-x", "a b", "a\\b", "a\u0000", "a//b", "%2F"})
+    @ValueSource(
+            strings = {
+                "",
+                ".",
+                "..",
+                "../x",
+                "a/../b",
+                "/etc",
+                "-x",
+                "a b",
+                "a\\b",
+                "a\u0000",
+                "a//b",
+                "%2F",
+                "a+b",
+                "a@0123456789ab"
+            })
     void hostileNamesAreRefused(String name) {
         assertThat(SafeName.allowed(name)).isFalse();
         assertThatThrownBy(() -> SafeName.encode(name)).isInstanceOf(IllegalArgumentException.class);
@@ -64,21 +82,59 @@ class StoresTest {
     }
 
     @Test
-    void aBrokenAdapterDoesNotHideTheOthers() throws IOException {
+    void adaptersComeBackInBothFormsUnderTheirHash() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         AdapterStore store = new AdapterStore(root, model.config(), 8);
-        Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 4, 1);
-        Adapter below = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 2);
-        store.save(new Stored("ft:tiny:good:1", adapter, List.of(new Named("org/a:b", below))));
-        store.save(new Stored("ft:tiny:bad:1", adapter, List.of()));
-        Path broken = root.resolve("ft%3Atiny%3Abad%3A1/adapter_model.safetensors");
-        Files.write(broken, Arrays.copyOf(Files.readAllBytes(broken), 1000));
-        List<Stored> loaded = store.loadAll();
-        assertThat(loaded).extracting(Stored::name).containsExactly("ft:tiny:good:1");
-        assertThat(loaded.get(0).under()).extracting(Named::name).containsExactly("org/a:b");
-        assertThat(loaded.get(0).under().get(0).adapter())
+        Adapter adapter = TinyAdapters.mixedRanks(model.config(), LoraConfig.allLinears(), 8, 1);
+        AdapterStore.Saved plain = store.save("ft:tiny:good:1", adapter);
+        assertThat(plain.hash()).isEqualTo(ContentHash.of(adapter));
+        assertThat(ContentHash.of(store.read("ft:tiny:good:1", plain.hash(), false)))
+                .isEqualTo(plain.hash());
+        AdapterStore.Saved small = store.saveCompressed("ft:tiny:good:1", adapter, CompressionSettings.of(0.2))
+                .saved();
+        assertThat(small.bytes()).isLessThan(plain.bytes() / 8);
+        assertThat(ContentHash.of(store.read("ft:tiny:good:1", small.hash(), true)))
+                .isEqualTo(small.hash());
+    }
+
+    @Test
+    void whatAdaptersStandOnComesBackInItsOrder() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        List<Named> under = List.of(
+                new Named("org/a:b", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 2)),
+                new Named("a", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 3)));
+        store.writeUnder(root.resolve("job"), under);
+        assertThat(store.readUnder(root.resolve("job")))
                 .usingRecursiveComparison()
-                .isEqualTo(below);
+                .isEqualTo(under);
+    }
+
+    @Test
+    void aChangedAdapterIsRefusedWhenItIsRead() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        AdapterStore.Saved saved = store.save("a", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 4, 1));
+        Path weights = store.plain("a", saved.hash()).resolve("adapter_model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        bytes[bytes.length - 4] ^= 1;
+        Files.write(weights, bytes);
+        assertThatThrownBy(() -> store.read("a", saved.hash(), false))
+                .isInstanceOf(AdapterFormatException.class)
+                .hasMessageContaining("changed or damaged");
+        Files.write(weights, Arrays.copyOf(bytes, 1000));
+        assertThatThrownBy(() -> store.read("a", saved.hash(), false)).isInstanceOf(AdapterFormatException.class);
+    }
+
+    @Test
+    void aBrokenManifestDoesNotHideTheOthers() throws IOException {
+        AdapterStore store =
+                new AdapterStore(root, TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 8);
+        store.saveManifest("good", JsonBody.MAPPER.createObjectNode());
+        store.saveManifest("bad", JsonBody.MAPPER.createObjectNode());
+        Files.writeString(root.resolve("bad/adapter.json"), "{");
+        Files.createDirectory(root.resolve("begun"));
+        assertThat(store.manifests()).containsOnlyKeys("good");
     }
 
     @Test

@@ -1,0 +1,67 @@
+package io.tandem.scheduler.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ContentHashTest {
+    private static final Site SITE = new Site(0, TargetModule.Q_PROJ);
+
+    private static float[] values(int length) {
+        Random random = new Random(7);
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = random.nextFloat();
+        }
+        return values;
+    }
+
+    private static ContentHash hash(Site site, float[] a, double scaling, String base) {
+        LoraConfig config = new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), base);
+        return ContentHash.of(new Adapter(config, Map.of(site, new LowRank(2, 5000, 3, a, values(6), scaling))));
+    }
+
+    @Test
+    void everyNumberCountsAndTheConfigurationDoesNot() {
+        float[] a = values(10_000);
+        ContentHash hash = hash(SITE, a, 2, "");
+        assertThat(hash(SITE, a.clone(), 2, "some/base")).isEqualTo(hash);
+        assertThat(hash(SITE, a, 2.5, "")).isNotEqualTo(hash);
+        assertThat(hash(new Site(1, TargetModule.Q_PROJ), a, 2, "")).isNotEqualTo(hash);
+        for (int i : new int[] {0, 4095, 4096, 9_999}) {
+            float[] other = a.clone();
+            other[i] = Math.nextUp(other[i]);
+            assertThat(hash(SITE, other, 2, "")).as("number %d", i).isNotEqualTo(hash);
+        }
+    }
+
+    @Test
+    void theShownDigitsAndTheNumberAreItsBeginning() {
+        ContentHash hash = new ContentHash("0123456789abcdef".repeat(4));
+        assertThat(hash.shown()).isEqualTo("0123456789ab");
+        assertThat(hash.number()).isEqualTo(0x0123456789abcdefL);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "0123",
+                "../../etc/passwd",
+                "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF"
+            })
+    void whatIsNoHashIsRefused(String hex) {
+        assertThatThrownBy(() -> new ContentHash(hex)).isInstanceOf(IllegalArgumentException.class);
+    }
+}

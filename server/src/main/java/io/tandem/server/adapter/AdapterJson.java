@@ -1,0 +1,96 @@
+package io.tandem.server.adapter;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.compeft.CompressionReport;
+import io.tandem.kernels.adapter.merge.MergeReport;
+import io.tandem.server.api.JsonBody;
+
+/** What clients see of adapters. */
+public final class AdapterJson {
+    private AdapterJson() {}
+
+    /** The adapter object of the API. */
+    public static ObjectNode of(AdapterEntry entry, AdapterLibrary library) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("id", entry.name());
+        json.put("object", "adapter");
+        json.put("created", entry.createdAt());
+        json.put("version", entry.currentVersion().shown());
+        AdapterEntry.Canary canary = entry.canary();
+        if (canary == null) {
+            json.putNull("canary");
+        } else {
+            ObjectNode trial = json.putObject("canary");
+            trial.put("version", entry.version(canary.hash()).orElseThrow().shown());
+            trial.put("percent", canary.percent());
+        }
+        json.put("pinned", entry.pinned());
+        json.put("tier", tier(new AdapterChoice(entry.name(), entry.currentVersion()), library));
+        json.put(
+                "bytes",
+                entry.versions().stream().mapToLong(StoredVersion::bytes).sum());
+        ObjectNode labels = json.putObject("labels");
+        entry.labels().forEach(labels::put);
+        ArrayNode versions = json.putArray("versions");
+        entry.versions().forEach(version -> versions.add(version(entry, version, library)));
+        return json;
+    }
+
+    private static ObjectNode version(AdapterEntry entry, StoredVersion version, AdapterLibrary library) {
+        AdapterChoice choice = new AdapterChoice(entry.name(), version);
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("id", choice.reference());
+        json.put("hash", version.hash());
+        json.put("form", version.compressed() ? "compressed" : "plain");
+        json.put("bytes", version.bytes());
+        json.put("created", version.createdAt());
+        json.put("origin", version.origin());
+        ArrayNode under = json.putArray("under");
+        version.under().forEach(under::add);
+        json.put("tier", tier(choice, library));
+        return json;
+    }
+
+    /** The fastest place where a version is. */
+    private static String tier(AdapterChoice choice, AdapterLibrary library) {
+        if (library.onDevice(choice)) {
+            return "device";
+        }
+        return library.inMemory(choice) ? "host" : "disk";
+    }
+
+    /** @param originalBytes of the version on disk that was compressed */
+    static ObjectNode compression(CompressionReport report, long originalBytes) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("parameters", report.parameters());
+        json.put("density", report.density());
+        json.put("alpha", report.alpha());
+        json.put("bytes", report.bytes());
+        json.put("original_bytes", originalBytes);
+        json.put("bfloat16_bytes", report.bfloat16Bytes());
+        json.put("ratio", report.ratio());
+        json.put("ratio_on_disk", (double) originalBytes / report.bytes());
+        json.put("error", report.error());
+        ObjectNode errors = json.putObject("module_errors");
+        report.errors().forEach((site, error) -> errors.put(site.toString(), error));
+        return json;
+    }
+
+    static ObjectNode merge(MergeReport report) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("merge_strategy", report.method().label());
+        json.put("pruned_share", report.prunedShare());
+        json.put("disagreeing_share", report.disagreeingShare());
+        json.put("truncation_error", report.truncationError());
+        ObjectNode modules = json.putObject("modules");
+        report.modules().forEach((site, module) -> {
+            ObjectNode part = modules.putObject(site.toString());
+            part.put("rank", module.rank());
+            part.put("pruned_share", module.prunedShare());
+            part.put("disagreeing_share", module.disagreeingShare());
+            part.put("truncation_error", module.truncationError());
+        });
+        return json;
+    }
+}

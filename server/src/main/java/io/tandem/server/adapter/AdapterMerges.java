@@ -1,0 +1,110 @@
+package io.tandem.server.adapter;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.compeft.TernaryAdapter;
+import io.tandem.kernels.adapter.compeft.TernaryTies;
+import io.tandem.kernels.adapter.merge.Merge;
+import io.tandem.kernels.adapter.merge.MergeSpec;
+import io.tandem.kernels.adapter.merge.Merged;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.MergeParams;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+
+/**
+ * Adapters that are made of others. What a request asks for is merged once and then found by content: the hashes of the
+ * members and all that the merge was told. Members are read first and merged afterwards, each by its own threads, so a
+ * merge never waits inside the threads that it waits for.
+ */
+public final class AdapterMerges {
+    private static final String UNNAMED = "merged";
+
+    private final AdapterLibrary library;
+
+    public AdapterMerges(AdapterLibrary library) {
+        this.library = library;
+    }
+
+    /**
+     * A merge.
+     *
+     * @param report what was lost, as JSON
+     */
+    public record Result(Adapter adapter, ObjectNode report) {}
+
+    /**
+     * The merge of exactly these versions, from memory if it was made before.
+     *
+     * @param members in the order of the parameters' ids
+     */
+    public CompletableFuture<AdapterVersion> merged(MergeParams params, List<AdapterChoice> members) {
+        String description =
+                members.stream().map(member -> member.version().hash()).collect(Collectors.joining(","))
+                        + params.spec().map(MergeSpec::toString).orElse(MergeParams.TERNARY_TIES + params.weights());
+        String key = UNNAMED + "@" + ContentHash.of(description).hex();
+        Optional<CompletableFuture<AdapterVersion>> known = library.cache().find(key);
+        return known.orElseGet(() -> load(params, members)
+                .thenCompose(loaded -> library.cache().get(key, () -> {
+                    Adapter adapter = merge(params, members, loaded).adapter();
+                    return new AdapterVersion(UNNAMED, ContentHash.of(adapter), adapter);
+                })));
+    }
+
+    /** Merges these versions. */
+    public CompletableFuture<Result> merge(MergeParams params, List<AdapterChoice> members) {
+        return load(params, members).thenApplyAsync(loaded -> merge(params, members, loaded), library.workers());
+    }
+
+    /** Members in their order; none for a merge that reads the compressed files itself. */
+    private CompletableFuture<List<Adapter>> load(MergeParams params, List<AdapterChoice> members) {
+        members.forEach(member -> member.requireAlone(params.field("ids"), "merged"));
+        if (params.spec().isEmpty()) {
+            return CompletableFuture.completedFuture(List.of());
+        }
+        List<CompletableFuture<AdapterVersion>> loads =
+                members.stream().map(library::load).toList();
+        return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
+                .thenApply(
+                        all -> loads.stream().map(load -> load.join().adapter()).toList());
+    }
+
+    private Result merge(MergeParams params, List<AdapterChoice> members, List<Adapter> loaded) {
+        try {
+            Result result = params.spec().map(spec -> dense(spec, loaded)).orElseGet(() -> ternary(params, members));
+            LoadReport.of(result.adapter()).requireChange(UNNAMED);
+            return result;
+        } catch (IllegalArgumentException | AdapterFormatException e) {
+            throw ApiException.invalid(params.field("ids"), "The merge is not possible: " + e.getMessage() + ".");
+        }
+    }
+
+    private Result dense(MergeSpec spec, List<Adapter> adapters) {
+        // In this pool the merge's parallel streams take its threads, not those that everybody shares.
+        Merged merged =
+                library.workers().submit(() -> Merge.of(spec).apply(adapters)).join();
+        return new Result(merged.adapter(), AdapterJson.merge(merged.report()));
+    }
+
+    private Result ternary(MergeParams params, List<AdapterChoice> members) {
+        List<TernaryAdapter> adapters = new ArrayList<>();
+        for (AdapterChoice member : members) {
+            if (!member.version().compressed()) {
+                throw new IllegalArgumentException(
+                        member.reference() + " is not compressed, " + MergeParams.TERNARY_TIES + " needs that");
+            }
+            adapters.add(library.readTernary(member));
+        }
+        double[] weights =
+                params.weights().stream().mapToDouble(Double::doubleValue).toArray();
+        ObjectNode report = JsonBody.MAPPER.createObjectNode().put("merge_strategy", MergeParams.TERNARY_TIES);
+        return new Result(TernaryTies.merge(adapters, weights, TernaryTies.Join.MEAN), report);
+    }
+}

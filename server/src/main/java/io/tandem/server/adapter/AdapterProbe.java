@@ -1,0 +1,96 @@
+package io.tandem.server.adapter;
+
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.TokenSink;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether an adapter makes a difference where it counts: the first token behind a fixed prompt is drawn with and without
+ * it, through the engine like every request, and the log-probabilities of the likely tokens are compared.
+ */
+public final class AdapterProbe {
+    private static final int COMPARED_TOKENS = 20;
+    private static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, 0, Map.of(), COMPARED_TOKENS);
+
+    private final BiFunction<InferenceRequest, TokenSink, Optional<Rejection>> engine;
+    private final AtomicLong nextRequestId;
+    private final int[] prompt;
+
+    /** @param prompt tokens; any text does */
+    public AdapterProbe(
+            BiFunction<InferenceRequest, TokenSink, Optional<Rejection>> engine,
+            AtomicLong nextRequestId,
+            int[] prompt) {
+        this.engine = engine;
+        this.nextRequestId = nextRequestId;
+        this.prompt = prompt.clone();
+    }
+
+    /**
+     * The largest difference that a stack makes to the base model's log-probabilities, over the tokens that are likely with and
+     * without it. In bfloat16 a small change may not show; empty if the engine had no place for the question.
+     */
+    public CompletableFuture<OptionalDouble> difference(List<AdapterVersion> stack) {
+        return ask(List.of()).thenCombine(ask(stack), AdapterProbe::difference);
+    }
+
+    private static OptionalDouble difference(Optional<Draw> base, Optional<Draw> adapted) {
+        if (base.isEmpty() || adapted.isEmpty()) {
+            return OptionalDouble.empty();
+        }
+        Map<Integer, Float> known = new HashMap<>();
+        for (int i = 0; i < base.get().topTokens().length; i++) {
+            known.put(base.get().topTokens()[i], base.get().topLogprobs()[i]);
+        }
+        Draw other = adapted.get();
+        double largest = 0;
+        for (int i = 0; i < other.topTokens().length; i++) {
+            Float logprob = known.get(other.topTokens()[i]);
+            // A token that was not likely before lost at least what the last likely one had more.
+            double before =
+                    logprob == null ? base.get().topLogprobs()[base.get().topLogprobs().length - 1] : logprob;
+            largest = Math.max(largest, Math.abs(other.topLogprobs()[i] - before));
+        }
+        return OptionalDouble.of(largest);
+    }
+
+    private CompletableFuture<Optional<Draw>> ask(List<AdapterVersion> adapters) {
+        CompletableFuture<Optional<Draw>> answer = new CompletableFuture<>();
+        InferenceRequest request = new InferenceRequest(
+                nextRequestId.getAndIncrement(), InferenceRequest.SHARED_CALLER, prompt, 1, adapters, GREEDY, Set.of());
+        TokenSink sink = new TokenSink() {
+            private @Nullable Draw first;
+
+            @Override
+            public void token(Draw draw) {
+                first = draw;
+            }
+
+            @Override
+            public void finish(Finish finish) {
+                // The engine's thread only hands over.
+                Optional<Draw> drawn =
+                        finish.reason() == FinishReason.FAILED ? Optional.empty() : Optional.ofNullable(first);
+                answer.completeAsync(() -> drawn);
+            }
+        };
+        if (engine.apply(request, sink).isPresent()) {
+            answer.complete(Optional.empty());
+        }
+        return answer;
+    }
+}

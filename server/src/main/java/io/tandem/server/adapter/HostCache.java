@@ -1,0 +1,160 @@
+package io.tandem.server.adapter;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Adapters in memory. The least recently and least frequently used make way when there are more than the budget;
+ * pinned ones never do, and one that a request still holds is found again instead of being read twice. Whoever asks
+ * while something is read waits for the same reading.
+ */
+final class HostCache {
+    private static final int UNIT_BITS = 10;
+
+    private final Cache<String, AdapterVersion> recent;
+    private final Cache<String, AdapterVersion> inUse;
+    private final Map<String, AdapterVersion> pinned = new ConcurrentHashMap<>();
+    private final Map<String, CompletableFuture<AdapterVersion>> coming = new ConcurrentHashMap<>();
+    private final Executor loader;
+    private final AtomicLong hits = new AtomicLong();
+    private final AtomicLong misses = new AtomicLong();
+
+    /** @param loader runs what reads and merges */
+    HostCache(long budgetBytes, Executor loader) {
+        this.loader = loader;
+        this.recent = Caffeine.newBuilder()
+                .executor(Runnable::run)
+                .maximumWeight(budgetBytes >> UNIT_BITS)
+                .weigher((String key, AdapterVersion version) -> weight(version))
+                .build();
+        this.inUse = Caffeine.newBuilder().executor(Runnable::run).weakValues().build();
+    }
+
+    /**
+     * What is in memory under this key, or will be when it is loaded.
+     *
+     * @param load is called at most once at a time for a key, on the loader; what it throws is not remembered
+     */
+    CompletableFuture<AdapterVersion> get(String key, Supplier<AdapterVersion> load) {
+        return find(key).orElseGet(() -> {
+            CompletableFuture<AdapterVersion> own = new CompletableFuture<>();
+            CompletableFuture<AdapterVersion> others = coming.putIfAbsent(key, own);
+            if (others != null) {
+                hits.incrementAndGet();
+                return others;
+            }
+            // It may have come between the two questions.
+            AdapterVersion there = resident(key);
+            if (there != null) {
+                hits.incrementAndGet();
+                coming.remove(key);
+                own.complete(there);
+            } else {
+                misses.incrementAndGet();
+                loader.execute(() -> load(key, load, own));
+            }
+            return own;
+        });
+    }
+
+    private void load(String key, Supplier<AdapterVersion> load, CompletableFuture<AdapterVersion> own) {
+        try {
+            AdapterVersion loaded = load.get();
+            inUse.put(key, loaded);
+            recent.put(key, loaded);
+            coming.remove(key);
+            own.complete(loaded);
+        } catch (RuntimeException | Error e) {
+            coming.remove(key);
+            own.completeExceptionally(e);
+        }
+    }
+
+    /** What is in memory under this key, or on its way. */
+    Optional<CompletableFuture<AdapterVersion>> find(String key) {
+        AdapterVersion there = resident(key);
+        Optional<CompletableFuture<AdapterVersion>> known = there == null
+                ? Optional.ofNullable(coming.get(key))
+                : Optional.of(CompletableFuture.completedFuture(there));
+        known.ifPresent(found -> hits.incrementAndGet());
+        return known;
+    }
+
+    private @Nullable AdapterVersion resident(String key) {
+        AdapterVersion kept = pinned.get(key);
+        if (kept != null) {
+            return kept;
+        }
+        AdapterVersion used = recent.getIfPresent(key);
+        if (used == null) {
+            used = inUse.getIfPresent(key);
+            if (used != null) {
+                recent.put(key, used);
+            }
+        }
+        return used;
+    }
+
+    boolean contains(String key) {
+        return pinned.containsKey(key) || inUse.getIfPresent(key) != null;
+    }
+
+    void pin(String key, AdapterVersion version) {
+        pinned.put(key, version);
+    }
+
+    void unpin(String key) {
+        pinned.remove(key);
+    }
+
+    /** Forgets what was deleted. */
+    void remove(String key) {
+        pinned.remove(key);
+        recent.invalidate(key);
+        inUse.invalidate(key);
+    }
+
+    /** Of what is counted against the budget. */
+    long bytes() {
+        return recent.policy()
+                        .eviction()
+                        .flatMap(eviction ->
+                                eviction.weightedSize().stream().boxed().findFirst())
+                        .orElse(0L)
+                << UNIT_BITS;
+    }
+
+    /** Adapters in memory, those included that only running requests hold. */
+    long count() {
+        inUse.cleanUp();
+        return inUse.estimatedSize();
+    }
+
+    /** Times that a wanted adapter was there or on its way. */
+    long hits() {
+        return hits.get();
+    }
+
+    /** Times that it was not. */
+    long misses() {
+        return misses.get();
+    }
+
+    private static int weight(AdapterVersion version) {
+        long bytes = 0;
+        for (LowRank factors : version.adapter().modules().values()) {
+            bytes += (long) Float.BYTES * (factors.a().length + factors.b().length);
+        }
+        return Math.toIntExact(1 + (bytes >> UNIT_BITS));
+    }
+}

@@ -1,0 +1,66 @@
+package io.tandem.server.adapter;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.server.api.JsonBody;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * What an adapter matched in the model, and how much it changes there.
+ *
+ * @param config its own configuration
+ * @param minRank smallest rank of a module
+ * @param maxRank largest rank of a module
+ * @param parameters numbers of its factors
+ * @param norm Frobenius norm of all changes as one vector
+ * @param norms the same by module, under HuggingFace's names
+ */
+record LoadReport(
+        LoraConfig config, int minRank, int maxRank, long parameters, double norm, SortedMap<String, Double> norms) {
+
+    static LoadReport of(Adapter adapter) {
+        int minRank = Integer.MAX_VALUE;
+        long parameters = 0;
+        double squares = 0;
+        SortedMap<String, Double> norms = new TreeMap<>();
+        for (var module : adapter.modules().entrySet()) {
+            LowRank factors = module.getValue();
+            double norm = factors.norm();
+            norms.put(module.getKey().toString(), norm);
+            squares += norm * norm;
+            minRank = Math.min(minRank, factors.rank());
+            parameters += factors.a().length + factors.b().length;
+        }
+        return new LoadReport(adapter.config(), minRank, adapter.maxRank(), parameters, Math.sqrt(squares), norms);
+    }
+
+    /** @throws AdapterFormatException if the adapter changes nothing */
+    LoadReport requireChange(String name) {
+        if (norm == 0) {
+            throw new AdapterFormatException("adapter '" + name + "' changes nothing: in each of its " + norms.size()
+                    + " modules the product of the factors is zero");
+        }
+        return this;
+    }
+
+    ObjectNode toJson() {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("modules", norms.size());
+        ArrayNode targets = json.putArray("target_modules");
+        config.targets().stream().sorted().forEach(target -> targets.add(target.label()));
+        json.put("min_rank", minRank);
+        json.put("max_rank", maxRank);
+        json.put("alpha", config.alpha());
+        json.put("use_rslora", config.rankStabilized());
+        json.put("parameters", parameters);
+        json.put("norm", norm);
+        ObjectNode byModule = json.putObject("module_norms");
+        norms.forEach(byModule::put);
+        return json;
+    }
+}

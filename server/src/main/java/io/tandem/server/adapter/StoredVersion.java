@@ -1,0 +1,37 @@
+package io.tandem.server.adapter;
+
+import io.tandem.scheduler.adapter.ContentHash;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * A version of an adapter, on disk.
+ *
+ * @param hash of its content, all 64 digits
+ * @param compressed whether it is a ternary file instead of a directory in PEFT's layout
+ * @param bytes on disk
+ * @param createdAt in seconds since 1970
+ * @param origin where it came from, for people
+ * @param under hashes of the adapters that it was trained on top of, the lowest first; it answers together with them.
+ *     They are kept beside it, so that it means the same whatever becomes of them
+ */
+public record StoredVersion(
+        String hash, boolean compressed, long bytes, long createdAt, String origin, List<String> under) {
+    public StoredVersion {
+        under = List.copyOf(under);
+    }
+
+    public ContentHash content() {
+        return new ContentHash(hash);
+    }
+
+    /** The digits that are shown. */
+    public String shown() {
+        return content().shown();
+    }
+
+    /** All that it needs: its own content, and what it stands on. */
+    Stream<ContentHash> contents() {
+        return Stream.concat(under.stream(), Stream.of(hash)).map(ContentHash::new);
+    }
+}

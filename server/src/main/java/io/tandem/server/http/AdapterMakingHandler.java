@@ -1,0 +1,165 @@
+package io.tandem.server.http;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.adapter.AdapterCompression;
+import io.tandem.server.adapter.AdapterEntry;
+import io.tandem.server.adapter.AdapterJson;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.Adapters;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.MergeParams;
+import io.tandem.server.text.ServedModel;
+import io.vertx.ext.web.FileUpload;
+import io.vertx.ext.web.RoutingContext;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
+final class AdapterMakingHandler {
+    private static final int NAME_CHARS_MAX = 256;
+    private static final int PATH_CHARS_MAX = 4096;
+
+    private final Adapters adapters;
+    private final AdapterLibrary library;
+    private final ModelNames names;
+    private final ServedModel model;
+    private final int maxRank;
+
+    AdapterMakingHandler(Adapters adapters, ModelNames names, ServedModel model, int maxRank) {
+        this.adapters = adapters;
+        this.library = adapters.library();
+        this.names = names;
+        this.model = model;
+        this.maxRank = maxRank;
+    }
+
+    /** A form with a name and files. */
+    void upload(RoutingContext context) {
+        Map<String, Path> uploads = uploads(context.fileUploads());
+        publish(context, form(context), "uploaded", () -> adapters.transfer().read(uploads));
+    }
+
+    /** A path below the adapter root. */
+    void create(RoutingContext context) {
+        JsonBody body = JsonBody.parse(context.body().buffer());
+        body.rejectUnknown(Set.of("name", "path", "canary_percent"));
+        String path = body.requiredString("path", PATH_CHARS_MAX);
+        publish(context, body, "read from " + path, () -> adapters.transfer().read(path, "path"));
+    }
+
+    private static Map<String, Path> uploads(List<FileUpload> files) {
+        Map<String, Path> uploads = new LinkedHashMap<>();
+        for (FileUpload file : files) {
+            if (!file.name().equals("file") || uploads.put(file.fileName(), Path.of(file.uploadedFileName())) != null) {
+                throw ApiException.invalid("file", "'file' must be the name of each uploaded file, and none twice.");
+            }
+        }
+        return uploads;
+    }
+
+    /** The form's fields like those of a JSON body. */
+    private static JsonBody form(RoutingContext context) {
+        ObjectNode fields = JsonBody.MAPPER.createObjectNode();
+        for (Map.Entry<String, String> field : context.request().formAttributes()) {
+            if (field.getKey().equals("canary_percent") && field.getValue().matches("[0-9]{1,3}(\\.[0-9]{1,6})?")) {
+                fields.put(field.getKey(), Double.parseDouble(field.getValue()));
+            } else {
+                fields.put(field.getKey(), field.getValue());
+            }
+        }
+        JsonBody form = JsonBody.inside(fields, "");
+        form.rejectUnknown(Set.of("name", "canary_percent"));
+        return form;
+    }
+
+    private void publish(RoutingContext context, JsonBody body, String origin, Callable<Adapter> read) {
+        String name = body.requiredString("name", NAME_CHARS_MAX);
+        double percent =
+                body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
+        Json.answer(context, blocking(context, read).thenCompose(adapter -> published(name, adapter, origin, percent)));
+    }
+
+    /** Publishes an adapter and says what it matched and what difference it makes. */
+    private CompletableFuture<ObjectNode> published(String name, Adapter adapter, String origin, double percent) {
+        return library.publish(name, adapter, origin, percent).thenCompose(this::probed);
+    }
+
+    private CompletableFuture<ObjectNode> probed(AdapterEntry entry) {
+        AdapterChoice choice = new AdapterChoice(
+                entry.name(), entry.versions().get(entry.versions().size() - 1));
+        return library.report(choice)
+                .thenCombine(library.stack(choice).thenCompose(adapters.probe()::difference), (report, difference) -> {
+                    ObjectNode json = AdapterJson.of(entry, library);
+                    json.set("report", report);
+                    ObjectNode probe = report.putObject("probe");
+                    if (difference.isPresent()) {
+                        probe.put("logprob_difference", difference.getAsDouble());
+                    } else {
+                        probe.putNull("logprob_difference");
+                    }
+                    return json;
+                });
+    }
+
+    /** A zip in PEFT's layout. */
+    void export(RoutingContext context) {
+        AdapterChoice choice = AdaptersHandler.choice(library, context);
+        context.vertx()
+                .executeBlocking(() -> adapters.transfer().export(choice), false)
+                .onFailure(context::fail)
+                .onSuccess(archive -> {
+                    context.response()
+                            .putHeader("Content-Type", "application/zip")
+                            .putHeader("X-Adapter-Version", choice.reference());
+                    context.response().sendFile(archive.toString()).onComplete(sent -> {
+                        context.vertx().executeBlocking(() -> Files.deleteIfExists(archive), false);
+                        if (sent.failed()) {
+                            context.fail(sent.cause());
+                        }
+                    });
+                });
+    }
+
+    /** Saves a merge under a name. */
+    void merge(RoutingContext context) {
+        JsonBody body = JsonBody.parse(context.body().buffer());
+        Set<String> known = new HashSet<>(MergeParams.FIELDS);
+        known.addAll(Set.of("name", "canary_percent"));
+        body.rejectUnknown(known);
+        String name = body.requiredString("name", NAME_CHARS_MAX);
+        double percent =
+                body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
+        MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
+        List<AdapterChoice> members = names.choose(params.ids(), "ids", "");
+        String origin = "merged "
+                + String.join(
+                        " ", members.stream().map(AdapterChoice::reference).toList());
+        Json.answer(
+                context,
+                adapters.merges()
+                        .merge(params, members)
+                        .thenCompose(result -> published(name, result.adapter(), origin, percent)
+                                .thenApply(json -> json.set("merge", result.report()))));
+    }
+
+    void compress(RoutingContext context) {
+        AdapterChoice choice = AdaptersHandler.choice(library, context);
+        AdapterCompression.Params params = AdapterCompression.Params.read(AdaptersHandler.body(context));
+        Json.answer(context, adapters.compression().compress(choice, params));
+    }
+
+    private static <T> CompletionStage<T> blocking(RoutingContext context, Callable<T> work) {
+        return context.vertx().executeBlocking(work, false).toCompletionStage();
+    }
+}

@@ -1,0 +1,206 @@
+package io.tandem.server.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.adapter.SlotReport;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.storage.AdapterStore;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class AdapterLibraryTest {
+    private static final TinyModel MODEL = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+    private static final AdaptersConfig CONFIG = new AdaptersConfig(1 << 20, 0, 2, 3600, 0.3);
+
+    @TempDir
+    private Path root;
+
+    private final Set<ContentHash> pinned = new HashSet<>();
+    private final SettableClock clock = new SettableClock();
+    private AdapterLibrary library;
+
+    /** Time that a test moves. */
+    private static final class SettableClock extends Clock {
+        private volatile Instant now = Instant.ofEpochSecond(1_000_000);
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            return this;
+        }
+    }
+
+    @BeforeEach
+    void open() throws IOException {
+        AdapterPins device = new AdapterPins() {
+            @Override
+            public void pin(AdapterVersion version) {
+                pinned.add(version.hash());
+            }
+
+            @Override
+            public void unpin(AdapterVersion version) {
+                pinned.remove(version.hash());
+            }
+
+            @Override
+            public SlotReport slots() {
+                return SlotReport.NONE;
+            }
+        };
+        AdapterStore store = new AdapterStore(root, MODEL.config(), 8);
+        library = new AdapterLibrary(store, CONFIG, "base", 1, device, new SimpleMeterRegistry(), clock);
+    }
+
+    @AfterEach
+    void close() {
+        library.close();
+    }
+
+    private static Adapter adapter(long seed) {
+        return TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
+    }
+
+    private AdapterChoice publish(String name, long seed, Adapter... under) {
+        library.publishTrained(name, adapter(seed), List.of(under), "test").join();
+        return library.choose(name, "").orElseThrow();
+    }
+
+    private long files(String name) throws IOException {
+        try (Stream<Path> files = Files.list(root.resolve(name))) {
+            return files.count();
+        }
+    }
+
+    @Test
+    void whatStandsOnOthersComesWithThemAlsoAfterARestart() throws IOException {
+        AdapterChoice top = publish("top", 1, adapter(2), adapter(3));
+        List<ContentHash> expected =
+                List.of(ContentHash.of(adapter(2)), ContentHash.of(adapter(3)), ContentHash.of(adapter(1)));
+        assertThat(library.stack(top).join()).extracting(AdapterVersion::hash).isEqualTo(expected);
+        library.close();
+        open();
+        assertThat(library.stack(library.choose("top", "").orElseThrow()).join())
+                .extracting(AdapterVersion::hash)
+                .isEqualTo(expected);
+        assertThatThrownBy(() -> library.pin("top", true).join()).hasCauseInstanceOf(ApiException.class);
+    }
+
+    @Test
+    void versionsThatGoTakeTheirFilesWithThem() throws IOException {
+        publish("a", 1, adapter(9));
+        publish("a", 2, adapter(9));
+        // Manifest, two versions, their reports, and what both stand on.
+        assertThat(files("a")).isEqualTo(6);
+        publish("a", 3);
+        publish("a", 4);
+        assertThat(files("a")).isEqualTo(5);
+        library.delete("a").join();
+        assertThat(root.resolve("a")).doesNotExist();
+    }
+
+    @Test
+    void aStartReadsManifestsOnly() throws IOException {
+        for (int i = 0; i < 20; i++) {
+            publish("a" + i, i);
+        }
+        library.close();
+        try (Stream<Path> files = Files.walk(root)) {
+            for (Path file : files.filter(path -> path.endsWith("adapter_model.safetensors"))
+                    .toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.writeString(root.resolve("a7/adapter.json"), "{}");
+        open();
+        assertThat(library.names()).hasSize(19).doesNotContain("a7");
+        assertThatThrownBy(() ->
+                        library.load(library.choose("a3", "").orElseThrow()).join())
+                .hasCauseInstanceOf(ApiException.class);
+    }
+
+    @Test
+    void aPinFollowsTheCurrentVersion() {
+        publish("a", 1);
+        library.pin("a", true).join();
+        assertThat(pinned).containsExactly(ContentHash.of(adapter(1)));
+        publish("a", 2);
+        assertThat(pinned).containsExactly(ContentHash.of(adapter(2)));
+        library.rollBack("a", Optional.empty()).join();
+        assertThat(pinned).containsExactly(ContentHash.of(adapter(1)));
+        publish("b", 3);
+        assertThatThrownBy(() -> library.pin("b", true).join()).hasMessageContaining("at most 1");
+        library.delete("a").join();
+        assertThat(pinned).isEmpty();
+    }
+
+    @Test
+    void onlyWhatIsIdleIsCompressed() {
+        AdapterCompression compression = new AdapterCompression(library, CONFIG);
+        publish("idle", 1);
+        publish("used", 2);
+        publish("pinned", 3);
+        library.pin("pinned", true).join();
+        clock.now = clock.now.plusSeconds(3000);
+        compression.compressIdle();
+        library.choose("used", "");
+        clock.now = clock.now.plusSeconds(1000);
+        compression.compressIdle();
+        assertThat(library.require("idle").versions()).singleElement().matches(StoredVersion::compressed);
+        assertThat(library.require("used").versions()).singleElement().matches(version -> !version.compressed());
+        assertThat(library.require("pinned").versions()).singleElement().matches(version -> !version.compressed());
+    }
+
+    @Test
+    void aNameThatWouldReadAsAVersionOrAsTheBaseIsRefused() {
+        for (String name : List.of("base", "a@0123456789ab", "a+b", "../a", "")) {
+            assertThatThrownBy(() -> publish(name, 1)).as(name).hasCauseInstanceOf(ApiException.class);
+        }
+        assertThat(library.names()).isEmpty();
+    }
+
+    @Test
+    void aRankThatTheDeviceDoesNotTakeIsRefusedAndLeavesNothing() throws IOException {
+        Adapter large = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 9, 1);
+        assertThatThrownBy(() -> library.publish("large", large, "test", 100).join())
+                .hasCauseInstanceOf(AdapterFormatException.class)
+                .hasMessageContaining("rank 9");
+        assertThat(library.names()).isEmpty();
+        assertThat(files("large")).isZero();
+    }
+}
