@@ -1,5 +1,6 @@
 package io.tandem.server;
 
+import io.tandem.server.client.AdaptersCommand;
 import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
 import picocli.AutoComplete;
@@ -15,6 +16,7 @@ import picocli.CommandLine.IVersionProvider;
         versionProvider = Main.Version.class,
         subcommands = {
             ServeCommand.class,
+            AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,
             PretrainSampleCommand.class,
