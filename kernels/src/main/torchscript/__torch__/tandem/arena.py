@@ -15,15 +15,16 @@ def put_(self: __torch__.tandem.arena.Rows, start: int, x: Tensor) -> None:
   if self.scales.size(0) == 0:
     torch.copy_(self.data[start : end], rows)
   else:
-    wide = torch.to(rows, 6)
-    scales = torch.clamp(torch.div(torch.amax(torch.abs(wide), [1], True), 127.), 1e-30)
+    largest = torch.to(torch.amax(torch.abs(rows), [1], True), 6)
+    scales = torch.clamp(torch.div(largest, 127.), 1e-30)
     torch.copy_(self.scales[start : end], scales)
-    torch.copy_(self.data[start : end], torch.round(torch.div(wide, scales)))
+    torch.copy_(self.data[start : end], torch.round_(torch.div(torch.to(rows, 6), scales)))
 
 def get(self: __torch__.tandem.arena.Rows, start: int, end: int, dtype: int) -> Tensor:
   if self.scales.size(0) == 0:
     return self.data[start : end]
-  return torch.to(torch.mul(self.data[start : end], self.scales[start : end]), dtype)
+  wide = torch.to(self.data[start : end], 6)
+  return torch.to(torch.mul_(wide, self.scales[start : end]), dtype)
 
 # What the backward pass of a pack of training sequences needs, indexed by the row in the pack.
 # M is the most rows a pack may have. The policy says what is kept beside a layer's input, which

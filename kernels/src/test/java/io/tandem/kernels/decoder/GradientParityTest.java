@@ -37,8 +37,11 @@ class GradientParityTest {
     /** Of the whole gradient: 8 bits of mantissa leave little of a factor whose gradient happens to be small. */
     private static final double BFLOAT16_RELATIVE = 0.1;
 
-    /** Of the whole gradient, whose measured error is 0.008 to 0.011; single factors may be off by more. */
-    static final double INT8_RELATIVE = 0.02;
+    /**
+     * Of the whole gradient. Over 198 random models and packs the error's median was 0.011 and its largest 0.024; it
+     * depends on how much of the gradient cancels, and LLAMA3 is the worst.
+     */
+    static final double INT8_RELATIVE = 0.05;
 
     private static final int SPLITS = 5;
     private static final int SLOT = 1;

@@ -3,6 +3,8 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.MemoryPlan.Owner;
+import io.tandem.kernels.MemoryPlan.Part;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
@@ -20,6 +22,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /**
  * Time and memory of one training step, forward and backward of a pack of one sequence, for every stash policy and for
@@ -31,8 +34,9 @@ import java.util.concurrent.locks.LockSupport;
  * <pre>java -cp $CP io.tandem.kernels.decoder.TrainingBenchmark 6 512 512 3 autograd KEEP RECOMPUTE INT8</pre>
  *
  * <p>One thread runs everything, and time is that thread's time on the processor, so other load on the machine hardly
- * counts. Memory is the most by which the process grew during the first step; for that, measure one thing per process
- * with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what the allocator keeps of one thing serves the next.
+ * counts. Memory is the most that the first step and what is reserved for it add to the process, without transposed
+ * weights and optimizer. For that, measure one thing per process, with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what
+ * the allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}.
  */
 public final class TrainingBenchmark {
     private static final int RANK = 16;
@@ -90,24 +94,38 @@ public final class TrainingBenchmark {
     private void autograd() throws IOException {
         NativeEngine.useThreads(1);
         try (ConventionalStep step = new ConventionalStep(model, RANK)) {
-            step.run(Devices.pack(new Random(1), model.vocab(), 16).sequences().get(0));
-            measure("autograd", () -> step.run(pack.sequences().get(0)));
+            step.run(few().sequences().get(0));
+            measure("autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
         }
     }
 
     private void windowed(Stash stash) throws IOException {
         KernelsConfig limits = new KernelsConfig(Dtype.BFLOAT16, 1, 1, tokens, window, 1, RANK, tokens, stash);
+        LoraConfig adapter = new LoraConfig(RANK, 2.0 * RANK, false, LoraConfig.allLinears(), "");
+        MemoryPlan plan = MemoryPlan.training(model, limits, adapter, OptimizerConfig.DEFAULT);
+        long excluded = Stream.of(Part.TRANSPOSED_WEIGHTS, Part.ADAPTER, Part.GRADIENTS, Part.OPTIMIZER)
+                .mapToLong(plan::bytes)
+                .sum();
         try (TorchScriptDecoder device = Devices.load(TinyModel.of(model, 1), limits)) {
-            device.openTrainee(
-                    0, TinyAdapters.random(model, LoraConfig.allLinears(), RANK, 1), OptimizerConfig.DEFAULT);
-            Devices.trainInWindows(device, new int[] {0}, Devices.pack(new Random(1), model.vocab(), 16), 16);
-            measure(stash.name(), () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
-            OUT.println(MemoryPlan.arena(model, limits));
+            long before = residentBytes();
+            device.openTrainee(0, TinyAdapters.random(model, adapter.targets(), RANK, 1), OptimizerConfig.DEFAULT);
+            Devices.trainInWindows(device, new int[] {0}, few(), window);
+            measure(stash.name(), before + excluded, () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
+            OUT.printf(
+                    "of which %d are planned%n",
+                    (plan.total(Owner.TRAINING) + plan.total(Owner.WEIGHTS) - excluded) / tokens);
         }
     }
 
-    private void measure(String name, Runnable step) throws IOException {
-        long before = resetPeak();
+    /** A pack for what only the first step does. */
+    private TrainingPack few() {
+        return Devices.pack(new Random(1), model.vocab(), 16);
+    }
+
+    private void measure(String name, long baseBytes, Runnable step) throws IOException {
+        long kept = residentBytes() - baseBytes;
+        Files.writeString(Path.of("/proc/self/clear_refs"), "5");
+        long resident = status("VmRSS");
         double least = Double.POSITIVE_INFINITY;
         long grown = 0;
         for (int repetition = 0; repetition < repetitions; repetition++) {
@@ -116,7 +134,7 @@ public final class TrainingBenchmark {
             long end = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
             least = Math.min(least, (end - start) / 1e9);
             if (repetition == 0) {
-                grown = status("VmHWM") - before;
+                grown = kept + status("VmHWM") - resident;
             }
         }
         OUT.printf(
@@ -128,12 +146,11 @@ public final class TrainingBenchmark {
                 (double) grown / tokens);
     }
 
-    /** Starts the kernel's record of the largest resident size anew; returns the size now. */
-    private static long resetPeak() throws IOException {
+    /** Without what is mapped from files, like libraries. Waits until what the collector found is freed. */
+    private static long residentBytes() throws IOException {
         System.gc();
         LockSupport.parkNanos(SETTLE_NANOS);
-        Files.writeString(Path.of("/proc/self/clear_refs"), "5");
-        return status("VmRSS");
+        return status("RssAnon");
     }
 
     private static long status(String key) throws IOException {
