@@ -5,12 +5,15 @@ import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /** Every optimizer in double precision, number by number; the moments in 8 bits are rounded block by block. */
 final class OptimizerReference {
+    private static final double CANCELLED = 1e-6;
     private static final int MIN_QUANTIZED = 4096;
 
+    private final BitSet undecided = new BitSet();
     private final OptimizerConfig config;
     private final List<Factor> factors;
     private final double[] weights;
@@ -64,7 +67,13 @@ final class OptimizerReference {
                 weights[i] = weights[i] * kept - rate * first[i];
             }
             case LION -> {
-                double direction = Math.signum(config.beta1() * first[i] + (1 - config.beta1()) * g);
+                double old = config.beta1() * first[i];
+                double fresh = (1 - config.beta1()) * g;
+                double direction = Math.signum(old + fresh);
+                // In float32 a sum that cancels may fall on either side of zero.
+                if (Math.abs(old + fresh) <= CANCELLED * (Math.abs(old) + Math.abs(fresh))) {
+                    undecided.set(i);
+                }
                 weights[i] = weights[i] * kept - rate * direction;
                 first[i] = config.beta2() * first[i] + (1 - config.beta2()) * g;
             }
@@ -77,6 +86,11 @@ final class OptimizerReference {
         double m = first[i] / (1 - Math.pow(config.beta1(), steps));
         double v = second[i] / (1 - Math.pow(config.beta2(), steps));
         return m / (Math.sqrt(v) + config.epsilon());
+    }
+
+    /** Weights that Lion moved in a direction that rounding decides, in any step so far. */
+    BitSet undecided() {
+        return undecided;
     }
 
     double[] weights() {

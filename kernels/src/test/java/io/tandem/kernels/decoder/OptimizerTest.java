@@ -13,6 +13,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Tolerances;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import java.util.SortedMap;
@@ -126,6 +127,7 @@ class OptimizerTest {
             double[] initial = gradient(factors);
             OptimizerReference reference = new OptimizerReference(config(method), factors, initial);
             try (Learner learner = new Learner(config(method), factors, initial)) {
+                List<BitSet> rounded = List.of(new BitSet(), new BitSet());
                 for (int step = 0; step < STEPS; step++) {
                     double[] gradient = gradient(factors);
                     double expected = reference.step(gradient, LEARNING_RATE, SCALE);
@@ -133,10 +135,13 @@ class OptimizerTest {
                     Tolerances.FLOAT32.check("norm", new double[] {expected}, new double[] {norm});
                     if (method == Method.ADAMW_8BIT && numbers(factors) >= OptimizerConfig.MIN_QUANTIZED) {
                         compareButForTies(reference.weights(), learner.weights());
-                        compareCodes(reference, learner.optimizer.state());
+                        compareCodes(reference, learner.optimizer.state(), rounded);
                     } else {
-                        Tolerances.FLOAT32_WEIGHTS.check(
-                                factors + " step " + step, Devices.narrow(reference.weights()), learner.weights());
+                        float[] expectedWeights = Devices.narrow(reference.weights());
+                        float[] weights = learner.weights();
+                        assertThat(reference.undecided().cardinality()).isLessThan(5);
+                        reference.undecided().stream().forEach(i -> expectedWeights[i] = weights[i]);
+                        Tolerances.FLOAT32_WEIGHTS.check(factors + " step " + step, expectedWeights, weights);
                     }
                 }
             }
@@ -156,19 +161,28 @@ class OptimizerTest {
         assertThat(sum / actual.length).isLessThan(MEAN_ERROR);
     }
 
-    private static void compareCodes(OptimizerReference reference, OptimizerState state) {
+    /**
+     * A code may be rounded to its neighbour. From then on its moment is another one, and how far that takes its later
+     * codes is not bounded; but such codes stay few.
+     *
+     * @param rounded the codes of each moment that were rounded otherwise in a step before
+     */
+    private static void compareCodes(OptimizerReference reference, OptimizerState state, List<BitSet> rounded) {
         List<byte[]> expected = reference.codes();
         List<String> names = List.of("first_codes", "second_codes");
         for (int moment = 0; moment < names.size(); moment++) {
             byte[] codes = state.tensors().get(names.get(moment));
             assertThat(codes).hasSameSizeAs(expected.get(moment));
-            int ties = 0;
+            BitSet before = (BitSet) rounded.get(moment).clone();
             for (int i = 0; i < codes.length; i++) {
                 int difference = Math.abs((codes[i] & 0xff) - (expected.get(moment)[i] & 0xff));
-                assertThat(difference).isLessThanOrEqualTo(1);
-                ties += difference;
+                assertThat(before.get(i) || difference <= 1)
+                        .as("%s %d is off by %d", names.get(moment), i, difference)
+                        .isTrue();
+                rounded.get(moment).set(i, before.get(i) || difference > 0);
             }
-            assertThat(ties).as(names.get(moment)).isLessThanOrEqualTo((int) (TIES * codes.length));
+            assertThat(rounded.get(moment).cardinality()).as(names.get(moment)).isLessThanOrEqualTo((int)
+                    (TIES * codes.length));
         }
     }
 
