@@ -38,7 +38,7 @@ public final class Tour implements Callable<Integer> {
             description = "Directory with SKILL.train.jsonl and SKILL.test.jsonl.")
     private Path tasks = Path.of("");
 
-    @Option(names = "--epochs", defaultValue = "8", description = "Passes over the examples; default ${DEFAULT-VALUE}.")
+    @Option(names = "--epochs", defaultValue = "5", description = "Passes over the examples; default ${DEFAULT-VALUE}.")
     private int epochs;
 
     public static void main(String[] args) {
