@@ -5,19 +5,15 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 
 /** {@code tandem adapters}: what {@code /v1/adapters} can do, from a terminal. */
 @Command(
@@ -25,20 +21,9 @@ import picocli.CommandLine.Spec;
         description = "Lists and changes the adapters of a running server.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND")
-public final class AdaptersCommand {
+public final class AdaptersCommand extends ServerCommand {
     private static final String ROOT = "/v1/adapters";
     private static final List<String> FILES = List.of("adapter_config.json", "adapter_model.safetensors");
-
-    @Spec
-    private @Nullable CommandSpec spec;
-
-    @Option(
-            names = "--url",
-            paramLabel = "URL",
-            scope = ScopeType.INHERIT,
-            defaultValue = "http://localhost:8080",
-            description = "The server; default ${DEFAULT-VALUE}.")
-    private String url = "";
 
     @Option(names = "--json", scope = ScopeType.INHERIT, description = "Print the server's answer as it is.")
     private boolean json;
@@ -231,13 +216,5 @@ public final class AdaptersCommand {
 
     private static ObjectNode object() {
         return JsonBody.MAPPER.createObjectNode();
-    }
-
-    private ServerClient client() {
-        return new ServerClient(url);
-    }
-
-    private PrintWriter out() {
-        return Objects.requireNonNull(spec).commandLine().getOut();
     }
 }

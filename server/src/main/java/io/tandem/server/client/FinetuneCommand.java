@@ -8,14 +8,11 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tandem finetune}: uploads a file, starts a job and shows how it goes. */
 @Command(
@@ -23,15 +20,12 @@ import picocli.CommandLine.Spec;
         description = "Teaches a running server's model from a file of examples in JSON lines.",
         mixinStandardHelpOptions = true,
         sortOptions = false)
-public final class FinetuneCommand implements Callable<Integer> {
+public final class FinetuneCommand extends ServerCommand implements Callable<Integer> {
     /** How an adapter is built. */
     enum Method {
         lora,
         rslora
     }
-
-    @Spec
-    private @Nullable CommandSpec spec;
 
     @Parameters(paramLabel = "FILE", description = "Chats, prompts with completions, texts, or preference pairs.")
     private Path training = Path.of("");
@@ -87,17 +81,10 @@ public final class FinetuneCommand implements Callable<Integer> {
     @Option(names = "--detach", description = "Return when the job is created; 'tandem jobs follow' shows it.")
     private boolean detach;
 
-    @Option(
-            names = "--url",
-            paramLabel = "URL",
-            defaultValue = "http://localhost:8080",
-            description = "The server; default ${DEFAULT-VALUE}.")
-    private String url = "";
-
     @Override
     public Integer call() throws IOException, InterruptedException {
-        ServerClient client = new ServerClient(url);
-        PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+        ServerClient client = client();
+        PrintWriter out = out();
         ObjectNode body = JsonBody.MAPPER.createObjectNode();
         body.put("model", client.get("/v1/models").at("/data/0/id").asText());
         body.put("training_file", upload(client, training));

@@ -5,14 +5,8 @@ import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Instant;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 
 /** {@code tandem jobs}: looks after fine-tuning jobs from a terminal. */
 @Command(
@@ -20,19 +14,8 @@ import picocli.CommandLine.Spec;
         description = "Lists and steers the fine-tuning jobs of a running server.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND")
-public final class JobsCommand {
+public final class JobsCommand extends ServerCommand {
     private static final String ROOT = "/v1/fine_tuning/jobs";
-
-    @Spec
-    private @Nullable CommandSpec spec;
-
-    @Option(
-            names = "--url",
-            paramLabel = "URL",
-            scope = ScopeType.INHERIT,
-            defaultValue = "http://localhost:8080",
-            description = "The server; default ${DEFAULT-VALUE}.")
-    private String url = "";
 
     @Command(description = "Lists all jobs, the newest first.", mixinStandardHelpOptions = true)
     int list() throws IOException, InterruptedException {
@@ -93,13 +76,5 @@ public final class JobsCommand {
 
     private static String path(String id, String verb) {
         return ROOT + "/" + ServerClient.part(id) + "/" + verb;
-    }
-
-    private ServerClient client() {
-        return new ServerClient(url);
-    }
-
-    private PrintWriter out() {
-        return Objects.requireNonNull(spec).commandLine().getOut();
     }
 }
