@@ -5,8 +5,11 @@
 def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
             adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor],
             x: Tensor) -> Tensor:
-  y = __torch__.tandem.ops.linear.forward(layer.linears[index], x)
-  return __torch__.tandem.adapter.low_rank.forward(adapters, 4 * number + index, x, y, masks)
+  linear = layer.linears[index]
+  padded = __torch__.tandem.ops.rows.pad(x, linear.packed)
+  y = __torch__.tandem.ops.linear.forward(linear, padded)
+  y = __torch__.tandem.adapter.low_rank.forward(adapters, 4 * number + index, padded, y, masks)
+  return y[: x.size(0)]
 
 # Queries and keys of the joined projection qkv [N, (H + 2 K) D], normed if the model does, rotated:
 # [N, H + K, D]
@@ -92,9 +95,13 @@ def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: in
                      trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor,
                      dy: Tensor) -> Tensor:
   bank = 4 * number + index
-  dx = __torch__.tandem.ops.linear.backward(layer.linears[index], dy)
+  linear, rows = layer.linears[index], x.size(0)
+  x = __torch__.tandem.ops.rows.pad(x, linear.packed)
+  dy = __torch__.tandem.ops.rows.pad(dy, linear.packed)
+  dx = __torch__.tandem.ops.linear.backward(linear, dy)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
-  return __torch__.tandem.adapter.trainee.backward(trainee, adapters, bank, x, dy, dx)
+  dx = __torch__.tandem.adapter.trainee.backward(trainee, adapters, bank, x, dy, dx)
+  return dx[:rows]
 
 # Linear `index` of the layer for rows of the pack, as in the forward pass. x [n, in] -> [n, out]
 def project_again(layer: __torch__.tandem.model.Layer, number: int, index: int,
@@ -102,9 +109,12 @@ def project_again(layer: __torch__.tandem.model.Layer, number: int, index: int,
                   frozen: __torch__.tandem.adapter.low_rank.Frozen,
                   trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor) -> Tensor:
   bank = 4 * number + index
-  y = __torch__.tandem.ops.linear.forward(layer.linears[index], x)
+  linear, rows = layer.linears[index], x.size(0)
+  x = __torch__.tandem.ops.rows.pad(x, linear.packed)
+  y = __torch__.tandem.ops.linear.forward(linear, x)
   y = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, bank, x, y)
-  return __torch__.tandem.adapter.trainee.forward(trainee, adapters, bank, x, y)
+  y = __torch__.tandem.adapter.trainee.forward(trainee, adapters, bank, x, y)
+  return y[:rows]
 
 # d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D]; qkv
 # their projection, only read if the model has norms of them.

@@ -95,7 +95,9 @@ class Decoder(Module):
                                          layout[2][0], layout[2][1:])
     __torch__.tandem.batch.add_groups_(batch, decodes[0], decodes[1], dtype)
     if mixed:
-      batch.masks = __torch__.tandem.adapter.low_rank.masks(adapters, stacks, dtype)
+      missing = __torch__.tandem.ops.rows.missing(rows.size(1), model.head.packed)
+      batch.masks = __torch__.tandem.adapter.low_rank.masks(
+          adapters, torch.constant_pad_nd(stacks, [0, missing], -1), dtype)
     if rows.size(1) > inference:
       end = batch.window_from + rows.size(1) - inference
       torch.copy_(arena.cos[batch.window_from : end], cos[inference:])
@@ -109,7 +111,7 @@ class Decoder(Module):
                                                        batch.window_from, learned, learn)
     tokens, logprobs = torch.empty([0, 1], dtype=4), torch.empty([0, 1])
     if wanted.size(0) > 0:
-      logits = self.logits(model, torch.index_select(x, 0, wanted))
+      logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, wanted))
       if bias.size(0) > 0:
         logits = torch.index_put(logits, [bias_at[0], bias_at[1]], bias, True)
       tokens = torch.unsqueeze(
@@ -122,12 +124,6 @@ class Decoder(Module):
           logprobs = torch.cat([logprobs, values], 1)
           tokens = torch.cat([tokens, indices], 1)
     return (tokens, logprobs, losses)
-
-  # x [S, C] -> [S, V] float32
-  def logits(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-             x: Tensor) -> Tensor:
-    normed = __torch__.tandem.ops.rms_norm.forward(x, model.norm, model.shape.eps)
-    return torch.to(__torch__.tandem.ops.linear.forward(model.head, normed), 6)
 
   # ---- fine-tuning
 

@@ -12,13 +12,13 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
   while first < count:
     rows = learned[0, first : first + chunk]
     hidden = torch.index_select(x, 0, torch.sub(rows, start))
-    normed = __torch__.tandem.ops.rms_norm.forward(hidden, model.norm, model.shape.eps)
-    logits = torch.to(__torch__.tandem.ops.linear.forward(model.head, normed), 6)
+    logits = __torch__.tandem.model.logits(model, hidden)
     loss, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
         logits, learned[1, first : first + chunk], learn)
     losses.append(loss)
     if learn:
-      dnormed = __torch__.tandem.ops.linear.backward(model.head, torch.to(dlogits, x.dtype))
+      padded = __torch__.tandem.ops.rows.pad(torch.to(dlogits, x.dtype), model.head.packed)
+      dnormed = __torch__.tandem.ops.linear.backward(model.head, padded)[: hidden.size(0)]
       dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
       torch.index_copy_(arena.dx, 0, rows, dx)
     first = first + chunk

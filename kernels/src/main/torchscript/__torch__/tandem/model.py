@@ -49,3 +49,10 @@ class Model:
     self.head = head
     self.cos = cos
     self.sin = sin
+
+# x [n, C] -> [n, V] float32
+def logits(model: __torch__.tandem.model.Model, x: Tensor) -> Tensor:
+  padded = __torch__.tandem.ops.rows.pad(x, model.head.packed)
+  normed = __torch__.tandem.ops.rms_norm.forward(padded, model.norm, model.shape.eps)
+  scores = __torch__.tandem.ops.linear.forward(model.head, normed)
+  return torch.to(scores[: x.size(0)], 6)

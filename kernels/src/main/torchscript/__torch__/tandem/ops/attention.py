@@ -34,49 +34,59 @@ def causal_mask(n: int, total: int, like: Tensor) -> Tensor:
 
 # do [n, H D] -> dq [n, H, D]; dkeys, dvalues [T, K, D] float32 are added to.
 # q, keys, values as in prefill. Blocks of queries keep the scores small, and skip most of what the
-# causal mask would hide.
+# causal mask would hide. Blocks and contexts are filled up with rows of zeros, see ops/rows.py:
+# they take part in nothing but the shapes.
 def backward_(do: Tensor, q: Tensor, keys: Tensor, values: Tensor, dkeys: Tensor,
               dvalues: Tensor) -> Tensor:
   n, heads, dim = q.size(0), q.size(1), q.size(2)
   before = keys.size(0) - n
-  k = torch.transpose(keys, 0, 1)
-  k_wide = torch.to(torch.permute(keys, [1, 2, 0]), 6)
-  v_wide = torch.to(torch.permute(values, [1, 2, 0]), 6)
+  missing = __torch__.tandem.ops.rows.round_up(keys.size(0), 4) - keys.size(0)
+  k = torch.constant_pad_nd(torch.transpose(keys, 0, 1), [0, 0, 0, missing])
+  v = torch.constant_pad_nd(torch.transpose(values, 0, 1), [0, 0, 0, missing])
+  k_wide = torch.to(torch.transpose(k, 1, 2), 6)
+  v_wide = torch.to(torch.transpose(v, 1, 2), 6)
   dqs = annotate(List[Tensor], [])
   for start in range(0, n, 128):
     end = min(n, start + 128)
     total = before + end
+    width = __torch__.tandem.ops.rows.round_up(total, 4)
     dqs.append(__torch__.tandem.ops.attention.block_backward_(
-        torch.reshape(do[start : end], [end - start, heads, dim]), q[start : end], k[:, :total],
-        k_wide[:, :, :total], v_wide[:, :, :total], dkeys[:total], dvalues[:total]))
+        torch.reshape(do[start : end], [end - start, heads, dim]), q[start : end], k[:, :width],
+        k_wide[:, :, :width], v_wide[:, :, :width], dkeys[:total], dvalues[:total]))
   return dqs[0] if len(dqs) == 1 else torch.cat(dqs)
 
-# do, q [n, H, D]; k [K, T, D], k_wide and v_wide [K, D, T] float32; the rest as above. Scores and
-# their gradients are products in float32, because an error there is one of an exponent or remains
-# of a difference; products with probabilities are in the model's type.
+# do, q [n, H, D]; k [K, W, D], k_wide and v_wide [K, D, W] float32 of the context's T tokens and
+# more; the rest as above. Scores and their gradients are products in float32, because an error
+# there is one of an exponent or remains of a difference; products with probabilities are in the
+# model's type.
 def block_backward_(do: Tensor, q: Tensor, k: Tensor, k_wide: Tensor, v_wide: Tensor,
                     dkeys: Tensor, dvalues: Tensor) -> Tensor:
   n, heads, dim = q.size(0), q.size(1), q.size(2)
-  kv_heads, total = k.size(0), k.size(1)
+  kv_heads, width, total = k.size(0), k.size(1), dkeys.size(0)
+  before = total - n
   scale = dim ** -0.5
-  q_rows = __torch__.tandem.ops.attention.by_key_head(q, kv_heads)
-  do_rows = __torch__.tandem.ops.attention.by_key_head(do, kv_heads)
+  rows = __torch__.tandem.ops.rows.round_up(n, 4)
+  q_rows = __torch__.tandem.ops.attention.by_key_head(q, kv_heads, rows)
+  do_rows = __torch__.tandem.ops.attention.by_key_head(do, kv_heads, rows)
   scores = torch.bmm(torch.mul(torch.to(q_rows, 6), scale), k_wide)
-  if n > 1:
-    corner = torch.view(scores, [kv_heads, heads // kv_heads, n, total])[:, :, :, total - n :]
-    torch.add_(corner, __torch__.tandem.ops.attention.causal_mask(n, n, scores))
+  if width - before > 1:
+    corner = torch.view(scores, [kv_heads, heads // kv_heads, rows, width])[:, :, :, before:]
+    mask = torch.full([rows, width - before], -inf, dtype=6, device=q.device)
+    torch.add_(corner, torch.triu(mask, 1))
   p = torch.softmax(scores, 2)
   dv = torch.bmm(torch.transpose(torch.to(p, do.dtype), 1, 2), do_rows)
-  torch.add_(dvalues, torch.transpose(dv, 0, 1))
+  torch.add_(dvalues, torch.transpose(dv[:, :total], 0, 1))
   dp = torch.bmm(torch.to(do_rows, 6), v_wide)
   ds = torch.to(torch._softmax_backward_data(dp, p, 2, 6), do.dtype)
   dk = torch.bmm(torch.transpose(ds, 1, 2), q_rows)
-  torch.add_(dkeys, torch.transpose(dk, 0, 1), alpha=scale)
-  dq = torch.reshape(torch.bmm(ds, k), [kv_heads, heads // kv_heads, n, dim])
+  torch.add_(dkeys, torch.transpose(dk[:, :total], 0, 1), alpha=scale)
+  dq = torch.view(torch.bmm(ds, k), [kv_heads, heads // kv_heads, rows, dim])[:, :, :n]
   return torch.mul(torch.reshape(torch.permute(dq, [2, 0, 1, 3]), [n, heads, dim]), scale)
 
-# x [n, H, D] -> [K, G n, D]: the queries of a group are rows of one product
-def by_key_head(x: Tensor, kv_heads: int) -> Tensor:
+# x [n, H, D] -> [K, G rows, D]: the queries of a group are rows of one product
+def by_key_head(x: Tensor, kv_heads: int, rows: int) -> Tensor:
   n, heads, dim = x.size(0), x.size(1), x.size(2)
-  split = torch.reshape(x, [n, kv_heads, heads // kv_heads, dim])
-  return torch.reshape(torch.permute(split, [1, 2, 0, 3]), [kv_heads, heads // kv_heads * n, dim])
+  split = torch.permute(torch.reshape(x, [n, kv_heads, heads // kv_heads, dim]), [1, 2, 0, 3])
+  if rows > n:
+    split = torch.constant_pad_nd(split, [0, 0, 0, rows - n])
+  return torch.reshape(split, [kv_heads, heads // kv_heads * rows, dim])

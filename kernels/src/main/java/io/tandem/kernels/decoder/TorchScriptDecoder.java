@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TorchScriptDecoder implements DeviceModel {
     private static final List<String> SOURCES = List.of(
+            "__torch__/tandem/ops/rows.py",
             "__torch__/tandem/ops/linear.py",
             "__torch__/tandem/ops/rms_norm.py",
             "__torch__/tandem/ops/rotary.py",
@@ -99,7 +100,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
-        return new TorchScriptDecoder(Checkpoint.open(directory), model, limits.withContextTokens(context));
+        Checkpoint checkpoint = Checkpoint.open(directory);
+        return NativeEngine.onPassingThread(
+                () -> new TorchScriptDecoder(checkpoint, model, limits.withContextTokens(context)));
     }
 
     /** The sources of {@code decoder.py} without a model. */
