@@ -24,22 +24,18 @@ public record SchedulerConfig(
         int concurrentJobs) {
 
     /**
-     * What answers should hold, and what the planner does for it. A request attains its objective if both its time to
-     * first token and its mean time per output token are within target. The planner sees single iterations only: if
-     * none is longer than the target per token, no answer's mean is.
+     * What answers should hold. A request attains its objective if both its time to first token and its mean time per
+     * output token are within target.
      *
      * @param tpotMillis mean time per output token of a request after its first
      * @param ttftMillis from a request's arrival to its first token
-     * @param iterationMillis duration that an iteration with running answers should not exceed; {@code tpotMillis}
-     *     unless there is a reason to plan for something else than what is counted
      */
-    public record Targets(double tpotMillis, double ttftMillis, double iterationMillis) {
+    public record Targets(double tpotMillis, double ttftMillis) {
         private static final double NANOS_PER_MILLI = 1e6;
 
         public Targets {
             require(tpotMillis > 0, "tpot-target", tpotMillis, "more than 0 milliseconds");
             require(ttftMillis > 0, "ttft-target", ttftMillis, "more than 0 milliseconds");
-            require(iterationMillis > 0, "iteration-target", iterationMillis, "more than 0 milliseconds");
         }
 
         public long tpotNanos() {
@@ -48,10 +44,6 @@ public record SchedulerConfig(
 
         public long ttftNanos() {
             return (long) (ttftMillis * NANOS_PER_MILLI);
-        }
-
-        public long iterationNanos() {
-            return (long) (iterationMillis * NANOS_PER_MILLI);
         }
     }
 

@@ -25,7 +25,7 @@ class AttainmentTest {
     @ParameterizedTest
     @CsvSource({"1000,20,MET", "1001,20,TTFT_MISSED", "1000,21,TPOT_MISSED", "1001,21,BOTH_MISSED", "5,0,MET"})
     void bothTargetsHaveToHold(long ttftMillis, long tpotMillis, Attainment attainment) {
-        assertThat(Attainment.of(new Targets(20, 1000, 20), ttftMillis * 1_000_000, tpotMillis * 1_000_000))
+        assertThat(Attainment.of(new Targets(20, 1000), ttftMillis * 1_000_000, tpotMillis * 1_000_000))
                 .isEqualTo(attainment);
     }
 

@@ -78,7 +78,7 @@ final class Scenario {
     static SchedulerConfig config(
             double targetMillis, int chunk, int kvTokens, int queuedRequests, int queuedJobs, int maxWindow) {
         return new SchedulerConfig(
-                new Targets(targetMillis, 1000, targetMillis),
+                new Targets(targetMillis, 1000),
                 new Finetuning(maxWindow, FLOOR, 0, Mode.CO_SERVING, 64),
                 chunk,
                 kvTokens,

@@ -23,7 +23,7 @@ class SharingTest {
     private static final int CONTEXT = 96;
     private static final int SLOTS = 8;
     private static final KernelsConfig LIMITS = FakeDevice.limits(SLOTS, CONTEXT, 3);
-    private static final Targets TARGETS = new Targets(20, 1000, 20);
+    private static final Targets TARGETS = new Targets(20, 1000);
 
     private static SchedulerConfig config(Targets targets, Finetuning finetuning) {
         return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2);
@@ -100,8 +100,10 @@ class SharingTest {
             fill(scenario, 0);
             scenario.engine.iterate();
         }
-        List<IterationReport> busy = scenario.reports.subList(50, 500);
-        assertThat(busy).allMatch(report -> !report.finetunes());
+        List<IterationReport> busy = scenario.reports.subList(50, 500).stream()
+                .filter(report -> report.decodeTokens() > 0)
+                .toList();
+        assertThat(busy).hasSizeGreaterThan(300).allMatch(report -> !report.finetunes());
         scenario.runDry();
         assertThat(sink.steps()).isNotEmpty();
     }
@@ -130,7 +132,7 @@ class SharingTest {
     /** Prompt tokens of each iteration in which a long prompt runs beside an answer. */
     private static List<IterationReport> besideAnAnswer(double ttftMillis) {
         FakeDevice device = new FakeDevice(Scenario.CONFIG.deviceLimits(LIMITS), inputs -> 10 + 0.4 * rows(inputs));
-        Scenario scenario = new Scenario(device, config(new Targets(20, ttftMillis, 20), floor(0.05)));
+        Scenario scenario = new Scenario(device, config(new Targets(20, ttftMillis), floor(0.05)));
         for (int i = 0; i < 40; i++) {
             long id = i;
             scenario.engine.submit(Scenario.request(2 * id, new int[] {i, 2}, 60), new RecordingSink());

@@ -181,8 +181,13 @@ public final class Sequence {
         }
     }
 
+    /** Tokens that the answer may still get. */
+    public int remaining() {
+        return maxTokens - generated();
+    }
+
     public boolean full() {
-        return generated() >= maxTokens;
+        return remaining() <= 0;
     }
 
     /** Ends the request; only the first end counts. */

@@ -12,33 +12,29 @@ import java.util.Optional;
 
 /**
  * Inference and fine-tuning in the same iteration. Inference comes first ({@link InferencePlanner}); fine-tuning takes
- * what is left of the iteration's target latency: the window is the largest that the latency model still predicts to
- * fit beside the inference, with a margin for what the model has been wrong by lately (FlexLLM's rule, NSDI 2026:
- * {@code max s such that f(c, s) <= SLO}).
+ * what is left of the iteration's {@linkplain IterationBudget budget}: the window is the largest that the latency model
+ * still predicts to fit beside the inference (FlexLLM's rule, NSDI 2026: {@code max s such that f(c, s) <= SLO}).
  *
- * <p>Three rules temper that. Inference may fill the target alone; then fine-tuning gets the share of the time that
+ * <p>Two rules temper that. Inference may fill the budget alone; then fine-tuning gets the share of the time that
  * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
- * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And
- * without any inference the target is stretched, because nobody waits for the iteration, and larger windows use the
- * device better; a request that comes in the middle waits that much longer for its first token.
+ * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
-    private static final double IDLE_STRETCH = 2;
     /** The device computes so many rows, or layers of a row, in the time of one. */
     private static final int SMALLEST_WINDOW = LatencyModel.MEMORY_BOUND_ROWS;
 
     private final Finetuning config;
-    private final long targetNanos;
     private final int maxRows;
     private final LatencyModel latency;
+    private final IterationBudget budget;
     private final InferencePlanner inference;
 
     public HybridTokenPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.config = config.finetuning();
-        this.targetNanos = config.targets().iterationNanos();
         this.maxRows = limits.maxTokensPerIteration();
         this.latency = latency;
+        this.budget = new IterationBudget(config.targets());
         this.inference = new InferencePlanner(config, latency);
     }
 
@@ -53,10 +49,9 @@ public final class HybridTokenPlanner implements IterationPlanner {
         IterationPlan plan = inference.plan(running, maxRows - reservedRows(run), 1 - config.floor(), nowNanos);
         int rows = plan.features().decodeRows() + plan.features().prefillRows();
         WindowSize window = WindowSize.of(run, maxRows - rows);
-        double stretch = plan.empty() ? IDLE_STRETCH : waiting > 0 ? 0 : 1;
         long size = config.fixedWindowTokens() > 0
                 ? window.fixed(config.fixedWindowTokens())
-                : size(window, plan, (long) (stretch * latency.plannableNanos(targetNanos)), spell);
+                : size(window, plan, waiting > 0 ? 0 : budget.nanos(running, nowNanos), spell);
         return size == 0 ? plan : window.join(plan, size);
     }
 
@@ -70,10 +65,10 @@ public final class HybridTokenPlanner implements IterationPlanner {
         return Math.min(wanted, maxRows - 1);
     }
 
-    private long size(WindowSize window, IterationPlan plan, long target, ServingSpell spell) {
+    private long size(WindowSize window, IterationPlan plan, long budgetNanos, ServingSpell spell) {
         IterationFeatures alone = plan.features();
         long aloneNanos = latency.predictNanos(alone);
-        long limit = Math.max(target, (long) (aloneNanos / (1 - config.floor())));
+        long limit = Math.max(budgetNanos, (long) (aloneNanos / (1 - config.floor())));
         long most = window.most(config.maxTokens());
         long least = plan.empty() ? Math.min(SMALLEST_WINDOW, most) : 0;
         long size = LargestFit.find(least, most, n -> latency.predictNanos(window.features(alone, n)) <= limit);

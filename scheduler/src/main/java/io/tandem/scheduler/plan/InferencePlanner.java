@@ -25,21 +25,22 @@ final class InferencePlanner {
 
     private final SchedulerConfig config;
     private final LatencyModel latency;
+    private final IterationBudget budget;
 
     InferencePlanner(SchedulerConfig config, LatencyModel latency) {
         this.config = config;
         this.latency = latency;
+        this.budget = new IterationBudget(config.targets());
     }
 
     /**
      * @param running in the order of admission
      * @param maxRows of the iteration
-     * @param share of the target that prompts may fill up
+     * @param share of the budget that prompts may fill up
      * @return a plan without a window
      */
     IterationPlan plan(List<Sequence> running, int maxRows, double share, long nowNanos) {
-        long targetNanos =
-                (long) (share * latency.plannableNanos(config.targets().iterationNanos()));
+        long budgetNanos = (long) (share * budget.nanos(running, nowNanos));
         List<Chunk> chunks = new ArrayList<>();
         List<Sequence> prompts = new ArrayList<>();
         long context = 0;
@@ -53,20 +54,20 @@ final class InferencePlanner {
         }
         IterationFeatures decodes = new IterationFeatures(chunks.size(), context, 0, 0, 0, 0, 0);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
-        List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, targetNanos, nowNanos));
+        List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));
     }
 
     private int prefillRows(
-            List<Sequence> prompts, IterationFeatures decodes, int most, long targetNanos, long nowNanos) {
+            List<Sequence> prompts, IterationFeatures decodes, int most, long budgetNanos, long nowNanos) {
         if (prompts.isEmpty() || decodes.decodeRows() == 0) {
             return most;
         }
         long fitting = LargestFit.find(
                 LEAST_PREFILL_ROWS,
                 most,
-                rows -> latency.predictNanos(withPrefill(decodes, cut(prompts, (int) rows))) <= targetNanos);
+                rows -> latency.predictNanos(withPrefill(decodes, cut(prompts, (int) rows))) <= budgetNanos);
         return (int) Math.max(fitting, Math.min(most, dueRows(prompts, nowNanos)));
     }
 
@@ -78,7 +79,7 @@ final class InferencePlanner {
             before += prompt.pending();
             long left = prompt.arrivalNanos() + config.targets().ttftNanos() - nowNanos;
             if (prompt.generated() == 0 && left > 0) {
-                double iterations = Math.max(1, (double) left / config.targets().iterationNanos());
+                double iterations = Math.max(1, (double) left / config.targets().tpotNanos());
                 due = Math.max(due, before / iterations);
             }
         }

@@ -35,7 +35,6 @@ public final class LatencyModel {
     private final int size = KINDS.length;
     private final double[][] gram = new double[size][size];
     private final double[] target = new double[size];
-    private final ErrorMargin margin = new ErrorMargin();
     private double[] costs = ones();
     private long observations;
     private double meanError;
@@ -73,18 +72,12 @@ public final class LatencyModel {
         return (long) (millis * NANOS_PER_MILLI);
     }
 
-    /** What a plan may be predicted to take so that it really takes no longer than the target, nine times in ten. */
-    public long plannableNanos(long targetNanos) {
-        return (long) (targetNanos / margin.factor());
-    }
-
     /** Learns from an iteration that took so long. */
     public void observe(IterationFeatures features, long nanos) {
         double predicted = Math.max(1, predictNanos(features));
         double seen = Math.max(1, nanos);
         double error = Math.abs(seen - predicted) / seen;
         meanError = observations == 0 ? error : 0.95 * meanError + 0.05 * error;
-        margin.observe(seen / predicted);
         if (observations++ > OUTLIER_FREE_OBSERVATIONS) {
             seen = Math.min(seen, OUTLIER_FACTOR * predicted);
         }
@@ -107,7 +100,7 @@ public final class LatencyModel {
         for (int i = 0; i < size; i++) {
             seconds.put(KINDS[i], costs[i] * KINDS[i].priorMillis / MILLIS_PER_SECOND);
         }
-        return new LatencyReport(meanError, margin.factor(), seconds);
+        return new LatencyReport(meanError, seconds);
     }
 
     private double[] solveNonNegative() {

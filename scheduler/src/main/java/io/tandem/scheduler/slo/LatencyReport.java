@@ -6,10 +6,9 @@ import java.util.Map;
  * What the latency model believes at a moment.
  *
  * @param meanRelativeError running mean of its predictions' relative error
- * @param margin factor by which plans stay below their target
  * @param secondsPerUnit estimated cost of each kind
  */
-public record LatencyReport(double meanRelativeError, double margin, Map<CostKind, Double> secondsPerUnit) {
+public record LatencyReport(double meanRelativeError, Map<CostKind, Double> secondsPerUnit) {
     public LatencyReport {
         secondsPerUnit = Map.copyOf(secondsPerUnit);
     }

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class SharingSimulationTest {
     private static final DeviceCost DEVICE = new DeviceCost(12, 16, 0.2, 2e-4, 0.08, 0.1, 0.07, 0.1);
-    private static final Targets TARGETS = new Targets(50, 2000, 50);
+    private static final Targets TARGETS = new Targets(50, 2000);
     private static final double SECONDS = 60;
     private static final List<Integer> INTERVALS = List.of(1, 16, 64, 128, 256, 512);
     private static final String CO_SERVING = "co-serving";

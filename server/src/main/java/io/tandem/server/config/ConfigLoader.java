@@ -96,12 +96,8 @@ public final class ConfigLoader {
     }
 
     private static SchedulerConfig scheduler(ConfigValues values) {
-        double tpot = values.number("scheduler.tpot-target", 50);
         return new SchedulerConfig(
-                new Targets(
-                        tpot,
-                        values.number("scheduler.ttft-target", 2000),
-                        values.number("scheduler.iteration-target", tpot)),
+                new Targets(values.number("scheduler.tpot-target", 50), values.number("scheduler.ttft-target", 2000)),
                 new Finetuning(
                         values.integer("scheduler.max-finetune-tokens", 512),
                         values.number("scheduler.finetune-floor", 0.05),

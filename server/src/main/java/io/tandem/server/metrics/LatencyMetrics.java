@@ -43,9 +43,6 @@ public final class LatencyMetrics {
         Gauge.builder("tandem.latency.error", () -> model.get().meanRelativeError())
                 .description("mean relative error of the latency model")
                 .register(registry);
-        Gauge.builder("tandem.latency.margin", () -> model.get().margin())
-                .description("factor by which iterations are planned below their target")
-                .register(registry);
         for (CostKind kind : CostKind.values()) {
             Gauge.builder(
                             "tandem.latency.cost",

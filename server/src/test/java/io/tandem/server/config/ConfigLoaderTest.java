@@ -81,12 +81,12 @@ class ConfigLoaderTest {
     }
 
     @Test
-    void iterationsAimAtTheTargetPerTokenUnlessTheirOwnIsSet() throws IOException {
-        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000, 30));
-        assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700, iteration-target: 20}")
+    void targetsAreInMilliseconds() throws IOException {
+        assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000));
+        assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700}")
                         .scheduler()
                         .targets())
-                .isEqualTo(new Targets(30, 700, 20));
+                .isEqualTo(new Targets(30, 700));
     }
 
     @Test
@@ -108,7 +108,7 @@ class ConfigLoaderTest {
     @CsvSource(delimiter = '|', textBlock = """
             http: {prot: 1}                    | unknown key http.prot; did you mean http.port?
             htpp: {port: 1}                    | unknown key htpp.port; did you mean http.port?
-            scheduler: {iterationTarget: 5}    | unknown key scheduler.iterationTarget; did you mean scheduler.iteration-target?
+            scheduler: {tpotTarget: 5}         | unknown key scheduler.tpotTarget; did you mean scheduler.tpot-target?
             port: 1                            | unknown key port; did you mean
             http: {port: eighty}               | http.port is "eighty", expected a whole number
             http: {port: 80.5}                 | http.port is 80.5, expected a whole number
@@ -119,7 +119,6 @@ class ConfigLoaderTest {
             http: 8080                         | http is 8080, expected a section
             adapters: {compress-density: 0}    | adapters.compress-density is 0.0, expected more than 0, at most 1
             adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more
-            scheduler: {iteration-target: 0}   | scheduler.iteration-target is 0.0, expected more than 0
             scheduler: {tpot-target: -5}       | scheduler.tpot-target is -5.0, expected more than 0
             scheduler: {ttft-target: 0}        | scheduler.ttft-target is 0.0, expected more than 0
             scheduler: {finetune-floor: 1}     | scheduler.finetune-floor is 1.0, expected 0 to 0.9
@@ -127,7 +126,7 @@ class ConfigLoaderTest {
             scheduler: {mode: spatial}         | scheduler.mode is "spatial", expected co-serving or temporal
             scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
             scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
-            scheduler: {iteration-target: .nan} | scheduler.iteration-target is NaN, expected a number
+            scheduler: {tpot-target: .nan} | scheduler.tpot-target is NaN, expected a number
             kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
             kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096

@@ -87,7 +87,7 @@ final class RunningServer implements AutoCloseable {
                 trainingMemoryBytes,
                 adapters,
                 new SchedulerConfig(
-                        new Targets(50, 2000, 50),
+                        new Targets(50, 2000),
                         new Finetuning(256, 0.05, fixedWindowTokens, Mode.CO_SERVING, 64),
                         64,
                         0,
