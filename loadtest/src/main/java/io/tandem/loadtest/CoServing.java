@@ -1,10 +1,13 @@
 package io.tandem.loadtest;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -24,8 +27,14 @@ import picocli.CommandLine.Option;
 public final class CoServing implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final double REQUIRED_ATTAINMENT = 0.9;
-    private static final double WARM_UP_SECONDS = 5;
-    private static final int COPIES = 10;
+    private static final double WARM_UP_SECONDS = 3;
+    private static final double FIRST_RATE = 4;
+    private static final double[] SHARES_OF_CAPACITY = {0.1, 0.3, 0.5};
+    private static final List<String> LOADS = List.of("light", "medium", "heavy");
+    /** Turns of a conversation that a training example has. */
+    private static final int TURNS = 10;
+
+    private static final int BATCH = 16;
 
     @Option(
             names = "--model",
@@ -34,7 +43,7 @@ public final class CoServing implements Callable<Integer> {
             description = "Default ${DEFAULT-VALUE}.")
     private Path model = Path.of("");
 
-    @Option(names = "--seconds", defaultValue = "20", description = "Of each measurement; default ${DEFAULT-VALUE}.")
+    @Option(names = "--seconds", defaultValue = "12", description = "Of each measurement; default ${DEFAULT-VALUE}.")
     private double seconds;
 
     @Option(
@@ -58,7 +67,7 @@ public final class CoServing implements Callable<Integer> {
     @Option(
             names = "--intervals",
             split = ",",
-            defaultValue = "16,64",
+            defaultValue = "16,64,256",
             description = "Serving iterations between training steps in temporal sharing; default ${DEFAULT-VALUE}.")
     private List<Integer> intervals = List.of();
 
@@ -68,77 +77,93 @@ public final class CoServing implements Callable<Integer> {
     /** Throughputs over the same seconds, and the share of requests inside the SLO. */
     private record Measured(double attainment, double inference, double training, double busy) {}
 
+    /** What the device can do if it does nothing else, inference inside the SLO. */
+    private record Alone(double requests, double inference, double training) {}
+
     public static void main(String[] args) {
         System.exit(new CommandLine(new CoServing()).execute(args));
     }
 
     @Override
     public Integer call() throws Exception {
-        double most = Double.NaN;
-        double capacity = 0;
-        double rate = 1;
-        OUT.printf(Locale.ROOT, "SLO: %.0f ms per token, %.0f ms to the first; %.0f s each%n%n", tpot, ttft, seconds);
-        try (ServerProcess server = ServerProcess.start(model, settings("co-serving", 0, 0), "")) {
-            measure(server, server, 2, false);
-            for (Measured held = measure(server, server, rate, false);
-                    held.attainment() >= REQUIRED_ATTAINMENT;
-                    held = measure(server, server, rate, false)) {
-                capacity = rate;
-                most = held.inference();
-                rate *= 1.5;
-            }
-        }
-        double peak;
-        try (ServerProcess server = ServerProcess.start(model, settings("co-serving", 0, 0), "")) {
-            peak = measure(server, server, 0, true).training();
-        }
         OUT.printf(
                 Locale.ROOT,
-                "Alone: %.0f tokens/s of inference at %.1f requests/s inside the SLO; %.0f tokens/s of training%n%n",
-                most,
-                capacity,
-                peak);
-        OUT.println("| load | requests/s | way | inside the SLO | inference tokens/s | training tokens/s | of peak |"
-                + " efficiency |");
-        OUT.println("|---|---|---|---|---|---|---|---|");
-        row("light", 0.2 * capacity, most, peak);
-        row("medium", 0.5 * capacity, most, peak);
-        row("heavy", 0.8 * capacity, most, peak);
-        return 0;
-    }
-
-    private void row(String load, double rate, double most, double peak) throws Exception {
+                "SLO: %.0f ms per token, %.0f ms to the first token; %.0f s each; training steps of %d conversations%n%n",
+                tpot,
+                ttft,
+                seconds,
+                BATCH);
+        Alone alone;
+        List<Measured> idle = new ArrayList<>();
         try (ServerProcess server = ServerProcess.start(model, settings("co-serving", 0, 0), "")) {
-            Measured alone = measure(server, server, rate, false);
-            print(load, rate, "inference only", alone, most, peak);
+            alone = alone(server);
+            for (double share : SHARES_OF_CAPACITY) {
+                idle.add(measure(server, server, share * alone.requests(), false));
+            }
             OUT.printf(
                     Locale.ROOT,
-                    "| %s | %.1f | what the device leaves idle | | | %.0f | %.0f %% | |%n",
-                    load,
-                    rate,
-                    (1 - alone.busy()) * peak,
-                    100 * (1 - alone.busy()));
-        }
-        try (ServerProcess server = ServerProcess.start(model, settings("co-serving", 0, 0), "")) {
-            print(load, rate, "co-serving", measure(server, server, rate, true), most, peak);
+                    "Alone: %.0f tokens/s of inference at %.1f requests/s inside the SLO; %.0f tokens/s of training%n%n",
+                    alone.inference(),
+                    alone.requests(),
+                    alone.training());
+            OUT.println("| load | requests/s | way | inside the SLO | inference tokens/s | training tokens/s |"
+                    + " of it alone | efficiency |");
+            OUT.println("|---|---|---|---|---|---|---|---|");
+            for (int load = 0; load < LOADS.size(); load++) {
+                Measured served = idle.get(load);
+                print(load, alone, "inference only", served);
+                double left = (1 - served.busy()) * alone.training();
+                print(load, alone, "what it leaves idle", new Measured(1, served.inference(), left, 1));
+            }
+            compare("co-serving", server, server, alone);
         }
         for (int interval : intervals) {
             try (ServerProcess server = ServerProcess.start(model, settings("temporal", interval, 0), "")) {
-                print(load, rate, "temporal, 1 in " + interval, measure(server, server, rate, true), most, peak);
+                compare("temporal, 1 step in " + interval, server, server, alone);
             }
         }
         int half = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         String last = half + "-" + (2 * half - 1);
         try (ServerProcess serving = ServerProcess.start(model, settings("co-serving", 0, half), "0-" + (half - 1));
                 ServerProcess training = ServerProcess.start(model, settings("co-serving", 0, half), last)) {
-            print(load, rate, "spatial", measure(serving, training, rate, true), most, peak);
+            compare("spatial", serving, training, alone);
+        }
+        return 0;
+    }
+
+    private void compare(String way, ServerProcess serving, ServerProcess training, Alone alone) throws Exception {
+        for (int load = 0; load < LOADS.size(); load++) {
+            double rate = SHARES_OF_CAPACITY[load] * alone.requests();
+            print(load, alone, way, measure(serving, training, rate, true));
         }
     }
 
+    /** Doubles the rate until the SLO breaks, and halves the last step three times. */
+    private Alone alone(ServerProcess server) throws Exception {
+        double training = measure(server, server, 0, true).training();
+        Measured best = measure(server, server, FIRST_RATE, false);
+        double held = FIRST_RATE;
+        double step = FIRST_RATE;
+        boolean broken = false;
+        while (step > held / 8) {
+            Measured more = measure(server, server, held + step, false);
+            if (more.attainment() >= REQUIRED_ATTAINMENT) {
+                held += step;
+                best = more;
+                step = broken ? step / 2 : held;
+            } else {
+                broken = true;
+                step /= 2;
+            }
+        }
+        return new Alone(held, best.inference(), training);
+    }
+
+    /** Room for as many requests as a steady stream of them makes at the target. */
     private String settings(String mode, int interval, int threads) {
         return "scheduler:\n  tpot-target: " + tpot + "\n  ttft-target: " + ttft + "\n  mode: " + mode
                 + (interval > 0 ? "\n  temporal-interval: " + interval : "")
-                + "\nkernels:\n  threads: " + threads + "\n";
+                + "\nkernels:\n  kv-slots: 128\n  context-tokens: 512\n  threads: " + threads + "\n";
     }
 
     private Measured measure(ServerProcess serving, ServerProcess training, double rate, boolean train)
@@ -150,23 +175,35 @@ public final class CoServing implements Callable<Integer> {
                 .path("id")
                 .asText();
         String job = train ? startJob(training.client(), name) : "";
-        load(rate, WARM_UP_SECONDS, seed + 1).run(serving.client(), name);
-        double trainedBefore = trained(training.client());
-        double busyBefore = serving.client().metric("tandem_iteration_duration_seconds_sum", "");
-        long start = System.nanoTime();
-        PoissonLoad.Result result = load(rate, seconds, seed).run(serving.client(), name);
-        double busy = serving.client().metric("tandem_iteration_duration_seconds_sum", "") - busyBefore;
-        double trained = trained(training.client()) - trainedBefore;
-        double took = (System.nanoTime() - start) / 1e9;
+        List<double[]> snapshots = new ArrayList<>();
+        Runnable snapshot = () -> snapshots.add(snapshot(serving.client(), training.client()));
+        PoissonLoad.Result result = new PoissonLoad(rate, seconds, tokens, seed)
+                .run(serving.client(), name, WARM_UP_SECONDS, snapshot, snapshot);
         if (train) {
             training.client().post("/v1/fine_tuning/jobs/" + job + "/cancel", ApiClient.JSON.createObjectNode());
         }
+        double[] before = snapshots.get(0);
+        double[] after = snapshots.get(1);
+        double took = after[0] - before[0];
         return new Measured(
-                result.attainment(ttft, tpot), result.tokensPerSecond(), trained / took, Math.min(1, busy / took));
+                result.attainment(ttft, tpot),
+                result.tokensPerSecond(),
+                (after[1] - before[1]) / took,
+                Math.min(1, (after[2] - before[2]) / took));
     }
 
-    private PoissonLoad load(double rate, double duration, long arrivals) {
-        return new PoissonLoad(rate, duration, tokens, arrivals);
+    /** Seconds of the clock, trained tokens, and seconds that iterations took. */
+    private double[] snapshot(ApiClient serving, ApiClient training) {
+        try {
+            return new double[] {
+                System.nanoTime() / 1e9, trained(training), serving.metric("tandem_iteration_duration_seconds_sum", "")
+            };
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
     }
 
     /** Tokens that went forward and those that went backward through all layers, on average. */
@@ -181,9 +218,7 @@ public final class CoServing implements Callable<Integer> {
 
     /** A job that lasts longer than any measurement. */
     private static String startJob(ApiClient client, String name) throws IOException, InterruptedException {
-        String examples =
-                Files.readString(Path.of("config/tour/json.train.jsonl")).repeat(COPIES);
-        Path file = Files.writeString(Files.createTempFile("tandem-load", ".jsonl"), examples);
+        Path file = Files.writeString(Files.createTempFile("tandem-load", ".jsonl"), conversations());
         String id;
         try {
             id = client.upload(file);
@@ -192,21 +227,36 @@ public final class CoServing implements Callable<Integer> {
         }
         ObjectNode body = ApiClient.JSON.createObjectNode();
         body.put("model", name).put("training_file", id).put("suffix", "load").put("seed", 1);
-        body.putObject("hyperparameters").put("n_epochs", 50).put("batch_size", 16);
+        body.putObject("hyperparameters").put("n_epochs", 50).put("batch_size", BATCH);
         return client.post("/v1/fine_tuning/jobs", body).path("id").asText();
     }
 
-    private static void print(String load, double rate, String way, Measured measured, double most, double peak) {
+    /** The tour's questions and answers, several in a conversation. */
+    private static String conversations() throws IOException {
+        List<String> lines = Files.readAllLines(Path.of("config/tour/json.train.jsonl"));
+        StringBuilder text = new StringBuilder();
+        for (int start = 0; start + TURNS <= lines.size(); start++) {
+            ObjectNode conversation = ApiClient.JSON.createObjectNode();
+            ArrayNode messages = conversation.putArray("messages");
+            for (String line : lines.subList(start, start + TURNS)) {
+                messages.addAll((ArrayNode) ApiClient.JSON.readTree(line).path("messages"));
+            }
+            text.append(conversation).append('\n');
+        }
+        return text.toString();
+    }
+
+    private static void print(int load, Alone alone, String way, Measured measured) {
         OUT.printf(
                 Locale.ROOT,
                 "| %s | %.1f | %s | %.0f %% | %.0f | %.0f | %.0f %% | %.2f |%n",
-                load,
-                rate,
+                LOADS.get(load),
+                SHARES_OF_CAPACITY[load] * alone.requests(),
                 way,
                 100 * measured.attainment(),
                 measured.inference(),
                 measured.training(),
-                100 * measured.training() / peak,
-                measured.inference() / most + measured.training() / peak);
+                100 * measured.training() / alone.training(),
+                measured.inference() / alone.inference() + measured.training() / alone.training());
     }
 }

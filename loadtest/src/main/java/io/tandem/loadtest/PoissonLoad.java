@@ -8,8 +8,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongConsumer;
 
 /**
  * Streaming requests that arrive by chance, independently of each other and of how fast they are answered.
@@ -55,48 +58,73 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
     }
 
     Result run(ApiClient client, String model) throws InterruptedException {
+        return run(client, model, 0, () -> {}, () -> {});
+    }
+
+    /**
+     * Lets requests arrive for a while before those that count.
+     *
+     * @param opens is called when the seconds that count begin
+     * @param closes is called when they end, while the last answers are still on their way
+     */
+    Result run(ApiClient client, String model, double warmUpSeconds, Runnable opens, Runnable closes)
+            throws InterruptedException {
         Random random = new Random(seed);
         ExecutorService senders = Executors.newCachedThreadPool();
+        ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
         LongAdder tokens = new LongAdder();
         long start = System.nanoTime();
-        long end = start + (long) (seconds * NANOS);
-        List<Future<Outcome>> pending = new ArrayList<>();
+        long open = start + (long) (warmUpSeconds * NANOS);
+        long end = open + (long) (seconds * NANOS);
+        ScheduledFuture<?> opened = clock.schedule(opens, open - start, TimeUnit.NANOSECONDS);
+        ScheduledFuture<?> closed = clock.schedule(closes, end - start, TimeUnit.NANOSECONDS);
+        List<Future<Outcome>> counted = new ArrayList<>();
         double at = gap(random);
-        while (at < seconds) {
+        while (at < warmUpSeconds + seconds) {
             TimeUnit.NANOSECONDS.sleep(start + (long) (at * NANOS) - System.nanoTime());
             int length = (int) Math.min(4.0 * meanTokens, MIN_TOKENS - meanTokens * Math.log(1 - random.nextDouble()));
             String question = QUESTIONS.get(random.nextInt(QUESTIONS.size()));
-            pending.add(senders.submit(() -> ask(client, model, question, length, tokens, end)));
+            Future<Outcome> answer = senders.submit(() -> ask(client, model, question, length, now -> {
+                if (now >= open && now < end) {
+                    tokens.increment();
+                }
+            }));
+            if (at >= warmUpSeconds) {
+                counted.add(answer);
+            }
             at += gap(random);
         }
-        TimeUnit.NANOSECONDS.sleep(end - System.nanoTime());
-        double perSecond = tokens.sum() / seconds;
         List<Outcome> outcomes = new ArrayList<>();
-        for (Future<Outcome> outcome : pending) {
-            try {
+        try {
+            opened.get();
+            closed.get();
+            for (Future<Outcome> outcome : counted) {
                 outcomes.add(outcome.get());
-            } catch (ExecutionException e) {
-                outcomes.add(new Outcome(0, 0, true));
             }
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause());
         }
+        clock.shutdown();
         senders.shutdown();
-        return new Result(outcomes, perSecond);
+        return new Result(outcomes, tokens.sum() / seconds);
     }
 
     private double gap(Random random) {
         return -Math.log(1 - random.nextDouble()) / rate;
     }
 
-    private static Outcome ask(ApiClient client, String model, String question, int length, LongAdder tokens, long end)
-            throws IOException, InterruptedException {
+    private static Outcome ask(ApiClient client, String model, String question, int length, LongConsumer token)
+            throws InterruptedException {
         long sent = System.nanoTime();
         List<Long> times = new ArrayList<>();
-        client.stream(model, question, length, now -> {
-            times.add(now);
-            if (now < end) {
-                tokens.increment();
-            }
-        });
+        try {
+            client.stream(model, question, length, now -> {
+                times.add(now);
+                token.accept(now);
+            });
+        } catch (IOException e) {
+            return new Outcome(0, 0, true);
+        }
         if (times.isEmpty()) {
             return new Outcome(0, 0, true);
         }

@@ -94,16 +94,13 @@ class SharingTest {
         Scenario scenario = scenario(SharingTest::overloaded, floor(0));
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(Scenario.job("job", new Random(1), 24, 1), sink);
-        fill(scenario, 0);
-        scenario.engine.iterate();
         for (int i = 0; i < 500; i++) {
-            fill(scenario, 0);
+            // One after the other, so that there is always an answer whose next token is due.
+            fill(scenario, Math.min(0, scenario.engine.openRequests() + 1 - SLOTS));
             scenario.engine.iterate();
         }
-        List<IterationReport> busy = scenario.reports.subList(50, 500).stream()
-                .filter(report -> report.decodeTokens() > 0)
-                .toList();
-        assertThat(busy).hasSizeGreaterThan(300).allMatch(report -> !report.finetunes());
+        List<IterationReport> busy = scenario.reports.subList(50, 500);
+        assertThat(busy).allMatch(report -> !report.finetunes());
         scenario.runDry();
         assertThat(sink.steps()).isNotEmpty();
     }
