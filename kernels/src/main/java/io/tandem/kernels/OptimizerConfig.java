@@ -24,7 +24,7 @@ public record OptimizerConfig(
     public enum Method {
         /** Loshchilov and Hutter, 2019. */
         ADAMW,
-        /** The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 4096 numbers keep 32. */
+        /** The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers keep 32. */
         ADAMW_8BIT,
         /** Stochastic gradient descent with momentum. */
         SGD,
@@ -47,8 +47,11 @@ public record OptimizerConfig(
     /** Numbers that share a scale in 8-bit states, as in bitsandbytes. */
     public static final int BLOCK = 256;
 
-    /** Factors with fewer numbers keep 32-bit states, as in bitsandbytes. */
-    public static final int MIN_QUANTIZED = 4096;
+    /**
+     * Factors with fewer numbers keep 32-bit states. bitsandbytes draws the line at 4096, which is made for the weights
+     * of whole models: a good part of a small adapter's factors lies below.
+     */
+    public static final int MIN_QUANTIZED = 1024;
 
     public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
 

@@ -21,7 +21,7 @@ class OptimizerLayoutTest {
 
     @Provide
     Arbitrary<List<Factor>> factors() {
-        Arbitrary<Integer> lengths = Arbitraries.of(1, 255, 256, 257, 4095, 4096, 4097, 8192, 300_000, 1 << 19);
+        Arbitrary<Integer> lengths = Arbitraries.of(1, 255, 256, 257, 1023, 1024, 1025, 4096, 8192, 300_000, 1 << 19);
         return lengths.list()
                 .ofMinSize(1)
                 .ofMaxSize(12)
@@ -52,7 +52,7 @@ class OptimizerLayoutTest {
         assertThat(start).isEqualTo(factors.stream().mapToInt(Factor::length).sum());
         int small = factors.stream()
                 .mapToInt(Factor::length)
-                .filter(length -> length < 4096)
+                .filter(length -> length < 1024)
                 .sum();
         assertThat(at[1]).isEqualTo(method == Method.ADAMW_8BIT ? start - small : 0);
         assertThat(layout.stateBytes())
@@ -74,7 +74,7 @@ class OptimizerLayoutTest {
                     .filter(r -> r.start() <= first && first < r.start() + r.length())
                     .findFirst()
                     .orElseThrow();
-            assertThat(region.quantized()).isEqualTo(factor.length() >= 4096);
+            assertThat(region.quantized()).isEqualTo(factor.length() >= 1024);
             if (region.quantized()) {
                 assertThat((first - region.start()) % 256).isZero();
             }
@@ -93,7 +93,7 @@ class OptimizerLayoutTest {
     }
 
     @Property(tries = 100)
-    void eightBitsTakeAboutAQuarterOfTheBytes(@ForAll @IntRange(min = 4096, max = 1 << 24) int numbers) {
+    void eightBitsTakeAboutAQuarterOfTheBytes(@ForAll @IntRange(min = 1024, max = 1 << 24) int numbers) {
         long full = Method.ADAMW.stateBytes(numbers);
         assertThat(Method.ADAMW_8BIT.stateBytes(numbers)).isBetween(full / 4, full * 27 / 100);
     }

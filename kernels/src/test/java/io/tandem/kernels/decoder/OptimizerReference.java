@@ -11,7 +11,7 @@ import java.util.List;
 /** Every optimizer in double precision, number by number; the moments in 8 bits are rounded block by block. */
 final class OptimizerReference {
     private static final double CANCELLED = 1e-6;
-    private static final int MIN_QUANTIZED = 4096;
+    private static final int MIN_QUANTIZED = 1024;
 
     private final BitSet undecided = new BitSet();
     private final OptimizerConfig config;

@@ -40,9 +40,9 @@ class OptimizerTest {
             new Factor(255, true),
             new Factor(256, false),
             new Factor(257, true),
-            new Factor(4095, false),
-            new Factor(4096, true),
-            new Factor(4097, false),
+            new Factor(1023, false),
+            new Factor(1024, true),
+            new Factor(1025, false),
             new Factor(8192, true),
             new Factor(5000, true));
 
