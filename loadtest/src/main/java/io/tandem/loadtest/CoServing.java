@@ -31,9 +31,6 @@ public final class CoServing implements Callable<Integer> {
     private static final double FIRST_RATE = 4;
     private static final double[] SHARES_OF_CAPACITY = {0.1, 0.3, 0.5};
     private static final List<String> LOADS = List.of("light", "medium", "heavy");
-    /** Turns of a conversation that a training example has. */
-    private static final int TURNS = 10;
-
     private static final int BATCH = 16;
 
     @Option(
@@ -70,6 +67,12 @@ public final class CoServing implements Callable<Integer> {
             defaultValue = "16,64,256",
             description = "Serving iterations between training steps in temporal sharing; default ${DEFAULT-VALUE}.")
     private List<Integer> intervals = List.of();
+
+    @Option(
+            names = "--turns",
+            defaultValue = "10",
+            description = "Questions and answers in a training example; default ${DEFAULT-VALUE}.")
+    private int turns;
 
     @Option(names = "--seed", defaultValue = "1", description = "Of the arrivals; default ${DEFAULT-VALUE}.")
     private long seed;
@@ -217,7 +220,7 @@ public final class CoServing implements Callable<Integer> {
     }
 
     /** A job that lasts longer than any measurement. */
-    private static String startJob(ApiClient client, String name) throws IOException, InterruptedException {
+    private String startJob(ApiClient client, String name) throws IOException, InterruptedException {
         Path file = Files.writeString(Files.createTempFile("tandem-load", ".jsonl"), conversations());
         String id;
         try {
@@ -232,13 +235,13 @@ public final class CoServing implements Callable<Integer> {
     }
 
     /** The tour's questions and answers, several in a conversation. */
-    private static String conversations() throws IOException {
+    private String conversations() throws IOException {
         List<String> lines = Files.readAllLines(Path.of("config/tour/json.train.jsonl"));
         StringBuilder text = new StringBuilder();
-        for (int start = 0; start + TURNS <= lines.size(); start++) {
+        for (int start = 0; start + turns <= lines.size(); start++) {
             ObjectNode conversation = ApiClient.JSON.createObjectNode();
             ArrayNode messages = conversation.putArray("messages");
-            for (String line : lines.subList(start, start + TURNS)) {
+            for (String line : lines.subList(start, start + turns)) {
                 messages.addAll((ArrayNode) ApiClient.JSON.readTree(line).path("messages"));
             }
             text.append(conversation).append('\n');

@@ -117,21 +117,24 @@ public final class OptimizerComparison implements Callable<Integer> {
             throws IOException, InterruptedException {
         settings(job, optimizer).put("eval_every", 10);
         job.put("seed", seed);
-        String path = "/v1/fine_tuning/jobs/" + client.post("/v1/fine_tuning/jobs", job).path("id").asText();
+        String path = "/v1/fine_tuning/jobs/"
+                + client.post("/v1/fine_tuning/jobs", job).path("id").asText();
         JsonNode state = client.get(path);
         while (state.path("finished_at").isNull()) {
             Thread.sleep(POLL_MILLIS);
             state = client.get(path);
         }
         if (!state.path("status").asText().equals("succeeded")) {
-            throw new IOException("the job failed: " + state.at("/error/message").asText());
+            throw new IOException(
+                    "the job failed: " + state.at("/error/message").asText());
         }
         double last = Double.NaN;
         List<String> measured = new ArrayList<>();
         for (JsonNode event : client.get(path + "/events?limit=100").path("data")) {
             JsonNode loss = event.at("/data/full_valid_loss");
             if (loss.isNumber()) {
-                measured.add(0, optimizer + "," + seed + "," + event.at("/data/step").asInt() + "," + loss.asDouble());
+                measured.add(
+                        0, optimizer + "," + seed + "," + event.at("/data/step").asInt() + "," + loss.asDouble());
                 last = Double.isNaN(last) ? loss.asDouble() : last;
             }
         }

@@ -22,8 +22,13 @@ public final class NativeEngine {
         System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         try (TensorScope scope = TensorScope.root()) {
             scope.number(0);
-            JniUtils.setNumThreads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+            JniUtils.setNumThreads(count(threads));
         }
+    }
+
+    /** Threads of one operation; 0 means one per core. */
+    public static int count(int threads) {
+        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     }
 
     /**
@@ -49,10 +54,12 @@ public final class NativeEngine {
         try {
             return result.join();
         } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw e;
+            throw cause(e);
         }
+    }
+
+    /** What really happened, if it can be thrown. */
+    static RuntimeException cause(CompletionException wrapper) {
+        return wrapper.getCause() instanceof RuntimeException cause ? cause : wrapper;
     }
 }

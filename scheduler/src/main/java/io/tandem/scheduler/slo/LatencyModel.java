@@ -3,6 +3,7 @@ package io.tandem.scheduler.slo;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Predicts the duration of an iteration as a sum of non-negative costs, learned online from what iterations took.
@@ -12,6 +13,9 @@ import java.util.Map;
  * observed, because there is no traffic for an hour or no job for a day, keeps its last value, and one that was never
  * observed a cautious prior. Costs that come out negative are set to zero and the others solved again, because a plan
  * must not become cheaper by doing more.
+ *
+ * <p>On some devices backward windows run beside the forward rows. Then the longer of the two is what the iteration
+ * takes, and the one that is learned from.
  *
  * <p>A device reads all weights however few rows there are, so the first rows of an iteration are nearly free. The
  * model has a kink there ({@link CostKind#COMPUTED_ROW}); a straight line would promise too much time for single rows
@@ -24,14 +28,15 @@ public final class LatencyModel {
     private static final CostKind[] KINDS = CostKind.values();
     private static final double FORGETTING = 0.99;
     private static final double RIDGE = 1e-3;
-    /** A pause of the machine must not look like a cost. */
-    private static final double OUTLIER_FACTOR = 3;
+    /** A pause of the machine must not look like a cost, nor the compilation of kernels for a new shape. */
+    private static final double OUTLIER_FACTOR = 1.5;
 
     private static final int OUTLIER_FREE_OBSERVATIONS = 30;
     private static final double NANOS_PER_MILLI = 1e6;
     private static final double MILLIS_PER_SECOND = 1e3;
 
     private final int freeRows;
+    private final boolean overlaps;
     private final int size = KINDS.length;
     private final double[][] gram = new double[size][size];
     private final double[] target = new double[size];
@@ -39,12 +44,14 @@ public final class LatencyModel {
     private long observations;
     private double meanError;
 
-    public LatencyModel() {
-        this(MEMORY_BOUND_ROWS);
+    /** @param overlaps whether the device runs backward windows beside forward rows */
+    public LatencyModel(boolean overlaps) {
+        this(overlaps, MEMORY_BOUND_ROWS);
     }
 
     /** @param freeRows where the kink is; 0 makes a straight line */
-    LatencyModel(int freeRows) {
+    LatencyModel(boolean overlaps, int freeRows) {
+        this.overlaps = overlaps;
         this.freeRows = freeRows;
     }
 
@@ -54,22 +61,35 @@ public final class LatencyModel {
         return ones;
     }
 
-    /** Features in units of their prior cost, so that all coefficients are expected near 1. */
-    private double[] scaled(IterationFeatures features) {
+    /** What decides how long the iteration takes. */
+    private double[] deciding(IterationFeatures features) {
+        if (!overlaps || !features.both()) {
+            return scaled(kind -> features.amount(kind, freeRows));
+        }
+        double[] backward = scaled(features::amountBeside);
+        double[] forward = scaled(kind -> features.withoutWindow().amount(kind, freeRows));
+        return millis(backward) > millis(forward) ? backward : forward;
+    }
+
+    /** Amounts in units of their prior cost, so that all coefficients are expected near 1. */
+    private double[] scaled(ToDoubleFunction<CostKind> amount) {
         double[] values = new double[size];
         for (int i = 0; i < size; i++) {
-            values[i] = features.amount(KINDS[i], freeRows) * KINDS[i].priorMillis;
+            values[i] = amount.applyAsDouble(KINDS[i]) * KINDS[i].priorMillis;
         }
         return values;
     }
 
-    public long predictNanos(IterationFeatures features) {
-        double[] x = scaled(features);
+    private double millis(double[] x) {
         double millis = 0;
         for (int i = 0; i < size; i++) {
             millis += x[i] * costs[i];
         }
-        return (long) (millis * NANOS_PER_MILLI);
+        return millis;
+    }
+
+    public long predictNanos(IterationFeatures features) {
+        return (long) (millis(deciding(features)) * NANOS_PER_MILLI);
     }
 
     /** Learns from an iteration that took so long. */
@@ -82,7 +102,7 @@ public final class LatencyModel {
             seen = Math.min(seen, OUTLIER_FACTOR * predicted);
         }
         double millis = seen / NANOS_PER_MILLI;
-        double[] x = scaled(features);
+        double[] x = deciding(features);
         for (int i = 0; i < size; i++) {
             x[i] /= millis;
         }

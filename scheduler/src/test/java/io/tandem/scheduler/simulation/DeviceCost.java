@@ -2,6 +2,7 @@ package io.tandem.scheduler.simulation;
 
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.scheduler.testing.FakeDevice;
 import java.util.Random;
 import java.util.function.ToDoubleFunction;
 
@@ -26,6 +27,30 @@ public record DeviceCost(
         double forwardRowMillis,
         double backwardRowLayerMillis,
         double noise) {
+
+    /**
+     * A transformer on an accelerator, from what data sheets say: an iteration reads all weights, and computes two
+     * operations per weight and row, forward as well as backward through the frozen weights. The simulated model has
+     * three layers, however many the real one has.
+     *
+     * @param weights their number, in 16 bits
+     * @param bytesPerSecond that the memory really gives
+     * @param operationsPerSecond that matrix products really reach
+     * @param cacheBytes keys and values of one token
+     * @param overheadMillis of an iteration beside that
+     */
+    public static DeviceCost accelerator(
+            double weights,
+            double bytesPerSecond,
+            double operationsPerSecond,
+            double cacheBytes,
+            double overheadMillis) {
+        double reading = 1e3 * 2 * weights / bytesPerSecond;
+        double row = 1e3 * 2 * weights / operationsPerSecond;
+        double context = 1e3 * cacheBytes / bytesPerSecond;
+        int free = (int) (reading / row);
+        return new DeviceCost(reading + overheadMillis, free, row, context, row, row, row / FakeDevice.LAYERS, 0.05);
+    }
 
     /** A device of half the speed has factor 2. */
     public DeviceCost times(double factor) {

@@ -8,6 +8,7 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.scheduler.CoServingEngine;
+import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -33,7 +34,9 @@ import java.util.Set;
 
 /** One engine on one simulated device, under a trace, while a job trains without end. */
 final class Replay implements IterationListener {
-    private static final int CONTEXT = 1536;
+    private static final int CONTEXT = 4096;
+    private static final int PACK = 8192;
+    private static final int KV_SLOTS = 64;
     private static final double NANOS = 1e9;
 
     private final FakeDevice device;
@@ -66,14 +69,20 @@ final class Replay implements IterationListener {
 
     /** @param horizonSeconds after which nothing counts but how the requests that are left end */
     Replay(DeviceCost cost, SchedulerConfig config, double horizonSeconds, long seed) {
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 64, CONTEXT, 1024, 4, 8, 4096, Stash.KEEP);
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, KV_SLOTS, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
         this.device = new FakeDevice(config.deviceLimits(limits), cost.noisy(new Random(seed)));
         this.engine = new CoServingEngine(device, config, device::nanoTime, this);
         this.horizonSeconds = horizonSeconds;
     }
 
+    /** Mini-batches of eight examples of 128 to 512 tokens. */
     Replay train() {
-        engine.submit(endlessJob(), new JobSink() {
+        return train(128, 512);
+    }
+
+    /** A job without end, in mini-batches of eight examples whose lengths are between these. */
+    Replay train(int fewestTokens, int mostTokens) {
+        Optional<Rejection> rejection = engine.submit(endlessJob(fewestTokens, mostTokens), new JobSink() {
             @Override
             public void start() {}
 
@@ -93,6 +102,9 @@ final class Replay implements IterationListener {
                 throw new AssertionError("the job ended: " + outcome);
             }
         });
+        if (rejection.isPresent()) {
+            throw new IllegalArgumentException(rejection.get().toString());
+        }
         return this;
     }
 
@@ -145,12 +157,12 @@ final class Replay implements IterationListener {
                 Set.of());
     }
 
-    /** Mini-batches of eight examples of 128 to 512 tokens. */
-    private static FinetuneJob endlessJob() {
+    private static FinetuneJob endlessJob(int fewestTokens, int mostTokens) {
         Random random = new Random(7);
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < 64; i++) {
-            int[] tokens = random.ints(128 + random.nextInt(385), 0, 1000).toArray();
+            int[] tokens = random.ints(fewestTokens + random.nextInt(mostTokens - fewestTokens + 1), 0, 1000)
+                    .toArray();
             examples.add(Example.text("", new TrainingPack.Sequence(tokens, tokens.clone())));
         }
         return new FinetuneJob(

@@ -34,6 +34,9 @@ import java.util.stream.Stream;
  * are checked and fail loudly. Time is virtual and passes only in {@link #run}.
  */
 public final class FakeDevice implements DeviceModel {
+    /** Of the model that it pretends to have. */
+    public static final int LAYERS = 3;
+
     private static final int VOCAB = 1000;
 
     private final KernelsConfig limits;
@@ -74,7 +77,7 @@ public final class FakeDevice implements DeviceModel {
     public ModelConfig model() {
         return new ModelConfig(
                 "Fake",
-                3,
+                LAYERS,
                 8,
                 2,
                 1,
@@ -95,6 +98,11 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public KernelsConfig limits() {
         return limits;
+    }
+
+    @Override
+    public boolean overlaps() {
+        return false;
     }
 
     @Override
