@@ -3,6 +3,7 @@ package io.tandem.loadtest;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -10,28 +11,34 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /** A client of the OpenAI-shaped API. */
-final class ApiClient {
-    static final ObjectMapper JSON = new ObjectMapper();
+public final class ApiClient {
+    public static final ObjectMapper JSON = new ObjectMapper();
+
+    /** The chunk that says why an answer ended has no token. */
+    private static final String LAST_CHUNK = "\"finish_reason\":\"";
 
     private final HttpClient http = HttpClient.newHttpClient();
     private final String url;
 
-    ApiClient(String url) {
+    public ApiClient(String url) {
         this.url = url;
     }
 
-    JsonNode get(String path) throws IOException, InterruptedException {
+    public JsonNode get(String path) throws IOException, InterruptedException {
         return answer(http.send(request(path).build(), BodyHandlers.ofString()));
     }
 
-    JsonNode post(String path, ObjectNode body) throws IOException, InterruptedException {
+    public JsonNode post(String path, ObjectNode body) throws IOException, InterruptedException {
         HttpRequest request = request(path)
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body.toString()))
@@ -40,14 +47,19 @@ final class ApiClient {
     }
 
     /** The sum of a metric over its labels; 0 if there is none of that name and label. */
-    double metric(String name, String label) throws IOException, InterruptedException {
-        HttpResponse<String> answer = http.send(request("/metrics").build(), BodyHandlers.ofString());
-        return answer.body()
+    public double metric(String name, String label) throws IOException, InterruptedException {
+        return scrape().sum(name, label);
+    }
+
+    public Scrape scrape() throws IOException, InterruptedException {
+        return new Scrape(http.send(request("/metrics").build(), BodyHandlers.ofString())
+                .body()
                 .lines()
-                .filter(line -> line.startsWith(name + "{") || line.startsWith(name + " "))
-                .filter(line -> line.contains(label))
-                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
-                .sum();
+                .toList());
+    }
+
+    public JsonNode delete(String path) throws IOException, InterruptedException {
+        return answer(http.send(request(path).DELETE().build(), BodyHandlers.ofString()));
     }
 
     private HttpRequest.Builder request(String path) {
@@ -56,23 +68,47 @@ final class ApiClient {
 
     private static JsonNode answer(HttpResponse<String> response) throws IOException {
         if (response.statusCode() != 200) {
-            throw new IOException(response.uri() + " answers " + response.statusCode() + ": " + response.body());
+            throw refused(response, ": " + response.body());
         }
         return JSON.readTree(response.body());
     }
 
+    private static StatusException refused(HttpResponse<?> response, String why) {
+        return new StatusException(response.uri() + " answers " + response.statusCode() + why, response.statusCode());
+    }
+
     /** Uploads a file for fine-tuning; returns its id. */
-    String upload(Path file) throws IOException, InterruptedException {
+    public String upload(Path file) throws IOException, InterruptedException {
+        return upload("/v1/files", Map.of("purpose", "fine-tune"), List.of(file))
+                .path("id")
+                .asText();
+    }
+
+    /** Sends a form with fields, and with files in a field of the name "file". */
+    public JsonNode upload(String path, Map<String, String> fields, List<Path> files)
+            throws IOException, InterruptedException {
         String boundary = "tandem-" + System.nanoTime();
-        String head = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n--"
-                + boundary + "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + file.getFileName()
-                + "\"\r\nContent-Type: application/jsonl\r\n\r\n";
-        String body = head + Files.readString(file) + "\r\n--" + boundary + "--\r\n";
-        HttpRequest request = request("/v1/files")
+        String part = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"";
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        for (Map.Entry<String, String> field : fields.entrySet()) {
+            body.write(text(part + field.getKey() + "\"\r\n\r\n" + field.getValue() + "\r\n"));
+        }
+        for (Path file : files) {
+            body.write(text(part + "file\"; filename=\"" + file.getFileName()
+                    + "\"\r\nContent-Type: application/octet-stream\r\n\r\n"));
+            body.write(Files.readAllBytes(file));
+            body.write(text("\r\n"));
+        }
+        body.write(text("--" + boundary + "--\r\n"));
+        HttpRequest request = request(path)
                 .header("Content-Type", "multipart/form-data; boundary=" + boundary)
-                .POST(BodyPublishers.ofString(body))
+                .POST(BodyPublishers.ofByteArray(body.toByteArray()))
                 .build();
-        return answer(http.send(request, BodyHandlers.ofString())).path("id").asText();
+        return answer(http.send(request, BodyHandlers.ofString()));
+    }
+
+    private static byte[] text(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
     }
 
     /** A greedy answer to one question. */
@@ -91,17 +127,26 @@ final class ApiClient {
         body.put("stream", true);
         body.put("ignore_eos", true);
         body.put("max_tokens", maxTokens);
-        HttpRequest request = request("/v1/chat/completions")
+        stream("/v1/chat/completions", body, tokens);
+    }
+
+    /** Sends a request for a stream; tells when each token came, in nanoseconds. */
+    public void stream(String path, ObjectNode body, LongConsumer tokens) throws IOException, InterruptedException {
+        HttpRequest request = request(path)
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body.toString()))
                 .build();
         HttpResponse<Stream<String>> response = http.send(request, BodyHandlers.ofLines());
         try (Stream<String> lines = response.body()) {
             if (response.statusCode() != 200) {
-                throw new IOException(response.uri() + " answers " + response.statusCode());
+                throw refused(response, "");
             }
             for (Iterator<String> it = lines.iterator(); it.hasNext(); ) {
-                if (it.next().startsWith("data: {")) {
+                String line = it.next();
+                if (line.startsWith("data: {\"error\"")) {
+                    throw new IOException(response.uri() + " breaks off: " + line);
+                }
+                if (line.startsWith("data: {") && !line.contains(LAST_CHUNK)) {
                     tokens.accept(System.nanoTime());
                 }
             }

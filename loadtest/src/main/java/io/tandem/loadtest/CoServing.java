@@ -2,6 +2,7 @@ package io.tandem.loadtest;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -77,6 +79,11 @@ public final class CoServing implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", description = "Of the arrivals; default ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--out", paramLabel = "DIR", description = "Writes co-serving.csv there.")
+    private Optional<Path> out = Optional.empty();
+
+    private final List<List<?>> rows = new ArrayList<>();
+
     /** Throughputs over the same seconds, and the share of requests inside the SLO. */
     private record Measured(double attainment, double inference, double training, double busy) {}
 
@@ -130,6 +137,12 @@ public final class CoServing implements Callable<Integer> {
         try (ServerProcess serving = ServerProcess.start(model, settings("co-serving", 0, half), "0-" + (half - 1));
                 ServerProcess training = ServerProcess.start(model, settings("co-serving", 0, half), last)) {
             compare("spatial", serving, training, alone);
+        }
+        if (out.isPresent()) {
+            Table.write(
+                    out.get().resolve("co-serving.csv"),
+                    "way,requests_per_s,attainment,inference_tokens_per_s,training_tokens_per_s",
+                    rows);
         }
         return 0;
     }
@@ -249,7 +262,13 @@ public final class CoServing implements Callable<Integer> {
         return text.toString();
     }
 
-    private static void print(int load, Alone alone, String way, Measured measured) {
+    private void print(int load, Alone alone, String way, Measured measured) {
+        rows.add(List.of(
+                way.replace(",", ""),
+                SHARES_OF_CAPACITY[load] * alone.requests(),
+                measured.attainment(),
+                measured.inference(),
+                measured.training()));
         OUT.printf(
                 Locale.ROOT,
                 "| %s | %.1f | %s | %.0f %% | %.0f | %.0f | %.0f %% | %.2f |%n",

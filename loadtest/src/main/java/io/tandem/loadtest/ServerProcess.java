@@ -12,17 +12,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** A server for one measurement, with settings and data of its own; both are forgotten at the end. */
-final class ServerProcess implements AutoCloseable {
+public final class ServerProcess implements AutoCloseable {
     private static final long START_SECONDS = 120;
 
     private final Process process;
     private final Path directory;
+    private final String url;
     private final ApiClient client;
 
-    private ServerProcess(Process process, Path directory, ApiClient client) {
+    private ServerProcess(Process process, Path directory, String url) {
         this.process = process;
         this.directory = directory;
-        this.client = client;
+        this.url = url;
+        this.client = new ApiClient(url);
     }
 
     /**
@@ -31,7 +33,8 @@ final class ServerProcess implements AutoCloseable {
      * @param settings a configuration file's text
      * @param cpus processors that the server may use, as {@code taskset -c} takes them; empty for all
      */
-    static ServerProcess start(Path model, String settings, String cpus) throws IOException, InterruptedException {
+    public static ServerProcess start(Path model, String settings, String cpus)
+            throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("tandem-load");
         int port;
         try (ServerSocket free = new ServerSocket(0)) {
@@ -48,7 +51,7 @@ final class ServerProcess implements AutoCloseable {
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("log").toFile())
                 .start();
-        ServerProcess server = new ServerProcess(process, directory, new ApiClient("http://127.0.0.1:" + port));
+        ServerProcess server = new ServerProcess(process, directory, "http://127.0.0.1:" + port);
         server.await();
         return server;
     }
@@ -68,7 +71,11 @@ final class ServerProcess implements AutoCloseable {
         throw new IOException("the server did not start:\n" + log);
     }
 
-    ApiClient client() {
+    public String url() {
+        return url;
+    }
+
+    public ApiClient client() {
         return client;
     }
 

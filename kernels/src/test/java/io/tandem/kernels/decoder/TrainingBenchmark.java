@@ -18,11 +18,13 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 
 /**
  * Time and memory of one training step, forward and backward of a pack of one sequence, for every stash policy and for
@@ -36,10 +38,13 @@ import java.util.stream.Stream;
  * <p>One thread runs everything, and time is that thread's time on the processor, so other load on the machine hardly
  * counts. Memory is the most that the first step and what is reserved for it add to the process, without transposed
  * weights and optimizer. For that, measure one thing per process, with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what
- * the allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}.
+ * the allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}. The system property
+ * {@code parts} names a CSV file that gets a line for each part of the memory: {@code stash,part,bytes}.
  */
 public final class TrainingBenchmark {
     private static final int RANK = 16;
+    private static final Set<Part> EXCLUDED =
+            EnumSet.of(Part.TRANSPOSED_WEIGHTS, Part.ADAPTER, Part.GRADIENTS, Part.OPTIMIZER);
     /** Buffers that the collector found are freed by another thread. */
     private static final long SETTLE_NANOS = 3_000_000_000L;
 
@@ -95,7 +100,8 @@ public final class TrainingBenchmark {
         NativeEngine.useThreads(1);
         try (ConventionalStep step = new ConventionalStep(model, RANK)) {
             step.run(few().sequences().get(0));
-            measure("autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
+            long grown = measure("autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
+            part("conventional autograd", "measured, all of it", grown);
         }
     }
 
@@ -103,17 +109,29 @@ public final class TrainingBenchmark {
         KernelsConfig limits = new KernelsConfig(Dtype.BFLOAT16, 1, 1, tokens, window, 1, RANK, tokens, stash);
         LoraConfig adapter = new LoraConfig(RANK, 2.0 * RANK, false, LoraConfig.allLinears(), "");
         MemoryPlan plan = MemoryPlan.training(model, limits, adapter, OptimizerConfig.DEFAULT);
-        long excluded = Stream.of(Part.TRANSPOSED_WEIGHTS, Part.ADAPTER, Part.GRADIENTS, Part.OPTIMIZER)
-                .mapToLong(plan::bytes)
-                .sum();
+        long excluded = EXCLUDED.stream().mapToLong(plan::bytes).sum();
         try (TorchScriptDecoder device = Devices.load(TinyModel.of(model, 1), limits)) {
             long before = residentBytes();
             device.openTrainee(0, TinyAdapters.random(model, adapter.targets(), RANK, 1), OptimizerConfig.DEFAULT);
             Devices.trainInWindows(device, new int[] {0}, few(), window);
-            measure(stash.name(), before + excluded, () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
-            OUT.printf(
-                    "of which %d are planned%n",
-                    (plan.total(Owner.TRAINING) + plan.total(Owner.WEIGHTS) - excluded) / tokens);
+            long grown = measure(
+                    stash.name(), before + excluded, () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
+            long planned = plan.total(Owner.TRAINING) + plan.total(Owner.WEIGHTS) - excluded;
+            OUT.printf("of which %d are planned%n", planned / tokens);
+            String name = stash.name().toLowerCase(Locale.ROOT);
+            for (Part part : Part.values()) {
+                if (plan.bytes(part) > 0 && !EXCLUDED.contains(part)) {
+                    part(name, part.name().toLowerCase(Locale.ROOT).replace('_', ' '), plan.bytes(part));
+                }
+            }
+            part(name, "measured beyond the plan", Math.max(0, grown - planned));
+        }
+    }
+
+    private static void part(String stash, String part, long bytes) throws IOException {
+        String file = System.getProperty("parts");
+        if (file != null) {
+            Files.writeString(Path.of(file), stash + "," + part + "," + bytes + "\n", StandardOpenOption.APPEND);
         }
     }
 
@@ -122,7 +140,8 @@ public final class TrainingBenchmark {
         return Devices.pack(new Random(1), model.vocab(), 16);
     }
 
-    private void measure(String name, long baseBytes, Runnable step) throws IOException {
+    /** @return the bytes of the first step */
+    private long measure(String name, long baseBytes, Runnable step) throws IOException {
         long kept = residentBytes() - baseBytes;
         Files.writeString(Path.of("/proc/self/clear_refs"), "5");
         long resident = status("VmRSS");
@@ -144,6 +163,7 @@ public final class TrainingBenchmark {
                 least * 1e3,
                 tokens / least,
                 (double) grown / tokens);
+        return grown;
     }
 
     /** Without what is mapped from files, like libraries. Waits until what the collector found is freed. */

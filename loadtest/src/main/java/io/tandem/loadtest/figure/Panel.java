@@ -1,0 +1,99 @@
+package io.tandem.loadtest.figure;
+
+import java.awt.Color;
+import java.awt.geom.Ellipse2D;
+import java.util.List;
+import org.jfree.chart.axis.NumberAxis;
+import org.jfree.chart.axis.SymbolAxis;
+import org.jfree.chart.axis.ValueAxis;
+import org.jfree.chart.plot.XYPlot;
+import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
+import org.jfree.data.xy.XYSeries;
+import org.jfree.data.xy.XYSeriesCollection;
+import org.jspecify.annotations.Nullable;
+
+/** Lines with one vertical axis. */
+public final class Panel {
+    private static final int DOTTED_MAX = 40;
+    private static final double DOT = 7;
+
+    private final NumberAxis axis;
+    private final XYSeriesCollection series = new XYSeriesCollection();
+    private int firstColor;
+    private boolean likeAbove;
+
+    public Panel(String label) {
+        axis = Look.numbers(label);
+    }
+
+    /** An axis that goes across, from zero. */
+    public static ValueAxis across(String label) {
+        NumberAxis axis = Look.numbers(label);
+        axis.setUpperMargin(0.03);
+        return axis;
+    }
+
+    /** An axis that goes across in names, the first at 0, the second at 1, and so on. */
+    public static ValueAxis acrossNames(String label, List<String> names) {
+        SymbolAxis axis = Look.axis(new SymbolAxis(label, names.toArray(String[]::new)));
+        axis.setGridBandsVisible(false);
+        return axis;
+    }
+
+    /** The vertical axis ends here, such as at 100 %. */
+    public Panel upTo(double most) {
+        axis.setRange(0, most);
+        return this;
+    }
+
+    /** The vertical axis need not begin at zero. */
+    public Panel fromLeast() {
+        axis.setAutoRangeIncludesZero(false);
+        return this;
+    }
+
+    /** The lines are those of the panel above, in its colours, and need no legend of their own. */
+    public Panel likeAbove() {
+        likeAbove = true;
+        return this;
+    }
+
+    boolean isLikeAbove() {
+        return likeAbove;
+    }
+
+    /** Points from left to right; where y is NaN, the line has a gap. */
+    public Panel line(String name, double[] x, double[] y) {
+        XYSeries line = new XYSeries(name, false, true);
+        for (int i = 0; i < x.length; i++) {
+            line.add(x[i], Double.isNaN(y[i]) ? null : (Number) y[i]);
+        }
+        series.addSeries(line);
+        return this;
+    }
+
+    int lines() {
+        return series.getSeriesCount();
+    }
+
+    void colorsFrom(int index) {
+        firstColor = index;
+    }
+
+    XYPlot plot(@Nullable ValueAxis across) {
+        XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);
+        for (int i = 0; i < lines(); i++) {
+            Color color = Look.color(firstColor + i);
+            renderer.setSeriesPaint(i, color);
+            renderer.setSeriesVisibleInLegend(i, !likeAbove);
+            renderer.setSeriesStroke(i, Look.LINE);
+            renderer.setSeriesShape(i, new Ellipse2D.Double(-DOT / 2, -DOT / 2, DOT, DOT));
+            renderer.setSeriesShapesVisible(i, series.getItemCount(i) <= DOTTED_MAX);
+        }
+        XYPlot plot = new XYPlot(series, across, axis, renderer);
+        Look.plain(plot);
+        plot.setRangeGridlinePaint(Look.GRID);
+        plot.setDomainGridlinesVisible(false);
+        return plot;
+    }
+}

@@ -1,0 +1,144 @@
+package io.tandem.loadtest.result;
+
+import io.tandem.loadtest.figure.Bars;
+import io.tandem.loadtest.figure.Figure;
+import io.tandem.loadtest.figure.Panel;
+import io.tandem.loadtest.figure.Table;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+
+/** One figure for each kind of table in docs/results. A table's columns say which kind it is. */
+public final class ResultFigures {
+    private static final double MEGA = 1e6;
+    private static final double PERCENT = 100;
+    private static final Map<Set<String>, Function<Table, Figure>> KINDS = kinds();
+
+    private ResultFigures() {}
+
+    private static Map<Set<String>, Function<Table, Figure>> kinds() {
+        Map<Set<String>, Function<Table, Figure>> kinds = new LinkedHashMap<>();
+        kinds.put(Set.of("way", "requests_per_s", "attainment", "training_tokens_per_s"), ResultFigures::sharing);
+        kinds.put(Set.of("unix_ms", "inference_tokens_per_s", "window_tokens"), TrafficFigures::timeline);
+        kinds.put(Set.of("in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
+        kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
+        kinds.put(Set.of("method", "skill", "exact_match"), ResultFigures::merging);
+        kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
+        kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
+        kinds.put(Set.of("optimizer", "seed", "step", "validation_loss"), ResultFigures::optimizers);
+        kinds.put(Set.of("optimizer", "rank", "state_bytes"), ResultFigures::optimizerStates);
+        return kinds;
+    }
+
+    /** The figure for a table; empty if none is made of such columns. */
+    public static Optional<Figure> of(Table table) {
+        return KINDS.entrySet().stream()
+                .filter(kind -> table.columns().containsAll(kind.getKey()))
+                .map(kind -> kind.getValue().apply(table))
+                .findFirst();
+    }
+
+    /** Ways to share a device, against the load. */
+    private static Figure sharing(Table table) {
+        Panel attainment = new Panel("inside the SLO, %").upTo(105);
+        Panel training = new Panel("fine-tuning, tokens/s").likeAbove();
+        for (String way : table.distinct("way")) {
+            Table rows = table.where("way", way);
+            double[] rate = rows.numbers("requests_per_s");
+            attainment.line(way, rate, percent(rows.numbers("attainment")));
+            training.line(way, rate, rows.numbers("training_tokens_per_s"));
+        }
+        return Figure.stacked("Ways to share a device", Panel.across("requests per second"), attainment, training);
+    }
+
+    private static Figure memory(Table table) {
+        Bars bars = Bars.stacked("MB");
+        for (String stash : table.distinct("stash")) {
+            Table rows = table.where("stash", stash);
+            double[] bytes = rows.numbers("bytes");
+            List<String> parts = rows.texts("part");
+            for (int i = 0; i < bytes.length; i++) {
+                bars.add(parts.get(i), stash, bytes[i] / MEGA);
+            }
+        }
+        return Figure.of("Memory of a fine-tuning step", bars);
+    }
+
+    private static Figure merging(Table table) {
+        Bars bars = Bars.grouped("exact match, %").upTo(PERCENT + 8);
+        for (String method : table.distinct("method")) {
+            for (String skill : table.where("method", method).distinct("skill")) {
+                Table rows = table.where("method", method).where("skill", skill);
+                bars.add(skill, method, PERCENT * mean(rows.numbers("exact_match")));
+            }
+        }
+        return Figure.of("Skills after merging", bars);
+    }
+
+    private static Figure compression(Table table) {
+        Panel panel = new Panel("exact match lost, points");
+        for (String expert : table.distinct("expert")) {
+            Table rows = table.where("expert", expert);
+            panel.line(expert, rows.numbers("ratio"), percent(rows.numbers("exact_match_lost")));
+        }
+        return Figure.of("What compression costs", Panel.across("times smaller than 16-bit"), panel);
+    }
+
+    private static Figure adapterBatch(Table table) {
+        Panel panel = new Panel("tokens per second");
+        Table mixed = table.where(row -> !"0".equals(row.get("adapters")));
+        List<String> counts = mixed.distinct("adapters").stream()
+                .sorted(Comparator.comparing(Integer::valueOf))
+                .toList();
+        for (String rows : table.distinct("rows")) {
+            Table line = mixed.where("rows", rows);
+            double[] at =
+                    line.texts("adapters").stream().mapToDouble(counts::indexOf).toArray();
+            panel.line(rows + " requests", at, line.numbers("tokens_per_s"));
+            double base = mean(table.where("adapters", "0").where("rows", rows).numbers("tokens_per_s"));
+            double[] same = Arrays.stream(at).map(x -> base).toArray();
+            panel.line(rows + " requests of the base model", at, same);
+        }
+        return Figure.of("Different adapters in one batch", Panel.acrossNames("adapters", counts), panel);
+    }
+
+    private static Figure optimizers(Table table) {
+        Panel panel = new Panel("validation loss").fromLeast();
+        for (String optimizer : table.distinct("optimizer")) {
+            Table rows = table.where("optimizer", optimizer);
+            double[] steps =
+                    Arrays.stream(rows.numbers("step")).distinct().sorted().toArray();
+            double[] losses = Arrays.stream(steps)
+                    .map(step -> mean(rows.where(row -> Double.parseDouble(row.get("step")) == step)
+                            .numbers("validation_loss")))
+                    .toArray();
+            int seeds = rows.distinct("seed").size();
+            panel.line(optimizer + (seeds > 1 ? ", mean of " + seeds + " seeds" : ""), steps, losses);
+        }
+        return Figure.of("8-bit and 32-bit optimizer states learn alike", Panel.across("step"), panel);
+    }
+
+    private static Figure optimizerStates(Table table) {
+        Bars bars = Bars.grouped("MB of optimizer state");
+        List<String> optimizers = table.texts("optimizer");
+        List<String> ranks = table.texts("rank");
+        double[] bytes = table.numbers("state_bytes");
+        for (int i = 0; i < bytes.length; i++) {
+            bars.add(optimizers.get(i), "rank " + ranks.get(i), bytes[i] / MEGA);
+        }
+        return Figure.of("State of the optimizer", bars);
+    }
+
+    private static double[] percent(double[] shares) {
+        return Arrays.stream(shares).map(share -> PERCENT * share).toArray();
+    }
+
+    private static double mean(double[] values) {
+        return Arrays.stream(values).average().orElse(Double.NaN);
+    }
+}

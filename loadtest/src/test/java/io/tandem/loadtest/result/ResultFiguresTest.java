@@ -1,0 +1,70 @@
+package io.tandem.loadtest.result;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.tandem.loadtest.figure.Table;
+import java.io.StringReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.w3c.dom.Document;
+import org.xml.sax.InputSource;
+
+class ResultFiguresTest {
+    @TempDir
+    private Path directory;
+
+    private Table table(String text) throws Exception {
+        return Table.read(Files.writeString(directory.resolve("a.csv"), text));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "way,requests_per_s,attainment,training_tokens_per_s\nseen,1,0.9,200\nseen,2,0.8,100\n",
+                "stash,part,bytes\nseen,keys,1000000\nother,keys,2000000\n",
+                "method,skill,exact_match\nseen,json,0.5\nseen,pig,0.7\n",
+                "expert,density,bytes,ratio,exact_match_lost\nseen,0.1,100,20,0.05\nseen,0.2,200,10,0.01\n",
+                "optimizer,seed,step,validation_loss\nseen,1,10,1.5\nseen,2,10,1.7\nseen,1,20,1.1\nseen,2,20,1.2\n",
+                "optimizer,rank,state_bytes\nseen,8,1000000\n"
+            })
+    void everyKindOfTableHasAFigureThatNamesItsRows(String text) throws Exception {
+        assertThat(words(text)).contains("seen");
+    }
+
+    @Test
+    void adaptersInABatchAreLinesBesideTheBaseModel() throws Exception {
+        assertThat(words("adapters,rows,tokens_per_s\n0,16,900\n1,16,800\n2,16,700\n4,16,600\n"))
+                .contains("16 requests", "16 requests of the base model", "tokens per second");
+    }
+
+    private String words(String text) throws Exception {
+        String svg = ResultFigures.of(table(text)).orElseThrow().svg();
+        Document parsed = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(new InputSource(new StringReader(svg.replaceFirst("<!DOCTYPE[^>]*>", ""))));
+        return parsed.getDocumentElement().getTextContent();
+    }
+
+    @Test
+    void aTableOfOtherColumnsHasNoFigure() throws Exception {
+        assertThat(ResultFigures.of(table("a,b\n1,2\n"))).isEmpty();
+        assertThat(ResultFigures.of(table("way,requests_per_s,attainment,training_tokens_per_s\n")))
+                .isEmpty();
+    }
+
+    @Test
+    void quantilesAreNumbersThatOccur() {
+        Quantiles quantiles = Quantiles.of(new double[] {4, Double.NaN, 1, 3, 2});
+        assertThat(List.of(quantiles.at(0), quantiles.at(0.25), quantiles.at(0.5), quantiles.at(0.51), quantiles.at(1)))
+                .containsExactly(1.0, 1.0, 2.0, 3.0, 4.0);
+        assertThat(Quantiles.of(new double[0]).at(0.5)).isNaN();
+        assertThat(quantiles.at(0.99)).isCloseTo(4, within(0.0));
+    }
+}
