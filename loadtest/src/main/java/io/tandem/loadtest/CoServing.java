@@ -66,7 +66,7 @@ public final class CoServing implements Callable<Integer> {
     @Option(
             names = "--intervals",
             split = ",",
-            defaultValue = "16,64,256",
+            defaultValue = "64,256",
             description = "Serving iterations between training steps in temporal sharing; default ${DEFAULT-VALUE}.")
     private List<Integer> intervals = List.of();
 

@@ -100,7 +100,8 @@ public final class TrainingBenchmark {
         NativeEngine.useThreads(1);
         try (ConventionalStep step = new ConventionalStep(model, RANK)) {
             step.run(few().sequences().get(0));
-            long grown = measure("autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
+            long grown = measure(
+                    "autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
             part("conventional autograd", "measured, all of it", grown);
         }
     }

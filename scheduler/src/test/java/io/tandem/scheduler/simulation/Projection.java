@@ -38,6 +38,7 @@ public final class Projection {
             DeviceCost.accelerator(WEIGHTS, BYTES_PER_SECOND, OPERATIONS_PER_SECOND, CACHE_BYTES, OVERHEAD_MILLIS);
     private static final Targets TARGETS = new Targets(45, 5000);
     private static final int DEVICES = 4;
+    private static final int KV_SLOTS = 256;
     private static final double[] RATES = {4, 8, 12, 16, 20};
     private static final double SECONDS = 120;
     private static final int FEWEST_TOKENS = 512;
@@ -67,11 +68,18 @@ public final class Projection {
     }
 
     private static Outcome serving(Mode mode, int interval, double rate, boolean trains) {
-        Replay replay = new Replay(DEVICE, config(mode, interval), SECONDS, 1);
+        Replay replay = new Replay(DEVICE, config(mode, interval), KV_SLOTS, SECONDS, 1);
         if (trains) {
             replay.train(FEWEST_TOKENS, MOST_TOKENS);
         }
-        return replay.serve(rate == 0 ? List.of() : Arrivals.poisson(rate, SECONDS, new Random(1)));
+        return replay.serve(rate == 0 ? List.of() : arrivals(rate));
+    }
+
+    /** Answers about as long as in ShareGPT, 338 tokens on average (Kwon et al., 2023). */
+    private static List<Arrival> arrivals(double rate) {
+        return Arrivals.poisson(rate, SECONDS, new Random(1)).stream()
+                .map(one -> new Arrival(one.seconds(), one.promptTokens(), 3 * one.outputTokens(), one.caller()))
+                .toList();
     }
 
     private static double trainingAlone() {

@@ -36,14 +36,13 @@ import java.util.Set;
 final class Replay implements IterationListener {
     private static final int CONTEXT = 4096;
     private static final int PACK = 8192;
-    private static final int KV_SLOTS = 64;
     private static final double NANOS = 1e9;
 
     private final FakeDevice device;
     private final CoServingEngine engine;
     private final double horizonSeconds;
     private final List<RequestReport> ends = new ArrayList<>();
-    private long trainedTokens;
+    private double trainedTokens;
     private long outputTokens;
 
     /**
@@ -52,7 +51,7 @@ final class Replay implements IterationListener {
      * @param requests of the trace
      * @param met how many attained their objective; what was refused did not
      * @param inferenceTokensPerSecond of answers
-     * @param trainedTokensPerSecond in finished optimizer steps
+     * @param trainedTokensPerSecond of each half for its way forward and half for its way back
      * @param meanTpotMillis of requests
      */
     record Outcome(
@@ -67,9 +66,14 @@ final class Replay implements IterationListener {
         }
     }
 
-    /** @param horizonSeconds after which nothing counts but how the requests that are left end */
+    /** With 64 KV slots. */
     Replay(DeviceCost cost, SchedulerConfig config, double horizonSeconds, long seed) {
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, KV_SLOTS, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
+        this(cost, config, 64, horizonSeconds, seed);
+    }
+
+    /** @param horizonSeconds after which nothing counts but how the requests that are left end */
+    Replay(DeviceCost cost, SchedulerConfig config, int kvSlots, double horizonSeconds, long seed) {
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
         this.device = new FakeDevice(config.deviceLimits(limits), cost.noisy(new Random(seed)));
         this.engine = new CoServingEngine(device, config, device::nanoTime, this);
         this.horizonSeconds = horizonSeconds;
@@ -87,9 +91,7 @@ final class Replay implements IterationListener {
             public void start() {}
 
             @Override
-            public void step(StepReport report) {
-                trainedTokens += inTime() ? report.trainedTokens() : 0;
-            }
+            public void step(StepReport report) {}
 
             @Override
             public void measured(Measured measured) {}
@@ -187,7 +189,10 @@ final class Replay implements IterationListener {
     }
 
     @Override
-    public void iteration(IterationReport report) {}
+    public void iteration(IterationReport report) {
+        double backward = (double) report.backwardTokenLayers() / FakeDevice.LAYERS;
+        trainedTokens += inTime() ? (report.forwardTokens() + backward) / 2 : 0;
+    }
 
     @Override
     public void firstToken(long ttftNanos) {
