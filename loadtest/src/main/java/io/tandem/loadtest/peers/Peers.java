@@ -83,7 +83,8 @@ public final class Peers implements Callable<Integer> {
     }
 
     private void open(List<Engine> engines, Path model) throws IOException {
-        engines.add(new TandemEngine("tandem bf16", model, limits()));
+        engines.add(new TandemEngine("tandem bf16", model, limits(Dtype.BFLOAT16)));
+        engines.add(new TandemEngine("tandem int8", model, limits(Dtype.INT8)));
         LlamaCppEngine peer = llama("llama.cpp bf16", model.resolve(RandomModel.BF16_FILE));
         engines.add(peer);
         engines.add(llama("llama.cpp q8_0", model.resolve(RandomModel.Q8_0_FILE)));
@@ -95,9 +96,9 @@ public final class Peers implements Callable<Integer> {
                 name, cache.toAbsolutePath(), file.toAbsolutePath(), threads, SEQUENCES, Workload.longest());
     }
 
-    private KernelsConfig limits() {
+    private KernelsConfig limits(Dtype dtype) {
         int longest = Workload.longest();
-        return new KernelsConfig(Dtype.BFLOAT16, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
+        return new KernelsConfig(dtype, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
     }
 
     /** How often engines find the same token the most likely one, which they would not if the weights were not equal. */
