@@ -1,5 +1,6 @@
 package io.tandem.loadtest.model;
 
+import io.tandem.kernels.pretrain.ByteAlphabet;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,20 +12,16 @@ final class ByteVocabulary {
     static final int END_OF_TEXT = 0;
     static final String END_OF_TEXT_NAME = "<|endoftext|>";
     private static final int BYTES = 256;
-    /** How GPT-2's alphabet writes a space. */
-    private static final char SPACE = 'Ġ';
 
     private final List<String> names = new ArrayList<>();
 
     ByteVocabulary(int size) {
         names.add(END_OF_TEXT_NAME);
-        int next = BYTES;
         for (int value = 0; value < BYTES; value++) {
-            boolean printable = (value >= '!' && value <= '~') || (value >= 0xA1 && value <= 0xAC) || value >= 0xAE;
-            names.add(String.valueOf((char) (printable ? value : next++)));
+            names.add(String.valueOf(ByteAlphabet.character(value)));
         }
         while (names.size() < size) {
-            names.add(SPACE + String.valueOf(names.size()));
+            names.add(ByteAlphabet.character(' ') + String.valueOf(names.size()));
         }
         if (names.size() != size) {
             throw new IllegalArgumentException("a vocabulary of " + size + ", expected " + names.size() + " or more");
