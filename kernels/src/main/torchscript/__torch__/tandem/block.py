@@ -11,6 +11,22 @@ def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
   y = __torch__.tandem.adapter.low_rank.forward(adapters, 4 * number + index, padded, y, masks)
   return y[: x.size(0)]
 
+# x [N, in] -> the input of the down projection [N, F], and the projection of gate and up [N, 2 F],
+# which is only made if an adapter changes it or it is to be kept; otherwise the former stands for
+# it.
+def activate(layer: __torch__.tandem.model.Layer, number: int,
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor], x: Tensor,
+             kept: bool) -> Tuple[Tensor, Tensor]:
+  linear = layer.linears[2]
+  second = linear.second
+  idle = __torch__.tandem.adapter.low_rank.is_idle(adapters, 4 * number + 2)
+  if second is not None and idle and not kept:
+    padded = __torch__.tandem.ops.rows.pad(x, True)
+    act = __torch__.tandem.ops.linear.swiglu(linear, second, padded)
+    return (act[: x.size(0)], act)
+  gate_up = __torch__.tandem.block.project(layer, number, 2, adapters, masks, x)
+  return (__torch__.tandem.ops.swiglu.forward(gate_up)[0], gate_up)
+
 # Queries and keys of the joined projection qkv [N, (H + 2 K) D], normed if the model does, rotated:
 # [N, H + K, D]
 def queries_and_keys(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
@@ -79,9 +95,9 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   attention = __torch__.tandem.block.project(layer, number, 1, adapters, batch.masks, o)
   middle = torch.add(x, attention)
   h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, shape.eps)
-  gate_up = __torch__.tandem.block.project(layer, number, 2, adapters, batch.masks, h)
-  act = __torch__.tandem.ops.swiglu.forward(gate_up)
   rows = batch.inference_rows
+  act, gate_up = __torch__.tandem.block.activate(layer, number, adapters, batch.masks, h,
+                                                 x.size(0) > rows)
   if x.size(0) > rows:
     __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
                                  o[rows:], middle[rows:], gate_up[rows:])
@@ -174,10 +190,10 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
     gate_up = __torch__.tandem.block.project_again(layer, number, 2, adapters, frozen, trainee, h)
   else:
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, dtype)
-  act = __torch__.tandem.ops.swiglu.forward(gate_up)
+  act, opened = __torch__.tandem.ops.swiglu.forward(gate_up)
   dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
                                                  act, torch.to(dy, dtype))
-  dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up)
+  dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up, opened)
   dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, h,
                                                dgate_up)
   torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))

@@ -9,20 +9,21 @@ class Decoder(Module):
   # sizes: layers, C, H, K, D. An empty head is the embedding.
   def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
                 embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
-                dtype: int, packed: bool) -> __torch__.tandem.model.Model:
+                dtype: int, packed: bool,
+                quantized: bool) -> __torch__.tandem.model.Model:
     layers, hidden, heads, kv_heads, head_dim = sizes
     shape = __torch__.tandem.model.Shape(layers, hidden, heads, kv_heads, head_dim, eps)
     table = torch.clone(torch.to(embedding, dtype))
     weight = table if torch.numel(head) == 0 else torch.to(head, dtype, False, True)
-    last = __torch__.tandem.ops.linear.Linear(weight, None, packed)
-    return __torch__.tandem.model.Model(shape, table, torch.clone(torch.to(norm, dtype)), last,
+    last = __torch__.tandem.ops.linear.Linear(weight, None, packed, quantized, False)
+    return __torch__.tandem.model.Model(shape, table, torch.cat([norm, norm]), last,
                                         torch.clone(cos), torch.clone(sin))
 
   # weights: the four linears' parts one after the other, q k v o gate up down; biases: the same,
   # empty where there is none; norms: attention, mlp, and if the model has them q and k.
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 weights: List[Tensor], biases: List[Tensor], norms: List[Tensor],
-                packed: bool) -> None:
+                packed: bool, quantized: bool) -> None:
     dtype = model.embedding.dtype
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     for bounds in [[0, 3], [3, 4], [4, 6], [6, 7]]:
@@ -31,8 +32,9 @@ class Decoder(Module):
       bias = annotate(Optional[Tensor], None)
       if torch.numel(biases[first]) > 0:
         bias = torch.to(torch.cat(biases[first : last]), dtype, False, True)
-      linears.append(__torch__.tandem.ops.linear.Linear(torch.cat(parts), bias, packed))
-    copies = [torch.to(norm, dtype, False, True) for norm in norms]
+      linears.append(__torch__.tandem.ops.linear.Linear(torch.cat(parts), bias, packed,
+                                                        quantized, len(parts) == 2))
+    copies = [torch.cat([norm, norm]) for norm in norms]
     q_norm = annotate(Optional[Tensor], None)
     k_norm = annotate(Optional[Tensor], None)
     if len(norms) > 2:

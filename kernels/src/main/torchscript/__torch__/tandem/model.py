@@ -30,7 +30,8 @@ class Layer:
     self.k_norm = k_norm
     self.linears = linears
 
-# cos, sin [positions, D] float32, see ops/rotary.py; embedding [V, C]; norm [C].
+# cos, sin [positions, D] float32, see ops/rotary.py; embedding [V, C]; norm [2 C], see
+# ops/rms_norm.py, like all norms.
 class Model:
   shape : __torch__.tandem.model.Shape
   layers : List[__torch__.tandem.model.Layer]

@@ -40,9 +40,13 @@ public record KernelsConfig(
                 dtype, threads, kvSlots, tokens, maxTokensPerIteration, adapterSlots, maxRank, packTokens, stash);
     }
 
-    /** Whether weights lie in oneDNN's blocked layouts, which pay on x86 in bfloat16; elsewhere plain linears are safe. */
+    /**
+     * Whether weights lie in oneDNN's blocked layouts, which pay on x86 in bfloat16; elsewhere plain linears are safe. In
+     * 8 bits they always do.
+     */
     public boolean packsWeights() {
-        return dtype == Dtype.BFLOAT16 && System.getProperty("os.arch").equals("amd64");
+        boolean packsBfloat16 = System.getProperty("os.arch").equals("amd64");
+        return dtype == Dtype.INT8 || (dtype == Dtype.BFLOAT16 && packsBfloat16);
     }
 
     /** The same limits with another number of adapter slots. */

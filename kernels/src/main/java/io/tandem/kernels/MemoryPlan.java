@@ -71,7 +71,9 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 + 2L * (model.hidden() + 2L * model.ffn())
                 + (model.ffn() + model.hidden());
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
-        bytes.put(Part.WEIGHTS, element * (linears(model) + (oneTable ? 1 : 2) * embedding) + rotary);
+        long weight = limits.dtype().quantizesWeights() ? 1 : element;
+        long head = oneTable ? 0 : embedding;
+        bytes.put(Part.WEIGHTS, weight * (linears(model) + head) + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         bytes.put(Part.ADAPTER_SLOTS, element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank);
         return new MemoryPlan(bytes);

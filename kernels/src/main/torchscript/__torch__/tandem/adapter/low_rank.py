@@ -101,15 +101,16 @@ def backward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
     dx = torch.addmm(dx, torch.linear(dy, b), a)
   return dx
 
+# Whether no active adapter changes a bank's linear.
+def is_idle(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int) -> bool:
+  return len(self.active_a) == 0 or self.active_a[bank].size(0) == 0
+
 # x [N, in], y [N, out] -> y
 def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,
             masks: List[Tensor]) -> Tensor:
-  if len(self.active_a) == 0:
+  if __torch__.tandem.adapter.low_rank.is_idle(self, bank):
     return y
-  a = self.active_a[bank]
-  if a.size(0) == 0:
-    return y
-  u = torch.linear(x, a)
+  u = torch.linear(x, self.active_a[bank])
   if len(masks) > 0:
     u = torch.mul(u, masks[bank % 4])
   return torch.addmm(y, u, self.active_b[bank])

@@ -45,7 +45,8 @@ final class ModelLoader {
                     scope.value(scope.tensor(rope.cos(), positions, model.headDim())),
                     scope.value(scope.tensor(rope.sin(), positions, model.headDim())),
                     scope.number(limits.dtype().code()),
-                    scope.flag(packed));
+                    scope.flag(packed),
+                    scope.flag(limits.dtype().quantizesWeights()));
             for (int layer = 0; layer < model.layers(); layer++) {
                 addLayer(scope, loaded, layer);
             }
@@ -78,7 +79,8 @@ final class ModelLoader {
                     list(scope, weights),
                     list(scope, biases),
                     list(scope, norms),
-                    scope.flag(packed));
+                    scope.flag(packed),
+                    scope.flag(limits.dtype().quantizesWeights()));
         }
     }
 

@@ -1,13 +1,14 @@
 package io.tandem.kernels.pretrain;
 
 /** The printable character that byte-level BPE writes for each byte (GPT-2's table). */
-final class ByteAlphabet {
+public final class ByteAlphabet {
     private static final int BYTES = 256;
     private static final char[] CHARACTERS = table();
 
     private ByteAlphabet() {}
 
-    static char character(int value) {
+    /** @param value of the byte, 0 to 255 */
+    public static char character(int value) {
         return CHARACTERS[value];
     }
 

@@ -14,6 +14,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.StringJoiner;
+import java.util.function.Supplier;
 
 /** Writes safetensors files; the same tensors always give the same bytes. */
 public final class SafetensorsWriter {
@@ -26,24 +27,43 @@ public final class SafetensorsWriter {
      *
      * @param dtype F32, F16 or BF16; values are rounded to it
      * @param shape sizes from the outermost
-     * @param values row by row
+     * @param source gives the values row by row when their turn comes, so that they need not all be in memory
      */
-    public record Tensor(StoredType dtype, long[] shape, float[] values) {
+    public record Tensor(StoredType dtype, long[] shape, Supplier<float[]> source) {
         public Tensor {
-            long elements = 1;
-            for (long size : shape) {
-                elements = Math.multiplyExact(elements, size);
-            }
-            if (elements != values.length) {
-                throw new IllegalArgumentException(values.length + " values for the shape " + Arrays.toString(shape));
-            }
             if (dtype != StoredType.F32 && dtype != StoredType.F16 && dtype != StoredType.BF16) {
                 throw new IllegalArgumentException("cannot write " + dtype + ", expected F32, F16 or BF16");
             }
         }
 
+        /** @param values row by row */
+        public Tensor(StoredType dtype, long[] shape, float[] values) {
+            this(dtype, shape, () -> values);
+            checkLength(values);
+        }
+
+        private float[] values() {
+            float[] values = source.get();
+            checkLength(values);
+            return values;
+        }
+
+        private void checkLength(float[] values) {
+            if (elements() != values.length) {
+                throw new IllegalArgumentException(values.length + " values for the shape " + Arrays.toString(shape));
+            }
+        }
+
+        private long elements() {
+            long elements = 1;
+            for (long size : shape) {
+                elements = Math.multiplyExact(elements, size);
+            }
+            return elements;
+        }
+
         long bytes() {
-            return (long) values.length * dtype.bytes();
+            return elements() * dtype.bytes();
         }
     }
 

@@ -41,6 +41,12 @@ class ForwardParityTest {
         check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, Tolerances.BFLOAT16_LOGITS);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void everyArchitectureInEightBits(TinyModel.Variant variant) throws IOException {
+        check(TinyModel.of(variant, random.nextLong()), Dtype.INT8, Tolerances.INT8_LOGITS);
+    }
+
     /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */
     @Test
     void stackedAdaptersAddUp() throws IOException {

@@ -47,6 +47,9 @@ class GradientParityTest {
      */
     static final double INT8_RELATIVE = 0.05;
 
+    /** Of the whole gradient, the median of five models with 8 bits for weights and for the inputs of linears. */
+    private static final double INT8_WEIGHTS_RELATIVE = 0.15;
+
     private static final int SPLITS = 10;
     private static final int SLOT = 1;
 
@@ -82,6 +85,17 @@ class GradientParityTest {
             Arrays.sort(errors);
             assertThat(errors[1]).as("median error of %s, seed %d", stash, seed).isLessThan(BFLOAT16_RELATIVE);
         }
+    }
+
+    /** The gradient of a model with weights in 8 bits is close to that of the model; inputs are rounded as well. */
+    @Test
+    void eightBitsWithinTheirPrecision() throws IOException {
+        double[] errors = new double[5];
+        for (int model = 0; model < errors.length; model++) {
+            errors[model] = errors(TinyModel.Variant.BIASES, Dtype.INT8, Stash.KEEP, 1)[0];
+        }
+        Arrays.sort(errors);
+        assertThat(errors[2]).as("median error, seed %d", seed).isLessThan(INT8_WEIGHTS_RELATIVE);
     }
 
     private void check(TinyModel.Variant variant, Dtype dtype, Stash stash, int splits, double tolerance)

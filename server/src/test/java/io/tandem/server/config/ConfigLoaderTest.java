@@ -127,7 +127,7 @@ class ConfigLoaderTest {
             scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
             scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
             scheduler: {tpot-target: .nan} | scheduler.tpot-target is NaN, expected a number
-            kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16
+            kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16 or int8
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
             kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096
             data: [a]                          | data is ["a"], expected text

@@ -1,0 +1,57 @@
+package io.tandem.loadtest.model;
+
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.function.LongConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Writes the model that load tests measure, for Tandem and, with the same weights, for llama.cpp. */
+@Command(
+        name = "random-model",
+        mixinStandardHelpOptions = true,
+        description = "Writes a model of SmolLM-135M's shape with random weights, as a HuggingFace directory and beside"
+                + " it as GGUF files for llama.cpp.")
+public final class RandomModel implements Callable<Integer> {
+    /** Beside the HuggingFace files. */
+    public static final String BF16_FILE = "model-bf16.gguf";
+
+    public static final String Q8_0_FILE = "model-q8_0.gguf";
+    private static final PrintStream OUT = System.out;
+    private static final int FILES = 3;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "The directory to write.")
+    private Path out = Path.of("");
+
+    @Option(names = "--seed", defaultValue = "1", description = "Of the weights; default ${DEFAULT-VALUE}.")
+    private long seed;
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new RandomModel()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        RandomWeights weights = new RandomWeights(RandomWeights.SMOL_135M, seed);
+        Files.createDirectories(out);
+        try (ProgressBar bar = new ProgressBarBuilder()
+                .setTaskName("random model")
+                .setInitialMax(FILES * weights.count())
+                .setUnit(" M weights", 1_000_000)
+                .setStyle(ProgressBarStyle.ASCII)
+                .build()) {
+            LongConsumer made = bar::stepBy;
+            HuggingFaceDirectory.write(out, weights, made);
+            GgufModel.write(out.resolve(BF16_FILE), weights, GgufType.BF16, made);
+            GgufModel.write(out.resolve(Q8_0_FILE), weights, GgufType.Q8_0, made);
+        }
+        OUT.println("Serve it: ./tandem serve --model " + out);
+        return 0;
+    }
+}

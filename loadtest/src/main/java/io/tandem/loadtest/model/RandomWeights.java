@@ -1,0 +1,79 @@
+package io.tandem.loadtest.model;
+
+import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.weights.HalfPrecision;
+import io.tandem.kernels.weights.WeightNames;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.SplittableRandom;
+
+/**
+ * Weights of a model, drawn when they are asked for: each tensor is a function of the seed and its name. Every number
+ * is exactly a bfloat16, so formats with more bits hold the same weights.
+ */
+final class RandomWeights {
+    /** The shape of SmolLM-135M. */
+    static final ModelConfig SMOL_135M = new ModelConfig(
+            "LlamaForCausalLM",
+            30,
+            576,
+            9,
+            3,
+            64,
+            1536,
+            49152,
+            2048,
+            1e-5,
+            10_000,
+            Optional.empty(),
+            false,
+            false,
+            false,
+            false,
+            true);
+
+    private final ModelConfig config;
+    private final long seed;
+
+    RandomWeights(ModelConfig config, long seed) {
+        this.config = config;
+        this.seed = seed;
+    }
+
+    ModelConfig config() {
+        return config;
+    }
+
+    /** All tensors with their shapes, by HuggingFace's names. */
+    Map<String, long[]> shapes() {
+        return WeightNames.expected(config);
+    }
+
+    long[] shape(String name) {
+        return Objects.requireNonNull(shapes().get(name), name);
+    }
+
+    /** Numbers in all tensors. */
+    long count() {
+        return shapes().values().stream().mapToLong(RandomWeights::count).sum();
+    }
+
+    /** One tensor row by row: a norm close to one, a matrix such that products keep the size of what they multiply. */
+    float[] values(String name) {
+        long[] shape = shape(name);
+        boolean matrix = shape.length == 2;
+        double scale = matrix ? 1 / Math.sqrt((double) shape[1]) : 0.2;
+        SplittableRandom random = new SplittableRandom(31 * seed + name.hashCode());
+        float[] values = new float[Math.toIntExact(count(shape))];
+        for (int i = 0; i < values.length; i++) {
+            float value = (float) ((matrix ? 0 : 1) + scale * random.nextGaussian());
+            values[i] = HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16(value));
+        }
+        return values;
+    }
+
+    private static long count(long[] shape) {
+        return shape.length == 2 ? shape[0] * shape[1] : shape[0];
+    }
+}

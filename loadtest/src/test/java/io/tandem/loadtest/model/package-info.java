@@ -1,0 +1,4 @@
+@NullMarked
+package io.tandem.loadtest.model;
+
+import org.jspecify.annotations.NullMarked;
