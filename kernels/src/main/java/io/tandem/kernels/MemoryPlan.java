@@ -87,7 +87,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return arena(model, limits).plus(trainee(adapter.factors(model).sum(), optimizerBytes));
     }
 
-    /** What training needs whoever learns: reserved when the first adapter learns, and shared by all that do. */
+    /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
     public static MemoryPlan arena(ModelConfig model, KernelsConfig limits) {
         long element = limits.dtype().bytes();
         long tokens = limits.packTokens();

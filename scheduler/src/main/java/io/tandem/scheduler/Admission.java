@@ -61,7 +61,7 @@ final class Admission {
         if (job.lora().rank() > limits.maxRank()) {
             return rankTooLarge(job.lora().rank());
         }
-        if (job.training().isEmpty()) {
+        if (job.training().isEmpty() && job.validation().isEmpty()) {
             return refuse(Reason.NOTHING_TO_LEARN, "the job has no examples");
         }
         if (job.under().size() > FinetuneJob.MAX_UNDER) {

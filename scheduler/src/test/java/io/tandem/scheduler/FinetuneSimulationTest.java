@@ -172,6 +172,42 @@ class FinetuneSimulationTest {
         assertThat(above).isEqualTo(story(under(job, Scenario.version(1)), 2, true));
     }
 
+    @Test
+    void aJobThatOnlyMeasuresWaitsForNoTraineeAndSaysTheSameUnderLoad() {
+        List<Example> texts = Scenario.texts(new Random(3), 20);
+        FinetuneJob measuring =
+                FinetuneJob.measuring("measuring", List.of(Scenario.version(1), Scenario.version(2)), texts);
+        Scenario busy = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        List<RecordingJobSink> trained = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            trained.add(new RecordingJobSink());
+            busy.engine.submit(Scenario.job("job" + i, new Random(i), 100, 5), trained.get(i));
+        }
+        busy.engine.iterate();
+        Measured measured = measured(busy, measuring);
+        assertThat(trained).noneMatch(RecordingJobSink::ended);
+        assertThat(trained).extracting(RecordingJobSink::started).containsExactly(true, true, false);
+        Scenario alone = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
+        assertThat(measured).isEqualTo(measured(alone, measuring));
+        FinetuneJob base = FinetuneJob.measuring("base", List.of(), texts);
+        assertThat(measured(alone, base).loss()).isNotEqualTo(measured.loss());
+        assertThat(alone.device.trainees()).isZero();
+        assertThat(refusal(FinetuneJob.measuring("nothing", List.of(), List.of())))
+                .isEqualTo(Rejection.Reason.NOTHING_TO_LEARN);
+    }
+
+    private static Measured measured(Scenario scenario, FinetuneJob job) {
+        RecordingJobSink sink = new RecordingJobSink();
+        assertThat(scenario.engine.submit(job, sink)).isEmpty();
+        while (!sink.ended()) {
+            scenario.engine.iterate();
+            scenario.engine.checkIntegrity();
+        }
+        assertThat(sink.end()).isEqualTo(new JobOutcome.OnlyMeasured());
+        assertThat(sink.measurements()).hasSize(1);
+        return sink.measurements().get(0);
+    }
+
     @Property(tries = 50)
     void theBestIsKeptAndPatienceEnds(@ForAll long seed) {
         Random random = new Random(seed);

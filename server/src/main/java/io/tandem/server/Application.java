@@ -23,11 +23,13 @@ import io.tandem.server.adapter.AdapterMerges;
 import io.tandem.server.adapter.AdapterPins;
 import io.tandem.server.adapter.AdapterProbe;
 import io.tandem.server.adapter.AdapterTransfer;
+import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
+import io.tandem.server.finetune.ValidationLosses;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.http.TokenSource;
@@ -99,13 +101,16 @@ public final class Application implements AutoCloseable {
         Path jobFolders = data.resolve("jobs");
         AdapterStore adapterStore = new AdapterStore(data.resolve("adapters"), device.model(), maxRank);
         AtomicLong nextRequestId = new AtomicLong(1);
-        adapters = adapters(config, adapterStore, meters, nextRequestId);
+        int maxExampleTokens = Math.min(context, device.limits().packTokens());
+        TrainingDevice training = new TrainingDevice(
+                device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency);
+        AdapterValidation validation = new ValidationLosses(jobEngine(), training, files, model, maxExampleTokens);
+        adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(
                 model,
-                Math.min(context, device.limits().packTokens()),
+                maxExampleTokens,
                 jobEngine(),
-                new TrainingDevice(
-                        device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency),
+                training,
                 adapters.library(),
                 new JobService.Stores(
                         files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapterStore), adapterStore),
@@ -140,7 +145,11 @@ public final class Application implements AutoCloseable {
     }
 
     private Adapters adapters(
-            ServerConfig config, AdapterStore store, PrometheusMeterRegistry meters, AtomicLong nextRequestId)
+            ServerConfig config,
+            AdapterStore store,
+            AdapterValidation validation,
+            PrometheusMeterRegistry meters,
+            AtomicLong nextRequestId)
             throws IOException {
         int maxRank = device.limits().maxRank();
         AdapterLibrary library = new AdapterLibrary(
@@ -162,8 +171,8 @@ public final class Application implements AutoCloseable {
         return new Adapters(
                 library,
                 transfer,
-                new AdapterMerges(library),
-                new AdapterCompression(library, config.adapters()),
+                new AdapterMerges(library, validation),
+                new AdapterCompression(library, config.adapters(), validation),
                 new AdapterProbe(engine::submit, nextRequestId, prompt));
     }
 

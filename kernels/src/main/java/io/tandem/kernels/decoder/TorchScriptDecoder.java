@@ -149,14 +149,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
         layout.check(initial, limits.maxRank());
-        if (!arenaReserved) {
-            arena = newArena(limits.packTokens());
-            arenaReserved = true;
-        }
+        reserveArena();
         closeTrainee(slot);
         Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer);
         trainees.put(slot, trainee);
         return trainee;
+    }
+
+    private void reserveArena() {
+        if (!arenaReserved) {
+            arena = newArena(limits.packTokens());
+            arenaReserved = true;
+        }
     }
 
     @Override
@@ -168,6 +172,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
+        reserveArena();
         pack = new PackRows(adapterSlots.clone(), next);
     }
 

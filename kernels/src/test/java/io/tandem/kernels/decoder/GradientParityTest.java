@@ -269,12 +269,15 @@ class GradientParityTest {
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             TrainingPack learned = Devices.pack(random, tiny.config().vocab(), 20, 7);
             TrainingPack pack = new TrainingPack(learned.sequences(), TrainingPack.Purpose.MEASURE);
+            device.putAdapter(SLOT, adapter);
+            double[] served = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
             for (int s = 0; s < losses.length; s++) {
                 double expected =
                         reference.run(pack.sequences().get(s), adapter).loss();
                 assertThat(losses[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+                assertThat(served[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
             }
             double[] base = Devices.forward(device, IterationInputs.BASE, pack, random, List.of());
             assertThat(base[0]).isNotCloseTo(losses[0], Percentage.withPercentage(0.1));

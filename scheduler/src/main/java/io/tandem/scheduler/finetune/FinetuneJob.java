@@ -6,17 +6,19 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * One adapter to train from examples.
+ * One adapter to train from examples. A job without any to learn only measures its validation examples, with the adapters
+ * that it stands on and nothing on top.
  *
  * @param id unique in the process
  * @param caller on whose account it trains; {@link InferenceRequest#SHARED_CALLER} if nobody said
  * @param lora what to train
  * @param under frozen adapters that the job's rows use too, at most {@link #MAX_UNDER}; whoever serves the result stacks
  *     it on them
- * @param training at least one example; the sequences of each fit into the context, and all of them into a pack
- * @param validation examples whose loss is measured from time to time; may be empty
+ * @param training examples to learn; the sequences of each fit into the context, and all of them into a pack
+ * @param validation examples whose loss is measured from time to time; may be empty if there are some to learn
  * @param settings how to train
  * @param weight share of the fine-tuning tokens, in proportion to the weights of other jobs
  * @param resumeFrom where an earlier run of the same job got to
@@ -78,6 +80,28 @@ public record FinetuneJob(
         if (!(weight > 0)) {
             throw new IllegalArgumentException("the weight of job " + id + " is " + weight + ", expected more than 0");
         }
+    }
+
+    /** A job that only measures what adapters that answer together make of texts. */
+    public static FinetuneJob measuring(String id, List<AdapterVersion> adapters, List<Example> texts) {
+        Settings settings = new Settings(
+                new Objective.Supervised(),
+                0,
+                1,
+                0,
+                0,
+                LearningRateSchedule.CONSTANT,
+                0,
+                OptimizerConfig.DEFAULT,
+                Cadence.ENDS);
+        LoraConfig nothing = new LoraConfig(1, 1, false, Set.of(), "");
+        return new FinetuneJob(
+                id, InferenceRequest.SHARED_CALLER, nothing, adapters, List.of(), texts, settings, 1, Optional.empty());
+    }
+
+    /** Whether there is anything to learn. */
+    public boolean trains() {
+        return !training.isEmpty();
     }
 
     /** The same job, from there on. */

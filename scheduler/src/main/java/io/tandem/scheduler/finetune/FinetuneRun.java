@@ -3,8 +3,8 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack.Purpose;
-import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -12,6 +12,7 @@ import io.tandem.scheduler.finetune.JobSink.StepReport;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
@@ -41,7 +42,7 @@ public final class FinetuneRun {
     private final FinetuneJob job;
     private final JobSink sink;
     private final DeviceModel device;
-    private final int slot;
+    private final OptionalInt slot;
     private final LongSupplier nanoTime;
     private final List<Example> all;
     private final MiniBatches batches;
@@ -61,9 +62,10 @@ public final class FinetuneRun {
     /**
      * Opens the trainee in the slot, which the caller has reserved.
      *
+     * @param slot empty if the job only measures
      * @throws IllegalArgumentException if the device refuses the trainee, or the checkpoint is one of another job
      */
-    public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, int slot, LongSupplier nanoTime) {
+    public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, OptionalInt slot, LongSupplier nanoTime) {
         this.job = job;
         this.sink = sink;
         this.device = device;
@@ -80,22 +82,26 @@ public final class FinetuneRun {
         this.references = from.map(JobCheckpoint::references).orElse(List.of());
         this.history = new ValidationHistory(job.settings().cadence(), from);
         this.batches = new MiniBatches(job, step);
-        if (from.isPresent()) {
-            device.openTrainee(
-                    slot,
-                    from.get().adapter(),
-                    job.settings().optimizer(),
-                    from.get().optimizer());
-        } else {
-            Adapter initial = LoraInitializer.initialize(
-                    job.lora(), device.model(), job.settings().seed());
-            device.openTrainee(slot, initial, job.settings().optimizer());
-        }
+        slot.ifPresent(this::openTrainee);
         this.work = packed(everything(), Purpose.MEASURE);
         tell(sink::start);
         if (!needsReferences()) {
             settle();
         }
+    }
+
+    private void openTrainee(int at) {
+        OptimizerConfig optimizer = job.settings().optimizer();
+        job.resumeFrom()
+                .ifPresentOrElse(
+                        from -> device.openTrainee(at, from.adapter(), optimizer, from.optimizer()),
+                        () -> device.openTrainee(
+                                at,
+                                LoraInitializer.initialize(
+                                        job.lora(),
+                                        device.model(),
+                                        job.settings().seed()),
+                                optimizer));
     }
 
     private void check(JobCheckpoint checkpoint) {
@@ -128,8 +134,13 @@ public final class FinetuneRun {
         return job;
     }
 
-    public int slot() {
+    /** The trainee's; empty if the job only measures. */
+    public OptionalInt slot() {
         return slot;
+    }
+
+    private int trainee() {
+        return slot.orElseThrow();
     }
 
     public boolean ended() {
@@ -145,9 +156,9 @@ public final class FinetuneRun {
     public int beginPack(int[] frozenSlots) {
         PackCursor next = new PackCursor(work.next(), device.model().layers());
         int[] slots = frozenSlots;
-        if (phase != Phase.REFERENCES) {
+        if (phase != Phase.REFERENCES && job.trains()) {
             slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
-            slots[frozenSlots.length] = slot;
+            slots[frozenSlots.length] = trainee();
         }
         if (phase == Phase.STEP && work.untouched()) {
             stepStart = nanoTime.getAsLong();
@@ -253,7 +264,7 @@ public final class FinetuneRun {
             settle();
         } else if (phase == Phase.VALIDATION) {
             Measured measured = measured();
-            history.add(measured, () -> device.snapshot(slot));
+            history.add(measured, () -> device.snapshot(trainee()));
             tell(() -> sink.measured(measured));
             settle();
         } else if (optimizerStep()) {
@@ -292,7 +303,7 @@ public final class FinetuneRun {
         FinetuneJob.Settings settings = job.settings();
         double rate =
                 settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
-        double norm = device.optimizerStep(slot, rate, 1.0 / tally.count());
+        double norm = device.optimizerStep(trainee(), rate, 1.0 / tally.count());
         if (!Double.isFinite(norm)) {
             finish(new JobOutcome.Failed(
                     "the gradient is not finite in step " + (step + 1) + "; try a lower learning rate"));
@@ -348,8 +359,8 @@ public final class FinetuneRun {
     private JobCheckpoint checkpoint() {
         return new JobCheckpoint(
                 step,
-                device.snapshot(slot),
-                device.optimizerState(slot),
+                device.snapshot(trainee()),
+                device.optimizerState(trainee()),
                 history.best(),
                 history.smallest(),
                 history.withoutGain(),
@@ -360,10 +371,14 @@ public final class FinetuneRun {
     }
 
     private void succeed() {
+        if (!job.trains()) {
+            finish(new JobOutcome.OnlyMeasured());
+            return;
+        }
         boolean early = step < job.totalSteps();
         Optional<Best> best = history.best();
         finish(new JobOutcome.Succeeded(
-                best.map(Best::adapter).orElseGet(() -> device.snapshot(slot)),
+                best.map(Best::adapter).orElseGet(() -> device.snapshot(trainee())),
                 best.map(Best::step).orElse(step),
                 early));
     }
@@ -379,7 +394,8 @@ public final class FinetuneRun {
 
     /** Suspends the job as it was after its last step. */
     public void suspend() {
-        finish(new JobOutcome.Suspended(needsReferences() ? job.resumeFrom() : Optional.of(checkpoint())));
+        boolean untrained = needsReferences() || !job.trains();
+        finish(new JobOutcome.Suspended(untrained ? job.resumeFrom() : Optional.of(checkpoint())));
     }
 
     /** Ends the job and frees the trainee; only the first end counts. */
@@ -389,7 +405,7 @@ public final class FinetuneRun {
         }
         ended = true;
         cursor = null;
-        device.closeTrainee(slot);
+        slot.ifPresent(device::closeTrainee);
         tell(() -> sink.finish(outcome));
     }
 

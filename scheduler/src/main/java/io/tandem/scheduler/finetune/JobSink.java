@@ -66,6 +66,9 @@ public interface JobSink {
          */
         record Succeeded(Adapter adapter, int step, boolean stoppedEarly) implements JobOutcome {}
 
+        /** The job had nothing to learn, and what it measured has been told. */
+        record OnlyMeasured() implements JobOutcome {}
+
         /**
          * The job was paused, or the engine was shut down. It may be submitted again.
          *

@@ -23,9 +23,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Jobs that wait and jobs that train. Those that train take turns: one pack is on the device at a time, and when it is
- * done {@link PackShares} says whose is next. Their adapter slots lie beyond those that serve, one for each trainee and
- * one set for the frozen adapters of the current pack, so no job ever keeps a request waiting for a slot.
+ * Jobs that wait and jobs that run. Those that run take turns: one pack is on the device at a time, and when it is done
+ * {@link PackShares} says whose is next. Their adapter slots lie beyond those that serve, one for each trainee and one
+ * set for the frozen adapters of the current pack, so no job ever keeps a request waiting for a slot. A job that only
+ * measures has no trainee and never waits for one.
  */
 final class JobQueue {
     private static final Logger LOG = LoggerFactory.getLogger(JobQueue.class);
@@ -36,7 +37,7 @@ final class JobQueue {
     private final SlotResidency frozen;
     private final SlotResidency trainees;
     private final Deque<Entry> waiting = new ArrayDeque<>();
-    private final List<FinetuneRun> training = new ArrayList<>();
+    private final List<FinetuneRun> running = new ArrayList<>();
     private final PackShares<FinetuneRun> shares = new PackShares<>();
     private Optional<FinetuneRun> current = Optional.empty();
     private int[] frozenSlots = IterationInputs.BASE;
@@ -64,27 +65,31 @@ final class JobQueue {
 
     /** Starts jobs that wait while there is room, and lays the next pack if none is on the device. */
     void prepare() {
-        while (training.size() < maxTraining && !waiting.isEmpty()) {
-            start(waiting.removeFirst());
-        }
-        while (current.isEmpty() && !training.isEmpty()) {
+        waiting.removeIf(entry -> {
+            boolean room = !entry.job().trains() || trainees.inUse() < maxTraining;
+            if (room) {
+                start(entry);
+            }
+            return room;
+        });
+        while (current.isEmpty() && !running.isEmpty()) {
             shares.next().ifPresent(this::beginPack);
         }
     }
 
     private void start(Entry entry) {
-        OptionalInt slot = trainees.reserve();
-        if (slot.isEmpty()) {
-            throw new IllegalStateException("no slot for a trainee although only " + training.size() + " jobs train");
+        OptionalInt slot = entry.job().trains() ? trainees.reserve() : OptionalInt.empty();
+        if (entry.job().trains() && slot.isEmpty()) {
+            throw new IllegalStateException("no slot for a trainee although only " + trainees.inUse() + " jobs train");
         }
         try {
-            FinetuneRun run = new FinetuneRun(entry.job(), entry.sink(), device, slot.getAsInt(), nanoTime);
-            training.add(run);
+            FinetuneRun run = new FinetuneRun(entry.job(), entry.sink(), device, slot, nanoTime);
+            running.add(run);
             shares.add(run, entry.job().weight());
             leaveIfEnded(run);
         } catch (IllegalArgumentException | KernelException e) {
-            device.closeTrainee(slot.getAsInt());
-            trainees.release(slot.getAsInt());
+            slot.ifPresent(device::closeTrainee);
+            slot.ifPresent(trainees::release);
             entry.sink().finish(failed(e));
         }
     }
@@ -145,9 +150,9 @@ final class JobQueue {
         if (current.filter(run::equals).isPresent()) {
             freePack();
         }
-        training.remove(run);
+        running.remove(run);
         shares.remove(run);
-        trainees.release(run.slot());
+        run.slot().ifPresent(trainees::release);
     }
 
     void cancel(String jobId) {
@@ -168,7 +173,7 @@ final class JobQueue {
     }
 
     private Optional<FinetuneRun> find(String jobId) {
-        return training.stream().filter(run -> run.job().id().equals(jobId)).findFirst();
+        return running.stream().filter(run -> run.job().id().equals(jobId)).findFirst();
     }
 
     private void endWaiting(String jobId, Function<FinetuneJob, JobOutcome> outcome) {
@@ -183,7 +188,7 @@ final class JobQueue {
 
     /** Ends every job with the state after its last step, so that it can go on in another process. */
     void suspendAll() {
-        for (FinetuneRun run : List.copyOf(training)) {
+        for (FinetuneRun run : List.copyOf(running)) {
             try {
                 run.suspend();
                 leaveIfEnded(run);
@@ -197,16 +202,16 @@ final class JobQueue {
     }
 
     void failAll(String message) {
-        List.copyOf(training).forEach(run -> end(run, new JobOutcome.Failed(message)));
+        List.copyOf(running).forEach(run -> end(run, new JobOutcome.Failed(message)));
         waiting.forEach(entry -> entry.sink().finish(new JobOutcome.Failed(message)));
         waiting.clear();
     }
 
     /** @throws IllegalStateException if the accounts contradict each other */
     void checkIntegrity() {
-        if (trainees.inUse() != training.size() || training.stream().anyMatch(FinetuneRun::ended)) {
-            throw new IllegalStateException(
-                    trainees.inUse() + " trainees' slots are in use by " + training.size() + " jobs");
+        long training = running.stream().filter(run -> run.job().trains()).count();
+        if (trainees.inUse() != training || running.stream().anyMatch(FinetuneRun::ended)) {
+            throw new IllegalStateException(trainees.inUse() + " trainees' slots are in use by " + training + " jobs");
         }
         if (frozen.inUse() != frozenSlots.length || (current.isEmpty() && frozenSlots.length > 0)) {
             throw new IllegalStateException(frozen.inUse() + " slots for frozen adapters are in use without a pack");

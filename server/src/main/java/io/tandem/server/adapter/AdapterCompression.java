@@ -5,16 +5,21 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore.Compressed;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.ToDoubleFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,35 +28,45 @@ public final class AdapterCompression {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterCompression.class);
     private static final double DENSITY_DEFAULT = 0.2;
     private static final double ALPHA_MAX = 1e6;
+    private static final int FILE_CHARS_MAX = 64;
     private static final int SWEEPS_DEFAULT = 20;
     private static final int SWEEPS_MAX = 1000;
     private static final double MILLIS = 1000;
 
     private final AdapterLibrary library;
     private final AdaptersConfig config;
+    private final AdapterValidation validation;
 
-    public AdapterCompression(AdapterLibrary library, AdaptersConfig config) {
+    public AdapterCompression(AdapterLibrary library, AdaptersConfig config, AdapterValidation validation) {
         this.library = library;
         this.config = config;
+        this.validation = validation;
     }
 
     /**
      * What to compress how.
      *
+     * @param validationFile id of an uploaded file on which the scale is chosen instead
      * @param keepOriginal whether the original stays as a version to roll back to
      */
-    public record Params(CompressionSettings settings, boolean keepOriginal) {
+    public record Params(CompressionSettings settings, Optional<String> validationFile, boolean keepOriginal) {
         public static Params read(JsonBody body) {
-            body.rejectUnknown(Set.of("density", "alpha", "sweeps", "keep_original"));
+            body.rejectUnknown(Set.of("density", "alpha", "sweeps", "validation_file", "keep_original"));
             double density = body.optionalNumber("density", 0, 1).orElse(DENSITY_DEFAULT);
             if (density == 0) {
                 throw body.invalid("density", "must be more than 0.");
             }
             OptionalDouble alpha = body.optionalNumber("alpha", Double.MIN_VALUE, ALPHA_MAX);
+            Optional<String> validationFile = body.optionalString("validation_file", FILE_CHARS_MAX);
+            if (alpha.isPresent() && validationFile.isPresent()) {
+                throw body.invalid("alpha", "is what 'validation_file' chooses; leave one of them out.");
+            }
             Scale scale = alpha.isPresent() ? new Scale.Fixed(alpha.getAsDouble()) : new Scale.LeastSquares();
             int sweeps = body.optionalInt("sweeps", 0, SWEEPS_MAX).orElse(SWEEPS_DEFAULT);
             return new Params(
-                    new CompressionSettings(density, sweeps, scale), body.optionalBoolean("keep_original", true));
+                    new CompressionSettings(density, sweeps, scale),
+                    validationFile,
+                    body.optionalBoolean("keep_original", true));
         }
     }
 
@@ -59,23 +74,52 @@ public final class AdapterCompression {
     public CompletableFuture<ObjectNode> compress(AdapterChoice choice, Params params) {
         // One that cannot be compressed is left in peace for as long as one that was asked for.
         library.touch(choice.name());
-        return library.load(choice)
-                .thenApplyAsync(original -> save(choice, original.adapter(), params), library.workers())
+        return library.stack(choice)
+                .thenApplyAsync(stack -> save(choice, stack, params), library.workers())
                 .thenCompose(made -> library.ask(() -> commit(choice, made, params.keepOriginal())));
     }
 
-    private Compressed save(AdapterChoice choice, Adapter original, Params params) {
+    /** A version that is on disk, and what to tell of it. */
+    private record Made(Compressed compressed, ObjectNode report) {}
+
+    /** @param stack what the version answers together with, itself at the end */
+    private Made save(AdapterChoice choice, List<AdapterVersion> stack, Params params) {
+        Adapter original = stack.get(stack.size() - 1).adapter();
+        CompressionSettings settings = params.settings();
         try {
-            return library.store().saveCompressed(choice.name(), original, params.settings());
+            if (params.validationFile().isEmpty()) {
+                Compressed made = library.store().saveCompressed(choice.name(), original, settings);
+                return new Made(made, report(choice, made));
+            }
+            ToDoubleFunction<List<AdapterVersion>> losses =
+                    validation.losses(params.validationFile().get());
+            Scale scale = new Scale.Validated(candidate -> -losses.applyAsDouble(instead(stack, candidate)));
+            Compressed made = library.store().saveCompressed(choice.name(), original, settings.withScale(scale));
+            ObjectNode report = report(choice, made);
+            report.set("validation", AdapterJson.validation(made.report(), losses.applyAsDouble(stack)));
+            return new Made(made, report);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private ObjectNode commit(AdapterChoice choice, Compressed made, boolean keepOriginal) throws IOException {
+    private static ObjectNode report(AdapterChoice choice, Compressed made) {
+        return AdapterJson.compression(made.report(), choice.version().bytes());
+    }
+
+    /** The stack with another adapter at its top. */
+    private static List<AdapterVersion> instead(List<AdapterVersion> stack, Adapter top) {
+        List<AdapterVersion> other = new ArrayList<>(stack);
+        AdapterVersion old = other.remove(other.size() - 1);
+        other.add(new AdapterVersion(old.name(), ContentHash.of(top), top));
+        return other;
+    }
+
+    private ObjectNode commit(AdapterChoice choice, Made result, boolean keepOriginal) throws IOException {
         StoredVersion original = choice.version();
+        Compressed made = result.compressed();
+        ObjectNode compression = result.report();
         ContentHash hash = made.saved().hash();
-        ObjectNode compression = AdapterJson.compression(made.report(), original.bytes());
         try {
             ObjectNode report = LoadReport.of(made.saved().adapter())
                     .requireChange(choice.name())
@@ -111,7 +155,8 @@ public final class AdapterCompression {
             library.find(name).filter(this::due).ifPresent(entry -> {
                 AdapterChoice choice = new AdapterChoice(name, entry.currentVersion());
                 try {
-                    Params params = new Params(CompressionSettings.of(config.compressDensity()), false);
+                    Params params =
+                            new Params(CompressionSettings.of(config.compressDensity()), Optional.empty(), false);
                     ObjectNode report = compress(choice, params).join();
                     LOG.info("{} was idle and is compressed: {}", choice.reference(), report.path("version"));
                 } catch (CompletionException e) {

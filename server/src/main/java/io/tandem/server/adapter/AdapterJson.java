@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.compeft.CompressionReport;
 import io.tandem.kernels.adapter.merge.MergeReport;
+import io.tandem.kernels.adapter.merge.WeightSearch;
 import io.tandem.server.api.JsonBody;
+import java.util.List;
 
 /** What clients see of adapters. */
 public final class AdapterJson {
@@ -26,7 +28,7 @@ public final class AdapterJson {
             trial.put("percent", canary.percent());
         }
         json.put("pinned", entry.pinned());
-        json.put("tier", tier(new AdapterChoice(entry.name(), entry.currentVersion()), library));
+        json.put("tier", library.tier(new AdapterChoice(entry.name(), entry.currentVersion())));
         json.put(
                 "bytes",
                 entry.versions().stream().mapToLong(StoredVersion::bytes).sum());
@@ -48,16 +50,8 @@ public final class AdapterJson {
         json.put("origin", version.origin());
         ArrayNode under = json.putArray("under");
         version.under().forEach(under::add);
-        json.put("tier", tier(choice, library));
+        json.put("tier", library.tier(choice));
         return json;
-    }
-
-    /** The fastest place where a version is. */
-    private static String tier(AdapterChoice choice, AdapterLibrary library) {
-        if (library.onDevice(choice)) {
-            return "device";
-        }
-        return library.inMemory(choice) ? "host" : "disk";
     }
 
     /** @param originalBytes of the version on disk that was compressed */
@@ -77,9 +71,43 @@ public final class AdapterJson {
         return json;
     }
 
-    static ObjectNode merge(MergeReport report) {
+    /** Which scales were tried on a validation file. */
+    static ObjectNode validation(CompressionReport report, double originalLoss) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
-        json.put("merge_strategy", report.method().label());
+        ArrayNode candidates = json.putArray("candidates");
+        double best = Double.NaN;
+        for (CompressionReport.Candidate candidate : report.candidates()) {
+            double loss = -candidate.score();
+            best = Double.isNaN(best) || loss < best ? loss : best;
+            ObjectNode tried = candidates.addObject();
+            tried.put("scale", candidate.alpha().isPresent() ? "alpha" : "least_squares");
+            candidate.alpha().ifPresent(alpha -> tried.put("alpha", alpha));
+            putNumber(tried, "loss", loss);
+        }
+        putNumber(json, "loss", best);
+        putNumber(json, "original_loss", originalLoss);
+        return json;
+    }
+
+    /** Which weights were found on a validation file, and what the loss was with the given ones. */
+    static ObjectNode search(WeightSearch.Found found, List<Double> losses) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        ArrayNode weights = json.putArray("weights");
+        found.weights().forEach(weights::add);
+        json.put("evaluations", losses.size());
+        putNumber(json, "loss", -found.score());
+        putNumber(json, "given_loss", losses.get(0));
+        return json;
+    }
+
+    /** JSON has no NaN. */
+    static void putNumber(ObjectNode json, String field, double number) {
+        json.put(field, Double.isFinite(number) ? number : null);
+    }
+
+    static ObjectNode merge(String strategy, MergeReport report) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("merge_strategy", strategy);
         json.put("pruned_share", report.prunedShare());
         json.put("disagreeing_share", report.disagreeingShare());
         json.put("truncation_error", report.truncationError());

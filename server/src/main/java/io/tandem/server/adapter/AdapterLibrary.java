@@ -425,14 +425,12 @@ public final class AdapterLibrary implements AutoCloseable {
         return clock.millis() - Objects.requireNonNullElse(lastUse.get(name), clock.millis());
     }
 
-    /** Whether a version's weights are in memory. */
-    boolean inMemory(AdapterChoice choice) {
-        return cache.contains(choice.key());
-    }
-
-    /** Whether a version is in a slot of the device. */
-    boolean onDevice(AdapterChoice choice) {
-        return device.slots().resident().contains(choice.version().content().number());
+    /** The fastest place where a version is now: {@code device}, {@code host} or {@code disk}. */
+    public String tier(AdapterChoice choice) {
+        if (device.slots().resident().contains(choice.version().content().number())) {
+            return "device";
+        }
+        return cache.contains(choice.key()) ? "host" : "disk";
     }
 
     AdapterStore store() {

@@ -4,19 +4,25 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
-import io.tandem.kernels.adapter.compeft.TernaryTies;
 import io.tandem.kernels.adapter.merge.Merge;
 import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.adapter.merge.Merged;
+import io.tandem.kernels.adapter.merge.TernaryTies;
+import io.tandem.kernels.adapter.merge.WeightSearch;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.ApiException;
-import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
+import io.tandem.server.api.MergeSearch;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /**
@@ -28,9 +34,11 @@ public final class AdapterMerges {
     private static final String UNNAMED = "merged";
 
     private final AdapterLibrary library;
+    private final AdapterValidation validation;
 
-    public AdapterMerges(AdapterLibrary library) {
+    public AdapterMerges(AdapterLibrary library, AdapterValidation validation) {
         this.library = library;
+        this.validation = validation;
     }
 
     /**
@@ -58,9 +66,19 @@ public final class AdapterMerges {
                 })));
     }
 
-    /** Merges these versions. */
-    public CompletableFuture<Result> merge(MergeParams params, List<AdapterChoice> members) {
-        return load(params, members).thenApplyAsync(loaded -> merge(params, members, loaded), library.workers());
+    /**
+     * Merges these versions.
+     *
+     * @param search for the weights with the smallest loss, which starts from the given ones; empty to take those
+     */
+    public CompletableFuture<Result> merge(
+            MergeParams params, List<AdapterChoice> members, Optional<MergeSearch> search) {
+        return load(params, members)
+                .thenApplyAsync(
+                        loaded -> search.isPresent()
+                                ? made(params, () -> searched(params.spec().orElseThrow(), loaded, search.get()))
+                                : merge(params, members, loaded),
+                        library.workers());
     }
 
     /** Members in their order; none for a merge that reads the compressed files itself. */
@@ -77,8 +95,13 @@ public final class AdapterMerges {
     }
 
     private Result merge(MergeParams params, List<AdapterChoice> members, List<Adapter> loaded) {
+        return made(
+                params, () -> params.spec().map(spec -> dense(spec, loaded)).orElseGet(() -> ternary(params, members)));
+    }
+
+    private static Result made(MergeParams params, Supplier<Result> merge) {
         try {
-            Result result = params.spec().map(spec -> dense(spec, loaded)).orElseGet(() -> ternary(params, members));
+            Result result = merge.get();
             LoadReport.of(result.adapter()).requireChange(UNNAMED);
             return result;
         } catch (IllegalArgumentException | AdapterFormatException e) {
@@ -90,7 +113,29 @@ public final class AdapterMerges {
         // In this pool the merge's parallel streams take its threads, not those that everybody shares.
         Merged merged =
                 library.workers().submit(() -> Merge.of(spec).apply(adapters)).join();
-        return new Result(merged.adapter(), AdapterJson.merge(merged.report()));
+        return new Result(merged.adapter(), AdapterJson.merge(spec.method().label(), merged.report()));
+    }
+
+    private Result searched(MergeSpec spec, List<Adapter> adapters, MergeSearch search) {
+        ToDoubleFunction<List<AdapterVersion>> losses;
+        try {
+            losses = validation.losses(search.validationFile());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        List<Double> tried = Collections.synchronizedList(new ArrayList<>());
+        WeightSearch.Found found = library.workers()
+                .submit(() -> WeightSearch.of(search.evaluations(), spec.seed()).search(spec, adapters, merged -> {
+                    double loss =
+                            losses.applyAsDouble(List.of(new AdapterVersion(UNNAMED, ContentHash.of(merged), merged)));
+                    tried.add(loss);
+                    return -loss;
+                }))
+                .join();
+        ObjectNode report =
+                AdapterJson.merge(spec.method().label(), found.merged().report());
+        report.set("validation", AdapterJson.search(found, tried));
+        return new Result(found.merged().adapter(), report);
     }
 
     private Result ternary(MergeParams params, List<AdapterChoice> members) {
@@ -104,7 +149,7 @@ public final class AdapterMerges {
         }
         double[] weights =
                 params.weights().stream().mapToDouble(Double::doubleValue).toArray();
-        ObjectNode report = JsonBody.MAPPER.createObjectNode().put("merge_strategy", MergeParams.TERNARY_TIES);
-        return new Result(TernaryTies.merge(adapters, weights, TernaryTies.Join.MEAN), report);
+        Merged merged = TernaryTies.merge(adapters, weights);
+        return new Result(merged.adapter(), AdapterJson.merge(MergeParams.TERNARY_TIES, merged.report()));
     }
 }

@@ -109,9 +109,18 @@ public final class AdaptersCommand extends ServerCommand {
             @Parameters(paramLabel = "NAME") String name,
             @Option(names = "--density", paramLabel = "SHARE", description = "Of the numbers that are kept.") @Nullable
                     Double density,
+            @Option(
+                            names = "--validation",
+                            paramLabel = "FILE",
+                            description = "Examples; the scale with the smallest loss on them is taken.")
+                    @Nullable
+                    Path validation,
             @Option(names = "--replace", description = "Delete the original.") boolean replace)
             throws IOException, InterruptedException {
         ObjectNode body = object().put("density", density).put("keep_original", !replace);
+        if (validation != null) {
+            body.put("validation_file", client().uploadExamples(validation));
+        }
         JsonNode answer = client().post(path(name, "/compress"), body);
         if (json) {
             return print(answer);
@@ -124,6 +133,15 @@ public final class AdaptersCommand extends ServerCommand {
                         answer.path("original_bytes").asLong(),
                         answer.path("ratio_on_disk").asDouble(),
                         answer.path("error").asDouble());
+        JsonNode measured = answer.path("validation");
+        if (measured.isObject()) {
+            out().printf(
+                            Locale.ROOT,
+                            "alpha %.3g; validation loss %.4f, was %.4f%n",
+                            answer.path("alpha").asDouble(),
+                            measured.path("loss").asDouble(),
+                            measured.path("original_loss").asDouble());
+        }
         out().flush();
         return 0;
     }
@@ -142,11 +160,24 @@ public final class AdaptersCommand extends ServerCommand {
             @Option(names = "--sign", paramLabel = "METHOD", description = "total or frequency.") @Nullable String sign,
             @Option(names = "--form", paramLabel = "FORM", description = "product or factors.") @Nullable String form,
             @Option(names = "--max-rank", paramLabel = "N", description = "Largest rank of a module.") @Nullable
-                    Integer maxRank)
+                    Integer maxRank,
+            @Option(
+                            names = "--validation",
+                            paramLabel = "FILE",
+                            description = "Examples; the weights with the smallest loss on them are looked for.")
+                    @Nullable
+                    Path validation,
+            @Option(names = "--evaluations", paramLabel = "N", description = "Merges that are tried for that.")
+                    @Nullable
+                    Integer evaluations)
             throws IOException, InterruptedException {
         ObjectNode body =
                 object().put("name", name).put("merge_strategy", strategy).put("density", density);
         body.put("majority_sign_method", sign).put("form", form).put("max_rank", maxRank);
+        body.put("evaluations", evaluations);
+        if (validation != null) {
+            body.put("validation_file", client().uploadExamples(validation));
+        }
         ArrayNode members = body.putArray("ids");
         ids.forEach(members::add);
         if (weights != null) {
@@ -199,6 +230,16 @@ public final class AdaptersCommand extends ServerCommand {
                             100 * merge.path("pruned_share").asDouble(),
                             100 * merge.path("disagreeing_share").asDouble(),
                             merge.path("truncation_error").asDouble());
+        }
+        JsonNode search = merge.path("validation");
+        if (search.isObject()) {
+            out().printf(
+                            Locale.ROOT,
+                            "weights %s after %d merges; validation loss %.4f, was %.4f%n",
+                            search.path("weights"),
+                            search.path("evaluations").asInt(),
+                            search.path("loss").asDouble(),
+                            search.path("given_loss").asDouble());
         }
         out().flush();
         return 0;

@@ -6,7 +6,6 @@ import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -87,9 +86,9 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         PrintWriter out = out();
         ObjectNode body = JsonBody.MAPPER.createObjectNode();
         body.put("model", client.get("/v1/models").at("/data/0/id").asText());
-        body.put("training_file", upload(client, training));
+        body.put("training_file", client.uploadExamples(training));
         if (validation != null) {
-            body.put("validation_file", upload(client, validation));
+            body.put("validation_file", client.uploadExamples(validation));
         }
         body.put("suffix", name);
         if (seed != null) {
@@ -110,12 +109,6 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
             return 0;
         }
         return new JobFollower(client, out).follow(id);
-    }
-
-    private static String upload(ServerClient client, Path file) throws IOException, InterruptedException {
-        return client.upload("/v1/files", "purpose", "fine-tune", List.of(file))
-                .path("id")
-                .asText();
     }
 
     private void fill(ObjectNode hyperparameters) {

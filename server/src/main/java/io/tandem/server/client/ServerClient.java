@@ -75,6 +75,13 @@ final class ServerClient {
                 .build());
     }
 
+    /** Uploads examples to learn or to measure; returns the file's id. */
+    String uploadExamples(Path file) throws IOException, InterruptedException {
+        return upload("/v1/files", "purpose", "fine-tune", List.of(file))
+                .path("id")
+                .asText();
+    }
+
     /** Writes what the server answers into a file. */
     void download(String path, Path file) throws IOException, InterruptedException {
         HttpResponse<byte[]> answer = send(request(path).build(), BodyHandlers.ofByteArray());

@@ -41,10 +41,11 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                         : examples(dataset("validation_file", validation.get(), spec.objective(), files, reader)));
     }
 
-    private static Dataset dataset(
-            String field, String file, Objective objective, FileStore files, DatasetReader reader) throws IOException {
+    /** @throws ApiException if the file is missing or wrong, or has pairs where texts are needed, or the other way round */
+    static Dataset dataset(String field, String file, Objective objective, FileStore files, DatasetReader reader)
+            throws IOException {
         if (files.find(file).isEmpty()) {
-            throw ApiException.invalid(field, "'" + field + "': there is no file '" + file + "' any more.");
+            throw ApiException.invalid(field, "'" + field + "': there is no file '" + file + "'.");
         }
         DatasetReader.Result result;
         try (InputStream in = Files.newInputStream(files.content(file))) {
@@ -66,7 +67,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                         : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
     }
 
-    private static List<Example> examples(Dataset dataset) {
+    static List<Example> examples(Dataset dataset) {
         if (dataset instanceof Dataset.Preferences preferences) {
             return preferences.pairs().stream()
                     .map(pair -> Example.pair(pair.ability().orElse(""), pair.preferred(), pair.nonPreferred()))

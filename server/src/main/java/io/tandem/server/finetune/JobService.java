@@ -166,7 +166,7 @@ public final class JobService implements AutoCloseable {
         JobSpec spec = JobSpec.parse(body);
         return ask(() -> {
             requireThere(spec);
-            device.requireFits(spec.lora(), spec.optimizer());
+            device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
             List<AdapterVersion> under = under(spec);
             String id = JobObject.newId("ftjob-");
             ObjectNode job = JobObject.create(id, spec, body.node().deepCopy(), book.now());
@@ -314,7 +314,7 @@ public final class JobService implements AutoCloseable {
                     data.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
                             + (step == 0 ? "." : " and goes on after step " + step + "."));
             DatasetSummary summary = data.trainingSet().summary();
-            MemoryPlan plan = device.requireFits(spec.lora(), spec.optimizer());
+            MemoryPlan plan = device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
             book.say(
                     job,
                     "info",

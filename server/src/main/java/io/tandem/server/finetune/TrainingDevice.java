@@ -27,12 +27,15 @@ public record TrainingDevice(
         return MemoryPlan.training(model, limits, lora, optimizer);
     }
 
-    /** @throws ApiException with the numbers, if the plan is more than training may take */
-    MemoryPlan requireFits(LoraConfig lora, OptimizerConfig optimizer) {
+    /**
+     * @param field of the request that asks for it
+     * @throws ApiException with the numbers, if the plan is more than training may take
+     */
+    MemoryPlan requireFits(String field, LoraConfig lora, OptimizerConfig optimizer) {
         MemoryPlan plan = memory(lora, optimizer);
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(
-                    "hyperparameters",
+                    field,
                     String.format(
                             Locale.ROOT,
                             "The job needs %.1f MB for training and %.1f MB are there (training-memory-bytes). A smaller"

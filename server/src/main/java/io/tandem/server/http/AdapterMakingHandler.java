@@ -11,6 +11,7 @@ import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
+import io.tandem.server.api.MergeSearch;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.FileUpload;
 import io.vertx.ext.web.RoutingContext;
@@ -20,6 +21,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -135,12 +137,14 @@ final class AdapterMakingHandler {
     void merge(RoutingContext context) {
         JsonBody body = JsonBody.parse(context.body().buffer());
         Set<String> known = new HashSet<>(MergeParams.FIELDS);
+        known.addAll(MergeSearch.FIELDS);
         known.addAll(Set.of("name", "canary_percent"));
         body.rejectUnknown(known);
         String name = body.requiredString("name", NAME_CHARS_MAX);
         double percent =
                 body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
         MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
+        Optional<MergeSearch> search = MergeSearch.read(body, params);
         List<AdapterChoice> members = names.choose(params.ids(), "ids", "");
         String origin = "merged "
                 + String.join(
@@ -148,7 +152,7 @@ final class AdapterMakingHandler {
         Json.answer(
                 context,
                 adapters.merges()
-                        .merge(params, members)
+                        .merge(params, members, search)
                         .thenCompose(result -> published(name, result.adapter(), origin, percent)
                                 .thenApply(json -> json.set("merge", result.report()))));
     }

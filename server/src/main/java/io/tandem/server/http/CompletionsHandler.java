@@ -83,9 +83,12 @@ final class CompletionsHandler {
             if (context.response().closed()) {
                 return;
             }
-            String shown = resolved.result().shown();
-            if (!shown.isEmpty()) {
-                context.response().putHeader("X-Adapter-Version", shown);
+            if (!resolved.result().shown().isEmpty()) {
+                context.response()
+                        .putHeader("X-Adapter-Version", resolved.result().shown());
+            }
+            if (!resolved.result().tier().isEmpty()) {
+                context.response().putHeader("X-Adapter-Tier", resolved.result().tier());
             }
             List<int[]> tokens = encoded.result();
             new AnswerWriter(

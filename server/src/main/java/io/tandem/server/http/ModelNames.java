@@ -30,9 +30,13 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
      * What a request runs on.
      *
      * @param shown the versions by reference, for the client; empty for the base model
+     * @param tier the slowest place where one of them was when they were asked for; empty for the base model and for merges
      * @param versions that answer together
      */
-    record Resolved(String shown, List<AdapterVersion> versions) {}
+    record Resolved(String shown, String tier, List<AdapterVersion> versions) {}
+
+    /** From the fastest. */
+    private static final List<String> TIERS = List.of("device", "host", "disk");
 
     /**
      * Chooses the versions at once, so that all answers to a request have the same; the weights may come later.
@@ -53,7 +57,7 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
             List<AdapterChoice> members = choose(merge.ids(), merge.field("ids"), params.key());
             return merges.merged(merge, members)
                     .thenApply(
-                            version -> new Resolved("merged@" + version.hash().shown(), List.of(version)));
+                            version -> new Resolved("merged@" + version.hash().shown(), "", List.of(version)));
         }
         return stack(choose(params.adapters(), "adapters", params.key()), "adapters");
     }
@@ -87,12 +91,17 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
                 throw ApiException.invalid(field, "'" + field + "' has " + choice.reference() + " twice.");
             }
         }
+        String tier = choices.stream()
+                .map(library::tier)
+                .max(Comparator.comparingInt(TIERS::indexOf))
+                .orElse("");
         List<CompletableFuture<List<AdapterVersion>>> loads =
                 choices.stream().map(library::stack).toList();
         String shown = choices.stream().map(AdapterChoice::reference).collect(Collectors.joining("+"));
         return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
                 .thenApply(all -> new Resolved(
                         shown,
+                        tier,
                         loads.stream().flatMap(load -> load.join().stream()).toList()));
     }
 

@@ -171,7 +171,9 @@ class AdapterLibraryTest {
 
     @Test
     void onlyWhatIsIdleIsCompressed() {
-        AdapterCompression compression = new AdapterCompression(library, CONFIG);
+        AdapterCompression compression = new AdapterCompression(library, CONFIG, file -> {
+            throw new AssertionError("nobody asked for a validation");
+        });
         publish("idle", 1);
         publish("used", 2);
         publish("pinned", 3);

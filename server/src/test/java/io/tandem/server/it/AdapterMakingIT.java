@@ -252,7 +252,12 @@ class AdapterMakingIT {
             assertThat(adapters.get(name).path("versions")).hasSize(1);
         }
         String spec = "\"ids\":[\"a\",\"b\"],\"merge_strategy\":\"ternary_ties\"";
-        server.json(server.post("/v1/adapters/merge", "{\"name\":\"ab\"," + spec + "}"));
+        JsonNode merge = server.json(server.post("/v1/adapters/merge", "{\"name\":\"ab\"," + spec + "}"))
+                .path("merge");
+        assertThat(merge.path("merge_strategy").asText()).isEqualTo("ternary_ties");
+        assertThat(merge.path("pruned_share").asDouble()).isBetween(0.69, 0.9);
+        assertThat(merge.path("disagreeing_share").asDouble()).isBetween(0.001, 0.3);
+        assertThat(merge.path("modules")).hasSize(14);
         assertThat(adapters.text(RunningServer.MODEL, ",\"merged_adapters\":{" + spec + "}"))
                 .isEqualTo(adapters.text("ab"));
     }

@@ -224,6 +224,29 @@ class AdapterVersionsIT {
     }
 
     @Test
+    void anAnswerTellsWhereItsAdapterWas() throws Exception {
+        for (int i = 0; i < 6; i++) {
+            adapters.create("a" + i, adapter(i));
+        }
+        server.close();
+        start();
+        assertThat(tier("a0")).isEqualTo("disk");
+        assertThat(tier("a0")).isEqualTo("device");
+        // More others than the four slots.
+        for (int i = 1; i < 6; i++) {
+            adapters.text("a" + i);
+        }
+        assertThat(tier("a0+a5")).isEqualTo("host");
+        assertThat(tier(RunningServer.MODEL)).isEmpty();
+    }
+
+    private String tier(String model) throws Exception {
+        HttpResponse<String> answer = adapters.ask(model, "");
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        return answer.headers().firstValue("X-Adapter-Tier").orElse("");
+    }
+
+    @Test
     void deletingIsForNewRequestsOnly() throws Exception {
         String first = adapters.create("mine", adapter(1)).path("version").asText();
         String second = adapters.create("mine", adapter(2)).path("version").asText();

@@ -10,6 +10,7 @@ import io.tandem.server.client.AdaptersCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,7 +72,15 @@ class AdaptersCommandIT {
         }
         assertThat(run(0, "merge", "both", "a1", "a2", "--strategy", "ties", "--density", "0.5", "--weights", "1,0.5"))
                 .contains("ties dropped 50.0 %");
-        assertThat(run(0, "compress", "both", "--density", "0.3")).contains("times smaller");
+        Path examples = Files.writeString(directory.resolve("examples.jsonl"), TrainingFiles.chats(8));
+        String measured = examples.toString();
+        assertThat(run(0, "compress", "both", "--density", "0.3", "--validation", measured))
+                .contains("times smaller")
+                .contains("alpha ")
+                .contains("validation loss ");
+        assertThat(run(0, "merge", "found", "a1", "a2", "--validation", measured, "--evaluations", "3"))
+                .contains("after 3 merges; validation loss ");
+        run(0, "delete", "found");
         assertThat(run(0, "get", "both")).contains("compressed").contains("plain");
         run(0, "rollback", "both");
         run(0, "pin", "both");

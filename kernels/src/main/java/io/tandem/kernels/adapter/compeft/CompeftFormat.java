@@ -56,7 +56,13 @@ public final class CompeftFormat {
         }
         ProductError error = ProductError.of(adapter, result.adapter().decode());
         return new CompressionReport(
-                parameters, bytes.length, (double) kept / parameters, result.alpha(), error.modules(), error.overall());
+                parameters,
+                bytes.length,
+                (double) kept / parameters,
+                result.alpha(),
+                result.candidates(),
+                error.modules(),
+                error.overall());
     }
 
     private static void refuseUnwritable(Adapter adapter) {

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.stream.Stream;
 
@@ -16,12 +17,29 @@ import java.util.stream.Stream;
  * @param bytes of the compressed file
  * @param density share of the numbers that were kept
  * @param alpha the modules' scalars in standard deviations of their factors, on average
+ * @param candidates scalars that were tried on validation data, in their order; empty if none were
  * @param errors the relative error of each module's product, in the Frobenius norm
  * @param error the relative error of all products as one vector
  */
 public record CompressionReport(
-        long parameters, long bytes, double density, double alpha, SortedMap<Site, Double> errors, double error) {
+        long parameters,
+        long bytes,
+        double density,
+        double alpha,
+        List<Candidate> candidates,
+        SortedMap<Site, Double> errors,
+        double error) {
+
+    /**
+     * A scalar that was tried.
+     *
+     * @param alpha in standard deviations; empty for least squares, where each module has its own
+     * @param score larger is better
+     */
+    public record Candidate(OptionalDouble alpha, double score) {}
+
     public CompressionReport {
+        candidates = List.copyOf(candidates);
         errors = Collections.unmodifiableSortedMap(errors);
     }
 

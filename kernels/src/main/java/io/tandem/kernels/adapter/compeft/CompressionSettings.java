@@ -49,4 +49,9 @@ public record CompressionSettings(double density, int sweeps, Scale scale) {
     public static CompressionSettings of(double density) {
         return new CompressionSettings(density, DEFAULT_SWEEPS, new Scale.LeastSquares());
     }
+
+    /** The same with another scale. */
+    public CompressionSettings withScale(Scale other) {
+        return new CompressionSettings(density, sweeps, other);
+    }
 }

@@ -2,9 +2,13 @@ package io.tandem.kernels.adapter.compeft;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.compeft.CompressionReport.Candidate;
 import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
+import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
@@ -43,8 +47,13 @@ final class Compressor {
     /** After the last sweep the penalty grows at least by this factor until the density holds. */
     private static final double SMALLEST_GROWTH = 1.05;
 
-    /** A ternary adapter, and the mean over modules of its scalar in standard deviations. */
-    record Result(TernaryAdapter adapter, double alpha) {}
+    /**
+     * A ternary adapter.
+     *
+     * @param alpha its scalar in standard deviations, the mean over modules
+     * @param candidates all that were scored, in their order; empty if none was
+     */
+    record Result(TernaryAdapter adapter, double alpha, List<Candidate> candidates) {}
 
     private final Adapter adapter;
     private final SortedMap<Site, TernaryFit> fits = new TreeMap<>();
@@ -92,15 +101,17 @@ final class Compressor {
     private Result best(Result closest, ToDoubleFunction<Adapter> score) {
         Result best = closest;
         double bestScore = score.applyAsDouble(closest.adapter().decode());
+        List<Candidate> candidates = new ArrayList<>(List.of(new Candidate(OptionalDouble.empty(), bestScore)));
         for (double alpha : ALPHAS) {
             Result candidate = scaled(fit -> alpha * fit.deviation());
             double candidateScore = score.applyAsDouble(candidate.adapter().decode());
-            if (candidateScore > bestScore) {
+            candidates.add(new Candidate(OptionalDouble.of(alpha), candidateScore));
+            if (candidateScore > bestScore || Double.isNaN(bestScore)) {
                 best = candidate;
                 bestScore = candidateScore;
             }
         }
-        return best;
+        return new Result(best.adapter(), best.alpha(), candidates);
     }
 
     private Result scaled(ToDoubleFunction<TernaryFit> scale) {
@@ -111,6 +122,6 @@ final class Compressor {
                 .mapToDouble(fit -> scale.applyAsDouble(fit) / fit.deviation())
                 .average()
                 .orElse(0);
-        return new Result(new TernaryAdapter(adapter.config(), modules), alpha);
+        return new Result(new TernaryAdapter(adapter.config(), modules), alpha, List.of());
     }
 }

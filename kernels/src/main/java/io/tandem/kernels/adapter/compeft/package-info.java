@@ -1,5 +1,5 @@
 /**
- * LoRA adapters in ternary form, 8 to 50 times smaller than in bfloat16: compression, a file format, and merging.
+ * LoRA adapters in ternary form, 8 to 50 times smaller than in bfloat16: compression, and a file format.
  *
  * <h2>The file</h2>
  *

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -221,8 +222,14 @@ class CompressorTest {
         assertThat(seen).hasSize(10);
         assertThat(result.alpha()).isCloseTo(4, within(1e-12));
         assertThat(result.adapter().decode()).usingRecursiveComparison().isEqualTo(seen.get(5));
+        assertThat(result.candidates()).hasSize(10);
+        assertThat(result.candidates().get(0).alpha()).isEmpty();
+        assertThat(result.candidates().get(5)).isEqualTo(new CompressionReport.Candidate(OptionalDouble.of(4), 2));
         Compressor.Result closest = compress(adapter, 0.1, 0, new Scale.Validated(x -> -error(adapter, x)));
-        assertThat(closest).usingRecursiveComparison().isEqualTo(compress(adapter, 0.1, 0, CLOSEST));
+        assertThat(closest)
+                .usingRecursiveComparison()
+                .ignoringFields("candidates")
+                .isEqualTo(compress(adapter, 0.1, 0, CLOSEST));
     }
 
     @ParameterizedTest

@@ -1,0 +1,109 @@
+package io.tandem.server.finetune;
+
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Example;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.Objective;
+import io.tandem.server.adapter.AdapterValidation;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.dataset.DatasetReader;
+import io.tandem.server.storage.FileStore;
+import io.tandem.server.text.ServedModel;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.ToDoubleFunction;
+
+/** Measures adapters as the engine measures the validation files of jobs: in windows beside everything else. */
+public final class ValidationLosses implements AdapterValidation {
+    private static final String FIELD = "validation_file";
+
+    private final JobEngine engine;
+    private final TrainingDevice device;
+    private final FileStore files;
+    private final ServedModel model;
+    private final int maxExampleTokens;
+
+    public ValidationLosses(
+            JobEngine engine, TrainingDevice device, FileStore files, ServedModel model, int maxExampleTokens) {
+        this.engine = engine;
+        this.device = device;
+        this.files = files;
+        this.model = model;
+        this.maxExampleTokens = maxExampleTokens;
+    }
+
+    @Override
+    public ToDoubleFunction<List<AdapterVersion>> losses(String file) throws IOException {
+        DatasetReader reader = new DatasetReader(model, maxExampleTokens, false);
+        List<Example> texts = JobData.examples(JobData.dataset(FIELD, file, new Objective.Supervised(), files, reader));
+        return adapters -> loss(adapters, texts);
+    }
+
+    private double loss(List<AdapterVersion> adapters, List<Example> texts) {
+        FinetuneJob job = FinetuneJob.measuring(JobObject.newId("measure-"), adapters, texts);
+        device.requireFits(FIELD, job.lora(), job.settings().optimizer());
+        Measurement measurement = new Measurement();
+        engine.submit(job, measurement).ifPresent(rejection -> {
+            throw refusal(rejection);
+        });
+        try {
+            return measurement.loss.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof ApiException api ? api : e;
+        }
+    }
+
+    private static ApiException refusal(Rejection rejection) {
+        return switch (rejection.reason()) {
+            case QUEUE_FULL ->
+                new ApiException(429, "rate_limit_error", null, "rate_limit_exceeded", rejection.message());
+            case SHUTTING_DOWN -> stopping();
+            default -> ApiException.invalid(FIELD, "'" + FIELD + "': " + rejection.message() + ".");
+        };
+    }
+
+    private static ApiException stopping() {
+        return new ApiException(503, "server_error", null, "shutting_down", "the server is shutting down");
+    }
+
+    /** Waits for the one number that it wants. */
+    private static final class Measurement implements JobSink {
+        private final CompletableFuture<Double> loss = new CompletableFuture<>();
+        private double measured = Double.NaN;
+
+        @Override
+        public void start() {}
+
+        @Override
+        public void step(StepReport report) {}
+
+        @Override
+        public void measured(Measured found) {
+            measured = found.loss();
+        }
+
+        @Override
+        public void checkpoint(JobCheckpoint checkpoint) {}
+
+        @Override
+        public void finish(JobOutcome outcome) {
+            if (outcome instanceof JobOutcome.OnlyMeasured) {
+                loss.complete(measured);
+            } else if (outcome instanceof JobOutcome.Failed failed) {
+                loss.completeExceptionally(new ApiException(
+                        500,
+                        "server_error",
+                        FIELD,
+                        "measurement_failed",
+                        "The loss was not measured: " + failed.message()));
+            } else {
+                loss.completeExceptionally(stopping());
+            }
+        }
+    }
+}
