@@ -58,12 +58,6 @@ public interface DeviceModel extends AutoCloseable {
     IterationOutputs run(IterationInputs inputs);
 
     /**
-     * Whether backward windows run beside the iteration's forward rows, on processors of their own, so that the
-     * iteration takes as long as the longer of the two; otherwise one comes after the other.
-     */
-    boolean overlaps();
-
-    /**
      * Updates the trainee from the gradients added up since the last update, and clears them.
      *
      * @param learningRate of this update

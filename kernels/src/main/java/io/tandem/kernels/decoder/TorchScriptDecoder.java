@@ -14,7 +14,6 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.tensor.NativeEngine;
-import io.tandem.kernels.tensor.SideThread;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
@@ -23,9 +22,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,7 +69,6 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final IValue cache;
     private final AdapterSlots adapters;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
-    private final Optional<SideThread> side;
     private final TensorScope trainingScope;
     private IValue arena;
     private boolean arenaReserved;
@@ -83,8 +79,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.limits = limits;
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
-        int threads = NativeEngine.count(limits.threads());
-        side = threads > 1 ? Optional.of(new SideThread(threads)) : Optional.empty();
         owned = TensorScope.root();
         script = compile(owned);
         weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
@@ -195,48 +189,23 @@ public final class TorchScriptDecoder implements DeviceModel {
         RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
         SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
         IterationCheck.check(rows, model, limits, pack);
-        Optional<TrainingWork> backward =
-                inputs.training().filter(work -> !work.backward().isEmpty());
-        if (backward.isPresent() && !pack.learns()) {
-            throw new IllegalStateException("a backward window of a pack that only measures");
-        }
-        if (rows.tokens.length == 0) {
-            backward.ifPresent(this::runBackward);
-            return new IterationOutputs(List.of(), new double[0], 0);
-        }
-        boolean mixed = adapters.activate(rows.adapterSlots);
-        Supplier<IterationOutputs> forward = () -> runForward(inputs, rows, sampling, mixed);
-        // The loss of a forward window is what its backward windows begin with.
-        boolean apart = rows.tokens.length == rows.inferenceRows;
-        if (backward.isPresent() && apart && side.isPresent()) {
-            return side.get().runBoth(() -> runBackward(backward.get()), forward);
-        }
-        IterationOutputs outputs = forward.get();
-        backward.ifPresent(this::runBackward);
-        return outputs;
-    }
-
-    @Override
-    public boolean overlaps() {
-        return side.isPresent();
-    }
-
-    private IterationOutputs runForward(IterationInputs inputs, RowEncoder rows, SamplingRows sampling, boolean mixed) {
         try (TensorScope scope = owned.open()) {
-            IterationOutputs outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
-                    .run(inputs, rows, sampling, pack, mixed);
-            forgetBrokenSlots(scope, sampling, outputs);
+            IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
+            if (rows.tokens.length > 0) {
+                boolean mixed = adapters.activate(rows.adapterSlots);
+                outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
+                        .run(inputs, rows, sampling, pack, mixed);
+                forgetBrokenSlots(scope, sampling, outputs);
+            }
+            inputs.training().filter(work -> !work.backward().isEmpty()).ifPresent(work -> runBackward(scope, work));
             return outputs;
         }
     }
 
-    private void runBackward(TrainingWork work) {
-        try (TensorScope scope = owned.open()) {
-            runBackward(scope, work);
-        }
-    }
-
     private void runBackward(TensorScope scope, TrainingWork work) {
+        if (!pack.learns()) {
+            throw new IllegalStateException("a backward window of a pack that only measures");
+        }
         long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
         script.call(
                 scope,
@@ -343,7 +312,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         trainees.values().forEach(Trainee::close);
         trainees.clear();
         trainingScope.close();
-        side.ifPresent(SideThread::close);
         script.close();
         owned.close();
     }

@@ -22,13 +22,8 @@ public final class NativeEngine {
         System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         try (TensorScope scope = TensorScope.root()) {
             scope.number(0);
-            JniUtils.setNumThreads(count(threads));
+            JniUtils.setNumThreads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
         }
-    }
-
-    /** Threads of one operation; 0 means one per core. */
-    public static int count(int threads) {
-        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     }
 
     /**
@@ -54,12 +49,10 @@ public final class NativeEngine {
         try {
             return result.join();
         } catch (CompletionException e) {
-            throw cause(e);
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw e;
         }
-    }
-
-    /** What really happened, if it can be thrown. */
-    static RuntimeException cause(CompletionException wrapper) {
-        return wrapper.getCause() instanceof RuntimeException cause ? cause : wrapper;
     }
 }

@@ -42,11 +42,7 @@ final class Devices {
     }
 
     static KernelsConfig limits(Dtype dtype, int packTokens, Stash stash) {
-        return limits(1, dtype, packTokens, stash);
-    }
-
-    static KernelsConfig limits(int threads, Dtype dtype, int packTokens, Stash stash) {
-        return new KernelsConfig(dtype, threads, 6, 96, 256, 4, 8, packTokens, stash);
+        return new KernelsConfig(dtype, 1, 6, 96, 256, 4, 8, packTokens, stash);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */

@@ -54,7 +54,7 @@ public final class IterationLoop {
     private final SlotResidency adapters;
     private final InferenceQueue inference;
     private final JobQueue jobs;
-    private final LatencyModel latency;
+    private final LatencyModel latency = new LatencyModel();
     private final IterationPlanner planner;
     private final Targets targets;
     private ServingSpell spell = ServingSpell.NONE;
@@ -71,7 +71,6 @@ public final class IterationLoop {
         this.targets = config.targets();
         this.inference = new InferenceQueue(kv, adapters, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
-        this.latency = new LatencyModel(device.overlaps());
         this.planner = config.finetuning().mode() == Mode.TEMPORAL
                 ? new TemporalPlanner(config, device.limits(), latency)
                 : new HybridTokenPlanner(config, device.limits(), latency);

@@ -19,12 +19,7 @@ public enum CostKind {
     /** Each fine-tuning row that goes backward through one layer. */
     BACKWARD_ROW_LAYER(0.1),
     /** Once per window of a single layer that goes backward. */
-    BACKWARD_WINDOW(0.5),
-    /** Once if backward windows run beside forward rows, on processors of their own. */
-    BESIDE(1),
-    /** As above, but beside forward rows. */
-    BESIDE_ROW_LAYER(0.1),
-    BESIDE_WINDOW(0.5);
+    BACKWARD_WINDOW(0.5);
 
     /** Milliseconds per unit before anything is known: pessimistic for small models. */
     final double priorMillis;

@@ -48,23 +48,8 @@ public record IterationFeatures(
         return decodeRows + prefillRows + forwardRows;
     }
 
-    /** Whether something goes forward while something else goes backward. */
-    boolean both() {
-        return rows() > 0 && backwardRowLayers > 0;
-    }
-
-    /** How much of this kind the backward windows have if they run beside the forward rows. */
-    double amountBeside(CostKind kind) {
-        return switch (kind) {
-            case BESIDE -> 1;
-            case BESIDE_ROW_LAYER -> backwardRowLayers;
-            case BESIDE_WINDOW -> backwardUnits;
-            default -> 0;
-        };
-    }
-
     /**
-     * How much of this kind the iteration has if one thing comes after the other.
+     * How much of this kind the iteration has.
      *
      * @param freeRows rows that cost no more than one
      */
@@ -80,7 +65,6 @@ public record IterationFeatures(
             case FORWARD_ROW -> forwardRows;
             case BACKWARD_ROW_LAYER -> backwardRowLayers;
             case BACKWARD_WINDOW -> backwardUnits;
-            case BESIDE, BESIDE_ROW_LAYER, BESIDE_WINDOW -> 0;
         };
     }
 }

@@ -3,7 +3,6 @@ package io.tandem.scheduler.slo;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 
 /**
  * Predicts the duration of an iteration as a sum of non-negative costs, learned online from what iterations took.
@@ -13,9 +12,6 @@ import java.util.function.ToDoubleFunction;
  * observed, because there is no traffic for an hour or no job for a day, keeps its last value, and one that was never
  * observed a cautious prior. Costs that come out negative are set to zero and the others solved again, because a plan
  * must not become cheaper by doing more.
- *
- * <p>On some devices backward windows run beside the forward rows. Then the longer of the two is what the iteration
- * takes, and the one that is learned from.
  *
  * <p>A device reads all weights however few rows there are, so the first rows of an iteration are nearly free. The
  * model has a kink there ({@link CostKind#COMPUTED_ROW}); a straight line would promise too much time for single rows
@@ -36,7 +32,6 @@ public final class LatencyModel {
     private static final double MILLIS_PER_SECOND = 1e3;
 
     private final int freeRows;
-    private final boolean overlaps;
     private final int size = KINDS.length;
     private final double[][] gram = new double[size][size];
     private final double[] target = new double[size];
@@ -44,14 +39,12 @@ public final class LatencyModel {
     private long observations;
     private double meanError;
 
-    /** @param overlaps whether the device runs backward windows beside forward rows */
-    public LatencyModel(boolean overlaps) {
-        this(overlaps, MEMORY_BOUND_ROWS);
+    public LatencyModel() {
+        this(MEMORY_BOUND_ROWS);
     }
 
     /** @param freeRows where the kink is; 0 makes a straight line */
-    LatencyModel(boolean overlaps, int freeRows) {
-        this.overlaps = overlaps;
+    LatencyModel(int freeRows) {
         this.freeRows = freeRows;
     }
 
@@ -61,35 +54,22 @@ public final class LatencyModel {
         return ones;
     }
 
-    /** What decides how long the iteration takes. */
-    private double[] deciding(IterationFeatures features) {
-        if (!overlaps || !features.both()) {
-            return scaled(kind -> features.amount(kind, freeRows));
-        }
-        double[] backward = scaled(features::amountBeside);
-        double[] forward = scaled(kind -> features.withoutWindow().amount(kind, freeRows));
-        return millis(backward) > millis(forward) ? backward : forward;
-    }
-
-    /** Amounts in units of their prior cost, so that all coefficients are expected near 1. */
-    private double[] scaled(ToDoubleFunction<CostKind> amount) {
+    /** Features in units of their prior cost, so that all coefficients are expected near 1. */
+    private double[] scaled(IterationFeatures features) {
         double[] values = new double[size];
         for (int i = 0; i < size; i++) {
-            values[i] = amount.applyAsDouble(KINDS[i]) * KINDS[i].priorMillis;
+            values[i] = features.amount(KINDS[i], freeRows) * KINDS[i].priorMillis;
         }
         return values;
     }
 
-    private double millis(double[] x) {
+    public long predictNanos(IterationFeatures features) {
+        double[] x = scaled(features);
         double millis = 0;
         for (int i = 0; i < size; i++) {
             millis += x[i] * costs[i];
         }
-        return millis;
-    }
-
-    public long predictNanos(IterationFeatures features) {
-        return (long) (millis(deciding(features)) * NANOS_PER_MILLI);
+        return (long) (millis * NANOS_PER_MILLI);
     }
 
     /** Learns from an iteration that took so long. */
@@ -102,7 +82,7 @@ public final class LatencyModel {
             seen = Math.min(seen, OUTLIER_FACTOR * predicted);
         }
         double millis = seen / NANOS_PER_MILLI;
-        double[] x = deciding(features);
+        double[] x = scaled(features);
         for (int i = 0; i < size; i++) {
             x[i] /= millis;
         }

@@ -45,14 +45,14 @@ class LatencyModelTest {
 
     @Test
     void aKinkWhereComputingBeginsPredictsBetterThanALine() {
-        double kinked = error(new LatencyModel(false));
-        double straight = error(new LatencyModel(false, 0));
+        double kinked = error(new LatencyModel());
+        double straight = error(new LatencyModel(0));
         assertThat(kinked).isLessThan(0.01).isLessThan(0.2 * straight);
     }
 
     @Test
     void whatIsNoLongerObservedIsRemembered() {
-        LatencyModel model = new LatencyModel(false);
+        LatencyModel model = new LatencyModel();
         Random random = new Random(2);
         for (int i = 0; i < 500; i++) {
             IterationFeatures features = random(random);
@@ -67,28 +67,8 @@ class LatencyModelTest {
     }
 
     @Test
-    void whatRunsAtOnceTakesAsLongAsTheLonger() {
-        LatencyModel model = new LatencyModel(true);
-        Random random = new Random(5);
-        double error = 0;
-        int rounds = 2000;
-        for (int i = 0; i < rounds; i++) {
-            IterationFeatures decodes =
-                    new IterationFeatures(1 + random.nextInt(24), random.nextInt(2000), 0, 0, 0, 0, 0);
-            IterationFeatures features = random.nextBoolean() ? decodes.withBackward(random.nextInt(400), 2) : decodes;
-            double backward = features.backwardRowLayers() == 0 ? 0 : 2 + 0.1 * features.backwardRowLayers();
-            double millis = Math.max(memoryBound(decodes), backward);
-            if (i >= rounds / 2) {
-                error += Math.abs(model.predictNanos(features) / 1e6 - millis) / millis;
-            }
-            model.observe(features, (long) (millis * 1e6));
-        }
-        assertThat(error / (rounds / 2.0)).isLessThan(0.02);
-    }
-
-    @Test
     void doingMoreNeverLooksCheaper() {
-        LatencyModel model = new LatencyModel(false);
+        LatencyModel model = new LatencyModel();
         Random random = new Random(4);
         for (int i = 0; i < 200; i++) {
             IterationFeatures features = random(random);
@@ -101,7 +81,7 @@ class LatencyModelTest {
 
     @Test
     void aPauseOfTheMachineIsNotACost() {
-        LatencyModel model = new LatencyModel(false);
+        LatencyModel model = new LatencyModel();
         for (int i = 0; i < 100; i++) {
             model.observe(ONE_DECODE, 10_000_000);
         }

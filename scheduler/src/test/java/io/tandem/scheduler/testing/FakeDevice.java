@@ -101,11 +101,6 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
-    public boolean overlaps() {
-        return false;
-    }
-
-    @Override
     public void putAdapter(int slot, Adapter adapter) {
         require(!trainees.containsKey(slot), "an adapter overwrites a trainee");
         require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
