@@ -43,7 +43,8 @@ public final class RequestSequence {
     public record Request(String model, Lengths.Size size, ObjectNode body) {}
 
     public Request get(long number) {
-        SplittableRandom random = new SplittableRandom(seed ^ (number + 1) * GOLDEN);
+        // A split has a start and a stride of its own; without it the draws of one request would be those of the next.
+        SplittableRandom random = new SplittableRandom(seed ^ (number + 1) * GOLDEN).split();
         Lengths.Size size = lengths.draw(random).cut(contextTokens);
         String model = models.get(popularity.draw(random));
         ObjectNode body = ApiClient.JSON.createObjectNode();
