@@ -102,7 +102,7 @@ public final class TrainingBenchmark {
             step.run(few().sequences().get(0));
             long grown = measure(
                     "autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
-            part("conventional autograd", "measured, all of it", grown);
+            part("conventional autograd", "all of it as measured", grown);
         }
     }
 
