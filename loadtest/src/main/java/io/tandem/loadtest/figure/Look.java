@@ -34,7 +34,8 @@ final class Look {
             new Color(0x56, 0xB4, 0xE9),
             new Color(0x55, 0x55, 0x55),
             new Color(0xF0, 0xE4, 0x42),
-            new Color(0x66, 0x33, 0x99));
+            new Color(0x66, 0x33, 0x99),
+            Color.BLACK);
 
     private Look() {}
 
