@@ -64,10 +64,10 @@ final class Admission {
         if (job.training().isEmpty() && job.validation().isEmpty()) {
             return refuse(Reason.NOTHING_TO_LEARN, "the job has no examples");
         }
-        if (job.under().size() > FinetuneJob.MAX_UNDER) {
+        if (job.mostFrozen() > FinetuneJob.MAX_UNDER) {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS,
-                    "the job stacks its adapter on " + job.under().size() + " others, at most " + FinetuneJob.MAX_UNDER
+                    "the job stacks its adapter on " + job.mostFrozen() + " others, at most " + FinetuneJob.MAX_UNDER
                             + " are possible");
         }
         int sequences = job.settings().objective().sequences();

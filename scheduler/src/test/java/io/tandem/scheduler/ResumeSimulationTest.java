@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -33,10 +34,11 @@ class ResumeSimulationTest {
         Objective objective = preferences ? new Objective.Preference(0.1) : new Objective.Supervised();
         Cadence cadence = new Cadence(
                 random.nextInt(4), random.nextBoolean(), random.nextInt(4), random.nextInt(6), random.nextBoolean());
+        int controls = random.nextInt(3);
         FinetuneJob job = Scenario.job(
                 id,
-                preferences ? Scenario.pairs(random, count) : Scenario.texts(random, count),
-                preferences ? Scenario.pairs(random, validation) : Scenario.texts(random, validation),
+                examples(random, preferences, count, controls),
+                examples(random, preferences, validation, controls),
                 objective,
                 1 + random.nextInt(3),
                 cadence);
@@ -45,12 +47,17 @@ class ResumeSimulationTest {
                 id,
                 job.caller(),
                 job.lora(),
-                under.subList(0, random.nextInt(3)),
+                under.subList(0, random.nextInt(controls == 0 ? 3 : 2)),
                 job.training(),
                 job.validation(),
                 job.settings(),
                 0.5 + random.nextDouble(),
                 Optional.empty());
+    }
+
+    private static List<Example> examples(Random random, boolean pairs, int count, int controls) {
+        List<Example> examples = pairs ? Scenario.pairs(random, count) : Scenario.texts(random, count);
+        return controls == 0 ? examples : Scenario.controlled(random, examples, controls);
     }
 
     private static JobStory alone(FinetuneJob job) {

@@ -122,7 +122,8 @@ final class Scenario {
     }
 
     static AdapterVersion version(long version) {
-        LowRank factors = new LowRank(1, 8, 8, new float[8], new float[8], 1);
+        float[] a = {version, 0, 0, 0, 0, 0, 0, 0};
+        LowRank factors = new LowRank(1, 8, 8, a, new float[8], 1);
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 0));
         return new AdapterVersion(
                 "adapter-" + version, hash, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
@@ -209,6 +210,16 @@ final class Scenario {
     static List<Example> pairs(Random random, int count) {
         return Stream.generate(() -> Example.pair("", sequence(random), sequence(random)))
                 .limit(count)
+                .toList();
+    }
+
+    /** The examples, each under one of so many controls, which its ability names. */
+    static List<Example> controlled(Random random, List<Example> examples, int controls) {
+        return examples.stream()
+                .map(example -> {
+                    AdapterVersion control = version(10 + random.nextInt(controls));
+                    return new Example(control.name(), Optional.of(control), example.sequences());
+                })
                 .toList();
     }
 

@@ -7,6 +7,7 @@ import io.tandem.scheduler.inference.InferenceRequest;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * One adapter to train from examples. A job without any to learn only measures its validation examples, with the adapters
@@ -15,8 +16,8 @@ import java.util.Set;
  * @param id unique in the process
  * @param caller on whose account it trains; {@link InferenceRequest#SHARED_CALLER} if nobody said
  * @param lora what to train
- * @param under frozen adapters that the job's rows use too, at most {@link #MAX_UNDER}; whoever serves the result stacks
- *     it on them
+ * @param under frozen adapters that the job's rows use too, with those of {@link Example#control} at most
+ *     {@link #MAX_UNDER}; whoever serves the result stacks it on them
  * @param training examples to learn; the sequences of each fit into the context, and all of them into a pack
  * @param validation examples whose loss is measured from time to time; may be empty if there are some to learn
  * @param settings how to train
@@ -34,7 +35,7 @@ public record FinetuneJob(
         double weight,
         Optional<JobCheckpoint> resumeFrom) {
 
-    /** Most adapters below a trainee. */
+    /** Most adapters below a trainee in one pack. */
     public static final int MAX_UNDER = 2;
 
     /**
@@ -97,6 +98,13 @@ public record FinetuneJob(
         LoraConfig nothing = new LoraConfig(1, 1, false, Set.of(), "");
         return new FinetuneJob(
                 id, InferenceRequest.SHARED_CALLER, nothing, adapters, List.of(), texts, settings, 1, Optional.empty());
+    }
+
+    /** Most frozen adapters that the rows of a pack use. */
+    public int mostFrozen() {
+        boolean controlled = Stream.concat(training.stream(), validation.stream())
+                .anyMatch(example -> example.control().isPresent());
+        return under.size() + (controlled ? 1 : 0);
     }
 
     /** Whether there is anything to learn. */

@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack.Purpose;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -147,14 +148,20 @@ public final class FinetuneRun {
         return ended;
     }
 
+    /** What lies below the trainee in the next pack, the lowest first. */
+    public List<AdapterVersion> frozen() {
+        return Stream.concat(job.under().stream(), work.next().control().stream())
+                .toList();
+    }
+
     /**
      * Lays the next pack into the device's training arena.
      *
-     * @param frozenSlots where the adapters below the trainee are
+     * @param frozenSlots where the {@link #frozen} adapters are
      * @return its rows
      */
     public int beginPack(int[] frozenSlots) {
-        PackCursor next = new PackCursor(work.next(), device.model().layers());
+        PackCursor next = new PackCursor(work.next().training(), device.model().layers());
         int[] slots = frozenSlots;
         if (phase != Phase.REFERENCES && job.trains()) {
             slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
@@ -258,9 +265,7 @@ public final class FinetuneRun {
 
     private void complete() {
         if (phase == Phase.REFERENCES) {
-            references = work.byExample().stream()
-                    .map(losses -> losses[0] - losses[1])
-                    .toList();
+            references = measuredReferences();
             settle();
         } else if (phase == Phase.VALIDATION) {
             Measured measured = measured();
@@ -270,6 +275,15 @@ public final class FinetuneRun {
         } else if (optimizerStep()) {
             settle();
         }
+    }
+
+    private List<Double> measuredReferences() {
+        Double[] measured = new Double[all.size()];
+        List<double[]> losses = work.byExample();
+        for (int at = 0; at < measured.length; at++) {
+            measured[work.indices().get(at)] = losses.get(at)[0] - losses.get(at)[1];
+        }
+        return List.of(measured);
     }
 
     /** Examples of the finished work, added up. */

@@ -3,16 +3,27 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.TrainingPack.Sequence;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
-/** Examples on their way through the device, pack by pack, and the losses of their sequences. */
+/**
+ * Examples on their way through the device, pack by pack, and the losses of their sequences. Examples under one control
+ * go together; which control comes first is the order of the examples.
+ */
 final class PackedExamples {
     private final List<Integer> indices;
     private final int sequencesEach;
-    private final List<TrainingPack> packs = new ArrayList<>();
+    private final List<Pack> packs = new ArrayList<>();
     private final List<double[]> losses = new ArrayList<>();
+
+    /** @param control of all examples of the pack */
+    record Pack(Optional<AdapterVersion> control, TrainingPack training) {}
 
     /**
      * @param all a job's examples, each with this many sequences
@@ -20,30 +31,40 @@ final class PackedExamples {
      * @param packTokens rows of a pack; no example has more
      */
     PackedExamples(List<Example> all, List<Integer> indices, int sequencesEach, Purpose purpose, int packTokens) {
-        this.indices = indices;
         this.sequencesEach = sequencesEach;
+        Map<Optional<ContentHash>, List<Integer>> groups = new LinkedHashMap<>();
+        for (int index : indices) {
+            groups.computeIfAbsent(all.get(index).control().map(AdapterVersion::hash), first -> new ArrayList<>())
+                    .add(index);
+        }
+        this.indices = groups.values().stream().flatMap(List::stream).toList();
+        groups.values().forEach(group -> lay(group.stream().map(all::get).toList(), purpose, packTokens));
+    }
+
+    /** @param examples of one control */
+    private void lay(List<Example> examples, Purpose purpose, int packTokens) {
+        Optional<AdapterVersion> control = examples.get(0).control();
         List<Sequence> open = new ArrayList<>();
         int rows = 0;
-        for (int index : indices) {
-            Example example = all.get(index);
+        for (Example example : examples) {
             if (rows + example.rows() > packTokens) {
-                packs.add(new TrainingPack(open, purpose));
+                packs.add(new Pack(control, new TrainingPack(open, purpose)));
                 open = new ArrayList<>();
                 rows = 0;
             }
             open.addAll(example.sequences());
             rows += example.rows();
         }
-        packs.add(new TrainingPack(open, purpose));
+        packs.add(new Pack(control, new TrainingPack(open, purpose)));
     }
 
-    /** Which examples these are. */
+    /** Which examples these are, in the order of the packs. */
     List<Integer> indices() {
         return indices;
     }
 
     int rows() {
-        return packs.stream().mapToInt(TrainingPack::rows).sum();
+        return packs.stream().mapToInt(pack -> pack.training().rows()).sum();
     }
 
     /** Whether every pack has its losses. */
@@ -56,7 +77,7 @@ final class PackedExamples {
         return losses.isEmpty();
     }
 
-    TrainingPack next() {
+    Pack next() {
         return packs.get(losses.size());
     }
 

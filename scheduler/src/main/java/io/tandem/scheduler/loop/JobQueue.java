@@ -97,7 +97,7 @@ final class JobQueue {
     private void beginPack(FinetuneRun run) {
         try {
             // Nobody else uses these slots, so there are always enough.
-            frozenSlots = frozen.acquire(run.job().under()).orElseThrow();
+            frozenSlots = frozen.acquire(run.frozen()).orElseThrow();
             current = Optional.of(run);
             shares.charge(run, run.beginPack(frozenSlots));
         } catch (IllegalArgumentException | KernelException e) {

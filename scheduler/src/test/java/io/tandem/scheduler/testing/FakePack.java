@@ -108,9 +108,18 @@ final class FakePack {
         }
     }
 
-    /** Of the whole pack, as a number. */
+    /** Of the whole pack, as a number: a sum over its sequences, so it does not matter which of them share a pack. */
     long gradient() {
-        long gradient = stack + Arrays.hashCode(rowLosses);
-        return mix(gradient + (factors == null ? 0 : Arrays.hashCode(factors)));
+        long[] gradients = new long[pack.sequences().size()];
+        for (int row = 0; row < rowLosses.length; row++) {
+            int sequence = sequenceOf[row];
+            gradients[sequence] = gradients[sequence] * 31 + Double.hashCode(rowLosses[row]);
+        }
+        long gradient = 0;
+        for (int sequence = 0; sequence < gradients.length; sequence++) {
+            int factor = factors == null ? 0 : Double.hashCode(factors[sequence]);
+            gradient += mix(stack + gradients[sequence] + factor);
+        }
+        return gradient;
     }
 }

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 
 /**
  * An adapter that learns on a {@link FakeDevice}. Its weights after a step are a hash of everything that happened, so a
- * job that lost, repeated or mixed up anything ends with other weights.
+ * job that lost, repeated or mixed up anything ends with other weights. Only the order within a mini-batch is no matter.
  */
 final class FakeTrainee {
     private Adapter weights;
@@ -41,7 +41,7 @@ final class FakeTrainee {
     }
 
     void addGradient(long packGradient) {
-        gradient = gradient * 31 + packGradient;
+        gradient += packGradient;
     }
 
     void step(double learningRate, double lossScale) {
