@@ -195,36 +195,50 @@ class GradientParityTest {
         }
     }
 
-    /** The layers below must learn through what the frozen adapter changes, and it must not learn itself. */
+    /**
+     * The layers below must learn through what the frozen adapters change, and those must not learn themselves. Each pack
+     * of a mini-batch may have another below.
+     */
     @ParameterizedTest
     @CsvSource({"LLAMA, KEEP", "QWEN3, KEEP", "LLAMA, RECOMPUTE", "QWEN3, RECOMPUTE"})
     void frozenAdaptersBelowTheTrainee(TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
-        Adapter frozen = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
         Adapter trainee = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
-            TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20);
-            device.putAdapter(0, frozen);
             device.openTrainee(SLOT, trainee, OptimizerConfig.DEFAULT);
-            double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
-            AutogradReference.Result both =
-                    reference.run(pack.sequences().get(0), TinyAdapters.stacked(frozen, trainee));
-            assertThat(loss).isCloseTo(both.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+            List<Adapter> parts = new ArrayList<>();
+            for (int rank : new int[] {3, 2}) {
+                Adapter frozen = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), rank, random.nextLong());
+                TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20);
+                device.putAdapter(0, frozen);
+                double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
+                AutogradReference.Result both =
+                        reference.run(pack.sequences().get(0), TinyAdapters.stacked(frozen, trainee));
+                assertThat(loss).isCloseTo(both.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+                parts.add(both.gradient());
+            }
             Adapter gradients = device.gradients(SLOT);
             trainee.modules().forEach((site, factors) -> {
-                LowRank whole = both.gradient().modules().get(site);
-                int below = whole.rank() - factors.rank();
-                float[] a = Arrays.copyOfRange(whole.a(), below * whole.inputs(), whole.a().length);
+                float[] a = new float[factors.a().length];
                 float[] b = new float[factors.b().length];
-                for (int i = 0; i < b.length; i++) {
-                    int column = below + i % factors.rank();
-                    b[i] = (float) (factors.scaling() * whole.b()[i / factors.rank() * whole.rank() + column]);
+                for (Adapter part : parts) {
+                    addUpper(part.modules().get(site), factors, a, b);
                 }
                 LowRank actual = gradients.modules().get(site);
                 compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
                 compare(site + " B", b, actual.b(), FLOAT32_RELATIVE, new double[2]);
             });
+        }
+    }
+
+    /** Adds the upper one's share of the gradient of two that are stacked. */
+    private static void addUpper(LowRank whole, LowRank upper, float[] a, float[] b) {
+        int below = whole.rank() - upper.rank();
+        add(a, Arrays.copyOfRange(whole.a(), below * whole.inputs(), whole.a().length));
+        for (int i = 0; i < b.length; i++) {
+            int column = below + i % upper.rank();
+            b[i] += (float) (upper.scaling() * whole.b()[i / upper.rank() * whole.rank() + column]);
         }
     }
 

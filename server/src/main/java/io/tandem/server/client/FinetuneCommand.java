@@ -6,7 +6,9 @@ import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -71,6 +73,12 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     @Option(names = "--beta", paramLabel = "X", description = "With --dpo: how far the model may move; default 0.1.")
     private @Nullable Double beta;
 
+    @Option(
+            names = "--control",
+            paramLabel = "LABEL=ADAPTER",
+            description = "Examples with this control are learned on top of this adapter; may be repeated.")
+    private Map<String, String> controls = new LinkedHashMap<>();
+
     @Option(names = "--truncate", description = "Cut examples that are too long instead of refusing the file.")
     private boolean truncate;
 
@@ -121,6 +129,7 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         put(hyperparameters, "optimizer", optimizer);
         put(hyperparameters, "eval_every", evalEvery);
         put(hyperparameters, "beta", beta);
+        put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
         put(hyperparameters, "rslora", method == Method.rslora ? true : null);
         put(hyperparameters, "truncate", truncate ? true : null);
     }
@@ -165,7 +174,8 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
                         part.getValue().asLong() / 1e6));
         out.println("What is learned is in [brackets]:");
         for (JsonNode preview : answer.path("preview")) {
-            StringBuilder text = new StringBuilder();
+            String control = preview.path("control").asText();
+            StringBuilder text = new StringBuilder(control.isEmpty() ? "" : control + ": ");
             boolean inside = false;
             for (JsonNode token : preview.path("tokens")) {
                 boolean learned = token.path("learned").asBoolean();

@@ -2,7 +2,6 @@ package io.tandem.server.dataset;
 
 import io.tandem.kernels.TrainingPack.Sequence;
 import java.util.List;
-import java.util.Optional;
 
 /** A training file whose every line is right. */
 public sealed interface Dataset extends DatasetReader.Result {
@@ -27,16 +26,16 @@ public sealed interface Dataset extends DatasetReader.Result {
      * One example.
      *
      * @param sequence with labels where something is learned
-     * @param ability what it teaches; losses are reported by it
+     * @param tags of its line
      */
-    record Example(Sequence sequence, Optional<String> ability) {}
+    record Example(Sequence sequence, Tags tags) {}
 
     /**
      * Two answers to the same prompt. The sequences begin with the same tokens, and only the answers have labels.
      *
      * @param preferred the better one
      * @param nonPreferred the worse one
-     * @param ability what it teaches; losses are reported by it
+     * @param tags of their line
      */
-    record Pair(Sequence preferred, Sequence nonPreferred, Optional<String> ability) {}
+    record Pair(Sequence preferred, Sequence nonPreferred, Tags tags) {}
 }

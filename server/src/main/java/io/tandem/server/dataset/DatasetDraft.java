@@ -7,6 +7,9 @@ import io.tandem.server.dataset.DatasetReader.Limits;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** A dataset that grows line by line, and what is wrong with it. */
 final class DatasetDraft {
@@ -14,6 +17,7 @@ final class DatasetDraft {
 
     private final ExampleEncoder encoder;
     private final boolean truncate;
+    private final Set<String> controls;
     private final Limits limits;
     private final SummaryCounter counter = new SummaryCounter();
     private final List<Example> examples = new ArrayList<>();
@@ -26,24 +30,27 @@ final class DatasetDraft {
     private boolean preferences;
     private boolean full;
 
-    DatasetDraft(ExampleEncoder encoder, boolean truncate, Limits limits) {
+    /** @param controls that lines may name, and then all do */
+    DatasetDraft(ExampleEncoder encoder, boolean truncate, Set<String> controls, Limits limits) {
         this.encoder = encoder;
         this.truncate = truncate;
+        this.controls = new TreeSet<>(controls);
         this.limits = limits;
     }
 
     /** @throws RejectedLine if it cannot be trained on, or not in this file */
     void add(int number, ExampleLine line) {
         requireKind(number, line instanceof ExampleLine.Preference);
-        counter.requireRoom(line.ability());
+        requireControl(line.tags().control());
+        counter.requireRoom(line.tags().ability());
         List<Sequence> sequences = sequences(encoder.encode(line));
         requireRoom(sequences);
-        counter.add(sequences, line.ability());
+        counter.add(sequences, line.tags());
         // A file with a mistake is read for its other mistakes only.
         if (wrong == 0 && preferences) {
-            pairs.add(new Pair(sequences.get(0), sequences.get(1), line.ability()));
+            pairs.add(new Pair(sequences.get(0), sequences.get(1), line.tags()));
         } else if (wrong == 0) {
-            examples.add(new Example(sequences.get(0), line.ability()));
+            examples.add(new Example(sequences.get(0), line.tags()));
         }
     }
 
@@ -57,6 +64,16 @@ final class DatasetDraft {
                     (preference ? "is a preference pair, but line " : "is not a preference pair, but line ")
                             + decided
                             + (preference ? " is not" : " is"));
+        }
+    }
+
+    private void requireControl(Optional<String> control) {
+        if (control.isPresent() && controls.isEmpty()) {
+            throw new RejectedLine("has the control " + control.get() + ", but no controls were given");
+        }
+        if (!controls.isEmpty() && control.filter(controls::contains).isEmpty()) {
+            throw new RejectedLine(control.map(label -> "has the control " + label)
+                            .orElse("has no control") + ", expected one of " + String.join(", ", controls));
         }
     }
 

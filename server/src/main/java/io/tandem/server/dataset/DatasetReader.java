@@ -4,10 +4,11 @@ import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Reads training files in JSON lines. A line is a chat, a prompt with a completion, a text, or a preference pair; a file
- * has either pairs or others.
+ * has either pairs or others. If there are controls to choose from every line names one.
  */
 public final class DatasetReader {
     /** A {@link Dataset} or an {@link InvalidDataset}. */
@@ -33,19 +34,22 @@ public final class DatasetReader {
 
     private final ServedModel model;
     private final boolean truncate;
+    private final Set<String> controls;
     private final Limits limits;
 
     /**
      * @param maxTokens of an example, or of each sequence of a preference pair
      * @param truncate whether longer ones are cut at their end rather than refused
+     * @param controls labels; may be empty
      */
-    public DatasetReader(ServedModel model, int maxTokens, boolean truncate) {
-        this(model, truncate, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
+    public DatasetReader(ServedModel model, int maxTokens, boolean truncate, Set<String> controls) {
+        this(model, truncate, controls, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
     }
 
-    DatasetReader(ServedModel model, boolean truncate, Limits limits) {
+    DatasetReader(ServedModel model, boolean truncate, Set<String> controls, Limits limits) {
         this.model = model;
         this.truncate = truncate;
+        this.controls = controls;
         this.limits = limits;
     }
 
@@ -56,7 +60,7 @@ public final class DatasetReader {
      */
     public Result read(InputStream file) throws IOException {
         LineReader lines = new LineReader(file);
-        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, limits);
+        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, controls, limits);
         int blank = 0;
         for (Optional<byte[]> line = lines.next(); line.isPresent() && !draft.isFull(); line = lines.next()) {
             try {

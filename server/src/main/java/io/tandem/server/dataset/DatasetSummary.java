@@ -14,6 +14,7 @@ import java.util.TreeMap;
  * @param truncated lines that were cut to the limit
  * @param duplicates lines with the same tokens as an earlier one, the earlier ones not counted
  * @param abilities lines by ability; those without one are in none
+ * @param controls lines by control
  */
 public record DatasetSummary(
         int examples,
@@ -22,8 +23,10 @@ public record DatasetSummary(
         int longestTokens,
         int truncated,
         int duplicates,
-        SortedMap<String, Integer> abilities) {
+        SortedMap<String, Integer> abilities,
+        SortedMap<String, Integer> controls) {
     public DatasetSummary {
         abilities = Collections.unmodifiableSortedMap(new TreeMap<>(abilities));
+        controls = Collections.unmodifiableSortedMap(new TreeMap<>(controls));
     }
 }

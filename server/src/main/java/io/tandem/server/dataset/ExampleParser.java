@@ -14,21 +14,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
 
-/** Reads the JSON of a line. OpenAI's shapes, texts without a prompt, and a key for the ability. */
+/** Reads the JSON of a line. OpenAI's shapes, texts without a prompt, and keys for the ability and the control. */
 final class ExampleParser {
     private static final Set<String> ROLES = Set.of("system", "user", "assistant");
-    private static final Set<String> CHAT = Set.of("messages", "ability");
+    private static final Set<String> CHAT = Set.of("messages", "ability", "control");
     private static final Set<String> PREFERENCE =
-            Set.of("input", "preferred_output", "non_preferred_output", "ability");
-    private static final Set<String> TEXT = Set.of("text", "ability");
-    private static final Set<String> COMPLETION = Set.of("prompt", "completion", "ability");
+            Set.of("input", "preferred_output", "non_preferred_output", "ability", "control");
+    private static final Set<String> TEXT = Set.of("text", "ability", "control");
+    private static final Set<String> COMPLETION = Set.of("prompt", "completion", "ability", "control");
     private static final Set<String> MESSAGE = Set.of("role", "content");
     private static final Set<String> WEIGHTED_MESSAGE = Set.of("role", "content", "weight");
     private static final Set<String> TOOLS =
             Set.of("tools", "functions", "parallel_tool_calls", "tool_calls", "function_call", "tool_call_id");
-    private static final Pattern ABILITY = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 
     private ExampleParser() {}
 
@@ -45,20 +43,20 @@ final class ExampleParser {
         }
         if (example.has("messages")) {
             refuseOthers(example, CHAT, "");
-            return new Chat(chat(example.get("messages")), ability(example));
+            return new Chat(chat(example.get("messages")), tags(example));
         }
         if (example.has("input") || example.has("preferred_output") || example.has("non_preferred_output")) {
             return preference(example);
         }
         if (example.has("text")) {
             refuseOthers(example, TEXT, "");
-            return new Completion("", text(example, "text", ""), ability(example));
+            return new Completion("", text(example, "text", ""), tags(example));
         }
         refuseOthers(example, COMPLETION, "");
         if (!example.has("prompt") && !example.has("completion")) {
             throw new RejectedLine("has none of the keys messages, prompt, text and input");
         }
-        return new Completion(text(example, "prompt", ""), text(example, "completion", ""), ability(example));
+        return new Completion(text(example, "prompt", ""), text(example, "completion", ""), tags(example));
     }
 
     private static Preference preference(JsonNode example) {
@@ -79,7 +77,7 @@ final class ExampleParser {
                 List.copyOf(messages),
                 output(example, "preferred_output"),
                 output(example, "non_preferred_output"),
-                ability(example));
+                tags(example));
     }
 
     private static ChatMessage output(JsonNode example, String key) {
@@ -140,13 +138,17 @@ final class ExampleParser {
         return message.role().equals("assistant");
     }
 
-    private static Optional<String> ability(JsonNode example) {
-        JsonNode value = example.path("ability");
+    private static Tags tags(JsonNode example) {
+        return new Tags(tag(example, "ability"), tag(example, "control"));
+    }
+
+    private static Optional<String> tag(JsonNode example, String key) {
+        JsonNode value = example.path(key);
         if (value.isMissingNode()) {
             return Optional.empty();
         }
-        if (!value.isTextual() || !ABILITY.matcher(value.textValue()).matches()) {
-            throw new RejectedLine("ability is not 1 to 64 letters, digits, dots, dashes and underscores");
+        if (!value.isTextual() || !Tags.allowed(value.textValue())) {
+            throw new RejectedLine(key + " is not " + Tags.ALLOWED);
         }
         return Optional.of(value.textValue());
     }

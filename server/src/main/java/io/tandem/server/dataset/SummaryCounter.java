@@ -19,6 +19,7 @@ final class SummaryCounter {
     static final int MAX_ABILITIES = 100;
 
     private final SortedMap<String, Integer> abilities = new TreeMap<>();
+    private final SortedMap<String, Integer> controls = new TreeMap<>();
     /**
      * The first 64 bits of SHA-256. Two different lines of a million meet with a chance of 3e-8, and nobody can write a
      * file whose lines meet in one bucket.
@@ -43,7 +44,7 @@ final class SummaryCounter {
         truncated++;
     }
 
-    void add(List<Sequence> sequences, Optional<String> ability) {
+    void add(List<Sequence> sequences, Tags tags) {
         MessageDigest digest = sha256();
         for (Sequence sequence : sequences) {
             tokens += sequence.tokens().length;
@@ -56,7 +57,8 @@ final class SummaryCounter {
         }
         examples++;
         duplicates += seen.add(ByteBuffer.wrap(digest.digest()).getLong()) ? 0 : 1;
-        ability.ifPresent(name -> abilities.merge(name, 1, Integer::sum));
+        tags.ability().ifPresent(name -> abilities.merge(name, 1, Integer::sum));
+        tags.control().ifPresent(label -> controls.merge(label, 1, Integer::sum));
     }
 
     private static MessageDigest sha256() {
@@ -84,6 +86,7 @@ final class SummaryCounter {
     }
 
     DatasetSummary summary() {
-        return new DatasetSummary(examples, tokens, learnedTokens, longestTokens, truncated, duplicates, abilities);
+        return new DatasetSummary(
+                examples, tokens, learnedTokens, longestTokens, truncated, duplicates, abilities, controls);
     }
 }

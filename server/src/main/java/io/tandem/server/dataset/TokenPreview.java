@@ -11,15 +11,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a job will see of a sequence, token by token, so that people can check what is learned before they train.
  *
  * @param example index of the example or the preference pair in its file
  * @param part which sequence of it
+ * @param control that the example names
  * @param tokens all of them
  */
-public record TokenPreview(int example, Part part, List<Token> tokens) {
+public record TokenPreview(int example, Part part, Optional<String> control, List<Token> tokens) {
     /** A sequence's place in its example. */
     public enum Part {
         WHOLE,
@@ -49,11 +51,13 @@ public record TokenPreview(int example, Part part, List<Token> tokens) {
         for (int i = 0; i < count; i++) {
             if (dataset instanceof Dataset.Preferences preferences) {
                 Dataset.Pair pair = preferences.pairs().get(i);
-                previews.add(new TokenPreview(i, Part.PREFERRED, tokens(pair.preferred(), tokenizer)));
-                previews.add(new TokenPreview(i, Part.NON_PREFERRED, tokens(pair.nonPreferred(), tokenizer)));
+                Optional<String> control = pair.tags().control();
+                previews.add(new TokenPreview(i, Part.PREFERRED, control, tokens(pair.preferred(), tokenizer)));
+                previews.add(new TokenPreview(i, Part.NON_PREFERRED, control, tokens(pair.nonPreferred(), tokenizer)));
             } else if (dataset instanceof Dataset.Supervised supervised) {
-                Sequence sequence = supervised.examples().get(i).sequence();
-                previews.add(new TokenPreview(i, Part.WHOLE, tokens(sequence, tokenizer)));
+                Dataset.Example example = supervised.examples().get(i);
+                previews.add(new TokenPreview(
+                        i, Part.WHOLE, example.tags().control(), tokens(example.sequence(), tokenizer)));
             }
         }
         return previews;

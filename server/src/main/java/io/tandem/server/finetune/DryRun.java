@@ -27,6 +27,8 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         file.put("truncated", summary.truncated()).put("duplicates", summary.duplicates());
         ObjectNode abilities = file.putObject("abilities");
         summary.abilities().forEach(abilities::put);
+        ObjectNode controls = file.putObject("controls");
+        summary.controls().forEach(controls::put);
         int batches = JobSpec.ceilDiv(data.training().size(), settings.batchSize());
         ObjectNode training = answer.putObject("training");
         training.put("n_epochs", settings.epochs()).put("batch_size", settings.batchSize());
@@ -47,6 +49,7 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         ObjectNode shown = JsonBody.MAPPER.createObjectNode();
         shown.put("example", preview.example());
         shown.put("part", preview.part().name().toLowerCase(Locale.ROOT));
+        preview.control().ifPresent(control -> shown.put("control", control));
         ArrayNode tokens = shown.putArray("tokens");
         for (TokenPreview.Token token : preview.tokens()) {
             tokens.addObject().put("id", token.id()).put("text", token.text()).put("learned", token.learned());

@@ -1,17 +1,21 @@
 package io.tandem.server.finetune;
 
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
+import io.tandem.server.dataset.Tags;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -26,19 +30,24 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
     /**
      * Reads a job's files.
      *
+     * @param frozen what the job stands on
      * @param maxTokens of a sequence
      * @throws ApiException naming the file that is wrong and its lines
      */
-    static JobData read(JobSpec spec, FileStore files, ServedModel model, int maxTokens) throws IOException {
-        DatasetReader reader = new DatasetReader(model, maxTokens, spec.truncate());
+    static JobData read(JobSpec spec, FrozenAdapters frozen, FileStore files, ServedModel model, int maxTokens)
+            throws IOException {
+        DatasetReader reader = new DatasetReader(
+                model, maxTokens, spec.truncate(), frozen.controls().keySet());
         Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);
         Optional<String> validation = spec.validationFile();
         return new JobData(
                 training,
-                examples(training),
+                examples(training, frozen.controls()),
                 validation.isEmpty()
                         ? List.of()
-                        : examples(dataset("validation_file", validation.get(), spec.objective(), files, reader)));
+                        : examples(
+                                dataset("validation_file", validation.get(), spec.objective(), files, reader),
+                                frozen.controls()));
     }
 
     /** @throws ApiException if the file is missing or wrong, or has pairs where texts are needed, or the other way round */
@@ -67,15 +76,26 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                         : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
     }
 
-    static List<Example> examples(Dataset dataset) {
+    /** @param controls by the labels that the examples name */
+    static List<Example> examples(Dataset dataset, Map<String, AdapterVersion> controls) {
         if (dataset instanceof Dataset.Preferences preferences) {
             return preferences.pairs().stream()
-                    .map(pair -> Example.pair(pair.ability().orElse(""), pair.preferred(), pair.nonPreferred()))
+                    .map(pair -> Example.pair(ability(pair.tags()), pair.preferred(), pair.nonPreferred())
+                            .under(control(pair.tags(), controls)))
                     .toList();
         }
         return ((Dataset.Supervised) dataset)
                 .examples().stream()
-                        .map(example -> Example.text(example.ability().orElse(""), example.sequence()))
+                        .map(example -> Example.text(ability(example.tags()), example.sequence())
+                                .under(control(example.tags(), controls)))
                         .toList();
+    }
+
+    private static String ability(Tags tags) {
+        return tags.ability().orElse("");
+    }
+
+    private static Optional<AdapterVersion> control(Tags tags, Map<String, AdapterVersion> controls) {
+        return tags.control().map(label -> Objects.requireNonNull(controls.get(label)));
     }
 }

@@ -26,7 +26,8 @@ final class JobObject {
 
     private JobObject() {}
 
-    static ObjectNode create(String id, JobSpec spec, ObjectNode request, long now) {
+    /** @param frozen what the job stands on */
+    static ObjectNode create(String id, JobSpec spec, FrozenAdapters frozen, ObjectNode request, long now) {
         ObjectNode job = JsonBody.MAPPER.createObjectNode();
         job.put("id", id);
         job.put("object", "fine_tuning.job");
@@ -52,6 +53,10 @@ final class JobObject {
                 .ifPresentOrElse(
                         x -> hyper.put("learning_rate_multiplier", x),
                         () -> hyper.put("learning_rate_multiplier", AUTO));
+        if (!frozen.controls().isEmpty()) {
+            ObjectNode controls = hyper.putObject("controls");
+            frozen.controls().forEach((label, adapter) -> controls.put(label, adapter.reference()));
+        }
         method(job, spec.objective());
         // The request itself, by which a job that was interrupted goes on.
         job.set("request", request);

@@ -17,6 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -45,7 +47,7 @@ record JobResults(
         if (known) {
             return;
         }
-        List<AdapterVersion> under = under(jobId);
+        List<AdapterVersion> under = frozen(jobId).under();
         for (CheckpointStore.Stored stored : checkpoints.loadAll(jobId)) {
             String name = stored.object().path(CHECKPOINT_NAME).asText();
             if (library.find(name).isEmpty()) {
@@ -71,25 +73,25 @@ record JobResults(
     }
 
     /** The adapters that a job stands on, as they were when it was created. */
-    List<AdapterVersion> under(String jobId) throws IOException {
-        return hidden(jobs.under(jobId, adapters));
+    FrozenAdapters frozen(String jobId) throws IOException {
+        SortedMap<String, AdapterVersion> controls = new TreeMap<>();
+        jobs.controls(jobId, adapters).forEach(control -> controls.put(control.name(), version(control)));
+        return new FrozenAdapters(
+                jobs.under(jobId, adapters).stream().map(JobResults::version).toList(), controls);
     }
 
-    private List<AdapterVersion> hidden(List<Named> named) {
-        return named.stream()
-                .map(adapter ->
-                        new AdapterVersion(adapter.name(), ContentHash.of(adapter.adapter()), adapter.adapter()))
-                .toList();
+    private static AdapterVersion version(Named named) {
+        return new AdapterVersion(named.name(), ContentHash.of(named.adapter()), named.adapter());
     }
 
-    void keepUnder(String jobId, List<AdapterVersion> under) throws IOException {
-        jobs.saveUnder(jobId, named(under), adapters);
-    }
-
-    private static List<Named> named(List<AdapterVersion> versions) {
-        return versions.stream()
+    void keep(String jobId, FrozenAdapters frozen) throws IOException {
+        List<Named> under = frozen.under().stream()
                 .map(version -> new Named(version.name(), version.adapter()))
                 .toList();
+        List<Named> controls = frozen.controls().entrySet().stream()
+                .map(control -> new Named(control.getKey(), control.getValue().adapter()))
+                .toList();
+        jobs.saveFrozen(jobId, under, controls, adapters);
     }
 
     /** Keeps a checkpoint, and lets go of those that are too many; returns its name. */

@@ -3,11 +3,9 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
-import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -136,7 +134,7 @@ public final class JobService implements AutoCloseable {
         JobSpec spec = JobSpec.parse(body);
         return ask(() -> {
             requireThere(spec);
-            JobData data = JobData.read(spec, files, model, maxExampleTokens);
+            JobData data = JobData.read(spec, spec.below().find(library), files, model, maxExampleTokens);
             return new DryRun(spec, data, device).answer(model.tokenizer());
         });
     }
@@ -167,16 +165,21 @@ public final class JobService implements AutoCloseable {
         return ask(() -> {
             requireThere(spec);
             device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
-            List<AdapterVersion> under = under(spec);
+            FrozenAdapters frozen = spec.below().find(library);
             String id = JobObject.newId("ftjob-");
-            ObjectNode job = JobObject.create(id, spec, body.node().deepCopy(), book.now());
+            ObjectNode job = JobObject.create(id, spec, frozen, body.node().deepCopy(), book.now());
             if (!SafeName.allowed(JobObject.modelName(job))) {
                 throw ApiException.invalid(
                         "suffix", "'suffix' makes the model's name too long: '" + JobObject.modelName(job) + "'.");
             }
-            results.keepUnder(id, under);
+            results.keep(id, frozen);
             book.add(job);
             book.say(job, "info", "Created fine-tuning job: " + id);
+            frozen.controls()
+                    .forEach((label, adapter) -> book.say(
+                            job,
+                            "info",
+                            "Examples with the control " + label + " are learned under " + adapter.reference() + "."));
             ObjectNode answer = JobObject.shown(job);
             thread.execute(() -> begin(job));
             return answer;
@@ -187,23 +190,6 @@ public final class JobService implements AutoCloseable {
         if (files.find(id).isEmpty()) {
             throw ApiException.invalid(field, "'" + field + "': there is no file '" + id + "'.");
         }
-    }
-
-    private List<AdapterVersion> under(JobSpec spec) {
-        List<AdapterVersion> under = new ArrayList<>();
-        for (String name : spec.under()) {
-            AdapterChoice choice = library.choose(name, "")
-                    .orElseThrow(() -> ApiException.notFound(
-                            "under", "model_not_found", "'under': there is no adapter '" + name + "'."));
-            under.addAll(library.stack(choice).join());
-        }
-        if (under.size() > FinetuneJob.MAX_UNDER) {
-            throw ApiException.invalid(
-                    "under",
-                    "'under' names " + under.size() + " adapters, with those that they stand on; at most "
-                            + FinetuneJob.MAX_UNDER + " are possible.");
-        }
-        return under;
     }
 
     public CompletableFuture<ObjectNode> get(String id) {
@@ -290,17 +276,18 @@ public final class JobService implements AutoCloseable {
         }
         try {
             JobSpec spec = JobSpec.parse(JsonBody.inside((ObjectNode) job.path("request"), "request"));
-            JobData data = JobData.read(spec, files, model, maxExampleTokens);
+            String id = JobObject.id(job);
+            FrozenAdapters frozen = results.frozen(id);
+            JobData data = JobData.read(spec, frozen, files, model, maxExampleTokens);
             // A seed that the server chose is kept.
             Settings settings =
                     spec.settings(data.training().size(), job.path("seed").asLong());
             JobObject.choose(job, spec, settings);
-            String id = JobObject.id(job);
             FinetuneJob work = new FinetuneJob(
                     id,
                     spec.user(),
                     spec.lora(),
-                    results.under(id),
+                    frozen.under(),
                     data.training(),
                     data.validation(),
                     settings,

@@ -5,18 +5,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
-import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -45,7 +42,7 @@ import java.util.stream.Stream;
  * @param user on whose account the job trains, as the client says; the same as in a completion
  * @param course what happens between steps
  * @param weight share of the fine-tuning tokens, in proportion to other jobs
- * @param under names of adapters that the new one stands on
+ * @param below what the new adapter is trained on top of
  * @param truncate whether examples that are too long are cut rather than refused
  * @param metadata as the client gave it
  */
@@ -68,7 +65,7 @@ public record JobSpec(
         String user,
         JobCourse course,
         double weight,
-        List<String> under,
+        JobBelow below,
         boolean truncate,
         Optional<ObjectNode> metadata) {
 
@@ -102,8 +99,8 @@ public record JobSpec(
                             "target_modules",
                             "warmup_steps",
                             "schedule",
-                            "weight",
-                            "under"),
+                            "weight"),
+                    JobBelow.FIELDS,
                     JobOptimizer.FIELDS,
                     JobCourse.FIELDS)
             .flatMap(Set::stream)
@@ -154,7 +151,7 @@ public record JobSpec(
                 body.optionalString("user", GenerationParams.USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
-                under(hyper),
+                JobBelow.parse(hyper),
                 hyper.optionalBoolean("truncate", false),
                 body.optionalObject("metadata").map(JsonBody::node));
     }
@@ -191,24 +188,6 @@ public record JobSpec(
                     return inner.optionalObject("hyperparameters");
                 })
                 .orElse(older);
-    }
-
-    private static List<String> under(JsonBody hyper) {
-        JsonNode value = hyper.find("under");
-        List<String> names = new ArrayList<>();
-        if (value == null) {
-            return names;
-        }
-        if (!value.isArray() || value.size() > FinetuneJob.MAX_UNDER) {
-            throw hyper.invalid("under", "must be a list of at most " + FinetuneJob.MAX_UNDER + " names of adapters.");
-        }
-        for (JsonNode name : value) {
-            if (!name.isTextual() || names.contains(name.textValue())) {
-                throw hyper.invalid("under", "must be a list of different names of adapters.");
-            }
-            names.add(name.textValue());
-        }
-        return names;
     }
 
     private static boolean auto(JsonBody hyper, String field) {

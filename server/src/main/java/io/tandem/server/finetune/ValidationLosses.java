@@ -14,6 +14,8 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.ToDoubleFunction;
@@ -39,8 +41,9 @@ public final class ValidationLosses implements AdapterValidation {
 
     @Override
     public ToDoubleFunction<List<AdapterVersion>> losses(String file) throws IOException {
-        DatasetReader reader = new DatasetReader(model, maxExampleTokens, false);
-        List<Example> texts = JobData.examples(JobData.dataset(FIELD, file, new Objective.Supervised(), files, reader));
+        DatasetReader reader = new DatasetReader(model, maxExampleTokens, false, Set.of());
+        List<Example> texts =
+                JobData.examples(JobData.dataset(FIELD, file, new Objective.Supervised(), files, reader), Map.of());
         return adapters -> loss(adapters, texts);
     }
 

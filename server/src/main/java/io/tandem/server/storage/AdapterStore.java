@@ -29,7 +29,6 @@ import org.slf4j.LoggerFactory;
 public final class AdapterStore {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterStore.class);
     private static final String MANIFEST = "adapter.json";
-    private static final String UNDER = "under";
 
     private final Path root;
     private final ModelConfig model;
@@ -147,23 +146,21 @@ public final class AdapterStore {
         return PeftFormat.read(directory, model, maxRank);
     }
 
-    /** Writes adapters into the subdirectory for those that others stand on. */
-    void writeUnder(Path directory, List<Named> adapters) throws IOException {
-        Path under = directory.resolve(UNDER);
+    /** Writes adapters into a directory, which is made if there are any. */
+    void writeAll(Path directory, List<Named> adapters) throws IOException {
         for (int i = 0; i < adapters.size(); i++) {
-            Files.createDirectories(under);
+            Files.createDirectories(directory);
             Path target =
-                    under.resolve(i + "-" + SafeName.encode(adapters.get(i).name()));
+                    directory.resolve(i + "-" + SafeName.encode(adapters.get(i).name()));
             PeftFormat.write(target, adapters.get(i).adapter());
         }
     }
 
-    /** What {@link #writeUnder} wrote. */
-    List<Named> readUnder(Path directory) throws IOException {
+    /** What {@link #writeAll} wrote; fewer than ten come in the same order. */
+    List<Named> readAll(Path directory) throws IOException {
         List<Named> adapters = new ArrayList<>();
-        Path under = directory.resolve(UNDER);
-        if (Files.exists(under)) {
-            for (Path entry : AtomicFiles.list(under)) {
+        if (Files.exists(directory)) {
+            for (Path entry : AtomicFiles.list(directory)) {
                 String name = entry.getFileName().toString();
                 adapters.add(new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), read(entry)));
             }

@@ -22,6 +22,8 @@ public final class JobStore {
     private static final Logger LOG = LoggerFactory.getLogger(JobStore.class);
     private static final String OBJECT = "job.json";
     private static final String EVENTS = "events.jsonl";
+    private static final String UNDER = "under";
+    private static final String CONTROLS = "controls";
 
     private final Path root;
 
@@ -56,17 +58,28 @@ public final class JobStore {
         return Files.copy(table, table.resolveSibling(AtomicFiles.UNFINISHED + "table"), REPLACE_EXISTING);
     }
 
-    /** Keeps copies of the adapters that a job stands on; when this returns they survive a crash. */
-    public void saveUnder(String jobId, List<Named> under, AdapterStore adapters) throws IOException {
+    /**
+     * Keeps copies of the adapters that a job stands on; when this returns they survive a crash.
+     *
+     * @param controls by their labels
+     */
+    public void saveFrozen(String jobId, List<Named> under, List<Named> controls, AdapterStore adapters)
+            throws IOException {
         Path directory = root.resolve(jobId);
         Files.createDirectories(directory);
-        adapters.writeUnder(directory, under);
+        adapters.writeAll(directory.resolve(UNDER), under);
+        adapters.writeAll(directory.resolve(CONTROLS), controls);
         AtomicFiles.sync(directory);
     }
 
-    /** What {@link #saveUnder} kept. */
+    /** The adapters below all examples that {@link #saveFrozen} kept. */
     public List<Named> under(String jobId, AdapterStore adapters) throws IOException {
-        return adapters.readUnder(root.resolve(jobId));
+        return adapters.readAll(root.resolve(jobId).resolve(UNDER));
+    }
+
+    /** The controls that {@link #saveFrozen} kept, by their labels. */
+    public List<Named> controls(String jobId, AdapterStore adapters) throws IOException {
+        return adapters.readAll(root.resolve(jobId).resolve(CONTROLS));
     }
 
     /** All job objects; a broken one is reported and left alone. */

@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.server.api.ChatMessage;
-import io.tandem.server.dataset.Dataset.Example;
 import io.tandem.server.dataset.Dataset.Pair;
 import io.tandem.server.text.SentencePieceFiles;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -56,7 +56,7 @@ class DatasetReaderTest extends SmallModelTest {
     void bothAnswersOfAPairFollowTheSamePromptAndOnlyTheyAreLearned() throws IOException {
         Pair pair = preferences(PAIR).pairs().get(0);
         String prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n";
-        assertThat(pair.ability()).isEmpty();
+        assertThat(pair.tags()).isEqualTo(new Tags(Optional.empty(), Optional.empty()));
         assertAnswer(pair.preferred(), prompt, "yes<|im_end|>");
         assertAnswer(pair.nonPreferred(), prompt, "no<|im_end|>");
     }
@@ -99,13 +99,31 @@ class DatasetReaderTest extends SmallModelTest {
                 "{\"ability\":\"" + "c".repeat(64) + "\",\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}",
                 GOOD);
         assertThat(supervised(file).examples())
-                .extracting(Example::ability)
+                .extracting(example -> example.tags().ability())
                 .containsExactly(
                         Optional.of("a.1"), Optional.of("b_2-x"), Optional.of("c".repeat(64)), Optional.empty());
         assertThat(preferences(PAIR.replaceFirst("\\{", "{\"ability\":\"taste\","))
                         .pairs())
-                .extracting(Pair::ability)
+                .extracting(pair -> pair.tags().ability())
                 .containsExactly(Optional.of("taste"));
+    }
+
+    @Test
+    void everyShapeNamesAControlWhereThereAreSome() throws IOException {
+        String file = String.join(
+                "\n",
+                "{\"control\":\"curt\",\"prompt\":\"a\",\"completion\":\"b\"}",
+                "{\"text\":\"abc\",\"control\":\"polite\"}",
+                "{\"control\":\"curt\",\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}");
+        Dataset.Supervised dataset = (Dataset.Supervised) controlled(file, "polite", "curt");
+        assertThat(dataset.examples())
+                .extracting(example -> example.tags().control().orElseThrow())
+                .containsExactly("curt", "polite", "curt");
+        assertThat(dataset.summary().controls()).containsExactly(Map.entry("curt", 2), Map.entry("polite", 1));
+        String pair = PAIR.replaceFirst("\\{", "{\"control\":\"polite\",");
+        assertThat(((Dataset.Preferences) controlled(pair, "polite")).pairs())
+                .extracting(it -> it.tags().control().orElseThrow())
+                .containsExactly("polite");
     }
 
     @Test

@@ -26,7 +26,14 @@ class DatasetSummaryTest extends SmallModelTest {
         Dataset dataset = (Dataset) truncated(file);
         assertThat(dataset.summary())
                 .isEqualTo(new DatasetSummary(
-                        4, 6 + 5 + 100 + 23, 4 + 4 + 99 + 2, 100, 1, 0, new TreeMap<>(Map.of("short", 1, "text", 2))));
+                        4,
+                        6 + 5 + 100 + 23,
+                        4 + 4 + 99 + 2,
+                        100,
+                        1,
+                        0,
+                        new TreeMap<>(Map.of("short", 1, "text", 2)),
+                        new TreeMap<>()));
     }
 
     @Test
@@ -34,7 +41,14 @@ class DatasetSummaryTest extends SmallModelTest {
         // A prompt of 20 tokens; "yes" or "no" and the end token are learned; "\n".
         assertThat(preferences(TASTE).summary())
                 .isEqualTo(new DatasetSummary(
-                        1, 20 + 4 + 1 + 20 + 3 + 1, 4 + 3, 25, 0, 0, new TreeMap<>(Map.of("taste", 1))));
+                        1,
+                        20 + 4 + 1 + 20 + 3 + 1,
+                        4 + 3,
+                        25,
+                        0,
+                        0,
+                        new TreeMap<>(Map.of("taste", 1)),
+                        new TreeMap<>()));
     }
 
     @Test

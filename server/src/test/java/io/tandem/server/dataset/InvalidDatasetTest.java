@@ -10,11 +10,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class InvalidDatasetTest extends SmallModelTest {
     @ParameterizedTest
@@ -171,7 +173,7 @@ class InvalidDatasetTest extends SmallModelTest {
         file.writeBytes(("\"}\n" + GOOD + "\n\0\n" + GOOD + "\n{\"text\":\"").getBytes(StandardCharsets.UTF_8));
         file.write(0xC3);
         DatasetReader.Result result =
-                new DatasetReader(model, 100, false).read(new ByteArrayInputStream(file.toByteArray()));
+                new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(file.toByteArray()));
         assertThat(((InvalidDataset) result).reasons())
                 .hasSize(3)
                 .startsWith("line 2: is not valid UTF-8 at byte 12")
@@ -190,7 +192,8 @@ class InvalidDatasetTest extends SmallModelTest {
             for (int change = random.nextInt(4); change >= 0; change--) {
                 file[random.nextInt(file.length)] = (byte) random.nextInt(256);
             }
-            DatasetReader.Result result = new DatasetReader(model, 100, false).read(new ByteArrayInputStream(file));
+            DatasetReader.Result result =
+                    new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(file));
             // Both kinds are in the file, so at least one line is wrong.
             assertThat(((InvalidDataset) result).count()).isBetween(1, 7);
         }
@@ -229,7 +232,8 @@ class InvalidDatasetTest extends SmallModelTest {
     }
 
     private DatasetReader.Result limited(String file, int examples, long tokens) throws IOException {
-        return new DatasetReader(model, false, new DatasetReader.Limits(100, examples, tokens, 6)).read(bytes(file));
+        return new DatasetReader(model, false, Set.of(), new DatasetReader.Limits(100, examples, tokens, 6))
+                .read(bytes(file));
     }
 
     @Test
@@ -242,6 +246,36 @@ class InvalidDatasetTest extends SmallModelTest {
         assertThat(supervised(allowed).examples()).hasSize(102);
         assertThat(invalid(allowed + "{\"text\":\"abc\",\"ability\":\"b\"}\n").reasons())
                 .containsExactly("line 103: the file has more than 100 abilities");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                GOOD,
+                PAIR,
+                "{\"text\":\"abc\"}",
+                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}",
+            })
+    void everyLineNamesOneOfTheControls(String line) throws IOException {
+        String curt = control(line, "\"curt\"");
+        String file = String.join("\n", curt, line, control(line, "\"rude\""), control(line, "7"), curt);
+        InvalidDataset invalid = (InvalidDataset) controlled(file, "polite", "curt");
+        assertThat(invalid.reasons())
+                .containsExactly(
+                        "line 2: has no control, expected one of curt, polite",
+                        "line 3: has the control rude, expected one of curt, polite",
+                        "line 4: control is not 1 to 64 letters, digits, dots, dashes and underscores");
+        assertThat(invalid.summary().controls()).containsExactly(Map.entry("curt", 2));
+    }
+
+    @Test
+    void refusesAControlWhereThereIsNone() throws IOException {
+        assertThat(invalid(GOOD + "\n" + control(GOOD, "\"curt\"")).reasons())
+                .containsExactly("line 2: has the control curt, but no controls were given");
+    }
+
+    private static String control(String line, String value) {
+        return line.replaceFirst("\\{", "{\"control\":" + value + ",");
     }
 
     @Test

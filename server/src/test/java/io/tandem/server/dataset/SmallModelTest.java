@@ -7,6 +7,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,11 +48,16 @@ abstract class SmallModelTest {
     }
 
     DatasetReader.Result truncated(String file) throws IOException {
-        return new DatasetReader(model, 100, true).read(bytes(file));
+        return new DatasetReader(model, 100, true, Set.of()).read(bytes(file));
     }
 
     DatasetReader.Result read(String file) throws IOException {
-        return new DatasetReader(model, 100, false).read(bytes(file));
+        return new DatasetReader(model, 100, false, Set.of()).read(bytes(file));
+    }
+
+    /** Where there are controls to choose from. */
+    DatasetReader.Result controlled(String file, String... controls) throws IOException {
+        return new DatasetReader(model, 100, false, Set.of(controls)).read(bytes(file));
     }
 
     static ByteArrayInputStream bytes(String file) {

@@ -7,6 +7,7 @@ import io.tandem.server.dataset.TokenPreview.Part;
 import io.tandem.server.dataset.TokenPreview.Token;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
@@ -21,6 +22,7 @@ class TokenPreviewTest extends SmallModelTest {
                 .containsExactly(new TokenPreview(
                         0,
                         Part.WHOLE,
+                        Optional.empty(),
                         List.of(
                                 new Token('a', "a", false),
                                 new Token('\n', "\n", false),
@@ -43,6 +45,15 @@ class TokenPreviewTest extends SmallModelTest {
         List<TokenPreview> previews = preview(1, PAIR);
         assertThat(previews).extracting(TokenPreview::part).containsExactly(Part.PREFERRED, Part.NON_PREFERRED);
         assertThat(previews).extracting(TokenPreviewTest::learned).containsExactly("yes<|im_end|>", "no<|im_end|>");
+    }
+
+    @Test
+    void showsTheControlOfAnExample() throws IOException {
+        String file = "{\"text\":\"one\",\"control\":\"curt\"}\n{\"text\":\"two\",\"control\":\"polite\"}";
+        Dataset dataset = (Dataset) controlled(file, "polite", "curt");
+        assertThat(TokenPreview.first(2, dataset, model.tokenizer()))
+                .extracting(preview -> preview.control().orElseThrow())
+                .containsExactly("curt", "polite");
     }
 
     private static String learned(TokenPreview preview) {

@@ -247,6 +247,12 @@ class JobIT {
             under                      | {"hyperparameters":{"under":["nobody"]}}
             under                      | {"hyperparameters":{"under":"nobody"}}
             under                      | {"hyperparameters":{"under":["a","b","c"]}}
+            controls                   | {"hyperparameters":{"controls":{"curt":"nobody"}}}
+            controls                   | {"hyperparameters":{"controls":{"curt":"a+b"}}}
+            controls                   | {"hyperparameters":{"controls":{"curt":["a"]}}}
+            controls                   | {"hyperparameters":{"controls":{"two words":"a"}}}
+            controls                   | {"hyperparameters":{"controls":{}}}
+            controls                   | {"hyperparameters":{"controls":["a"]}}
             validation_file            | {"validation_file":"file-000000000000000000000000"}
             beta                       | {"hyperparameters":{"beta":0.1}}
             beta                       | {"method":{"type":"dpo","dpo":{"hyperparameters":{"beta":3}}}}

@@ -104,8 +104,8 @@ class StoresTest {
         List<Named> under = List.of(
                 new Named("org/a:b", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 2)),
                 new Named("a", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 3)));
-        store.writeUnder(root.resolve("job"), under);
-        assertThat(store.readUnder(root.resolve("job")))
+        store.writeAll(root.resolve("job/under"), under);
+        assertThat(store.readAll(root.resolve("job/under")))
                 .usingRecursiveComparison()
                 .isEqualTo(under);
     }
