@@ -129,6 +129,35 @@ class JobIT {
     }
 
     @Test
+    void controlsAreKeptAcrossRestartsAsTheyWereWhenTheJobWasCreated() throws Exception {
+        load("one", 1);
+        load("two", 2);
+        String chats = TrainingFiles.chats(60);
+        String file = server.upload("train.jsonl", chats.replace("\"ability\"", "\"control\""));
+        String plain = server.upload("plain.jsonl", chats);
+        String settings = "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":1000";
+        String controls = settings + ",\"controls\":{\"even\":\"one\",\"odd\":\"two\"}";
+        Adapter alone = adapter(ended(create("supervised", controls, "\"training_file\":\"" + file + "\"")));
+        String id = create("supervised", controls, "\"training_file\":\"" + file + "\"");
+        awaitStep(id, 10);
+        server.post("/v1/unload_lora_adapter", "{\"lora_name\":\"one\"}");
+        load("two", 3);
+        stop();
+        start();
+        assertThat(adapter(ended(id))).usingRecursiveComparison().isEqualTo(alone);
+        Adapter without = adapter(ended(create("supervised", settings, "\"training_file\":\"" + plain + "\"")));
+        assertThat(without).usingRecursiveComparison().isNotEqualTo(alone);
+    }
+
+    private void load(String name, long seed) throws Exception {
+        PeftFormat.write(
+                directory.resolve("import/" + name + seed),
+                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, seed));
+        String body = "{\"lora_name\":\"" + name + "\",\"lora_path\":\"" + name + seed + "\",\"load_inplace\":true}";
+        assertThat(server.post("/v1/load_lora_adapter", body).statusCode()).isEqualTo(200);
+    }
+
+    @Test
     void checkpointsAreCalledWhileTrainingGoesOn() throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         String id = create(
@@ -199,10 +228,7 @@ class JobIT {
 
     @Test
     void anAdapterAboveAnotherIsServedWithIt() throws Exception {
-        PeftFormat.write(
-                directory.resolve("import/below"),
-                TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 8, 1));
-        server.post("/v1/load_lora_adapter", "{\"lora_name\":\"below\",\"lora_path\":\"below\"}");
+        load("below", 1);
         String file = server.upload("train.jsonl", TrainingFiles.chats(8));
         // With a learning rate of zero the new adapter changes nothing, so it must answer like the one below.
         String id = create(

@@ -63,6 +63,10 @@ class JobsCommandIT {
         String model = said.text().replaceAll("(?s).*The model '(.*)' can be called.*", "$1");
         assertThat(server.get("/v1/models/" + model).statusCode()).isEqualTo(200);
         assertThat(run(new JobsCommand(), "list").text()).contains(model).contains("succeeded");
+        String controlled = file("both.jsonl", LINE.replaceFirst("\\{", "{\"control\":\"curt\","));
+        String[] under = {"--control", "curt=" + model, "--control", "polite=" + model};
+        String[] dry = {controlled, "--name", "tone", "--dry-run", under[0], under[1], under[2], under[3]};
+        assertThat(run(new FinetuneCommand(), dry).text()).contains("curt: ab[cd");
     }
 
     @Test
