@@ -51,6 +51,10 @@ public final class ScriptModule implements AutoCloseable {
      * @throws KernelException with the TorchScript file and line where it failed
      */
     public IValue call(TensorScope results, String method, IValue... arguments) {
+        // It would compile anew for every shape that it sees, and iterations never stop changing shape. The setting is
+        // the
+        // calling thread's own.
+        JniUtils.setGraphExecutorOptimize(false);
         try {
             return results.own(IValueUtils.runMethod(block, method, arguments));
         } catch (EngineException e) {
