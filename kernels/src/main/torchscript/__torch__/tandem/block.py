@@ -108,7 +108,7 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
 def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: int,
                      adapters: __torch__.tandem.adapter.low_rank.Adapters,
                      frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                     trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor,
+                     trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, x: Tensor,
                      dy: Tensor) -> Tensor:
   bank = 4 * number + index
   linear, rows = layer.linears[index], x.size(0)
@@ -116,7 +116,7 @@ def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: in
   dy = __torch__.tandem.ops.rows.pad(dy, linear.packed)
   dx = __torch__.tandem.ops.linear.backward(linear, dy)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
-  dx = __torch__.tandem.adapter.trainee.backward(trainee, adapters, bank, x, dy, dx)
+  dx = __torch__.tandem.adapter.trainee.backward(trainee, lane, adapters, bank, x, dy, dx)
   return dx[:rows]
 
 # Linear `index` of the layer for rows of the pack, as in the forward pass. x [n, in] -> [n, out]
@@ -176,7 +176,7 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
                   x: Tensor, o: Tensor, dy: Tensor,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters,
                   frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                  trainee: __torch__.tandem.adapter.trainee.Trainee,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
                   arena: __torch__.tandem.arena.Arena) -> None:
   layer = model.layers[number]
   dtype, eps = x.dtype, model.shape.eps
@@ -192,20 +192,21 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, dtype)
   act, opened = __torch__.tandem.ops.swiglu.forward(gate_up)
   dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
-                                                 act, torch.to(dy, dtype))
+                                                 lane, act, torch.to(dy, dtype))
   dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up, opened)
-  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, h,
+  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, lane, h,
                                                dgate_up)
   torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
-# first, so the gradients of the window's own keys and values are complete when it is reached.
-# windows: as in Batch, for these rows.
+# first, so the gradients of the window's own keys and values are complete when it is reached, and
+# are zero again behind it, for the next layer. windows: as in Batch, for these rows. lane: whose
+# gradients are added to; lanes may run at once over rows of different sequences.
 def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
               windows: List[int], adapters: __torch__.tandem.adapter.low_rank.Adapters,
               frozen: __torch__.tandem.adapter.low_rank.Frozen,
-              trainee: __torch__.tandem.adapter.trainee.Trainee,
+              trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
   dtype, eps = model.embedding.dtype, shape.eps
@@ -217,9 +218,9 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)
   dy = arena.dx[start : end]
   __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, frozen,
-                                       trainee, arena)
-  do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, o,
-                                               torch.to(dy, dtype))
+                                       trainee, lane, arena)
+  do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, lane,
+                                               o, torch.to(dy, dtype))
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
@@ -228,10 +229,13 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
         arena.keys[number][origin : last], arena.values[number][origin : last],
         arena.dkeys[origin : last], arena.dvalues[origin : last]))
   dq = dqs[0] if len(dqs) == 1 else torch.cat(dqs)
-  dqk = torch.cat([dq, torch.to(arena.dkeys[start : end], dtype)], 1)
+  dkeys, dvalues = arena.dkeys[start : end], arena.dvalues[start : end]
+  dqk = torch.cat([dq, torch.to(dkeys, dtype)], 1)
   dqk = __torch__.tandem.block.queries_and_keys_backward(
       shape, layer, qkv, dqk, arena.cos[start : end], arena.sin[start : end])
-  dv = torch.reshape(torch.to(arena.dvalues[start : end], dtype), [end - start, -1])
-  dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, h,
-                                               torch.cat([dqk, dv], 1))
+  dv = torch.reshape(torch.to(dvalues, dtype), [end - start, -1])
+  dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, lane,
+                                               h, torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, x, layer.attention_norm, eps))
+  torch.zero_(dkeys)
+  torch.zero_(dvalues)

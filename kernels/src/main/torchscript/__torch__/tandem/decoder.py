@@ -136,9 +136,10 @@ class Decoder(Module):
 
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
-                  weights: Tensor, banks: List[int], parts: List[int],
+                  weights: Tensor, lanes: int, banks: List[int], parts: List[int],
                   scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
-    trainee = __torch__.tandem.adapter.trainee.new(slot, weights, banks, parts, scalings)
+    trainee = __torch__.tandem.adapter.trainee.new(slot, weights, lanes, banks, parts,
+                                                    scalings)
     empty = [torch.empty([0, bank.size(2)]) for bank in adapters.a]
     empty_b = [torch.empty([0, bank.size(2)]) for bank in adapters.b]
     __torch__.tandem.adapter.low_rank.put_(adapters, slot, empty, empty_b)
@@ -147,11 +148,11 @@ class Decoder(Module):
 
   # frozen: slots of the adapters below the trainee, ranks: four numbers for each of them.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
-  # rows of, and three numbers for each of those as in Batch. pack: rows of the whole pack.
+  # rows of, and three numbers for each of those as in Batch.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.low_rank.Adapters,
-               trainee: __torch__.tandem.adapter.trainee.Trainee, frozen: List[int],
-               ranks: List[int], arena: __torch__.tandem.arena.Arena, pack: int,
+               trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
+               frozen: List[int], ranks: List[int], arena: __torch__.tandem.arena.Arena,
                units: List[int]) -> None:
     below = __torch__.tandem.adapter.low_rank.Frozen(frozen, ranks)
     at = 0
@@ -159,11 +160,14 @@ class Decoder(Module):
       number, start, end, sequences = units[at : at + 4]
       windows = units[at + 4 : at + 4 + 3 * sequences]
       at = at + 4 + 3 * sequences
-      if end == pack:
-        torch.zero_(arena.dkeys[:pack])
-        torch.zero_(arena.dvalues[:pack])
       __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, below, trainee,
-                                       arena)
+                                       lane, arena)
+
+  # Whatever became of the pack before.
+  def begin_pack(self: __torch__.tandem.decoder.Decoder,
+                 arena: __torch__.tandem.arena.Arena) -> None:
+    torch.zero_(arena.dkeys)
+    torch.zero_(arena.dvalues)
 
   # Multiplies the gradients that the loss left in the arena; factors [rows, 1].
   def scale_rows(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
@@ -181,7 +185,7 @@ class Decoder(Module):
 
   def gradients(self: __torch__.tandem.decoder.Decoder,
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
-    return trainee.gradients
+    return __torch__.tandem.adapter.trainee.gather_(trainee)
 
   def training_bytes(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
                      trainee: __torch__.tandem.adapter.trainee.Trainee,

@@ -24,6 +24,8 @@ public record KernelsConfig(
         int packTokens,
         Stash stash) {
 
+    private static final int MAX_LANES = 8;
+
     public KernelsConfig {
         require(threads >= 0, "threads", threads, "0 or more");
         require(kvSlots >= 1 && kvSlots <= 4096, "kv-slots", kvSlots, "1 to 4096");
@@ -53,6 +55,19 @@ public record KernelsConfig(
     public KernelsConfig withAdapterSlots(int slots) {
         return new KernelsConfig(
                 dtype, threads, kvSlots, contextTokens, maxTokensPerIteration, slots, maxRank, packTokens, stash);
+    }
+
+    /** Threads of one device operation. */
+    public int threadCount() {
+        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    }
+
+    /**
+     * Parts of an iteration that may run at once, each on one thread: as many as there are threads, or 1 if there are so
+     * many threads that only large operations make use of them.
+     */
+    public int lanes() {
+        return threadCount() <= MAX_LANES ? threadCount() : 1;
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

@@ -34,7 +34,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         ROTARY(Owner.TRAINING, "arena: rotary tables"),
         STREAM_GRADIENT(Owner.TRAINING, "arena: gradient of the residual stream"),
         KEY_VALUE_GRADIENTS(Owner.TRAINING, "arena: gradients of keys and values"),
-        LOGITS(Owner.TRAINING, "a chunk of logits, while a loss is computed"),
+        LOGITS(Owner.TRAINING, "chunks of logits, while losses are computed"),
         WINDOW(Owner.TRAINING, "a backward window, beyond that"),
         ADAPTER(Owner.TRAINING, "adapter in float32"),
         GRADIENTS(Owner.TRAINING, "its gradients"),
@@ -84,7 +84,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
             ModelConfig model, KernelsConfig limits, LoraConfig adapter, OptimizerConfig optimizer) {
         long optimizerBytes =
                 adapter.factors(model).map(optimizer.method()::stateBytes).sum();
-        return arena(model, limits).plus(trainee(adapter.factors(model).sum(), optimizerBytes));
+        return arena(model, limits).plus(trainee(adapter.factors(model).sum(), limits.lanes(), optimizerBytes));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
@@ -93,8 +93,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long tokens = limits.packTokens();
         long window = Math.min(tokens, limits.maxTokensPerIteration());
         long narrowCopy = limits.dtype() == Dtype.FLOAT32 ? 0 : element;
-        long logits = (Float.BYTES + narrowCopy) * logitsChunk(model) * model.vocab();
-        long scores = model.heads() * Math.min(window, ATTENTION_ROWS) * Math.min(tokens, limits.contextTokens());
+        long lanes = limits.lanes();
+        long logits = lanes * (Float.BYTES + narrowCopy) * logitsChunk(model) * model.vocab();
+        long scores =
+                lanes * model.heads() * Math.min(window, ATTENTION_ROWS) * Math.min(tokens, limits.contextTokens());
         long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
                 + scores * (3 * Float.BYTES + narrowCopy);
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
@@ -112,11 +114,15 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return new MemoryPlan(bytes);
     }
 
-    /** What each adapter that learns needs, whatever its shape. */
-    public static MemoryPlan trainee(long parameters, long optimizerBytes) {
+    /**
+     * What each adapter that learns needs, whatever its shape.
+     *
+     * @param lanes each of which has gradients of its own
+     */
+    public static MemoryPlan trainee(long parameters, int lanes, long optimizerBytes) {
         return new MemoryPlan(Map.of(
                 Part.ADAPTER, Float.BYTES * parameters,
-                Part.GRADIENTS, Float.BYTES * parameters,
+                Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
     }
 

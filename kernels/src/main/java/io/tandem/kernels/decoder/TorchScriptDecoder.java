@@ -13,16 +13,20 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelConfigReader;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +73,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final IValue cache;
     private final AdapterSlots adapters;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
+    private final Lanes lanes;
     private final TensorScope trainingScope;
     private IValue arena;
     private boolean arenaReserved;
@@ -87,6 +92,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                     owned, "new_cache", weights, scope.number(limits.kvSlots()), scope.number(limits.contextTokens()));
         }
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        lanes = new Lanes(limits.threadCount());
         trainingScope = owned.open();
         arena = newArena(0);
     }
@@ -145,7 +151,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         layout.check(initial, limits.maxRank());
         reserveArena();
         closeTrainee(slot);
-        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer);
+        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer, limits.lanes());
         trainees.put(slot, trainee);
         return trainee;
     }
@@ -168,6 +174,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
         reserveArena();
         pack = new PackRows(adapterSlots.clone(), next);
+        try (TensorScope call = owned.open()) {
+            script.call(call, "begin_pack", arena);
+        }
     }
 
     @Override
@@ -187,25 +196,40 @@ public final class TorchScriptDecoder implements DeviceModel {
     @Override
     public IterationOutputs run(IterationInputs inputs) {
         RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
-        SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
         IterationCheck.check(rows, model, limits, pack);
+        if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
+            throw new IllegalStateException("a backward window of a pack that only measures");
+        }
+        boolean mixed = rows.tokens.length > 0 && adapters.activate(rows.adapterSlots);
+        List<IterationInputs> parts = LaneSplit.of(inputs, pack, model.layers(), limits.lanes());
+        List<Supplier<IterationOutputs>> calls = new ArrayList<>();
+        for (int lane = 0; lane < parts.size(); lane++) {
+            IterationInputs part = parts.get(lane);
+            int own = lane;
+            calls.add(() -> run(part, own, mixed));
+        }
+        return lanes.run(calls).stream().reduce(IterationOutputs::plus).orElseThrow();
+    }
+
+    /** @param mixed whether the rows of all lanes together differ in their adapters */
+    private IterationOutputs run(IterationInputs inputs, int lane, boolean mixed) {
+        IterationOutputs outputs = IterationOutputs.NONE;
+        RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
         try (TensorScope scope = owned.open()) {
-            IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
             if (rows.tokens.length > 0) {
-                boolean mixed = adapters.activate(rows.adapterSlots);
+                SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
                         .run(inputs, rows, sampling, pack, mixed);
                 forgetBrokenSlots(scope, sampling, outputs);
             }
-            inputs.training().filter(work -> !work.backward().isEmpty()).ifPresent(work -> runBackward(scope, work));
+            Stream<TrainingWork> backward =
+                    inputs.training().stream().filter(work -> !work.backward().isEmpty());
+            backward.forEach(work -> runBackward(scope, work, lane));
             return outputs;
         }
     }
 
-    private void runBackward(TensorScope scope, TrainingWork work) {
-        if (!pack.learns()) {
-            throw new IllegalStateException("a backward window of a pack that only measures");
-        }
+    private void runBackward(TensorScope scope, TrainingWork work, int lane) {
         long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
         script.call(
                 scope,
@@ -213,10 +237,10 @@ public final class TorchScriptDecoder implements DeviceModel {
                 weights,
                 adapters.value(),
                 trainee(pack.traineeSlot()).value(),
+                scope.number(lane),
                 scope.numbers(frozen),
                 scope.numbers(adapters.ranks(frozen)),
                 arena,
-                scope.number(pack.rows()),
                 scope.numbers(BackwardUnits.encode(work.backward(), pack)));
     }
 
@@ -312,6 +336,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         trainees.values().forEach(Trainee::close);
         trainees.clear();
         trainingScope.close();
+        lanes.close();
         script.close();
         owned.close();
     }

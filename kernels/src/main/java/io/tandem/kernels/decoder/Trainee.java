@@ -20,6 +20,7 @@ final class Trainee implements AutoCloseable {
     private final Adapter like;
     private final Optimizer optimizer;
     private final IValue value;
+    private final int lanes;
 
     Trainee(
             ScriptModule script,
@@ -28,12 +29,14 @@ final class Trainee implements AutoCloseable {
             int slot,
             Adapter initial,
             AdapterLayout layout,
-            OptimizerConfig config) {
+            OptimizerConfig config,
+            int lanes) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
         this.layout = layout;
         this.like = initial;
+        this.lanes = lanes;
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
@@ -58,6 +61,7 @@ final class Trainee implements AutoCloseable {
                     adapters.value(),
                     call.number(slot),
                     call.value(call.tensor(flat, flat.length)),
+                    call.number(lanes),
                     call.numbers(banks.stream().flatMapToLong(LongStream::of).toArray()),
                     call.numbers(parts.stream().flatMapToLong(LongStream::of).toArray()),
                     call.own(IValue.listFrom(
@@ -102,7 +106,7 @@ final class Trainee implements AutoCloseable {
 
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(parameters(), optimizer.stateBytes());
+        return MemoryPlan.trainee(parameters(), lanes, optimizer.stateBytes());
     }
 
     private long parameters() {

@@ -18,8 +18,6 @@ public final class NativeEngine {
         // The native library comes with the build; nothing is to be looked up or reported elsewhere.
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
-        // The optimizer compiles anew for every shape that it sees, and iterations never stop changing shape.
-        System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         try (TensorScope scope = TensorScope.root()) {
             scope.number(0);
             JniUtils.setNumThreads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
@@ -49,10 +47,12 @@ public final class NativeEngine {
         try {
             return result.join();
         } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw e;
+            throw cause(e);
         }
+    }
+
+    /** What really happened, if it can be thrown. */
+    static RuntimeException cause(CompletionException wrapper) {
+        return wrapper.getCause() instanceof RuntimeException cause ? cause : wrapper;
     }
 }

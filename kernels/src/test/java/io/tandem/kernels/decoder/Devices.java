@@ -42,7 +42,12 @@ final class Devices {
     }
 
     static KernelsConfig limits(Dtype dtype, int packTokens, Stash stash) {
-        return new KernelsConfig(dtype, 1, 6, 96, 256, 4, 8, packTokens, stash);
+        return limits(dtype, 1, packTokens, stash);
+    }
+
+    /** @param threads as many lanes as there may be */
+    static KernelsConfig limits(Dtype dtype, int threads, int packTokens, Stash stash) {
+        return new KernelsConfig(dtype, threads, 6, 96, 256, 4, 8, packTokens, stash);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */
@@ -136,21 +141,26 @@ final class Devices {
 
     /** Runs a pack forward and backward in windows of one size. */
     static void trainInWindows(DeviceModel device, int[] slots, TrainingPack pack, int size) {
+        trainInWindows(device, slots, pack, size, List.of());
+    }
+
+    /** The same with other segments beside each iteration. */
+    static void trainInWindows(DeviceModel device, int[] slots, TrainingPack pack, int size, List<Segment> beside) {
         device.beginPack(slots, pack);
         for (int from = 0; from < pack.rows(); from += size) {
-            run(device, new TrainingWork(from, Math.min(pack.rows(), from + size), List.of()));
+            run(device, new TrainingWork(from, Math.min(pack.rows(), from + size), List.of()), beside);
         }
         for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
             List<BackwardWindow> units = new ArrayList<>();
             for (int to = pack.rows(); to > 0; to -= size) {
                 units.add(new BackwardWindow(layer, Math.max(0, to - size), to));
             }
-            run(device, new TrainingWork(0, 0, units));
+            run(device, new TrainingWork(0, 0, units), beside);
         }
     }
 
-    private static void run(DeviceModel device, TrainingWork work) {
-        device.run(new IterationInputs(List.of(), Optional.of(work)));
+    static IterationOutputs run(DeviceModel device, TrainingWork work, List<Segment> beside) {
+        return device.run(new IterationInputs(beside, Optional.of(work)));
     }
 
     /** The first half: the losses of each sequence. */
@@ -159,8 +169,7 @@ final class Devices {
         double[] losses = new double[pack.sequences().size()];
         for (int[] window : split(random, pack.rows())) {
             TrainingWork work = new TrainingWork(window[0], window[1], List.of());
-            double[] more =
-                    device.run(new IterationInputs(beside, Optional.of(work))).sequenceLosses();
+            double[] more = run(device, work, beside).sequenceLosses();
             Arrays.setAll(losses, i -> losses[i] + more[i]);
         }
         return losses;
@@ -180,7 +189,7 @@ final class Devices {
         while (at < units.size()) {
             int end = Math.min(units.size(), at + 1 + random.nextInt(3));
             TrainingWork work = new TrainingWork(0, 0, units.subList(at, end));
-            device.run(new IterationInputs(beside, Optional.of(work)));
+            run(device, work, beside);
             at = end;
         }
     }

@@ -6,6 +6,7 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -17,6 +18,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MemoryTest {
     /** Of 200 rounds, once the allocator has settled; a leaked tensor a round is more. */
@@ -27,9 +30,10 @@ class MemoryTest {
     private final Random random = new Random(1);
     private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
 
-    @Test
-    void nativeValuesAreConstantBetweenIterations() throws IOException {
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16)) {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void nativeValuesAreConstantBetweenIterations(int threads) throws IOException {
+        try (TorchScriptDecoder device = load(threads)) {
             work(device, 1);
             long before = device.memory().liveTensors();
             work(device, 50);
@@ -41,7 +45,7 @@ class MemoryTest {
     @Test
     @EnabledOnOs(OS.LINUX)
     void theProcessDoesNotGrow() throws IOException {
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16)) {
+        try (TorchScriptDecoder device = load(2)) {
             long least = Long.MAX_VALUE;
             for (int batch = 0; batch < MOST_BATCHES && least > NOISE_BYTES; batch++) {
                 long before = residentBytes();
@@ -50,6 +54,10 @@ class MemoryTest {
             }
             assertThat(least).isLessThan(NOISE_BYTES);
         }
+    }
+
+    private TorchScriptDecoder load(int threads) throws IOException {
+        return Devices.load(tiny, Devices.limits(Dtype.BFLOAT16, threads, 128, Stash.KEEP));
     }
 
     private void work(TorchScriptDecoder device, int rounds) {
@@ -66,6 +74,8 @@ class MemoryTest {
                     random,
                     List.of(Devices.segment(
                             i % 6, 0, Devices.tokens(random, 5, vocab), new int[] {0}, Sampling.GREEDY)));
+            // Large enough for lanes.
+            Devices.trainInWindows(device, new int[] {1}, Devices.pack(random, vocab, 40, 40, 40), 120);
             device.optimizerStep(1, 1e-3, 1);
             device.snapshot(1);
             device.optimizerState(1);

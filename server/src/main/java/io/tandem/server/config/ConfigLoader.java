@@ -99,7 +99,7 @@ public final class ConfigLoader {
         return new SchedulerConfig(
                 new Targets(values.number("scheduler.tpot-target", 50), values.number("scheduler.ttft-target", 2000)),
                 new Finetuning(
-                        values.integer("scheduler.max-finetune-tokens", 512),
+                        values.integer("scheduler.max-finetune-tokens", 1024),
                         values.number("scheduler.finetune-floor", 0.05),
                         values.integer("scheduler.fixed-window-tokens", 0),
                         values.oneOf("scheduler.mode", Mode.CO_SERVING),
