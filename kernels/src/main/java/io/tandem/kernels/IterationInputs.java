@@ -49,7 +49,8 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
     }
 
     /**
-     * Windows of the current pack; forward runs before backward in the same iteration.
+     * Windows of the current pack; forward runs before backward in the same iteration. Rows are counted as they are
+     * processed: which tokens of which sequences come next is up to the device.
      *
      * @param forwardFrom first row of the forward window, absolute in the pack
      * @param forwardTo end of the forward window; equal to {@code forwardFrom} if there is none. Forward windows follow
@@ -57,21 +58,7 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param backward in order: from the last layer to the first, inside a layer from the last row to row 0. The first
      *     one may run only when the whole pack has gone forward, and none if the pack only measures
      */
-    public record TrainingWork(int forwardFrom, int forwardTo, List<BackwardWindow> backward) {
-
-        /** What of it is on rows {@code [from, to)} of the pack. */
-        public TrainingWork within(int from, int to) {
-            int first = Math.min(Math.max(forwardFrom, from), to);
-            return new TrainingWork(
-                    first,
-                    Math.max(first, Math.min(forwardTo, to)),
-                    backward.stream()
-                            .map(window -> new BackwardWindow(
-                                    window.layer, Math.max(window.from, from), Math.min(window.to, to)))
-                            .filter(window -> window.from < window.to)
-                            .toList());
-        }
-    }
+    public record TrainingWork(int forwardFrom, int forwardTo, List<BackwardWindow> backward) {}
 
     /** Rows {@code [from, to)} of one layer to differentiate. */
     public record BackwardWindow(int layer, int from, int to) {}

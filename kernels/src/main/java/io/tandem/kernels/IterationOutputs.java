@@ -2,7 +2,6 @@ package io.tandem.kernels;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * What one iteration produced.
@@ -13,21 +12,6 @@ import java.util.stream.Stream;
  * @param learnedTokens how many tokens those sums have together
  */
 public record IterationOutputs(List<Draw> draws, double[] sequenceLosses, int learnedTokens) {
-
-    /** Of an iteration without forward rows. */
-    public static final IterationOutputs NONE = new IterationOutputs(List.of(), new double[0], 0);
-
-    /** What two parts of one iteration produced. */
-    public IterationOutputs plus(IterationOutputs other) {
-        double[] sums = Arrays.copyOf(sequenceLosses, Math.max(sequenceLosses.length, other.sequenceLosses.length));
-        for (int i = 0; i < other.sequenceLosses.length; i++) {
-            sums[i] += other.sequenceLosses[i];
-        }
-        return new IterationOutputs(
-                Stream.concat(draws.stream(), other.draws.stream()).toList(),
-                sums,
-                learnedTokens + other.learnedTokens);
-    }
 
     /** Sum over the sequences. */
     public double lossSum() {

@@ -5,11 +5,19 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Purpose;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 
-/** The rows of a training pack: which token, label and position each has, and where the sequences lie. */
+/**
+ * The rows of a training pack: which token, label and position each has, and where the sequences lie. Sequences of one
+ * lane lie next to each other.
+ */
 final class PackRows {
-    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, new TrainingPack(List.of(), Purpose.MEASURE));
+    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, new TrainingPack(List.of(), Purpose.MEASURE), 1);
+
+    /** With more than this times its share of the rows, a lane would be alone for too long. */
+    private static final double WORST_BALANCE = 1.25;
 
     private final int[] adapterSlots;
     private final Purpose purpose;
@@ -18,8 +26,11 @@ final class PackRows {
     private final int[] labels;
     private final int[] starts;
     private final int[] sequence;
+    /** Where each lane's rows begin, and the end of the last one's. */
+    private final int[] laneFrom;
 
-    PackRows(int[] adapterSlots, TrainingPack pack) {
+    /** @param lanes how many there are if the sequences can be shared out evenly, otherwise there is one */
+    PackRows(int[] adapterSlots, TrainingPack pack, int lanes) {
         this.adapterSlots = adapterSlots;
         this.purpose = pack.purpose();
         this.sequences = pack.sequences().size();
@@ -28,16 +39,62 @@ final class PackRows {
         labels = new int[rows];
         starts = new int[rows];
         sequence = new int[rows];
+        List<List<Integer>> groups = groups(pack, lanes);
+        laneFrom = new int[groups.size() + 1];
         int at = 0;
-        for (int index = 0; index < sequences; index++) {
-            TrainingPack.Sequence next = pack.sequences().get(index);
-            int length = next.tokens().length;
-            System.arraycopy(next.tokens(), 0, tokens, at, length);
-            System.arraycopy(next.labels(), 0, labels, at, length);
-            Arrays.fill(starts, at, at + length, at);
-            Arrays.fill(sequence, at, at + length, index);
-            at += length;
+        for (int lane = 0; lane < groups.size(); lane++) {
+            for (int index : groups.get(lane)) {
+                TrainingPack.Sequence next = pack.sequences().get(index);
+                int length = next.tokens().length;
+                System.arraycopy(next.tokens(), 0, tokens, at, length);
+                System.arraycopy(next.labels(), 0, labels, at, length);
+                Arrays.fill(starts, at, at + length, at);
+                Arrays.fill(sequence, at, at + length, index);
+                at += length;
+            }
+            laneFrom[lane + 1] = at;
         }
+    }
+
+    /** Sequences of each lane by index: the longest first, each to the lane with the fewest rows. */
+    private static List<List<Integer>> groups(TrainingPack pack, int lanes) {
+        List<Integer> indices =
+                IntStream.range(0, pack.sequences().size()).boxed().toList();
+        List<List<Integer>> groups = new ArrayList<>();
+        for (int lane = 0; lane < lanes; lane++) {
+            groups.add(new ArrayList<>());
+        }
+        int[] rows = new int[lanes];
+        List<Integer> longestFirst = indices.stream()
+                .sorted(Comparator.comparingInt(index -> -length(pack, index)))
+                .toList();
+        for (int index : longestFirst) {
+            int lane = IntStream.range(0, lanes)
+                    .boxed()
+                    .min(Comparator.comparingInt(candidate -> rows[candidate]))
+                    .orElseThrow();
+            groups.get(lane).add(index);
+            rows[lane] += length(pack, index);
+        }
+        int most = Arrays.stream(rows).max().orElseThrow();
+        boolean even = most * (long) lanes <= WORST_BALANCE * pack.rows();
+        return even ? groups : List.of(indices);
+    }
+
+    private static int length(TrainingPack pack, int sequence) {
+        return pack.sequences().get(sequence).tokens().length;
+    }
+
+    int lanes() {
+        return laneFrom.length - 1;
+    }
+
+    int laneFrom(int lane) {
+        return laneFrom[lane];
+    }
+
+    int laneRows(int lane) {
+        return laneFrom[lane + 1] - laneFrom[lane];
     }
 
     int[] adapterSlots() {

@@ -15,8 +15,8 @@ import java.util.stream.IntStream;
  * the fine-tuning window.
  */
 final class RowEncoder {
-    /** Keys read in vain are cheaper than another operation up to about this many per row. */
-    private static final int FREE_KEYS = 64;
+    /** Another operation takes about as long as reading this many keys. */
+    private static final int GROUP_KEYS = 256;
 
     final List<long[]> groups = new ArrayList<>();
     final List<long[]> chunks = new ArrayList<>();
@@ -96,29 +96,34 @@ final class RowEncoder {
     }
 
     /**
-     * Decode rows of neighbouring slots share one attention operation, as long as it reads at most about twice the
-     * keys that they need.
+     * Decode rows of neighbouring slots share one attention operation, which reads as many keys for each of the slots, and
+     * for unused ones between them, as its longest context has. Finds the groups with the least to read in all.
      */
     private void group() {
-        int first = 0;
-        while (first < decodeSlots.length) {
-            long needed = decodeContexts[first] + FREE_KEYS;
-            long longest = decodeContexts[first];
-            int end = first + 1;
-            while (end < decodeSlots.length) {
-                long span = decodeSlots[end] - decodeSlots[first] + 1;
-                long reach = Math.max(longest, decodeContexts[end]);
-                if (span * reach > 2 * (needed + decodeContexts[end] + FREE_KEYS)) {
-                    break;
+        int rows = decodeSlots.length;
+        long[] least = new long[rows + 1];
+        int[] first = new int[rows + 1];
+        for (int end = 1; end <= rows; end++) {
+            least[end] = Long.MAX_VALUE;
+            long longest = 0;
+            for (int from = end - 1; from >= 0; from--) {
+                longest = Math.max(longest, decodeContexts[from]);
+                long keys = least[from] + GROUP_KEYS + span(from, end) * longest;
+                if (keys < least[end]) {
+                    least[end] = keys;
+                    first[end] = from;
                 }
-                needed += decodeContexts[end] + FREE_KEYS;
-                longest = reach;
-                end++;
             }
-            long span = decodeSlots[end - 1] - decodeSlots[first] + 1;
-            groups.add(new long[] {first, end - first, decodeSlots[first], span, longest});
-            first = end;
         }
+        for (int end = rows; end > 0; end = first[end]) {
+            int from = first[end];
+            long longest = Arrays.stream(decodeContexts, from, end).max().orElseThrow();
+            groups.add(0, new long[] {from, end - from, decodeSlots[from], span(from, end), longest});
+        }
+    }
+
+    private long span(int from, int end) {
+        return decodeSlots[end - 1] - decodeSlots[from] + 1;
     }
 
     /** Adapter slots, as many numbers for each row as the deepest row has, -1 where another has fewer; row-minor. */

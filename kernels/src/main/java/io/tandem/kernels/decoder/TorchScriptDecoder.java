@@ -78,6 +78,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private IValue arena;
     private boolean arenaReserved;
     private PackRows pack = PackRows.EMPTY;
+    private PackLanes packLanes;
 
     private TorchScriptDecoder(Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
         this.model = model;
@@ -95,6 +96,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.threadCount());
         trainingScope = owned.open();
         arena = newArena(0);
+        packLanes = new PackLanes(pack, model.layers());
     }
 
     /**
@@ -173,7 +175,8 @@ public final class TorchScriptDecoder implements DeviceModel {
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
         reserveArena();
-        pack = new PackRows(adapterSlots.clone(), next);
+        pack = new PackRows(adapterSlots.clone(), next, limits.lanes());
+        packLanes = new PackLanes(pack, model.layers());
         try (TensorScope call = owned.open()) {
             script.call(call, "begin_pack", arena);
         }
@@ -200,20 +203,20 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
             throw new IllegalStateException("a backward window of a pack that only measures");
         }
+        PackLanes.Split split = packLanes.split(inputs);
         boolean mixed = rows.tokens.length > 0 && adapters.activate(rows.adapterSlots);
-        List<IterationInputs> parts = LaneSplit.of(inputs, pack, model.layers(), limits.lanes());
-        List<Supplier<IterationOutputs>> calls = new ArrayList<>();
-        for (int lane = 0; lane < parts.size(); lane++) {
-            IterationInputs part = parts.get(lane);
-            int own = lane;
-            calls.add(() -> run(part, own, mixed));
+        List<Supplier<IterationOutputs>> parts = new ArrayList<>();
+        for (PackLanes.Part part : split.parts()) {
+            parts.add(() -> run(part.inputs(), part.lane(), mixed));
         }
-        return lanes.run(calls).stream().reduce(IterationOutputs::plus).orElseThrow();
+        List<IterationOutputs> outputs = split.even() ? lanes.together(parts) : lanes.inTurn(parts);
+        packLanes = split.next();
+        return split.join(outputs);
     }
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(IterationInputs inputs, int lane, boolean mixed) {
-        IterationOutputs outputs = IterationOutputs.NONE;
+        IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
         RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
@@ -281,6 +284,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
         if (pack.uses(slot)) {
             pack = PackRows.EMPTY;
+            packLanes = new PackLanes(pack, model.layers());
         }
     }
 

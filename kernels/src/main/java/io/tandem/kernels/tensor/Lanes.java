@@ -17,6 +17,8 @@ import java.util.function.Supplier;
 public final class Lanes implements AutoCloseable {
     private final int threads;
     private final ExecutorService others;
+    /** Of the owner's operations now; 0 before the first. */
+    private int used;
 
     /** @param threads of the owner's operations while no lanes run, and the most lanes there can be */
     public Lanes(int threads) {
@@ -33,18 +35,20 @@ public final class Lanes implements AutoCloseable {
         });
     }
 
+    /** Runs parts one after the other on this thread, each operation on all threads. */
+    public <T> List<T> inTurn(List<Supplier<T>> parts) {
+        use(threads);
+        return parts.stream().map(Supplier::get).toList();
+    }
+
     /**
      * Runs parts at once, the first on this thread.
      *
      * @return what they return, in their order, when all are done
      * @throws RuntimeException what one of them throws, when all are done
      */
-    public <T> List<T> run(List<Supplier<T>> parts) {
-        if (parts.size() == 1) {
-            JniUtils.setNumThreads(threads);
-            return List.of(parts.get(0).get());
-        }
-        JniUtils.setNumThreads(1);
+    public <T> List<T> together(List<Supplier<T>> parts) {
+        use(1);
         List<CompletableFuture<T>> running = new ArrayList<>();
         try {
             for (Supplier<T> part : parts.subList(1, parts.size())) {
@@ -57,6 +61,13 @@ public final class Lanes implements AutoCloseable {
         } finally {
             // Nobody may touch what a lane still works on.
             running.forEach(part -> part.exceptionally(failure -> null).join());
+        }
+    }
+
+    private void use(int count) {
+        if (used != count) {
+            JniUtils.setNumThreads(count);
+            used = count;
         }
     }
 

@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class GradientParityTest {
     private static final double FLOAT32_RELATIVE = 1e-4;
     /**
-     * Of the whole gradient, the median of three models: 8 bits of mantissa leave little of a factor whose gradient
+     * Of the whole gradient, the median of five models: 8 bits of mantissa leave little of a factor whose gradient
      * happens to be small. Over 192 random models the error's mean was 0.032 and one in a hundred had more than 0.1;
      * activations in 8 bits besides, one in 25.
      */
@@ -78,12 +78,12 @@ class GradientParityTest {
     @EnumSource
     void bfloat16WithinItsPrecision(TinyModel.Variant variant) throws IOException {
         for (Stash stash : List.of(Stash.KEEP, Stash.INT8)) {
-            double[] errors = new double[3];
+            double[] errors = new double[5];
             for (int model = 0; model < errors.length; model++) {
                 errors[model] = errors(variant, Dtype.BFLOAT16, stash, 1)[0];
             }
             Arrays.sort(errors);
-            assertThat(errors[1]).as("median error of %s, seed %d", stash, seed).isLessThan(BFLOAT16_RELATIVE);
+            assertThat(errors[2]).as("median error of %s, seed %d", stash, seed).isLessThan(BFLOAT16_RELATIVE);
         }
     }
 

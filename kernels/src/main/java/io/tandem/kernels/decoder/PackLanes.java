@@ -1,0 +1,278 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.BackwardWindow;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.IterationOutputs.Draw;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/**
+ * How far a pack's lanes are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
+ * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: a window says how
+ * many rows are next, and lanes share them, as they share the inference rows, so that all are done at the same time. What
+ * each does depends on the iteration alone.
+ */
+final class PackLanes {
+    /** A backward row makes about twice the products of a forward row, in one layer. */
+    private static final double BACKWARD_COST = 2;
+
+    /** With more than this times its share, a lane makes the others wait for too long. */
+    private static final double WORST_BALANCE = 1.5;
+
+    private final PackRows pack;
+    private final int layers;
+    private final int lanes;
+    private final Position position;
+
+    /** Rows that went forward, and rows times layers that went backward, in each lane. */
+    private record Position(int[] forward, int[] backward) {}
+
+    /**
+     * An iteration in parts.
+     *
+     * @param parts those with something to do
+     * @param even whether they are worth running at once
+     * @param next what is left when they are done
+     */
+    record Split(List<Part> parts, boolean even, PackLanes next) {
+
+        /**
+         * What the whole iteration produced.
+         *
+         * @param outputs of the parts
+         */
+        IterationOutputs join(List<IterationOutputs> outputs) {
+            SortedMap<Integer, Draw> draws = new TreeMap<>();
+            double[] losses = new double[next.pack.sequences()];
+            int learned = 0;
+            for (int i = 0; i < parts.size(); i++) {
+                Part part = parts.get(i);
+                Iterator<Draw> drawn = outputs.get(i).draws().iterator();
+                for (int at = 0; at < part.segments.size(); at++) {
+                    if (part.inputs.segments().get(at).sampling().isPresent()) {
+                        draws.put(part.segments.get(at), drawn.next());
+                    }
+                }
+                double[] more = outputs.get(i).sequenceLosses();
+                for (int sequence = 0; sequence < more.length; sequence++) {
+                    losses[sequence] += more[sequence];
+                }
+                learned += outputs.get(i).learnedTokens();
+            }
+            return new IterationOutputs(List.copyOf(draws.values()), losses, learned);
+        }
+    }
+
+    /**
+     * @param inputs with windows in rows of the arena
+     * @param segments the places that its segments have in the whole iteration
+     */
+    record Part(int lane, IterationInputs inputs, List<Integer> segments) {}
+
+    PackLanes(PackRows pack, int layers) {
+        this(pack, layers, new Position(new int[pack.lanes()], new int[pack.lanes()]));
+    }
+
+    private PackLanes(PackRows pack, int layers, Position position) {
+        this.pack = pack;
+        this.layers = layers;
+        this.lanes = pack.lanes();
+        this.position = position;
+    }
+
+    /** @throws IllegalArgumentException if the forward window is not the next one, or there are not so many rows left */
+    Split split(IterationInputs inputs) {
+        if (lanes == 1 || inputs.training().isEmpty()) {
+            return new Split(List.of(new Part(0, inputs, places(inputs.segments()))), false, this);
+        }
+        TrainingWork work = inputs.training().get();
+        int done = Arrays.stream(position.forward).sum();
+        if (work.forwardTo() > work.forwardFrom() && work.forwardFrom() != done) {
+            throw new IllegalArgumentException(
+                    "a forward window from row " + work.forwardFrom() + ", expected from row " + done);
+        }
+        int forward = work.forwardTo() - work.forwardFrom();
+        int backward = work.backward().stream()
+                .mapToInt(window -> window.to() - window.from())
+                .sum();
+        int[] forwardLeft = left(1, position.forward);
+        int[] backwardLeft = left(layers, position.backward);
+        require(forward, forwardLeft);
+        require(backward, backwardLeft);
+        List<List<Integer>> segments = share(inputs.segments());
+        double[] loads = segments.stream()
+                .mapToDouble(own -> (double) layers * rows(inputs.segments(), own))
+                .toArray();
+        int[] forwardShares = share(forward, layers, forwardLeft, loads);
+        int[] backwardShares = share(backward, BACKWARD_COST, backwardLeft, loads);
+        if (isEven(loads)) {
+            return split(inputs, segments, forwardShares, backwardShares, true);
+        }
+        int fullest = IntStream.range(0, lanes)
+                .boxed()
+                .max(Comparator.comparingDouble(
+                        lane -> layers * forwardLeft[lane] + BACKWARD_COST * backwardLeft[lane]))
+                .orElseThrow();
+        List<List<Integer>> together = new ArrayList<>(Collections.nCopies(lanes, List.of()));
+        together.set(fullest, places(inputs.segments()));
+        return split(
+                inputs, together, fill(forward, fullest, forwardLeft), fill(backward, fullest, backwardLeft), false);
+    }
+
+    private static List<Integer> places(List<Segment> segments) {
+        return IntStream.range(0, segments.size()).boxed().toList();
+    }
+
+    private static int rows(List<Segment> segments, List<Integer> places) {
+        return places.stream()
+                .mapToInt(place -> segments.get(place).tokens().length)
+                .sum();
+    }
+
+    /** The largest first, and neighbouring KV slots to the same lane, because they share operations. */
+    private List<List<Integer>> share(List<Segment> segments) {
+        List<Integer> order = places(segments).stream()
+                .sorted(Comparator.comparingInt(
+                                (Integer place) -> -segments.get(place).tokens().length)
+                        .thenComparing(place -> segments.get(place).kvSlot()))
+                .toList();
+        int[] missing = new int[lanes];
+        Arrays.fill(missing, (rows(segments, order) + lanes - 1) / lanes);
+        List<List<Integer>> shares = new ArrayList<>();
+        IntStream.range(0, lanes).forEach(lane -> shares.add(new ArrayList<>()));
+        for (int place : order) {
+            int rows = segments.get(place).tokens().length;
+            int lane = 0;
+            for (int other = 1; other < lanes; other++) {
+                boolean better = rows > 1 ? missing[other] > missing[lane] : missing[lane] <= 0;
+                lane = better ? other : lane;
+            }
+            shares.get(lane).add(place);
+            missing[lane] -= rows;
+        }
+        return shares;
+    }
+
+    private boolean isEven(double[] loads) {
+        double heaviest = Arrays.stream(loads).max().orElseThrow();
+        return heaviest * lanes <= WORST_BALANCE * Arrays.stream(loads).sum();
+    }
+
+    private Split split(
+            IterationInputs inputs, List<List<Integer>> segments, int[] forward, int[] backward, boolean even) {
+        List<Part> parts = new ArrayList<>();
+        Position next = new Position(position.forward.clone(), position.backward.clone());
+        for (int lane = 0; lane < lanes; lane++) {
+            List<Integer> own = segments.get(lane);
+            if (!own.isEmpty() || forward[lane] > 0 || backward[lane] > 0) {
+                int from = pack.laneFrom(lane) + position.forward[lane];
+                TrainingWork work = new TrainingWork(from, from + forward[lane], backward(lane, backward[lane]));
+                List<Segment> served = own.stream().map(inputs.segments()::get).toList();
+                parts.add(new Part(lane, new IterationInputs(served, Optional.of(work)), own));
+                next.forward[lane] += forward[lane];
+                next.backward[lane] += backward[lane];
+            }
+        }
+        return new Split(parts, even, new PackLanes(pack, layers, next));
+    }
+
+    private static void require(int rows, int[] left) {
+        int all = Arrays.stream(left).sum();
+        if (rows > all) {
+            throw new IllegalArgumentException("windows of " + rows + " rows, the pack has " + all + " left");
+        }
+    }
+
+    /** The next rows that go backward in a lane: from the last layer to the first, in each from the last row. */
+    private List<BackwardWindow> backward(int lane, int count) {
+        List<BackwardWindow> windows = new ArrayList<>();
+        int rows = pack.laneRows(lane);
+        int at = position.backward[lane];
+        int end = at + count;
+        while (at < end) {
+            int take = Math.min(end - at, rows - at % rows);
+            int to = pack.laneFrom(lane) + rows - at % rows;
+            windows.add(new BackwardWindow(layers - 1 - at / rows, to - take, to));
+            at += take;
+        }
+        return windows;
+    }
+
+    private int[] left(int passes, int[] done) {
+        return IntStream.range(0, lanes)
+                .map(lane -> passes * pack.laneRows(lane) - done[lane])
+                .toArray();
+    }
+
+    /**
+     * Shares rows out: each lane's load becomes what is its due by the rows that it has left, as far as possible.
+     *
+     * @param cost of a row
+     * @param left rows of each lane
+     * @param loads what lanes have to do besides; grows
+     */
+    private int[] share(int rows, double cost, int[] left, double[] loads) {
+        int[] shares = new int[lanes];
+        double[] due = due(rows, cost, left, loads);
+        int missing = rows;
+        for (int lane = 0; lane < lanes; lane++) {
+            shares[lane] = (int) Math.min(Math.round(due[lane]), Math.min(left[lane], missing));
+            missing -= shares[lane];
+        }
+        for (int lane = 0; lane < lanes; lane++) {
+            int more = Math.min(missing, left[lane] - shares[lane]);
+            shares[lane] += more;
+            missing -= more;
+            loads[lane] += cost * shares[lane];
+        }
+        return shares;
+    }
+
+    /** Rows for each lane, not rounded; none for those that have more to do than their due already. */
+    private double[] due(int rows, double cost, int[] left, double[] loads) {
+        double[] due = new double[lanes];
+        boolean[] full = new boolean[lanes];
+        boolean settled = false;
+        while (!settled) {
+            settled = true;
+            double total = cost * rows;
+            int all = 0;
+            for (int lane = 0; lane < lanes; lane++) {
+                total += full[lane] ? 0 : loads[lane];
+                all += full[lane] ? 0 : left[lane];
+            }
+            for (int lane = 0; lane < lanes; lane++) {
+                due[lane] = full[lane] || all == 0 ? 0 : (total * left[lane] / all - loads[lane]) / cost;
+                if (due[lane] < 0) {
+                    full[lane] = true;
+                    settled = false;
+                }
+            }
+        }
+        return due;
+    }
+
+    /** As many rows as possible for one lane. */
+    private int[] fill(int rows, int first, int[] left) {
+        int[] shares = new int[lanes];
+        shares[first] = Math.min(rows, left[first]);
+        int missing = rows - shares[first];
+        for (int lane = 0; lane < lanes; lane++) {
+            int more = Math.min(missing, left[lane] - shares[lane]);
+            shares[lane] += more;
+            missing -= more;
+        }
+        return shares;
+    }
+}

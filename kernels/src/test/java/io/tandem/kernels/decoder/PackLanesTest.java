@@ -1,0 +1,170 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.BackwardWindow;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+
+class PackLanesTest {
+    private static final int LAYERS = 3;
+    private static final int VOCAB = 50;
+
+    private final long seed = new Random().nextLong();
+    private final Random random = new Random(seed);
+
+    /** Whatever the windows and the traffic, each lane goes over its rows once and in order, and inference runs once. */
+    @RepeatedTest(50)
+    void everyLaneGoesOverItsRowsInOrder() {
+        PackRows pack = pack(
+                2 + random.nextInt(3),
+                random.ints(8 + random.nextInt(20), 1, 60).toArray());
+        List<List<String>> rows = new ArrayList<>();
+        IntStream.range(0, pack.lanes()).forEach(lane -> rows.add(new ArrayList<>()));
+        PackLanes lanes = new PackLanes(pack, LAYERS);
+        for (TrainingWork work : windows(pack.rows())) {
+            List<Segment> segments = decodes(random.nextInt(3) * random.nextInt(60));
+            PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(work)));
+            assertThat(split.parts().stream().flatMap(part -> part.segments().stream()))
+                    .as("seed %d", seed)
+                    .containsExactlyInAnyOrderElementsOf(
+                            IntStream.range(0, segments.size()).boxed().toList());
+            for (PackLanes.Part part : split.parts()) {
+                rows.get(part.lane()).addAll(rows(part.inputs()));
+                assertThat(part.inputs().segments())
+                        .isEqualTo(part.segments().stream().map(segments::get).toList());
+            }
+            lanes = split.next();
+        }
+        for (int lane = 0; lane < pack.lanes(); lane++) {
+            List<String> expected = new ArrayList<>();
+            int from = pack.laneFrom(lane);
+            int to = from + pack.laneRows(lane);
+            IntStream.range(from, to).forEach(row -> expected.add("forward " + row));
+            for (int layer = LAYERS - 1; layer >= 0; layer--) {
+                for (int row = to - 1; row >= from; row--) {
+                    expected.add("layer " + layer + " row " + row);
+                }
+            }
+            assertThat(rows.get(lane)).as("lane %d, seed %d", lane, seed).isEqualTo(expected);
+        }
+        assertThat(pack.lanes() == 1 ? pack.rows() : pack.laneFrom(pack.lanes() - 1) + pack.laneRows(pack.lanes() - 1))
+                .isEqualTo(pack.rows());
+    }
+
+    @Test
+    void decodeRowsAreSharedByNeighbourhood() {
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
+        PackLanes.Split split =
+                lanes.split(new IterationInputs(decodes(41), Optional.of(new TrainingWork(0, 160, List.of()))));
+        assertThat(split.even()).isTrue();
+        assertThat(split.parts().get(0).segments())
+                .isEqualTo(IntStream.range(0, 21).boxed().toList());
+        assertThat(forwardRows(split)).containsExactlyInAnyOrder(80, 80);
+    }
+
+    @Test
+    void theLaneWithAPromptDoesLessOfTheRest() {
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
+        List<Segment> segments = new ArrayList<>(decodes(20));
+        segments.add(Devices.segment(30, 0, Devices.tokens(random, 60, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
+        PackLanes.Split split =
+                lanes.split(new IterationInputs(segments, Optional.of(new TrainingWork(0, 160, List.of()))));
+        assertThat(split.even()).isTrue();
+        assertThat(split.parts()).extracting(PackLanes.Part::segments).contains(List.of(20));
+        assertThat(forwardRows(split)).containsExactlyInAnyOrder(60, 100);
+    }
+
+    @Test
+    void withoutEvenPartsAllRowsGoTogether() {
+        PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS);
+        TrainingWork little = new TrainingWork(0, 20, List.of());
+        Segment prompt =
+                Devices.segment(0, 0, Devices.tokens(random, 90, VOCAB), IterationInputs.BASE, Sampling.GREEDY);
+        PackLanes.Split split = lanes.split(new IterationInputs(List.of(prompt), Optional.of(little)));
+        assertThat(split.even()).isFalse();
+        assertThat(forwardRows(split)).containsExactly(20);
+        assertThat(split.parts().get(0).inputs().segments()).containsExactly(prompt);
+        IterationInputs serving = new IterationInputs(decodes(5), Optional.empty());
+        assertThat(lanes.split(serving).parts())
+                .containsExactly(new PackLanes.Part(0, serving, List.of(0, 1, 2, 3, 4)));
+    }
+
+    @Test
+    void sequencesThatCannotBeSharedOutEvenlyHaveOneLane() {
+        assertThat(pack(2, 100).lanes()).isOne();
+        assertThat(pack(2, 150, 50).lanes()).isOne();
+        assertThat(pack(1, 50, 50).lanes()).isOne();
+        assertThat(pack(2, 10, 60, 50).lanes()).isEqualTo(2);
+        PackRows rows = pack(2, 10, 60, 50);
+        assertThat(IntStream.range(0, 120).map(rows::sequence).distinct()).containsExactlyInAnyOrder(0, 1, 2);
+    }
+
+    @Test
+    void windowsThatAreNotNextAreRefused() {
+        PackLanes lanes = new PackLanes(pack(2, 50, 50), LAYERS);
+        assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(10, 20, List.of()))))
+                .hasMessage("a forward window from row 10, expected from row 0");
+        assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(0, 101, List.of()))))
+                .hasMessage("windows of 101 rows, the pack has 100 left");
+    }
+
+    private static IterationInputs inputs(TrainingWork work) {
+        return new IterationInputs(List.of(), Optional.of(work));
+    }
+
+    private PackRows pack(int lanes, int... lengths) {
+        return new PackRows(new int[] {0}, Devices.pack(random, VOCAB, lengths), lanes);
+    }
+
+    private static List<Integer> forwardRows(PackLanes.Split split) {
+        return split.parts().stream()
+                .map(part -> part.inputs().training().orElseThrow())
+                .map(work -> work.forwardTo() - work.forwardFrom())
+                .toList();
+    }
+
+    private List<TrainingWork> windows(int rows) {
+        List<TrainingWork> windows = new ArrayList<>();
+        for (int[] window : Devices.split(random, rows)) {
+            windows.add(new TrainingWork(window[0], window[1], List.of()));
+        }
+        for (int layer = LAYERS - 1; layer >= 0; layer--) {
+            for (int[] window : Devices.split(random, rows)) {
+                List<BackwardWindow> backward = List.of(new BackwardWindow(layer, rows - window[1], rows - window[0]));
+                windows.add(new TrainingWork(0, 0, backward));
+            }
+        }
+        return windows;
+    }
+
+    private static List<Segment> decodes(int count) {
+        return IntStream.range(0, count)
+                .mapToObj(slot -> Devices.segment(slot, 5, new int[] {1}, IterationInputs.BASE, Sampling.GREEDY))
+                .toList();
+    }
+
+    private static List<String> rows(IterationInputs inputs) {
+        List<String> rows = new ArrayList<>();
+        TrainingWork work = inputs.training().orElseThrow();
+        for (int row = work.forwardFrom(); row < work.forwardTo(); row++) {
+            rows.add("forward " + row);
+        }
+        for (BackwardWindow window : work.backward()) {
+            for (int row = window.to() - 1; row >= window.from(); row--) {
+                rows.add("layer " + window.layer() + " row " + row);
+            }
+        }
+        return rows;
+    }
+}
