@@ -227,7 +227,8 @@ public final class FinetuneRun {
         PackCursor pack = cursor();
         pack.apply(done, outputs);
         double[] losses = pack.losses();
-        if (!DoubleStream.of(losses).allMatch(Double::isFinite)) {
+        // Nothing is spoiled by a measurement: its loss is told as it is.
+        if (job.trains() && !DoubleStream.of(losses).allMatch(Double::isFinite)) {
             finish(new JobOutcome.Failed("the loss is not a finite number "
                     + (phase == Phase.STEP ? "in step " + (step + 1) : "after step " + step)
                     + "; try a lower learning rate"));

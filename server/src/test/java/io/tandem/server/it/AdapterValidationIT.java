@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -11,6 +14,8 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.DoubleStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -100,6 +105,31 @@ class AdapterValidationIT {
         assertThat(report.path("ratio_on_disk").asDouble()).isGreaterThan(8);
         assertThat(adapters.get("a").at("/report/compression/validation/loss").asDouble())
                 .isEqualTo(best);
+    }
+
+    @Test
+    void aLossThatIsNoNumberIsToldAsNone() throws Exception {
+        Adapter tame = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, 1);
+        Map<Site, LowRank> modules = new TreeMap<>();
+        tame.modules()
+                .forEach((site, f) -> modules.put(
+                        site, new LowRank(f.rank(), f.inputs(), f.outputs(), huge(f.a()), huge(f.b()), f.scaling())));
+        adapters.create("wild", new Adapter(tame.config(), modules));
+        JsonNode validation = adapters.act("wild", "compress", "{\"validation_file\":\"" + file + "\"}")
+                .path("validation");
+        assertThat(validation.path("original_loss").isNull()).isTrue();
+        assertThat(validation.path("loss").isNull()).isTrue();
+        assertThat(validation.path("candidates")).hasSize(10);
+        assertThat(adapters.text("a")).isNotEmpty();
+    }
+
+    /** So large that products of two leave the range of float32. */
+    private static float[] huge(float[] values) {
+        float[] scaled = new float[values.length];
+        for (int i = 0; i < scaled.length; i++) {
+            scaled[i] = 1e25f * values[i];
+        }
+        return scaled;
     }
 
     @Test
