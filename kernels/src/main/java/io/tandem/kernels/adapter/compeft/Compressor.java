@@ -34,6 +34,8 @@ import java.util.function.ToDoubleFunction;
  * more than a penalty off the error to stay. The penalty is one for the whole adapter, which spreads the entries over
  * modules by what they gain, and follows the density. No data is needed.
  *
+ * <p>Modules are swept in parallel in the fork-join pool that the caller runs in.
+ *
  * <p>Components keep their order and their signs. Rotating them to the product's singular vectors first helps
  * magnitude, but hardly changes what the sweeps reach, and adapters that began at the same initial values could no
  * longer be merged factor by factor.
@@ -89,12 +91,9 @@ final class Compressor {
         for (int sweep = 0; sweep < settings.sweeps() || excess > 1; sweep++) {
             double least = sweep < settings.sweeps() ? 0.25 : SMALLEST_GROWTH;
             penalty *= Math.min(Math.max(excess, least), 4);
-            double kept = 0;
-            for (TernaryFit fit : fits) {
-                fit.sweep(penalty);
-                kept += fit.kept();
-            }
-            excess = kept / allowed;
+            double own = penalty;
+            fits.parallelStream().forEach(fit -> fit.sweep(own));
+            excess = fits.stream().mapToInt(TernaryFit::kept).sum() / allowed;
         }
     }
 
