@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -120,18 +121,19 @@ public final class ApiClient {
         return answer.path("choices").path(0).path("message").path("content").asText();
     }
 
-    /** Streams one answer; tells when each token came, in nanoseconds. */
-    void stream(String model, String question, int maxTokens, LongConsumer tokens)
+    /** Streams one answer; tells when each token came, in nanoseconds, and at the end what the head of the answer said. */
+    HttpHeaders stream(String model, String question, int maxTokens, LongConsumer tokens)
             throws IOException, InterruptedException {
         ObjectNode body = chat(model, question);
         body.put("stream", true);
         body.put("ignore_eos", true);
         body.put("max_tokens", maxTokens);
-        stream("/v1/chat/completions", body, tokens);
+        return stream("/v1/chat/completions", body, tokens);
     }
 
-    /** Sends a request for a stream; tells when each token came, in nanoseconds. */
-    public void stream(String path, ObjectNode body, LongConsumer tokens) throws IOException, InterruptedException {
+    /** Sends a request for a stream; tells when each token came, in nanoseconds, and returns the head of the answer. */
+    public HttpHeaders stream(String path, ObjectNode body, LongConsumer tokens)
+            throws IOException, InterruptedException {
         HttpRequest request = request(path)
                 .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(body.toString()))
@@ -151,6 +153,7 @@ public final class ApiClient {
                 }
             }
         }
+        return response.headers();
     }
 
     private static ObjectNode chat(String model, String question) {

@@ -24,7 +24,6 @@ public final class OptimizerComparison implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final String FULL = "adamw";
     private static final String EIGHT_BITS = "adamw_8bit";
-    private static final long POLL_MILLIS = 500;
 
     @Option(
             names = "--model",
@@ -117,20 +116,11 @@ public final class OptimizerComparison implements Callable<Integer> {
             throws IOException, InterruptedException {
         settings(job, optimizer).put("eval_every", 10);
         job.put("seed", seed);
-        String path = "/v1/fine_tuning/jobs/"
-                + client.post("/v1/fine_tuning/jobs", job).path("id").asText();
-        JsonNode state = client.get(path);
-        while (state.path("finished_at").isNull()) {
-            Thread.sleep(POLL_MILLIS);
-            state = client.get(path);
-        }
-        if (!state.path("status").asText().equals("succeeded")) {
-            throw new IOException(
-                    "the job failed: " + state.at("/error/message").asText());
-        }
+        TrainingJob training = TrainingJob.start(client, job);
+        training.await(event -> {});
         double last = Double.NaN;
         List<String> measured = new ArrayList<>();
-        for (JsonNode event : client.get(path + "/events?limit=100").path("data")) {
+        for (JsonNode event : training.events(100)) {
             JsonNode loss = event.at("/data/full_valid_loss");
             if (loss.isNumber()) {
                 measured.add(

@@ -13,6 +13,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
+import java.util.function.Supplier;
 
 /**
  * Streaming requests that arrive by chance, independently of each other and of how fast they are answered.
@@ -32,11 +33,13 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
     /**
      * How one request went.
      *
+     * @param model that was asked
+     * @param tier where the adapter was, as the server says; empty for the base model
      * @param ttftMillis from sending to the first token
      * @param tpotMillis mean gap after the first token
      * @param failed whether it was refused or broken off
      */
-    record Outcome(double ttftMillis, double tpotMillis, boolean failed) {
+    record Outcome(String model, String tier, double ttftMillis, double tpotMillis, boolean failed) {
         boolean meets(double ttft, double tpot) {
             return !failed && ttftMillis <= ttft && tpotMillis <= tpot;
         }
@@ -58,7 +61,12 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
     }
 
     Result run(ApiClient client, String model) throws InterruptedException {
-        return run(client, model, 0, () -> {}, () -> {});
+        return run(client, () -> model);
+    }
+
+    /** @param models which model each request asks, in the order of their arrivals */
+    Result run(ApiClient client, Supplier<String> models) throws InterruptedException {
+        return run(client, models, 0, () -> {}, () -> {});
     }
 
     /**
@@ -68,6 +76,11 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
      * @param closes is called when they end, while the last answers are still on their way
      */
     Result run(ApiClient client, String model, double warmUpSeconds, Runnable opens, Runnable closes)
+            throws InterruptedException {
+        return run(client, () -> model, warmUpSeconds, opens, closes);
+    }
+
+    private Result run(ApiClient client, Supplier<String> models, double warmUpSeconds, Runnable opens, Runnable closes)
             throws InterruptedException {
         Random random = new Random(seed);
         ExecutorService senders = Executors.newCachedThreadPool();
@@ -84,6 +97,7 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
             TimeUnit.NANOSECONDS.sleep(start + (long) (at * NANOS) - System.nanoTime());
             int length = (int) Math.min(4.0 * meanTokens, MIN_TOKENS - meanTokens * Math.log(1 - random.nextDouble()));
             String question = QUESTIONS.get(random.nextInt(QUESTIONS.size()));
+            String model = models.get();
             Future<Outcome> answer = senders.submit(() -> ask(client, model, question, length, now -> {
                 if (now >= open && now < end) {
                     tokens.increment();
@@ -117,19 +131,23 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
             throws InterruptedException {
         long sent = System.nanoTime();
         List<Long> times = new ArrayList<>();
+        String tier;
         try {
-            client.stream(model, question, length, now -> {
-                times.add(now);
-                token.accept(now);
-            });
+            tier = client.stream(model, question, length, now -> {
+                        times.add(now);
+                        token.accept(now);
+                    })
+                    .firstValue("X-Adapter-Tier")
+                    .orElse("");
         } catch (IOException e) {
-            return new Outcome(0, 0, true);
+            return new Outcome(model, "", 0, 0, true);
         }
         if (times.isEmpty()) {
-            return new Outcome(0, 0, true);
+            return new Outcome(model, tier, 0, 0, true);
         }
         long first = times.get(0);
         long last = times.get(times.size() - 1);
-        return new Outcome((first - sent) / MILLIS, (last - first) / MILLIS / Math.max(1, times.size() - 1), false);
+        return new Outcome(
+                model, tier, (first - sent) / MILLIS, (last - first) / MILLIS / Math.max(1, times.size() - 1), false);
     }
 }

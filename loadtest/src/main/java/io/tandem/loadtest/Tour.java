@@ -48,9 +48,11 @@ public final class Tour implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         ApiClient client = new ApiClient(url);
-        List<String> test = Files.readAllLines(tasks.resolve(skill + ".test.jsonl"));
-        OUT.printf("Exact match of '%s' on %d questions it will not be taught:%n", model, test.size());
-        OUT.printf("  before: %s%n", percent(exactMatch(client, model, test)));
+        Exam exam = new Exam(Files.readAllLines(tasks.resolve(skill + ".test.jsonl")));
+        OUT.printf(
+                "Exact match of '%s' on %d questions it will not be taught:%n",
+                model, exam.lines().size());
+        OUT.printf("  before: %s%n", percent(exam.exactMatch(client, model)));
         StreamingClient streaming = new StreamingClient(client, model);
         Thread other = new Thread(streaming, "other-client");
         other.setDaemon(true);
@@ -67,7 +69,7 @@ public final class Tour implements Callable<Integer> {
         streaming.stop();
         other.join();
         OUT.printf(
-                "  after:  %s by '%s', taught in %.0f s%n", percent(exactMatch(client, taught, test)), taught, seconds);
+                "  after:  %s by '%s', taught in %.0f s%n", percent(exam.exactMatch(client, taught)), taught, seconds);
         OUT.printf("%nGaps between the tokens of another client's stream, in milliseconds:%n");
         OUT.printf("  %-20s %8s %8s %8s%n", "", "median", "95th", "99th");
         row("before", before);
@@ -84,24 +86,13 @@ public final class Tour implements Callable<Integer> {
         body.put("suffix", skill);
         body.put("seed", 1);
         body.putObject("hyperparameters").put("n_epochs", epochs).put("batch_size", 16);
-        String job = client.post("/v1/fine_tuning/jobs", body).path("id").asText();
-        while (true) {
-            JsonNode state = client.get("/v1/fine_tuning/jobs/" + job);
-            progress(client.get("/v1/fine_tuning/jobs/" + job + "/events?limit=1"));
-            if (!state.path("finished_at").isNull()) {
-                OUT.println();
-                if (!state.path("status").asText().equals("succeeded")) {
-                    throw new IOException("the job failed: "
-                            + state.path("error").path("message").asText());
-                }
-                return state.path("fine_tuned_model").asText();
-            }
-            Thread.sleep(1000);
-        }
+        String taught = TrainingJob.start(client, body).await(Tour::progress);
+        OUT.println();
+        return taught;
     }
 
-    private static void progress(JsonNode events) {
-        JsonNode data = events.path("data").path(0).path("data");
+    private static void progress(JsonNode event) {
+        JsonNode data = event.path("data");
         int total = data.path("total_steps").asInt(0);
         if (total > 0) {
             int step = data.path("step").asInt();
@@ -116,18 +107,6 @@ public final class Tour implements Callable<Integer> {
                     data.path("train_loss").asDouble());
             OUT.flush();
         }
-    }
-
-    private static double exactMatch(ApiClient client, String model, List<String> test)
-            throws IOException, InterruptedException {
-        int right = 0;
-        for (String line : test) {
-            JsonNode messages = ApiClient.JSON.readTree(line).path("messages");
-            String question = messages.path(0).path("content").asText();
-            String expected = messages.path(1).path("content").asText();
-            right += client.ask(model, question).strip().equals(expected.strip()) ? 1 : 0;
-        }
-        return (double) right / test.size();
     }
 
     private static String percent(double share) {
