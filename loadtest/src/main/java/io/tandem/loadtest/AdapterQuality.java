@@ -47,11 +47,11 @@ public final class AdapterQuality implements Callable<Integer> {
             names = "--skills",
             paramLabel = "SKILL=EPOCHS",
             split = ",",
-            defaultValue = "json=6,pig-latin=20,reverse=20",
+            defaultValue = "json=10,pig-latin=40,reverse=40",
             description = "What experts learn, and how many passes over the examples; default ${DEFAULT-VALUE}.")
     private Map<String, Integer> skills = new LinkedHashMap<>();
 
-    @Option(names = "--rank", defaultValue = "32", description = "Of the experts; default ${DEFAULT-VALUE}.")
+    @Option(names = "--rank", defaultValue = "64", description = "Of the experts; default ${DEFAULT-VALUE}.")
     private int rank;
 
     @Option(names = "--batch-size", defaultValue = "8", description = "Of a step; default ${DEFAULT-VALUE}.")
@@ -65,14 +65,14 @@ public final class AdapterQuality implements Callable<Integer> {
 
     @Option(
             names = "--evaluations",
-            defaultValue = "8",
+            defaultValue = "16",
             description = "Merges that a search for weights tries; default ${DEFAULT-VALUE}.")
     private int evaluations;
 
     @Option(
             names = "--densities",
             split = ",",
-            defaultValue = "0.1,0.2,0.3,0.5",
+            defaultValue = "0.2,0.3,0.5",
             description = "Of compression; default ${DEFAULT-VALUE}.")
     private List<Double> densities = List.of();
 
@@ -132,7 +132,7 @@ public final class AdapterQuality implements Callable<Integer> {
                 .max(Comparator.comparingDouble(MergeQuality.Kept::share))
                 .ifPresent(best -> OUT.printf(
                         Locale.ROOT,
-                        "%nOf two skills %s keeps %.0f %% of what the experts know; the aim is %d %%%n%n",
+                        "%nOf two skills %s keeps %.1f %% of what the experts know; the aim is %d %%%n%n",
                         best.method(),
                         PERCENT * best.share(),
                         MERGING_AIM_PERCENT));
