@@ -73,7 +73,7 @@ public final class AdapterCache implements Callable<Integer> {
     @Option(names = "--seconds", defaultValue = "25", description = "Of each load and round; default ${DEFAULT-VALUE}.")
     private double seconds;
 
-    @Option(names = "--rounds", defaultValue = "4", description = "Of all loads in turn; default ${DEFAULT-VALUE}.")
+    @Option(names = "--rounds", defaultValue = "3", description = "Of all loads in turn; default ${DEFAULT-VALUE}.")
     private int rounds;
 
     @Option(names = "--seed", defaultValue = "1", description = "Of adapters and requests; default ${DEFAULT-VALUE}.")
