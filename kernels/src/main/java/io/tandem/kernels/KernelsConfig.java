@@ -59,6 +59,11 @@ public record KernelsConfig(
 
     /** Threads of one device operation. */
     public int threadCount() {
+        return threadCount(threads);
+    }
+
+    /** That many, or one per core if it is 0. */
+    public static int threadCount(int threads) {
         return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
     }
 

@@ -2,16 +2,23 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.ModelConfig;
+import java.util.List;
 
 /** Refuses what would read or write outside of what was reserved; libtorch checks some of it, and far too late. */
 final class IterationCheck {
     private IterationCheck() {}
 
-    static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {
-        if (rows.tokens.length > limits.maxTokensPerIteration()) {
-            throw new IllegalArgumentException("an iteration of " + rows.tokens.length
+    /** @param parts of one iteration */
+    static void check(List<RowEncoder> parts, ModelConfig model, KernelsConfig limits, PackRows pack) {
+        int tokens = parts.stream().mapToInt(rows -> rows.tokens.length).sum();
+        if (tokens > limits.maxTokensPerIteration()) {
+            throw new IllegalArgumentException("an iteration of " + tokens
                     + " tokens, kernels.max-tokens-per-iteration is " + limits.maxTokensPerIteration());
         }
+        parts.forEach(rows -> check(rows, model, limits, pack));
+    }
+
+    private static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
         for (int row = 0; row < rows.tokens.length; row++) {
             inside("token", rows.tokens[row], 0, model.vocab());

@@ -223,18 +223,32 @@ final class PackLanes {
      * @param loads what lanes have to do besides; grows
      */
     private int[] share(int rows, double cost, int[] left, double[] loads) {
+        int[] shares = place(rows, due(rows, cost, left, loads), left);
+        for (int lane = 0; lane < lanes; lane++) {
+            loads[lane] += cost * shares[lane];
+        }
+        return shares;
+    }
+
+    /** As many rows as possible for one lane. */
+    private int[] fill(int rows, int lane, int[] left) {
+        double[] wanted = new double[lanes];
+        wanted[lane] = rows;
+        return place(rows, wanted, left);
+    }
+
+    /** Gives each lane what is wanted for it, as far as it has rows left, and the rest to those that have more. */
+    private int[] place(int rows, double[] wanted, int[] left) {
         int[] shares = new int[lanes];
-        double[] due = due(rows, cost, left, loads);
         int missing = rows;
         for (int lane = 0; lane < lanes; lane++) {
-            shares[lane] = (int) Math.min(Math.round(due[lane]), Math.min(left[lane], missing));
+            shares[lane] = (int) Math.min(Math.round(wanted[lane]), Math.min(left[lane], missing));
             missing -= shares[lane];
         }
         for (int lane = 0; lane < lanes; lane++) {
             int more = Math.min(missing, left[lane] - shares[lane]);
             shares[lane] += more;
             missing -= more;
-            loads[lane] += cost * shares[lane];
         }
         return shares;
     }
@@ -261,18 +275,5 @@ final class PackLanes {
             }
         }
         return due;
-    }
-
-    /** As many rows as possible for one lane. */
-    private int[] fill(int rows, int first, int[] left) {
-        int[] shares = new int[lanes];
-        shares[first] = Math.min(rows, left[first]);
-        int missing = rows - shares[first];
-        for (int lane = 0; lane < lanes; lane++) {
-            int more = Math.min(missing, left[lane] - shares[lane]);
-            shares[lane] += more;
-            missing -= more;
-        }
-        return shares;
     }
 }

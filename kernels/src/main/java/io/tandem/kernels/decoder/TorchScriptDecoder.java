@@ -99,6 +99,11 @@ public final class TorchScriptDecoder implements DeviceModel {
         packLanes = new PackLanes(pack, model.layers());
     }
 
+    private void use(PackRows next) {
+        pack = next;
+        packLanes = new PackLanes(next, model.layers());
+    }
+
     /**
      * Loads a HuggingFace model directory.
      *
@@ -175,8 +180,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
         reserveArena();
-        pack = new PackRows(adapterSlots.clone(), next, limits.lanes());
-        packLanes = new PackLanes(pack, model.layers());
+        use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
         try (TensorScope call = owned.open()) {
             script.call(call, "begin_pack", arena);
         }
@@ -198,26 +202,32 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public IterationOutputs run(IterationInputs inputs) {
-        RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
-        IterationCheck.check(rows, model, limits, pack);
         if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
             throw new IllegalStateException("a backward window of a pack that only measures");
         }
         PackLanes.Split split = packLanes.split(inputs);
-        boolean mixed = rows.tokens.length > 0 && adapters.activate(rows.adapterSlots);
-        List<Supplier<IterationOutputs>> parts = new ArrayList<>();
-        for (PackLanes.Part part : split.parts()) {
-            parts.add(() -> run(part.inputs(), part.lane(), mixed));
+        List<RowEncoder> rows = split.parts().stream()
+                .map(part -> new RowEncoder(part.inputs(), pack, limits.contextTokens()))
+                .toList();
+        IterationCheck.check(rows, model, limits, pack);
+        int[][] rowSlots =
+                rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
+        boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
+        List<Supplier<IterationOutputs>> calls = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            PackLanes.Part part = split.parts().get(i);
+            RowEncoder own = rows.get(i);
+            calls.add(() -> run(part, own, mixed));
         }
-        List<IterationOutputs> outputs = split.even() ? lanes.together(parts) : lanes.inTurn(parts);
+        List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
         return split.join(outputs);
     }
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
-    private IterationOutputs run(IterationInputs inputs, int lane, boolean mixed) {
+    private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
+        IterationInputs inputs = part.inputs();
         IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
-        RowEncoder rows = new RowEncoder(inputs, pack, limits.contextTokens());
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
@@ -227,7 +237,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             }
             Stream<TrainingWork> backward =
                     inputs.training().stream().filter(work -> !work.backward().isEmpty());
-            backward.forEach(work -> runBackward(scope, work, lane));
+            backward.forEach(work -> runBackward(scope, work, part.lane()));
             return outputs;
         }
     }
@@ -283,8 +293,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             closing.close();
         }
         if (pack.uses(slot)) {
-            pack = PackRows.EMPTY;
-            packLanes = new PackLanes(pack, model.layers());
+            use(PackRows.EMPTY);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.tandem.kernels.tensor;
 
 import ai.djl.pytorch.jni.JniUtils;
+import io.tandem.kernels.KernelsConfig;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -20,7 +21,7 @@ public final class NativeEngine {
         System.setProperty("OPT_OUT_TRACKING", "true");
         try (TensorScope scope = TensorScope.root()) {
             scope.number(0);
-            JniUtils.setNumThreads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+            JniUtils.setNumThreads(KernelsConfig.threadCount(threads));
         }
     }
 

@@ -51,9 +51,7 @@ public final class ScriptModule implements AutoCloseable {
      * @throws KernelException with the TorchScript file and line where it failed
      */
     public IValue call(TensorScope results, String method, IValue... arguments) {
-        // It would compile anew for every shape that it sees, and iterations never stop changing shape. The setting is
-        // the
-        // calling thread's own.
+        // It would compile anew for every shape, and iterations never stop changing shape. Each thread has its own.
         JniUtils.setGraphExecutorOptimize(false);
         try {
             return results.own(IValueUtils.runMethod(block, method, arguments));
