@@ -6,18 +6,21 @@ class Autograd(Module):
   training : bool
   # tokens, labels [T]; cos, sin [T, D]; base: all frozen weights, adapter: all factors, as vectors.
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
-  # queries and keys), tied, then the rank of every module; reals: eps, then every scaling.
-  # Returns the sum of the losses and its gradient with respect to the adapter, [1 + P].
+  # queries and keys), tied, the type in which all but the loss is computed, then the rank of
+  # every module; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
+  # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
               reals: Tensor) -> Tensor:
     torch.set_grad_enabled(True)
     n = [int(number) for number in numbers]
     r = [float(real) for real in reals]
-    leaf = torch.requires_grad_(torch.detach(adapter), True)
-    loss = __torch__.reference.autograd.loss(tokens, labels, cos, sin, base, leaf, n, r)
+    dtype = n[12]
+    leaf = torch.requires_grad_(torch.to(torch.detach(adapter), dtype), True)
+    loss = __torch__.reference.autograd.loss(tokens, labels, torch.to(cos, dtype),
+                                             torch.to(sin, dtype), torch.to(base, dtype), leaf, n, r)
     gradient = unchecked_cast(Tensor, torch.grad([loss], [leaf])[0])
-    return torch.cat([torch.reshape(torch.detach(loss), [1]), gradient])
+    return torch.cat([torch.reshape(torch.detach(loss), [1]), torch.to(gradient, 6)])
 
 class Reader:
   flat : Tensor
@@ -60,9 +63,9 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   length = tokens.size(0)
   embedding = base.take(vocab, hidden)
   x = embedding[tokens]
-  hidden_mask = torch.triu(torch.full([length, length], -inf), 1)
+  hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)
   for layer in range(layers):
-    ranks = n[12 + 7 * layer : 19 + 7 * layer]
+    ranks = n[13 + 7 * layer : 20 + 7 * layer]
     s = r[1 + 7 * layer : 8 + 7 * layer]
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
     q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0])
@@ -91,6 +94,6 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   x = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
   if n[11] == 0:
     embedding = base.take(vocab, hidden)
-  scores = torch.log_softmax(torch.matmul(x, torch.t(embedding)), -1)
+  scores = torch.log_softmax(torch.to(torch.matmul(x, torch.t(embedding)), 6), -1)
   learned = torch.where(labels >= 0)[0]
   return torch.sum(scores[learned, labels[learned]]) * -1.

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.jni.IValueUtils;
+import io.tandem.kernels.Dtype;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -18,7 +19,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** Loss and gradient of one whole sequence by libtorch's autograd, in float32. */
+/** Loss and gradient of whole sequences by libtorch's autograd. */
 final class AutogradReference implements AutoCloseable {
     /** @param gradient laid out like the adapter */
     record Result(double loss, Adapter gradient) {}
@@ -28,10 +29,51 @@ final class AutogradReference implements AutoCloseable {
             scope, "__torch__.reference.autograd.Autograd", List.of("__torch__/reference/autograd.py"));
     private final ModelConfig model;
     private final Map<String, float[]> weights;
+    private final Dtype dtype;
 
     AutogradReference(ModelConfig model, Map<String, float[]> weights) {
+        this(model, weights, Dtype.FLOAT32);
+    }
+
+    /** @param dtype of weights, factors and activations */
+    AutogradReference(ModelConfig model, Map<String, float[]> weights, Dtype dtype) {
         this.model = model;
         this.weights = weights;
+        this.dtype = dtype;
+    }
+
+    /** The sums over a pack's sequences. */
+    Result run(TrainingPack pack, Adapter adapter) {
+        return pack.sequences().stream()
+                .map(sequence -> run(sequence, adapter))
+                .reduce(AutogradReference::sum)
+                .orElseThrow();
+    }
+
+    private static Result sum(Result left, Result right) {
+        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        left.gradient().modules().forEach((site, one) -> {
+            LowRank other = right.gradient().modules().get(site);
+            modules.put(
+                    site,
+                    new LowRank(
+                            one.rank(),
+                            one.inputs(),
+                            one.outputs(),
+                            sum(one.a(), other.a()),
+                            sum(one.b(), other.b()),
+                            one.scaling()));
+        });
+        return new Result(
+                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules));
+    }
+
+    private static float[] sum(float[] left, float[] right) {
+        float[] sum = left.clone();
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += right[i];
+        }
+        return sum;
     }
 
     Result run(TrainingPack.Sequence sequence, Adapter adapter) {
@@ -52,7 +94,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, length, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter), 12 + 7L * model.layers()),
+                    call.tensor(numbers(adapter), 13 + 7L * model.layers()),
                     call.tensor(reals(adapter), 1 + 7L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -74,7 +116,8 @@ final class AutogradReference implements AutoCloseable {
                 model.outputBias() ? 1 : 0,
                 model.mlpBias() ? 1 : 0,
                 model.qkNorm() ? 1 : 0,
-                model.tiedEmbeddings() ? 1 : 0));
+                model.tiedEmbeddings() ? 1 : 0,
+                dtype.code()));
         for (Site site : sites()) {
             LowRank module = adapter.modules().get(site);
             numbers.add(module == null ? 0 : module.rank());

@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,19 +36,24 @@ import org.junit.jupiter.params.provider.EnumSource;
 class GradientParityTest {
     private static final double FLOAT32_RELATIVE = 1e-4;
     /**
-     * Of the whole gradient, the median of five models: 8 bits of mantissa leave little of a factor whose gradient
-     * happens to be small. Over 192 random models the error's mean was 0.032 and one in a hundred had more than 0.1;
-     * activations in 8 bits besides, one in 25.
+     * How much of the gradient bfloat16 loses depends on the model: up to a tenth where much of it cancels. So autograd
+     * in bfloat16 is the measure. Over 192 groups of five models our error was 0.31 to 1.21 times autograd's.
      */
+    private static final double TIMES_AUTOGRAD = 2;
+
+    /** Of the loss in bfloat16. */
     private static final double BFLOAT16_RELATIVE = 0.1;
 
     /**
-     * Of the whole gradient. Over 198 random models and packs the error's median was 0.011 and its largest 0.024; it
-     * depends on how much of the gradient cancels, and LLAMA3 is the worst.
+     * Of the whole gradient. Over 960 random models and packs the error's median was 0.011 and its largest 0.033; it
+     * depends on how much of the gradient cancels.
      */
-    static final double INT8_RELATIVE = 0.05;
+    static final double INT8_RELATIVE = 0.08;
 
-    /** Of the whole gradient, the median of five models with 8 bits for weights and for the inputs of linears. */
+    /**
+     * Of the whole gradient, the median of five models with 8 bits for weights and for the inputs of linears; 0.034 to
+     * 0.050 over 12 fives.
+     */
     private static final double INT8_WEIGHTS_RELATIVE = 0.15;
 
     private static final int SPLITS = 10;
@@ -76,14 +82,28 @@ class GradientParityTest {
 
     @ParameterizedTest
     @EnumSource
-    void bfloat16WithinItsPrecision(TinyModel.Variant variant) throws IOException {
+    void bfloat16AsPreciseAsAutograd(TinyModel.Variant variant) throws IOException {
         for (Stash stash : List.of(Stash.KEEP, Stash.INT8)) {
-            double[] errors = new double[5];
-            for (int model = 0; model < errors.length; model++) {
-                errors[model] = errors(variant, Dtype.BFLOAT16, stash, 1)[0];
+            double ours = 0;
+            double autograd = 0;
+            for (int model = 0; model < 5; model++) {
+                TinyModel tiny = TinyModel.of(variant, random.nextLong());
+                Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
+                TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
+                try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16, stash);
+                        AutogradReference exact = new AutogradReference(tiny.config(), tiny.weights());
+                        AutogradReference half = new AutogradReference(tiny.config(), tiny.weights(), Dtype.BFLOAT16)) {
+                    AutogradReference.Result expected = exact.run(pack, adapter);
+                    AutogradReference.Result rounded = half.run(pack, adapter);
+                    device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+                    double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+                    ours += Math.pow(compare(expected, loss, device.gradients(SLOT), BFLOAT16_RELATIVE), 2);
+                    autograd += Math.pow(compare(expected, rounded.loss(), rounded.gradient(), BFLOAT16_RELATIVE), 2);
+                }
             }
-            Arrays.sort(errors);
-            assertThat(errors[2]).as("median error of %s, seed %d", stash, seed).isLessThan(BFLOAT16_RELATIVE);
+            assertThat(Math.sqrt(ours / autograd))
+                    .as("error with %s over autograd's, seed %d", stash, seed)
+                    .isLessThan(TIMES_AUTOGRAD);
         }
     }
 
@@ -120,9 +140,7 @@ class GradientParityTest {
                 device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
                 double loss = Devices.train(device, new int[] {SLOT}, pack, random, traffic(tiny, split));
                 errors[split] = compare(
-                        reference,
-                        pack,
-                        adapter,
+                        reference.run(pack, adapter),
                         loss,
                         device.gradients(SLOT),
                         dtype == Dtype.FLOAT32 ? tolerance : BFLOAT16_RELATIVE);
@@ -144,31 +162,15 @@ class GradientParityTest {
     }
 
     /** The relative error of the whole gradient. */
-    private double compare(
-            AutogradReference reference,
-            TrainingPack pack,
-            Adapter adapter,
-            double loss,
-            Adapter gradients,
-            double tolerance) {
-        double expectedLoss = 0;
-        List<Adapter> parts = new ArrayList<>();
-        for (TrainingPack.Sequence sequence : pack.sequences()) {
-            AutogradReference.Result result = reference.run(sequence, adapter);
-            expectedLoss += result.loss();
-            parts.add(result.gradient());
-        }
-        assertThat(loss).as("loss, seed %d", seed).isCloseTo(expectedLoss, Percentage.withPercentage(100 * tolerance));
+    private double compare(AutogradReference.Result expected, double loss, Adapter gradients, double tolerance) {
+        assertThat(loss)
+                .as("loss, seed %d", seed)
+                .isCloseTo(expected.loss(), Percentage.withPercentage(100 * tolerance));
         double[] whole = new double[2];
         gradients.modules().forEach((site, actual) -> {
-            float[] a = new float[actual.a().length];
-            float[] b = new float[actual.b().length];
-            for (Adapter part : parts) {
-                add(a, part.modules().get(site).a());
-                add(b, part.modules().get(site).b());
-            }
-            compare(site + " A", a, actual.a(), tolerance, whole);
-            compare(site + " B", b, actual.b(), tolerance, whole);
+            LowRank right = expected.gradient().modules().get(site);
+            compare(site + " A", right.a(), actual.a(), tolerance, whole);
+            compare(site + " B", right.b(), actual.b(), tolerance, whole);
         });
         return Math.sqrt(whole[0] / whole[1]);
     }
@@ -281,7 +283,7 @@ class GradientParityTest {
         Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
-            TrainingPack learned = Devices.pack(random, tiny.config().vocab(), 20, 7);
+            TrainingPack learned = Devices.pack(random, tiny.config().vocab(), 20, 7, 13, 5);
             TrainingPack pack = new TrainingPack(learned.sequences(), TrainingPack.Purpose.MEASURE);
             device.putAdapter(SLOT, adapter);
             double[] served = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
@@ -294,7 +296,9 @@ class GradientParityTest {
                 assertThat(served[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
             }
             double[] base = Devices.forward(device, IterationInputs.BASE, pack, random, List.of());
-            assertThat(base[0]).isNotCloseTo(losses[0], Percentage.withPercentage(0.1));
+            assertThat(IntStream.range(0, losses.length)).as("seed %d", seed).anyMatch(s -> {
+                return Math.abs(base[s] / losses[s] - 1) > 1e-3;
+            });
             assertThatThrownBy(() -> Devices.backward(device, pack, random, List.of()))
                     .hasMessageContaining("only measures");
             device.gradients(SLOT)
@@ -313,7 +317,7 @@ class GradientParityTest {
             TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 11);
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
-            assertThat(compare(reference, pack, adapter, loss, device.gradients(SLOT), FLOAT32_RELATIVE))
+            assertThat(compare(reference.run(pack, adapter), loss, device.gradients(SLOT), FLOAT32_RELATIVE))
                     .isLessThan(FLOAT32_RELATIVE);
         }
     }
