@@ -6,10 +6,11 @@ class Batch:
   # row of the cache that each inference row writes
   cache_rows : Tensor
   inference_rows : int
-  # five numbers per group: first row, rows, first slot, slots spanned, longest context
+  decode_rows : int
+  # three numbers per group of decode rows: first slot, slots spanned, longest context
   groups : List[int]
-  # per group: which of the spanned slots each row sits in, empty if they are the same
-  group_slots : List[Tensor]
+  # [decode rows]: where each sits among all slots that the groups span; empty if those are no more
+  group_places : Tensor
   # per group: additive [slots spanned, 1, 1, longest context]
   group_masks : List[Tensor]
   # four numbers per chunk: first row, rows, slot, position of the first row
@@ -28,26 +29,32 @@ class Batch:
     self.sin = sin
     self.cache_rows = cache_rows
     self.inference_rows = cache_rows.size(0)
+    self.decode_rows = 0
     self.groups = groups
-    self.group_slots = annotate(List[Tensor], [])
+    self.group_places = torch.empty([0], dtype=4)
     self.group_masks = annotate(List[Tensor], [])
     self.chunks = chunks
     self.window_from = window_from
     self.windows = windows
     self.masks = annotate(List[Tensor], [])
 
-# slots and contexts [decode rows]: each decode row's KV slot and context length, itself included.
-def add_groups_(self: __torch__.tandem.batch.Batch, slots: Tensor, contexts: Tensor,
+# places and contexts [decode rows]: as group_places but never empty, and each row's context length,
+# itself included.
+def add_groups_(self: __torch__.tandem.batch.Batch, places: Tensor, contexts: Tensor,
                 dtype: int) -> None:
-  for i in range(len(self.groups) // 5):
-    row, count, slot, span, longest = self.groups[5 * i : 5 * i + 5]
-    inside = torch.sub(slots[row : row + count], slot)
-    lengths = contexts[row : row + count]
-    if span == count:
-      self.group_slots.append(torch.empty([0]))
-    else:
-      self.group_slots.append(inside)
-      lengths = torch.index_put(torch.ones([span], dtype=4), [inside], lengths)
-    hidden = torch.ge(torch.unsqueeze(torch.arange(longest), 0), torch.unsqueeze(lengths, 1))
+  self.decode_rows = places.size(0)
+  slots = 0
+  for i in range(len(self.groups) // 3):
+    slots = slots + self.groups[3 * i + 1]
+  lengths = contexts
+  if slots > self.decode_rows:
+    self.group_places = places
+    lengths = torch.index_put(torch.ones([slots], dtype=4), [places], contexts)
+  lengths = torch.unsqueeze(lengths, 1)
+  at = 0
+  for i in range(len(self.groups) // 3):
+    span, longest = self.groups[3 * i + 1 : 3 * i + 3]
+    hidden = torch.ge(torch.unsqueeze(torch.arange(longest), 0), lengths[at : at + span])
     mask = torch.masked_fill(torch.zeros([span, longest], dtype=dtype), hidden, -inf)
     self.group_masks.append(torch.view(mask, [span, 1, 1, longest]))
+    at = at + span

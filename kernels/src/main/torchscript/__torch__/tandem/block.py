@@ -49,18 +49,12 @@ def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem
     keys, values = cache.keys[number], cache.values[number]
     torch.index_copy_(keys, 0, batch.cache_rows, k[:rows])
     torch.index_copy_(values, 0, batch.cache_rows, v[:rows])
-    by_slot = [cache.slots, cache.capacity, k.size(1), k.size(2)]
-    for i in range(len(batch.groups) // 5):
-      row, count, slot, span, longest = batch.groups[5 * i : 5 * i + 5]
-      group_q = q[row : row + count]
-      inside = batch.group_slots[i]
-      if span > count:
-        spread = torch.zeros([span, q.size(1), q.size(2)], dtype=q.dtype)
-        group_q = torch.index_copy_(spread, 0, inside, group_q)
-      o = __torch__.tandem.ops.attention.decode(
-          group_q, torch.view(keys, by_slot)[slot : slot + span, :longest],
-          torch.view(values, by_slot)[slot : slot + span, :longest], batch.group_masks[i])
-      outputs.append(torch.index_select(o, 0, inside) if span > count else o)
+    decodes = batch.decode_rows
+    if decodes > 0:
+      by_slot = [cache.slots, cache.capacity, k.size(1), k.size(2)]
+      outputs.append(__torch__.tandem.ops.attention.decode(
+          q[:decodes], torch.view(keys, by_slot), torch.view(values, by_slot), batch.groups,
+          batch.group_places, batch.group_masks))
     for i in range(len(batch.chunks) // 4):
       row, count, slot, start = batch.chunks[4 * i : 4 * i + 4]
       first = slot * cache.capacity

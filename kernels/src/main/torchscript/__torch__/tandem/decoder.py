@@ -74,8 +74,8 @@ class Decoder(Module):
 
   # rows: [3, N] int64: token, position, and for inference rows the cache row. stacks [S, N]: slots
   # of each row's adapters, -1 where it has fewer than others.
-  # layout: groups, chunks, [window_from] and windows as in Batch. decodes [2, B]: slots and
-  # contexts of the decode rows. mixed: whether rows differ in their adapter.
+  # layout: groups, chunks, [window_from] and windows as in Batch. decodes [2, B]: places and
+  # contexts as in add_groups_. mixed: whether rows differ in their adapter.
   # wanted [S]: rows whose next token is drawn; bias_at [2, n] and bias: added to the logits.
   # ways: greedy, plain and filtered as in sample.draw, options likewise; top: how many
   # log-probabilities are reported, -1 for none.

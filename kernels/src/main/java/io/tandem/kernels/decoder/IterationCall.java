@@ -30,7 +30,7 @@ record IterationCall(
                 scope.value(scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length)),
                 scope.value(scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length)),
                 layout(inputs, rows, pack),
-                scope.value(scope.tensor(concat(rows.decodeSlots, rows.decodeContexts), 2, rows.decodeSlots.length)),
+                scope.value(scope.tensor(concat(rows.decodePlaces, rows.decodeContexts), 2, rows.decodePlaces.length)),
                 scope.flag(mixed),
                 indices(sampling.wanted),
                 scope.value(scope.tensor(sampling.biasAt, 2, sampling.bias.length)),

@@ -28,6 +28,9 @@ final class RowEncoder {
     final long[] cacheRows;
     final long[] decodeSlots;
     final long[] decodeContexts;
+    /** Of each decode row, where it sits among all slots that the groups span. */
+    final long[] decodePlaces;
+
     final int inferenceRows;
     final int windowFrom;
     /** Row of each segment's last token, by the segment's index in the inputs. */
@@ -58,6 +61,7 @@ final class RowEncoder {
                 .toArray();
         decodeSlots = new long[decodes.length];
         decodeContexts = new long[decodes.length];
+        decodePlaces = new long[decodes.length];
         for (int index : decodes) {
             Segment segment = segments.get(index);
             decodeSlots[row] = segment.kvSlot();
@@ -118,7 +122,15 @@ final class RowEncoder {
         for (int end = rows; end > 0; end = first[end]) {
             int from = first[end];
             long longest = Arrays.stream(decodeContexts, from, end).max().orElseThrow();
-            groups.add(0, new long[] {from, end - from, decodeSlots[from], span(from, end), longest});
+            groups.add(0, new long[] {decodeSlots[from], span(from, end), longest});
+        }
+        int at = 0;
+        long spanned = 0;
+        for (long[] group : groups) {
+            for (long end = group[0] + group[1]; at < rows && decodeSlots[at] < end; at++) {
+                decodePlaces[at] = spanned + decodeSlots[at] - group[0];
+            }
+            spanned += group[1];
         }
     }
 
