@@ -3,11 +3,12 @@ package io.tandem.loadtest;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -15,18 +16,14 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
 import java.util.function.LongConsumer;
-import java.util.stream.Stream;
 
 /** A client of the OpenAI-shaped API. */
 public final class ApiClient {
     public static final ObjectMapper JSON = new ObjectMapper();
-
-    /** The chunk that says why an answer ended has no token. */
-    private static final String LAST_CHUNK = "\"finish_reason\":\"";
 
     private final HttpClient http = HttpClient.newHttpClient();
     private final String url;
@@ -122,38 +119,34 @@ public final class ApiClient {
     }
 
     /** Streams one answer; tells when each token came, in nanoseconds, and at the end what the head of the answer said. */
-    HttpHeaders stream(String model, String question, int maxTokens, LongConsumer tokens)
+    MultiMap stream(String model, String question, int maxTokens, LongConsumer tokens)
             throws IOException, InterruptedException {
+        return await(open(model, question, maxTokens, tokens));
+    }
+
+    /** As {@link #stream(String, String, int, LongConsumer)}, without waiting. */
+    Future<MultiMap> open(String model, String question, int maxTokens, LongConsumer tokens) {
         ObjectNode body = chat(model, question);
         body.put("stream", true);
         body.put("ignore_eos", true);
         body.put("max_tokens", maxTokens);
-        return stream("/v1/chat/completions", body, tokens);
+        return TokenStreams.open(url + "/v1/chat/completions", body.toString(), tokens);
     }
 
     /** Sends a request for a stream; tells when each token came, in nanoseconds, and returns the head of the answer. */
-    public HttpHeaders stream(String path, ObjectNode body, LongConsumer tokens)
-            throws IOException, InterruptedException {
-        HttpRequest request = request(path)
-                .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(body.toString()))
-                .build();
-        HttpResponse<Stream<String>> response = http.send(request, BodyHandlers.ofLines());
-        try (Stream<String> lines = response.body()) {
-            if (response.statusCode() != 200) {
-                throw refused(response, "");
+    public MultiMap stream(String path, ObjectNode body, LongConsumer tokens) throws IOException, InterruptedException {
+        return await(TokenStreams.open(url + path, body.toString(), tokens));
+    }
+
+    private static MultiMap await(Future<MultiMap> stream) throws IOException, InterruptedException {
+        try {
+            return stream.toCompletionStage().toCompletableFuture().get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException cause) {
+                throw cause;
             }
-            for (Iterator<String> it = lines.iterator(); it.hasNext(); ) {
-                String line = it.next();
-                if (line.startsWith("data: {\"error\"")) {
-                    throw new IOException(response.uri() + " breaks off: " + line);
-                }
-                if (line.startsWith("data: {") && !line.contains(LAST_CHUNK)) {
-                    tokens.accept(System.nanoTime());
-                }
-            }
+            throw new IOException(e.getCause());
         }
-        return response.headers();
     }
 
     private static ObjectNode chat(String model, String question) {

@@ -1,13 +1,12 @@
 package io.tandem.loadtest;
 
-import java.io.IOException;
+import io.vertx.core.Future;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -83,7 +82,6 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
     private Result run(ApiClient client, Supplier<String> models, double warmUpSeconds, Runnable opens, Runnable closes)
             throws InterruptedException {
         Random random = new Random(seed);
-        ExecutorService senders = Executors.newCachedThreadPool();
         ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
         LongAdder tokens = new LongAdder();
         long start = System.nanoTime();
@@ -98,11 +96,11 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
             int length = (int) Math.min(4.0 * meanTokens, MIN_TOKENS - meanTokens * Math.log(1 - random.nextDouble()));
             String question = QUESTIONS.get(random.nextInt(QUESTIONS.size()));
             String model = models.get();
-            Future<Outcome> answer = senders.submit(() -> ask(client, model, question, length, now -> {
+            Future<Outcome> answer = ask(client, model, question, length, now -> {
                 if (now >= open && now < end) {
                     tokens.increment();
                 }
-            }));
+            });
             if (at >= warmUpSeconds) {
                 counted.add(answer);
             }
@@ -113,13 +111,12 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
             opened.get();
             closed.get();
             for (Future<Outcome> outcome : counted) {
-                outcomes.add(outcome.get());
+                outcomes.add(outcome.toCompletionStage().toCompletableFuture().get());
             }
         } catch (ExecutionException e) {
             throw new IllegalStateException(e.getCause());
         }
         clock.shutdown();
-        senders.shutdown();
         return new Result(outcomes, tokens.sum() / seconds);
     }
 
@@ -127,21 +124,19 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
         return -Math.log(1 - random.nextDouble()) / rate;
     }
 
-    private static Outcome ask(ApiClient client, String model, String question, int length, LongConsumer token)
-            throws InterruptedException {
+    private static Future<Outcome> ask(
+            ApiClient client, String model, String question, int length, LongConsumer token) {
         long sent = System.nanoTime();
         List<Long> times = new ArrayList<>();
-        String tier;
-        try {
-            tier = client.stream(model, question, length, now -> {
-                        times.add(now);
-                        token.accept(now);
-                    })
-                    .firstValue("X-Adapter-Tier")
-                    .orElse("");
-        } catch (IOException e) {
-            return new Outcome(model, "", 0, 0, true);
-        }
+        return client.open(model, question, length, now -> {
+                    times.add(now);
+                    token.accept(now);
+                })
+                .map(head -> outcome(model, Objects.requireNonNullElse(head.get("X-Adapter-Tier"), ""), sent, times))
+                .otherwise(new Outcome(model, "", 0, 0, true));
+    }
+
+    private static Outcome outcome(String model, String tier, long sent, List<Long> times) {
         if (times.isEmpty()) {
             return new Outcome(model, tier, 0, 0, true);
         }
