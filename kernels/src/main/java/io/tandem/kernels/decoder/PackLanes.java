@@ -27,9 +27,6 @@ final class PackLanes {
     /** A backward row makes about twice the products of a forward row, in one layer. */
     private static final double BACKWARD_COST = 2;
 
-    /** With more than this times its share, a lane makes the others wait for too long. */
-    private static final double WORST_BALANCE = 1.5;
-
     private final PackRows pack;
     private final int layers;
     private final int lanes;
@@ -91,12 +88,16 @@ final class PackLanes {
         this.position = position;
     }
 
-    /** @throws IllegalArgumentException if the forward window is not the next one, or there are not so many rows left */
+    /**
+     * Shares an iteration with windows.
+     *
+     * @throws IllegalArgumentException if the forward window is not the next one, or there are not so many rows left
+     */
     Split split(IterationInputs inputs) {
-        if (lanes == 1 || inputs.training().isEmpty()) {
-            return new Split(List.of(new Part(0, inputs, places(inputs.segments()))), false, this);
+        if (lanes == 1) {
+            return new Split(List.of(new Part(0, inputs, SegmentShares.all(inputs.segments()))), false, this);
         }
-        TrainingWork work = inputs.training().get();
+        TrainingWork work = inputs.training().orElseThrow();
         int done = Arrays.stream(position.forward).sum();
         if (work.forwardTo() > work.forwardFrom() && work.forwardFrom() != done) {
             throw new IllegalArgumentException(
@@ -110,13 +111,13 @@ final class PackLanes {
         int[] backwardLeft = left(layers, position.backward);
         require(forward, forwardLeft);
         require(backward, backwardLeft);
-        List<List<Integer>> segments = share(inputs.segments());
+        List<List<Integer>> segments = SegmentShares.of(inputs.segments(), lanes);
         double[] loads = segments.stream()
-                .mapToDouble(own -> (double) layers * rows(inputs.segments(), own))
+                .mapToDouble(own -> (double) layers * SegmentShares.rows(inputs.segments(), own))
                 .toArray();
         int[] forwardShares = share(forward, layers, forwardLeft, loads);
         int[] backwardShares = share(backward, BACKWARD_COST, backwardLeft, loads);
-        if (isEven(loads)) {
+        if (SegmentShares.isEven(loads)) {
             return split(inputs, segments, forwardShares, backwardShares, true);
         }
         int fullest = IntStream.range(0, lanes)
@@ -125,48 +126,9 @@ final class PackLanes {
                         lane -> layers * forwardLeft[lane] + BACKWARD_COST * backwardLeft[lane]))
                 .orElseThrow();
         List<List<Integer>> together = new ArrayList<>(Collections.nCopies(lanes, List.of()));
-        together.set(fullest, places(inputs.segments()));
+        together.set(fullest, SegmentShares.all(inputs.segments()));
         return split(
                 inputs, together, fill(forward, fullest, forwardLeft), fill(backward, fullest, backwardLeft), false);
-    }
-
-    private static List<Integer> places(List<Segment> segments) {
-        return IntStream.range(0, segments.size()).boxed().toList();
-    }
-
-    private static int rows(List<Segment> segments, List<Integer> places) {
-        return places.stream()
-                .mapToInt(place -> segments.get(place).tokens().length)
-                .sum();
-    }
-
-    /** The largest first, and neighbouring KV slots to the same lane, because they share operations. */
-    private List<List<Integer>> share(List<Segment> segments) {
-        List<Integer> order = places(segments).stream()
-                .sorted(Comparator.comparingInt(
-                                (Integer place) -> -segments.get(place).tokens().length)
-                        .thenComparing(place -> segments.get(place).kvSlot()))
-                .toList();
-        int[] missing = new int[lanes];
-        Arrays.fill(missing, (rows(segments, order) + lanes - 1) / lanes);
-        List<List<Integer>> shares = new ArrayList<>();
-        IntStream.range(0, lanes).forEach(lane -> shares.add(new ArrayList<>()));
-        for (int place : order) {
-            int rows = segments.get(place).tokens().length;
-            int lane = 0;
-            for (int other = 1; other < lanes; other++) {
-                boolean better = rows > 1 ? missing[other] > missing[lane] : missing[lane] <= 0;
-                lane = better ? other : lane;
-            }
-            shares.get(lane).add(place);
-            missing[lane] -= rows;
-        }
-        return shares;
-    }
-
-    private boolean isEven(double[] loads) {
-        double heaviest = Arrays.stream(loads).max().orElseThrow();
-        return heaviest * lanes <= WORST_BALANCE * Arrays.stream(loads).sum();
     }
 
     private Split split(
@@ -178,7 +140,7 @@ final class PackLanes {
             if (!own.isEmpty() || forward[lane] > 0 || backward[lane] > 0) {
                 int from = pack.laneFrom(lane) + position.forward[lane];
                 TrainingWork work = new TrainingWork(from, from + forward[lane], backward(lane, backward[lane]));
-                List<Segment> served = own.stream().map(inputs.segments()::get).toList();
+                List<Segment> served = SegmentShares.pick(inputs.segments(), own);
                 parts.add(new Part(lane, new IterationInputs(served, Optional.of(work)), own));
                 next.forward[lane] += forward[lane];
                 next.backward[lane] += backward[lane];

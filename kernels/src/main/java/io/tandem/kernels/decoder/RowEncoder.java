@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
  */
 final class RowEncoder {
     /** Another operation takes about as long as reading this many keys. */
-    private static final int GROUP_KEYS = 256;
+    private static final int GROUP_KEYS = 128;
 
     final List<long[]> groups = new ArrayList<>();
     final List<long[]> chunks = new ArrayList<>();

@@ -73,6 +73,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final IValue cache;
     private final AdapterSlots adapters;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
+    private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
     private final TensorScope trainingScope;
     private IValue arena;
@@ -93,6 +94,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                     owned, "new_cache", weights, scope.number(limits.kvSlots()), scope.number(limits.contextTokens()));
         }
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.threadCount());
         trainingScope = owned.open();
         arena = newArena(0);
@@ -205,7 +207,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
             throw new IllegalStateException("a backward window of a pack that only measures");
         }
-        PackLanes.Split split = packLanes.split(inputs);
+        PackLanes.Split split =
+                inputs.training().isPresent() ? packLanes.split(inputs) : inferenceLanes.split(inputs, packLanes);
         List<RowEncoder> rows = split.parts().stream()
                 .map(part -> new RowEncoder(part.inputs(), pack, limits.contextTokens()))
                 .toList();

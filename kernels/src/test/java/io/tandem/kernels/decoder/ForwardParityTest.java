@@ -6,6 +6,7 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
@@ -32,19 +33,25 @@ class ForwardParityTest {
     @ParameterizedTest
     @EnumSource
     void everyArchitectureInFloat32(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, Tolerances.FLOAT32_LOGITS);
+        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, 1, Tolerances.FLOAT32_LOGITS);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyArchitectureInTwoLanes(TinyModel.Variant variant) throws IOException {
+        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, 2, Tolerances.FLOAT32_LOGITS);
     }
 
     @ParameterizedTest
     @EnumSource
     void everyArchitectureInBfloat16(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, Tolerances.BFLOAT16_LOGITS);
+        check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, 1, Tolerances.BFLOAT16_LOGITS);
     }
 
     @ParameterizedTest
     @EnumSource
     void everyArchitectureInEightBits(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.INT8, Tolerances.INT8_LOGITS);
+        check(TinyModel.of(variant, random.nextLong()), Dtype.INT8, 1, Tolerances.INT8_LOGITS);
     }
 
     /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */
@@ -77,13 +84,13 @@ class ForwardParityTest {
     }
 
     /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */
-    private void check(TinyModel tiny, Dtype dtype, Tolerances tolerance) throws IOException {
+    private void check(TinyModel tiny, Dtype dtype, int threads, Tolerances tolerance) throws IOException {
         ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
         List<@Nullable Adapter> adapters = new ArrayList<>(List.of(
                 TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong()),
                 TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 8, random.nextLong())));
         adapters.add(null);
-        try (TorchScriptDecoder device = Devices.load(tiny, dtype)) {
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(dtype, threads, 128, Stash.KEEP))) {
             device.putAdapter(2, adapters.get(0));
             device.putAdapter(0, adapters.get(1));
             int[][] adapterSlots = {{2}, {0}, IterationInputs.BASE, {2}};

@@ -95,9 +95,25 @@ class PackLanesTest {
         assertThat(split.even()).isFalse();
         assertThat(forwardRows(split)).containsExactly(20);
         assertThat(split.parts().get(0).inputs().segments()).containsExactly(prompt);
-        IterationInputs serving = new IterationInputs(decodes(5), Optional.empty());
-        assertThat(lanes.split(serving).parts())
-                .containsExactly(new PackLanes.Part(0, serving, List.of(0, 1, 2, 3, 4)));
+    }
+
+    @Test
+    void answersAloneAreSharedIfThereAreEnoughOfThem() {
+        PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS);
+        InferenceLanes lanes = new InferenceLanes(2, 4);
+        PackLanes.Split split = lanes.split(new IterationInputs(decodes(5), Optional.empty()), pack);
+        assertThat(split.even()).isTrue();
+        assertThat(split.parts()).extracting(PackLanes.Part::segments).containsExactly(List.of(0, 1, 2), List.of(3, 4));
+        assertThat(split.parts()).allMatch(part -> part.inputs().training().isEmpty());
+        assertThat(split.next()).isSameAs(pack);
+        IterationInputs few = new IterationInputs(decodes(3), Optional.empty());
+        assertThat(lanes.split(few, pack).parts()).containsExactly(new PackLanes.Part(0, few, List.of(0, 1, 2)));
+        List<Segment> uneven = new ArrayList<>(decodes(2));
+        uneven.add(Devices.segment(9, 0, Devices.tokens(random, 30, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
+        assertThat(lanes.split(new IterationInputs(uneven, Optional.empty()), pack)
+                        .even())
+                .isFalse();
+        assertThat(new InferenceLanes(1, 1).split(few, pack).even()).isFalse();
     }
 
     @Test
