@@ -179,7 +179,7 @@ public final class CoServing implements Callable<Integer> {
     private String settings(String mode, int interval, int threads) {
         return "scheduler:\n  tpot-target: " + tpot + "\n  ttft-target: " + ttft + "\n  mode: " + mode
                 + (interval > 0 ? "\n  temporal-interval: " + interval : "")
-                + "\nkernels:\n  kv-slots: 128\n  context-tokens: 512\n  threads: " + threads + "\n";
+                + "\nkernels:\n  kv-slots: 256\n  context-tokens: 512\n  threads: " + threads + "\n";
     }
 
     private Measured measure(ServerProcess serving, ServerProcess training, double rate, boolean train)
