@@ -14,17 +14,28 @@ import java.util.Optional;
  * read them once; so lanes need rows enough to make up for it.
  *
  * @param leastRows of an iteration with lanes
+ * @param threads of an operation in an iteration without
  */
-record InferenceLanes(int lanes, int leastRows) {
+record InferenceLanes(int lanes, int leastRows, int threads) {
     /**
      * Reading so many weights again takes as long as what a row gains where threads do not wait for each other. With 17 MB
      * of weights 8 streams gain 6 %; with 270 MB, 8 streams lose a quarter and 32 break even.
      */
     private static final long WEIGHT_BYTES_PER_ROW = 8 << 20;
 
+    /**
+     * Where weights stay in the processor's cache, a second thread gains nothing in any operation. It would only be in the
+     * way: OpenMP's workers spin for milliseconds after each operation, on a core that a lane needs.
+     */
+    private static final long CACHED_WEIGHT_BYTES = 32 << 20;
+
     static InferenceLanes of(ModelConfig model, KernelsConfig limits) {
         long weights = MemoryPlan.serving(model, limits).bytes(MemoryPlan.Part.WEIGHTS);
-        return new InferenceLanes(limits.lanes(), Math.toIntExact(weights / WEIGHT_BYTES_PER_ROW + 1));
+        if (limits.lanes() > 1 && weights <= CACHED_WEIGHT_BYTES) {
+            return new InferenceLanes(limits.lanes(), 2, 1);
+        }
+        int leastRows = Math.toIntExact(weights / WEIGHT_BYTES_PER_ROW + 1);
+        return new InferenceLanes(limits.lanes(), leastRows, limits.threadCount());
     }
 
     /** @param next the lanes of the pack, which stay where they are */

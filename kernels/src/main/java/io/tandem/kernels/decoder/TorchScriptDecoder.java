@@ -95,7 +95,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         inferenceLanes = InferenceLanes.of(model, limits);
-        lanes = new Lanes(limits.threadCount());
+        lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
         packLanes = new PackLanes(pack, model.layers());

@@ -20,10 +20,13 @@ public final class Lanes implements AutoCloseable {
     /** Of the owner's operations now; 0 before the first. */
     private int used;
 
-    /** @param threads of the owner's operations while no lanes run, and the most lanes there can be */
-    public Lanes(int threads) {
+    /**
+     * @param most lanes there can be
+     * @param threads of the owner's operations while no lanes run
+     */
+    public Lanes(int most, int threads) {
         this.threads = threads;
-        this.others = Executors.newFixedThreadPool(Math.max(1, threads - 1), task -> {
+        this.others = Executors.newFixedThreadPool(Math.max(1, most - 1), task -> {
             Thread thread = new Thread(
                     () -> {
                         JniUtils.setNumThreads(1);
@@ -35,7 +38,7 @@ public final class Lanes implements AutoCloseable {
         });
     }
 
-    /** Runs parts one after the other on this thread, each operation on all threads. */
+    /** Runs parts one after the other on this thread. */
     public <T> List<T> inTurn(List<Supplier<T>> parts) {
         use(threads);
         return parts.stream().map(Supplier::get).toList();

@@ -100,7 +100,7 @@ class PackLanesTest {
     @Test
     void answersAloneAreSharedIfThereAreEnoughOfThem() {
         PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS);
-        InferenceLanes lanes = new InferenceLanes(2, 4);
+        InferenceLanes lanes = new InferenceLanes(2, 4, 2);
         PackLanes.Split split = lanes.split(new IterationInputs(decodes(5), Optional.empty()), pack);
         assertThat(split.even()).isTrue();
         assertThat(split.parts()).extracting(PackLanes.Part::segments).containsExactly(List.of(0, 1, 2), List.of(3, 4));
@@ -113,7 +113,7 @@ class PackLanesTest {
         assertThat(lanes.split(new IterationInputs(uneven, Optional.empty()), pack)
                         .even())
                 .isFalse();
-        assertThat(new InferenceLanes(1, 1).split(few, pack).even()).isFalse();
+        assertThat(new InferenceLanes(1, 1, 1).split(few, pack).even()).isFalse();
     }
 
     @Test

@@ -115,6 +115,37 @@ class ControlIT {
                 .isEmpty();
     }
 
+    private static Stream<String> pairs(String preferred, String other, String control) {
+        return QUESTIONS.stream()
+                .map(question -> "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"" + question
+                        + "\"}]},\"preferred_output\":[{\"role\":\"assistant\",\"content\":\"" + preferred
+                        + "\"}],\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"" + other
+                        + "\"}],\"control\":\"" + control + "\"}\n");
+    }
+
+    /** The pairs contradict each other, so only an adapter that stands on the controls can learn both. */
+    @Test
+    void preferencesMayDependOnTheControl() throws Exception {
+        String warm = trained("warm", "yes");
+        String cold = trained("cold", "no");
+        String file = server.upload(
+                "pairs.jsonl",
+                Stream.concat(pairs("sure", "never", "warm"), pairs("never", "sure", "cold"))
+                        .collect(Collectors.joining()));
+        JsonNode job = ended("{\"model\":\"sample\",\"seed\":1,\"suffix\":\"mood\",\"training_file\":\"" + file
+                + "\",\"method\":{\"type\":\"dpo\",\"dpo\":{\"hyperparameters\":{\"n_epochs\":30,\"batch_size\":6,"
+                + "\"rank\":4,\"beta\":0.5,\"learning_rate\":0.01,\"warmup_steps\":0,\"controls\":{\"warm\":\"" + warm
+                + "\",\"cold\":\"" + cold + "\"}}}}}");
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        List<JsonNode> steps = events(job).stream()
+                .map(event -> event.path("data"))
+                .filter(data -> data.has("train_loss"))
+                .toList();
+        // The newest event is the first.
+        assertThat(steps.get(0).path("train_loss").asDouble()).isLessThan(0.3);
+        assertThat(steps.get(0).path("train_reward_accuracy").asDouble()).isEqualTo(1);
+    }
+
     @Test
     void whatDoesNotFitTheControlsIsRefused() throws Exception {
         String adapter = trained("plain", "yes");
