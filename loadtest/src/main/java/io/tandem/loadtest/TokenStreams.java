@@ -29,7 +29,7 @@ final class TokenStreams {
     private TokenStreams() {}
 
     private static HttpClient client() {
-        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setPreferNativeTransport(true));
+        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setUseDaemonThread(true));
         return vertx.httpClientBuilder()
                 .with(new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS).setEventLoopSize(1))
                 .build();
