@@ -6,10 +6,10 @@ class Batch:
   # row of the cache that each inference row writes
   cache_rows : Tensor
   inference_rows : int
-  decode_rows : int
   # three numbers per group of decode rows: first slot, slots spanned, longest context
   groups : List[int]
-  # [decode rows]: where each sits among all slots that the groups span; empty if those are no more
+  # how many slots all groups span, and where among them each decode row sits
+  group_slots : int
   group_places : Tensor
   # per group: additive [slots spanned, 1, 1, longest context]
   group_masks : List[Tensor]
@@ -29,8 +29,8 @@ class Batch:
     self.sin = sin
     self.cache_rows = cache_rows
     self.inference_rows = cache_rows.size(0)
-    self.decode_rows = 0
     self.groups = groups
+    self.group_slots = 0
     self.group_places = torch.empty([0], dtype=4)
     self.group_masks = annotate(List[Tensor], [])
     self.chunks = chunks
@@ -38,18 +38,13 @@ class Batch:
     self.windows = windows
     self.masks = annotate(List[Tensor], [])
 
-# places and contexts [decode rows]: as group_places but never empty, and each row's context length,
-# itself included.
+# places and contexts [decode rows]: group_places, and each row's context length, itself included.
 def add_groups_(self: __torch__.tandem.batch.Batch, places: Tensor, contexts: Tensor,
                 dtype: int) -> None:
-  self.decode_rows = places.size(0)
-  slots = 0
+  self.group_places = places
   for i in range(len(self.groups) // 3):
-    slots = slots + self.groups[3 * i + 1]
-  lengths = contexts
-  if slots > self.decode_rows:
-    self.group_places = places
-    lengths = torch.index_put(torch.ones([slots], dtype=4), [places], contexts)
+    self.group_slots = self.group_slots + self.groups[3 * i + 1]
+  lengths = torch.index_put(torch.ones([self.group_slots], dtype=4), [places], contexts)
   lengths = torch.unsqueeze(lengths, 1)
   at = 0
   for i in range(len(self.groups) // 3):

@@ -49,12 +49,12 @@ def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem
     keys, values = cache.keys[number], cache.values[number]
     torch.index_copy_(keys, 0, batch.cache_rows, k[:rows])
     torch.index_copy_(values, 0, batch.cache_rows, v[:rows])
-    decodes = batch.decode_rows
+    decodes = batch.group_places.size(0)
     if decodes > 0:
       by_slot = [cache.slots, cache.capacity, k.size(1), k.size(2)]
       outputs.append(__torch__.tandem.ops.attention.decode(
           q[:decodes], torch.view(keys, by_slot), torch.view(values, by_slot), batch.groups,
-          batch.group_places, batch.group_masks))
+          batch.group_slots, batch.group_places, batch.group_masks))
     for i in range(len(batch.chunks) // 4):
       row, count, slot, start = batch.chunks[4 * i : 4 * i + 4]
       first = slot * cache.capacity

@@ -13,9 +13,9 @@ def joined_heads(kv_heads: int, dim: int, dtype: int) -> int:
   return joined
 
 # One query token of each of B sequences, which sit in groups of neighbouring KV slots. q [B, H, D];
-# keys, values [slots, capacity, K, D]; groups and masks as in Batch; places [B]: of each row among
-# all slots that the groups span, empty if that is the row itself. Returns [B, H D].
-def decode(q: Tensor, keys: Tensor, values: Tensor, groups: List[int], places: Tensor,
+# keys, values [slots of the cache, capacity, K, D]; groups, slots, places [B] and masks as in Batch.
+# Returns [B, H D].
+def decode(q: Tensor, keys: Tensor, values: Tensor, groups: List[int], slots: int, places: Tensor,
            masks: List[Tensor]) -> Tensor:
   batch, heads, dim = q.size(0), q.size(1), q.size(2)
   kv_heads = keys.size(2)
@@ -24,11 +24,8 @@ def decode(q: Tensor, keys: Tensor, values: Tensor, groups: List[int], places: T
   apart = torch.permute(torch.reshape(q, [batch, rest, joined, group, dim]), [0, 1, 3, 4, 2])
   wide = torch.reshape(torch.diag_embed(apart, 0, 2, 4),
                        [batch, rest, joined * group, joined * dim])
-  spread = places.size(0) > 0
+  spread = slots > batch
   if spread:
-    slots = 0
-    for i in range(len(masks)):
-      slots = slots + masks[i].size(0)
     all = torch.zeros([slots, rest, joined * group, joined * dim], dtype=q.dtype)
     wide = torch.index_copy_(all, 0, places, wide)
   shape = [keys.size(0), keys.size(1), rest, joined * dim]

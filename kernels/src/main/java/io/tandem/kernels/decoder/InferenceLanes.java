@@ -41,13 +41,15 @@ record InferenceLanes(int lanes, int leastRows, int threads) {
     /** @param next the lanes of the pack, which stay where they are */
     PackLanes.Split split(IterationInputs inputs, PackLanes next) {
         List<Segment> segments = inputs.segments();
-        List<Integer> all = SegmentShares.all(segments);
+        if (lanes == 1 || SegmentShares.rows(segments, SegmentShares.all(segments)) < leastRows) {
+            return PackLanes.Split.whole(inputs, next);
+        }
         List<List<Integer>> shares = SegmentShares.of(segments, lanes);
         double[] loads = shares.stream()
                 .mapToDouble(own -> SegmentShares.rows(segments, own))
                 .toArray();
-        if (lanes == 1 || SegmentShares.rows(segments, all) < leastRows || !SegmentShares.isEven(loads)) {
-            return new PackLanes.Split(List.of(new PackLanes.Part(0, inputs, all)), false, next);
+        if (!SegmentShares.isEven(loads)) {
+            return PackLanes.Split.whole(inputs, next);
         }
         List<PackLanes.Part> parts = new ArrayList<>();
         for (List<Integer> own : shares) {

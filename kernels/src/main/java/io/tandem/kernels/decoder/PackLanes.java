@@ -44,6 +44,11 @@ final class PackLanes {
      */
     record Split(List<Part> parts, boolean even, PackLanes next) {
 
+        /** All of an iteration in one part. */
+        static Split whole(IterationInputs inputs, PackLanes next) {
+            return new Split(List.of(new Part(0, inputs, SegmentShares.all(inputs.segments()))), false, next);
+        }
+
         /**
          * What the whole iteration produced.
          *
@@ -95,7 +100,7 @@ final class PackLanes {
      */
     Split split(IterationInputs inputs) {
         if (lanes == 1) {
-            return new Split(List.of(new Part(0, inputs, SegmentShares.all(inputs.segments()))), false, this);
+            return Split.whole(inputs, this);
         }
         TrainingWork work = inputs.training().orElseThrow();
         int done = Arrays.stream(position.forward).sum();
