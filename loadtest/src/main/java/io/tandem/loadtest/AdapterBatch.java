@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Measures how fast one batch is answered when its requests name from none to 64 different adapters. */
@@ -27,12 +28,8 @@ public final class AdapterBatch implements Callable<Integer> {
     private static final int LARGEST_BATCH = 64;
     private static final double NANOS = 1e9;
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(names = "--rank", defaultValue = "16", description = "Of each adapter; default ${DEFAULT-VALUE}.")
     private int rank;
@@ -55,10 +52,10 @@ public final class AdapterBatch implements Callable<Integer> {
         String settings = "kernels:\n  kv-slots: " + LARGEST_BATCH + "\n  adapter-slots: " + LARGEST_BATCH
                 + "\n  max-rank: " + rank + "\n  context-tokens: 512\nscheduler:\n  tpot-target: 1000\n";
         List<List<?>> rows = new ArrayList<>();
-        try (ServerProcess server = ServerProcess.start(model, settings, "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();
-            String base = client.get("/v1/models").at("/data/0/id").asText();
-            List<String> adapters = GeneratedAdapter.of(model, rank).publishAll(client, LARGEST_BATCH);
+            String base = client.baseModel();
+            List<String> adapters = GeneratedAdapter.of(model.directory(), rank).publishAll(client, LARGEST_BATCH);
             measure(client, Collections.nCopies(LARGEST_BATCH, base));
             measure(client, adapters);
             for (int batch : BATCHES) {

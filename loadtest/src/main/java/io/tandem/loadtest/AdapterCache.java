@@ -21,6 +21,7 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -42,12 +43,8 @@ public final class AdapterCache implements Callable<Integer> {
     private static final double LAST = 0.99;
     private static final long SETTLE_MILLIS = 500;
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(names = "--adapters", defaultValue = "1000", description = "On disk; default ${DEFAULT-VALUE}.")
     private int adapters;
@@ -99,7 +96,7 @@ public final class AdapterCache implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (ServerProcess server = ServerProcess.start(model, settings(), "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings(), "")) {
             bringIn(server.client());
             measure(server.client());
         }
@@ -107,7 +104,7 @@ public final class AdapterCache implements Callable<Integer> {
     }
 
     private String settings() throws IOException {
-        GeneratedAdapter shape = GeneratedAdapter.of(model, RANK);
+        GeneratedAdapter shape = GeneratedAdapter.of(model.directory(), RANK);
         long numbers = 2L * shape.layers() * RANK * (2L * shape.hidden() + shape.queries() + shape.keys());
         return "adapters:\n  host-memory-bytes: " + Float.BYTES * numbers * inMemory + "\nkernels:\n  adapter-slots: "
                 + slots + "\n  max-rank: " + RANK + "\n";
@@ -125,7 +122,7 @@ public final class AdapterCache implements Callable<Integer> {
 
     private void bringIn(ApiClient client) throws IOException, InterruptedException, ExecutionException {
         long start = System.nanoTime();
-        GeneratedAdapter shape = GeneratedAdapter.of(model, RANK);
+        GeneratedAdapter shape = GeneratedAdapter.of(model.directory(), RANK);
         ExecutorService importers = Executors.newFixedThreadPool(IMPORTERS);
         List<Future<?>> pending = new ArrayList<>();
         for (int i = 0; i < adapters; i++) {
@@ -156,7 +153,7 @@ public final class AdapterCache implements Callable<Integer> {
     }
 
     private void measure(ApiClient client) throws Exception {
-        String base = client.get("/v1/models").path("data").path(0).path("id").asText();
+        String base = client.baseModel();
         StreamingClient bystander = new StreamingClient(client, base);
         Thread stream = new Thread(bystander, "bystander");
         stream.setDaemon(true);

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -29,12 +30,8 @@ public final class AdapterQuality implements Callable<Integer> {
     private static final int MERGING_AIM_PERCENT = 90;
     private static final int MERGED_RANK = 128;
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(
             names = "--tasks",
@@ -92,10 +89,9 @@ public final class AdapterQuality implements Callable<Integer> {
         // Room for the rank that dense merges have, and for every compressed version.
         String settings = "scheduler:\n  concurrent-jobs: " + skills.size() + "\nkernels:\n  max-rank: "
                 + Math.max(MERGED_RANK, rank * skills.size()) + "\nadapters:\n  max-versions: 100\n";
-        try (ServerProcess server = ServerProcess.start(model, settings, "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();
-            String base =
-                    client.get("/v1/models").path("data").path(0).path("id").asText();
+            String base = client.baseModel();
             List<Expert> experts = teach(client, base);
             OUT.printf(Locale.ROOT, "%d experts of rank %d, taught in %.0f s%n%n", experts.size(), rank, since(start));
             merge(client, base, experts);

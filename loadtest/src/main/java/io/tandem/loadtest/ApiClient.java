@@ -75,6 +75,11 @@ public final class ApiClient {
         return new StatusException(response.uri() + " answers " + response.statusCode() + why, response.statusCode());
     }
 
+    /** The name of the model that adapters stand on, which is listed first. */
+    String baseModel() throws IOException, InterruptedException {
+        return get("/v1/models").at("/data/0/id").asText();
+    }
+
     /** Uploads a file for fine-tuning; returns its id. */
     public String upload(Path file) throws IOException, InterruptedException {
         return upload("/v1/files", Map.of("purpose", "fine-tune"), List.of(file))

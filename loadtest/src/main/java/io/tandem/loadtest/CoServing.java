@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -35,12 +36,8 @@ public final class CoServing implements Callable<Integer> {
     private static final List<String> LOADS = List.of("light", "medium", "heavy");
     private static final int BATCH = 16;
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(names = "--seconds", defaultValue = "12", description = "Of each measurement; default ${DEFAULT-VALUE}.")
     private double seconds;
@@ -105,7 +102,7 @@ public final class CoServing implements Callable<Integer> {
                 BATCH);
         Alone alone;
         List<Measured> idle = new ArrayList<>();
-        try (ServerProcess server = ServerProcess.start(model, settings("co-serving", 0, 0), "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), settings("co-serving", 0, 0), "")) {
             alone = alone(server);
             for (double share : SHARES_OF_CAPACITY) {
                 idle.add(measure(server, server, share * alone.requests(), false));
@@ -128,14 +125,16 @@ public final class CoServing implements Callable<Integer> {
             compare("co-serving", server, server, alone);
         }
         for (int interval : intervals) {
-            try (ServerProcess server = ServerProcess.start(model, settings("temporal", interval, 0), "")) {
+            try (ServerProcess server = ServerProcess.start(model.directory(), settings("temporal", interval, 0), "")) {
                 compare("temporal, 1 step in " + interval, server, server, alone);
             }
         }
         int half = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         String last = half + "-" + (2 * half - 1);
-        try (ServerProcess serving = ServerProcess.start(model, settings("co-serving", 0, half), "0-" + (half - 1));
-                ServerProcess training = ServerProcess.start(model, settings("co-serving", 0, half), last)) {
+        try (ServerProcess serving =
+                        ServerProcess.start(model.directory(), settings("co-serving", 0, half), "0-" + (half - 1));
+                ServerProcess training =
+                        ServerProcess.start(model.directory(), settings("co-serving", 0, half), last)) {
             compare("spatial", serving, training, alone);
         }
         if (out.isPresent()) {
@@ -184,12 +183,7 @@ public final class CoServing implements Callable<Integer> {
 
     private Measured measure(ServerProcess serving, ServerProcess training, double rate, boolean train)
             throws IOException, InterruptedException {
-        String name = serving.client()
-                .get("/v1/models")
-                .path("data")
-                .path(0)
-                .path("id")
-                .asText();
+        String name = serving.client().baseModel();
         String job = train ? startJob(training.client(), name) : "";
         List<double[]> snapshots = new ArrayList<>();
         Runnable snapshot = () -> snapshots.add(snapshot(serving.client(), training.client()));
@@ -225,7 +219,7 @@ public final class CoServing implements Callable<Integer> {
     /** Tokens that went forward and those that went backward through all layers, on average. */
     private double trained(ApiClient client) throws IOException, InterruptedException {
         double layers = ApiClient.JSON
-                .readTree(model.resolve("config.json").toFile())
+                .readTree(model.directory().resolve("config.json").toFile())
                 .path("num_hidden_layers")
                 .asDouble();
         double forward = client.metric("tandem_tokens_total", "phase=\"finetune\"");

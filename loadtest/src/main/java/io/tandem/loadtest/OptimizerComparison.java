@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Trains the same jobs with optimizer states in 32 and in 8 bits, and compares validation losses and bytes. */
@@ -25,12 +26,8 @@ public final class OptimizerComparison implements Callable<Integer> {
     private static final String FULL = "adamw";
     private static final String EIGHT_BITS = "adamw_8bit";
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(
             names = "--skill",
@@ -59,10 +56,10 @@ public final class OptimizerComparison implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Path tasks = Path.of("config/tour");
-        try (ServerProcess server = ServerProcess.start(model, "", "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), "", "")) {
             ApiClient client = server.client();
             ObjectNode job = ApiClient.JSON.createObjectNode();
-            job.put("model", client.get("/v1/models").at("/data/0/id").asText());
+            job.put("model", client.baseModel());
             job.put("training_file", client.upload(tasks.resolve(skill + ".train.jsonl")));
             job.put("validation_file", client.upload(tasks.resolve(skill + ".test.jsonl")));
             double full = stateBytes(client, job, FULL);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Asks a server for the bytes that optimizers need, by a dry run for each; nothing is trained. */
@@ -19,12 +20,8 @@ public final class OptimizerStates implements Callable<Integer> {
     private static final List<String> OPTIMIZERS = List.of("adamw", "adamw_8bit");
     private static final List<Integer> RANKS = List.of(8, 16, 32, 64);
 
-    @Option(
-            names = "--model",
-            paramLabel = "DIR",
-            defaultValue = "config/models/sample",
-            description = "Default ${DEFAULT-VALUE}.")
-    private Path model = Path.of("");
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For optimizer-states.csv.")
     private Path out = Path.of("");
@@ -36,10 +33,10 @@ public final class OptimizerStates implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         List<List<?>> rows = new ArrayList<>();
-        try (ServerProcess server = ServerProcess.start(model, "", "")) {
+        try (ServerProcess server = ServerProcess.start(model.directory(), "", "")) {
             ApiClient client = server.client();
             ObjectNode body = ApiClient.JSON.createObjectNode();
-            body.put("model", client.get("/v1/models").at("/data/0/id").asText());
+            body.put("model", client.baseModel());
             body.put("training_file", client.upload(Path.of("config/tour/json.train.jsonl")));
             for (String optimizer : OPTIMIZERS) {
                 for (int rank : RANKS) {

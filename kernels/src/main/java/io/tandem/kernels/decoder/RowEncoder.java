@@ -26,7 +26,7 @@ final class RowEncoder {
     final int[][] adapterSlots;
 
     final long[] cacheRows;
-    final long[] decodeSlots;
+    private final long[] decodeSlots;
     final long[] decodeContexts;
     /** Of each decode row, where it sits among all slots that the groups span. */
     final long[] decodePlaces;
