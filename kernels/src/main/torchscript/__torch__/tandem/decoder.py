@@ -143,7 +143,7 @@ class Decoder(Module):
     empty = [torch.empty([0, bank.size(2)]) for bank in adapters.a]
     empty_b = [torch.empty([0, bank.size(2)]) for bank in adapters.b]
     __torch__.tandem.adapter.low_rank.put_(adapters, slot, empty, empty_b)
-    __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
+    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, 0, len(trainee.a))
     return trainee
 
   # frozen: slots of the adapters below the trainee, ranks: four numbers for each of them.
@@ -176,8 +176,8 @@ class Decoder(Module):
 
   def publish(self: __torch__.tandem.decoder.Decoder,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              trainee: __torch__.tandem.adapter.trainee.Trainee) -> None:
-    __torch__.tandem.adapter.trainee.publish_(trainee, adapters)
+              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
+    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
@@ -185,7 +185,7 @@ class Decoder(Module):
 
   def gradients(self: __torch__.tandem.decoder.Decoder,
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
-    return __torch__.tandem.adapter.trainee.gather_(trainee)
+    return trainee.gradients
 
   def training_bytes(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
                      trainee: __torch__.tandem.adapter.trainee.Trainee,
@@ -199,29 +199,35 @@ class Decoder(Module):
 
   # ---- the optimizer
 
-  # settings: beta1, beta2, eps, decay, largest norm; places, rates and sizes as in optimizer.new
+  # settings: beta1, beta2, eps, decay; places, rates and sizes as in optimizer.new
   def new_optimizer(self: __torch__.tandem.decoder.Decoder, method: str, settings: List[float],
-                    places: List[int], rates: List[float],
+                    weights: Tensor, places: List[int], rates: List[float],
                     sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
     constants = __torch__.tandem.optim.settings.Settings(settings)
-    return __torch__.tandem.optim.optimizer.new(method, constants, places, rates, sizes)
+    return __torch__.tandem.optim.optimizer.new(method, constants, weights, places, rates, sizes)
+
+  # The regions from first to last, as in optimizer.gather_ and optimizer.step_.
+  def gather_gradients(self: __torch__.tandem.decoder.Decoder,
+                       optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
+                       first: int, last: int) -> List[float]:
+    return __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
 
   def optimizer_step(self: __torch__.tandem.decoder.Decoder,
-                     optimizer: __torch__.tandem.optim.optimizer.Optimizer, weights: Tensor,
-                     gradients: Tensor, lr: float, scale: float) -> float:
-    return __torch__.tandem.optim.optimizer.step_(optimizer, weights, gradients, lr, scale)
+                     optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
+                     lr: float, scale: float, t: int, first: int,
+                     last: int) -> None:
+    __torch__.tandem.optim.optimizer.step_(optimizer, gradients[0], lr, scale, t, first,
+                                           last)
+
+  def clear_gradients(self: __torch__.tandem.decoder.Decoder, gradients: Tensor) -> None:
+    torch.zero_(gradients)
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:
     return optimizer.state
 
-  def steps(self: __torch__.tandem.decoder.Decoder,
-            optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
-    return optimizer.steps
-
   def restore_optimizer(self: __torch__.tandem.decoder.Decoder,
-                        optimizer: __torch__.tandem.optim.optimizer.Optimizer, steps: int,
+                        optimizer: __torch__.tandem.optim.optimizer.Optimizer,
                         state: List[Tensor]) -> None:
-    optimizer.steps = steps
     for i in range(len(state)):
       torch.copy_(optimizer.state[i], state[i])

@@ -71,24 +71,16 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], parts: List[in
     self.parts[place[0]].append(part)
   return self
 
-# Copies the weights into the adapter's slot.
+# Copies the weights of the banks from first to last into the adapter's slot.
 def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
-             adapters: __torch__.tandem.adapter.low_rank.Adapters) -> None:
-  for bank in range(len(self.a)):
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> None:
+  for bank in range(first, last):
     a = self.a[bank]
     torch.copy_(adapters.a[bank][self.slot, : a.size(0)], a)
     for part in self.parts[bank]:
       block = adapters.b[bank][self.slot, part.row : part.row + part.rank]
       torch.copy_(block[:, part.column : part.column + part.width],
                   torch.mul(part.b, part.scaling))
-
-# The gradients of all lanes, added up into those of the first.
-def gather_(self: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
-  sum = self.gradients[0]
-  for lane in range(1, self.gradients.size(0)):
-    torch.add_(sum, self.gradients[lane])
-    torch.zero_(self.gradients[lane])
-  return sum
 
 # y [n, out] plus what the adapter adds to the output for x [n, in]
 def forward(self: __torch__.tandem.adapter.trainee.Trainee,

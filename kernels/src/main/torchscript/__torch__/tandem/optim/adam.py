@@ -2,12 +2,11 @@
 #   m = beta1 m + (1 - beta1) g
 #   v = beta2 v + (1 - beta2) g^2
 #   w = w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
-# w, g, m, v [n] float32; w, m and v are updated. t counts from one.
-def update_(w: Tensor, g: Tensor, m: Tensor, v: Tensor,
+# w, g, m, v [n] float32, w alone in a list; w, m and v are updated. t counts from one.
+# The list must come from an object: what is written to a list made here counts as unused, and the
+# compiler would drop it.
+def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
-  beta1, beta2 = constants.beta1, constants.beta2
-  torch.lerp_(m, g, 1. - beta1)
-  torch.addcmul_(torch.mul_(v, beta2), g, g, value=1. - beta2)
-  correction = (1. - beta2 ** t) ** 0.5
-  root = torch.add_(torch.div_(torch.sqrt(v), correction), constants.eps)
-  torch.addcdiv_(w, m, root, value=-lr / (1. - beta1 ** t))
+  torch._fused_adam_(w, [g], [m], [v], annotate(List[Tensor], []), [torch.full([], float(t))],
+                     lr=lr, beta1=constants.beta1, beta2=constants.beta2, weight_decay=0.,
+                     eps=constants.eps, amsgrad=False, maximize=False)

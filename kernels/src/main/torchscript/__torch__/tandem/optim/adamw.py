@@ -1,6 +1,8 @@
 # AdamW (Loshchilov and Hutter, 2019, algorithm 2): w = (1 - lr decay) w, then Adam.
 # Shapes as in adam.py.
-def update_(w: Tensor, g: Tensor, m: Tensor, v: Tensor,
+def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
-  torch.mul_(w, 1. - lr * constants.decay)
-  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, t, lr)
+  torch._fused_adamw_(w, [g], [m], [v], annotate(List[Tensor], []), [torch.full([], float(t))],
+                      lr=lr, beta1=constants.beta1, beta2=constants.beta2,
+                      weight_decay=constants.decay, eps=constants.eps, amsgrad=False,
+                      maximize=False)

@@ -4,13 +4,14 @@
 
 # For factors too small to gain from 8 bits. Adam, then w = (1 - lr decay) w: the decay comes last
 # in bitsandbytes. Shapes as in adam.py.
-def update_(w: Tensor, g: Tensor, m: Tensor, v: Tensor,
+def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
   __torch__.tandem.optim.adam.update_(w, g, m, v, constants, t, lr)
-  torch.mul_(w, 1. - lr * constants.decay)
+  torch.mul_(w[0], 1. - lr * constants.decay)
 
 # The same for moments in 8 bits.
-def update_quantized_(w: Tensor, g: Tensor, first: __torch__.tandem.optim.quantize.Quantized,
+def update_quantized_(w: List[Tensor], g: Tensor,
+                      first: __torch__.tandem.optim.quantize.Quantized,
                       second: __torch__.tandem.optim.quantize.Quantized,
                       constants: __torch__.tandem.optim.settings.Settings, t: int,
                       lr: float) -> None:

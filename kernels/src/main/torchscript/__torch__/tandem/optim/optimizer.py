@@ -9,13 +9,16 @@ class Region:
   # factor on the learning rate: that of B is another one than that of A in LoRA+ (Hayou et al.,
   # 2024)
   rate : float
+  # alone in a list, see adam.py
+  w : List[Tensor]
   def __init__(self: __torch__.tandem.optim.optimizer.Region, place: List[int],
-               rate: float) -> None:
+               rate: float, weights: Tensor) -> None:
     self.start = place[0]
     self.end = place[0] + place[1]
     self.at = place[2]
     self.block = place[3]
     self.rate = rate
+    self.w = [weights[self.start : self.end]]
 
 # Updates the vector of an adapter's factors. The state by method, each tensor over all regions:
 #   sgd: velocity;  lion: momentum;  adamw: first and second moment
@@ -26,7 +29,6 @@ class Optimizer:
   constants : __torch__.tandem.optim.settings.Settings
   regions : List[__torch__.tandem.optim.optimizer.Region]
   state : List[Tensor]
-  steps : int
   # with signs for the first moment, without for the second
   maps : List[__torch__.tandem.optim.quantize.Map]
   def __init__(self: __torch__.tandem.optim.optimizer.Optimizer, method: str,
@@ -35,16 +37,18 @@ class Optimizer:
     self.constants = constants
     self.regions = annotate(List[__torch__.tandem.optim.optimizer.Region], [])
     self.state = annotate(List[Tensor], [])
-    self.steps = 0
     self.maps = annotate(List[__torch__.tandem.optim.quantize.Map], [])
 
+# weights [P] float32 are updated.
 # places: four numbers for each region: start, length, place in the state, first block.
 # sizes: two for each tensor of the state: length, bytes of one number.
-def new(method: str, constants: __torch__.tandem.optim.settings.Settings, places: List[int],
-        rates: List[float], sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
+def new(method: str, constants: __torch__.tandem.optim.settings.Settings, weights: Tensor,
+        places: List[int], rates: List[float],
+        sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
   self = __torch__.tandem.optim.optimizer.Optimizer(method, constants)
   for i in range(len(rates)):
-    region = __torch__.tandem.optim.optimizer.Region(places[4 * i : 4 * i + 4], rates[i])
+    place = places[4 * i : 4 * i + 4]
+    region = __torch__.tandem.optim.optimizer.Region(place, rates[i], weights)
     self.regions.append(region)
   for i in range(len(sizes) // 2):
     self.state.append(torch.zeros([sizes[2 * i]], dtype=0 if sizes[2 * i + 1] == 1 else 6))
@@ -61,42 +65,48 @@ def moment(self: __torch__.tandem.optim.optimizer.Optimizer, i: int,
   absmax = self.state[3 + 2 * i][region.block : region.block + (length + 255) // 256]
   return __torch__.tandem.optim.quantize.Quantized(self.maps[i], codes, absmax)
 
-# w, g [n] of the region
+# g [n] of the region
 def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
-            region: __torch__.tandem.optim.optimizer.Region, w: Tensor, g: Tensor,
+            region: __torch__.tandem.optim.optimizer.Region, g: Tensor, t: int,
             lr: float) -> None:
+  w = region.w
   end = region.at + region.end - region.start
   if region.block >= 0:
     m = __torch__.tandem.optim.optimizer.moment(self, 0, region)
     v = __torch__.tandem.optim.optimizer.moment(self, 1, region)
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, self.constants, self.steps, lr)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, self.constants, t, lr)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
-                                              self.state[1][region.at : end], self.constants,
-                                              self.steps, lr)
+                                              self.state[1][region.at : end], self.constants, t,
+                                              lr)
   elif self.method == "adamw":
     __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
-                                         self.state[1][region.at : end], self.constants,
-                                         self.steps, lr)
+                                         self.state[1][region.at : end], self.constants, t, lr)
   elif self.method == "lion":
-    __torch__.tandem.optim.lion.update_(w, g, self.state[0][region.at : end], self.constants, lr)
+    __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], self.constants, lr)
   else:
     assert self.method == "sgd", "no such optimizer"
-    __torch__.tandem.optim.sgd.update_(w, g, self.state[0][region.at : end], self.constants, lr)
+    __torch__.tandem.optim.sgd.update_(w[0], g, self.state[0][region.at : end], self.constants, lr)
 
-# One update of the weights [P] from gradients * scale [P], which are cleared.
-# Returns the norm before clipping; nothing is updated if it is not finite.
-def step_(self: __torch__.tandem.optim.optimizer.Optimizer, weights: Tensor, gradients: Tensor,
-          lr: float, scale: float) -> float:
-  g = torch.mul_(gradients, scale)
-  norm = float(torch.linalg_vector_norm(g))
-  if norm - norm == 0.:
-    max_norm = self.constants.max_norm
-    if max_norm > 0. and norm > max_norm:
-      torch.mul_(g, max_norm / norm)
-    self.steps = self.steps + 1
-    for region in self.regions:
-      __torch__.tandem.optim.optimizer.update_(self, region, weights[region.start : region.end],
-                                               g[region.start : region.end], lr * region.rate)
-  torch.zero_(gradients)
-  return norm
+# Adds the gradients [lanes, P] of all lanes up into those of the first. Returns the norm of each
+# region from first to last.
+def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor, first: int,
+            last: int) -> List[float]:
+  norms = annotate(List[float], [])
+  for region in self.regions[first:last]:
+    g = gradients[0, region.start : region.end]
+    for lane in range(1, gradients.size(0)):
+      more = gradients[lane, region.start : region.end]
+      torch.add_(g, more)
+      torch.zero_(more)
+    norms.append(float(torch.linalg_vector_norm(g)))
+  return norms
+
+# The t-th update of the weights from gradients [P] * scale, which are cleared, in the regions
+# from first to last.
+def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor, lr: float,
+          scale: float, t: int, first: int, last: int) -> None:
+  for region in self.regions[first:last]:
+    g = torch.mul_(gradients[region.start : region.end], scale)
+    __torch__.tandem.optim.optimizer.update_(self, region, g, t, lr * region.rate)
+    torch.zero_(g)

@@ -7,9 +7,11 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.decoder.OptimizerLayout.StateTensor;
+import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -22,17 +24,28 @@ import java.util.stream.LongStream;
 final class Optimizer {
     private final ScriptModule script;
     private final TensorScope scope;
+    private final Lanes lanes;
     private final OptimizerConfig config;
     private final OptimizerLayout layout;
     private final IValue value;
+    private int steps;
 
     /**
      * @param scope owns the state
+     * @param lanes share a step
+     * @param weights the vector, [numbers] float32; lives as long as this
      * @param factors in the order of the vector
      */
-    Optimizer(ScriptModule script, TensorScope scope, OptimizerConfig config, List<Factor> factors) {
+    Optimizer(
+            ScriptModule script,
+            TensorScope scope,
+            Lanes lanes,
+            OptimizerConfig config,
+            IValue weights,
+            List<Factor> factors) {
         this.script = script;
         this.scope = scope;
+        this.lanes = lanes;
         this.config = config;
         this.layout = OptimizerLayout.of(factors, config);
         try (TensorScope call = scope.open()) {
@@ -40,12 +53,8 @@ final class Optimizer {
                     scope,
                     "new_optimizer",
                     call.text(config.method().name().toLowerCase(Locale.ROOT)),
-                    call.own(IValue.listFrom(
-                            config.beta1(),
-                            config.beta2(),
-                            config.epsilon(),
-                            config.weightDecay(),
-                            config.maxGradientNorm())),
+                    call.own(IValue.listFrom(config.beta1(), config.beta2(), config.epsilon(), config.weightDecay())),
+                    weights,
                     call.numbers(places()),
                     call.own(IValue.listFrom(
                             layout.regions().stream().mapToDouble(Region::rate).toArray())),
@@ -68,21 +77,54 @@ final class Optimizer {
     }
 
     /**
-     * Updates the weights from gradients * scale, and clears the gradients.
+     * Updates the weights from gradients [lanes, numbers] * scale, and clears the gradients. What it does to a
+     * number does not depend on how many lanes share it.
      *
      * @return the norm of the scaled gradient before clipping; if it is not finite nothing was updated
      */
-    double step(IValue weights, IValue gradients, double learningRate, double scale) {
+    double step(IValue gradients, double learningRate, double scale) {
+        int regions = layout.regions().size();
+        double[] norms = new double[regions];
+        lanes.share(regions, (from, to) -> gather(gradients, from, to, norms));
+        double norm =
+                scale * Math.sqrt(Arrays.stream(norms).map(one -> one * one).reduce(0, Double::sum));
+        if (!Double.isFinite(norm)) {
+            clear(gradients);
+            return norm;
+        }
+        steps++;
+        double largest = config.maxGradientNorm();
+        double factor = largest > 0 && norm > largest ? scale * largest / norm : scale;
+        lanes.share(regions, (from, to) -> update(gradients, learningRate, factor, from, to));
+        return norm;
+    }
+
+    private void gather(IValue gradients, int from, int to, double[] norms) {
         try (TensorScope call = scope.open()) {
-            return script.call(
-                            call,
-                            "optimizer_step",
-                            value,
-                            weights,
-                            gradients,
-                            call.number(learningRate),
-                            call.number(scale))
-                    .toDouble();
+            double[] found = script.call(call, "gather_gradients", value, gradients, call.number(from), call.number(to))
+                    .toDoubleArray();
+            System.arraycopy(found, 0, norms, from, found.length);
+        }
+    }
+
+    private void update(IValue gradients, double learningRate, double factor, int from, int to) {
+        try (TensorScope call = scope.open()) {
+            script.call(
+                    call,
+                    "optimizer_step",
+                    value,
+                    gradients,
+                    call.number(learningRate),
+                    call.number(factor),
+                    call.number(steps),
+                    call.number(from),
+                    call.number(to));
+        }
+    }
+
+    private void clear(IValue gradients) {
+        try (TensorScope call = scope.open()) {
+            script.call(call, "clear_gradients", gradients);
         }
     }
 
@@ -97,7 +139,7 @@ final class Optimizer {
             for (int i = 0; i < state.length; i++) {
                 tensors.put(layout.tensors().get(i).name(), TensorScope.bytes(state[i]));
             }
-            return new OptimizerState((int) script.call(call, "steps", value).toLong(), tensors);
+            return new OptimizerState(steps, tensors);
         }
     }
 
@@ -108,8 +150,9 @@ final class Optimizer {
             PtNDArray[] tensors = layout.tensors().stream()
                     .map(tensor -> call.tensor(ByteBuffer.wrap(bytes(state, tensor)), tensor.type(), tensor.length()))
                     .toArray(PtNDArray[]::new);
-            script.call(call, "restore_optimizer", value, call.number(state.steps()), call.list(tensors));
+            script.call(call, "restore_optimizer", value, call.list(tensors));
         }
+        steps = state.steps();
     }
 
     private void check(OptimizerState state) {

@@ -11,15 +11,15 @@ import java.util.List;
 
 /**
  * Where the optimizer's state of each factor lies. Factors are one vector; neighbours that are updated alike make one
- * region, so that an update is a few operations on long ranges. Regions end at {@value #REGION_NUMBERS} numbers, which
- * bounds the memory that an update takes for the time being.
+ * region, so that an update is a few operations on long ranges. Regions end at {@value #REGION_NUMBERS} numbers, so that
+ * an update stays in a core's cache, and lanes have regions to share.
  *
  * @param regions in the order of the vector, without gaps
  * @param tensors the state, in the order in which {@code optim/optimizer.py} numbers it
  */
 record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
     /** A whole number of blocks. */
-    static final int REGION_NUMBERS = 1 << 18;
+    static final int REGION_NUMBERS = 1 << 16;
 
     /** A factor of a module; {@code isB} tells B from A. */
     record Factor(int length, boolean isB) {}

@@ -160,7 +160,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         layout.check(initial, limits.maxRank());
         reserveArena();
         closeTrainee(slot);
-        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer, limits.lanes());
+        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer, lanes);
         trainees.put(slot, trainee);
         return trainee;
     }

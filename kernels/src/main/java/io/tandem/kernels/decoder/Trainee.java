@@ -5,6 +5,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
@@ -20,7 +21,7 @@ final class Trainee implements AutoCloseable {
     private final Adapter like;
     private final Optimizer optimizer;
     private final IValue value;
-    private final int lanes;
+    private final Lanes lanes;
 
     Trainee(
             ScriptModule script,
@@ -30,7 +31,7 @@ final class Trainee implements AutoCloseable {
             Adapter initial,
             AdapterLayout layout,
             OptimizerConfig config,
-            int lanes) {
+            Lanes lanes) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
@@ -61,13 +62,14 @@ final class Trainee implements AutoCloseable {
                     adapters.value(),
                     call.number(slot),
                     call.value(call.tensor(flat, flat.length)),
-                    call.number(lanes),
+                    call.number(lanes.count()),
                     call.numbers(banks.stream().flatMapToLong(LongStream::of).toArray()),
                     call.numbers(parts.stream().flatMapToLong(LongStream::of).toArray()),
                     call.own(IValue.listFrom(
                             scalings.stream().mapToDouble(s -> s).toArray())));
+            IValue weights = script.call(call, "weights", value);
+            optimizer = new Optimizer(script, scope, lanes, config, weights, layout.factors(initial));
         }
-        optimizer = new Optimizer(script, scope, config, layout.factors(initial));
         adapters.occupy(slot, initial);
     }
 
@@ -77,26 +79,37 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            IValue weights = script.call(call, "weights", value);
             IValue gradients = script.call(call, "gradients", value);
-            double norm = optimizer.step(weights, gradients, learningRate, lossScale);
-            script.call(call, "publish", adapters.value(), value);
+            double norm = optimizer.step(gradients, learningRate, lossScale);
+            lanes.share(layout.banks(), this::publish);
             adapters.changed();
             return norm;
         }
     }
 
-    Adapter snapshot() {
-        return read("weights");
-    }
-
-    Adapter gradients() {
-        return read("gradients");
-    }
-
-    private Adapter read(String method) {
+    private void publish(int from, int to) {
         try (TensorScope call = scope.open()) {
-            return layout.unflatten(call.floats(script.call(call, method, value)), like);
+            script.call(call, "publish", adapters.value(), value, call.number(from), call.number(to));
+        }
+    }
+
+    Adapter snapshot() {
+        return layout.unflatten(read("weights"), like);
+    }
+
+    /** The sum of all lanes'. */
+    Adapter gradients() {
+        float[] all = read("gradients");
+        float[] sum = new float[all.length / lanes.count()];
+        for (int i = 0; i < all.length; i++) {
+            sum[i % sum.length] += all[i];
+        }
+        return layout.unflatten(sum, like);
+    }
+
+    private float[] read(String method) {
+        try (TensorScope call = scope.open()) {
+            return call.floats(script.call(call, method, value));
         }
     }
 
@@ -106,7 +119,7 @@ final class Trainee implements AutoCloseable {
 
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(parameters(), lanes, optimizer.stateBytes());
+        return MemoryPlan.trainee(parameters(), lanes.count(), optimizer.stateBytes());
     }
 
     private long parameters() {

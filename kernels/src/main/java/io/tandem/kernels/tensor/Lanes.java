@@ -7,6 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /**
@@ -15,18 +16,20 @@ import java.util.function.Supplier;
  * in an iteration do not.
  */
 public final class Lanes implements AutoCloseable {
+    private final int count;
     private final int threads;
     private final ExecutorService others;
     /** Of the owner's operations now; 0 before the first. */
     private int used;
 
     /**
-     * @param most lanes there can be
+     * @param count lanes there can be
      * @param threads of the owner's operations while no lanes run
      */
-    public Lanes(int most, int threads) {
+    public Lanes(int count, int threads) {
+        this.count = count;
         this.threads = threads;
-        this.others = Executors.newFixedThreadPool(Math.max(1, most - 1), task -> {
+        this.others = Executors.newFixedThreadPool(Math.max(1, count - 1), task -> {
             Thread thread = new Thread(
                     () -> {
                         JniUtils.setNumThreads(1);
@@ -36,6 +39,35 @@ public final class Lanes implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
         });
+    }
+
+    public int count() {
+        return count;
+    }
+
+    /**
+     * Shares things out to all lanes, as ranges of about the same length.
+     *
+     * @param part runs the things from the first number up to the second
+     * @throws RuntimeException what one of them throws, when all are done
+     */
+    public void share(int things, BiConsumer<Integer, Integer> part) {
+        List<Supplier<Integer>> parts = new ArrayList<>();
+        for (int lane = 0; lane < count; lane++) {
+            int from = things * lane / count;
+            int to = things * (lane + 1) / count;
+            if (to > from) {
+                parts.add(() -> {
+                    part.accept(from, to);
+                    return to;
+                });
+            }
+        }
+        if (parts.size() > 1) {
+            together(parts);
+        } else {
+            inTurn(parts);
+        }
     }
 
     /** Runs parts one after the other on this thread. */

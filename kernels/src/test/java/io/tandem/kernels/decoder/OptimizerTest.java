@@ -8,6 +8,7 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Tolerances;
@@ -48,6 +49,7 @@ class OptimizerTest {
 
     private static TensorScope root;
     private static ScriptModule script;
+    private static Lanes lanes;
 
     private final Random random = new Random();
 
@@ -56,16 +58,18 @@ class OptimizerTest {
         NativeEngine.useThreads(1);
         root = TensorScope.root();
         script = TorchScriptDecoder.compile(root);
+        lanes = new Lanes(1 + new Random().nextInt(3), 1);
     }
 
     @AfterAll
     static void close() {
+        lanes.close();
         script.close();
         root.close();
     }
 
     /** Weights on the device and what updates them. */
-    private static final class Learner implements AutoCloseable {
+    private final class Learner implements AutoCloseable {
         private final TensorScope scope = root.open();
         private final Optimizer optimizer;
         private final IValue weights;
@@ -75,17 +79,26 @@ class OptimizerTest {
         }
 
         Learner(OptimizerConfig config, List<Factor> factors, float[] initial) {
-            optimizer = new Optimizer(script, scope, config, factors);
             weights = scope.value(scope.tensor(initial, initial.length));
+            optimizer = new Optimizer(script, scope, lanes, config, weights, factors);
         }
 
         double step(double[] gradient) {
             try (TensorScope call = scope.open()) {
-                IValue gradients = call.value(call.tensor(Devices.narrow(gradient), gradient.length));
-                double norm = optimizer.step(weights, gradients, LEARNING_RATE, SCALE);
+                IValue gradients = gradients(call, gradient);
+                double norm = optimizer.step(gradients, LEARNING_RATE, SCALE);
                 assertThat(call.floats(gradients)).containsOnly(0);
                 return norm;
             }
+        }
+
+        /** Every lane found some of the numbers. */
+        private IValue gradients(TensorScope call, double[] gradient) {
+            float[] found = new float[lanes.count() * gradient.length];
+            for (int i = 0; i < gradient.length; i++) {
+                found[i + gradient.length * random.nextInt(lanes.count())] = (float) gradient[i];
+            }
+            return call.value(call.tensor(found, lanes.count(), gradient.length));
         }
 
         float[] weights() {
@@ -273,7 +286,7 @@ class OptimizerTest {
         double[] gradient = gradient(AWKWARD);
         List<float[]> weights = new ArrayList<>();
         for (double ratio : new double[] {1, 16}) {
-            OptimizerConfig config = new OptimizerConfig(method, 0.9, 0.99, 1e-8, 0, 1, ratio);
+            OptimizerConfig config = new OptimizerConfig(method, 0.9, 0.99, 1e-8, 0, 0, ratio);
             try (Learner learner = new Learner(config, AWKWARD, initial)) {
                 learner.step(gradient);
                 weights.add(learner.weights());
