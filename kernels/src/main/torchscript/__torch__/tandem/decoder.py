@@ -81,7 +81,8 @@ class Decoder(Module):
   # log-probabilities are reported, -1 for none.
   # learned [2, n]: rows of the arena with a label, and the labels; learn: whether the window will
   # go backward.
-  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and losses [n].
+  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and [2, n] float32:
+  # losses, and 1 where the label is the most likely, 0 elsewhere.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
@@ -107,9 +108,9 @@ class Decoder(Module):
     x = torch.embedding(model.embedding, rows[0])
     for number in range(len(model.layers)):
       x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
-    losses = torch.empty([0])
+    scores = torch.empty([2, 0])
     if rows.size(1) > inference:
-      losses = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
+      scores = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
                                                        batch.window_from, learned, learn)
     tokens, logprobs = torch.empty([0, 1], dtype=4), torch.empty([0, 1])
     if wanted.size(0) > 0:
@@ -119,13 +120,13 @@ class Decoder(Module):
       tokens = torch.unsqueeze(
           __torch__.tandem.sample.draw(logits, ways[0], ways[1], ways[2], options), 1)
       if top >= 0:
-        scores = torch.log_softmax(logits, 1)
-        logprobs = torch.gather(scores, 1, torch.clamp(tokens, 0))
+        all = torch.log_softmax(logits, 1)
+        logprobs = torch.gather(all, 1, torch.clamp(tokens, 0))
         if top > 0:
-          values, indices = torch.topk(scores, top, 1)
+          values, indices = torch.topk(all, top, 1)
           logprobs = torch.cat([logprobs, values], 1)
           tokens = torch.cat([tokens, indices], 1)
-    return (tokens, logprobs, losses)
+    return (tokens, logprobs, scores)
 
   # ---- fine-tuning
 

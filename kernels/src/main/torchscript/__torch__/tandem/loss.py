@@ -1,10 +1,11 @@
 # Loss of a fine-tuning window and its gradient with respect to the last layer's output, at once,
 # so that no more than a chunk of logits is ever alive.
 # x [n, C] the window's rows, which start at row `start` of the arena; learned [2, m]: rows of the
-# arena with a label, and the labels; learn: whether the gradient is wanted. Returns the losses [m].
+# arena with a label, and the labels; learn: whether the gradient is wanted. Returns [2, m]
+# float32: the losses, and 1 where the label is the most likely, 0 elsewhere.
 def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
                       x: Tensor, start: int, learned: Tensor, learn: bool) -> Tensor:
-  losses = annotate(List[Tensor], [torch.empty([0])])
+  scores = annotate(List[Tensor], [torch.empty([2, 0])])
   torch.zero_(arena.dx[start : start + x.size(0)])
   count = learned.size(1)
   chunk = arena.chunk
@@ -13,13 +14,13 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
     rows = learned[0, first : first + chunk]
     hidden = torch.index_select(x, 0, torch.sub(rows, start))
     logits = __torch__.tandem.model.logits(model, hidden)
-    loss, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
+    losses, hits, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
         logits, learned[1, first : first + chunk], learn)
-    losses.append(loss)
+    scores.append(torch.stack([losses, torch.to(hits, 6)]))
     if learn:
       padded = __torch__.tandem.ops.rows.pad(torch.to(dlogits, x.dtype), model.head.packed)
       dnormed = __torch__.tandem.ops.linear.backward(model.head, padded)[: hidden.size(0)]
       dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
       torch.index_copy_(arena.dx, 0, rows, dx)
     first = first + chunk
-  return torch.cat(losses)
+  return torch.cat(scores, 1)

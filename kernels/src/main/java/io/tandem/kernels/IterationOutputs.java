@@ -7,15 +7,14 @@ import java.util.List;
  * What one iteration produced.
  *
  * @param draws one for each segment with a sampling, in the order of the segments
- * @param sequenceLosses for each sequence of the training pack the sum of the losses of its learned tokens in the
- *     forward window, in nats; empty without a forward window
- * @param learnedTokens how many tokens those sums have together
+ * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
+ * @param learnedTokens how many tokens those are together
  */
-public record IterationOutputs(List<Draw> draws, double[] sequenceLosses, int learnedTokens) {
+public record IterationOutputs(List<Draw> draws, SequenceScores scores, int learnedTokens) {
 
     /** Sum over the sequences. */
     public double lossSum() {
-        return Arrays.stream(sequenceLosses).sum();
+        return Arrays.stream(scores.losses()).sum();
     }
 
     /**

@@ -29,7 +29,7 @@ import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
-import io.tandem.server.finetune.ValidationLosses;
+import io.tandem.server.finetune.ValidationScores;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.http.TokenSource;
@@ -104,7 +104,7 @@ public final class Application implements AutoCloseable {
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         TrainingDevice training = new TrainingDevice(
                 device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency);
-        AdapterValidation validation = new ValidationLosses(jobEngine(), training, files, model, maxExampleTokens);
+        AdapterValidation validation = new ValidationScores(jobEngine(), training, files, model, maxExampleTokens);
         adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(
                 model,

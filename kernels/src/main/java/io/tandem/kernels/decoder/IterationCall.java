@@ -4,6 +4,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
@@ -46,17 +47,21 @@ record IterationCall(
         IValue[] members = scope.members(results);
         return new IterationOutputs(
                 draws(sampling, members[0], members[1]),
-                sequenceLosses(scope.floats(members[2]), learned, pack),
+                scores(scope.floats(members[2]), learned, pack),
                 learned.length / 2);
     }
 
-    /** @param losses of the learned tokens, whose rows are the first half of {@code learned} */
-    private static double[] sequenceLosses(float[] losses, long[] learned, PackRows pack) {
-        double[] sums = new double[pack.sequences()];
-        for (int i = 0; i < losses.length; i++) {
-            sums[pack.sequence((int) learned[i])] += losses[i];
+    /**
+     * @param found losses of the learned tokens, and 1 where they are the most likely; their rows are the first half of
+     *     {@code learned}
+     */
+    private static SequenceScores scores(float[] found, long[] learned, PackRows pack) {
+        SequenceScores scores = SequenceScores.zeros(pack.sequences());
+        int tokens = found.length / 2;
+        for (int i = 0; i < tokens; i++) {
+            scores.add(pack.sequence((int) learned[i]), found[i], found[tokens + i] == 0);
         }
-        return sums;
+        return scores;
     }
 
     private IValue indices(List<Integer> values) {

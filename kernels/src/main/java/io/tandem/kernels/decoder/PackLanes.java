@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.SequenceScores;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -56,7 +57,7 @@ final class PackLanes {
          */
         IterationOutputs join(List<IterationOutputs> outputs) {
             SortedMap<Integer, Draw> draws = new TreeMap<>();
-            double[] losses = new double[next.pack.sequences()];
+            SequenceScores scores = SequenceScores.zeros(next.pack.sequences());
             int learned = 0;
             for (int i = 0; i < parts.size(); i++) {
                 Part part = parts.get(i);
@@ -66,13 +67,10 @@ final class PackLanes {
                         draws.put(part.segments.get(at), drawn.next());
                     }
                 }
-                double[] more = outputs.get(i).sequenceLosses();
-                for (int sequence = 0; sequence < more.length; sequence++) {
-                    losses[sequence] += more[sequence];
-                }
+                scores.add(outputs.get(i).scores());
                 learned += outputs.get(i).learnedTokens();
             }
-            return new IterationOutputs(List.copyOf(draws.values()), losses, learned);
+            return new IterationOutputs(List.copyOf(draws.values()), scores, learned);
         }
     }
 

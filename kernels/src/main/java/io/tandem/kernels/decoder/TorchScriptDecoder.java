@@ -11,6 +11,7 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.tensor.Lanes;
@@ -230,7 +231,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
         IterationInputs inputs = part.inputs();
-        IterationOutputs outputs = new IterationOutputs(List.of(), new double[0], 0);
+        IterationOutputs outputs = new IterationOutputs(List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());

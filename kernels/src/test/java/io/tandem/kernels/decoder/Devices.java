@@ -10,6 +10,7 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.testing.TinyModel;
@@ -134,9 +135,9 @@ final class Devices {
      * @return the sum of the losses
      */
     static double train(DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
-        double[] losses = forward(device, slots, pack, random, beside);
+        SequenceScores scores = forward(device, slots, pack, random, beside);
         backward(device, pack, random, beside);
-        return Arrays.stream(losses).sum();
+        return Arrays.stream(scores.losses()).sum();
     }
 
     /** Runs a pack forward and backward in windows of one size. */
@@ -163,16 +164,16 @@ final class Devices {
         return device.run(new IterationInputs(beside, Optional.of(work)));
     }
 
-    /** The first half: the losses of each sequence. */
-    static double[] forward(DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
+    /** The first half. */
+    static SequenceScores forward(
+            DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
         device.beginPack(slots, pack);
-        double[] losses = new double[pack.sequences().size()];
+        SequenceScores scores = SequenceScores.zeros(pack.sequences().size());
         for (int[] window : split(random, pack.rows())) {
             TrainingWork work = new TrainingWork(window[0], window[1], List.of());
-            double[] more = run(device, work, beside).sequenceLosses();
-            Arrays.setAll(losses, i -> losses[i] + more[i]);
+            scores.add(run(device, work, beside).scores());
         }
-        return losses;
+        return scores;
     }
 
     /** The second half. */

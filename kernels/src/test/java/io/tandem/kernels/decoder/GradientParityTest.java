@@ -253,7 +253,8 @@ class GradientParityTest {
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 7, 13);
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of())
+                    .losses();
             device.scaleSequences(factors);
             Devices.backward(device, pack, random, List.of());
             List<AutogradReference.Result> results = pack.sequences().stream()
@@ -286,16 +287,19 @@ class GradientParityTest {
             TrainingPack learned = Devices.pack(random, tiny.config().vocab(), 20, 7, 13, 5);
             TrainingPack pack = new TrainingPack(learned.sequences(), TrainingPack.Purpose.MEASURE);
             device.putAdapter(SLOT, adapter);
-            double[] served = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            double[] served = Devices.forward(device, new int[] {SLOT}, pack, random, List.of())
+                    .losses();
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of())
+                    .losses();
             for (int s = 0; s < losses.length; s++) {
                 double expected =
                         reference.run(pack.sequences().get(s), adapter).loss();
                 assertThat(losses[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
                 assertThat(served[s]).isCloseTo(expected, Percentage.withPercentage(100 * FLOAT32_RELATIVE));
             }
-            double[] base = Devices.forward(device, IterationInputs.BASE, pack, random, List.of());
+            double[] base = Devices.forward(device, IterationInputs.BASE, pack, random, List.of())
+                    .losses();
             assertThat(IntStream.range(0, losses.length)).as("seed %d", seed).anyMatch(s -> {
                 return Math.abs(base[s] / losses[s] - 1) > 1e-3;
             });

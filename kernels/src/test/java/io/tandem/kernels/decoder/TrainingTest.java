@@ -12,8 +12,10 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -23,6 +25,7 @@ import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -222,6 +225,40 @@ class TrainingTest {
                 device.optimizerStep(SLOT, 1e-2, 1 / 30.0);
             }
             assertThat(values(device.snapshot(SLOT))).isEqualTo(alone);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(TrainingPack.Purpose.class)
+    void mistakesAreLabelsThatGreedyDecodingDoesNotTake(TrainingPack.Purpose purpose) throws IOException {
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
+            List<Sequence> sequences = new ArrayList<>();
+            List<Integer> expected = new ArrayList<>();
+            for (int length : new int[] {9, 1, 14}) {
+                int[] tokens = Devices.tokens(random, length, tiny.config().vocab());
+                int[] labels = new int[length];
+                int mistakes = 0;
+                for (int i = 0; i < length; i++) {
+                    int[] prefix = Arrays.copyOf(tokens, i + 1);
+                    int likely = Devices.run(
+                                    device, Devices.segment(0, 0, prefix, new int[] {SLOT}, Devices.scored(device)))
+                            .draws()
+                            .get(0)
+                            .token();
+                    int wrong = (likely + 1 + random.nextInt(tiny.config().vocab() - 1))
+                            % tiny.config().vocab();
+                    int kind = random.nextInt(3);
+                    labels[i] = kind == 0 ? TrainingPack.IGNORED : kind == 1 ? likely : wrong;
+                    mistakes += kind == 2 ? 1 : 0;
+                }
+                sequences.add(new Sequence(tokens, labels));
+                expected.add(mistakes);
+            }
+            TrainingPack pack = new TrainingPack(sequences, purpose);
+            SequenceScores scores = Devices.forward(device, new int[] {SLOT}, pack, random, List.of());
+            assertThat(scores.mistakes())
+                    .containsExactly(expected.stream().mapToInt(i -> i).toArray());
         }
     }
 

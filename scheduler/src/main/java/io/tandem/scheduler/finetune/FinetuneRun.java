@@ -4,6 +4,7 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
@@ -55,7 +56,7 @@ public final class FinetuneRun {
     private int step;
     private int checkpointed;
     private long trainedTokens;
-    private double trainLoss;
+    private Scores trained;
     private long stepStart;
     private boolean pausing;
     private boolean ended;
@@ -79,7 +80,7 @@ public final class FinetuneRun {
         this.step = from.map(JobCheckpoint::step).orElse(0);
         this.checkpointed = step;
         this.trainedTokens = from.map(JobCheckpoint::trainedTokens).orElse(0L);
-        this.trainLoss = from.map(JobCheckpoint::trainLoss).orElse(Double.NaN);
+        this.trained = from.map(JobCheckpoint::trained).orElse(Scores.NONE);
         this.references = from.map(JobCheckpoint::references).orElse(List.of());
         this.history = new ValidationHistory(job.settings().cadence(), from);
         this.batches = new MiniBatches(job, step);
@@ -226,9 +227,9 @@ public final class FinetuneRun {
     public boolean apply(TrainingWork done, IterationOutputs outputs) {
         PackCursor pack = cursor();
         pack.apply(done, outputs);
-        double[] losses = pack.losses();
+        SequenceScores scores = pack.scores();
         // Nothing is spoiled by a measurement: its loss is told as it is.
-        if (job.trains() && !DoubleStream.of(losses).allMatch(Double::isFinite)) {
+        if (job.trains() && !DoubleStream.of(scores.losses()).allMatch(Double::isFinite)) {
             finish(new JobOutcome.Failed("the loss is not a finite number "
                     + (phase == Phase.STEP ? "in step " + (step + 1) : "after step " + step)
                     + "; try a lower learning rate"));
@@ -238,12 +239,12 @@ public final class FinetuneRun {
         if (wentForward
                 && phase == Phase.STEP
                 && job.settings().objective() instanceof Objective.Preference preference) {
-            device.scaleSequences(factors(preference.beta(), losses));
+            device.scaleSequences(factors(preference.beta(), scores));
         }
         if (!pack.done()) {
             return false;
         }
-        work.add(losses);
+        work.add(scores);
         cursor = null;
         if (work.done()) {
             complete();
@@ -251,13 +252,13 @@ public final class FinetuneRun {
         return true;
     }
 
-    private double[] factors(double beta, double[] losses) {
+    private double[] factors(double beta, SequenceScores scores) {
         int at = work.byExample().size();
-        double[] factors = new double[losses.length];
+        double[] factors = new double[scores.losses().length];
         int next = 0;
-        for (double[] pair : work.split(losses)) {
+        for (SequenceScores pair : work.split(scores)) {
             double reference = references.get(work.indices().get(at++));
-            double slope = PreferenceLoss.slope(beta, PreferenceLoss.margin(beta, pair, reference));
+            double slope = PreferenceLoss.slope(beta, PreferenceLoss.margin(beta, pair.losses(), reference));
             factors[next++] = slope;
             factors[next++] = -slope;
         }
@@ -280,20 +281,21 @@ public final class FinetuneRun {
 
     private List<Double> measuredReferences() {
         Double[] measured = new Double[all.size()];
-        List<double[]> losses = work.byExample();
+        List<SequenceScores> scores = work.byExample();
         for (int at = 0; at < measured.length; at++) {
-            measured[work.indices().get(at)] = losses.get(at)[0] - losses.get(at)[1];
+            double[] pair = scores.get(at).losses();
+            measured[work.indices().get(at)] = pair[0] - pair[1];
         }
         return List.of(measured);
     }
 
     /** Examples of the finished work, added up. */
-    private LossTally tally(List<Integer> positions) {
-        LossTally tally = new LossTally(job.settings().objective());
-        List<double[]> losses = work.byExample();
+    private ScoreTally tally(List<Integer> positions) {
+        ScoreTally tally = new ScoreTally(job.settings().objective());
+        List<SequenceScores> scores = work.byExample();
         for (int at : positions) {
             int index = work.indices().get(at);
-            tally.add(all.get(index), losses.get(at), references.isEmpty() ? 0 : references.get(index));
+            tally.add(all.get(index), scores.get(at), references.isEmpty() ? 0 : references.get(index));
         }
         return tally;
     }
@@ -306,14 +308,13 @@ public final class FinetuneRun {
             List<Integer> of = positions.stream()
                     .filter(at -> all.get(work.indices().get(at)).ability().equals(ability))
                     .toList();
-            byAbility.put(ability, tally(of).mean());
+            byAbility.put(ability, tally(of).scores().loss());
         });
-        LossTally total = tally(positions);
-        return new Measured(step, total.mean(), total.rewardAccuracy(), byAbility);
+        return new Measured(step, tally(positions).scores(), byAbility);
     }
 
     private boolean optimizerStep() {
-        LossTally tally =
+        ScoreTally tally =
                 tally(IntStream.range(0, work.indices().size()).boxed().toList());
         FinetuneJob.Settings settings = job.settings();
         double rate =
@@ -326,12 +327,11 @@ public final class FinetuneRun {
         }
         step++;
         trainedTokens += work.rows();
-        trainLoss = tally.mean();
+        trained = tally.scores();
         StepReport report = new StepReport(
                 step,
                 job.totalSteps(),
-                trainLoss,
-                tally.rewardAccuracy(),
+                trained,
                 rate,
                 norm,
                 work.rows(),
@@ -381,7 +381,7 @@ public final class FinetuneRun {
                 history.withoutGain(),
                 references,
                 trainedTokens,
-                trainLoss,
+                trained,
                 history.last());
     }
 

@@ -19,7 +19,7 @@ import java.util.Optional;
  * @param references for preferences: of each example, training before validation, the loss of the preferred answer less
  *     that of the rejected one, without the adapter
  * @param trainedTokens that went through the model for all steps so far
- * @param trainLoss of the last step; NaN before the first
+ * @param trained scores of the last step
  * @param measured the last measurement, of this step or an earlier one
  */
 public record JobCheckpoint(
@@ -31,7 +31,7 @@ public record JobCheckpoint(
         int withoutGain,
         List<Double> references,
         long trainedTokens,
-        double trainLoss,
+        Scores trained,
         Optional<Measured> measured) {
 
     /**

@@ -2,7 +2,6 @@ package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.SortedMap;
 
 /**
@@ -28,8 +27,7 @@ public interface JobSink {
      *
      * @param step from 1
      * @param totalSteps of the job
-     * @param loss mean over the learned tokens of the mini-batch, in nats; for preferences over its pairs
-     * @param rewardAccuracy for preferences the share of pairs whose preferred answer gained more than the rejected one
+     * @param scores of the mini-batch
      * @param learningRate of this step
      * @param gradientNorm before clipping
      * @param tokens all tokens that went through the model for this step
@@ -39,23 +37,28 @@ public interface JobSink {
     record StepReport(
             int step,
             int totalSteps,
-            double loss,
-            OptionalDouble rewardAccuracy,
+            Scores scores,
             double learningRate,
             double gradientNorm,
             int tokens,
             long trainedTokens,
-            double seconds) {}
+            double seconds) {
+        public double loss() {
+            return scores.loss();
+        }
+    }
 
     /**
-     * Losses of the validation examples.
+     * How well the validation examples were predicted.
      *
      * @param step finished steps; 0 is before the first
-     * @param loss mean over learned tokens, in nats; for preferences over pairs
-     * @param rewardAccuracy for preferences, as in {@link StepReport}
-     * @param lossByAbility the same for the examples of each ability
+     * @param lossByAbility of the examples of each ability, like the loss of all
      */
-    record Measured(int step, double loss, OptionalDouble rewardAccuracy, SortedMap<String, Double> lossByAbility) {}
+    record Measured(int step, Scores scores, SortedMap<String, Double> lossByAbility) {
+        public double loss() {
+            return scores.loss();
+        }
+    }
 
     /** How a job ended. */
     sealed interface JobOutcome {

@@ -3,6 +3,7 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.List;
 final class PackCursor {
     private final TrainingPack pack;
     private final int rows;
-    private final double[] losses;
+    private final SequenceScores scores;
     private int forwardFrom;
     private int layer;
     private int backwardTo;
@@ -23,7 +24,7 @@ final class PackCursor {
     PackCursor(TrainingPack pack, int layers) {
         this.pack = pack;
         this.rows = pack.rows();
-        this.losses = new double[pack.sequences().size()];
+        this.scores = SequenceScores.zeros(pack.sequences().size());
         this.layer = pack.purpose() == TrainingPack.Purpose.LEARN ? layers - 1 : -1;
         this.backwardTo = rows;
     }
@@ -50,9 +51,9 @@ final class PackCursor {
         return forwardRows() == 0 && layer < 0;
     }
 
-    /** For each sequence the sum of the losses of its rows that went forward. */
-    double[] losses() {
-        return losses.clone();
+    /** Of each sequence's rows that went forward. */
+    SequenceScores scores() {
+        return scores.copyOfRange(0, pack.sequences().size());
     }
 
     TrainingWork forwardWork(int count) {
@@ -79,10 +80,7 @@ final class PackCursor {
 
     void apply(TrainingWork work, IterationOutputs outputs) {
         forwardFrom = work.forwardTo();
-        double[] window = outputs.sequenceLosses();
-        for (int i = 0; i < window.length; i++) {
-            losses[i] += window[i];
-        }
+        scores.add(outputs.scores());
         for (BackwardWindow backward : work.backward()) {
             backwardTo = backward.from();
             if (backwardTo == 0) {

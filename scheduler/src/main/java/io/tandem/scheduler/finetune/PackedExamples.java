@@ -1,26 +1,26 @@
 package io.tandem.scheduler.finetune;
 
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * Examples on their way through the device, pack by pack, and the losses of their sequences. Examples under one control
+ * Examples on their way through the device, pack by pack, and the scores of their sequences. Examples under one control
  * go together; which control comes first is the order of the examples.
  */
 final class PackedExamples {
     private final List<Integer> indices;
     private final int sequencesEach;
     private final List<Pack> packs = new ArrayList<>();
-    private final List<double[]> losses = new ArrayList<>();
+    private final List<SequenceScores> scores = new ArrayList<>();
 
     /** @param control of all examples of the pack */
     record Pack(Optional<AdapterVersion> control, TrainingPack training) {}
@@ -67,35 +67,35 @@ final class PackedExamples {
         return packs.stream().mapToInt(pack -> pack.training().rows()).sum();
     }
 
-    /** Whether every pack has its losses. */
+    /** Whether every pack has its scores. */
     boolean done() {
-        return losses.size() == packs.size();
+        return scores.size() == packs.size();
     }
 
-    /** Whether no pack has its losses yet. */
+    /** Whether no pack has its scores yet. */
     boolean untouched() {
-        return losses.isEmpty();
+        return scores.isEmpty();
     }
 
     Pack next() {
-        return packs.get(losses.size());
+        return packs.get(scores.size());
     }
 
-    /** Takes in the losses of the next pack's sequences. */
-    void add(double[] sequenceLosses) {
-        losses.add(sequenceLosses);
+    /** Takes in the scores of the next pack's sequences. */
+    void add(SequenceScores pack) {
+        scores.add(pack);
     }
 
-    /** The losses of each example's sequences, for the examples of the packs that have them. */
-    List<double[]> byExample() {
-        return losses.stream().flatMap(pack -> split(pack).stream()).toList();
+    /** The scores of each example's sequences, for the examples of the packs that have them. */
+    List<SequenceScores> byExample() {
+        return scores.stream().flatMap(pack -> split(pack).stream()).toList();
     }
 
-    /** Losses of a pack's sequences, example by example. */
-    List<double[]> split(double[] sequenceLosses) {
-        List<double[]> examples = new ArrayList<>();
-        for (int at = 0; at < sequenceLosses.length; at += sequencesEach) {
-            examples.add(Arrays.copyOfRange(sequenceLosses, at, at + sequencesEach));
+    /** Scores of a pack's sequences, example by example. */
+    List<SequenceScores> split(SequenceScores pack) {
+        List<SequenceScores> examples = new ArrayList<>();
+        for (int at = 0; at < pack.losses().length; at += sequencesEach) {
+            examples.add(pack.copyOfRange(at, at + sequencesEach));
         }
         return examples;
     }

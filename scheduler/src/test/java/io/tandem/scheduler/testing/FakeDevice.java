@@ -15,6 +15,7 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -167,13 +168,13 @@ public final class FakeDevice implements DeviceModel {
             long state = write(segment);
             segment.sampling().ifPresent(sampling -> draws.add(draw(state, sampling)));
         }
-        double[] losses = {};
+        SequenceScores scores = SequenceScores.NONE;
         int learned = 0;
         if (inputs.training().isPresent()) {
             TrainingWork work = inputs.training().get();
             rows += work.forwardTo() - work.forwardFrom();
             FakePack current = pack.orElseThrow();
-            losses = current.forward(work.forwardFrom(), work.forwardTo());
+            scores = current.forward(work.forwardFrom(), work.forwardTo());
             learned = current.learned(work.forwardFrom(), work.forwardTo());
             for (BackwardWindow window : work.backward()) {
                 current.backward(window);
@@ -183,7 +184,7 @@ public final class FakeDevice implements DeviceModel {
             }
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
-        return new IterationOutputs(draws, losses, learned);
+        return new IterationOutputs(draws, scores, learned);
     }
 
     private long write(Segment segment) {

@@ -3,6 +3,7 @@ package io.tandem.scheduler.testing;
 import static io.tandem.scheduler.testing.FakeDevice.require;
 
 import io.tandem.kernels.IterationInputs.BackwardWindow;
+import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Sequence;
 import java.util.Arrays;
@@ -12,6 +13,9 @@ import java.util.Arrays;
  * the adapters and the factors, but not on how the rows were cut.
  */
 final class FakePack {
+    /** Tokens with a larger loss were not the most likely. */
+    private static final double HALF = 0.5;
+
     private final int[] slots;
     private final TrainingPack pack;
     private final long stack;
@@ -67,20 +71,20 @@ final class FakePack {
         return forward < sequenceOf.length || layer >= 0;
     }
 
-    double[] forward(int from, int until) {
+    SequenceScores forward(int from, int until) {
         if (from == until) {
-            return new double[0];
+            return SequenceScores.NONE;
         }
         require(from == forward && until > from, "forward out of order");
         require(until <= sequenceOf.length, "forward beyond the pack");
         forward = until;
-        double[] losses = new double[pack.sequences().size()];
+        SequenceScores scores = SequenceScores.zeros(pack.sequences().size());
         for (int row = from; row < until; row++) {
             if (!Double.isNaN(rowLosses[row])) {
-                losses[sequenceOf[row]] += rowLosses[row];
+                scores.add(sequenceOf[row], rowLosses[row], rowLosses[row] > HALF);
             }
         }
-        return losses;
+        return scores;
     }
 
     int learned(int from, int until) {

@@ -19,8 +19,7 @@ public final class JobStory {
                 .forEach(step -> put(
                         steps,
                         step.step(),
-                        step.loss() + " " + step.rewardAccuracy() + " " + step.learningRate() + " " + step.tokens()
-                                + " " + step.trainedTokens()));
+                        step.scores() + " " + step.learningRate() + " " + step.tokens() + " " + step.trainedTokens()));
         sink.measurements().forEach(measured -> put(measurements, measured.step(), measured.toString()));
         if (sink.ended() && sink.end() instanceof JobOutcome.Succeeded succeeded) {
             end = FakeTrainee.hash(succeeded.adapter()) + " " + succeeded.step() + " " + succeeded.stoppedEarly();

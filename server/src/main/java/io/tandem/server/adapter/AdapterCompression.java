@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore.Compressed;
@@ -19,7 +20,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.ToDoubleFunction;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -91,12 +92,15 @@ public final class AdapterCompression {
                 Compressed made = library.store().saveCompressed(choice.name(), original, settings);
                 return new Made(made, report(choice, made));
             }
-            ToDoubleFunction<List<AdapterVersion>> losses =
-                    validation.losses(params.validationFile().get());
-            Scale scale = new Scale.Validated(candidate -> -losses.applyAsDouble(instead(stack, candidate)));
+            Function<List<AdapterVersion>, Scores> scores =
+                    validation.scores(params.validationFile().get());
+            Scale scale = new Scale.Validated(
+                    candidate -> -scores.apply(instead(stack, candidate)).loss());
             Compressed made = library.store().saveCompressed(choice.name(), original, settings.withScale(scale));
             ObjectNode report = report(choice, made);
-            report.set("validation", AdapterJson.validation(made.report(), losses.applyAsDouble(stack)));
+            report.set(
+                    "validation",
+                    AdapterJson.validation(made.report(), scores.apply(stack).loss()));
             return new Made(made, report);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

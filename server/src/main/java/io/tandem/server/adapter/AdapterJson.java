@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.compeft.CompressionReport;
 import io.tandem.kernels.adapter.merge.MergeReport;
-import io.tandem.kernels.adapter.merge.WeightSearch;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.util.List;
 
@@ -89,15 +89,24 @@ public final class AdapterJson {
         return json;
     }
 
-    /** Which weights were found on a validation file, and what the loss was with the given ones. */
-    static ObjectNode search(WeightSearch.Found found, List<Double> losses) {
+    /**
+     * Which weights were found on a validation file, and how well the given ones did.
+     *
+     * @param tried the given ones first
+     */
+    static ObjectNode search(List<Double> found, Scores best, List<Scores> tried) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         ArrayNode weights = json.putArray("weights");
-        found.weights().forEach(weights::add);
-        json.put("evaluations", losses.size());
-        putNumber(json, "loss", -found.score());
-        putNumber(json, "given_loss", losses.get(0));
+        found.forEach(weights::add);
+        json.put("evaluations", tried.size());
+        putScores(json, "", best);
+        putScores(json, "given_", tried.get(0));
         return json;
+    }
+
+    private static void putScores(ObjectNode json, String prefix, Scores scores) {
+        putNumber(json, prefix + "loss", scores.loss());
+        scores.exactMatch().ifPresent(share -> json.put(prefix + "exact_match", share));
     }
 
     /** JSON has no NaN. */

@@ -11,6 +11,7 @@ import io.tandem.kernels.adapter.merge.TernaryTies;
 import io.tandem.kernels.adapter.merge.WeightSearch;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.MergeParams;
 import io.tandem.server.api.MergeSearch;
@@ -18,11 +19,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import java.util.function.Supplier;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /**
@@ -69,7 +71,7 @@ public final class AdapterMerges {
     /**
      * Merges these versions.
      *
-     * @param search for the weights with the smallest loss, which starts from the given ones; empty to take those
+     * @param search for the best weights, which starts from the given ones; empty to take those
      */
     public CompletableFuture<Result> merge(
             MergeParams params, List<AdapterChoice> members, Optional<MergeSearch> search) {
@@ -117,25 +119,35 @@ public final class AdapterMerges {
     }
 
     private Result searched(MergeSpec spec, List<Adapter> adapters, MergeSearch search) {
-        ToDoubleFunction<List<AdapterVersion>> losses;
+        Function<List<AdapterVersion>, Scores> measure;
         try {
-            losses = validation.losses(search.validationFile());
+            measure = validation.scores(search.validationFile());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        List<Double> tried = Collections.synchronizedList(new ArrayList<>());
+        List<Scores> tried = Collections.synchronizedList(new ArrayList<>());
         WeightSearch.Found found = library.workers()
                 .submit(() -> WeightSearch.of(search.evaluations(), spec.seed()).search(spec, adapters, merged -> {
-                    double loss =
-                            losses.applyAsDouble(List.of(new AdapterVersion(UNNAMED, ContentHash.of(merged), merged)));
-                    tried.add(loss);
-                    return -loss;
+                    Scores scores = measure.apply(List.of(new AdapterVersion(UNNAMED, ContentHash.of(merged), merged)));
+                    tried.add(scores);
+                    return worth(scores);
                 }))
                 .join();
         ObjectNode report =
                 AdapterJson.merge(spec.method().label(), found.merged().report());
-        report.set("validation", AdapterJson.search(found, tried));
+        Scores best = Collections.max(tried, Comparator.comparingDouble(AdapterMerges::worth));
+        report.set("validation", AdapterJson.search(found.weights(), best, tried));
         return new Result(found.merged().adapter(), report);
+    }
+
+    /**
+     * What a search looks for. The share of right answers alone says nothing where none is right, and the loss alone does
+     * not notice a token that spoils every answer.
+     */
+    private static double worth(Scores scores) {
+        return Double.isNaN(scores.loss())
+                ? Double.NEGATIVE_INFINITY
+                : scores.exactMatch().orElse(0) - scores.loss();
     }
 
     private Result ternary(MergeParams params, List<AdapterChoice> members) {

@@ -1,9 +1,10 @@
 package io.tandem.server.adapter;
 
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Scores;
 import java.io.IOException;
 import java.util.List;
-import java.util.function.ToDoubleFunction;
+import java.util.function.Function;
 
 /** How well adapters do on data that a client has uploaded. */
 public interface AdapterValidation {
@@ -11,9 +12,9 @@ public interface AdapterValidation {
      * Reads a validation file.
      *
      * @param file id of an uploaded file
-     * @return the mean loss per learned token, in nats, of adapters that answer together; it waits for the engine, so it is
-     *     nothing for a thread that others wait for. NaN if the loss is not a number
+     * @return how well adapters that answer together predict it; it waits for the engine, so it is nothing for a thread that
+     *     others wait for
      * @throws io.tandem.server.api.ApiException naming {@code validation_file} if it cannot be used
      */
-    ToDoubleFunction<List<AdapterVersion>> losses(String file) throws IOException;
+    Function<List<AdapterVersion>, Scores> scores(String file) throws IOException;
 }

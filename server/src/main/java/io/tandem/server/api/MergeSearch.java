@@ -6,7 +6,7 @@ import java.util.Set;
 /**
  * A search for the weights of a merge.
  *
- * @param validationFile id of an uploaded file on which the loss is measured
+ * @param validationFile id of an uploaded file that the merges are measured on
  * @param evaluations merges that are tried
  */
 public record MergeSearch(String validationFile, int evaluations) {

@@ -235,9 +235,11 @@ public final class AdaptersCommand extends ServerCommand {
         if (search.isObject()) {
             out().printf(
                             Locale.ROOT,
-                            "weights %s after %d merges; validation loss %.4f, was %.4f%n",
+                            "weights %s after %d merges; right validation answers %.1f %%, were %.1f %%; loss %.4f, was %.4f%n",
                             search.path("weights"),
                             search.path("evaluations").asInt(),
+                            100 * search.path("exact_match").asDouble(),
+                            100 * search.path("given_exact_match").asDouble(),
                             search.path("loss").asDouble(),
                             search.path("given_loss").asDouble());
         }

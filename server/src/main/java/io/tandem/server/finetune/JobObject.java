@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.util.Set;
 import java.util.UUID;
@@ -134,12 +135,18 @@ final class JobObject {
         object.put("step_number", checkpoint.step());
         ObjectNode metrics = object.putObject("metrics");
         metrics.put("step", checkpoint.step());
-        metrics.put("train_loss", checkpoint.trainLoss());
+        putScores(metrics, "train", checkpoint.trained());
         checkpoint.measured().filter(last -> last.step() == checkpoint.step()).ifPresent(last -> {
-            metrics.put("valid_loss", last.loss());
-            metrics.put("full_valid_loss", last.loss());
+            putScores(metrics, "valid", last.scores());
+            putScores(metrics, "full_valid", last.scores());
         });
         return object;
+    }
+
+    /** The numbers that OpenAI's checkpoints have. */
+    static void putScores(ObjectNode metrics, String set, Scores scores) {
+        metrics.put(set + "_loss", scores.loss());
+        scores.tokenAccuracy().ifPresent(share -> metrics.put(set + "_mean_token_accuracy", share));
     }
 
     static String newId(String prefix) {

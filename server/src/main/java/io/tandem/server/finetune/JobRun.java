@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.JobMetrics;
 import java.io.IOException;
 import java.util.Locale;
-import java.util.OptionalDouble;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -94,12 +94,12 @@ final class JobRun implements JobSink {
             steps++;
             job.put("trained_tokens", report.trainedTokens());
             job.put("estimated_finish", book.now() + (long) (seconds / steps * (report.totalSteps() - report.step())));
-            ObjectNode data = data(report.step(), "train", report.loss(), report.rewardAccuracy());
+            ObjectNode data = data(report.step(), "train", report.scores());
             data.put("learning_rate", report.learningRate());
             data.put("gradient_norm", report.gradientNorm());
             data.put("tokens", report.tokens());
             data.put("seconds", report.seconds());
-            say(report.step(), "training loss", report.loss(), data);
+            say(report.step(), "training", report.scores(), data);
             metrics.step(report);
         });
     }
@@ -107,31 +107,35 @@ final class JobRun implements JobSink {
     @Override
     public void measured(Measured measured) {
         tell(() -> {
-            ObjectNode data = data(measured.step(), "valid", measured.loss(), measured.rewardAccuracy());
-            data.put("full_valid_loss", measured.loss());
+            ObjectNode data = data(measured.step(), "valid", measured.scores());
+            JobObject.putScores(data, "full_valid", measured.scores());
             ObjectNode byAbility = data.putObject("valid_loss_by_ability");
             measured.lossByAbility().forEach((ability, loss) -> {
                 if (!ability.isEmpty()) {
                     byAbility.put(ability, loss);
                 }
             });
-            say(measured.step(), "validation loss", measured.loss(), data);
+            say(measured.step(), "validation", measured.scores(), data);
             metrics.measured(measured);
         });
     }
 
-    private ObjectNode data(int step, String set, double loss, OptionalDouble accuracy) {
+    private ObjectNode data(int step, String set, Scores scores) {
         ObjectNode data = JsonBody.MAPPER.createObjectNode();
         data.put("step", step);
         data.put("total_steps", work.totalSteps());
-        data.put(set + "_loss", loss);
-        accuracy.ifPresent(value -> data.put(set + "_reward_accuracy", value));
+        JobObject.putScores(data, set, scores);
+        scores.exactMatch().ifPresent(share -> data.put(set + "_exact_match", share));
+        scores.rewardAccuracy().ifPresent(share -> data.put(set + "_reward_accuracy", share));
         return data;
     }
 
-    private void say(int step, String what, double loss, ObjectNode data) {
-        String number = String.format(Locale.ROOT, "%.4f", loss);
-        book.metrics(job, "Step " + step + "/" + work.totalSteps() + ": " + what + "=" + number, data);
+    private void say(int step, String set, Scores scores, ObjectNode data) {
+        StringBuilder line = new StringBuilder("Step " + step + "/" + work.totalSteps() + ": ");
+        line.append(String.format(Locale.ROOT, "%s loss=%.4f", set, scores.loss()));
+        scores.tokenAccuracy()
+                .ifPresent(share -> line.append(String.format(Locale.ROOT, ", token accuracy=%.4f", share)));
+        book.metrics(job, line.toString(), data);
     }
 
     @Override

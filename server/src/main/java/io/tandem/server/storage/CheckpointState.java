@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.scheduler.finetune.Scores;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -29,7 +30,7 @@ import java.util.zip.CRC32C;
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private CheckpointState() {}
 
@@ -45,7 +46,7 @@ final class CheckpointState {
         }
         out.writeInt(checkpoint.step());
         out.writeLong(checkpoint.trainedTokens());
-        out.writeDouble(checkpoint.trainLoss());
+        write(out, checkpoint.trained());
         out.writeDouble(checkpoint.smallestLoss());
         out.writeInt(checkpoint.withoutGain());
         out.writeBoolean(checkpoint.best().isPresent());
@@ -68,13 +69,19 @@ final class CheckpointState {
 
     private static void write(DataOutputStream out, Measured measured) throws IOException {
         out.writeInt(measured.step());
-        out.writeDouble(measured.loss());
-        out.writeDouble(measured.rewardAccuracy().orElse(Double.NaN));
+        write(out, measured.scores());
         out.writeInt(measured.lossByAbility().size());
         for (Map.Entry<String, Double> entry : measured.lossByAbility().entrySet()) {
             out.writeUTF(entry.getKey());
             out.writeDouble(entry.getValue());
         }
+    }
+
+    private static void write(DataOutputStream out, Scores scores) throws IOException {
+        out.writeDouble(scores.loss());
+        out.writeDouble(scores.tokenAccuracy().orElse(Double.NaN));
+        out.writeDouble(scores.exactMatch().orElse(Double.NaN));
+        out.writeDouble(scores.rewardAccuracy().orElse(Double.NaN));
     }
 
     private static void write(DataOutputStream out, OptimizerState optimizer) throws IOException {
@@ -113,7 +120,7 @@ final class CheckpointState {
         }
         int step = in.readInt();
         long trainedTokens = in.readLong();
-        double trainLoss = in.readDouble();
+        Scores trained = scores(in);
         double smallestLoss = in.readDouble();
         int withoutGain = in.readInt();
         Optional<Best> kept = Optional.empty();
@@ -135,20 +142,27 @@ final class CheckpointState {
                 withoutGain,
                 references,
                 trainedTokens,
-                trainLoss,
+                trained,
                 measured);
     }
 
     private static Measured measured(DataInputStream in) throws IOException {
         int step = in.readInt();
-        double loss = in.readDouble();
-        double accuracy = in.readDouble();
+        Scores scores = scores(in);
         SortedMap<String, Double> byAbility = new TreeMap<>();
         for (int left = in.readInt(); left > 0; left--) {
             byAbility.put(in.readUTF(), in.readDouble());
         }
-        return new Measured(
-                step, loss, Double.isNaN(accuracy) ? OptionalDouble.empty() : OptionalDouble.of(accuracy), byAbility);
+        return new Measured(step, scores, byAbility);
+    }
+
+    private static Scores scores(DataInputStream in) throws IOException {
+        return new Scores(in.readDouble(), share(in), share(in), share(in));
+    }
+
+    private static OptionalDouble share(DataInputStream in) throws IOException {
+        double share = in.readDouble();
+        return Double.isNaN(share) ? OptionalDouble.empty() : OptionalDouble.of(share);
     }
 
     private static OptimizerState optimizer(DataInputStream in) throws IOException {

@@ -2,6 +2,7 @@ package io.tandem.server.storage;
 
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
+import io.tandem.scheduler.finetune.Scores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -22,7 +24,8 @@ import java.util.stream.Stream;
 public final class JobMetrics {
     private static final String TABLE = "metrics.csv";
     private static final String HEADER =
-            "step,epoch,train_loss,valid_loss,reward_accuracy,learning_rate,gradient_norm," + "tokens,seconds";
+            "step,epoch,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy,valid_exact_match,"
+                    + "reward_accuracy,learning_rate,gradient_norm,tokens,seconds";
     private static final int COLUMNS = HEADER.split(",").length;
     private static final double MILLIS = 1000.0;
 
@@ -77,14 +80,14 @@ public final class JobMetrics {
                 "train/learning_rate", report.learningRate(),
                 "train/gradient_norm", report.gradientNorm(),
                 "train/tokens_per_second", report.tokens() / Math.max(report.seconds(), 1e-9)));
-        report.rewardAccuracy().ifPresent(accuracy -> values.put("train/reward_accuracy", accuracy));
+        putShares(values, "train", report.scores());
         board.scalars(wallSeconds(), report.step(), values);
     }
 
     public void measured(Measured news) throws IOException {
         measured = Optional.of(news);
         Map<String, Double> values = new TreeMap<>(Map.of("valid/loss", news.loss()));
-        news.rewardAccuracy().ifPresent(accuracy -> values.put("valid/reward_accuracy", accuracy));
+        putShares(values, "valid", news.scores());
         news.lossByAbility().forEach((ability, loss) -> {
             if (!ability.isEmpty()) {
                 values.put("valid/loss/" + ability, loss);
@@ -93,14 +96,20 @@ public final class JobMetrics {
         board.scalars(wallSeconds(), news.step(), values);
     }
 
+    private static void putShares(Map<String, Double> values, String set, Scores scores) {
+        scores.tokenAccuracy().ifPresent(share -> values.put(set + "/mean_token_accuracy", share));
+        scores.exactMatch().ifPresent(share -> values.put(set + "/exact_match", share));
+        scores.rewardAccuracy().ifPresent(share -> values.put(set + "/reward_accuracy", share));
+    }
+
     /** Writes what waits. */
     public void flush() throws IOException {
         if (pending.isEmpty() && measured.isEmpty()) {
             return;
         }
         String line = pending.map(this::line).orElseGet(() -> {
-            Measured alone = measured.orElseThrow();
-            return alone.step() + "," + epoch(alone.step()) + ",," + alone.loss() + ",,,,,";
+            int step = measured.orElseThrow().step();
+            return step + "," + epoch(step) + ",,," + validation() + ",,,,,";
         });
         Files.writeString(table, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
         pending = Optional.empty();
@@ -112,10 +121,9 @@ public final class JobMetrics {
                         report.step(),
                         epoch(report.step()),
                         report.loss(),
-                        measured.map(Measured::loss).map(String::valueOf).orElse(""),
-                        report.rewardAccuracy().isPresent()
-                                ? report.rewardAccuracy().getAsDouble()
-                                : "",
+                        share(report.scores().tokenAccuracy()),
+                        validation(),
+                        share(report.scores().rewardAccuracy()),
                         report.learningRate(),
                         report.gradientNorm(),
                         report.tokens(),
@@ -123,6 +131,17 @@ public final class JobMetrics {
                 .map(String::valueOf)
                 .reduce((left, right) -> left + "," + right)
                 .orElseThrow();
+    }
+
+    /** The columns of a measurement. */
+    private String validation() {
+        return measured.map(Measured::scores)
+                .map(scores -> scores.loss() + "," + share(scores.tokenAccuracy()) + "," + share(scores.exactMatch()))
+                .orElse(",,");
+    }
+
+    private static String share(OptionalDouble share) {
+        return share.isPresent() ? String.valueOf(share.getAsDouble()) : "";
     }
 
     private String epoch(int step) {

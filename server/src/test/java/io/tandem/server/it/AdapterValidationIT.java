@@ -141,8 +141,9 @@ class AdapterValidationIT {
                         "{\"name\":\"found\",\"evaluations\":12,\"validation_file\":\"" + file + "\"," + spec + "}"))
                 .at("/merge/validation");
         assertThat(found.path("evaluations").asInt()).isEqualTo(12);
-        assertThat(found.path("loss").asDouble())
-                .isLessThan(found.path("given_loss").asDouble());
+        assertThat(found.path("exact_match").asDouble() - found.path("loss").asDouble())
+                .isGreaterThan(found.path("given_exact_match").asDouble()
+                        - found.path("given_loss").asDouble());
         assertThat(found.path("given_loss").asDouble()).isCloseTo(lossUnderAJob("given"), within(1e-4));
         assertThat(found.path("loss").asDouble()).isCloseTo(lossUnderAJob("found"), within(1e-4));
         double[] weights = StreamSupport.stream(found.path("weights").spliterator(), false)

@@ -175,7 +175,12 @@ class JobIT {
         assertThat(page.path("has_more").asBoolean()).isTrue();
         JsonNode last = page.path("data").path(0);
         assertThat(last.path("step_number").asInt()).isEqualTo(200);
-        assertThat(last.path("metrics").path("valid_loss").asDouble()).isPositive();
+        JsonNode metrics = last.path("metrics");
+        assertThat(metrics.path("valid_loss").asDouble()).isPositive();
+        assertThat(metrics.path("full_valid_mean_token_accuracy").asDouble())
+                .isEqualTo(metrics.path("valid_mean_token_accuracy").asDouble())
+                .isBetween(0.0, 1.0);
+        assertThat(metrics.path("train_mean_token_accuracy").asDouble()).isGreaterThan(0.9);
         String model = ended.path("fine_tuned_model").asText();
         String checkpoint = last.path("fine_tuned_model_checkpoint").asText();
         assertThat(checkpoint).isEqualTo(model + ":ckpt-step-200");
@@ -186,7 +191,11 @@ class JobIT {
         String table = server.get(
                         "/v1/files/" + ended.path("result_files").path(0).asText() + "/content")
                 .body();
-        assertThat(table.lines()).hasSize(202).first().asString().startsWith("step,epoch,train_loss,valid_loss");
+        assertThat(table.lines())
+                .hasSize(202)
+                .first()
+                .asString()
+                .startsWith("step,epoch,train_loss,train_mean_token_accuracy,valid_loss");
         assertThat(ended.path("trained_tokens").asLong()).isGreaterThan(1000);
         try (Stream<Path> entries = Files.list(directory.resolve("data/jobs").resolve(id))) {
             assertThat(entries.map(entry -> entry.getFileName().toString()))

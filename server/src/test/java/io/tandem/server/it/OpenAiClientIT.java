@@ -131,6 +131,7 @@ class OpenAiClientIT {
                 client.fineTuning().jobs().checkpoints().list(job.id()).data();
         assertThat(checkpoints).isNotEmpty();
         checkpoints.forEach(FineTuningJobCheckpoint::validate);
+        assertThat(checkpoints.get(0).metrics().trainMeanTokenAccuracy()).hasValue(1.0);
         client.fineTuning().jobs().retrieve(job.id()).validate();
         client.fineTuning().jobs().listEvents(job.id()).data().forEach(FineTuningJobEvent::validate);
         assertThat(learned(checkpoints.get(0).fineTunedModelCheckpoint())).contains("ok0", "ok1", "ok2", "ok3");

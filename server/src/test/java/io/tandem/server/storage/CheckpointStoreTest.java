@@ -10,6 +10,7 @@ import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -61,12 +62,16 @@ class CheckpointStoreTest {
                 random.nextInt(5),
                 random.doubles(step).boxed().toList(),
                 random.nextLong(),
-                random.nextDouble(),
+                new Scores(
+                        random.nextDouble(), OptionalDouble.of(0.25), OptionalDouble.empty(), OptionalDouble.empty()),
                 step % 3 == 0
                         ? Optional.of(new Measured(
                                 step,
-                                random.nextDouble(),
-                                step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty(),
+                                new Scores(
+                                        random.nextDouble(),
+                                        OptionalDouble.of(random.nextDouble()),
+                                        OptionalDouble.of(random.nextDouble()),
+                                        step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty()),
                                 new TreeMap<>(Map.of("", 1.0, "spelling ü", 2.0))))
                         : Optional.empty());
     }

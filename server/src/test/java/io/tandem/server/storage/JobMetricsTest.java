@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
+import io.tandem.scheduler.finetune.Scores;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -29,12 +30,16 @@ class JobMetricsTest {
     @TempDir
     private Path folder;
 
+    private static Scores scores(double loss, double accuracy) {
+        return new Scores(loss, OptionalDouble.of(accuracy), OptionalDouble.of(0.25), OptionalDouble.empty());
+    }
+
     private static StepReport report(int step) {
-        return new StepReport(step, 10, 0.5 * step, OptionalDouble.empty(), 1e-3, 2.5, 64, 64L * step, 0.25);
+        return new StepReport(step, 10, scores(0.5 * step, 0.75), 1e-3, 2.5, 64, 64L * step, 0.25);
     }
 
     private static Measured measured(int step) {
-        return new Measured(step, 3.5, OptionalDouble.empty(), new TreeMap<>(Map.of("spelling", 4.0)));
+        return new Measured(step, scores(3.5, 0.5), new TreeMap<>(Map.of("spelling", 4.0)));
     }
 
     private JobMetrics open(int step) throws IOException {
@@ -56,10 +61,11 @@ class JobMetricsTest {
         metrics.flush();
         assertThat(table())
                 .containsExactly(
-                        "step,epoch,train_loss,valid_loss,reward_accuracy,learning_rate,gradient_norm,tokens,seconds",
-                        "0,0.0000,,3.5,,,,,",
-                        "1,0.2000,0.5,,,0.001,2.5,64,0.250",
-                        "2,0.4000,1.0,3.5,,0.001,2.5,64,0.250");
+                        "step,epoch,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy,"
+                                + "valid_exact_match,reward_accuracy,learning_rate,gradient_norm,tokens,seconds",
+                        "0,0.0000,,,3.5,0.5,0.25,,,,,",
+                        "1,0.2000,0.5,0.75,,,,,0.001,2.5,64,0.250",
+                        "2,0.4000,1.0,0.75,3.5,0.5,0.25,,0.001,2.5,64,0.250");
     }
 
     @Test

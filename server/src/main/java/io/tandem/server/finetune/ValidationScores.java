@@ -7,6 +7,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.DatasetReader;
@@ -18,10 +19,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.ToDoubleFunction;
+import java.util.function.Function;
 
 /** Measures adapters as the engine measures the validation files of jobs: in windows beside everything else. */
-public final class ValidationLosses implements AdapterValidation {
+public final class ValidationScores implements AdapterValidation {
     private static final String FIELD = "validation_file";
 
     private final JobEngine engine;
@@ -30,7 +31,7 @@ public final class ValidationLosses implements AdapterValidation {
     private final ServedModel model;
     private final int maxExampleTokens;
 
-    public ValidationLosses(
+    public ValidationScores(
             JobEngine engine, TrainingDevice device, FileStore files, ServedModel model, int maxExampleTokens) {
         this.engine = engine;
         this.device = device;
@@ -40,14 +41,14 @@ public final class ValidationLosses implements AdapterValidation {
     }
 
     @Override
-    public ToDoubleFunction<List<AdapterVersion>> losses(String file) throws IOException {
+    public Function<List<AdapterVersion>, Scores> scores(String file) throws IOException {
         DatasetReader reader = new DatasetReader(model, maxExampleTokens, false, Set.of());
         List<Example> texts =
                 JobData.examples(JobData.dataset(FIELD, file, new Objective.Supervised(), files, reader), Map.of());
-        return adapters -> loss(adapters, texts);
+        return adapters -> scores(adapters, texts);
     }
 
-    private double loss(List<AdapterVersion> adapters, List<Example> texts) {
+    private Scores scores(List<AdapterVersion> adapters, List<Example> texts) {
         FinetuneJob job = FinetuneJob.measuring(JobObject.newId("measure-"), adapters, texts);
         device.requireFits(FIELD, job.lora(), job.settings().optimizer());
         Measurement measurement = new Measurement();
@@ -55,7 +56,7 @@ public final class ValidationLosses implements AdapterValidation {
             throw refusal(rejection);
         });
         try {
-            return measurement.loss.join();
+            return measurement.scores.join();
         } catch (CompletionException e) {
             throw e.getCause() instanceof ApiException api ? api : e;
         }
@@ -74,10 +75,10 @@ public final class ValidationLosses implements AdapterValidation {
         return new ApiException(503, "server_error", null, "shutting_down", "the server is shutting down");
     }
 
-    /** Waits for the one number that it wants. */
+    /** Waits for the one measurement. */
     private static final class Measurement implements JobSink {
-        private final CompletableFuture<Double> loss = new CompletableFuture<>();
-        private double measured = Double.NaN;
+        private final CompletableFuture<Scores> scores = new CompletableFuture<>();
+        private Scores measured = Scores.NONE;
 
         @Override
         public void start() {}
@@ -87,7 +88,7 @@ public final class ValidationLosses implements AdapterValidation {
 
         @Override
         public void measured(Measured found) {
-            measured = found.loss();
+            measured = found.scores();
         }
 
         @Override
@@ -96,16 +97,16 @@ public final class ValidationLosses implements AdapterValidation {
         @Override
         public void finish(JobOutcome outcome) {
             if (outcome instanceof JobOutcome.OnlyMeasured) {
-                loss.complete(measured);
+                scores.complete(measured);
             } else if (outcome instanceof JobOutcome.Failed failed) {
-                loss.completeExceptionally(new ApiException(
+                scores.completeExceptionally(new ApiException(
                         500,
                         "server_error",
                         FIELD,
                         "measurement_failed",
                         "The loss was not measured: " + failed.message()));
             } else {
-                loss.completeExceptionally(stopping());
+                scores.completeExceptionally(stopping());
             }
         }
     }
