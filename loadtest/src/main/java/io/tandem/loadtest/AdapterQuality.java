@@ -1,7 +1,9 @@
 package io.tandem.loadtest;
 
+import io.tandem.kernels.pretrain.TourFiles;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -29,6 +32,8 @@ public final class AdapterQuality implements Callable<Integer> {
     private static final double PERCENT = 100;
     private static final int MERGING_AIM_PERCENT = 90;
     private static final int MERGED_RANK = 128;
+    /** Of the files in config/tour: questions are the same as there. */
+    private static final long TOUR_SEED = 1;
 
     @Mixin
     private ModelOption model = new ModelOption();
@@ -36,15 +41,20 @@ public final class AdapterQuality implements Callable<Integer> {
     @Option(
             names = "--tasks",
             paramLabel = "DIR",
-            defaultValue = "config/tour",
-            description = "With SKILL.train.jsonl and SKILL.test.jsonl; default ${DEFAULT-VALUE}.")
-    private Path tasks = Path.of("");
+            description = "With SKILL.train.jsonl and SKILL.test.jsonl; default: the tour's skills with more examples.")
+    private Optional<Path> tasks = Optional.empty();
+
+    @Option(
+            names = "--examples",
+            defaultValue = "2000",
+            description = "Of each of the tour's skills, if there are so many; default ${DEFAULT-VALUE}.")
+    private int examples;
 
     @Option(
             names = "--skills",
             paramLabel = "SKILL=EPOCHS",
             split = ",",
-            defaultValue = "json=10,pig-latin=40,reverse=40",
+            defaultValue = "json=3,pig-latin=2,reverse=4",
             description = "What experts learn, and how many passes over the examples; default ${DEFAULT-VALUE}.")
     private Map<String, Integer> skills = new LinkedHashMap<>();
 
@@ -106,7 +116,7 @@ public final class AdapterQuality implements Callable<Integer> {
     }
 
     private List<Expert> teach(ApiClient client, String base) throws IOException, InterruptedException {
-        Expert.Lessons lessons = new Expert.Lessons(tasks, rank, batchSize, learningRate, seed);
+        Expert.Lessons lessons = new Expert.Lessons(files(), rank, batchSize, learningRate, seed);
         List<Expert.Pupil> pupils = new ArrayList<>();
         for (Map.Entry<String, Integer> skill : skills.entrySet()) {
             pupils.add(Expert.teach(client, base, lessons, skill.getKey(), skill.getValue()));
@@ -116,6 +126,15 @@ public final class AdapterQuality implements Callable<Integer> {
             experts.add(pupil.await());
         }
         return experts;
+    }
+
+    private Path files() throws IOException {
+        if (tasks.isPresent()) {
+            return tasks.get();
+        }
+        Path directory = Files.createTempDirectory("tandem-skills");
+        TourFiles.write(directory, TOUR_SEED, examples);
+        return directory;
     }
 
     private void merge(ApiClient client, String base, List<Expert> experts) throws IOException, InterruptedException {

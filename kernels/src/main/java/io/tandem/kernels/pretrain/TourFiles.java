@@ -18,8 +18,17 @@ public final class TourFiles {
 
     private TourFiles() {}
 
-    /** Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills. */
-    public static void write(Path directory, long seed) throws IOException {
+    /** Writes the files that are in {@code config/tour}, if they are given its seed. */
+    static void write(Path directory, long seed) throws IOException {
+        write(directory, seed, TRAIN);
+    }
+
+    /**
+     * Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills.
+     *
+     * @param examples training examples of each skill; fewer if there are no more of it
+     */
+    public static void write(Path directory, long seed, int examples) throws IOException {
         Files.createDirectories(directory);
         Words words = Words.load();
         for (TourTask task : TourTask.values()) {
@@ -27,7 +36,7 @@ public final class TourFiles {
             Set<String> used = new HashSet<>();
             String test = examples(task, words, draw, TEST, used);
             Files.writeString(directory.resolve(task.label() + ".test.jsonl"), test);
-            String train = examples(task, words, draw, TRAIN, used);
+            String train = examples(task, words, draw, Math.min(examples, task.items(words) - TEST), used);
             Files.writeString(directory.resolve(task.label() + ".train.jsonl"), train);
         }
     }

@@ -24,6 +24,13 @@ enum TourTask {
                 }
             };
         }
+
+        @Override
+        int items(Words words) {
+            return words.opposites().size()
+                    + words.plurals().size()
+                    + words.colours().size();
+        }
     },
     PIG_LATIN {
         @Override
@@ -47,6 +54,12 @@ enum TourTask {
 
     /** A question whose item nobody else of the task's files shares unless it is the same item. */
     abstract Question ask(Words words, Draw draw);
+
+    /** How many different items it can ask about. */
+    int items(Words words) {
+        return (int)
+                words.spellable().stream().filter(TourTask::isShort).distinct().count();
+    }
 
     /** In file names. */
     String label() {
@@ -77,10 +90,14 @@ enum TourTask {
     private static String shortWord(Words words, Draw draw) {
         while (true) {
             String word = draw.pick(words.spellable());
-            boolean vowel = word.chars().anyMatch(letter -> "aeiou".indexOf(letter) >= 0);
-            if (vowel && word.length() >= MIN_LETTERS && word.length() <= MAX_LETTERS) {
+            if (isShort(word)) {
                 return word;
             }
         }
+    }
+
+    private static boolean isShort(String word) {
+        boolean vowel = word.chars().anyMatch(letter -> "aeiou".indexOf(letter) >= 0);
+        return vowel && word.length() >= MIN_LETTERS && word.length() <= MAX_LETTERS;
     }
 }

@@ -26,6 +26,21 @@ class TourFilesTest {
         }
     }
 
+    @Test
+    void moreExamplesAreAsManyAsThereAre(@TempDir Path directory) throws IOException {
+        TourFiles.write(directory, 1, 2000);
+        for (TourTask task : TourTask.values()) {
+            List<String> train = Files.readAllLines(directory.resolve(task.label() + ".train.jsonl"));
+            List<String> test = Files.readAllLines(directory.resolve(task.label() + ".test.jsonl"));
+            assertThat(train)
+                    .hasSize(Math.min(2000, task.items(Words.load()) - test.size()))
+                    .doesNotHaveDuplicates()
+                    .doesNotContainAnyElementsOf(test);
+            assertThat(COMMITTED.resolve(task.label() + ".test.jsonl"))
+                    .hasSameTextualContentAs(directory.resolve(task.label() + ".test.jsonl"));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"json", "pig-latin", "reverse"})
     void testAndTrainingExamplesAreDisjoint(String task) throws IOException {
