@@ -46,15 +46,17 @@ public final class AdapterQuality implements Callable<Integer> {
 
     @Option(
             names = "--examples",
-            defaultValue = "2000",
+            paramLabel = "SKILL=NUMBER",
+            split = ",",
+            defaultValue = "json=350,pig-latin=2000,reverse=2000",
             description = "Of each of the tour's skills, if there are so many; default ${DEFAULT-VALUE}.")
-    private int examples;
+    private Map<String, Integer> examples = new LinkedHashMap<>();
 
     @Option(
             names = "--skills",
             paramLabel = "SKILL=EPOCHS",
             split = ",",
-            defaultValue = "json=3,pig-latin=2,reverse=4",
+            defaultValue = "json=10,pig-latin=2,reverse=4",
             description = "What experts learn, and how many passes over the examples; default ${DEFAULT-VALUE}.")
     private Map<String, Integer> skills = new LinkedHashMap<>();
 

@@ -5,9 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.Random;
 
 /**
  * An adapter for one skill.
@@ -18,7 +16,7 @@ import java.util.Random;
  * @param score in its own exam, from 0 to 1
  */
 record Expert(String skill, List<String> validation, Exam exam, String model, double score) {
-    private static final int VALIDATION_LINES = 100;
+    private static final int VALIDATION_LINES = 50;
 
     /**
      * How experts are taught, but for the passes over their examples.
@@ -37,9 +35,7 @@ record Expert(String skill, List<String> validation, Exam exam, String model, do
 
     static Pupil teach(ApiClient client, String base, Lessons lessons, String skill, int epochs)
             throws IOException, InterruptedException {
-        List<String> lines = new ArrayList<>(Files.readAllLines(lessons.tasks().resolve(skill + ".train.jsonl")));
-        // What is left out for validation shall be like the rest.
-        Collections.shuffle(lines, new Random(lessons.seed()));
+        List<String> lines = Files.readAllLines(lessons.tasks().resolve(skill + ".train.jsonl"));
         int taught = lines.size() - VALIDATION_LINES;
         ObjectNode body = ApiClient.JSON.createObjectNode();
         body.put("model", base).put("suffix", skill).put("seed", lessons.seed());

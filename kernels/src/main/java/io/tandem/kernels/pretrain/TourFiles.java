@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 
 /** Training and test files in OpenAI's chat format for the skills that the sample model lacks; no item is in both. */
@@ -20,15 +21,16 @@ public final class TourFiles {
 
     /** Writes the files that are in {@code config/tour}, if they are given its seed. */
     static void write(Path directory, long seed) throws IOException {
-        write(directory, seed, TRAIN);
+        write(directory, seed, Map.of());
     }
 
     /**
      * Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills.
      *
-     * @param examples training examples of each skill; fewer if there are no more of it
+     * @param examples how many training examples of a skill; {@value #TRAIN} where nothing is said, fewer if a skill has no
+     *     more
      */
-    public static void write(Path directory, long seed, int examples) throws IOException {
+    public static void write(Path directory, long seed, Map<String, Integer> examples) throws IOException {
         Files.createDirectories(directory);
         Words words = Words.load();
         for (TourTask task : TourTask.values()) {
@@ -36,7 +38,8 @@ public final class TourFiles {
             Set<String> used = new HashSet<>();
             String test = examples(task, words, draw, TEST, used);
             Files.writeString(directory.resolve(task.label() + ".test.jsonl"), test);
-            String train = examples(task, words, draw, Math.min(examples, task.items(words) - TEST), used);
+            int wanted = Math.min(examples.getOrDefault(task.label(), TRAIN), task.items(words) - TEST);
+            String train = examples(task, words, draw, wanted, used);
             Files.writeString(directory.resolve(task.label() + ".train.jsonl"), train);
         }
     }
