@@ -74,7 +74,7 @@ public final class AdapterQuality implements Callable<Integer> {
 
     @Option(
             names = "--evaluations",
-            defaultValue = "16",
+            defaultValue = "12",
             description = "Merges that a search for weights tries; default ${DEFAULT-VALUE}.")
     private int evaluations;
 
