@@ -19,8 +19,6 @@ public final class Lanes implements AutoCloseable {
     private final int count;
     private final int threads;
     private final ExecutorService others;
-    /** Of the owner's operations now; 0 before the first. */
-    private int used;
 
     /**
      * @param count lanes there can be
@@ -72,7 +70,7 @@ public final class Lanes implements AutoCloseable {
 
     /** Runs parts one after the other on this thread. */
     public <T> List<T> inTurn(List<Supplier<T>> parts) {
-        use(threads);
+        JniUtils.setNumThreads(threads);
         return parts.stream().map(Supplier::get).toList();
     }
 
@@ -83,7 +81,7 @@ public final class Lanes implements AutoCloseable {
      * @throws RuntimeException what one of them throws, when all are done
      */
     public <T> List<T> together(List<Supplier<T>> parts) {
-        use(1);
+        JniUtils.setNumThreads(1);
         List<CompletableFuture<T>> running = new ArrayList<>();
         try {
             for (Supplier<T> part : parts.subList(1, parts.size())) {
@@ -96,13 +94,6 @@ public final class Lanes implements AutoCloseable {
         } finally {
             // Nobody may touch what a lane still works on.
             running.forEach(part -> part.exceptionally(failure -> null).join());
-        }
-    }
-
-    private void use(int count) {
-        if (used != count) {
-            JniUtils.setNumThreads(count);
-            used = count;
         }
     }
 
