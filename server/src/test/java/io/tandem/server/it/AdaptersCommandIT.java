@@ -79,7 +79,7 @@ class AdaptersCommandIT {
                 .contains("alpha ")
                 .contains("validation loss ");
         assertThat(run(0, "merge", "found", "a1", "a2", "--validation", measured, "--evaluations", "3"))
-                .contains("after 3 merges; validation loss ");
+                .contains("after 3 merges; right validation answers ");
         run(0, "delete", "found");
         assertThat(run(0, "get", "both")).contains("compressed").contains("plain");
         run(0, "rollback", "both");
