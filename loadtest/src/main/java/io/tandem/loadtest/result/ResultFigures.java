@@ -27,7 +27,7 @@ public final class ResultFigures {
         kinds.put(Set.of("unix_ms", "inference_tokens_per_s", "window_tokens"), TrafficFigures::timeline);
         kinds.put(Set.of("in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
         kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
-        kinds.put(Set.of("method", "skill", "exact_match"), ResultFigures::merging);
+        kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
         kinds.put(Set.of("optimizer", "seed", "step", "validation_loss"), ResultFigures::optimizers);
@@ -71,10 +71,15 @@ public final class ResultFigures {
 
     private static Figure merging(Table table) {
         Bars bars = Bars.grouped("exact match, %").upTo(PERCENT + 8);
-        for (String method : table.distinct("method")) {
-            for (String skill : table.where("method", method).distinct("skill")) {
-                Table rows = table.where("method", method).where("skill", skill);
-                bars.add(skill, method, PERCENT * mean(rows.numbers("exact_match")));
+        for (String of : table.distinct("of")) {
+            Table merges = table.where("of", of);
+            String members = of.isEmpty() ? "" : " of " + of.split(" \\+ ").length;
+            for (String method : merges.distinct("method")) {
+                Table rows = merges.where("method", method);
+                for (String skill : rows.distinct("skill")) {
+                    double share = mean(rows.where("skill", skill).numbers("exact_match"));
+                    bars.add(skill, method + members, PERCENT * share);
+                }
             }
         }
         return Figure.of("Skills after merging", bars);
