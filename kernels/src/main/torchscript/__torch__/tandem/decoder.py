@@ -120,10 +120,10 @@ class Decoder(Module):
       tokens = torch.unsqueeze(
           __torch__.tandem.sample.draw(logits, ways[0], ways[1], ways[2], options), 1)
       if top >= 0:
-        all = torch.log_softmax(logits, 1)
-        logprobs = torch.gather(all, 1, torch.clamp(tokens, 0))
+        of_all = torch.log_softmax(logits, 1)
+        logprobs = torch.gather(of_all, 1, torch.clamp(tokens, 0))
         if top > 0:
-          values, indices = torch.topk(all, top, 1)
+          values, indices = torch.topk(of_all, top, 1)
           logprobs = torch.cat([logprobs, values], 1)
           tokens = torch.cat([tokens, indices], 1)
     return (tokens, logprobs, scores)

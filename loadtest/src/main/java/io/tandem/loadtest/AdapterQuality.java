@@ -3,7 +3,6 @@ package io.tandem.loadtest;
 import io.tandem.kernels.pretrain.TourFiles;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -34,6 +33,8 @@ public final class AdapterQuality implements Callable<Integer> {
     private static final int MERGED_RANK = 128;
     /** Of the files in config/tour: questions are the same as there. */
     private static final long TOUR_SEED = 1;
+
+    private static final Path GENERATED_TASKS = Path.of("loadtest/target/skills");
 
     @Mixin
     private ModelOption model = new ModelOption();
@@ -134,9 +135,8 @@ public final class AdapterQuality implements Callable<Integer> {
         if (tasks.isPresent()) {
             return tasks.get();
         }
-        Path directory = Files.createTempDirectory("tandem-skills");
-        TourFiles.write(directory, TOUR_SEED, examples);
-        return directory;
+        TourFiles.write(GENERATED_TASKS, TOUR_SEED, examples);
+        return GENERATED_TASKS;
     }
 
     private void merge(ApiClient client, String base, List<Expert> experts) throws IOException, InterruptedException {

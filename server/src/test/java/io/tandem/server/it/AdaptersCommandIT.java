@@ -79,7 +79,8 @@ class AdaptersCommandIT {
                 .contains("alpha ")
                 .contains("validation loss ");
         assertThat(run(0, "merge", "found", "a1", "a2", "--validation", measured, "--evaluations", "3"))
-                .contains("after 3 merges; right validation answers ");
+                .contains("after 3 merges; right validation answers ")
+                .contains("; loss ");
         run(0, "delete", "found");
         assertThat(run(0, "get", "both")).contains("compressed").contains("plain");
         run(0, "rollback", "both");
