@@ -16,7 +16,7 @@ class Linear:
     self.scales = annotate(Optional[Tensor], None)
     self.second = annotate(Optional[Tensor], None)
     if quantized:
-      codes, scales = __torch__.tandem.ops.linear.quantize(weight)
+      codes, scales = __torch__.tandem.ops.linear.quantize(weight, 0, 1)
       self.weight = ops.onednn.qlinear_prepack(codes, [8, weight.size(1)])
       self.scales = torch.squeeze(scales, 1)
     elif packed and halves:
@@ -32,12 +32,13 @@ def pack(weight: Tensor, packed: bool) -> Tensor:
     return ops.mkldnn._reorder_linear_weight(torch.contiguous(weight), 1)
   return torch.contiguous(weight)
 
-# x [n, width] in 8 bits with one scale per row: codes int8 and scales [n, 1] float32. Rows are
-# rounded by themselves, so what a row becomes does not depend on others.
-def quantize(x: Tensor) -> Tuple[Tensor, Tensor]:
+# x [n, width] in 8 bits with one scale per row: codes around `zero` and scales [n, 1] float32. Rows
+# are rounded by themselves, so what a row becomes does not depend on others.
+def quantize(x: Tensor, zero: int, dtype: int) -> Tuple[Tensor, Tensor]:
   largest = torch.to(torch.amax(torch.abs(x), [1], True), 6)
   scales = torch.clamp(torch.div(largest, 127.), 1e-30)
-  return (torch.to(torch.round_(torch.div(x, scales)), 1), scales)
+  codes = torch.add_(torch.round_(torch.div(x, scales)), zero)
+  return (torch.to(codes, dtype), scales)
 
 def multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor], packed: bool) -> Tensor:
   if packed:
@@ -46,11 +47,13 @@ def multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor], packed: bool) ->
   return torch.linear(x, weight, bias)
 
 # Codes of both are multiplied as integers; scales of weights by the way, those of rows after it.
+# Codes of x are unsigned: only AMX multiplies two signed ones fast, and oneDNN falls back to a
+# reference implementation elsewhere, hundreds of times slower.
 def multiply_codes(x: Tensor, weight: Tensor, scales: Tensor, bias: Optional[Tensor]) -> Tensor:
-  codes, row_scales = __torch__.tandem.ops.linear.quantize(x)
+  codes, row_scales = __torch__.tandem.ops.linear.quantize(x, 128, 0)
   zeros = torch.zeros_like(scales, dtype=3)
   scalars = annotate(List[Optional[number]], [])
-  y = ops.onednn.qlinear_pointwise(codes, 1., 0, weight, scales, zeros, None, 1., 0, 6, "none",
+  y = ops.onednn.qlinear_pointwise(codes, 1., 128, weight, scales, zeros, None, 1., 0, 6, "none",
                                    scalars, "")
   torch.mul_(y, row_scales)
   if bias is not None:
