@@ -36,10 +36,13 @@ import java.util.concurrent.locks.LockSupport;
  * <pre>java -cp $CP io.tandem.kernels.decoder.TrainingBenchmark 6 512 512 3 autograd KEEP RECOMPUTE INT8</pre>
  *
  * <p>One thread runs everything, and time is that thread's time on the processor, so other load on the machine hardly
- * counts. Memory is the most that the first step and what is reserved for it add to the process, without transposed
- * weights and optimizer. For that, measure one thing per process, with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what
- * the allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}. The system property
- * {@code parts} names a CSV file that gets a line for each part of the memory: {@code stash,part,bytes}.
+ * counts. The system property {@code times} names a CSV file that gets a line for each step: {@code stash,ms}.
+ *
+ * <p>Memory is the most that the first step and what is reserved for it add to the process, without transposed weights
+ * and optimizer. For that, measure one thing per process, with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what the
+ * allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}. That makes steps up to
+ * five times slower, so their times count only without it. The system property {@code parts} names a CSV file that gets
+ * a line for each part of the memory: {@code stash,part,bytes}.
  */
 public final class TrainingBenchmark {
     private static final int RANK = 16;
@@ -118,7 +121,9 @@ public final class TrainingBenchmark {
             long grown = measure(
                     stash.name(), before + excluded, () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
             long planned = plan.total(Owner.TRAINING) + plan.total(Owner.WEIGHTS) - excluded;
-            OUT.printf("of which %d are planned%n", planned / tokens);
+            if (System.getProperty("times") == null) {
+                OUT.printf("%18d of them planned%n", planned / tokens);
+            }
             String name = stash.name().toLowerCase(Locale.ROOT);
             for (Part part : Part.values()) {
                 if (plan.bytes(part) > 0 && !EXCLUDED.contains(part)) {
@@ -130,9 +135,13 @@ public final class TrainingBenchmark {
     }
 
     private static void part(String stash, String part, long bytes) throws IOException {
-        String file = System.getProperty("parts");
+        append("parts", stash + "," + part + "," + bytes);
+    }
+
+    private static void append(String property, String line) throws IOException {
+        String file = System.getProperty(property);
         if (file != null) {
-            Files.writeString(Path.of(file), stash + "," + part + "," + bytes + "\n", StandardOpenOption.APPEND);
+            Files.writeString(Path.of(file), line + "\n", StandardOpenOption.APPEND);
         }
     }
 
@@ -153,17 +162,17 @@ public final class TrainingBenchmark {
             step.run();
             long end = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
             least = Math.min(least, (end - start) / 1e9);
+            append("times", name.toLowerCase(Locale.ROOT) + "," + (end - start) / 1_000_000);
             if (repetition == 0) {
                 grown = kept + status("VmHWM") - resident;
             }
         }
-        OUT.printf(
-                Locale.ROOT,
-                "%-10s %6.0f ms, %5.0f tokens/s, %7.0f bytes per token in the first step%n",
-                name,
-                least * 1e3,
-                tokens / least,
-                (double) grown / tokens);
+        if (System.getProperty("parts") == null) {
+            OUT.printf(Locale.ROOT, "%-10s %7.0f ms, %.0f tokens/s%n", name, least * 1e3, tokens / least);
+        }
+        if (System.getProperty("times") == null) {
+            OUT.printf(Locale.ROOT, "%-10s %7d bytes per token in the first step%n", name, grown / tokens);
+        }
         return grown;
     }
 

@@ -181,9 +181,8 @@ class JobIT {
                 .isEqualTo(metrics.path("valid_mean_token_accuracy").asDouble())
                 .isBetween(0.0, 1.0);
         assertThat(metrics.path("train_mean_token_accuracy").asDouble())
-                .isGreaterThan(first.path("metrics")
-                        .path("train_mean_token_accuracy")
-                        .asDouble());
+                .isGreaterThan(
+                        first.path("metrics").path("train_mean_token_accuracy").asDouble());
         String model = ended.path("fine_tuned_model").asText();
         String checkpoint = last.path("fine_tuned_model_checkpoint").asText();
         assertThat(checkpoint).isEqualTo(model + ":ckpt-step-200");
