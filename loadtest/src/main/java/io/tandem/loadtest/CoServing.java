@@ -153,9 +153,11 @@ public final class CoServing implements Callable<Integer> {
         }
     }
 
-    /** Doubles the rate until the SLO breaks, and halves the last step three times. */
+    /**
+     * Doubles the rate until the SLO breaks, and halves the last step three times. Training comes last, when the server
+     * has warmed up, as everything that is compared with it does.
+     */
     private Alone alone(ServerProcess server) throws Exception {
-        double training = measure(server, server, 0, true).training();
         Measured best = measure(server, server, FIRST_RATE, false);
         double held = FIRST_RATE;
         double step = FIRST_RATE;
@@ -171,7 +173,8 @@ public final class CoServing implements Callable<Integer> {
                 step /= 2;
             }
         }
-        return new Alone(held, best.inference(), training);
+        return new Alone(
+                held, best.inference(), measure(server, server, 0, true).training());
     }
 
     /** Room for as many requests as a steady stream of them makes at the target. */
