@@ -39,7 +39,7 @@ public final class OptimizerComparison implements Callable<Integer> {
             description = "What config/tour has examples of; default ${DEFAULT-VALUE}.")
     private String skill = "";
 
-    @Option(names = "--seeds", defaultValue = "3", description = "Jobs with each optimizer; default ${DEFAULT-VALUE}.")
+    @Option(names = "--seeds", defaultValue = "8", description = "Jobs with each optimizer; default ${DEFAULT-VALUE}.")
     private int seeds;
 
     @Option(names = "--epochs", defaultValue = "5", description = "Of each job; default ${DEFAULT-VALUE}.")
