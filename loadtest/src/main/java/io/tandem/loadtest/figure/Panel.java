@@ -72,6 +72,11 @@ public final class Panel {
         return this;
     }
 
+    /** Such as what fine-tuning did while there was none; an axis fitted to that would show rounding errors. */
+    private boolean isAllZero() {
+        return series.getRangeLowerBound(false) == 0 && series.getRangeUpperBound(false) == 0;
+    }
+
     int lines() {
         return series.getSeriesCount();
     }
@@ -89,6 +94,9 @@ public final class Panel {
             renderer.setSeriesStroke(i, Look.LINE);
             renderer.setSeriesShape(i, new Ellipse2D.Double(-DOT / 2, -DOT / 2, DOT, DOT));
             renderer.setSeriesShapesVisible(i, series.getItemCount(i) <= DOTTED_MAX);
+        }
+        if (isAllZero()) {
+            axis.setRange(0, 1);
         }
         XYPlot plot = new XYPlot(series, across, axis, renderer);
         Look.plain(plot);

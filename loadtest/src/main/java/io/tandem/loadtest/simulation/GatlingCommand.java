@@ -6,6 +6,7 @@ import io.tandem.loadtest.GeneratedAdapter;
 import io.tandem.loadtest.ServerProcess;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.ConnectException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -89,10 +90,24 @@ public final class GatlingCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         if (url.isPresent()) {
-            return run(new ApiClient(url.get()), url.get());
+            ApiClient client = new ApiClient(url.get());
+            if (!answers(client)) {
+                System.err.println("Nothing answers at " + url.get() + "; start the server first, or leave out --url.");
+                return 1;
+            }
+            return run(client, url.get());
         }
         try (ServerProcess server = ServerProcess.start(model, settings(), "")) {
             return run(server.client(), server.url());
+        }
+    }
+
+    private static boolean answers(ApiClient client) throws IOException, InterruptedException {
+        try {
+            client.get("/v1/models");
+            return true;
+        } catch (ConnectException e) {
+            return false;
         }
     }
 
