@@ -7,8 +7,8 @@ public enum Dtype {
     FLOAT32(6, 4),
     BFLOAT16(15, 2),
     /**
-     * Linear weights in 8 bits with a scale for each output, and their inputs rounded to 8 bits with a scale for each
-     * row; all else is bfloat16. Answers are not quite those of the model.
+     * Linear weights in 8 bits with a scale for each output; all else is bfloat16. Answers are not quite those of the
+     * model.
      */
     INT8(15, 2);
 

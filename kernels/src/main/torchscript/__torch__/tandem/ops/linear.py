@@ -1,7 +1,7 @@
 # A frozen linear: forward(x) = x W^T + b, x [N, in], W [out, in].
 class Linear:
   weight : Tensor
-  # of each output, if the weight is in 8 bits, [out] float32
+  # of each output, if the weight is in 8 bits, [out] in the type of x
   scales : Optional[Tensor]
   # The weight of the second half of the outputs, if the halves lie in weights of their own.
   second : Optional[Tensor]
@@ -16,9 +16,9 @@ class Linear:
     self.scales = annotate(Optional[Tensor], None)
     self.second = annotate(Optional[Tensor], None)
     if quantized:
-      codes, scales = __torch__.tandem.ops.linear.quantize(weight, 0, 1)
-      self.weight = ops.onednn.qlinear_prepack(codes, [8, weight.size(1)])
-      self.scales = torch.squeeze(scales, 1)
+      codes, scales = __torch__.tandem.ops.linear.quantize(weight)
+      self.weight = codes
+      self.scales = scales
     elif packed and halves:
       first, second = torch.chunk(weight, 2)
       self.weight = __torch__.tandem.ops.linear.pack(first, packed)
@@ -32,13 +32,13 @@ def pack(weight: Tensor, packed: bool) -> Tensor:
     return ops.mkldnn._reorder_linear_weight(torch.contiguous(weight), 1)
   return torch.contiguous(weight)
 
-# x [n, width] in 8 bits with one scale per row: codes around `zero` and scales [n, 1] float32. Rows
-# are rounded by themselves, so what a row becomes does not depend on others.
-def quantize(x: Tensor, zero: int, dtype: int) -> Tuple[Tensor, Tensor]:
-  largest = torch.to(torch.amax(torch.abs(x), [1], True), 6)
-  scales = torch.clamp(torch.div(largest, 127.), 1e-30)
-  codes = torch.add_(torch.round_(torch.div(x, scales)), zero)
-  return (torch.to(codes, dtype), scales)
+# weight [out, in] in 8 bits, and one scale for each output [out] in the weight's type. Scales are
+# rounded before they divide, so that products with them are exact.
+def quantize(weight: Tensor) -> Tuple[Tensor, Tensor]:
+  largest = torch.to(torch.amax(torch.abs(weight), [1], True), 6)
+  scales = torch.to(torch.clamp(torch.div(largest, 127.), 1e-30), weight.dtype)
+  codes = torch.round_(torch.div(torch.to(weight, 6), torch.to(scales, 6)))
+  return (torch.to(codes, 1), torch.squeeze(scales, 1))
 
 def multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor], packed: bool) -> Tensor:
   if packed:
@@ -46,19 +46,18 @@ def multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor], packed: bool) ->
     return ops.mkldnn._linear_pointwise(x, weight, bias, "none", scalars, "")
   return torch.linear(x, weight, bias)
 
-# Codes of both are multiplied as integers; scales of weights by the way, those of rows after it.
-# Codes of x are unsigned: only AMX multiplies two signed ones fast, and oneDNN falls back to a
-# reference implementation elsewhere, hundreds of times slower.
-def multiply_codes(x: Tensor, weight: Tensor, scales: Tensor, bias: Optional[Tensor]) -> Tensor:
-  codes, row_scales = __torch__.tandem.ops.linear.quantize(x, 128, 0)
-  zeros = torch.zeros_like(scales, dtype=3)
-  scalars = annotate(List[Optional[number]], [])
-  y = ops.onednn.qlinear_pointwise(codes, 1., 128, weight, scales, zeros, None, 1., 0, 6, "none",
-                                   scalars, "")
-  torch.mul_(y, row_scales)
-  if bias is not None:
-    torch.add_(y, bias)
-  return torch.to(y, x.dtype)
+# Few rows wait for the weight to arrive, and are multiplied as they are by its codes. More rows than
+# 20 wait for arithmetic, which is fastest in the type of x: so the weight is widened first, 2 million
+# numbers at a time, which a cache holds. The operation for few reads 32 inputs at once, whether they
+# are there or not.
+def multiply_codes(x: Tensor, codes: Tensor, scales: Tensor, bias: Optional[Tensor]) -> Tensor:
+  if x.size(0) <= 20 and codes.size(1) % 32 == 0:
+    y = torch._weight_int8pack_mm(x, codes, scales)
+  else:
+    block = max(1, 2097152 // codes.size(1))
+    parts = [torch.linear(x, torch.to(part, x.dtype)) for part in torch.split(codes, block)]
+    y = torch.mul_(parts[0] if len(parts) == 1 else torch.cat(parts, 1), scales)
+  return y if bias is None else torch.add_(y, bias)
 
 # The bias of one half of the outputs.
 def half(bias: Optional[Tensor], number: int) -> Optional[Tensor]:
@@ -90,7 +89,7 @@ def swiglu(self: __torch__.tandem.ops.linear.Linear, second: Tensor, x: Tensor) 
 def transpose(self: __torch__.tandem.ops.linear.Linear, dtype: int) -> Tensor:
   scales = self.scales
   if scales is not None:
-    return torch.to(torch.mul(torch.to(torch.to_dense(self.weight), 6), scales), dtype)
+    return torch.t(torch.mul(torch.to(self.weight, dtype), torch.unsqueeze(scales, 1)))
   plain = torch.to_dense(self.weight)
   second = self.second
   if second is not None:

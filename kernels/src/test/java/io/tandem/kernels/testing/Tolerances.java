@@ -24,7 +24,7 @@ public enum Tolerances {
     DIFFERENCES(1e-6, 1e-4, 0),
     /** Logits of a whole model in bfloat16; its mantissa has 8 bits. */
     BFLOAT16_LOGITS(1e-1, 1e-1, 0.05),
-    /** Logits of a whole model with weights and their inputs in 8 bits. */
+    /** Logits of a whole model with weights in 8 bits. */
     INT8_LOGITS(2e-1, 1e-1, 0.05),
     /** Gradients of a whole model in bfloat16. */
     BFLOAT16_GRADIENT(6e-2, 1e-1, 0.02);

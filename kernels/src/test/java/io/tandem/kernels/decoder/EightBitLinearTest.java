@@ -1,0 +1,119 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.tensor.NativeEngine;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.HalfPrecision;
+import java.util.List;
+import java.util.Random;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.lifecycle.AfterContainer;
+import net.jqwik.api.lifecycle.BeforeContainer;
+
+class EightBitLinearTest {
+    /** Two roundings to bfloat16: of the product of codes, and of that times a scale. */
+    private static final double ROUNDING = 2.0 / 256 * (1 + 1.0 / 256);
+
+    /** Adding up in float32. */
+    private static final double SUM = 1e-6;
+
+    private static TensorScope scope;
+    private static ScriptModule script;
+
+    @BeforeContainer
+    static void load() {
+        NativeEngine.useThreads(1);
+        scope = TensorScope.root();
+        script = ScriptModule.load(
+                scope,
+                "__torch__.reference.linear.EightBits",
+                List.of(
+                        "__torch__/tandem/ops/rows.py",
+                        "__torch__/tandem/ops/linear.py",
+                        "__torch__/reference/linear.py"));
+    }
+
+    @AfterContainer
+    static void close() {
+        script.close();
+        scope.close();
+    }
+
+    /** Few rows and many, and inputs that the operation for few rows takes or not, go different ways. */
+    @Property(tries = 200)
+    void productsAreOffByTheRoundingOfWeightsAlone(
+            @ForAll @IntRange(min = 1, max = 40) int rows,
+            @ForAll @IntRange(min = 1, max = 130) int inputs,
+            @ForAll @IntRange(min = 1, max = 70) int outputs,
+            @ForAll Random random) {
+        int width = random.nextBoolean() ? (inputs + 31) / 32 * 32 : inputs;
+        float[] x = normal(random, rows * width);
+        float[] weight = normal(random, outputs * width);
+        float[] y = multiply(x, weight, rows, width, outputs);
+        for (int row = 0; row < rows; row++) {
+            for (int output = 0; output < outputs; output++) {
+                double largest = 0;
+                double product = 0;
+                double sizes = 0;
+                double inputSizes = 0;
+                for (int i = 0; i < width; i++) {
+                    double w = weight[output * width + i];
+                    largest = Math.max(largest, Math.abs(w));
+                    product += x[row * width + i] * w;
+                    sizes += Math.abs(x[row * width + i] * w);
+                    inputSizes += Math.abs(x[row * width + i]);
+                }
+                double step = largest / 127 * (1 + ROUNDING);
+                double ofWeights = inputSizes * step / 2;
+                double bound = ofWeights + ROUNDING * (Math.abs(product) + ofWeights) + SUM * sizes;
+                assertThat(Math.abs(y[row * outputs + output] - product))
+                        .as("row %d, output %d of %d inputs: %s", row, output, width, product)
+                        .isLessThanOrEqualTo(bound);
+            }
+        }
+    }
+
+    /** Codes are whole multiples of a scale that is a bfloat16, so such weights survive. */
+    @Property(tries = 50)
+    void weightsOnTheGridSurvive(@ForAll @IntRange(min = 1, max = 40) int rows, @ForAll Random random) {
+        int width = 32;
+        float[] weight = new float[width * width];
+        for (int i = 0; i < width; i++) {
+            weight[i * width + i] = 127 * 0.0078125f;
+            weight[i * width + (i + 1) % width] = (random.nextInt(255) - 127) * 0.0078125f;
+        }
+        float[] x = new float[rows * width];
+        int[] ones = random.ints(rows, 0, width).toArray();
+        for (int row = 0; row < rows; row++) {
+            x[row * width + ones[row]] = 1;
+        }
+        float[] y = multiply(x, weight, rows, width, width);
+        for (int row = 0; row < rows; row++) {
+            for (int output = 0; output < width; output++) {
+                assertThat(y[row * width + output]).isEqualTo(weight[output * width + ones[row]]);
+            }
+        }
+    }
+
+    private static float[] multiply(float[] x, float[] weight, int rows, int inputs, int outputs) {
+        try (TensorScope call = scope.open()) {
+            return call.floats(script.call(
+                    call,
+                    "multiply",
+                    call.value(call.tensor(x, rows, inputs)),
+                    call.value(call.tensor(weight, outputs, inputs))));
+        }
+    }
+
+    private static float[] normal(Random random, int count) {
+        float[] numbers = new float[count];
+        for (int i = 0; i < count; i++) {
+            numbers[i] = HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16((float) random.nextGaussian()));
+        }
+        return numbers;
+    }
+}
