@@ -100,11 +100,12 @@ class TrainingTest {
         }
         double[] alone = values(train(packs, stash, 1, 240, List.of()));
         double[] inTwo = values(train(packs, stash, 2, 240, List.of()));
-        Tolerances.FLOAT32_GRADIENT.check("two lanes", alone, inTwo);
+        Tolerances tolerance = stash == Stash.INT8 ? Tolerances.INT8_STASH_WEIGHTS : Tolerances.FLOAT32_GRADIENT;
+        tolerance.check("two lanes", alone, inTwo);
         assertThat(inTwo).isNotEqualTo(alone);
         assertThat(values(train(packs, stash, 2, 240, List.of()))).isEqualTo(inTwo);
-        Tolerances.FLOAT32_GRADIENT.check("three lanes", alone, values(train(packs, stash, 3, 240, List.of())));
-        Tolerances.FLOAT32_GRADIENT.check("traffic", alone, values(train(packs, stash, 2, 150, traffic())));
+        tolerance.check("three lanes", alone, values(train(packs, stash, 3, 240, List.of())));
+        tolerance.check("traffic", alone, values(train(packs, stash, 2, 150, traffic())));
     }
 
     private Adapter train(List<TrainingPack> packs, Stash stash, int threads, int window, List<Segment> beside)

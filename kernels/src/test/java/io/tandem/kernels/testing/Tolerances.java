@@ -20,6 +20,11 @@ public enum Tolerances {
     FLOAT32_LOGITS(1e-4, 1e-4, 0),
     /** Gradients of a whole model in float32, against automatic differentiation. */
     FLOAT32_GRADIENT(2e-4, 1e-3, 0),
+    /**
+     * Weights after some steps of AdamW on gradients from activations in 8 bits. A code near a tie may become its neighbour,
+     * and where a gradient is near zero, a step then goes the other way.
+     */
+    INT8_STASH_WEIGHTS(2e-4, 1e-3, 0.002),
     /** Gradients against central differences in double precision. */
     DIFFERENCES(1e-6, 1e-4, 0),
     /** Logits of a whole model in bfloat16; its mantissa has 8 bits. */
