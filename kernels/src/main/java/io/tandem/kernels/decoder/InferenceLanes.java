@@ -23,7 +23,10 @@ record InferenceLanes(int lanes, int leastRows, int threads) {
      */
     private static final long WEIGHT_BYTES_PER_ROW = 8 << 20;
 
-    /** Each lane would widen all weights in 8 bits for itself, which takes as long as the products of some 90 rows. */
+    /**
+     * Each lane widens all weights in 8 bits for itself, as long as the products of some 90 rows take. Only hundreds of
+     * rows make up for it.
+     */
     private static final long QUANTIZED_WEIGHT_BYTES_PER_ROW = WEIGHT_BYTES_PER_ROW / 32;
 
     /**
