@@ -2,11 +2,8 @@ package io.tandem.kernels.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tandem.kernels.tensor.NativeEngine;
-import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
-import io.tandem.kernels.weights.HalfPrecision;
-import java.util.List;
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.testing.TinyModel;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -21,26 +18,19 @@ class EightBitLinearTest {
     /** Adding up in float32. */
     private static final double SUM = 1e-6;
 
-    private static TensorScope scope;
-    private static ScriptModule script;
+    private static TestScript script;
 
     @BeforeContainer
     static void load() {
-        NativeEngine.useThreads(1);
-        scope = TensorScope.root();
-        script = ScriptModule.load(
-                scope,
+        script = new TestScript(
                 "__torch__.reference.linear.EightBits",
-                List.of(
-                        "__torch__/tandem/ops/rows.py",
-                        "__torch__/tandem/ops/linear.py",
-                        "__torch__/reference/linear.py"));
+                "__torch__/tandem/ops/linear.py",
+                "__torch__/reference/linear.py");
     }
 
     @AfterContainer
     static void close() {
         script.close();
-        scope.close();
     }
 
     /** Few rows and many, and inputs that the operation for few rows takes or not, go different ways. */
@@ -100,19 +90,16 @@ class EightBitLinearTest {
     }
 
     private static float[] multiply(float[] x, float[] weight, int rows, int inputs, int outputs) {
-        try (TensorScope call = scope.open()) {
-            return call.floats(script.call(
-                    call,
-                    "multiply",
-                    call.value(call.tensor(x, rows, inputs)),
-                    call.value(call.tensor(weight, outputs, inputs))));
-        }
+        return script.floats(
+                "multiply", call -> new IValue[] {
+                    call.value(call.tensor(x, rows, inputs)), call.value(call.tensor(weight, outputs, inputs))
+                });
     }
 
     private static float[] normal(Random random, int count) {
         float[] numbers = new float[count];
         for (int i = 0; i < count; i++) {
-            numbers[i] = HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16((float) random.nextGaussian()));
+            numbers[i] = TinyModel.rounded(random.nextGaussian());
         }
         return numbers;
     }

@@ -107,7 +107,7 @@ class GradientParityTest {
         }
     }
 
-    /** The gradient of a model with weights in 8 bits is close to that of the model; inputs are rounded as well. */
+    /** The gradient of a model with weights in 8 bits is close to that of the model. */
     @Test
     void eightBitsWithinTheirPrecision() throws IOException {
         double[] errors = new double[5];

@@ -2,12 +2,9 @@ package io.tandem.kernels.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tandem.kernels.tensor.NativeEngine;
-import io.tandem.kernels.tensor.TensorScope;
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.testing.Tolerances;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Random;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -23,35 +20,27 @@ class QuantizationTest {
     /** Of squares of such numbers; 0.00075 is expected. */
     private static final double UNSIGNED_MEAN_ERROR = 0.0009;
 
-    private static TensorScope scope;
-    private static ScriptModule script;
+    private static TestScript script;
 
     @BeforeContainer
     static void load() {
-        NativeEngine.useThreads(1);
-        scope = TensorScope.root();
-        script = ScriptModule.load(
-                scope,
+        script = new TestScript(
                 "__torch__.reference.quantization.Quantization",
-                List.of("__torch__/tandem/optim/quantize.py", "__torch__/reference/quantization.py"));
+                "__torch__/tandem/optim/quantize.py",
+                "__torch__/reference/quantization.py");
     }
 
     @AfterContainer
     static void close() {
         script.close();
-        scope.close();
     }
 
     private static float[] values(boolean signed) {
-        try (TensorScope call = scope.open()) {
-            return call.floats(script.call(call, "values", call.flag(signed)));
-        }
+        return script.floats("values", call -> new IValue[] {call.flag(signed)});
     }
 
     private static float[] round(float[] x, boolean signed) {
-        try (TensorScope call = scope.open()) {
-            return call.floats(script.call(call, "round", call.value(call.tensor(x, x.length)), call.flag(signed)));
-        }
+        return script.floats("round", call -> new IValue[] {call.value(call.tensor(x, x.length)), call.flag(signed)});
     }
 
     @Example

@@ -45,6 +45,10 @@ import java.util.concurrent.locks.LockSupport;
  * a line for each part of the memory: {@code stash,part,bytes}.
  */
 public final class TrainingBenchmark {
+    private static final Optional<Path> PARTS =
+            Optional.ofNullable(System.getProperty("parts")).map(Path::of);
+    private static final Optional<Path> TIMES =
+            Optional.ofNullable(System.getProperty("times")).map(Path::of);
     private static final int RANK = 16;
     private static final Set<Part> EXCLUDED =
             EnumSet.of(Part.TRANSPOSED_WEIGHTS, Part.ADAPTER, Part.GRADIENTS, Part.OPTIMIZER);
@@ -121,7 +125,7 @@ public final class TrainingBenchmark {
             long grown = measure(
                     stash.name(), before + excluded, () -> Devices.trainInWindows(device, new int[] {0}, pack, window));
             long planned = plan.total(Owner.TRAINING) + plan.total(Owner.WEIGHTS) - excluded;
-            if (System.getProperty("times") == null) {
+            if (TIMES.isEmpty()) {
                 OUT.printf("%18d of them planned%n", planned / tokens);
             }
             String name = stash.name().toLowerCase(Locale.ROOT);
@@ -135,13 +139,12 @@ public final class TrainingBenchmark {
     }
 
     private static void part(String stash, String part, long bytes) throws IOException {
-        append("parts", stash + "," + part + "," + bytes);
+        append(PARTS, stash + "," + part + "," + bytes);
     }
 
-    private static void append(String property, String line) throws IOException {
-        String file = System.getProperty(property);
-        if (file != null) {
-            Files.writeString(Path.of(file), line + "\n", StandardOpenOption.APPEND);
+    private static void append(Optional<Path> file, String line) throws IOException {
+        if (file.isPresent()) {
+            Files.writeString(file.get(), line + "\n", StandardOpenOption.APPEND);
         }
     }
 
@@ -162,15 +165,15 @@ public final class TrainingBenchmark {
             step.run();
             long end = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
             least = Math.min(least, (end - start) / 1e9);
-            append("times", name.toLowerCase(Locale.ROOT) + "," + (end - start) / 1_000_000);
+            append(TIMES, name.toLowerCase(Locale.ROOT) + "," + (end - start) / 1_000_000);
             if (repetition == 0) {
                 grown = kept + status("VmHWM") - resident;
             }
         }
-        if (System.getProperty("parts") == null) {
+        if (PARTS.isEmpty()) {
             OUT.printf(Locale.ROOT, "%-10s %7.0f ms, %.0f tokens/s%n", name, least * 1e3, tokens / least);
         }
-        if (System.getProperty("times") == null) {
+        if (TIMES.isEmpty()) {
             OUT.printf(Locale.ROOT, "%-10s %7d bytes per token in the first step%n", name, grown / tokens);
         }
         return grown;

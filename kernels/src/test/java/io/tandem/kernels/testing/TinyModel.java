@@ -162,7 +162,8 @@ public final class TinyModel {
         return weights;
     }
 
-    private static float rounded(double value) {
+    /** To a bfloat16, so that the same numbers reach every type. */
+    public static float rounded(double value) {
         return HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16((float) value));
     }
 }
