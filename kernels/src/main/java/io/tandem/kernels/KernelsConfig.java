@@ -4,6 +4,7 @@ package io.tandem.kernels;
  * Every limit of the device model; all memory is carved from these at start.
  *
  * @param dtype type of weights, activations and KV cache
+ * @param weightForm layout of the frozen weights
  * @param threads threads of one device operation; 0 means one per core
  * @param kvSlots sequences that can hold keys and values at once
  * @param contextTokens longest sequence, prompt and answer together, in tokens
@@ -15,6 +16,7 @@ package io.tandem.kernels;
  */
 public record KernelsConfig(
         Dtype dtype,
+        WeightForm weightForm,
         int threads,
         int kvSlots,
         int contextTokens,
@@ -36,25 +38,54 @@ public record KernelsConfig(
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
     }
 
+    /** The same limits for other numerics. */
+    public KernelsConfig withNumerics(Dtype type, WeightForm form) {
+        return new KernelsConfig(
+                type,
+                form,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
         return new KernelsConfig(
-                dtype, threads, kvSlots, tokens, maxTokensPerIteration, adapterSlots, maxRank, packTokens, stash);
-    }
-
-    /**
-     * Whether weights lie in oneDNN's blocked layouts, which pay on x86 in bfloat16; elsewhere plain linears are safe. In
-     * 8 bits they always do.
-     */
-    public boolean packsWeights() {
-        boolean packsBfloat16 = System.getProperty("os.arch").equals("amd64");
-        return dtype == Dtype.INT8 || (dtype == Dtype.BFLOAT16 && packsBfloat16);
+                dtype,
+                weightForm,
+                threads,
+                kvSlots,
+                tokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash);
     }
 
     /** The same limits with another number of adapter slots. */
     public KernelsConfig withAdapterSlots(int slots) {
         return new KernelsConfig(
-                dtype, threads, kvSlots, contextTokens, maxTokensPerIteration, slots, maxRank, packTokens, stash);
+                dtype,
+                weightForm,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                slots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
+    /** Whether weights lie in oneDNN's blocked layout. */
+    public boolean packsWeights() {
+        return weightForm == WeightForm.PACKED;
     }
 
     /** Threads of one device operation. */

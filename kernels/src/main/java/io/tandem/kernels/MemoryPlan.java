@@ -62,7 +62,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
         long element = limits.dtype().bytes();
         long embedding = (long) model.vocab() * model.hidden();
-        boolean oneTable = model.tiedEmbeddings() && !limits.packsWeights();
+        boolean oneTable = model.tiedEmbeddings() && !transposes(limits);
         long rotary = 2L * Float.BYTES * limits.contextTokens() * model.headDim();
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
         // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
@@ -100,7 +100,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
                 + scores * (3 * Float.BYTES + narrowCopy);
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
-        if (limits.packsWeights()) {
+        if (transposes(limits)) {
             bytes.put(Part.TRANSPOSED_WEIGHTS, element * (linears(model) + (long) model.vocab() * model.hidden()));
         }
         bytes.put(Part.INPUTS, tokens * model.layers() * element * model.hidden());
@@ -135,6 +135,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
             case RECOMPUTE -> 0;
             case INT8 -> kept + 3 * Float.BYTES;
         };
+    }
+
+    /** Whether weights are stored in a form of their own, which backward cannot read the other way round. */
+    private static boolean transposes(KernelsConfig limits) {
+        return limits.packsWeights() || limits.dtype().quantizesWeights();
     }
 
     /** Rows of logits that are alive at once while a loss is computed. */

@@ -26,7 +26,7 @@ class Linear:
     else:
       self.weight = __torch__.tandem.ops.linear.pack(weight, packed)
 
-# The blocked layout that oneDNN multiplies fastest; the one assumption about the CPU.
+# The blocked layout that oneDNN multiplies fastest, where the processor has it.
 def pack(weight: Tensor, packed: bool) -> Tensor:
   if packed:
     return ops.mkldnn._reorder_linear_weight(torch.contiguous(weight), 1)
@@ -96,13 +96,14 @@ def transpose(self: __torch__.tandem.ops.linear.Linear, dtype: int) -> Tensor:
     plain = torch.cat([plain, torch.to_dense(second)])
   return torch.t(plain)
 
-# dy [N, out] -> dx [N, in]. The packed copy of the transposed weight is made at its first use.
+# dy [N, out] -> dx [N, in]. A transposed copy of a packed or quantized weight is made at its first
+# use.
 def backward(self: __torch__.tandem.ops.linear.Linear, dy: Tensor) -> Tensor:
-  if not self.packed:
+  if not self.packed and self.scales is None:
     return torch.matmul(dy, self.weight)
   transposed = self.transposed
   if transposed is None:
     plain = __torch__.tandem.ops.linear.transpose(self, dy.dtype)
-    transposed = __torch__.tandem.ops.linear.pack(plain, True)
+    transposed = __torch__.tandem.ops.linear.pack(plain, self.packed)
     self.transposed = transposed
-  return __torch__.tandem.ops.linear.multiply(dy, transposed, None, True)
+  return __torch__.tandem.ops.linear.multiply(dy, transposed, None, self.packed)

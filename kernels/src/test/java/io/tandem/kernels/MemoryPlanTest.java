@@ -36,7 +36,7 @@ class MemoryPlanTest {
             true);
 
     private static KernelsConfig limits(Stash stash) {
-        return new KernelsConfig(Dtype.BFLOAT16, 1, 8, 1024, 256, 4, RANK, TOKENS, stash);
+        return new KernelsConfig(Dtype.BFLOAT16, WeightForm.PACKED, 1, 8, 1024, 256, 4, RANK, TOKENS, stash);
     }
 
     private static long arenaPerToken(Stash stash) {

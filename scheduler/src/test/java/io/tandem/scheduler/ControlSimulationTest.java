@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -27,7 +28,8 @@ class ControlSimulationTest {
     private static final int CONTEXT = 96;
 
     private static RecordingJobSink run(FinetuneJob job, int packTokens) {
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 4, CONTEXT, 512, 2, 8, packTokens, Stash.KEEP);
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 4, CONTEXT, 512, 2, 8, packTokens, Stash.KEEP);
         Scenario scenario = new Scenario(limits, Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         assertThat(scenario.engine.submit(job, sink)).isEmpty();

@@ -14,6 +14,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
@@ -110,15 +111,18 @@ public final class TorchScriptDecoder implements DeviceModel {
     /**
      * Loads a HuggingFace model directory.
      *
-     * @param limits {@code contextTokens} is cut to what the model was made for
+     * @param limits {@code contextTokens} is cut to what the model was made for; an open type or form of weights is
+     *     chosen for this machine
      * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
+     * @throws UnsupportedOperationException if this machine cannot compute in the given type
      */
     public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         Checkpoint checkpoint = Checkpoint.open(directory);
+        KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits);
         return NativeEngine.onPassingThread(
-                () -> new TorchScriptDecoder(checkpoint, model, limits.withContextTokens(context)));
+                () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context)));
     }
 
     /** The sources of {@code decoder.py} without a model. */

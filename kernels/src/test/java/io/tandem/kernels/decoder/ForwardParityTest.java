@@ -6,7 +6,9 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
@@ -25,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Next-token log-probabilities against the reference in plain Java; a shift of all logits is not a difference. */
 class ForwardParityTest {
@@ -33,25 +36,25 @@ class ForwardParityTest {
     @ParameterizedTest
     @EnumSource
     void everyArchitectureInFloat32(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, 1, Tolerances.FLOAT32_LOGITS);
+        check(variant, Devices.limits(Dtype.FLOAT32, 1, 128, Stash.KEEP), Tolerances.FLOAT32_LOGITS);
     }
 
     @ParameterizedTest
     @EnumSource
     void everyArchitectureInTwoLanes(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.FLOAT32, 2, Tolerances.FLOAT32_LOGITS);
+        check(variant, Devices.limits(Dtype.FLOAT32, 2, 128, Stash.KEEP), Tolerances.FLOAT32_LOGITS);
     }
 
     @ParameterizedTest
-    @EnumSource
-    void everyArchitectureInBfloat16(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.BFLOAT16, 1, Tolerances.BFLOAT16_LOGITS);
+    @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
+    void everyArchitectureInBfloat16(TinyModel.Variant variant, WeightForm form) throws IOException {
+        check(variant, Forms.limits(Dtype.BFLOAT16, form, Stash.KEEP), Tolerances.BFLOAT16_LOGITS);
     }
 
     @ParameterizedTest
-    @EnumSource
-    void everyArchitectureInEightBits(TinyModel.Variant variant) throws IOException {
-        check(TinyModel.of(variant, random.nextLong()), Dtype.INT8, 1, Tolerances.INT8_LOGITS);
+    @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
+    void everyArchitectureInEightBits(TinyModel.Variant variant, WeightForm form) throws IOException {
+        check(variant, Forms.limits(Dtype.INT8, form, Stash.KEEP), Tolerances.INT8_LOGITS);
     }
 
     /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */
@@ -84,13 +87,14 @@ class ForwardParityTest {
     }
 
     /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */
-    private void check(TinyModel tiny, Dtype dtype, int threads, Tolerances tolerance) throws IOException {
+    private void check(TinyModel.Variant variant, KernelsConfig limits, Tolerances tolerance) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
         ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
         List<@Nullable Adapter> adapters = new ArrayList<>(List.of(
                 TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong()),
                 TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 8, random.nextLong())));
         adapters.add(null);
-        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(dtype, threads, 128, Stash.KEEP))) {
+        try (TorchScriptDecoder device = Devices.load(tiny, limits)) {
             device.putAdapter(2, adapters.get(0));
             device.putAdapter(0, adapters.get(1));
             int[][] adapterSlots = {{2}, {0}, IterationInputs.BASE, {2}};

@@ -7,9 +7,11 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -28,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * The hand-written backward pass, cut into random windows, against libtorch's autograd on whole sequences. A gradient
@@ -81,8 +84,8 @@ class GradientParityTest {
     }
 
     @ParameterizedTest
-    @EnumSource
-    void bfloat16AsPreciseAsAutograd(TinyModel.Variant variant) throws IOException {
+    @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
+    void bfloat16AsPreciseAsAutograd(TinyModel.Variant variant, WeightForm form) throws IOException {
         for (Stash stash : List.of(Stash.KEEP, Stash.INT8)) {
             double ours = 0;
             double autograd = 0;
@@ -90,7 +93,7 @@ class GradientParityTest {
                 TinyModel tiny = TinyModel.of(variant, random.nextLong());
                 Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
-                try (TorchScriptDecoder device = Devices.load(tiny, Dtype.BFLOAT16, stash);
+                try (TorchScriptDecoder device = Devices.load(tiny, Forms.limits(Dtype.BFLOAT16, form, stash));
                         AutogradReference exact = new AutogradReference(tiny.config(), tiny.weights());
                         AutogradReference half = new AutogradReference(tiny.config(), tiny.weights(), Dtype.BFLOAT16)) {
                     AutogradReference.Result expected = exact.run(pack, adapter);
@@ -108,11 +111,14 @@ class GradientParityTest {
     }
 
     /** The gradient of a model with weights in 8 bits is close to that of the model. */
-    @Test
-    void eightBitsWithinTheirPrecision() throws IOException {
+    @ParameterizedTest
+    @EnumSource(
+            value = WeightForm.class,
+            names = {"PLAIN", "PACKED"})
+    void eightBitsWithinTheirPrecision(WeightForm form) throws IOException {
         double[] errors = new double[5];
         for (int model = 0; model < errors.length; model++) {
-            errors[model] = errors(TinyModel.Variant.BIASES, Dtype.INT8, Stash.KEEP, 1)[0];
+            errors[model] = errors(TinyModel.Variant.BIASES, Forms.limits(Dtype.INT8, form, Stash.KEEP), 1)[0];
         }
         Arrays.sort(errors);
         assertThat(errors[2]).as("median error, seed %d", seed).isLessThan(INT8_WEIGHTS_RELATIVE);
@@ -120,7 +126,7 @@ class GradientParityTest {
 
     private void check(TinyModel.Variant variant, Dtype dtype, Stash stash, int splits, double tolerance)
             throws IOException {
-        for (double error : errors(variant, dtype, stash, splits)) {
+        for (double error : errors(variant, Devices.limits(dtype, 128, stash), splits)) {
             assertThat(error)
                     .as("relative error of the whole gradient, seed %d", seed)
                     .isLessThan(tolerance);
@@ -128,12 +134,12 @@ class GradientParityTest {
     }
 
     /** For each split the relative error of the whole gradient; in float32 every tensor's error is checked too. */
-    private double[] errors(TinyModel.Variant variant, Dtype dtype, Stash stash, int splits) throws IOException {
-        double tolerance = stash == Stash.INT8 ? INT8_RELATIVE : FLOAT32_RELATIVE;
+    private double[] errors(TinyModel.Variant variant, KernelsConfig limits, int splits) throws IOException {
+        double tolerance = limits.stash() == Stash.INT8 ? INT8_RELATIVE : FLOAT32_RELATIVE;
         double[] errors = new double[splits];
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
-        try (TorchScriptDecoder device = Devices.load(tiny, dtype, stash);
+        try (TorchScriptDecoder device = Devices.load(tiny, limits);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             for (int split = 0; split < splits; split++) {
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
@@ -143,7 +149,7 @@ class GradientParityTest {
                         reference.run(pack, adapter),
                         loss,
                         device.gradients(SLOT),
-                        dtype == Dtype.FLOAT32 ? tolerance : BFLOAT16_RELATIVE);
+                        limits.dtype() == Dtype.FLOAT32 ? tolerance : BFLOAT16_RELATIVE);
             }
         }
         return errors;

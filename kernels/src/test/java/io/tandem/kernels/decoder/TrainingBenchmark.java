@@ -9,7 +9,9 @@ import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -114,7 +116,9 @@ public final class TrainingBenchmark {
     }
 
     private void windowed(Stash stash) throws IOException {
-        KernelsConfig limits = new KernelsConfig(Dtype.BFLOAT16, 1, 1, tokens, window, 1, RANK, tokens, stash);
+        KernelsConfig limits = DeviceProfile.ofThisMachine()
+                .resolve(new KernelsConfig(
+                        Dtype.BFLOAT16, WeightForm.AUTO, 1, 1, tokens, window, 1, RANK, tokens, stash));
         LoraConfig adapter = new LoraConfig(RANK, 2.0 * RANK, false, LoraConfig.allLinears(), "");
         MemoryPlan plan = MemoryPlan.training(model, limits, adapter, OptimizerConfig.DEFAULT);
         long excluded = EXCLUDED.stream().mapToLong(plan::bytes).sum();

@@ -3,6 +3,8 @@ package io.tandem.loadtest.peers;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.loadtest.model.RandomModel;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -83,7 +85,9 @@ public final class Peers implements Callable<Integer> {
     }
 
     private void open(List<Engine> engines, Path model) throws IOException {
-        engines.add(new TandemEngine("tandem bf16", model, limits(Dtype.BFLOAT16)));
+        // bfloat16, or what is faster here than its plain products.
+        Dtype best = DeviceProfile.ofThisMachine().resolve(limits(Dtype.AUTO)).dtype();
+        engines.add(new TandemEngine("tandem " + (best == Dtype.BFLOAT16 ? "bf16" : "f32"), model, limits(best)));
         engines.add(new TandemEngine("tandem int8", model, limits(Dtype.INT8)));
         LlamaCppEngine peer = llama("llama.cpp bf16", model.resolve(RandomModel.BF16_FILE));
         engines.add(peer);
@@ -98,7 +102,7 @@ public final class Peers implements Callable<Integer> {
 
     private KernelsConfig limits(Dtype dtype) {
         int longest = Workload.longest();
-        return new KernelsConfig(dtype, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
+        return new KernelsConfig(dtype, WeightForm.AUTO, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
     }
 
     /** How often engines find the same token the most likely one, which they would not if the weights were not equal. */

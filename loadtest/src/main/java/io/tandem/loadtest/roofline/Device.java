@@ -7,6 +7,7 @@ import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
@@ -33,6 +34,7 @@ final class Device {
     static DeviceModel load(Stash stash) {
         KernelsConfig limits = new KernelsConfig(
                 Dtype.BFLOAT16,
+                WeightForm.AUTO,
                 Integer.getInteger(THREADS, 0),
                 SEQUENCES,
                 MOST_TOKENS,

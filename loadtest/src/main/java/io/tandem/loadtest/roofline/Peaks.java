@@ -2,6 +2,8 @@ package io.tandem.loadtest.roofline;
 
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.Dtype;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
@@ -53,7 +55,7 @@ record Peaks(double bytesPerSecond, double operationsPerSecond, double wideOpera
 
     private static double products(TensorScope parent, ScriptModule script, Dtype dtype) {
         boolean packed =
-                dtype == Dtype.BFLOAT16 && System.getProperty("os.arch").equals("amd64");
+                DeviceProfile.ofThisMachine().choose(dtype, WeightForm.AUTO).form() == WeightForm.PACKED;
         try (TensorScope scope = parent.open()) {
             IValue x = script.call(scope, "matrix", scope.number(SIDE), scope.number(dtype.code()), scope.flag(false));
             IValue weight =

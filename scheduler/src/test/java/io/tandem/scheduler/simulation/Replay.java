@@ -5,6 +5,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.scheduler.CoServingEngine;
@@ -73,7 +74,8 @@ final class Replay implements IterationListener {
 
     /** @param horizonSeconds after which nothing counts but how the requests that are left end */
     Replay(DeviceCost cost, SchedulerConfig config, int kvSlots, double horizonSeconds, long seed) {
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, kvSlots, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
         this.device = new FakeDevice(config.deviceLimits(limits), cost.noisy(new Random(seed)));
         this.engine = new CoServingEngine(device, config, device::nanoTime, this);
         this.horizonSeconds = horizonSeconds;

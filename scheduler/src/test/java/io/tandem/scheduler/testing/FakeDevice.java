@@ -18,6 +18,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -58,7 +59,8 @@ public final class FakeDevice implements DeviceModel {
     }
 
     public static KernelsConfig limits(int kvSlots, int contextTokens, int adapterSlots) {
-        return new KernelsConfig(Dtype.FLOAT32, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256, Stash.KEEP);
+        return new KernelsConfig(
+                Dtype.FLOAT32, WeightForm.PLAIN, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256, Stash.KEEP);
     }
 
     public long nanoTime() {

@@ -3,6 +3,7 @@ package io.tandem.server.config;
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
@@ -21,13 +22,25 @@ import java.util.Set;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
-/** Reads settings from a YAML file and from flags, which win; what neither gives is the default written here. */
+/**
+ * Reads settings from a YAML file, from environment variables, which win over the file, and from flags, which win over
+ * both; what none of them gives is the default written here.
+ */
 public final class ConfigLoader {
+    /** Environment variables and the settings that they replace. */
+    private static final Map<String, String> VARIABLES = Map.of("TANDEM_WEIGHT_FORM", "kernels.weight-form");
+
     private final Path home;
+    private final Map<String, String> environment;
 
     /** @param home directory of the installation; the default model is below it */
     public ConfigLoader(Path home) {
+        this(home, System.getenv());
+    }
+
+    ConfigLoader(Path home, Map<String, String> environment) {
         this.home = home;
+        this.environment = environment;
     }
 
     /** The file that is read when none is named. */
@@ -43,6 +56,12 @@ public final class ConfigLoader {
     public ServerConfig load(Optional<Path> file, Map<String, Object> flags) {
         ConfigValues values = new ConfigValues();
         file.ifPresent(path -> values.addAll(path.toString(), "", read(path)));
+        VARIABLES.forEach((variable, key) -> {
+            String value = environment.getOrDefault(variable, "");
+            if (!value.isBlank()) {
+                values.add(variable, key, value);
+            }
+        });
         flags.forEach((key, value) -> values.add("command line", key, value));
         ServerConfig config = assemble(values, file.map(Path::toString).orElse("command line"));
         values.refuseUnknown();
@@ -113,7 +132,8 @@ public final class ConfigLoader {
 
     private static KernelsConfig kernels(ConfigValues values) {
         return new KernelsConfig(
-                values.oneOf("kernels.dtype", Dtype.BFLOAT16),
+                values.oneOf("kernels.dtype", Dtype.AUTO),
+                values.oneOf("kernels.weight-form", WeightForm.AUTO),
                 values.integer("kernels.threads", 0),
                 values.integer("kernels.kv-slots", 32),
                 values.integer("kernels.context-tokens", 1024),

@@ -43,6 +43,7 @@ class ArchitectureTest {
                         "io.tandem.kernels.torchscript",
                         "io.tandem.kernels.tensor",
                         "io.tandem.kernels.decoder",
+                        "io.tandem.kernels.device",
                         "io.tandem.kernels.pretrain",
                         "io.tandem.server.text")
                 .should()

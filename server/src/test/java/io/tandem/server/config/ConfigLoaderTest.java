@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import java.io.IOException;
@@ -99,6 +100,23 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void theEnvironmentWinsOverTheFile() throws IOException {
+        Path file = write("kernels: {weight-form: packed}");
+        assertThat(weightForm(file, "plain")).isEqualTo(WeightForm.PLAIN);
+        assertThat(weightForm(file, "")).isEqualTo(WeightForm.PACKED);
+        assertThatThrownBy(() -> weightForm(file, "Plain"))
+                .isInstanceOf(ConfigException.class)
+                .hasMessage("TANDEM_WEIGHT_FORM: kernels.weight-form is \"Plain\", expected auto or plain or packed");
+    }
+
+    private static WeightForm weightForm(Path file, String variable) {
+        return new ConfigLoader(Path.of("."), Map.of("TANDEM_WEIGHT_FORM", variable))
+                .load(Optional.of(file), Map.of())
+                .kernels()
+                .weightForm();
+    }
+
+    @Test
     void emptyFilesAndSectionsMeanDefaults() throws IOException {
         assertThat(load("# nothing\n")).isEqualTo(loader.load(Optional.empty(), Map.of()));
         assertThat(load("http:\n  # port: 1\n")).isEqualTo(loader.load(Optional.empty(), Map.of()));
@@ -127,7 +145,8 @@ class ConfigLoaderTest {
             scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
             scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
             scheduler: {tpot-target: .nan} | scheduler.tpot-target is NaN, expected a number
-            kernels: {dtype: float16}          | kernels.dtype is "float16", expected float32 or bfloat16 or int8
+            kernels: {dtype: float16}          | kernels.dtype is "float16", expected auto or float32 or bfloat16 or int8
+            kernels: {weight-form: fast}       | kernels.weight-form is "fast", expected auto or plain or packed
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
             kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096
             data: [a]                          | data is ["a"], expected text

@@ -1,0 +1,21 @@
+# Products of one weight in one form, for comparison with results that the caller knows.
+class Trial(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+
+  # weight [2 F, C], x [N, C], both float32; the halves of the weight are gate and up. Returns, all in
+  # float32, x W^T [N, 2 F], silu(gate) * up of it [N, F], and (x W^T) W [N, C].
+  def products(self: __torch__.tandem.trial.Trial, weight: Tensor, x: Tensor, dtype: int,
+               packed: bool, quantized: bool) -> List[Tensor]:
+    linear = __torch__.tandem.ops.linear.Linear(torch.to(weight, dtype), None, packed, quantized,
+                                                True)
+    narrow = torch.to(x, dtype)
+    y = __torch__.tandem.ops.linear.forward(linear, narrow)
+    second = linear.second
+    if second is not None:
+      gated = __torch__.tandem.ops.linear.swiglu(linear, second, narrow)
+    else:
+      gated = __torch__.tandem.ops.swiglu.forward(y)[0]
+    dx = __torch__.tandem.ops.linear.backward(linear, y)
+    return [torch.to(y, 6), torch.to(gated, 6), torch.to(dx, 6)]
