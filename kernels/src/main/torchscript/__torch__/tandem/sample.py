@@ -24,11 +24,14 @@ def draw_plain(logits: Tensor, options: Tensor) -> Tensor:
   p = torch.softmax(torch.div(logits, options[:, 0:1]), 1)
   return torch.squeeze(__torch__.tandem.sample.invert(p, options[:, 3:4]), 1)
 
+# Top-k first, then the nucleus of what it leaves, as transformers and vLLM apply them.
 def draw_filtered(logits: Tensor, options: Tensor) -> Tensor:
-  p, order = torch.sort(torch.softmax(torch.div(logits, options[:, 0:1]), 1), 1, True)
-  rank = torch.unsqueeze(torch.arange(p.size(1)), 0)
+  sorted, order = torch.sort(torch.softmax(torch.div(logits, options[:, 0:1]), 1), 1, True)
+  rank = torch.unsqueeze(torch.arange(sorted.size(1)), 0)
+  p = torch.masked_fill(sorted, torch.ge(rank, options[:, 1:2]), 0.)
   before = torch.sub(torch.cumsum(p, 1), p)
-  dropped = torch.logical_or(torch.ge(rank, options[:, 1:2]), torch.ge(before, options[:, 2:3]))
+  nucleus = torch.mul(torch.sum(p, [1], True), options[:, 2:3])
+  dropped = torch.ge(before, nucleus)
   # the most likely token always stays, whatever rounding says
   torch.fill_(dropped[:, 0:1], False)
   kept = torch.masked_fill(p, dropped, 0.)

@@ -27,18 +27,20 @@ public final class ModelConfigReader {
 
     /** What differs between the families when the file is silent. */
     private enum Family {
-        LLAMA("LlamaForCausalLM", 2048, 0),
-        MISTRAL("MistralForCausalLM", 4096 * 32, 8),
-        QWEN2("Qwen2ForCausalLM", 32768, 32),
-        QWEN3("Qwen3ForCausalLM", 32768, 32);
+        LLAMA("LlamaForCausalLM", "llama", 2048, 0),
+        MISTRAL("MistralForCausalLM", "mistral", 4096 * 32, 8),
+        QWEN2("Qwen2ForCausalLM", "qwen2", 32768, 32),
+        QWEN3("Qwen3ForCausalLM", "qwen3", 32768, 32);
 
         private final String architecture;
+        private final String modelType;
         private final int defaultPositions;
         /** 0 for as many as query heads. */
         private final int defaultKvHeads;
 
-        Family(String architecture, int defaultPositions, int defaultKvHeads) {
+        Family(String architecture, String modelType, int defaultPositions, int defaultKvHeads) {
             this.architecture = architecture;
+            this.modelType = modelType;
             this.defaultPositions = defaultPositions;
             this.defaultKvHeads = defaultKvHeads;
         }
@@ -108,6 +110,10 @@ public final class ModelConfigReader {
     }
 
     private void refuseUnknownArithmetic(Family family) {
+        // transformers picks the implementation by model_type, not by architectures.
+        if (!json.text("model_type").orElse(family.modelType).equals(family.modelType)) {
+            throw json.refuse("model_type", family.modelType + ", as " + family.architecture + " has");
+        }
         if (!json.text("hidden_act").orElse("silu").equals("silu")) {
             throw json.refuse("hidden_act", "silu");
         }
@@ -182,6 +188,12 @@ public final class ModelConfigReader {
         }
         if (scaling.number("partial_rotary_factor", 0, 1, 1) != 1) {
             throw scaling.refuse("partial_rotary_factor", "1");
+        }
+        // transformers 5 nests them by the type of layer where a model has several.
+        for (String layerType : scaling.keys()) {
+            if (scaling.value(layerType).filter(JsonNode::isObject).isPresent()) {
+                throw scaling.refuse(layerType, "the same rotary embedding in every layer");
+            }
         }
         String typeKey = scaling.value("rope_type").isPresent() ? "rope_type" : "type";
         String expected = "default, linear or llama3";

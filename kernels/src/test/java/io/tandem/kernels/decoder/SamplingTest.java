@@ -62,6 +62,12 @@ class SamplingTest {
         check(2.0, 20, 0.9);
     }
 
+    /** Of three tokens of similar probability that top-k leaves, half the mass is in two. */
+    @Test
+    void theNucleusIsThatOfWhatTopKLeaves() {
+        check(5.0, 3, 0.5);
+    }
+
     @Test
     void topKOfOneIsGreedy() {
         float[] scores = scores(new int[0], new float[0]);
@@ -110,12 +116,16 @@ class SamplingTest {
             p[token] = Math.exp(scores[token] / temperature);
             total += p[token];
         }
+        double left = 0;
+        for (int rank = 0; rank < order.length; rank++) {
+            left += topK == 0 || rank < topK ? p[order[rank]] / total : 0;
+        }
         double before = 0;
         double kept = 0;
         boolean filtered = topK > 0 || topP < 1;
         for (int rank = 0; rank < order.length; rank++) {
             double share = p[order[rank]] / total;
-            boolean stays = rank == 0 || ((topK == 0 || rank < topK) && before < topP);
+            boolean stays = rank == 0 || ((topK == 0 || rank < topK) && before < topP * left);
             before += share;
             p[order[rank]] = stays ? share : 0;
             kept += p[order[rank]];

@@ -115,6 +115,9 @@ class ModelConfigReaderTest {
                 "rope_scaling | {\"type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4} | more",
                 "rope_scaling | [] | an object",
                 "rope_parameters | {\"rope_theta\":-3} | a number of",
+                "rope_parameters | {\"full_attention\":{\"rope_type\":\"linear\",\"factor\":4}} | in every layer",
+                "model_type | \"granite\" | llama, as LlamaForCausalLM has",
+                "model_type | 3 | a string",
             })
     void absurdValuesAreRefusedByKey(String key, String value, String expected) {
         String fields = SIZES.contains("\"" + key + "\"")

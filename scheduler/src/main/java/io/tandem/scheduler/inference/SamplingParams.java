@@ -29,4 +29,10 @@ public record SamplingParams(
     public SamplingParams {
         logitBias = Map.copyOf(logitBias);
     }
+
+    /** The same with another seed. */
+    public SamplingParams withSeed(long other) {
+        return new SamplingParams(
+                temperature, topK, topP, other, presencePenalty, frequencyPenalty, logitBias, topLogprobs);
+    }
 }

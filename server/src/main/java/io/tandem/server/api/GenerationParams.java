@@ -9,8 +9,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * What completions and chats have in common.
@@ -22,7 +22,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * @param n answers to each prompt
  * @param stop texts that end an answer and are not part of it
  * @param ignoreStopTokens whether answers go on to {@code maxTokens} (vLLM's {@code ignore_eos}, for load tests)
- * @param sampling of the first answer; its {@code topLogprobs} is -1 if no log-probabilities are wanted
+ * @param seed of the first completion of each prompt; empty for random ones
+ * @param sampling without the seed; its {@code topLogprobs} is -1 if no log-probabilities are wanted
  * @param stream whether the answer comes as server-sent events
  * @param includeUsage whether a stream ends with a chunk of token counts
  */
@@ -33,6 +34,7 @@ public record GenerationParams(
         int n,
         List<String> stop,
         boolean ignoreStopTokens,
+        OptionalLong seed,
         SamplingParams sampling,
         boolean stream,
         boolean includeUsage) {
@@ -81,12 +83,12 @@ public record GenerationParams(
                 body.optionalInt("n", 1, CHOICES_MAX).orElse(1),
                 stops(body),
                 body.optionalBoolean("ignore_eos", false),
+                body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
                 new SamplingParams(
                         body.optionalNumber("temperature", 0, 2).orElse(1),
                         topK(body, vocab),
                         topP(body),
-                        body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE)
-                                .orElseGet(() -> ThreadLocalRandom.current().nextLong()),
+                        0,
                         body.optionalNumber("presence_penalty", -2, 2).orElse(0),
                         body.optionalNumber("frequency_penalty", -2, 2).orElse(0),
                         biases(body, vocab),

@@ -3,7 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import java.util.Optional;
 
 /** How completions and chats differ in what they answer. */
 interface AnswerFormat {
@@ -16,15 +16,13 @@ interface AnswerFormat {
     /** One answer in a whole response. */
     ObjectNode whole(Choice choice);
 
+    /** What opens one answer's stream before its first token, if anything does. */
+    Optional<ObjectNode> opening(Choice choice);
+
     /**
      * Part of one answer in a stream.
      *
-     * @param first whether nothing of the answer was sent before
      * @param draws the tokens that are new, for log-probabilities
      */
-    ObjectNode chunk(Choice choice, boolean first, String delta, List<Draw> draws);
-
-    /** Log-probabilities in this format, or null if none were asked for. */
-    @Nullable
-    ObjectNode logprobs(List<Draw> draws);
+    ObjectNode chunk(Choice choice, String delta, List<Draw> draws);
 }

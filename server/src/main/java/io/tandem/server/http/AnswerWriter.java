@@ -56,8 +56,10 @@ final class AnswerWriter implements Generation.Listener {
         if (!params.stream()) {
             return;
         }
-        send(envelope(true)
-                .set("choices", array(format.chunk(choice, begun.add(choice.index()), delta, choice.takeFresh()))));
+        if (begun.add(choice.index())) {
+            format.opening(choice).ifPresent(this::sendChoice);
+        }
+        sendChoice(format.chunk(choice, delta, choice.takeFresh()));
     }
 
     @Override
@@ -106,8 +108,10 @@ final class AnswerWriter implements Generation.Listener {
         response.write("data: " + json + "\n\n");
     }
 
-    private static ArrayNode array(ObjectNode only) {
-        return JsonBody.MAPPER.createArrayNode().add(only);
+    private void sendChoice(ObjectNode choice) {
+        ObjectNode json = envelope(true);
+        json.putArray("choices").add(choice);
+        send(json);
     }
 
     private ObjectNode envelope(boolean chunk) {
@@ -127,11 +131,11 @@ final class AnswerWriter implements Generation.Listener {
     private ObjectNode usage() {
         int prompt = prompts.stream().mapToInt(tokens -> tokens.length).sum();
         int completion = generation.choices().stream()
-                .mapToInt(choice -> choice.usage().completionTokens())
+                .mapToInt(choice -> choice.completionTokens())
                 .sum();
         int cached = generation.choices().stream()
                 .filter(choice -> choice.index() % params.n() == 0)
-                .mapToInt(choice -> choice.usage().cachedTokens())
+                .mapToInt(choice -> choice.cachedTokens())
                 .sum();
         ObjectNode usage = JsonBody.MAPPER.createObjectNode();
         usage.put("prompt_tokens", prompt);

@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.Tokenizer;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** OpenAI's {@code chat.completion}. */
@@ -33,15 +34,23 @@ record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
         return json;
     }
 
+    /** The role comes alone, as from OpenAI: its Node client counts log-probabilities of a first chunk twice. */
     @Override
-    public ObjectNode chunk(Choice choice, boolean first, String delta, List<Draw> draws) {
+    public Optional<ObjectNode> opening(Choice choice) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("index", choice.index());
+        json.putObject("delta").put("role", "assistant").put("content", "");
+        json.putNull("logprobs");
+        json.putNull("finish_reason");
+        return Optional.of(json);
+    }
+
+    @Override
+    public ObjectNode chunk(Choice choice, String delta, List<Draw> draws) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("index", choice.index());
         ObjectNode part = json.putObject("delta");
-        if (first) {
-            part.put("role", "assistant");
-        }
-        if (first || !delta.isEmpty()) {
+        if (!delta.isEmpty()) {
             part.put("content", delta);
         }
         json.set("logprobs", logprobs(draws));
@@ -49,8 +58,7 @@ record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
         return json;
     }
 
-    @Override
-    public @Nullable ObjectNode logprobs(List<Draw> draws) {
+    private @Nullable ObjectNode logprobs(List<Draw> draws) {
         if (!scored) {
             return null;
         }

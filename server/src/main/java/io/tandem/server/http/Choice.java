@@ -18,6 +18,7 @@ final class Choice {
     private final StringBuilder text = new StringBuilder();
     private final List<Draw> draws = new ArrayList<>();
     private List<Draw> fresh = new ArrayList<>();
+    private int scoredChars;
     private String finishReason = "";
     private Finish usage = new Finish(FinishReason.CANCELLED, 0, 0, 0, "");
 
@@ -95,7 +96,21 @@ final class Choice {
         return taken;
     }
 
-    Finish usage() {
-        return usage;
+    /** Sampled tokens that belong to the answer; what the engine still sampled after a stop text does not. */
+    int completionTokens() {
+        return stops.stopped() ? draws.size() : usage.completionTokens();
+    }
+
+    int cachedTokens() {
+        return usage.cachedTokens();
+    }
+
+    /** Characters of the tokens whose log-probabilities were written, for {@code text_offset}. */
+    int scoredChars() {
+        return scoredChars;
+    }
+
+    void addScoredChars(int count) {
+        scoredChars += count;
     }
 }

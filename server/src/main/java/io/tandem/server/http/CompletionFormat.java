@@ -5,7 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** OpenAI's {@code text_completion}. */
@@ -26,7 +30,12 @@ record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFo
     }
 
     @Override
-    public ObjectNode chunk(Choice choice, boolean first, String delta, List<Draw> draws) {
+    public Optional<ObjectNode> opening(Choice choice) {
+        return Optional.empty();
+    }
+
+    @Override
+    public ObjectNode chunk(Choice choice, String delta, List<Draw> draws) {
         return choice(choice, delta, draws);
     }
 
@@ -34,13 +43,12 @@ record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFo
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("index", choice.index());
         json.put("text", text);
-        json.set("logprobs", logprobs(draws));
+        json.set("logprobs", logprobs(choice, draws));
         json.put("finish_reason", choice.ended() ? choice.finishReason() : null);
         return json;
     }
 
-    @Override
-    public @Nullable ObjectNode logprobs(List<Draw> draws) {
+    private @Nullable ObjectNode logprobs(Choice choice, List<Draw> draws) {
         if (!scored) {
             return null;
         }
@@ -49,18 +57,30 @@ record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFo
         ArrayNode logprobs = json.putArray("token_logprobs");
         ArrayNode tops = json.putArray("top_logprobs");
         ArrayNode offsets = json.putArray("text_offset");
-        int offset = 0;
         for (Draw draw : draws) {
-            String text = tokenizer.token(draw.token());
-            tokens.add(text);
+            tokens.add(key(draw.token()));
             logprobs.add(draw.logprob());
-            offsets.add(offset);
-            offset += text.length();
+            offsets.add(choice.scoredChars());
+            choice.addScoredChars(tokenizer.token(draw.token()).length());
             ObjectNode top = tops.addObject();
             for (int i = 0; i < draw.topTokens().length; i++) {
-                top.put(tokenizer.token(draw.topTokens()[i]), draw.topLogprobs()[i]);
+                top.put(key(draw.topTokens()[i]), draw.topLogprobs()[i]);
             }
         }
         return json;
+    }
+
+    /** The token's text; OpenAI's spelling of its bytes where they are no text, which all would share one key. */
+    private String key(int token) {
+        String text = tokenizer.token(token);
+        byte[] bytes = tokenizer.bytes(token);
+        if (Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes)) {
+            return text;
+        }
+        StringBuilder key = new StringBuilder("bytes:");
+        for (byte value : bytes) {
+            key.append("\\x").append(HexFormat.of().toHexDigits(value));
+        }
+        return key.toString();
     }
 }

@@ -5,7 +5,6 @@ import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
-import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
@@ -16,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -76,23 +76,16 @@ final class Generation {
 
     private InferenceRequest request(
             Choice choice, int[] prompt, GenerationParams params, List<AdapterVersion> adapters, int copy) {
-        SamplingParams sampling = params.sampling();
-        SamplingParams own = new SamplingParams(
-                sampling.temperature(),
-                sampling.topK(),
-                sampling.topP(),
-                sampling.seed() + copy,
-                sampling.presencePenalty(),
-                sampling.frequencyPenalty(),
-                sampling.logitBias(),
-                sampling.topLogprobs());
+        long seed = params.seed().isPresent()
+                ? params.seed().getAsLong() + copy
+                : ThreadLocalRandom.current().nextLong();
         return new InferenceRequest(
                 choice.requestId(),
                 params.user(),
                 prompt,
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,
-                own,
+                params.sampling().withSeed(seed),
                 params.ignoreStopTokens() ? Set.of() : source.model().stopTokens());
     }
 
