@@ -39,17 +39,18 @@ import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
-import io.tandem.server.storage.DataLock;
+import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
@@ -74,7 +75,11 @@ public final class Application implements AutoCloseable {
     /** What adapters are tried on when they come; any text does. */
     private static final String PROBE = "The quick brown fox";
 
-    private final DataLock lock;
+    /** Nothing is served from the class path, so a process that is killed leaves no cache of it behind. */
+    private static final FileSystemOptions NO_CACHE =
+            new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
+
+    private final DataDirectory data;
     private final DeviceModel device;
     private final ServedModel model;
     private final CoServingEngine engine;
@@ -87,11 +92,8 @@ public final class Application implements AutoCloseable {
     private volatile boolean closing;
 
     private Application(ServerConfig config) throws IOException {
-        Path data = config.data();
-        Files.createDirectories(data);
-        lock = DataLock.take(data);
+        data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
-        Files.createDirectories(data.resolve("uploads"));
         KernelsConfig kernels = config.kernels();
         LOG.info("computing in {}", DeviceProfile.ofThisMachine().choose(kernels.dtype(), kernels.weightForm()));
         device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(kernels));
@@ -100,10 +102,9 @@ public final class Application implements AutoCloseable {
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
         bind(meters);
-        FileStore files = new FileStore(data.resolve("files"));
+        FileStore files = new FileStore(data.files());
         int maxRank = device.limits().maxRank();
-        Path jobFolders = data.resolve("jobs");
-        AdapterStore adapterStore = new AdapterStore(data.resolve("adapters"), device.model(), maxRank);
+        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         AtomicLong nextRequestId = new AtomicLong(1);
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         TrainingDevice training = new TrainingDevice(
@@ -117,7 +118,7 @@ public final class Application implements AutoCloseable {
                 training,
                 adapters.library(),
                 new JobService.Stores(
-                        files, new JobStore(jobFolders), new CheckpointStore(jobFolders, adapterStore), adapterStore),
+                        files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
                 Clock.systemUTC());
         Gauge.builder("tandem.training.memory.planned", jobs, JobService::plannedBytes)
                 .description("native memory that the open jobs are planned to take")
@@ -125,7 +126,7 @@ public final class Application implements AutoCloseable {
                 .register(meters);
         engineThread = new Thread(engine, "engine");
         engineThread.start();
-        vertx = Vertx.vertx();
+        vertx = Vertx.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
         Routes.Targets targets = new Routes.Targets(
                 model,
                 TokenSource.of(engine),
@@ -134,7 +135,7 @@ public final class Application implements AutoCloseable {
                 jobs,
                 files,
                 maxRank,
-                data.resolve("uploads"),
+                data.uploads(),
                 config.http().maxBodyBytes(),
                 config.http().maxUploadBytes(),
                 engine::healthy,
@@ -169,7 +170,7 @@ public final class Application implements AutoCloseable {
                 device.model(),
                 maxRank,
                 config.adapterRoot(),
-                config.data().resolve("uploads"),
+                data.uploads(),
                 config.http().maxUploadBytes());
         int[] prompt = model.tokenizer().encode(PROBE, false);
         return new Adapters(
@@ -354,6 +355,6 @@ public final class Application implements AutoCloseable {
         if (!engineThread.isAlive()) {
             device.close();
         }
-        lock.close();
+        data.close();
     }
 }

@@ -12,7 +12,7 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
+import java.nio.channels.Channels;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -53,11 +53,8 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
     /** @throws ApiException if the file is missing or wrong, or has pairs where texts are needed, or the other way round */
     static Dataset dataset(String field, String file, Objective objective, FileStore files, DatasetReader reader)
             throws IOException {
-        if (files.find(file).isEmpty()) {
-            throw ApiException.invalid(field, "'" + field + "': there is no file '" + file + "'.");
-        }
         DatasetReader.Result result;
-        try (InputStream in = Files.newInputStream(files.content(file))) {
+        try (InputStream in = Channels.newInputStream(files.open(file).orElseThrow(() -> missing(field, file)))) {
             result = reader.read(in);
         }
         boolean preferences = objective instanceof Objective.Preference;
@@ -74,6 +71,10 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                 preferences
                         ? "'" + field + "' has no preference pairs, which the method 'dpo' needs."
                         : "'" + field + "' has preference pairs, which only the method 'dpo' can use.");
+    }
+
+    static ApiException missing(String field, String file) {
+        return ApiException.invalid(field, "'" + field + "': there is no file '" + file + "'.");
     }
 
     /** @param controls by the labels that the examples name */

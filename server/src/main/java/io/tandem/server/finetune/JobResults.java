@@ -13,6 +13,7 @@ import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -65,10 +66,11 @@ record JobResults(
         try {
             change.join();
         } catch (CompletionException e) {
-            throw new IOException(
-                    String.valueOf(
-                            e.getCause() == null ? e.getMessage() : e.getCause().getMessage()),
-                    e);
+            Throwable cause = e.getCause() instanceof UncheckedIOException disk ? disk.getCause() : e.getCause();
+            if (cause instanceof IOException disk) {
+                throw disk;
+            }
+            throw new IOException(String.valueOf(cause == null ? e.getMessage() : cause.getMessage()), e);
         }
     }
 

@@ -6,6 +6,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
 import java.io.IOException;
 import java.util.Locale;
@@ -72,7 +73,7 @@ final class JobRun implements JobSink {
                 news.keep();
             } catch (IOException e) {
                 LOG.error("news of job {} could not be written", JobObject.id(job), e);
-                book.say(job, "warn", "The server could not write to its disk: " + e.getMessage());
+                book.say(job, "warn", "The server could not write to its disk: " + DiskFailure.reason(e) + ".");
             }
         });
     }
@@ -168,8 +169,8 @@ final class JobRun implements JobSink {
 
     private void succeed(JobOutcome.Succeeded outcome) {
         try {
-            results.table(job, book.now());
             String name = results.succeed(job, outcome, work.under());
+            keepTable();
             String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
             book.end(
                     job,
@@ -177,7 +178,22 @@ final class JobRun implements JobSink {
                     "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
                             + early + ".");
         } catch (IOException e) {
-            book.end(job, JobObject.FAILED, "the adapter could not be written: " + e.getMessage());
+            LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
+            book.end(job, JobObject.FAILED, "the adapter could not be written: " + DiskFailure.reason(e));
+        }
+    }
+
+    /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */
+    private void keepTable() {
+        try {
+            results.table(job, book.now());
+        } catch (IOException e) {
+            LOG.warn("the step metrics of job {} could not be made a file", JobObject.id(job), e);
+            book.say(
+                    job,
+                    "warn",
+                    "The job has no result file, because its step metrics could not be kept: " + DiskFailure.reason(e)
+                            + ".");
         }
     }
 

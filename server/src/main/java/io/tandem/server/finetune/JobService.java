@@ -12,6 +12,7 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
+import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.JobStore;
@@ -188,7 +189,7 @@ public final class JobService implements AutoCloseable {
 
     private void requireFile(String field, String id) throws IOException {
         if (files.find(id).isEmpty()) {
-            throw ApiException.invalid(field, "'" + field + "': there is no file '" + id + "'.");
+            throw JobData.missing(field, id);
         }
     }
 
@@ -314,8 +315,11 @@ public final class JobService implements AutoCloseable {
             JobRun run = new JobRun(job, work, book, results, metrics, this::later, () -> left(job));
             runs.put(id, run);
             engine.submit(work, run).ifPresent(rejection -> refused(job, rejection, step));
-        } catch (IOException | ApiException e) {
+        } catch (ApiException e) {
             book.end(job, JobObject.FAILED, String.valueOf(e.getMessage()));
+        } catch (IOException e) {
+            LOG.error("job {} cannot be started", JobObject.id(job), e);
+            book.end(job, JobObject.FAILED, "the job's files cannot be used: " + DiskFailure.reason(e));
         }
     }
 

@@ -4,8 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.FileStore;
+import io.vertx.core.Future;
 import io.vertx.ext.web.FileUpload;
 import io.vertx.ext.web.RoutingContext;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
@@ -56,16 +59,24 @@ final class FilesHandler {
     void content(RoutingContext context) {
         blocking(
                 context,
-                () -> files.content(find(context).path("id").asText()),
-                path -> context.response().sendFile(path.toString()).onFailure(context::fail));
+                () -> {
+                    String id = context.pathParam("file");
+                    return files.open(id).orElseThrow(() -> missing(id));
+                },
+                content -> context.response()
+                        .sendFile(content)
+                        .eventually(() -> close(context, content))
+                        .onFailure(context::fail));
     }
 
     void delete(RoutingContext context) {
         blocking(
                 context,
                 () -> {
-                    String id = find(context).path("id").asText();
-                    files.delete(id);
+                    String id = context.pathParam("file");
+                    if (!files.delete(id)) {
+                        throw missing(id);
+                    }
                     ObjectNode json = JsonBody.MAPPER.createObjectNode();
                     json.put("id", id);
                     json.put("object", "file");
@@ -75,11 +86,23 @@ final class FilesHandler {
                 json -> Json.answer(context, json));
     }
 
-    private ObjectNode find(RoutingContext context) throws Exception {
+    private static Future<Void> close(RoutingContext context, FileChannel content) {
+        return context.vertx()
+                .executeBlocking(
+                        () -> {
+                            content.close();
+                            return null;
+                        },
+                        false);
+    }
+
+    private ObjectNode find(RoutingContext context) throws IOException {
         String id = context.pathParam("file");
-        return files.find(id)
-                .orElseThrow(
-                        () -> ApiException.notFound("file_id", "file_not_found", "There is no file '" + id + "'."));
+        return files.find(id).orElseThrow(() -> missing(id));
+    }
+
+    private static ApiException missing(String id) {
+        return ApiException.notFound("file_id", "file_not_found", "There is no file '" + id + "'.");
     }
 
     private static <T> void blocking(RoutingContext context, Callable<T> work, Consumer<T> answer) {

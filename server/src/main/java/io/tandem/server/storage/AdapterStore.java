@@ -57,9 +57,8 @@ public final class AdapterStore {
     /** All manifests by name, nothing else is read; a broken one is reported and left alone. */
     public Map<String, ObjectNode> manifests() throws IOException {
         Map<String, ObjectNode> manifests = new TreeMap<>();
-        for (Path directory : AtomicFiles.list(root)) {
+        for (Path directory : AtomicFiles.directories(root)) {
             String name = SafeName.decode(directory.getFileName().toString());
-            AtomicFiles.deleteUnfinished(directory);
             Path file = directory.resolve(MANIFEST);
             // A crash before an adapter's first manifest leaves a directory without one.
             if (Files.exists(file)) {
@@ -159,11 +158,9 @@ public final class AdapterStore {
     /** What {@link #writeAll} wrote; fewer than ten come in the same order. */
     List<Named> readAll(Path directory) throws IOException {
         List<Named> adapters = new ArrayList<>();
-        if (Files.exists(directory)) {
-            for (Path entry : AtomicFiles.list(directory)) {
-                String name = entry.getFileName().toString();
-                adapters.add(new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), read(entry)));
-            }
+        for (Path entry : AtomicFiles.directories(directory)) {
+            String name = entry.getFileName().toString();
+            adapters.add(new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), read(entry)));
         }
         return adapters;
     }
@@ -213,6 +210,8 @@ public final class AdapterStore {
     }
 
     private Path directory(String name) throws IOException {
-        return Files.createDirectories(root.resolve(SafeName.encode(name)));
+        Path directory = root.resolve(SafeName.encode(name));
+        AtomicFiles.createDirectories(directory);
+        return directory;
     }
 }

@@ -3,7 +3,10 @@ package io.tandem.server.storage;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -15,15 +18,29 @@ import java.util.stream.Stream;
 
 /** Writes that a crash leaves either undone or done: everything is complete and on disk before it gets its name. */
 final class AtomicFiles {
-    /** Beginning of names that a crash may leave behind. */
-    static final String UNFINISHED = ".unfinished-";
+    private static final String UNFINISHED = ".unfinished-";
 
     private AtomicFiles() {}
 
+    /** Writes into a path that nobody else knows. */
+    interface Writing {
+        void into(Path unfinished) throws IOException;
+    }
+
+    /** Writes a text file, replacing the one that is there; when this returns it survives a crash. */
     static void write(Path file, String text) throws IOException {
-        Path unfinished = unfinished(file);
-        Files.write(unfinished, text.getBytes(StandardCharsets.UTF_8));
-        publish(unfinished, file);
+        create(file, unfinished -> Files.write(unfinished, text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /** Makes a file or a new directory; when this returns it survives a crash, and if it fails nothing is left. */
+    static void create(Path target, Writing writing) throws IOException {
+        Path unfinished = unfinished(target);
+        try {
+            writing.into(unfinished);
+            publish(unfinished, target);
+        } finally {
+            delete(unfinished);
+        }
     }
 
     /** A name beside the target under which to write it. */
@@ -31,11 +48,16 @@ final class AtomicFiles {
         return target.resolveSibling(UNFINISHED + UUID.randomUUID());
     }
 
+    /** Whether a name is one of {@link #unfinished}. */
+    static boolean isUnfinished(Path path) {
+        return path.getFileName().toString().startsWith(UNFINISHED);
+    }
+
     /** Gives a finished file or directory its name; a directory must not exist yet. */
     static void publish(Path finished, Path target) throws IOException {
         sync(finished);
         Files.move(finished, target, StandardCopyOption.ATOMIC_MOVE);
-        force(Objects.requireNonNull(target.toAbsolutePath().getParent()));
+        forceParent(target);
     }
 
     /** Forces a file, or a directory with all that is in it, to the disk. */
@@ -47,15 +69,56 @@ final class AtomicFiles {
         }
     }
 
+    private static void forceParent(Path path) throws IOException {
+        force(Objects.requireNonNull(path.toAbsolutePath().getParent()));
+    }
+
     private static void force(Path path) throws IOException {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             channel.force(true);
         }
     }
 
+    /** Makes a directory and those above it that are missing; when this returns they survive a crash. */
+    static void createDirectories(Path directory) throws IOException {
+        if (Files.isDirectory(directory)) {
+            return;
+        }
+        Path parent = directory.toAbsolutePath().getParent();
+        if (parent != null) {
+            createDirectories(parent);
+        }
+        try {
+            Files.createDirectory(directory);
+        } catch (FileAlreadyExistsException e) {
+            // Another thread may have made it.
+            if (!Files.isDirectory(directory)) {
+                throw new IOException(directory + " is not a directory; move it away", e);
+            }
+        }
+        forceParent(directory);
+    }
+
+    /**
+     * Takes a directory away in one step, so that nobody sees half of it, and deletes it.
+     *
+     * @return false if it is not there
+     */
+    static boolean remove(Path directory) throws IOException {
+        Path unfinished = unfinished(directory);
+        try {
+            Files.move(directory, unfinished, StandardCopyOption.ATOMIC_MOVE);
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+        delete(unfinished);
+        forceParent(directory);
+        return true;
+    }
+
     /** Deletes a file or a directory with all that is in it, if it is there. */
     static void delete(Path path) throws IOException {
-        if (!Files.exists(path)) {
+        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         try (Stream<Path> tree = Files.walk(path)) {
@@ -76,24 +139,14 @@ final class AtomicFiles {
         return sum;
     }
 
-    /** The finished entries of a directory, by name; what a crash left unfinished is deleted. */
-    static List<Path> list(Path directory) throws IOException {
-        Files.createDirectories(directory);
-        deleteUnfinished(directory);
+    /** The finished directories in a directory, by name; none if it does not exist. */
+    static List<Path> directories(Path directory) throws IOException {
         try (Stream<Path> all = Files.list(directory)) {
-            return all.sorted().toList();
-        }
-    }
-
-    /** Deletes what a crash left behind in a directory. */
-    static void deleteUnfinished(Path directory) throws IOException {
-        List<Path> unfinished;
-        try (Stream<Path> all = Files.list(directory)) {
-            unfinished = all.filter(path -> path.getFileName().toString().startsWith(UNFINISHED))
+            return all.filter(path -> !isUnfinished(path) && Files.isDirectory(path))
+                    .sorted()
                     .toList();
-        }
-        for (Path path : unfinished) {
-            delete(path);
+        } catch (NoSuchFileException e) {
+            return List.of();
         }
     }
 }

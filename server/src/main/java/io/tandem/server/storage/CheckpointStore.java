@@ -56,15 +56,16 @@ public final class CheckpointStore {
         if (Files.exists(target)) {
             return;
         }
-        Files.createDirectories(directory(jobId));
-        Path unfinished = AtomicFiles.unfinished(target);
-        PeftFormat.write(unfinished, checkpoint.adapter());
-        if (checkpoint.best().isPresent()) {
-            PeftFormat.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
-        }
-        Files.write(unfinished.resolve(STATE), CheckpointState.encode(checkpoint, weights(unfinished)));
-        Files.writeString(unfinished.resolve(OBJECT), object.toString());
-        AtomicFiles.publish(unfinished, target);
+        AtomicFiles.createDirectories(directory(jobId));
+        AtomicFiles.create(target, unfinished -> {
+            PeftFormat.write(unfinished, checkpoint.adapter());
+            if (checkpoint.best().isPresent()) {
+                PeftFormat.write(
+                        unfinished.resolve(BEST), checkpoint.best().get().adapter());
+            }
+            Files.write(unfinished.resolve(STATE), CheckpointState.encode(checkpoint, weights(unfinished)));
+            Files.writeString(unfinished.resolve(OBJECT), object.toString());
+        });
     }
 
     /** The files whose content the state vouches for. */
@@ -141,15 +142,12 @@ public final class CheckpointStore {
             if (object(directory) instanceof ObjectNode object) {
                 gone.add(object);
             }
-            // A crash in the middle must not leave half a checkpoint under its name.
-            Path renamed = AtomicFiles.unfinished(directory);
-            Files.move(directory, renamed);
-            AtomicFiles.delete(renamed);
+            AtomicFiles.remove(directory);
         }
         return gone;
     }
 
     private List<Path> list(String jobId) throws IOException {
-        return Files.exists(directory(jobId)) ? AtomicFiles.list(directory(jobId)) : List.of();
+        return AtomicFiles.directories(directory(jobId));
     }
 }

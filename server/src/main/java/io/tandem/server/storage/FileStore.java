@@ -4,8 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -32,7 +35,10 @@ public final class FileStore {
      * @return OpenAI's file object
      */
     public ObjectNode add(Path upload, String filename, String purpose, long createdAt) throws IOException {
-        Files.createDirectories(root);
+        if (!Files.isRegularFile(upload)) {
+            throw new IOException(upload + " is not a file");
+        }
+        AtomicFiles.createDirectories(root);
         String id = "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", id);
@@ -42,19 +48,18 @@ public final class FileStore {
         object.put("filename", filename);
         object.put("purpose", purpose);
         object.put("status", "processed");
-        Path target = root.resolve(id);
-        Path unfinished = AtomicFiles.unfinished(target);
-        Files.createDirectory(unfinished);
-        Files.move(upload, unfinished.resolve(CONTENT));
-        Files.writeString(unfinished.resolve(OBJECT), object.toString());
-        AtomicFiles.publish(unfinished, target);
+        AtomicFiles.create(root.resolve(id), unfinished -> {
+            Files.createDirectory(unfinished);
+            Files.move(upload, unfinished.resolve(CONTENT));
+            Files.writeString(unfinished.resolve(OBJECT), object.toString());
+        });
         return object;
     }
 
     /** File objects, the newest first. */
     public List<ObjectNode> list() throws IOException {
         List<ObjectNode> objects = new ArrayList<>();
-        for (Path directory : AtomicFiles.list(root)) {
+        for (Path directory : AtomicFiles.directories(root)) {
             find(directory.getFileName().toString()).ifPresent(objects::add);
         }
         objects.sort(Comparator.comparingLong(
@@ -64,28 +69,32 @@ public final class FileStore {
     }
 
     public Optional<ObjectNode> find(String id) throws IOException {
-        if (!ID.matcher(id).matches() || !Files.exists(root.resolve(id).resolve(OBJECT))) {
+        if (!ID.matcher(id).matches()) {
             return Optional.empty();
         }
-        JsonNode object =
-                JsonBody.MAPPER.readTree(Files.readString(root.resolve(id).resolve(OBJECT)));
-        return object instanceof ObjectNode node ? Optional.of(node) : Optional.empty();
+        try {
+            JsonNode object =
+                    JsonBody.MAPPER.readTree(Files.readString(root.resolve(id).resolve(OBJECT)));
+            return object instanceof ObjectNode node ? Optional.of(node) : Optional.empty();
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
     }
 
-    /** The content of a file that {@link #find} finds. */
-    public Path content(String id) {
+    /** The content of a file, for whoever closes it; it can be read to its end even if the file is deleted meanwhile. */
+    public Optional<FileChannel> open(String id) throws IOException {
         if (!ID.matcher(id).matches()) {
-            throw new IllegalArgumentException("'" + id + "' is not the id of a file");
+            return Optional.empty();
         }
-        return root.resolve(id).resolve(CONTENT);
+        try {
+            return Optional.of(FileChannel.open(root.resolve(id).resolve(CONTENT), StandardOpenOption.READ));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
     }
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        if (find(id).isEmpty()) {
-            return false;
-        }
-        AtomicFiles.delete(root.resolve(id));
-        return true;
+        return ID.matcher(id).matches() && AtomicFiles.remove(root.resolve(id));
     }
 }

@@ -1,7 +1,5 @@
 package io.tandem.server.storage;
 
-import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
-
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -34,7 +32,7 @@ public final class JobStore {
     /** Writes a job's object; when this returns it survives a crash. */
     public void save(ObjectNode job) throws IOException {
         Path directory = root.resolve(job.path("id").asText());
-        Files.createDirectories(directory);
+        AtomicFiles.createDirectories(directory);
         AtomicFiles.write(directory.resolve(OBJECT), job.toPrettyString());
     }
 
@@ -55,7 +53,7 @@ public final class JobStore {
     /** A copy of the table of the job's numbers, to be moved away. */
     public Path copyTable(String jobId) throws IOException {
         Path table = JobMetrics.table(root.resolve(jobId));
-        return Files.copy(table, table.resolveSibling(AtomicFiles.UNFINISHED + "table"), REPLACE_EXISTING);
+        return Files.copy(table, AtomicFiles.unfinished(table));
     }
 
     /**
@@ -66,7 +64,7 @@ public final class JobStore {
     public void saveFrozen(String jobId, List<Named> under, List<Named> controls, AdapterStore adapters)
             throws IOException {
         Path directory = root.resolve(jobId);
-        Files.createDirectories(directory);
+        AtomicFiles.createDirectories(directory);
         adapters.writeAll(directory.resolve(UNDER), under);
         adapters.writeAll(directory.resolve(CONTROLS), controls);
         AtomicFiles.sync(directory);
@@ -85,7 +83,7 @@ public final class JobStore {
     /** All job objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
         List<ObjectNode> jobs = new ArrayList<>();
-        for (Path directory : AtomicFiles.list(root)) {
+        for (Path directory : AtomicFiles.directories(root)) {
             Path file = directory.resolve(OBJECT);
             if (!Files.exists(file)) {
                 continue;

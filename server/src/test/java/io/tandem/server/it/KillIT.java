@@ -53,6 +53,9 @@ class KillIT {
                         job(server.get(JOBS + "/" + id)).path("finished_at").isNull() ? 1 : 0;
             }
         }
+        assertThat(directory.toFile().list())
+                .as("no caches are left")
+                .containsExactlyInAnyOrder("data", "import", "tiny");
         assertThat(interrupted).as("kills within the job, seed %d", seed).isPositive();
         try (RunningServer server = RunningServer.start(directory, WINDOW)) {
             assertThat(server.get(JOBS + "/" + id + "/events?limit=1000").body())

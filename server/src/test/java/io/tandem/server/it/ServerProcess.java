@@ -30,10 +30,12 @@ final class ServerProcess implements AutoCloseable {
         Thread.currentThread().join();
     }
 
+    /** @param directory of the server, also for its temporary files */
     static ServerProcess start(Path directory, int fixedWindowTokens) throws IOException {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-Xmx512m",
+                        "-Djava.io.tmpdir=" + directory,
                         "-cp",
                         System.getProperty("java.class.path"),
                         ServerProcess.class.getName(),

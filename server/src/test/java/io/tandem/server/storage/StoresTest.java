@@ -66,22 +66,6 @@ class StoresTest {
     }
 
     @Test
-    void filesComeBackAndGo() throws IOException {
-        FileStore files = new FileStore(root.resolve("files"));
-        Path upload = Files.writeString(root.resolve("upload"), "text");
-        ObjectNode object = files.add(upload, "../../name.jsonl", "fine-tune", 5);
-        String id = object.path("id").asText();
-        assertThat(files.list()).hasToString("[" + object + "]");
-        assertThat(files.content(id)).hasContent("text");
-        Files.createDirectory(root.resolve("files").resolve(AtomicFiles.UNFINISHED + "crash"));
-        assertThat(files.list()).hasSize(1);
-        assertThat(root.resolve("files").resolve(AtomicFiles.UNFINISHED + "crash"))
-                .doesNotExist();
-        assertThat(files.delete(id)).isTrue();
-        assertThat(files.delete(id)).isFalse();
-    }
-
-    @Test
     void adaptersComeBackInBothFormsUnderTheirHash() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         AdapterStore store = new AdapterStore(root, model.config(), 8);
@@ -149,14 +133,5 @@ class StoresTest {
         Files.createDirectory(root.resolve("ftjob-2"));
         Files.writeString(root.resolve("ftjob-2/job.json"), "{");
         assertThat(jobs.loadAll()).containsExactly(job);
-    }
-
-    @Test
-    void twoServersCannotShareADirectory() throws IOException {
-        try (DataLock lock = DataLock.take(root)) {
-            assertThat(lock).isNotNull();
-            assertThatThrownBy(() -> DataLock.take(root)).isInstanceOf(IOException.class);
-        }
-        DataLock.take(root).close();
     }
 }

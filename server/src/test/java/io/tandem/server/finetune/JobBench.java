@@ -1,0 +1,223 @@
+package io.tandem.server.finetune;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tandem.kernels.Dtype;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.SlotReport;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterPins;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.CheckpointStore;
+import io.tandem.server.storage.DataDirectory;
+import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.JobStore;
+import io.tandem.server.text.ModelText;
+import io.tandem.server.text.ServedModel;
+import io.vertx.core.buffer.Buffer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Jobs with all their stores and without a device: a test says what the engine says. */
+final class JobBench implements AutoCloseable {
+    static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
+
+    private static final String CHAT = "{\"messages\":[{\"role\":\"user\",\"content\":\"what is %d\"},"
+            + "{\"role\":\"assistant\",\"content\":\"it is %d\"}]}\n";
+
+    final Path root;
+    final FileStore files;
+    final AdapterLibrary library;
+    final JobService jobs;
+    final Engine engine = new Engine();
+    private final DataDirectory data;
+
+    /** Takes every job and does nothing with it. */
+    static final class Engine implements JobEngine {
+        private final Map<String, JobSink> sinks = new ConcurrentHashMap<>();
+        private final Map<String, FinetuneJob> work = new ConcurrentHashMap<>();
+
+        @Override
+        public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
+            work.put(job.id(), job);
+            sinks.put(job.id(), sink);
+            return Optional.empty();
+        }
+
+        @Override
+        public void cancelJob(String jobId) {
+            end(jobId, new JobOutcome.Cancelled());
+        }
+
+        @Override
+        public void pauseJob(String jobId) {
+            end(jobId, new JobOutcome.Suspended(Optional.empty()));
+        }
+
+        Optional<FinetuneJob> work(String jobId) {
+            return Optional.ofNullable(work.get(jobId));
+        }
+
+        JobSink sink(String jobId) {
+            return sinks.get(jobId);
+        }
+
+        void end(String jobId, JobOutcome outcome) {
+            Optional.ofNullable(sinks.remove(jobId)).ifPresent(sink -> sink.finish(outcome));
+        }
+    }
+
+    private static final class NoDevice implements AdapterPins {
+        @Override
+        public void pin(AdapterVersion version) {}
+
+        @Override
+        public void unpin(AdapterVersion version) {}
+
+        @Override
+        public SlotReport slots() {
+            return SlotReport.NONE;
+        }
+    }
+
+    private JobBench(Path root, String modelName) throws IOException {
+        this.root = root.resolve("data");
+        Path modelFiles = root.resolve("model");
+        if (!Files.exists(modelFiles)) {
+            MODEL.write(modelFiles);
+        }
+        ServedModel model = ModelText.load(modelFiles, modelName, MODEL.config(), 256);
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
+        data = DataDirectory.open(this.root);
+        files = new FileStore(data.files());
+        AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);
+        library = new AdapterLibrary(
+                adapters,
+                AdaptersConfig.DEFAULT,
+                modelName,
+                1,
+                new NoDevice(),
+                new SimpleMeterRegistry(),
+                Clock.systemUTC());
+        TrainingDevice device = new TrainingDevice(MODEL.config(), limits, 1L << 30, () -> {
+            throw new AssertionError("nobody asked for a duration");
+        });
+        jobs = new JobService(
+                model,
+                256,
+                engine,
+                device,
+                library,
+                new JobService.Stores(
+                        files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapters), adapters),
+                Clock.systemUTC());
+        jobs.restore().join();
+    }
+
+    /** @param root gets the model's files and a data directory, if they are missing */
+    static JobBench open(Path root) throws IOException {
+        return open(root, "tiny");
+    }
+
+    static JobBench open(Path root, String modelName) throws IOException {
+        return new JobBench(root, modelName);
+    }
+
+    static Adapter adapter(long seed) {
+        return TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
+    }
+
+    static JobCheckpoint checkpoint(int step) {
+        return new JobCheckpoint(
+                step,
+                adapter(step),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
+                Optional.empty(),
+                Double.POSITIVE_INFINITY,
+                0,
+                List.of(),
+                100,
+                Scores.NONE,
+                Optional.empty());
+    }
+
+    /** Uploads a training file; returns its id. */
+    String upload() throws IOException {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 8; i++) {
+            lines.append(String.format(CHAT, i, i));
+        }
+        Path upload = Files.writeString(Files.createTempFile(data.uploads(), "upload", ""), lines);
+        return files.add(upload, "train.jsonl", "fine-tune", 5).path("id").asText();
+    }
+
+    /** Creates a job; when this returns the engine has it, or it has failed. */
+    String create(String rest) throws IOException {
+        ObjectNode job = jobs.create(JsonBody.parse(Buffer.buffer(
+                        "{\"model\":\"tiny\",\"seed\":5,\"training_file\":\"" + upload() + "\"" + rest + "}")))
+                .join();
+        String id = job.path("id").asText();
+        job(id);
+        return id;
+    }
+
+    /** Says that a job has ended well; when this returns the job has taken notice. */
+    ObjectNode succeed(String id, long seed) {
+        engine.end(id, new JobOutcome.Succeeded(adapter(seed), 6, false));
+        return job(id);
+    }
+
+    ObjectNode job(String id) {
+        return jobs.get(id).join();
+    }
+
+    String status(String id) {
+        return job(id).path("status").asText();
+    }
+
+    /** The messages of a job's events of one level, the oldest first. */
+    List<String> said(String id, String level) {
+        List<String> said = new ArrayList<>();
+        for (ObjectNode event : jobs.events(id).join()) {
+            if (event.path("level").asText().equals(level)) {
+                said.add(0, event.path("message").asText());
+            }
+        }
+        return said;
+    }
+
+    /** The folder of a job. */
+    Path folder(String id) {
+        return root.resolve("jobs").resolve(id);
+    }
+
+    @Override
+    public void close() {
+        jobs.close();
+        library.close();
+        data.close();
+    }
+}
