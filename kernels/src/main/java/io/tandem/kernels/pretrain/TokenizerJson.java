@@ -39,9 +39,8 @@ final class TokenizerJson {
         Map<String, Integer> ids = new HashMap<>();
         root.path("model")
                 .path("vocab")
-                .fields()
-                .forEachRemaining(
-                        token -> ids.put(token.getKey(), token.getValue().intValue()));
+                .properties()
+                .forEach(token -> ids.put(token.getKey(), token.getValue().intValue()));
         List<int[]> merges = new ArrayList<>();
         for (JsonNode merge : root.path("model").path("merges")) {
             merges.add(new int[] {

@@ -166,8 +166,8 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
                 memory.path("needed_bytes").asLong() / 1e6,
                 memory.path("available_bytes").asLong() / 1e6);
         memory.path("parts")
-                .fields()
-                .forEachRemaining(part -> out.printf(
+                .properties()
+                .forEach(part -> out.printf(
                         Locale.ROOT,
                         "  %-20s %10.1f MB%n",
                         part.getKey(),

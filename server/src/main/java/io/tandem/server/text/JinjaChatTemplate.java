@@ -36,9 +36,11 @@ public final class JinjaChatTemplate implements ChatTemplate {
                 new ELFunctionDefinition("", "raise_exception", TemplateRefusal.class, "raise", Object.class));
     }
 
+    @SuppressWarnings("deprecation") // Without it {{a}} is text: Jinja asks for no space there.
     private static JinjavaConfig config() {
         LegacyOverrides asInPython = LegacyOverrides.Builder.from(LegacyOverrides.ALL)
                 .withWhitespaceRequiredWithinTokens(false)
+                .withDefaultKeepTrailingNewlineBehavior(true)
                 .build();
         return JinjavaConfig.newBuilder()
                 .withLegacyOverrides(asInPython)
