@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.function.LongConsumer;
 
@@ -61,7 +62,16 @@ public final class ApiClient {
     }
 
     private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create(url + path));
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path));
+        authorization().ifPresent(header -> request.header("Authorization", header));
+        return request;
+    }
+
+    /** What servers with a key want to see, if the environment has the key. */
+    static Optional<String> authorization() {
+        return Optional.ofNullable(System.getenv("TANDEM_API_KEY"))
+                .filter(key -> !key.isBlank())
+                .map(key -> "Bearer " + key);
     }
 
     private static JsonNode answer(HttpResponse<String> response) throws IOException {

@@ -46,6 +46,7 @@ final class TokenStreams {
                 .setMethod(HttpMethod.POST)
                 .setAbsoluteURI(url)
                 .putHeader("Content-Type", "application/json");
+        ApiClient.authorization().ifPresent(header -> options.putHeader("Authorization", header));
         return CLIENT.request(options)
                 .compose(request -> request.send(Buffer.buffer(body)))
                 .compose(response -> read(url, response, tokens));

@@ -92,6 +92,7 @@ public final class Application implements AutoCloseable {
     private volatile boolean closing;
 
     private Application(ServerConfig config) throws IOException {
+        String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
         KernelsConfig kernels = config.kernels();
@@ -136,13 +137,12 @@ public final class Application implements AutoCloseable {
                 files,
                 maxRank,
                 data.uploads(),
-                config.http().maxBodyBytes(),
-                config.http().maxUploadBytes(),
+                config.http(),
                 engine::healthy,
                 () -> ready,
                 meters::scrape,
                 Clock.systemUTC());
-        port = listen(config, targets);
+        port = listen(address, config.http().port(), targets);
         if (config.adapters().compressAfterSeconds() > 0) {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
@@ -232,11 +232,10 @@ public final class Application implements AutoCloseable {
         }
     }
 
-    private int listen(ServerConfig config, Routes.Targets targets) throws IOException {
+    private int listen(String address, int configuredPort, Routes.Targets targets) throws IOException {
         // Event loops share a port that the system chooses only if they ask for it by the same negative number.
-        int port = config.http().port() == 0 ? -1 : config.http().port();
-        List<HttpVerticle> verticles = Stream.generate(
-                        () -> new HttpVerticle(config.http().host(), port, targets))
+        int port = configuredPort == 0 ? -1 : configuredPort;
+        List<HttpVerticle> verticles = Stream.generate(() -> new HttpVerticle(address, port, targets))
                 .limit(HTTP_EVENT_LOOPS)
                 .toList();
         try {

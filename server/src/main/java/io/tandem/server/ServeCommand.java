@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -33,6 +34,18 @@ final class ServeCommand implements Callable<Integer> {
 
     @Option(names = "--host", paramLabel = "HOST", description = "Address to listen on; default 127.0.0.1.")
     private @Nullable String host;
+
+    @Option(
+            names = "--allow-host",
+            paramLabel = "NAME",
+            description =
+                    "Another name that clients may address the server by, for example behind a proxy. Repeatable.")
+    private List<String> hosts = List.of();
+
+    @Option(
+            names = "--allow-anonymous",
+            description = "Serve other machines without an API key. A key comes from TANDEM_API_KEY or http.api-key.")
+    private @Nullable Boolean allowAnonymous;
 
     @Option(
             names = "--data",
@@ -74,10 +87,12 @@ final class ServeCommand implements Callable<Integer> {
 
     private ServerConfig load() throws IOException {
         Path home = Path.of(System.getProperty("tandem.home", "."));
-        ConfigLoader loader = new ConfigLoader(home);
+        ConfigLoader loader = new ConfigLoader(home, System.getenv());
         Map<String, Object> flags = new LinkedHashMap<>();
         put(flags, "http.port", port);
         put(flags, "http.host", host);
+        put(flags, "http.hosts", hosts.isEmpty() ? null : hosts);
+        put(flags, "http.allow-anonymous", allowAnonymous);
         put(flags, "data", data);
         put(flags, "model", model);
         if (config != null && !Files.isReadable(config)) {

@@ -2,6 +2,7 @@ package io.tandem.server.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.config.ApiKey;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -19,16 +20,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /** Asks a server; what it refuses is an {@link IOException} with the server's own words. */
 final class ServerClient {
     private final String url;
+    private final Optional<String> apiKey;
     private final HttpClient client = HttpClient.newHttpClient();
 
     /** @param url without a slash at its end, for example {@code http://localhost:8080} */
-    ServerClient(String url) {
+    ServerClient(String url, Optional<String> apiKey) {
         this.url = url;
+        this.apiKey = apiKey.map(key -> ApiKey.checked("the API key", key));
     }
 
     /** A name as a part of a path. */
@@ -92,7 +96,9 @@ final class ServerClient {
     }
 
     private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create(url + path));
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path));
+        apiKey.ifPresent(key -> request.header("Authorization", "Bearer " + key));
+        return request;
     }
 
     private JsonNode json(HttpRequest request) throws IOException, InterruptedException {

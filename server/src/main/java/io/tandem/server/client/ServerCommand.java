@@ -1,7 +1,9 @@
 package io.tandem.server.client;
 
+import io.tandem.server.config.ApiKey;
 import java.io.PrintWriter;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -21,8 +23,16 @@ abstract class ServerCommand {
             description = "The server; default ${DEFAULT-VALUE}.")
     private String url = "";
 
+    @Option(
+            names = "--api-key",
+            paramLabel = "KEY",
+            scope = ScopeType.INHERIT,
+            defaultValue = "${env:" + ApiKey.VARIABLE + "}",
+            description = "The server's API key; better kept in " + ApiKey.VARIABLE + ", which other users cannot see.")
+    private @Nullable String apiKey;
+
     ServerClient client() {
-        return new ServerClient(url);
+        return new ServerClient(url, Optional.ofNullable(apiKey).filter(key -> !key.isBlank()));
     }
 
     PrintWriter out() {

@@ -28,18 +28,20 @@ import org.jspecify.annotations.Nullable;
  * both; what none of them gives is the default written here.
  */
 public final class ConfigLoader {
+    private static final String API_KEY = "http.api-key";
+
     /** Environment variables and the settings that they replace. */
-    private static final Map<String, String> VARIABLES = Map.of("TANDEM_WEIGHT_FORM", "kernels.weight-form");
+    private static final Map<String, String> VARIABLES =
+            Map.of(ApiKey.VARIABLE, API_KEY, "TANDEM_WEIGHT_FORM", "kernels.weight-form");
 
     private final Path home;
     private final Map<String, String> environment;
 
-    /** @param home directory of the installation; the default model is below it */
-    public ConfigLoader(Path home) {
-        this(home, System.getenv());
-    }
-
-    ConfigLoader(Path home, Map<String, String> environment) {
+    /**
+     * @param home directory of the installation; the default model is below it
+     * @param environment variables of the process
+     */
+    public ConfigLoader(Path home, Map<String, String> environment) {
         this.home = home;
         this.environment = environment;
     }
@@ -102,7 +104,12 @@ public final class ConfigLoader {
                 values.text("http.host").orElse("127.0.0.1"),
                 values.integer("http.port", 8080),
                 values.integer("http.max-body-bytes", 16 << 20),
-                values.longInteger("http.max-upload-bytes", 1L << 30));
+                values.longInteger("http.max-upload-bytes", 1L << 30),
+                HttpAccess.of(
+                        values.texts("http.hosts"),
+                        values.texts("http.cors-origins"),
+                        values.secret(API_KEY).map(key -> ApiKey.of(API_KEY, key)),
+                        values.flag("http.allow-anonymous", false)));
     }
 
     private static AdaptersConfig adapters(ConfigValues values) {

@@ -1,8 +1,10 @@
 package io.tandem.server.config;
 
 import io.vertx.core.json.JsonObject;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -79,6 +81,47 @@ final class ConfigValues {
             return Optional.of(text);
         }
         throw wrong(key, setting, "text");
+    }
+
+    /** Text that no message shows, whatever is wrong with it. */
+    Optional<String> secret(String key) {
+        Setting setting = find(key);
+        if (setting == null) {
+            return Optional.empty();
+        }
+        if (setting.value instanceof String text && !text.isBlank()) {
+            return Optional.of(text);
+        }
+        throw new ConfigException(setting.origin + ": " + key + " is not text; put it in quotes");
+    }
+
+    List<String> texts(String key) {
+        Setting setting = find(key);
+        if (setting == null) {
+            return List.of();
+        }
+        if (setting.value instanceof Iterable<?> values) {
+            List<String> texts = new ArrayList<>();
+            for (Object value : values) {
+                if (!(value instanceof String text) || text.isBlank()) {
+                    throw wrong(key, setting, "a list of texts");
+                }
+                texts.add(text);
+            }
+            return texts;
+        }
+        throw wrong(key, setting, "a list of texts");
+    }
+
+    boolean flag(String key, boolean standard) {
+        Setting setting = find(key);
+        if (setting == null) {
+            return standard;
+        }
+        if (setting.value instanceof Boolean flag) {
+            return flag;
+        }
+        throw wrong(key, setting, "true or false");
     }
 
     <E extends Enum<E>> E oneOf(String key, E standard) {

@@ -1,14 +1,20 @@
 package io.tandem.server.config;
 
+import java.util.LinkedHashSet;
+import java.util.Locale;
+import java.util.Set;
+
 /**
- * Where the server listens and how much it takes at once.
+ * Where the server listens, who may use it, and how much it takes at once.
  *
  * @param host name or address to listen on
  * @param port to listen on; 0 lets the system choose one
  * @param maxBodyBytes largest body of a request
  * @param maxUploadBytes largest file that a client may upload
+ * @param access who may use it
  */
-public record HttpConfig(String host, int port, int maxBodyBytes, long maxUploadBytes) {
+public record HttpConfig(String host, int port, int maxBodyBytes, long maxUploadBytes, HttpAccess access) {
+    private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
     public HttpConfig {
         require(!host.isBlank(), "host", host, "a name or an address");
@@ -21,5 +27,13 @@ public record HttpConfig(String host, int port, int maxBodyBytes, long maxUpload
         if (!holds) {
             throw new IllegalArgumentException("http." + key + " is " + found + ", expected " + expected);
         }
+    }
+
+    /** Every name that requests may address the server by, as {@link Authority} writes them. */
+    public Set<String> knownHosts() {
+        Set<String> known = new LinkedHashSet<>(LOOPBACK);
+        known.add(HttpAccess.bracketed(host.toLowerCase(Locale.ROOT)));
+        known.addAll(access.hosts());
+        return known;
     }
 }

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 /** The only place that knows which failure is which status; every answer is OpenAI's error object. */
 final class ErrorMapper {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorMapper.class);
-    private static final String INVALID = "invalid_request_error";
+    static final String INVALID = "invalid_request_error";
 
     private ErrorMapper() {}
 
@@ -50,6 +50,14 @@ final class ErrorMapper {
         if (response.headWritten()) {
             response.reset();
             return;
+        }
+        answer(response, error);
+    }
+
+    /** Ends a response whose head is not written yet. */
+    static void answer(HttpServerResponse response, ApiException error) {
+        if (error.status() == 401) {
+            response.putHeader("WWW-Authenticate", "Bearer");
         }
         if (error.status() == 429 || error.status() == 503) {
             response.putHeader("Retry-After", "1");

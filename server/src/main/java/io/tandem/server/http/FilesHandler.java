@@ -64,6 +64,7 @@ final class FilesHandler {
                     return files.open(id).orElseThrow(() -> missing(id));
                 },
                 content -> context.response()
+                        .putHeader("Content-Type", "application/octet-stream")
                         .sendFile(content)
                         .eventually(() -> close(context, content))
                         .onFailure(context::fail));

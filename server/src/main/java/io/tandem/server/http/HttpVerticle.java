@@ -14,6 +14,7 @@ public final class HttpVerticle extends VerticleBase {
     private final Routes.Targets targets;
     private volatile int listeningPort;
 
+    /** @param host address to listen on */
     public HttpVerticle(String host, int port, Routes.Targets targets) {
         this.host = host;
         this.port = port;
@@ -30,7 +31,7 @@ public final class HttpVerticle extends VerticleBase {
                 .setMaxHeaderSize(MAX_HEADER_BYTES)
                 .setHttp2ClearTextEnabled(false);
         return vertx.createHttpServer(options)
-                .requestHandler(Routes.router(vertx, targets))
+                .requestHandler(Routes.handler(vertx, targets))
                 .listen()
                 .onSuccess(server -> listeningPort = server.actualPort());
     }

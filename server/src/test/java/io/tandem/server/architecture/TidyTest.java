@@ -48,7 +48,7 @@ class TidyTest {
     void everyConfigurationLoads() throws IOException {
         for (Path file : files(".yaml")) {
             if (file.startsWith(ROOT.resolve("config"))) {
-                assertThat(new ConfigLoader(ROOT).load(Optional.of(file), Map.of()))
+                assertThat(new ConfigLoader(ROOT, Map.of()).load(Optional.of(file), Map.of()))
                         .as(file.toString())
                         .isNotNull();
             }

@@ -2,6 +2,7 @@ package io.tandem.server.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.tandem.kernels.Dtype;
 import io.tandem.kernels.Stash;
@@ -11,6 +12,7 @@ import io.tandem.scheduler.SchedulerConfig.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -22,7 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class ConfigLoaderTest {
     private static final Path HOME = Path.of("..");
-    private final ConfigLoader loader = new ConfigLoader(HOME);
+    private final ConfigLoader loader = new ConfigLoader(HOME, Map.of());
 
     @TempDir
     Path directory;
@@ -134,6 +136,16 @@ class ConfigLoaderTest {
             http: {port: 70000}                | http.port is 70000, expected 0 to 65535
             http: {port: }                     | http.port is empty, expected a whole number
             http: {host: 5}                    | http.host is 5, expected text
+            http: {hosts: tandem.example}      | http.hosts is "tandem.example", expected a list of texts
+            http: {hosts: [5]}                 | http.hosts is [5], expected a list of texts
+            http: {hosts: ["a.example:80"]}    | http.hosts has "a.example:80", expected names or addresses without a scheme
+            http: {hosts: ["http://a.example"]} | http.hosts has "http://a.example", expected names
+            http: {hosts: ["*"]}               | http.hosts has "*", expected names
+            http: {cors-origins: ["*"]}        | http.cors-origins has "*", expected origins without a path
+            http: {cors-origins: ["null"]}     | http.cors-origins has "null", expected origins
+            http: {cors-origins: [a.example]}  | http.cors-origins has "a.example", expected origins
+            http: {cors-origins: ["https://a.example/"]} | http.cors-origins has "https://a.example/", expected origins
+            http: {allow-anonymous: please}    | http.allow-anonymous is "please", expected true or false
             http: 8080                         | http is 8080, expected a section
             adapters: {compress-density: 0}    | adapters.compress-density is 0.0, expected more than 0, at most 1
             adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more
@@ -168,6 +180,50 @@ class ConfigLoaderTest {
         Path file = write("http: {port: 1234}");
         assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of("http.port", -1)))
                 .hasMessage("command line: http.port is -1, expected 0 to 65535");
+    }
+
+    @Test
+    void theKeyIsNeverShown() throws IOException {
+        ServerConfig config = load("http: {api-key: sk-secret}");
+        assertThat(config.toString()).doesNotContain("secret").doesNotContain("[B@");
+        assertThat(config.http().access().apiKey().orElseThrow().matches("sk-secret"))
+                .isTrue();
+        assertThat(config.http().access().apiKey().orElseThrow().matches("sk-secre"))
+                .isFalse();
+        for (String wrong : List.of("4711", "[sk-4711]", "'sk 4711'", "'4711ü'", "'" + "4711".repeat(4096) + "'")) {
+            Path file = write("http: {api-key: " + wrong + "}");
+            assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageStartingWith(file + ": http.api-key ")
+                    .message()
+                    .doesNotContain("4711");
+        }
+    }
+
+    @Test
+    void theEnvironmentsKeyWins() throws IOException {
+        Path file = write("http: {api-key: sk-file}");
+        Optional<ApiKey> key = new ConfigLoader(HOME, Map.of("TANDEM_API_KEY", "sk-environment"))
+                .load(Optional.of(file), Map.of())
+                .http()
+                .access()
+                .apiKey();
+        assertThat(key.orElseThrow().matches("sk-environment")).isTrue();
+        assertThat(new ConfigLoader(HOME, Map.of("TANDEM_API_KEY", "")).load(Optional.of(file), Map.of()))
+                .isEqualTo(loader.load(Optional.of(file), Map.of()));
+    }
+
+    @Test
+    void readsListsOfHostsAndOrigins() throws IOException {
+        HttpConfig http = load("http: {host: '::', hosts: [Tandem.Example., 10.0.0.1, 'fd00::1'],"
+                        + " cors-origins: ['https://Chat.Example', 'tauri://localhost']}")
+                .http();
+        assertThat(http.knownHosts())
+                .containsExactlyInAnyOrder(
+                        "localhost", "127.0.0.1", "[::1]", "[::]", "tandem.example", "10.0.0.1", "[fd00::1]");
+        assertThat(http.access().corsOrigins())
+                .extracting(WebOrigin::scheme, origin -> origin.authority().host())
+                .containsExactly(tuple("https", "chat.example"), tuple("tauri", "localhost"));
     }
 
     @Test

@@ -117,7 +117,7 @@ class ProtocolIT {
     @Test
     void aThousandClientsThatLeaveLeaveNothing() throws Exception {
         String body = "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":200,\"stream\":true}";
-        String request = "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        String request = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: " + body.length() + "\r\n\r\n" + body;
         for (int i = 0; i < 1000; i++) {
             try (Socket socket = new Socket("127.0.0.1", server.port())) {

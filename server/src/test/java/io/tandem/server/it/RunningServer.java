@@ -18,6 +18,7 @@ import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
 import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
@@ -63,6 +64,10 @@ final class RunningServer implements AutoCloseable {
         return start(directory, tinyModel(directory), 0, 0, adapters);
     }
 
+    static RunningServer start(Path directory, HttpAccess access) throws IOException {
+        return start(directory, tinyModel(directory), 0, 0, AdaptersConfig.DEFAULT, access);
+    }
+
     /** @param directory keeps the server's data */
     static RunningServer start(Path directory, Path model) throws IOException {
         return start(directory, model, 0, 0, AdaptersConfig.DEFAULT);
@@ -79,8 +84,19 @@ final class RunningServer implements AutoCloseable {
     private static RunningServer start(
             Path directory, Path model, int fixedWindowTokens, long trainingMemoryBytes, AdaptersConfig adapters)
             throws IOException {
+        return start(directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, HttpAccess.LOCAL);
+    }
+
+    private static RunningServer start(
+            Path directory,
+            Path model,
+            int fixedWindowTokens,
+            long trainingMemoryBytes,
+            AdaptersConfig adapters,
+            HttpAccess access)
+            throws IOException {
         ServerConfig config = new ServerConfig(
-                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20),
+                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, access),
                 directory.resolve("data"),
                 model,
                 Optional.empty(),

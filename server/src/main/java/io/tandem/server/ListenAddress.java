@@ -1,0 +1,29 @@
+package io.tandem.server;
+
+import io.tandem.server.config.ApiKey;
+import io.tandem.server.config.HttpConfig;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+
+/** The address behind {@code http.host}. It is looked up once: what was checked is what the server listens on. */
+final class ListenAddress {
+    private ListenAddress() {}
+
+    /** @throws IOException if there is no such address, or if others could use the server without having been let in */
+    static String resolve(HttpConfig http) throws IOException {
+        InetAddress address;
+        try {
+            address = InetAddress.getByName(http.host());
+        } catch (UnknownHostException e) {
+            throw new IOException("http.host is " + http.host() + ", which has no address", e);
+        }
+        boolean open = http.access().apiKey().isPresent() || http.access().allowAnonymous();
+        if (!open && !address.isLoopbackAddress()) {
+            throw new IOException("http.host is " + http.host()
+                    + ", where other machines can use the server without a key: set one with " + ApiKey.VARIABLE
+                    + " or http.api-key, or let everybody in with --allow-anonymous or http.allow-anonymous: true");
+        }
+        return address.getHostAddress();
+    }
+}

@@ -1,0 +1,50 @@
+package io.tandem.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.server.config.ApiKey;
+import io.tandem.server.config.HttpAccess;
+import io.tandem.server.config.HttpConfig;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ListenAddressTest {
+    private static HttpConfig listen(String host, Optional<ApiKey> key, boolean anonymous) {
+        return new HttpConfig(host, 0, 1024, 1024, new HttpAccess(Set.of(), Set.of(), key, anonymous));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"localhost", "127.0.0.1", "127.8.9.10", "127.1", "::1", "[::1]", "::ffff:127.0.0.1"})
+    void loopbackNeedsNothing(String host) throws Exception {
+        String address = ListenAddress.resolve(listen(host, Optional.empty(), false));
+        assertThat(InetAddress.getByName(address).isLoopbackAddress()).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0.0.0.0", "0", "::", "192.0.2.7", "10.0.0.1", "2001:db8::1", "::ffff:192.0.2.7"})
+    void otherAddressesNeedAKeyOrAWord(String host) throws Exception {
+        assertThatThrownBy(() -> ListenAddress.resolve(listen(host, Optional.empty(), false)))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(host)
+                .hasMessageContaining("TANDEM_API_KEY")
+                .hasMessageContaining("http.api-key")
+                .hasMessageContaining("--allow-anonymous")
+                .hasMessageContaining("http.allow-anonymous: true");
+        String address = InetAddress.getByName(host).getHostAddress();
+        assertThat(ListenAddress.resolve(listen(host, Optional.of(ApiKey.of("key", "k")), false)))
+                .isEqualTo(address);
+        assertThat(ListenAddress.resolve(listen(host, Optional.empty(), true))).isEqualTo(address);
+    }
+
+    @Test
+    void namesThatDoNotExistAreSaidToBeSo() {
+        assertThatThrownBy(() -> ListenAddress.resolve(listen("nowhere.invalid", Optional.empty(), false)))
+                .hasMessage("http.host is nowhere.invalid, which has no address");
+    }
+}
