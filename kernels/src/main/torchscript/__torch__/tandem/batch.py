@@ -19,8 +19,8 @@ class Batch:
   # window: where it starts in the arena, its first row and its last row's end in the window
   window_from : int
   windows : List[int]
-  # per linear of a layer, 1 where a column of the adapters' joined rank belongs to the row's
-  # adapter; empty list if every row uses the only active adapter
+  # per linear of a layer, true where a column of the adapters' joined rank belongs to none of the
+  # row's adapters; empty list if every row uses all active adapters
   masks : List[Tensor]
   def __init__(self: __torch__.tandem.batch.Batch, cos: Tensor, sin: Tensor, cache_rows: Tensor,
                groups: List[int], chunks: List[int], window_from: int,

@@ -15,10 +15,10 @@ class Cache:
       self.keys.append(torch.zeros([slots * capacity, kv_heads, head_dim], dtype=dtype))
       self.values.append(torch.zeros([slots * capacity, kv_heads, head_dim], dtype=dtype))
 
-# Numbers that are not finite would spread from a masked position too: 0 * NaN is NaN.
-def clear_(self: __torch__.tandem.cache.Cache, slot: int) -> None:
+# Clears positions [first, end) of a slot.
+def clear_(self: __torch__.tandem.cache.Cache, slot: int, first: int, end: int) -> None:
   start = slot * self.capacity
   for keys in self.keys:
-    torch.zero_(keys[start : start + self.capacity])
+    torch.zero_(keys[start + first : start + end])
   for values in self.values:
-    torch.zero_(values[start : start + self.capacity])
+    torch.zero_(values[start + first : start + end])

@@ -49,8 +49,8 @@ class Decoder(Module):
                                         shape.head_dim, model.embedding.dtype)
 
   def clear_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
-                 slot: int) -> None:
-    __torch__.tandem.cache.clear_(cache, slot)
+                 slot: int, first: int, end: int) -> None:
+    __torch__.tandem.cache.clear_(cache, slot, first, end)
 
   # ---- adapters
 
@@ -100,7 +100,7 @@ class Decoder(Module):
     if mixed:
       missing = __torch__.tandem.ops.rows.missing(rows.size(1), model.head.packed)
       batch.masks = __torch__.tandem.adapter.low_rank.masks(
-          adapters, torch.constant_pad_nd(stacks, [0, missing], -1), dtype)
+          adapters, torch.constant_pad_nd(stacks, [0, missing], -1))
     if rows.size(1) > inference:
       end = batch.window_from + rows.size(1) - inference
       torch.copy_(arena.cos[batch.window_from : end], cos[inference:])
@@ -177,8 +177,8 @@ class Decoder(Module):
 
   def publish(self: __torch__.tandem.decoder.Decoder,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
-    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
+              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> bool:
+    return __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:

@@ -21,7 +21,8 @@ public interface DeviceModel extends AutoCloseable {
      * Copies an adapter into a slot, replacing what was there.
      *
      * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
-     *     rank exceeds {@link KernelsConfig#maxRank} or a weight is not finite
+     *     rank exceeds {@link KernelsConfig#maxRank}, or a weight, the scaling included, is not finite in
+     *     {@link KernelsConfig#dtype}
      */
     void putAdapter(int slot, Adapter adapter);
 
@@ -62,7 +63,9 @@ public interface DeviceModel extends AutoCloseable {
      *
      * @param learningRate of this update
      * @param lossScale factor on the gradients, one over the number of learned tokens in the mini-batch
-     * @return the norm of the scaled gradient before clipping; if it is not finite nothing was updated
+     * @return the norm of the scaled gradient before clipping. NaN or infinite if the gradient is not finite, then nothing
+     *     was updated, or if the update made weights that {@link KernelsConfig#dtype} cannot hold; the trainee is of no use
+     *     any more then
      */
     double optimizerStep(int slot, double learningRate, double lossScale);
 

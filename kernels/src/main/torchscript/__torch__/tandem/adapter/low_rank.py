@@ -1,7 +1,8 @@
 # Low-rank adapters (LoRA), several at once. A bank belongs to one linear of one layer; bank
 # numbers are 4 * layer + linear, linears are qkv, output, gate_up, down. The parts of a joined
 # linear have their rows one after the other in A, and the same rows of B are block-diagonal.
-# y += (mask * (x A^T)) B, with the scaling inside B. P slots, R ranks of all parts together.
+# y += (x A^T, zero where a rank is another adapter's) B, with the scaling inside B. P slots, R ranks of
+# all parts together. Slots hold finite numbers only, because zero times an infinite B is not zero.
 class Adapters:
   # per bank: slots preallocated, [P, R, in] and [P, R, out]
   a : List[Tensor]
@@ -71,11 +72,11 @@ def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]
     self.active_a.append(a[0] if len(a) == 1 else torch.cat(a))
     self.active_b.append(b[0] if len(b) == 1 else torch.cat(b))
 
-# One mask [N, J] per linear. stacks [S, N]: the slots of each row's adapters, -1 for none.
-def masks(self: __torch__.tandem.adapter.low_rank.Adapters, stacks: Tensor,
-          dtype: int) -> List[Tensor]:
+# One mask [N, J] per linear: the ranks that a row has no part in. stacks [S, N]: the slots of each
+# row's adapters, -1 for none.
+def masks(self: __torch__.tandem.adapter.low_rank.Adapters, stacks: Tensor) -> List[Tensor]:
   rows = torch.unsqueeze(stacks, 2)
-  return [torch.to(torch.any(torch.eq(rows, owner), 0), dtype) for owner in self.owners]
+  return [torch.all(torch.ne(rows, owner), 0) for owner in self.owners]
 
 # The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
 def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,
@@ -112,5 +113,6 @@ def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tens
     return y
   u = torch.linear(x, self.active_a[bank])
   if len(masks) > 0:
-    u = torch.mul(u, masks[bank % 4])
+    # A product with zero would let a row see what overflows in another adapter's ranks.
+    u = torch.masked_fill_(u, masks[bank % 4], 0.)
   return torch.addmm(y, u, self.active_b[bank])

@@ -71,16 +71,30 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], parts: List[in
     self.parts[place[0]].append(part)
   return self
 
-# Copies the weights of the banks from first to last into the adapter's slot.
+# Copies the weights of the banks from first to last into the adapter's slot. False if some are not
+# finite there; such a bank is zero in the slot, because rows of others must not meet it.
 def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
-             adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> None:
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> bool:
+  finite = True
   for bank in range(first, last):
-    a = self.a[bank]
-    torch.copy_(adapters.a[bank][self.slot, : a.size(0)], a)
+    ranks = self.a[bank].size(0)
+    a = adapters.a[bank][self.slot, :ranks]
+    b = adapters.b[bank][self.slot, :ranks]
+    torch.copy_(a, self.a[bank])
     for part in self.parts[bank]:
-      block = adapters.b[bank][self.slot, part.row : part.row + part.rank]
-      torch.copy_(block[:, part.column : part.column + part.width],
-                  torch.mul(part.b, part.scaling))
+      block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
+      torch.copy_(block, torch.mul(part.b, part.scaling))
+    if ranks > 0 and not (__torch__.tandem.adapter.trainee.is_finite(a) and
+                          __torch__.tandem.adapter.trainee.is_finite(b)):
+      finite = False
+      torch.zero_(a)
+      torch.zero_(b)
+  return finite
+
+# Whether all numbers are; in one pass, as NaN is both the least and the largest.
+def is_finite(x: Tensor) -> bool:
+  least, largest = torch.aminmax(x)
+  return -inf < float(least) and float(largest) < inf
 
 # y [n, out] plus what the adapter adds to the output for x [n, in]
 def forward(self: __torch__.tandem.adapter.trainee.Trainee,

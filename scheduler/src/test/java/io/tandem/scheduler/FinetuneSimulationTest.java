@@ -322,11 +322,40 @@ class FinetuneSimulationTest {
         return scenario.engine.submit(job, new RecordingJobSink()).orElseThrow().reason();
     }
 
+    /** The device fails in every eighth iteration or so. */
+    @Property(tries = 25)
+    void aJobThatTheDeviceFailsNowAndThenEndsAsIfNothingHadHappened(@ForAll long seed) {
+        FinetuneJob job = Scenario.job("job", new Random(seed), 30, 2);
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        scenario.engine.submit(job, sink);
+        Random random = new Random(seed);
+        int quiet = 0;
+        while (!sink.ended()) {
+            // Not so often that one step fails over and over.
+            if (quiet++ > 40 && random.nextInt(8) == 0) {
+                scenario.device.failNext(1);
+                quiet = 0;
+            }
+            scenario.engine.iterate();
+            scenario.engine.checkIntegrity();
+        }
+        JobStory story = new JobStory();
+        story.add(sink);
+        assertThat(story).isEqualTo(story(job, seed, false));
+        assertThat(scenario.device.trainees()).isZero();
+    }
+
     @Test
-    void aDeviceFailureEndsTheJobWithItsReason() {
+    void aStepThatAlwaysFailsEndsTheJobWithItsReason() {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         scenario.engine.submit(Scenario.job("job", new Random(1), 20, 1), sink);
+        scenario.device.failNext(3);
+        scenario.engine.iterate();
+        scenario.engine.iterate();
+        scenario.engine.iterate();
+        assertThat(sink.ended()).isFalse();
         scenario.device.failNext(1);
         scenario.runDry();
         assertThat(((JobOutcome.Failed) sink.end()).message()).contains("out of luck");

@@ -156,7 +156,6 @@ public final class Application implements AutoCloseable {
             PrometheusMeterRegistry meters,
             AtomicLong nextRequestId)
             throws IOException {
-        int maxRank = device.limits().maxRank();
         AdapterLibrary library = new AdapterLibrary(
                 store,
                 config.adapters(),
@@ -168,7 +167,7 @@ public final class Application implements AutoCloseable {
         AdapterTransfer transfer = new AdapterTransfer(
                 library,
                 device.model(),
-                maxRank,
+                device.limits(),
                 config.adapterRoot(),
                 data.uploads(),
                 config.http().maxUploadBytes());

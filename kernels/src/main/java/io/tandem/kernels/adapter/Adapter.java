@@ -1,9 +1,11 @@
 package io.tandem.kernels.adapter;
 
+import io.tandem.kernels.Dtype;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /**
  * An immutable set of low-rank changes to a base model: {@code y = W x + scaling * B (A x)} (LoRA, Hu et al., 2021).
@@ -46,6 +48,16 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
             }
         }
 
+        /** Element {@code i} of B with the scaling inside, as the device keeps it. */
+        public float scaledB(int i) {
+            return (float) (scaling * b[i]);
+        }
+
+        private boolean isFinite(Dtype dtype) {
+            return IntStream.range(0, a.length).allMatch(i -> dtype.holds(a[i]))
+                    && IntStream.range(0, b.length).allMatch(i -> dtype.holds(scaledB(i)));
+        }
+
         /** The inner product with another module's product, without making them: {@code tr((B^T B') (A' A^T))}. */
         public double inner(LowRank other) {
             double sum = 0;
@@ -77,6 +89,20 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
 
     public Adapter(LoraConfig config, Map<Site, LowRank> modules) {
         this(config, new TreeMap<>(modules));
+    }
+
+    /**
+     * Refuses an adapter that a device of this type could not hold.
+     *
+     * @throws IllegalArgumentException naming the first module whose factors are not finite there, the scaling included
+     */
+    public void requireFinite(Dtype dtype) {
+        modules.forEach((site, factors) -> {
+            if (!factors.isFinite(dtype)) {
+                throw new IllegalArgumentException(site + " has weights, or weights of B times its scaling of "
+                        + factors.scaling() + ", that are not finite numbers with kernels.dtype " + dtype.label());
+            }
+        });
     }
 
     /** The largest rank of a module. */

@@ -1,5 +1,6 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.Dtype;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
@@ -10,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -106,7 +106,7 @@ final class AdapterLayout {
             for (int rank = 0; rank < factors.rank(); rank++) {
                 for (int out = 0; out < factors.outputs(); out++) {
                     joined[(part.row() + rank) * width + part.column() + out] =
-                            (float) (factors.scaling() * factors.b()[out * factors.rank() + rank]);
+                            factors.scaledB(out * factors.rank() + rank);
                 }
             }
         }
@@ -173,7 +173,7 @@ final class AdapterLayout {
     }
 
     /** @throws IllegalArgumentException naming the first module that the model does not have like this */
-    void check(Adapter adapter, int maxRank) {
+    void check(Adapter adapter, int maxRank, Dtype dtype) {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
@@ -191,13 +191,7 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(
                         site + " has rank " + factors.rank() + ", kernels.max-rank is " + maxRank);
             }
-            if (!finite(factors.a()) || !finite(factors.b()) || !Double.isFinite(factors.scaling())) {
-                throw new IllegalArgumentException(site + " has a weight that is not a finite number");
-            }
         });
-    }
-
-    private static boolean finite(float[] values) {
-        return IntStream.range(0, values.length).allMatch(i -> Float.isFinite(values[i]));
+        adapter.requireFinite(dtype);
     }
 }

@@ -64,7 +64,7 @@ final class AdapterSlots {
     }
 
     void put(int slot, Adapter adapter) {
-        layout.check(adapter, limits.maxRank());
+        layout.check(adapter, limits.maxRank(), limits.dtype());
         try (TensorScope call = scope.open()) {
             PtNDArray[] a = new PtNDArray[layout.banks()];
             PtNDArray[] b = new PtNDArray[layout.banks()];

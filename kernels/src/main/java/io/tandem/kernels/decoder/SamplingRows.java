@@ -9,8 +9,6 @@ import java.util.List;
 final class SamplingRows {
     /** Rows whose next token is drawn, in the order of the segments. */
     final List<Integer> wanted = new ArrayList<>();
-    /** The KV slots of these. */
-    final List<Integer> kvSlots = new ArrayList<>();
 
     final List<Integer> greedy = new ArrayList<>();
     final List<Integer> plain = new ArrayList<>();
@@ -28,7 +26,6 @@ final class SamplingRows {
             Segment segment = segments.get(i);
             if (segment.sampling().isPresent()) {
                 wanted.add(lastRows[i]);
-                kvSlots.add(segment.kvSlot());
                 samplings.add(segment.sampling().get());
             }
         }

@@ -72,7 +72,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final TensorScope owned;
     private final ScriptModule script;
     private final IValue weights;
-    private final IValue cache;
+    private final CacheSlots cache;
     private final AdapterSlots adapters;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
     private final InferenceLanes inferenceLanes;
@@ -91,10 +91,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         owned = TensorScope.root();
         script = compile(owned);
         weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
-        try (TensorScope scope = owned.open()) {
-            cache = script.call(
-                    owned, "new_cache", weights, scope.number(limits.kvSlots()), scope.number(limits.contextTokens()));
-        }
+        cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
@@ -162,7 +159,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
-        layout.check(initial, limits.maxRank());
+        layout.check(initial, limits.maxRank(), limits.dtype());
         reserveArena();
         closeTrainee(slot);
         Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer, lanes);
@@ -218,6 +215,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                 .map(part -> new RowEncoder(part.inputs(), pack, limits.contextTokens()))
                 .toList();
         IterationCheck.check(rows, model, limits, pack);
+        cache.prepare(inputs.segments());
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
         boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
@@ -239,9 +237,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache, adapters.value(), arena)
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
                         .run(inputs, rows, sampling, pack, mixed);
-                forgetBrokenSlots(scope, sampling, outputs);
             }
             Stream<TrainingWork> backward =
                     inputs.training().stream().filter(work -> !work.backward().isEmpty());
@@ -263,15 +260,6 @@ public final class TorchScriptDecoder implements DeviceModel {
                 scope.numbers(adapters.ranks(frozen)),
                 arena,
                 scope.numbers(BackwardUnits.encode(work.backward(), pack)));
-    }
-
-    /** Keys that are not finite would reach the slot's next sequence even where the mask hides them. */
-    private void forgetBrokenSlots(TensorScope scope, SamplingRows sampling, IterationOutputs outputs) {
-        for (int i = 0; i < outputs.draws().size(); i++) {
-            if (outputs.draws().get(i).token() < 0) {
-                script.call(scope, "clear_slot", cache, scope.number(sampling.kvSlots.get(i)));
-            }
-        }
     }
 
     @Override

@@ -10,6 +10,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
@@ -81,15 +82,20 @@ final class Trainee implements AutoCloseable {
         try (TensorScope call = scope.open()) {
             IValue gradients = script.call(call, "gradients", value);
             double norm = optimizer.step(gradients, learningRate, lossScale);
-            lanes.share(layout.banks(), this::publish);
+            AtomicBoolean finite = new AtomicBoolean(true);
+            lanes.share(layout.banks(), (from, to) -> publish(from, to, finite));
             adapters.changed();
-            return norm;
+            return finite.get() ? norm : Double.NaN;
         }
     }
 
-    private void publish(int from, int to) {
+    private void publish(int from, int to, AtomicBoolean finite) {
         try (TensorScope call = scope.open()) {
-            script.call(call, "publish", adapters.value(), value, call.number(from), call.number(to));
+            IValue published =
+                    script.call(call, "publish", adapters.value(), value, call.number(from), call.number(to));
+            if (!published.toBoolean()) {
+                finite.set(false);
+            }
         }
     }
 

@@ -34,6 +34,20 @@ public final class TinyAdapters {
         return random(model, config, seed, site -> 1 + ranks.nextInt(maxRank));
     }
 
+    /** Every number of A, and of B, is the same; in all linears, with a scaling of 2. */
+    public static Adapter filled(ModelConfig model, int rank, float a, float b) {
+        Map<Site, LowRank> modules = new TreeMap<>();
+        Adapter shapes = random(model, LoraConfig.allLinears(), rank, 1);
+        shapes.modules().forEach((site, like) -> {
+            float[] filledA = new float[like.a().length];
+            float[] filledB = new float[like.b().length];
+            Arrays.fill(filledA, a);
+            Arrays.fill(filledB, b);
+            modules.put(site, new LowRank(rank, like.inputs(), like.outputs(), filledA, filledB, like.scaling()));
+        });
+        return new Adapter(shapes.config(), modules);
+    }
+
     /** One adapter that changes what both change together: the factors side by side, the scalings inside B. */
     public static Adapter stacked(Adapter lower, Adapter upper) {
         Map<Site, LowRank> modules = new TreeMap<>(lower.modules());

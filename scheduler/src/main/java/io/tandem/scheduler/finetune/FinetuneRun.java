@@ -18,6 +18,7 @@ import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -230,9 +231,8 @@ public final class FinetuneRun {
         SequenceScores scores = pack.scores();
         // Nothing is spoiled by a measurement: its loss is told as it is.
         if (job.trains() && !DoubleStream.of(scores.losses()).allMatch(Double::isFinite)) {
-            finish(new JobOutcome.Failed("the loss is not a finite number "
-                    + (phase == Phase.STEP ? "in step " + (step + 1) : "after step " + step)
-                    + "; try a lower learning rate"));
+            fail("the loss is not a finite number "
+                    + (phase == Phase.STEP ? "in step " + (step + 1) : "after step " + step));
             return true;
         }
         boolean wentForward = done.forwardTo() > done.forwardFrom() && pack.forwardRows() == 0;
@@ -250,6 +250,21 @@ public final class FinetuneRun {
             complete();
         }
         return true;
+    }
+
+    /** Before the first step the new adapter changes nothing, so only what it stands on can have overflowed. */
+    private void fail(String what) {
+        List<AdapterVersion> frozen = work.done() ? job.under() : frozen();
+        String below = frozen.stream().map(AdapterVersion::reference).collect(Collectors.joining(" and "));
+        String remedy;
+        if (step > 0) {
+            remedy = "try a lower learning rate" + (below.isEmpty() ? "" : ", or train without " + below);
+        } else if (below.isEmpty()) {
+            remedy = "the base model overflows on these examples";
+        } else {
+            remedy = "the weights of " + below + ", which the job trains on top of, are too large";
+        }
+        finish(new JobOutcome.Failed(what + "; " + remedy));
     }
 
     private double[] factors(double beta, SequenceScores scores) {
@@ -321,8 +336,7 @@ public final class FinetuneRun {
                 settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
         double norm = device.optimizerStep(trainee(), rate, 1.0 / tally.count());
         if (!Double.isFinite(norm)) {
-            finish(new JobOutcome.Failed(
-                    "the gradient is not finite in step " + (step + 1) + "; try a lower learning rate"));
+            fail("the update is not finite in step " + (step + 1));
             return false;
         }
         step++;
@@ -409,19 +423,46 @@ public final class FinetuneRun {
 
     /** Suspends the job as it was after its last step. */
     public void suspend() {
+        finish(new JobOutcome.Suspended(afterLastStep()));
+    }
+
+    private Optional<JobCheckpoint> afterLastStep() {
         boolean untrained = needsReferences() || !job.trains();
-        finish(new JobOutcome.Suspended(untrained ? job.resumeFrom() : Optional.of(checkpoint())));
+        return untrained ? job.resumeFrom() : Optional.of(checkpoint());
+    }
+
+    /**
+     * Frees the trainee without a word to the receiver.
+     *
+     * @return the job, to go on after its last step
+     */
+    public FinetuneJob withdraw() {
+        FinetuneJob rest = job.from(afterLastStep());
+        close();
+        return rest;
+    }
+
+    /** Whether it has finished a step. */
+    public boolean advanced() {
+        return step > job.resumeFrom().map(JobCheckpoint::step).orElse(0);
+    }
+
+    public JobSink sink() {
+        return sink;
     }
 
     /** Ends the job and frees the trainee; only the first end counts. */
     public void finish(JobOutcome outcome) {
-        if (ended) {
-            return;
+        if (!ended) {
+            close();
+            tell(() -> sink.finish(outcome));
         }
+    }
+
+    private void close() {
         ended = true;
         cursor = null;
         slot.ifPresent(device::closeTrainee);
-        tell(() -> sink.finish(outcome));
     }
 
     /** A receiver that fails must not take the engine with it. */

@@ -130,7 +130,7 @@ final class InferenceQueue {
         } catch (IllegalArgumentException e) {
             preempted.remove(sequence);
             waiting.removeIf(other -> other == sequence);
-            finish(sequence, FinishReason.FAILED, String.valueOf(e.getMessage()));
+            finish(sequence, FinishReason.BROKEN_ADAPTER, String.valueOf(e.getMessage()));
         }
         return slots;
     }
@@ -153,12 +153,12 @@ final class InferenceQueue {
     }
 
     /** Ends a running sequence whose keys and values are not to be trusted. */
-    void fail(Sequence sequence, String message) {
+    void fail(Sequence sequence, FinishReason reason, String message) {
         running.remove(sequence);
         kv.discard(sequence.kvSlot());
         adapters.release(sequence.adapterSlots());
         sequence.suspend();
-        finish(sequence, FinishReason.FAILED, message);
+        finish(sequence, reason, message);
     }
 
     void endIf(Predicate<Sequence> condition, FinishReason reason, String message) {

@@ -12,7 +12,6 @@ import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
-import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.kv.KvSlotAllocator;
@@ -28,6 +27,7 @@ import io.tandem.scheduler.slo.LatencyModel;
 import io.tandem.scheduler.slo.LatencyReport;
 import java.util.List;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,9 +39,9 @@ import org.slf4j.LoggerFactory;
  * and nobody leaves. A cancelled request therefore frees its slots at the next drain, one iteration later at most.
  *
  * <p>Planning is a pure function of the state; applying is the only place that changes it. Between the two stands the
- * device, and it may fail. Then the requests and the job whose rows were in the plan end with an error, because their
- * keys, values or gradients cannot be trusted any more, and everybody else goes on. Failures in a row mean that the
- * device itself is broken: the loop keeps trying, but says that it is not healthy.
+ * device, and it may fail. Then the requests whose rows were in the plan end with an error, because their keys and values
+ * cannot be trusted any more, the job repeats the step it was in, and everybody else goes on. Failures in a row mean that
+ * the device itself is broken: the loop keeps trying, but says that it is not healthy.
  */
 public final class IterationLoop {
     private static final Logger LOG = LoggerFactory.getLogger(IterationLoop.class);
@@ -177,7 +177,7 @@ public final class IterationLoop {
 
     private void apply(Sequence sequence, Draw draw, long now) {
         if (draw.token() < 0) {
-            inference.fail(sequence, "the logits are not finite; the adapter's weights may be too large");
+            failOverflow(sequence);
         } else if (sequence.stopsAt(draw)) {
             inference.end(sequence, FinishReason.STOP, "");
         } else {
@@ -196,6 +196,21 @@ public final class IterationLoop {
         }
     }
 
+    private void failOverflow(Sequence sequence) {
+        List<AdapterVersion> adapters = sequence.request().adapters();
+        if (adapters.isEmpty()) {
+            inference.fail(
+                    sequence, FinishReason.FAILED, "the base model's logits are not finite numbers for this prompt");
+        } else {
+            String names = adapters.stream().map(AdapterVersion::reference).collect(Collectors.joining(" and "));
+            inference.fail(
+                    sequence,
+                    FinishReason.BROKEN_ADAPTER,
+                    "the logits are not finite numbers for this prompt with " + names
+                            + "; the adapter's weights are too large");
+        }
+    }
+
     /** Half of a trained token is its way forward, the other half its way back through all layers. */
     private void charge(IterationFeatures features) {
         jobs.current().ifPresent(run -> {
@@ -208,8 +223,8 @@ public final class IterationLoop {
         LOG.error("iteration {} failed on the device", iteration, cause);
         failuresInARow++;
         String message = "the device failed: " + cause.getMessage();
-        plan.chunks().forEach(chunk -> inference.fail(chunk.sequence(), message));
-        plan.training().ifPresent(work -> jobs.end(new JobOutcome.Failed(message)));
+        plan.chunks().forEach(chunk -> inference.fail(chunk.sequence(), FinishReason.FAILED, message));
+        plan.training().ifPresent(work -> jobs.repeatStep(message));
     }
 
     /** @param alone predicted duration without the window */

@@ -14,7 +14,9 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
@@ -31,6 +33,8 @@ import org.slf4j.LoggerFactory;
 final class JobQueue {
     private static final Logger LOG = LoggerFactory.getLogger(JobQueue.class);
 
+    private static final int MAX_FAILURES = 3;
+
     private final DeviceModel device;
     private final LongSupplier nanoTime;
     private final int maxTraining;
@@ -38,6 +42,9 @@ final class JobQueue {
     private final SlotResidency trainees;
     private final Deque<Entry> waiting = new ArrayDeque<>();
     private final List<FinetuneRun> running = new ArrayList<>();
+    /** How often a step has failed, of jobs whose last one did. */
+    private final Map<String, Integer> failures = new HashMap<>();
+
     private final PackShares<FinetuneRun> shares = new PackShares<>();
     private Optional<FinetuneRun> current = Optional.empty();
     private int[] frozenSlots = IterationInputs.BASE;
@@ -133,9 +140,27 @@ final class JobQueue {
         return new JobOutcome.Failed(String.valueOf(e.getMessage()));
     }
 
-    /** Ends the job whose pack is on the device. */
-    void end(JobOutcome outcome) {
-        current.ifPresent(run -> end(run, outcome));
+    /**
+     * An iteration with the current pack failed, for whatever reason: its job goes on after its last step, unless that
+     * has failed several times.
+     */
+    void repeatStep(String message) {
+        current.ifPresent(run -> {
+            String id = run.job().id();
+            int failed = run.advanced() ? 1 : failures.getOrDefault(id, 0) + 1;
+            if (failed > MAX_FAILURES) {
+                end(run, new JobOutcome.Failed(message));
+                return;
+            }
+            try {
+                FinetuneJob rest = run.withdraw();
+                leaveIfEnded(run);
+                failures.put(id, failed);
+                waiting.addFirst(new Entry(rest, run.sink()));
+            } catch (KernelException e) {
+                end(run, failed(e));
+            }
+        });
     }
 
     private void end(FinetuneRun run, JobOutcome outcome) {
@@ -152,6 +177,7 @@ final class JobQueue {
         }
         running.remove(run);
         shares.remove(run);
+        failures.remove(run.job().id());
         run.slot().ifPresent(trainees::release);
     }
 
@@ -180,6 +206,7 @@ final class JobQueue {
         waiting.removeIf(entry -> {
             boolean meant = entry.job().id().equals(jobId);
             if (meant) {
+                failures.remove(jobId);
                 entry.sink().finish(outcome.apply(entry.job()));
             }
             return meant;

@@ -1,6 +1,7 @@
 package io.tandem.server.adapter;
 
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
@@ -43,6 +44,8 @@ public final class AdapterProbe {
     /**
      * The largest difference that a stack makes to the base model's log-probabilities, over the tokens that are likely with and
      * without it. In bfloat16 a small change may not show; empty if the engine had no place for the question.
+     *
+     * @return fails with an {@link AdapterFormatException} if the device cannot answer with the stack
      */
     public CompletableFuture<OptionalDouble> difference(List<AdapterVersion> stack) {
         return ask(List.of()).thenCombine(ask(stack), AdapterProbe::difference);
@@ -85,7 +88,12 @@ public final class AdapterProbe {
                 // The engine's thread only hands over.
                 Optional<Draw> drawn =
                         finish.reason() == FinishReason.FAILED ? Optional.empty() : Optional.ofNullable(first);
-                answer.completeAsync(() -> drawn);
+                answer.completeAsync(() -> {
+                    if (finish.reason() == FinishReason.BROKEN_ADAPTER) {
+                        throw new AdapterFormatException(finish.message());
+                    }
+                    return drawn;
+                });
             }
         };
         if (engine.apply(request, sink).isPresent()) {

@@ -1,5 +1,6 @@
 package io.tandem.server.adapter;
 
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
@@ -17,7 +18,7 @@ import java.util.Set;
 public final class AdapterTransfer {
     private final AdapterLibrary library;
     private final ModelConfig model;
-    private final int maxRank;
+    private final KernelsConfig limits;
     private final Path root;
     private final Path scratch;
     private final long maxBytes;
@@ -28,10 +29,10 @@ public final class AdapterTransfer {
      * @param maxBytes of an adapter's files
      */
     public AdapterTransfer(
-            AdapterLibrary library, ModelConfig model, int maxRank, Path root, Path scratch, long maxBytes) {
+            AdapterLibrary library, ModelConfig model, KernelsConfig limits, Path root, Path scratch, long maxBytes) {
         this.library = library;
         this.model = model;
-        this.maxRank = maxRank;
+        this.limits = limits;
         this.root = root;
         this.scratch = scratch;
         this.maxBytes = maxBytes;
@@ -54,8 +55,10 @@ public final class AdapterTransfer {
 
     private Adapter read(Path directory, String shown, String field) {
         try {
-            return PeftFormat.read(directory, model, maxRank);
-        } catch (AdapterFormatException e) {
+            Adapter adapter = PeftFormat.read(directory, model, limits.maxRank());
+            adapter.requireFinite(limits.dtype());
+            return adapter;
+        } catch (AdapterFormatException | IllegalArgumentException e) {
             String name = String.valueOf(directory.getFileName());
             String message = String.valueOf(e.getMessage())
                     .replace(directory + directory.getFileSystem().getSeparator(), "")

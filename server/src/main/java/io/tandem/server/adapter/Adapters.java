@@ -1,9 +1,35 @@
 package io.tandem.server.adapter;
 
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.concurrent.CompletableFuture;
+
 /** All that can be done with adapters. */
 public record Adapters(
         AdapterLibrary library,
         AdapterTransfer transfer,
         AdapterMerges merges,
         AdapterCompression compression,
-        AdapterProbe probe) {}
+        AdapterProbe probe) {
+
+    /**
+     * The difference that an adapter makes before it is published, as {@link AdapterProbe#difference}.
+     *
+     * @param name for complaints
+     * @return fails with an {@link AdapterFormatException} that names the largest module if the device cannot answer with it
+     */
+    public CompletableFuture<OptionalDouble> probed(String name, Adapter adapter) {
+        return CompletableFuture.supplyAsync(
+                        () -> new AdapterVersion(name, ContentHash.of(adapter), adapter), library.workers())
+                .thenCompose(version -> probe.difference(List.of(version)))
+                .exceptionallyCompose(failure -> CompletableFuture.failedFuture(
+                        failure.getCause() instanceof AdapterFormatException broken
+                                ? new AdapterFormatException(broken.getMessage() + "; its largest change is that of "
+                                        + LoadReport.of(adapter).largest())
+                                : failure));
+    }
+}

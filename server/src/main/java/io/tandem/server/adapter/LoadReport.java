@@ -7,6 +7,8 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.server.api.JsonBody;
+import java.util.Collections;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -37,6 +39,11 @@ record LoadReport(
             parameters += factors.a().length + factors.b().length;
         }
         return new LoadReport(adapter.config(), minRank, adapter.maxRank(), parameters, Math.sqrt(squares), norms);
+    }
+
+    /** The module with the largest change. */
+    String largest() {
+        return Collections.max(norms.entrySet(), Map.Entry.comparingByValue()).getKey();
     }
 
     /** @throws AdapterFormatException if the adapter changes nothing */

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -92,26 +93,27 @@ final class AdapterMakingHandler {
         Json.answer(context, blocking(context, read).thenCompose(adapter -> published(name, adapter, origin, percent)));
     }
 
-    /** Publishes an adapter and says what it matched and what difference it makes. */
+    /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
     private CompletableFuture<ObjectNode> published(String name, Adapter adapter, String origin, double percent) {
-        return library.publish(name, adapter, origin, percent).thenCompose(this::probed);
+        return adapters.probed(name, adapter)
+                .thenCompose(difference -> library.publish(name, adapter, origin, percent)
+                        .thenCompose(entry -> described(entry, difference)));
     }
 
-    private CompletableFuture<ObjectNode> probed(AdapterEntry entry) {
+    private CompletableFuture<ObjectNode> described(AdapterEntry entry, OptionalDouble difference) {
         AdapterChoice choice = new AdapterChoice(
                 entry.name(), entry.versions().get(entry.versions().size() - 1));
-        return library.report(choice)
-                .thenCombine(library.stack(choice).thenCompose(adapters.probe()::difference), (report, difference) -> {
-                    ObjectNode json = AdapterJson.of(entry, library);
-                    json.set("report", report);
-                    ObjectNode probe = report.putObject("probe");
-                    if (difference.isPresent()) {
-                        probe.put("logprob_difference", difference.getAsDouble());
-                    } else {
-                        probe.putNull("logprob_difference");
-                    }
-                    return json;
-                });
+        return library.report(choice).thenApply(report -> {
+            ObjectNode json = AdapterJson.of(entry, library);
+            json.set("report", report);
+            ObjectNode probe = report.putObject("probe");
+            if (difference.isPresent()) {
+                probe.put("logprob_difference", difference.getAsDouble());
+            } else {
+                probe.putNull("logprob_difference");
+            }
+            return json;
+        });
     }
 
     /** A zip in PEFT's layout. */

@@ -36,6 +36,11 @@ final class ErrorMapper {
         return new ApiException(500, "server_error", null, "generation_failed", message);
     }
 
+    /** An adapter that the request names cannot answer it. */
+    static ApiException brokenAdapter(String message) {
+        return new ApiException(409, INVALID, "model", "adapter_broken", message);
+    }
+
     static void handle(RoutingContext context) {
         @Nullable Throwable failure = cause(context.failure());
         ApiException error = failure == null ? byStatus(context) : of(failure);

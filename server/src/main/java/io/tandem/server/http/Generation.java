@@ -127,6 +127,11 @@ final class Generation {
             listener.failed(ErrorMapper.failure(finish.message()));
             return;
         }
+        if (finish.reason() == FinishReason.BROKEN_ADAPTER) {
+            cancel();
+            listener.failed(ErrorMapper.brokenAdapter(finish.message()));
+            return;
+        }
         listener.progress(choice, choice.end(finish));
         open--;
         if (open == 0) {

@@ -23,7 +23,7 @@ final class JsonBodies implements SecurityPolicyHandler {
                 .map(header -> header.split(";", 2)[0].strip().toLowerCase(Locale.ROOT))
                 .orElse("");
         boolean page = request.headers().contains(HttpHeaders.ORIGIN);
-        if (!JSON.matcher(type).matches() && (type.startsWith("multipart/") || page && hasBody(request))) {
+        if (!JSON.matcher(type).matches() && (type.startsWith("multipart/") || (page && hasBody(request)))) {
             throw new ApiException(
                     415,
                     ErrorMapper.INVALID,
@@ -36,6 +36,6 @@ final class JsonBodies implements SecurityPolicyHandler {
 
     private static boolean hasBody(HttpServerRequest request) {
         String length = request.getHeader(HttpHeaders.CONTENT_LENGTH);
-        return request.headers().contains(HttpHeaders.TRANSFER_ENCODING) || length != null && !length.equals("0");
+        return request.headers().contains(HttpHeaders.TRANSFER_ENCODING) || (length != null && !length.equals("0"));
     }
 }

@@ -2,7 +2,7 @@ package io.tandem.server.http;
 
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterLibrary;
-import io.tandem.server.adapter.AdapterTransfer;
+import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.SafeName;
@@ -17,13 +17,13 @@ final class LoraAdaptersHandler {
     private static final int PATH_CHARS_MAX = 4096;
 
     private final ServedModel model;
+    private final Adapters adapters;
     private final AdapterLibrary library;
-    private final AdapterTransfer transfer;
 
-    LoraAdaptersHandler(ServedModel model, AdapterLibrary library, AdapterTransfer transfer) {
+    LoraAdaptersHandler(ServedModel model, Adapters adapters) {
         this.model = model;
-        this.library = library;
-        this.transfer = transfer;
+        this.adapters = adapters;
+        this.library = adapters.library();
     }
 
     void load(RoutingContext context) {
@@ -39,9 +39,11 @@ final class LoraAdaptersHandler {
             throw body.invalid("lora_name", "'" + name + "' is loaded already; send load_inplace to replace it.");
         }
         CompletionStage<AdapterEntry> published = context.vertx()
-                .executeBlocking(() -> transfer.read(path, "lora_path"), false)
+                .executeBlocking(() -> adapters.transfer().read(path, "lora_path"), false)
                 .toCompletionStage()
-                .thenCompose(adapter -> library.publish(name, adapter, "read from " + path, AdapterLibrary.WHOLE));
+                .thenCompose(adapter -> adapters.probed(name, adapter)
+                        .thenCompose(difference ->
+                                library.publish(name, adapter, "read from " + path, AdapterLibrary.WHOLE)));
         say(context, published, "Success: LoRA adapter '" + name + "' added successfully.");
     }
 

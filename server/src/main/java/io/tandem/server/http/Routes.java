@@ -70,8 +70,7 @@ public final class Routes {
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
-        LoraAdaptersHandler lora = new LoraAdaptersHandler(
-                t.model(), t.adapters().library(), t.adapters().transfer());
+        LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
         JsonBodies typed = new JsonBodies();
         BodyHandler json = BodyHandler.create(false).setBodyLimit(t.http().maxBodyBytes());

@@ -1,0 +1,50 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.List;
+
+/**
+ * The KV cache. Decode rows of neighbouring slots read as many keys as the longest of them has, so a short sequence also
+ * reads what the slot's last owner left behind its end. A mask hides that, unless it is infinite or NaN; so whoever takes
+ * a slot over clears what its own tokens do not overwrite.
+ */
+final class CacheSlots {
+    private final ScriptModule script;
+    private final TensorScope scope;
+    private final IValue value;
+    /** The end of what was written since the slot was last clear. */
+    private final int[] ends;
+
+    CacheSlots(ScriptModule script, TensorScope owner, IValue weights, KernelsConfig limits) {
+        this.script = script;
+        this.scope = owner;
+        this.ends = new int[limits.kvSlots()];
+        try (TensorScope call = owner.open()) {
+            value = script.call(
+                    owner, "new_cache", weights, call.number(limits.kvSlots()), call.number(limits.contextTokens()));
+        }
+    }
+
+    IValue value() {
+        return value;
+    }
+
+    /** Makes room for tokens that are about to be written. */
+    void prepare(List<Segment> segments) {
+        for (Segment segment : segments) {
+            int slot = segment.kvSlot();
+            int end = segment.start() + segment.tokens().length;
+            if (end < ends[slot]) {
+                try (TensorScope call = scope.open()) {
+                    script.call(
+                            call, "clear_slot", value, call.number(slot), call.number(end), call.number(ends[slot]));
+                }
+            }
+            ends[slot] = end;
+        }
+    }
+}
