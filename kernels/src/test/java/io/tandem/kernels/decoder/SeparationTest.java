@@ -12,6 +12,7 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -67,7 +68,9 @@ class SeparationTest {
     private final Adapter good = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
 
     private TorchScriptDecoder load(int threads) throws IOException {
-        return Devices.load(tiny, new KernelsConfig(Dtype.FLOAT32, threads, 6, 96, 256, 4, RANK, 128, Stash.KEEP));
+        return Devices.load(
+                tiny,
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, threads, 6, 96, 256, 4, RANK, 128, Stash.KEEP));
     }
 
     private Adapter filled(Factors factors) {

@@ -6,6 +6,7 @@ import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -110,7 +111,8 @@ final class JobBench implements AutoCloseable {
             MODEL.write(modelFiles);
         }
         ServedModel model = ModelText.load(modelFiles, modelName, MODEL.config(), 256);
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
         data = DataDirectory.open(this.root);
         files = new FileStore(data.files());
         AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);
