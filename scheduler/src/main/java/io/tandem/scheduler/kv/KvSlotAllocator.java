@@ -5,7 +5,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Who holds which KV slot, and how many tokens all of them hold together. A slot that is given back remembers the
@@ -53,29 +52,31 @@ public final class KvSlotAllocator {
         return (tokens + PAGE_TOKENS - 1) / PAGE_TOKENS;
     }
 
+    /** Whether there is a slot with room for so many tokens. */
+    public boolean fits(int tokens) {
+        return free().findAny().isPresent() && leasedPages() + pages(tokens) <= budgetPages;
+    }
+
     /**
-     * Leases a slot with room for these tokens, the one with the longest usable prefix if there is any.
+     * Leases a slot with room for these tokens. It is one whose beginning they can use, if that is more than what is lost
+     * of it: all prompts begin alike, and a few common tokens must not cost another conversation its memory. Otherwise it
+     * is an empty slot or the longest unused.
      *
      * @param versions of the adapters, ascending; keys of any others are never used
-     * @return empty if no slot is free or the budget is used up by running sequences
+     * @return empty unless they {@link #fits fit}
      */
     public Optional<Lease> lease(int[] tokens, List<Long> versions) {
-        @Nullable
-        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> commonPrefix(slot, tokens, versions))
+        if (!fits(tokens.length)) {
+            return Optional.empty();
+        }
+        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> Math.max(0, gain(slot, tokens, versions)))
                         .thenComparing(slot -> slot.remembered.length == 0)
                         .thenComparing(slot -> -slot.lastUse)
                         .thenComparing(slot -> -slot.index))
-                .orElse(null);
-        if (chosen == null) {
-            return Optional.empty();
-        }
+                .orElseThrow();
         int cached = Math.min(commonPrefix(chosen, tokens, versions), tokens.length - 1);
-        int needed = pages(tokens.length);
-        if (leasedPages() + needed > budgetPages) {
-            return Optional.empty();
-        }
         chosen.leased = true;
-        chosen.pages = needed;
+        chosen.pages = pages(tokens.length);
         chosen.remembered = new int[0];
         chosen.lastUse = ++uses;
         evictDownTo(budgetPages);
@@ -160,6 +161,11 @@ public final class KvSlotAllocator {
             throw new IllegalStateException("KV slot " + slot + " is not leased");
         }
         return slots[slot];
+    }
+
+    /** Tokens of a slot that can be used, less those that are lost. */
+    private static int gain(Slot slot, int[] tokens, List<Long> versions) {
+        return 2 * commonPrefix(slot, tokens, versions) - slot.remembered.length;
     }
 
     private static int commonPrefix(Slot slot, int[] tokens, List<Long> versions) {
