@@ -14,6 +14,7 @@ import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationLoop;
 import io.tandem.scheduler.loop.Mailbox;
 import io.tandem.scheduler.slo.LatencyReport;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
@@ -74,7 +75,7 @@ public final class CoServingEngine implements Runnable {
 
     /** Ends a request within one iteration; nothing happens if it has ended already. */
     public void cancel(long requestId) {
-        mailbox.send(() -> loop.cancel(requestId));
+        mailbox.send(List.of("cancel", requestId), () -> loop.cancel(requestId));
     }
 
     /** Queues a job, unless it is refused. An accepted one ends with exactly one {@link JobSink#finish}. */
@@ -115,7 +116,7 @@ public final class CoServingEngine implements Runnable {
 
     /** Ends a job within one iteration; nothing happens if it has ended already. */
     public void cancelJob(String jobId) {
-        mailbox.send(() -> loop.cancelJob(jobId));
+        mailbox.send(List.of("cancel", jobId), () -> loop.cancelJob(jobId));
     }
 
     /**
@@ -123,17 +124,17 @@ public final class CoServingEngine implements Runnable {
      * already. To go on, submit it again from the checkpoint that its end carries.
      */
     public void pauseJob(String jobId) {
-        mailbox.send(() -> loop.pauseJob(jobId));
+        mailbox.send(List.of("pause", jobId), () -> loop.pauseJob(jobId));
     }
 
     /** Copies an adapter to the device soon and keeps it there until {@link #unpin}. */
     public void pin(AdapterVersion adapter) {
-        mailbox.send(() -> loop.pin(adapter));
+        mailbox.send(List.of("pin", adapter.version()), () -> loop.pin(adapter));
     }
 
     /** Lets an adapter leave the device when others need its slot. */
     public void unpin(AdapterVersion adapter) {
-        mailbox.send(() -> loop.unpin(adapter));
+        mailbox.send(List.of("pin", adapter.version()), () -> loop.unpin(adapter));
     }
 
     private Optional<Rejection> enter(AtomicInteger count, int most, String what, Runnable message) {
@@ -146,7 +147,7 @@ public final class CoServingEngine implements Runnable {
                         Rejection.Reason.QUEUE_FULL, most + " " + what + " are running or waiting; try again later"));
             }
             count.incrementAndGet();
-            mailbox.send(message);
+            mailbox.send(message, message);
             return Optional.empty();
         }
     }
@@ -204,7 +205,7 @@ public final class CoServingEngine implements Runnable {
     /** Refuses what is new, fails requests that are left, suspends jobs, and lets {@link #run} return; the device stays open. */
     public void shutDown() {
         close();
-        mailbox.send(() -> {});
+        mailbox.send("shut down", () -> {});
     }
 
     /** Whether the engine takes requests and the device has not failed repeatedly. */

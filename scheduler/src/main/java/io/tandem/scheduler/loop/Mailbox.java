@@ -1,27 +1,48 @@
 package io.tandem.scheduler.loop;
 
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
- * Messages to the engine thread, from any thread. Not bounded itself: requests and jobs are counted before they are
- * sent, and everything else is no more than a few messages for each of those.
+ * Messages to the engine thread, from any thread. A message takes the place of a waiting one with the same key, so however
+ * long an iteration takes, no more wait than there are requests, jobs and adapters.
  */
 public final class Mailbox {
-    private final LinkedBlockingQueue<Runnable> messages = new LinkedBlockingQueue<>();
+    private final Map<Object, Runnable> messages = new LinkedHashMap<>();
 
-    public void send(Runnable message) {
-        messages.add(message);
+    /** @param key what the message is about, for example that a request is cancelled */
+    public void send(Object key, Runnable message) {
+        synchronized (messages) {
+            messages.remove(key);
+            messages.put(key, message);
+            messages.notifyAll();
+        }
     }
 
     /** Handles what has arrived. */
     public void drain() {
-        for (Runnable message = messages.poll(); message != null; message = messages.poll()) {
-            message.run();
+        List<Runnable> arrived;
+        synchronized (messages) {
+            arrived = List.copyOf(messages.values());
+            messages.clear();
+        }
+        arrived.forEach(Runnable::run);
+    }
+
+    /** Waits for a message. */
+    public void await() throws InterruptedException {
+        synchronized (messages) {
+            while (messages.isEmpty()) {
+                messages.wait();
+            }
         }
     }
 
-    /** Waits for a message and handles it. */
-    public void await() throws InterruptedException {
-        messages.take().run();
+    /** Messages that wait. */
+    public int size() {
+        synchronized (messages) {
+            return messages.size();
+        }
     }
 }
