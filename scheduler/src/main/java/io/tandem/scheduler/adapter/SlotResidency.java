@@ -1,15 +1,20 @@
 package io.tandem.scheduler.adapter;
 
 import io.tandem.kernels.DeviceModel;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /**
  * Which adapter versions are in a range of the device's slots. Slots in use and pinned versions stay; of the others the
@@ -19,7 +24,7 @@ public final class SlotResidency {
     private final DeviceModel device;
     private final int from;
     private final Slot[] slots;
-    private final Set<Long> pinned = new HashSet<>();
+    private final Set<Long> pinned = new LinkedHashSet<>();
     private Set<Long> resident = Set.of();
     private long uses;
     private long hits;
@@ -47,82 +52,101 @@ public final class SlotResidency {
     }
 
     /**
-     * Slots with these versions in them, in use until {@link #release(int[])}.
+     * Slots with these versions in them, in use until {@link #release(int[])}. Nothing is copied unless there is room for
+     * all of them.
      *
      * @return empty, and nothing taken, if there are not enough slots that nobody else uses
-     * @throws IllegalArgumentException if the device refuses an adapter, or pinned ones will never leave enough slots;
-     *     nothing is taken
+     * @throws IllegalArgumentException if the device refuses an adapter; nothing is taken
+     * @throws io.tandem.kernels.KernelException if the device fails; nothing is taken
      */
     public Optional<int[]> acquire(List<AdapterVersion> adapters) {
-        refuseIfPinnedOut(adapters);
-        int[] taken = new int[adapters.size()];
-        for (int i = 0; i < taken.length; i++) {
-            OptionalInt slot;
-            try {
-                slot = acquire(adapters.get(i));
-            } catch (IllegalArgumentException e) {
-                release(Arrays.copyOf(taken, i));
-                throw e;
-            }
-            if (slot.isEmpty()) {
-                release(Arrays.copyOf(taken, i));
-                return Optional.empty();
-            }
-            taken[i] = slot.getAsInt();
+        Map<Long, Slot> places = new HashMap<>();
+        for (Slot slot : slots) {
+            places.put(slot.version, slot);
         }
-        return Optional.of(taken);
+        Set<Slot> there = adapters.stream()
+                .flatMap(adapter -> Stream.ofNullable(places.get(adapter.version())))
+                .collect(Collectors.toSet());
+        Iterator<Slot> free = free().filter(slot -> !there.contains(slot)).iterator();
+        Map<Slot, AdapterVersion> missing = new LinkedHashMap<>();
+        List<Slot> taken = new ArrayList<>();
+        for (AdapterVersion adapter : adapters) {
+            if (!places.containsKey(adapter.version())) {
+                if (!free.hasNext()) {
+                    return Optional.empty();
+                }
+                Slot slot = free.next();
+                places.put(adapter.version(), slot);
+                missing.put(slot, adapter);
+            }
+            taken.add(places.get(adapter.version()));
+        }
+        taken.forEach(this::use);
+        int[] indices = taken.stream().mapToInt(slot -> slot.index).toArray();
+        try {
+            missing.forEach(this::put);
+        } catch (RuntimeException e) {
+            release(indices);
+            throw e;
+        }
+        hits += adapters.size() - missing.size();
+        return Optional.of(indices);
+    }
+
+    private void put(Slot slot, AdapterVersion adapter) {
+        empty(slot);
+        device.putAdapter(slot.index, adapter.adapter());
+        swaps++;
+        slot.version = adapter.version();
+        countResident();
+    }
+
+    /** Slots that may get another version, the longest unused first. */
+    private Stream<Slot> free() {
+        Set<Long> held = held();
+        return Arrays.stream(slots)
+                .filter(slot -> slot.users == 0 && !held.contains(slot.version))
+                .sorted(Comparator.comparingLong(slot -> slot.lastUse));
+    }
+
+    /** Pinned versions that keep the slots they have: the first ones, so that one slot always remains for the others. */
+    private Set<Long> held() {
+        return pinned.stream()
+                .filter(resident::contains)
+                .limit(slots.length - 1L)
+                .collect(Collectors.toSet());
+    }
+
+    /** Whether the adapters find slots when nobody else uses any. */
+    public boolean fits(List<AdapterVersion> adapters) {
+        Set<Long> held = held();
+        long others = adapters.stream()
+                .map(AdapterVersion::version)
+                .filter(version -> !held.contains(version))
+                .distinct()
+                .count();
+        return others <= slots.length - held.size();
+    }
+
+    /** An empty slot, in use until {@link #release}; for an adapter that learns. */
+    public OptionalInt reserve() {
+        Optional<Slot> oldest = free().findFirst();
+        oldest.ifPresent(slot -> {
+            empty(slot);
+            use(slot);
+        });
+        return oldest.map(slot -> OptionalInt.of(slot.index)).orElse(OptionalInt.empty());
+    }
+
+    private void empty(Slot slot) {
+        slot.version = 0;
+        countResident();
     }
 
     public void release(int[] slots) {
         for (int slot : slots) {
             release(slot);
         }
-    }
-
-    /**
-     * A slot with this version in it, in use until {@link #release}.
-     *
-     * @return empty if all slots are in use by others
-     * @throws IllegalArgumentException if the device refuses the adapter
-     */
-    public OptionalInt acquire(AdapterVersion adapter) {
-        @Nullable
-        Slot resident = Arrays.stream(slots)
-                .filter(slot -> slot.version == adapter.version())
-                .findFirst()
-                .orElse(null);
-        if (resident != null) {
-            hits++;
-            return use(resident);
-        }
-        OptionalInt taken = reserve();
-        taken.ifPresent(slot -> {
-            try {
-                device.putAdapter(slot, adapter.adapter());
-            } catch (RuntimeException e) {
-                release(slot);
-                throw e;
-            }
-            swaps++;
-            slots[slot - from].version = adapter.version();
-            countResident();
-        });
-        return taken;
-    }
-
-    /** An empty slot, in use until {@link #release}; for an adapter that learns. */
-    public OptionalInt reserve() {
-        @Nullable
-        Slot oldest = Arrays.stream(slots)
-                .filter(slot -> slot.users == 0 && !pinned.contains(slot.version))
-                .min(Comparator.comparingLong(slot -> slot.lastUse))
-                .orElse(null);
-        if (oldest == null) {
-            return OptionalInt.empty();
-        }
-        oldest.version = 0;
-        countResident();
-        return use(oldest);
     }
 
     private void countResident() {
@@ -132,10 +156,9 @@ public final class SlotResidency {
                 .collect(Collectors.toUnmodifiableSet());
     }
 
-    private OptionalInt use(Slot slot) {
+    private void use(Slot slot) {
         slot.users++;
         slot.lastUse = ++uses;
-        return OptionalInt.of(slot.index);
     }
 
     public void release(int slot) {
@@ -146,25 +169,18 @@ public final class SlotResidency {
         used.users--;
     }
 
-    /** Keeps a version on the device from now on, or from the moment that a slot is free. */
+    /**
+     * Keeps a version on the device from now on, or from the moment that a slot is free. One slot is never kept, so pins
+     * beyond that wait until others are taken back.
+     */
     public void pin(AdapterVersion adapter) {
         pinned.add(adapter.version());
-        acquire(adapter).ifPresent(this::release);
+        acquire(List.of(adapter)).ifPresent(this::release);
     }
 
     /** Lets a version make way again. */
     public void unpin(AdapterVersion adapter) {
         pinned.remove(adapter.version());
-    }
-
-    private void refuseIfPinnedOut(List<AdapterVersion> adapters) {
-        long others = adapters.stream()
-                .filter(adapter -> !pinned.contains(adapter.version()))
-                .count();
-        if (others > slots.length - pinned.size()) {
-            throw new IllegalArgumentException("the request needs " + others + " adapter slots beside the pinned ones; "
-                    + pinned.size() + " of " + slots.length + " are pinned");
-        }
     }
 
     public SlotReport report() {

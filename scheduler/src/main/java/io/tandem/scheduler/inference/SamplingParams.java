@@ -35,4 +35,9 @@ public record SamplingParams(
         return new SamplingParams(
                 temperature, topK, topP, other, presencePenalty, frequencyPenalty, logitBias, topLogprobs);
     }
+
+    /** Whether a token's logit depends on the answer so far. */
+    public boolean penalizes() {
+        return presencePenalty != 0 || frequencyPenalty != 0;
+    }
 }

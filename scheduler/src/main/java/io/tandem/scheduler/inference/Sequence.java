@@ -5,7 +5,10 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +29,7 @@ public final class Sequence {
     private int[] adapterSlots = IterationInputs.BASE;
     private long firstTokenNanos;
     private long lastEventNanos;
+    private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private int bypassed;
     private boolean cancelled;
     private boolean finished;
@@ -69,6 +73,11 @@ public final class Sequence {
         return computed;
     }
 
+    /** Tokens of prompt and answer so far. */
+    public int length() {
+        return length;
+    }
+
     /** Tokens that have not run; 1 while decoding. */
     public int pending() {
         return length - computed;
@@ -83,9 +92,9 @@ public final class Sequence {
         return length - request.prompt().length;
     }
 
-    /** The answer so far. */
-    public int[] answer() {
-        return Arrays.copyOfRange(tokens, request.prompt().length, length);
+    /** How often each token stands in the answer so far; empty if no penalty asks for it. */
+    public SortedMap<Integer, Integer> counts() {
+        return Collections.unmodifiableSortedMap(counts);
     }
 
     public int kvSlot() {
@@ -149,9 +158,14 @@ public final class Sequence {
         return lastEventNanos;
     }
 
-    /** How often a later request was admitted before this one. */
-    public int bypass() {
-        return ++bypassed;
+    /** A later request was admitted before this one. */
+    public void bypass() {
+        bypassed++;
+    }
+
+    /** How often that happened. */
+    public int bypassed() {
+        return bypassed;
     }
 
     public void cancel() {
@@ -173,6 +187,9 @@ public final class Sequence {
             tokens = Arrays.copyOf(tokens, Math.max(16, 2 * length));
         }
         tokens[length++] = draw.token();
+        if (request.sampling().penalizes()) {
+            counts.merge(draw.token(), 1, Integer::sum);
+        }
         try {
             sink.token(draw);
         } catch (RuntimeException e) {
@@ -188,6 +205,10 @@ public final class Sequence {
 
     public boolean full() {
         return remaining() <= 0;
+    }
+
+    public boolean finished() {
+        return finished;
     }
 
     /** Ends the request; only the first end counts. */

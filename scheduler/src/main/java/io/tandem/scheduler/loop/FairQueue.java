@@ -3,6 +3,8 @@ package io.tandem.scheduler.loop;
 import io.tandem.scheduler.inference.Sequence;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +39,9 @@ final class FairQueue {
 
     private static final int MAX_REMEMBERED_CALLERS = 1024;
 
+    private static final Comparator<Account> ORDER = Comparator.comparingInt((Account account) -> -account.overdue())
+            .thenComparingDouble(account -> account.served);
+
     private final Map<String, Account> accounts = new HashMap<>();
     private double leastServed;
     private int size;
@@ -65,18 +70,26 @@ final class FairQueue {
         return size;
     }
 
-    /** The request that should be admitted next, among those that are not in {@code without}. */
-    Optional<Sequence> next(Set<Sequence> without) {
-        Optional<Sequence> next = Optional.empty();
-        Comparator<Account> order = Comparator.comparingInt((Account account) -> -account.overdue())
-                .thenComparingDouble(account -> account.served);
-        for (Account account : active().sorted(order).toList()) {
-            next = account.waiting.stream().filter(s -> !without.contains(s)).findFirst();
-            if (next.isPresent()) {
-                break;
-            }
+    /** A look at those who wait now, each once at most. */
+    Round round() {
+        return new Round();
+    }
+
+    final class Round {
+        private final Map<Account, Iterator<Sequence>> left = new LinkedHashMap<>();
+
+        private Round() {
+            active().forEach(account ->
+                    left.put(account, List.copyOf(account.waiting).iterator()));
         }
-        return next;
+
+        /** The request that should be admitted next, among those that this has not named yet. */
+        Optional<Sequence> next() {
+            left.values().removeIf(sequences -> !sequences.hasNext());
+            return left.entrySet().stream()
+                    .min(Map.Entry.comparingByKey(ORDER))
+                    .map(next -> next.getValue().next());
+        }
     }
 
     /**

@@ -1,5 +1,7 @@
 package io.tandem.scheduler.loop;
 
+import io.tandem.kernels.KernelException;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.Sequence;
@@ -7,23 +9,27 @@ import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
-import java.util.LinkedHashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Sequences that wait and sequences that run, and what the running ones hold. Those that were preempted come back
  * before any other is admitted: their answers have begun.
  */
 final class InferenceQueue {
-    /** A request whose adapter finds no slot lets so many later ones pass before it stops them all. */
-    private static final int MAX_BYPASSES = 64;
+    private static final Logger LOG = LoggerFactory.getLogger(InferenceQueue.class);
+
+    /** A request whose adapters find no slots lets this many later ones pass before it stops them all. */
+    static final int MAX_BYPASSES = 64;
 
     private final KvSlotAllocator kv;
     private final SlotResidency adapters;
@@ -91,48 +97,78 @@ final class InferenceQueue {
         preemptions++;
     }
 
+    /** Those whom too many others have passed come first, and while they wait nobody else is admitted. */
     private void admit() {
-        Set<Sequence> blocked = new LinkedHashSet<>();
-        Optional<Sequence> next = next(blocked);
-        while (next.isPresent()) {
-            Sequence sequence = next.get();
-            Optional<int[]> slots = adapterSlots(sequence, blocked);
-            if (slots.isPresent()) {
-                Optional<Lease> lease = kv.lease(sequence.tokens(), sequence.versions());
-                if (lease.isEmpty()) {
-                    adapters.release(slots.get());
-                    return;
-                }
-                admit(sequence, lease.get(), slots.get());
-                if (blocked.stream().anyMatch(other -> other.bypass() > MAX_BYPASSES)) {
-                    return;
-                }
+        Optional<Sequence> overdue = overdue();
+        while (overdue.isPresent()) {
+            if (!place(overdue.get()) && !overdue.get().finished()) {
+                return;
             }
-            next = next(blocked);
+            overdue = overdue();
         }
-    }
-
-    private Optional<Sequence> next(Set<Sequence> blocked) {
-        return preempted.stream()
-                .filter(sequence -> !blocked.contains(sequence))
-                .findFirst()
-                .or(() -> waiting.next(blocked));
-    }
-
-    /** Slots with the sequence's adapters; if there are none it is blocked, or ended if the device refuses them. */
-    private Optional<int[]> adapterSlots(Sequence sequence, Set<Sequence> blocked) {
-        Optional<int[]> slots = Optional.empty();
-        try {
-            slots = adapters.acquire(sequence.request().adapters());
-            if (slots.isEmpty()) {
+        List<Sequence> blocked = new ArrayList<>();
+        Iterator<Sequence> first = List.copyOf(preempted).iterator();
+        FairQueue.Round round = waiting.round();
+        Optional<Sequence> next = first.hasNext() ? Optional.of(first.next()) : round.next();
+        while (next.isPresent() && kv.fits(next.get().length())) {
+            Sequence sequence = next.get();
+            if (place(sequence)) {
+                blocked.forEach(Sequence::bypass);
+                if (blocked.stream().anyMatch(InferenceQueue::isOverdue)) {
+                    return;
+                }
+            } else if (!sequence.finished()) {
                 blocked.add(sequence);
             }
-        } catch (IllegalArgumentException e) {
-            preempted.remove(sequence);
-            waiting.removeIf(other -> other == sequence);
-            finish(sequence, FinishReason.BROKEN_ADAPTER, String.valueOf(e.getMessage()));
+            next = first.hasNext() ? Optional.of(first.next()) : round.next();
         }
-        return slots;
+    }
+
+    private Optional<Sequence> overdue() {
+        return Stream.concat(preempted.stream(), waiting.waiting())
+                .filter(InferenceQueue::isOverdue)
+                .min(Comparator.comparingLong(Sequence::arrivalNanos));
+    }
+
+    private static boolean isOverdue(Sequence sequence) {
+        return sequence.bypassed() >= MAX_BYPASSES;
+    }
+
+    /** Admits a sequence, or ends it if the device does not take its adapters; false if it did not run. */
+    private boolean place(Sequence sequence) {
+        List<AdapterVersion> stack = sequence.request().adapters();
+        if (!adapters.fits(stack)) {
+            refuse(
+                    sequence,
+                    FinishReason.FAILED,
+                    "pinned adapters leave no room for the " + stack.size()
+                            + " adapters of this request; unpin some or raise kernels.adapter-slots");
+            return false;
+        }
+        if (!kv.fits(sequence.length())) {
+            return false;
+        }
+        try {
+            Optional<int[]> slots = adapters.acquire(stack);
+            slots.ifPresent(taken -> admit(
+                    sequence, kv.lease(sequence.tokens(), sequence.versions()).orElseThrow(), taken));
+            return slots.isPresent();
+        } catch (IllegalArgumentException e) {
+            refuse(sequence, FinishReason.BROKEN_ADAPTER, String.valueOf(e.getMessage()));
+        } catch (KernelException e) {
+            LOG.error(
+                    "the device failed to take an adapter of request {}",
+                    sequence.request().id(),
+                    e);
+            refuse(sequence, FinishReason.FAILED, "the device failed: " + e.getMessage());
+        }
+        return false;
+    }
+
+    private void refuse(Sequence sequence, FinishReason reason, String message) {
+        preempted.remove(sequence);
+        waiting.removeIf(other -> other == sequence);
+        finish(sequence, reason, message);
     }
 
     private void admit(Sequence sequence, Lease lease, int[] slots) {

@@ -34,9 +34,9 @@ public final class PlanEncoder {
     private static Sampling sampling(Sequence sequence) {
         SamplingParams params = sequence.request().sampling();
         Map<Integer, Float> biases = new TreeMap<>(params.logitBias());
-        if (params.presencePenalty() != 0 || params.frequencyPenalty() != 0) {
-            penalize(biases, sequence.answer(), params);
-        }
+        sequence.counts()
+                .forEach((token, count) -> biases.merge(
+                        token, (float) -(params.presencePenalty() + count * params.frequencyPenalty()), Float::sum));
         int[] tokens = new int[biases.size()];
         float[] values = new float[biases.size()];
         int at = 0;
@@ -52,15 +52,6 @@ public final class PlanEncoder {
                 tokens,
                 values,
                 params.topLogprobs());
-    }
-
-    private static void penalize(Map<Integer, Float> biases, int[] answer, SamplingParams params) {
-        Map<Integer, Integer> counts = new TreeMap<>();
-        for (int token : answer) {
-            counts.merge(token, 1, Integer::sum);
-        }
-        counts.forEach((token, count) -> biases.merge(
-                token, (float) -(params.presencePenalty() + count * params.frequencyPenalty()), Float::sum));
     }
 
     /**

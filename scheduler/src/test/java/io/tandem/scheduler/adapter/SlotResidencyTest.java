@@ -3,6 +3,7 @@ package io.tandem.scheduler.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.KernelException;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -17,8 +18,8 @@ import org.junit.jupiter.api.Test;
 class SlotResidencyTest {
     private static final int SLOTS = 3;
 
-    private final SlotResidency slots =
-            new SlotResidency(new FakeDevice(FakeDevice.limits(4, 64, SLOTS + 2), rows -> 1), 1, SLOTS + 1);
+    private final FakeDevice device = new FakeDevice(FakeDevice.limits(4, 64, SLOTS + 2), rows -> 1);
+    private final SlotResidency slots = new SlotResidency(device, 1, SLOTS + 1);
 
     private static AdapterVersion version(int seed) {
         float[] a = {seed, 1, 2, 3, 4, 5, 6, 7};
@@ -29,9 +30,9 @@ class SlotResidencyTest {
     }
 
     private int use(int seed) {
-        int slot = slots.acquire(version(seed)).orElseThrow();
+        int[] slot = slots.acquire(List.of(version(seed))).orElseThrow();
         slots.release(slot);
-        return slot;
+        return slot[0];
     }
 
     @Test
@@ -50,7 +51,7 @@ class SlotResidencyTest {
 
     @Test
     void whatIsInUseStays() {
-        int first = slots.acquire(version(1)).orElseThrow();
+        int first = slots.acquire(List.of(version(1))).orElseThrow()[0];
         for (int seed = 2; seed < 10; seed++) {
             assertThat(use(seed)).isNotEqualTo(first);
         }
@@ -75,20 +76,57 @@ class SlotResidencyTest {
     }
 
     @Test
-    void aStackThatPinnedOnesLeaveNoRoomForIsRefusedInsteadOfWaiting() {
+    void aStackThatPinnedOnesLeaveNoRoomForDoesNotFit() {
         slots.pin(version(1));
+        assertThat(slots.fits(List.of(version(3), version(4)))).isTrue();
         slots.pin(version(2));
-        assertThatThrownBy(() -> slots.acquire(List.of(version(3), version(4))))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("2 of 3 are pinned");
+        assertThat(slots.fits(List.of(version(3), version(4)))).isFalse();
         assertThat(slots.acquire(List.of(version(1), version(3)))).isPresent();
+    }
+
+    @Test
+    void asManyPinsAsSlotsOrMoreLeaveOneSlotForTheOthers() {
+        for (int pin = 1; pin <= SLOTS + 2; pin++) {
+            slots.pin(version(pin));
+            assertThat(slots.fits(List.of())).isTrue();
+            assertThat(slots.fits(List.of(version(9)))).isTrue();
+            use(9);
+        }
+        assertThat(slots.fits(List.of(version(9), version(10)))).isFalse();
+        assertThat(slots.report().resident())
+                .contains(version(1).version(), version(2).version());
+    }
+
+    @Test
+    void aStackThatFindsTooFewSlotsCopiesNothing() {
+        int[] used = slots.acquire(List.of(version(1), version(2))).orElseThrow();
+        for (int i = 0; i < 10; i++) {
+            assertThat(slots.acquire(List.of(version(3), version(4)))).isEmpty();
+            assertThat(slots.acquire(List.of(version(5), version(6)))).isEmpty();
+        }
+        assertThat(slots.report().swaps()).isEqualTo(2);
+        assertThat(slots.report().hits()).isZero();
+        slots.release(used);
+        assertThat(slots.acquire(List.of(version(2), version(3), version(1)))).isPresent();
+        assertThat(slots.report().swaps()).isEqualTo(3);
+    }
+
+    @Test
+    void aCopyThatFailsTakesNothing() {
+        device.failIf(method -> slots.report().swaps() == 1);
+        assertThatThrownBy(() -> slots.acquire(List.of(version(1), version(2)))).isInstanceOf(KernelException.class);
+        assertThat(slots.inUse()).isZero();
+        device.failIf(method -> false);
+        assertThat(slots.acquire(List.of(version(1), version(2)))).isPresent();
+        assertThat(slots.report().swaps()).isEqualTo(2);
     }
 
     @Test
     void theSameContentIsTheSameVersionUnderEveryName() {
         AdapterVersion other =
                 new AdapterVersion("other", version(1).hash(), version(1).adapter());
-        assertThat(slots.acquire(other)).isEqualTo(slots.acquire(version(1)));
+        assertThat(slots.acquire(List.of(other)).orElseThrow())
+                .isEqualTo(slots.acquire(List.of(version(1))).orElseThrow());
         assertThat(version(2).version()).isNotEqualTo(version(1).version());
     }
 }

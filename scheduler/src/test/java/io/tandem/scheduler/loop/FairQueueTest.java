@@ -24,7 +24,7 @@ class FairQueueTest {
     }
 
     private String admit() {
-        Sequence sequence = queue.next(Set.of()).orElseThrow();
+        Sequence sequence = queue.round().next().orElseThrow();
         queue.admitted(sequence, 10);
         return sequence.request().caller();
     }
@@ -52,9 +52,10 @@ class FairQueueTest {
     void aCallersRequestsComeInTheirOrder() {
         Sequence first = add("a");
         Sequence second = add("a");
-        assertThat(queue.next(Set.of())).contains(first);
-        assertThat(queue.next(Set.of(first))).contains(second);
-        assertThat(queue.next(Set.of(first, second))).isEmpty();
+        FairQueue.Round round = queue.round();
+        assertThat(round.next()).contains(first);
+        assertThat(round.next()).contains(second);
+        assertThat(round.next()).isEmpty();
     }
 
     @Test

@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
@@ -49,6 +50,8 @@ public final class FakeDevice implements DeviceModel {
     private Optional<FakePack> pack = Optional.empty();
     private long nanos;
     private int failures;
+    private Predicate<String> fails = method -> false;
+    private final Map<String, Integer> failed = new TreeMap<>();
 
     /** @param millis what an iteration takes */
     public FakeDevice(KernelsConfig limits, ToDoubleFunction<IterationInputs> millis) {
@@ -74,6 +77,23 @@ public final class FakeDevice implements DeviceModel {
     /** The next iterations fail. */
     public void failNext(int count) {
         failures = count;
+    }
+
+    /** From now on a method fails whenever this says so; those that read constants or give something back never do. */
+    public void failIf(Predicate<String> method) {
+        fails = method;
+    }
+
+    /** How often each method has failed. */
+    public Map<String, Integer> failed() {
+        return failed;
+    }
+
+    private void luck(String method) {
+        if (fails.test(method)) {
+            failed.merge(method, 1, Integer::sum);
+            throw new KernelException("out of luck in " + method, new IllegalStateException());
+        }
     }
 
     @Override
@@ -110,12 +130,15 @@ public final class FakeDevice implements DeviceModel {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
+        slots[slot] = null;
+        luck("putAdapter");
         slots[slot] = adapter;
     }
 
     @Override
     public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
         require(!trainees.containsKey(slot), "two trainees in one slot");
+        luck("openTrainee");
         slots[slot] = initial;
         trainees.put(slot, new FakeTrainee(initial));
     }
@@ -128,11 +151,13 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public OptimizerState optimizerState(int slot) {
+        luck("optimizerState");
         return trainee(slot).state();
     }
 
     @Override
     public void scaleSequences(double[] factors) {
+        luck("scaleSequences");
         pack.orElseThrow().scale(factors);
     }
 
@@ -140,6 +165,7 @@ public final class FakeDevice implements DeviceModel {
     public void beginPack(int[] adapterSlots, TrainingPack next) {
         require(next.rows() <= limits.packTokens() && next.rows() > 0, "the pack has " + next.rows() + " rows");
         require(learning().findAny().isEmpty(), "the pack before is not finished");
+        luck("beginPack");
         boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
         for (int i = 0; i < adapterSlots.length; i++) {
             boolean last = i == adapterSlots.length - 1;
@@ -160,6 +186,7 @@ public final class FakeDevice implements DeviceModel {
             failures--;
             throw new KernelException("out of luck", new IllegalStateException());
         }
+        luck("run");
         int rows = inputs.segments().stream().mapToInt(s -> s.tokens().length).sum();
         require(
                 inputs.segments().stream().map(Segment::kvSlot).distinct().count()
@@ -218,6 +245,7 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public double optimizerStep(int slot, double learningRate, double lossScale) {
         require(learning().noneMatch(current -> current.uses(slot)), "a step within a pack");
+        luck("optimizerStep");
         FakeTrainee trainee = trainee(slot);
         trainee.step(learningRate, lossScale);
         slots[slot] = trainee.weights();
@@ -226,6 +254,7 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public Adapter snapshot(int slot) {
+        luck("snapshot");
         return trainee(slot).weights();
     }
 
