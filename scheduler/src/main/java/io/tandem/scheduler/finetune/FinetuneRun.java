@@ -60,6 +60,7 @@ public final class FinetuneRun {
     private Scores trained;
     private long stepStart;
     private boolean pausing;
+    private boolean updating;
     private boolean ended;
 
     /**
@@ -334,7 +335,9 @@ public final class FinetuneRun {
         FinetuneJob.Settings settings = job.settings();
         double rate =
                 settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
+        updating = true;
         double norm = device.optimizerStep(trainee(), rate, 1.0 / tally.count());
+        updating = false;
         if (!Double.isFinite(norm)) {
             fail("the update is not finite in step " + (step + 1));
             return false;
@@ -440,6 +443,11 @@ public final class FinetuneRun {
         FinetuneJob rest = job.from(afterLastStep());
         close();
         return rest;
+    }
+
+    /** Whether the device failed within an update, which may have changed half of the weights. */
+    public boolean updating() {
+        return updating;
     }
 
     /** Whether it has finished a step. */

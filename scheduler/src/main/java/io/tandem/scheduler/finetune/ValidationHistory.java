@@ -25,16 +25,17 @@ final class ValidationHistory {
 
     /** @param adapter the weights that were measured */
     void add(Measured measured, Supplier<Adapter> adapter) {
-        last = Optional.of(measured);
         if (measured.loss() < smallest) {
-            smallest = measured.loss();
-            withoutGain = 0;
             if (cadence.keepBest()) {
+                // First, because the device may fail, and then nothing has been added.
                 best = Optional.of(new Best(measured.step(), measured.loss(), adapter.get()));
             }
+            smallest = measured.loss();
+            withoutGain = 0;
         } else {
             withoutGain++;
         }
+        last = Optional.of(measured);
     }
 
     /** Whether the examples should be measured after so many steps and have not been. */

@@ -224,7 +224,7 @@ public final class IterationLoop {
         failuresInARow++;
         String message = "the device failed: " + cause.getMessage();
         plan.chunks().forEach(chunk -> inference.fail(chunk.sequence(), FinishReason.FAILED, message));
-        plan.training().ifPresent(work -> jobs.repeatStep(message));
+        plan.training().ifPresent(work -> jobs.repeatStep(cause));
     }
 
     /** @param alone predicted duration without the window */

@@ -72,6 +72,15 @@ final class JobQueue {
 
     /** Starts jobs that wait while there is room, and lays the next pack if none is on the device. */
     void prepare() {
+        startWaiting();
+        while (current.isEmpty() && !running.isEmpty()) {
+            shares.next().ifPresent(this::beginPack);
+            // A job whose pack the device refused waits to repeat its step.
+            startWaiting();
+        }
+    }
+
+    private void startWaiting() {
         waiting.removeIf(entry -> {
             boolean room = !entry.job().trains() || trainees.inUse() < maxTraining;
             if (room) {
@@ -79,9 +88,6 @@ final class JobQueue {
             }
             return room;
         });
-        while (current.isEmpty() && !running.isEmpty()) {
-            shares.next().ifPresent(this::beginPack);
-        }
     }
 
     private void start(Entry entry) {
@@ -107,8 +113,10 @@ final class JobQueue {
             frozenSlots = frozen.acquire(run.frozen()).orElseThrow();
             current = Optional.of(run);
             shares.charge(run, run.beginPack(frozenSlots));
-        } catch (IllegalArgumentException | KernelException e) {
+        } catch (IllegalArgumentException e) {
             end(run, failed(e));
+        } catch (KernelException e) {
+            repeatStep(run, e);
         }
     }
 
@@ -125,7 +133,7 @@ final class JobQueue {
                         "the device failed between two windows of job {}",
                         run.job().id(),
                         e);
-                end(run, failed(e));
+                repeatStep(run, e);
             }
         });
     }
@@ -137,30 +145,33 @@ final class JobQueue {
     }
 
     private static JobOutcome failed(RuntimeException e) {
-        return new JobOutcome.Failed(String.valueOf(e.getMessage()));
+        String device = e instanceof KernelException ? "the device failed: " : "";
+        return new JobOutcome.Failed(device + e.getMessage());
     }
 
     /**
      * An iteration with the current pack failed, for whatever reason: its job goes on after its last step, unless that
      * has failed several times.
      */
-    void repeatStep(String message) {
-        current.ifPresent(run -> {
-            String id = run.job().id();
-            int failed = run.advanced() ? 1 : failures.getOrDefault(id, 0) + 1;
-            if (failed > MAX_FAILURES) {
-                end(run, new JobOutcome.Failed(message));
-                return;
-            }
-            try {
-                FinetuneJob rest = run.withdraw();
-                leaveIfEnded(run);
-                failures.put(id, failed);
-                waiting.addFirst(new Entry(rest, run.sink()));
-            } catch (KernelException e) {
-                end(run, failed(e));
-            }
-        });
+    void repeatStep(RuntimeException cause) {
+        current.ifPresent(run -> repeatStep(run, cause));
+    }
+
+    private void repeatStep(FinetuneRun run, RuntimeException cause) {
+        String id = run.job().id();
+        int failed = run.advanced() ? 1 : failures.getOrDefault(id, 0) + 1;
+        if (failed > MAX_FAILURES || run.updating()) {
+            end(run, failed(cause));
+            return;
+        }
+        try {
+            FinetuneJob rest = run.withdraw();
+            leaveIfEnded(run);
+            failures.put(id, failed);
+            waiting.addFirst(new Entry(rest, run.sink()));
+        } catch (KernelException e) {
+            end(run, failed(e));
+        }
     }
 
     private void end(FinetuneRun run, JobOutcome outcome) {

@@ -1,0 +1,147 @@
+package io.tandem.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.testing.FakeDevice;
+import io.tandem.scheduler.testing.JobStory;
+import io.tandem.scheduler.testing.RecordingJobSink;
+import io.tandem.scheduler.testing.RecordingSink;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.AfterAll;
+
+/** A device that fails anywhere: the engine outlives it, ends everything exactly once, and leaks nothing. */
+class FaultSimulationTest {
+    private static final int CONTEXT = 96;
+    private static final Set<String> FAILED = new TreeSet<>();
+
+    private final List<AdapterVersion> adapters =
+            List.of(Scenario.version(1), Scenario.version(2), Scenario.version(3), Scenario.version(4));
+
+    @Property(tries = 100)
+    void theEngineOutlivesEveryFailureOfTheDevice(@ForAll long seed) {
+        Random random = new Random(seed);
+        KernelsConfig limits = FakeDevice.limits(1 + random.nextInt(4), CONTEXT, 1 + random.nextInt(3));
+        Scenario scenario = new Scenario(limits, Scenario.CONFIG);
+        // One in so many calls, of one method or of all.
+        int odds = 2 + random.nextInt(30);
+        String only = METHODS.get(random.nextInt(METHODS.size()));
+        boolean all = random.nextBoolean();
+        scenario.device.failIf(method -> (all || method.equals(only)) && random.nextInt(odds) == 0);
+        List<FinetuneJob> jobs = new ArrayList<>();
+        List<RecordingJobSink> jobSinks = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            jobs.add(job("job" + i, random));
+            jobSinks.add(new RecordingJobSink());
+            assertThat(scenario.engine.submit(jobs.get(i), jobSinks.get(i))).isEmpty();
+        }
+        List<InferenceRequest> requests = new ArrayList<>();
+        List<RecordingSink> sinks = new ArrayList<>();
+        for (int id = 0; id < 30; id++) {
+            requests.add(Scenario.request(random, id, CONTEXT, limits.adapterSlots(), adapters));
+            sinks.add(new RecordingSink());
+            assertThat(scenario.engine.submit(requests.get(id), sinks.get(id))).isEmpty();
+            if (random.nextInt(5) == 0) {
+                AdapterVersion pin = adapters.get(random.nextInt(adapters.size()));
+                if (random.nextBoolean()) {
+                    scenario.engine.pin(pin);
+                } else {
+                    scenario.engine.unpin(pin);
+                }
+            }
+            if (random.nextInt(20) == 0) {
+                scenario.engine.pauseJob("job0");
+            }
+            for (int i = random.nextInt(6); i > 0; i--) {
+                scenario.engine.iterate();
+                scenario.engine.checkIntegrity();
+            }
+        }
+        scenario.runDry();
+        FAILED.addAll(scenario.device.failed().keySet());
+        assertThat(scenario.engine.openRequests()).isZero();
+        assertThat(scenario.engine.openJobs()).isZero();
+        assertThat(scenario.device.trainees()).isZero();
+        for (int i = 0; i < jobs.size(); i++) {
+            if (jobSinks.get(i).end() instanceof JobOutcome.Succeeded) {
+                assertThat(story(jobSinks.get(i))).isEqualTo(alone(jobs.get(i)));
+            }
+        }
+        for (int id = 0; id < requests.size(); id++) {
+            RecordingSink alone = Scenario.alone(requests.get(id), limits, Scenario.CONFIG);
+            List<Integer> got = sinks.get(id).tokens();
+            assertThat(got).isEqualTo(alone.tokens().subList(0, got.size()));
+            if (sinks.get(id).end().reason() != FinishReason.FAILED) {
+                assertThat(got).isEqualTo(alone.tokens());
+            }
+        }
+        scenario.device.failIf(method -> false);
+        RecordingSink after = new RecordingSink();
+        scenario.engine.submit(Scenario.request(99, new int[] {1, 2}, 5, adapters.get(0)), after);
+        scenario.runDry();
+        assertThat(after.end().reason()).isEqualTo(FinishReason.LENGTH);
+    }
+
+    private static final List<String> METHODS = List.of(
+            "putAdapter",
+            "openTrainee",
+            "beginPack",
+            "scaleSequences",
+            "run",
+            "optimizerStep",
+            "snapshot",
+            "optimizerState");
+
+    @AfterAll
+    static void everyMethodHasFailed() {
+        assertThat(FAILED).containsExactlyInAnyOrderElementsOf(METHODS);
+    }
+
+    private static FinetuneJob job(String id, Random random) {
+        boolean preferences = random.nextBoolean();
+        FinetuneJob job = Scenario.job(
+                id,
+                preferences ? Scenario.pairs(random, 15) : Scenario.texts(random, 15),
+                preferences ? Scenario.pairs(random, 5) : Scenario.texts(random, 5),
+                preferences ? new Objective.Preference(0.1) : new Objective.Supervised(),
+                2,
+                new Cadence(1, true, 1, 0, true));
+        return new FinetuneJob(
+                id,
+                job.caller(),
+                job.lora(),
+                List.of(Scenario.version(8)),
+                job.training(),
+                job.validation(),
+                job.settings(),
+                1,
+                job.resumeFrom());
+    }
+
+    private static JobStory alone(FinetuneJob job) {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
+        RecordingJobSink sink = new RecordingJobSink();
+        scenario.engine.submit(job, sink);
+        scenario.runDry();
+        return story(sink);
+    }
+
+    private static JobStory story(RecordingJobSink sink) {
+        JobStory story = new JobStory();
+        story.add(sink);
+        return story;
+    }
+}
