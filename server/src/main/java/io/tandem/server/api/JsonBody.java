@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.io.JsonEOFException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -67,10 +69,27 @@ public final class JsonBody {
         } catch (JsonProcessingException e) {
             JsonLocation at = e.getLocation();
             String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-            throw malformed("The body is not valid JSON" + where + ": " + e.getOriginalMessage());
+            throw malformed("The body is not valid JSON" + where + reason(e) + ".");
         } catch (IOException e) {
-            throw malformed("The body is not valid JSON: " + e.getMessage());
+            throw malformed("The body is not valid JSON.");
         }
+    }
+
+    /** What can be said in the client's terms; the parser speaks of its own parts. */
+    private static String reason(JsonProcessingException e) {
+        if (e instanceof JsonEOFException) {
+            return ": it ends too early";
+        }
+        if (e instanceof StreamConstraintsException) {
+            return ": it is nested more than " + DEPTH_MAX + " deep, has a name of more than " + NAME_CHARS_MAX
+                    + " characters, or a number of more than " + NUMBER_CHARS_MAX;
+        }
+        return e.getOriginalMessage().startsWith("Duplicate field") ? ": an object has the same field twice" : "";
+    }
+
+    /** A whole request. */
+    public static JsonBody of(ObjectNode node) {
+        return new JsonBody(node, "");
     }
 
     /** An object inside a request; its fields are called {@code path.field} in complaints. */

@@ -13,7 +13,6 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
 import io.tandem.server.api.MergeSearch;
 import io.tandem.server.text.ServedModel;
-import io.vertx.ext.web.FileUpload;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +25,6 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 
 /** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
 final class AdapterMakingHandler {
@@ -47,10 +45,20 @@ final class AdapterMakingHandler {
         this.maxRank = maxRank;
     }
 
+    /** An adapter on its way into the library. */
+    private record Incoming(String name, Adapter adapter, double percent) {}
+
     /** A form with a name and files. */
-    void upload(RoutingContext context) {
-        Map<String, Path> uploads = uploads(context.fileUploads());
-        publish(context, form(context), "uploaded", () -> adapters.transfer().read(uploads));
+    void upload(RoutingContext context, Upload upload) {
+        publish(context, "uploaded", () -> {
+            try (upload) {
+                Form form = upload.read();
+                JsonBody fields = fields(form);
+                String name = fields.requiredString("name", NAME_CHARS_MAX);
+                double percent = percent(fields);
+                return new Incoming(name, adapters.transfer().read(files(form)), percent);
+            }
+        });
     }
 
     /** A path below the adapter root. */
@@ -58,39 +66,50 @@ final class AdapterMakingHandler {
         JsonBody body = JsonBody.parse(context.body().buffer());
         body.rejectUnknown(Set.of("name", "path", "canary_percent"));
         String path = body.requiredString("path", PATH_CHARS_MAX);
-        publish(context, body, "read from " + path, () -> adapters.transfer().read(path, "path"));
+        String name = body.requiredString("name", NAME_CHARS_MAX);
+        double percent = percent(body);
+        publish(
+                context,
+                "read from " + path,
+                () -> new Incoming(name, adapters.transfer().read(path, "path"), percent));
     }
 
-    private static Map<String, Path> uploads(List<FileUpload> files) {
-        Map<String, Path> uploads = new LinkedHashMap<>();
-        for (FileUpload file : files) {
-            if (!file.name().equals("file") || uploads.put(file.fileName(), Path.of(file.uploadedFileName())) != null) {
+    private static Map<String, Path> files(Form form) {
+        Map<String, Path> files = new LinkedHashMap<>();
+        for (Form.UploadedFile file : form.files()) {
+            if (!file.field().equals("file") || files.put(file.name(), file.path()) != null) {
                 throw ApiException.invalid("file", "'file' must be the name of each uploaded file, and none twice.");
             }
         }
-        return uploads;
+        return files;
     }
 
     /** The form's fields like those of a JSON body. */
-    private static JsonBody form(RoutingContext context) {
+    private static JsonBody fields(Form form) {
         ObjectNode fields = JsonBody.MAPPER.createObjectNode();
-        for (Map.Entry<String, String> field : context.request().formAttributes()) {
-            if (field.getKey().equals("canary_percent") && field.getValue().matches("[0-9]{1,3}(\\.[0-9]{1,6})?")) {
-                fields.put(field.getKey(), Double.parseDouble(field.getValue()));
+        form.fields().forEach((name, value) -> {
+            if (name.equals("canary_percent") && value.matches("[0-9]{1,3}(\\.[0-9]{1,6})?")) {
+                fields.put(name, Double.parseDouble(value));
             } else {
-                fields.put(field.getKey(), field.getValue());
+                fields.put(name, value);
             }
-        }
-        JsonBody form = JsonBody.inside(fields, "");
-        form.rejectUnknown(Set.of("name", "canary_percent"));
-        return form;
+        });
+        JsonBody body = JsonBody.of(fields);
+        body.rejectUnknown(Set.of("name", "canary_percent"));
+        return body;
     }
 
-    private void publish(RoutingContext context, JsonBody body, String origin, Callable<Adapter> read) {
-        String name = body.requiredString("name", NAME_CHARS_MAX);
-        double percent =
-                body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
-        Json.answer(context, blocking(context, read).thenCompose(adapter -> published(name, adapter, origin, percent)));
+    private static double percent(JsonBody body) {
+        return body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
+    }
+
+    private void publish(RoutingContext context, String origin, Callable<Incoming> read) {
+        Json.answer(
+                context,
+                context.vertx()
+                        .executeBlocking(read, false)
+                        .toCompletionStage()
+                        .thenCompose(in -> published(in.name(), in.adapter(), origin, in.percent())));
     }
 
     /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
@@ -119,20 +138,12 @@ final class AdapterMakingHandler {
     /** A zip in PEFT's layout. */
     void export(RoutingContext context) {
         AdapterChoice choice = AdaptersHandler.choice(library, context);
-        context.vertx()
-                .executeBlocking(() -> adapters.transfer().export(choice), false)
-                .onFailure(context::fail)
-                .onSuccess(archive -> {
-                    context.response()
-                            .putHeader("Content-Type", "application/zip")
-                            .putHeader("X-Adapter-Version", choice.reference());
-                    context.response().sendFile(archive.toString()).onComplete(sent -> {
-                        context.vertx().executeBlocking(() -> Files.deleteIfExists(archive), false);
-                        if (sent.failed()) {
-                            context.fail(sent.cause());
-                        }
-                    });
-                });
+        Json.blocking(context, () -> adapters.transfer().export(choice), archive -> {
+            context.response().putHeader("X-Adapter-Version", choice.reference());
+            Downloads.send(context, archive, "application/zip")
+                    .onFailure(context::fail)
+                    .onComplete(sent -> context.vertx().executeBlocking(() -> Files.deleteIfExists(archive), false));
+        });
     }
 
     /** Saves a merge under a name. */
@@ -143,8 +154,7 @@ final class AdapterMakingHandler {
         known.addAll(Set.of("name", "canary_percent"));
         body.rejectUnknown(known);
         String name = body.requiredString("name", NAME_CHARS_MAX);
-        double percent =
-                body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
+        double percent = percent(body);
         MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
         Optional<MergeSearch> search = MergeSearch.read(body, params);
         List<AdapterChoice> members = names.choose(params.ids(), "ids", "");
@@ -163,9 +173,5 @@ final class AdapterMakingHandler {
         AdapterChoice choice = AdaptersHandler.choice(library, context);
         AdapterCompression.Params params = AdapterCompression.Params.read(AdaptersHandler.body(context));
         Json.answer(context, adapters.compression().compress(choice, params));
-    }
-
-    private static <T> CompletionStage<T> blocking(RoutingContext context, Callable<T> work) {
-        return context.vertx().executeBlocking(work, false).toCompletionStage();
     }
 }

@@ -141,7 +141,7 @@ final class AdaptersHandler {
     /** A body that may be absent. */
     static JsonBody body(RoutingContext context) {
         return context.body().length() <= 0
-                ? JsonBody.inside(JsonBody.MAPPER.createObjectNode(), "")
+                ? JsonBody.of(JsonBody.MAPPER.createObjectNode())
                 : JsonBody.parse(context.body().buffer());
     }
 }

@@ -78,7 +78,7 @@ final class CompletionsHandler {
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
         Future<List<int[]>> encoded = context.vertx().executeBlocking(prompts, false);
-        Future.all(resolved, encoded).onFailure(context::fail).onSuccess(all -> {
+        Json.later(context, Future.all(resolved, encoded), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
                 return;

@@ -1,10 +1,14 @@
 package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.Rejection;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.CompletionException;
@@ -15,7 +19,7 @@ import org.slf4j.LoggerFactory;
 /** The only place that knows which failure is which status; every answer is OpenAI's error object. */
 final class ErrorMapper {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorMapper.class);
-    static final String INVALID = "invalid_request_error";
+    private static final String INVALID = "invalid_request_error";
 
     private ErrorMapper() {}
 
@@ -41,22 +45,40 @@ final class ErrorMapper {
         return new ApiException(409, INVALID, "model", "adapter_broken", message);
     }
 
-    static void handle(RoutingContext context) {
+    /**
+     * Answers a failed request, unless the client has left.
+     *
+     * @param status of a failure that has none of its own
+     */
+    static void handle(RoutingContext context, int status) {
+        HttpServerResponse response = context.response();
+        if (response.closed() || response.ended()) {
+            return;
+        }
         @Nullable Throwable failure = cause(context.failure());
-        ApiException error = failure == null ? byStatus(context) : of(failure);
-        if (error.status() >= 500 && failure != null && !(failure instanceof ApiException)) {
+        ApiException error = of(failure, context.statusCode() > 0 ? context.statusCode() : status);
+        if (error.status() == 500 && !(failure instanceof ApiException)) {
             LOG.error(
                     "{} {} failed",
                     context.request().method(),
                     context.request().path(),
                     failure);
         }
-        HttpServerResponse response = context.response();
         if (response.headWritten()) {
             response.reset();
             return;
         }
         answer(response, error);
+    }
+
+    /** Answers what is not HTTP, after which nothing on the connection can be understood. */
+    static void invalid(HttpServerRequest request) {
+        Throwable cause = request.decoderResult().cause();
+        int status = cause instanceof TooLongHttpLineException
+                ? 414
+                : cause instanceof TooLongHttpHeaderException ? 431 : 400;
+        answer(request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE), byStatus(status));
+        request.connection().close();
     }
 
     /** Ends a response whose head is not written yet. */
@@ -79,29 +101,46 @@ final class ErrorMapper {
                 : failure;
     }
 
-    private static ApiException of(Throwable failure) {
+    private static ApiException of(@Nullable Throwable failure, int status) {
         if (failure instanceof ApiException api) {
             return api;
         }
         if (failure instanceof AdapterFormatException) {
             return new ApiException(400, INVALID, null, "invalid_adapter", String.valueOf(failure.getMessage()));
         }
-        return new ApiException(500, "server_error", null, "internal_error", "The server failed; see its log.");
+        return isFullDisk(failure) ? byStatus(507) : byStatus(status);
     }
 
-    private static ApiException byStatus(RoutingContext context) {
-        String what = context.request().method() + " " + context.request().path();
-        return switch (context.statusCode()) {
-            case 404 ->
-                new ApiException(404, INVALID, null, "unknown_url", "There is no " + what + "; GET / lists all.");
-            case 405 ->
+    /** Java has no exception of its own for it. */
+    private static boolean isFullDisk(@Nullable Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            String message = String.valueOf(cause.getMessage());
+            if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static ApiException byStatus(int status) {
+        return switch (status) {
+            case 400 -> wrong(400, "bad_request", "The request is not valid HTTP.");
+            case 413 -> wrong(413, "body_too_large", "The body is larger than http.max-body-bytes allows.");
+            case 414 -> wrong(414, "url_too_long", "The URL is too long.");
+            case 431 -> wrong(431, "headers_too_large", "The headers are larger than 16 kB.");
+            case 507 ->
                 new ApiException(
-                        405, INVALID, null, "method_not_allowed", what + " does not exist, another method does.");
-            case 413 -> new ApiException(413, INVALID, null, "body_too_large", "The body is larger than allowed.");
-            case 415 -> new ApiException(415, INVALID, null, "unsupported_media_type", "Send application/json.");
-            case 400 -> new ApiException(400, INVALID, null, "bad_request", "The request cannot be read.");
-            default -> new ApiException(500, "server_error", null, "internal_error", "The server failed; see its log.");
+                        507, "server_error", null, "disk_full", "The server's disk is full; nothing was stored.");
+            default ->
+                status >= 400 && status < 500
+                        ? wrong(status, "bad_request", "The request cannot be answered.")
+                        : new ApiException(
+                                500, "server_error", null, "internal_error", "The server failed; see its log.");
         };
+    }
+
+    static ApiException wrong(int status, String code, String message) {
+        return new ApiException(status, INVALID, null, code, message);
     }
 
     static ObjectNode body(ApiException error) {

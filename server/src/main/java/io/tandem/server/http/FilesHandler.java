@@ -5,15 +5,10 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.FileStore;
 import io.vertx.core.Future;
-import io.vertx.ext.web.FileUpload;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.time.Clock;
-import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 
 /** {@code /v1/files}. */
 final class FilesHandler {
@@ -27,51 +22,48 @@ final class FilesHandler {
         this.clock = clock;
     }
 
-    void upload(RoutingContext context) {
-        String purpose = context.request().getFormAttribute("purpose");
-        if (purpose == null || !purpose.equals("fine-tune")) {
-            throw ApiException.invalid("purpose", "'purpose' must be 'fine-tune'.");
+    void upload(RoutingContext context, Upload upload) {
+        Json.blocking(context, () -> add(upload), object -> Json.answer(context, object));
+    }
+
+    private ObjectNode add(Upload upload) throws IOException {
+        try (upload) {
+            Form form = upload.read();
+            String purpose = form.fields().get("purpose");
+            if (purpose == null || !purpose.equals("fine-tune")) {
+                throw ApiException.invalid("purpose", "'purpose' must be 'fine-tune'.");
+            }
+            if (form.files().size() != 1 || !form.files().get(0).field().equals("file")) {
+                throw ApiException.invalid("file", "'file' must be one uploaded file.");
+            }
+            Form.UploadedFile file = form.files().get(0);
+            String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
+            return files.add(file.path(), filename, purpose, clock.instant().getEpochSecond());
         }
-        List<FileUpload> uploads = context.fileUploads();
-        if (uploads.size() != 1 || !uploads.get(0).name().equals("file")) {
-            throw ApiException.invalid("file", "'file' must be one uploaded file.");
-        }
-        FileUpload upload = uploads.get(0);
-        String filename = upload.fileName().isEmpty() ? "upload.jsonl" : upload.fileName();
-        blocking(
-                context,
-                () -> files.add(
-                        Path.of(upload.uploadedFileName()),
-                        filename,
-                        purpose,
-                        clock.instant().getEpochSecond()),
-                object -> Json.answer(context, object));
     }
 
     void list(RoutingContext context) {
-        blocking(context, files::list, all -> Json.answer(context, Json.page(context, all, PAGE)));
+        Json.blocking(context, files::list, all -> Json.answer(context, Json.page(context, all, PAGE)));
     }
 
     void get(RoutingContext context) {
-        blocking(context, () -> find(context), object -> Json.answer(context, object));
+        Json.blocking(context, () -> find(context), object -> Json.answer(context, object));
     }
 
     void content(RoutingContext context) {
-        blocking(
+        Json.blocking(
                 context,
                 () -> {
                     String id = context.pathParam("file");
                     return files.open(id).orElseThrow(() -> missing(id));
                 },
-                content -> context.response()
-                        .putHeader("Content-Type", "application/octet-stream")
-                        .sendFile(content)
+                content -> Downloads.send(context, content, "application/octet-stream")
                         .eventually(() -> close(context, content))
                         .onFailure(context::fail));
     }
 
     void delete(RoutingContext context) {
-        blocking(
+        Json.blocking(
                 context,
                 () -> {
                     String id = context.pathParam("file");
@@ -104,18 +96,5 @@ final class FilesHandler {
 
     private static ApiException missing(String id) {
         return ApiException.notFound("file_id", "file_not_found", "There is no file '" + id + "'.");
-    }
-
-    private static <T> void blocking(RoutingContext context, Callable<T> work, Consumer<T> answer) {
-        context.vertx()
-                .executeBlocking(work, false)
-                .onSuccess(result -> {
-                    try {
-                        answer.accept(result);
-                    } catch (ApiException e) {
-                        context.fail(e);
-                    }
-                })
-                .onFailure(context::fail);
     }
 }

@@ -10,14 +10,19 @@ import io.vertx.core.http.HttpServerRequest;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * Keeps out requests that a page of another site makes a browser send. Such a page can reach every server of the
+ * Refuses what no route should have to think of.
+ *
+ * <p>First, requests that a page of another site makes a browser send. Such a page can reach every server of the
  * browser's machine, and as long as the browser believes that server to be the page's own (DNS rebinding) it reads the
  * answers too. So a request has to name this server as its host and, if a page sent it, come from a page of this server
  * or of a configured origin. Programs send neither an origin nor fetch metadata.
  */
 final class FrontDoor implements Handler<HttpServerRequest> {
+    private static final Pattern NOT_ENCODED = Pattern.compile("%(?![0-9a-fA-F]{2}).{0,2}");
     private static final String FETCH_SITE = "Sec-Fetch-Site";
 
     private final Set<String> knownHosts;
@@ -36,6 +41,9 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         request.response().putHeader("X-Content-Type-Options", "nosniff");
         try {
             requireOwnPage(request, requireKnownHost(request));
+            requireReadableUrl(request.uri());
+            requireKnownExpectation(request);
+            requirePlainBody(request);
         } catch (ApiException refusal) {
             ErrorMapper.answer(request.response(), refusal);
             return;
@@ -60,10 +68,8 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         Authority host = Authority.parse(name)
                 .orElseThrow(() -> malformed("The Host header is not a name or an address with an optional port."));
         if (!knownHosts.contains(host.host()) && !host.host().equals(localAddress(request))) {
-            throw new ApiException(
+            throw ErrorMapper.wrong(
                     421,
-                    ErrorMapper.INVALID,
-                    null,
                     "unknown_host",
                     "This server is not known as '" + host.host() + "'; add the name to http.hosts if it should be.");
         }
@@ -96,16 +102,41 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         }
     }
 
+    /** Decoders further inside throw when they meet such a URL, each in its own way. */
+    private static void requireReadableUrl(String url) {
+        Matcher wrong = NOT_ENCODED.matcher(url);
+        if (wrong.find()) {
+            throw ErrorMapper.wrong(
+                    400,
+                    "bad_url",
+                    "The URL has '" + wrong.group()
+                            + "', which is not a percent-encoded character; '%' itself is '%25'.");
+        }
+    }
+
+    private static void requireKnownExpectation(HttpServerRequest request) {
+        String expected = request.getHeader(HttpHeaders.EXPECT);
+        if (expected != null && !expected.equalsIgnoreCase("100-continue")) {
+            throw ErrorMapper.wrong(417, "expectation_failed", "The only expectation that is met is '100-continue'.");
+        }
+    }
+
+    private static void requirePlainBody(HttpServerRequest request) {
+        String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
+        if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
+            throw ErrorMapper.wrong(
+                    415, "unsupported_encoding", "Bodies have to be sent as they are, without a Content-Encoding.");
+        }
+    }
+
     private static ApiException foreign() {
-        return new ApiException(
+        return ErrorMapper.wrong(
                 403,
-                ErrorMapper.INVALID,
-                null,
                 "origin_not_allowed",
                 "Pages of other origins may not use this server; add the page's origin to http.cors-origins if it may.");
     }
 
     private static ApiException malformed(String message) {
-        return new ApiException(400, ErrorMapper.INVALID, null, "bad_host", message);
+        return ErrorMapper.wrong(400, "bad_host", message);
     }
 }

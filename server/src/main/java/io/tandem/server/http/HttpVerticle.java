@@ -32,6 +32,7 @@ public final class HttpVerticle extends VerticleBase {
                 .setHttp2ClearTextEnabled(false);
         return vertx.createHttpServer(options)
                 .requestHandler(Routes.handler(vertx, targets))
+                .invalidRequestHandler(ErrorMapper::invalid)
                 .listen()
                 .onSuccess(server -> listeningPort = server.actualPort());
     }

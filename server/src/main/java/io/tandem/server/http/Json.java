@@ -6,7 +6,9 @@ import io.tandem.server.api.JsonBody;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 
 /** Answers in JSON. */
 final class Json {
@@ -20,8 +22,24 @@ final class Json {
 
     /** Answers with a result that another thread will give. */
     static void answer(RoutingContext context, CompletionStage<ObjectNode> json) {
-        Future.fromCompletionStage(json, context.vertx().getOrCreateContext())
-                .onSuccess(result -> answer(context, result))
+        later(context, json, result -> answer(context, result));
+    }
+
+    /** Answers with what another thread will give; whatever is thrown on the way is the request's failure. */
+    static <T> void later(RoutingContext context, CompletionStage<T> result, Consumer<T> answer) {
+        later(context, Future.fromCompletionStage(result, context.vertx().getOrCreateContext()), answer);
+    }
+
+    /** Answers with the result of work that waits for a disk. */
+    static <T> void blocking(RoutingContext context, Callable<T> work, Consumer<T> answer) {
+        later(context, context.vertx().executeBlocking(work, false), answer);
+    }
+
+    static <T> void later(RoutingContext context, Future<T> result, Consumer<T> answer) {
+        result.<Void>map(value -> {
+                    answer.accept(value);
+                    return null;
+                })
                 .onFailure(context::fail);
     }
 

@@ -1,6 +1,5 @@
 package io.tandem.server.http;
 
-import io.tandem.server.api.ApiException;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
@@ -24,13 +23,11 @@ final class JsonBodies implements SecurityPolicyHandler {
                 .orElse("");
         boolean page = request.headers().contains(HttpHeaders.ORIGIN);
         if (!JSON.matcher(type).matches() && (type.startsWith("multipart/") || (page && hasBody(request)))) {
-            throw new ApiException(
-                    415,
-                    ErrorMapper.INVALID,
-                    null,
-                    "unsupported_media_type",
-                    "The body has to be JSON; send 'Content-Type: application/json'.");
+            throw ErrorMapper.wrong(
+                    415, "unsupported_media_type", "The body has to be JSON; send 'Content-Type: application/json'.");
         }
+        // Those who read the body would take it for a form otherwise.
+        request.headers().set(HttpHeaders.CONTENT_TYPE, "application/json");
         context.next();
     }
 

@@ -32,6 +32,6 @@ final class KeyHandler implements SecurityPolicyHandler {
     }
 
     private static ApiException refusal(String message) {
-        return new ApiException(401, ErrorMapper.INVALID, null, "invalid_api_key", message);
+        return ErrorMapper.wrong(401, "invalid_api_key", message);
     }
 }

@@ -7,7 +7,6 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.SafeName;
 import io.tandem.server.text.ServedModel;
-import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -58,8 +57,11 @@ final class LoraAdaptersHandler {
     }
 
     private static void say(RoutingContext context, CompletionStage<AdapterEntry> done, String text) {
-        Future.fromCompletionStage(done, context.vertx().getOrCreateContext())
-                .onSuccess(entry -> context.end(text))
-                .onFailure(context::fail);
+        Json.later(
+                context,
+                done,
+                entry -> context.response()
+                        .putHeader("Content-Type", "text/plain")
+                        .end(text));
     }
 }

@@ -16,15 +16,16 @@ import io.vertx.ext.web.handler.BodyHandler;
 import io.vertx.ext.web.handler.CorsHandler;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** The whole URL table on one screen. */
 public final class Routes {
-    private static final List<Integer> STATUSES = List.of(400, 404, 405, 413, 415);
 
     private static final Set<HttpMethod> CORS_METHODS =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST, HttpMethod.DELETE);
@@ -72,69 +73,53 @@ public final class Routes {
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
-        JsonBodies typed = new JsonBodies();
-        BodyHandler json = BodyHandler.create(false).setBodyLimit(t.http().maxBodyBytes());
-        BodyHandler upload = BodyHandler.create(true)
-                .setUploadsDirectory(t.uploads().toString())
-                .setDeleteUploadedFilesOnEnd(true)
-                .setBodyLimit(t.http().maxUploadBytes());
-
         Router router = Router.router(vertx);
+        Table table = new Table(router, t.http(), t.uploads());
         if (!t.http().access().corsOrigins().isEmpty()) {
             cors(router);
         }
-        router.get("/health").handler(health::health);
-        router.get("/ready").handler(health::ready);
+        table.get("/health", health::health);
+        table.get("/ready", health::ready);
         // All that follows needs the key.
         t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
-        router.post("/v1/completions").handler(typed).handler(json).handler(completions::complete);
-        router.post("/v1/chat/completions").handler(typed).handler(json).handler(completions::chat);
-        router.get("/v1/models").handler(models::list);
-        router.get("/v1/models/:model").handler(models::get);
-        router.post("/v1/files").handler(upload).handler(files::upload);
-        router.get("/v1/files").handler(files::list);
-        router.get("/v1/files/:file").handler(files::get);
-        router.get("/v1/files/:file/content").handler(files::content);
-        router.delete("/v1/files/:file").handler(files::delete);
-        router.post("/v1/fine_tuning/jobs").handler(typed).handler(json).handler(jobs::create);
-        router.post("/v1/fine_tuning/jobs/dry_run").handler(typed).handler(json).handler(jobs::dryRun);
-        router.get("/v1/fine_tuning/jobs").handler(jobs::list);
-        router.get("/v1/fine_tuning/jobs/:job").handler(jobs::get);
-        router.get("/v1/fine_tuning/jobs/:job/events").handler(jobs::events);
-        router.get("/v1/fine_tuning/jobs/:job/checkpoints").handler(jobs::checkpoints);
-        router.post("/v1/fine_tuning/jobs/:job/cancel")
-                .handler(typed)
-                .handler(json)
-                .handler(jobs::cancel);
-        router.post("/v1/fine_tuning/jobs/:job/pause")
-                .handler(typed)
-                .handler(json)
-                .handler(jobs::pause);
-        router.post("/v1/fine_tuning/jobs/:job/resume")
-                .handler(typed)
-                .handler(json)
-                .handler(jobs::resume);
-        router.post("/v1/adapters")
-                .consumes("multipart/form-data")
-                .handler(upload)
-                .handler(making::upload);
-        router.post("/v1/adapters").handler(typed).handler(json).handler(making::create);
-        router.get("/v1/adapters").handler(adapters::list);
-        router.post("/v1/adapters/merge").handler(typed).handler(json).handler(making::merge);
-        router.get("/v1/adapters/:id").handler(adapters::get);
-        router.delete("/v1/adapters/:id").handler(adapters::delete);
-        router.get("/v1/adapters/:id/export").handler(making::export);
-        router.post("/v1/adapters/:id/compress").handler(typed).handler(json).handler(making::compress);
-        router.post("/v1/adapters/:id/pin").handler(typed).handler(json).handler(adapters::pin);
-        router.post("/v1/adapters/:id/labels").handler(typed).handler(json).handler(adapters::label);
-        router.post("/v1/adapters/:id/rollback").handler(typed).handler(json).handler(adapters::rollBack);
-        router.post("/v1/adapters/:id/canary").handler(typed).handler(json).handler(adapters::canary);
-        router.post("/v1/load_lora_adapter").handler(typed).handler(json).handler(lora::load);
-        router.post("/v1/unload_lora_adapter").handler(typed).handler(json).handler(lora::unload);
-        router.get("/metrics").handler(context -> metrics(context, t.metrics()));
-        router.get("/").handler(context -> context.end(index(router)));
-        router.route().failureHandler(ErrorMapper::handle);
-        STATUSES.forEach(status -> router.errorHandler(status, ErrorMapper::handle));
+        table.post("/v1/completions", completions::complete);
+        table.post("/v1/chat/completions", completions::chat);
+        table.get("/v1/models", models::list);
+        table.get("/v1/models/:model", models::get);
+        table.form("/v1/files", files::upload);
+        table.get("/v1/files", files::list);
+        table.get("/v1/files/:file", files::get);
+        table.get("/v1/files/:file/content", files::content);
+        table.delete("/v1/files/:file", files::delete);
+        table.post("/v1/fine_tuning/jobs", jobs::create);
+        table.post("/v1/fine_tuning/jobs/dry_run", jobs::dryRun);
+        table.get("/v1/fine_tuning/jobs", jobs::list);
+        table.get("/v1/fine_tuning/jobs/:job", jobs::get);
+        table.get("/v1/fine_tuning/jobs/:job/events", jobs::events);
+        table.get("/v1/fine_tuning/jobs/:job/checkpoints", jobs::checkpoints);
+        table.post("/v1/fine_tuning/jobs/:job/cancel", jobs::cancel);
+        table.post("/v1/fine_tuning/jobs/:job/pause", jobs::pause);
+        table.post("/v1/fine_tuning/jobs/:job/resume", jobs::resume);
+        table.formOrJson("/v1/adapters", making::upload, making::create);
+        table.get("/v1/adapters", adapters::list);
+        table.post("/v1/adapters/merge", making::merge);
+        table.get("/v1/adapters/:id", adapters::get);
+        table.delete("/v1/adapters/:id", adapters::delete);
+        table.get("/v1/adapters/:id/export", making::export);
+        table.post("/v1/adapters/:id/compress", making::compress);
+        table.post("/v1/adapters/:id/pin", adapters::pin);
+        table.post("/v1/adapters/:id/labels", adapters::label);
+        table.post("/v1/adapters/:id/rollback", adapters::rollBack);
+        table.post("/v1/adapters/:id/canary", adapters::canary);
+        table.post("/v1/load_lora_adapter", lora::load);
+        table.post("/v1/unload_lora_adapter", lora::unload);
+        table.get("/metrics", context -> metrics(context, t.metrics()));
+        table.get("/", context -> index(context, router));
+        OtherMethods.addTo(router);
+        router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
+        // Failures of the router itself, before it has found a route.
+        IntStream.range(400, 600)
+                .forEach(status -> router.errorHandler(status, context -> ErrorMapper.handle(context, status)));
         return router;
     }
 
@@ -159,14 +144,60 @@ public final class Routes {
                 .end(text.get());
     }
 
-    private static String index(Router router) {
-        StringBuilder text = new StringBuilder("Tandem serves and fine-tunes on one device.\n\n");
-        router.getRoutes().stream()
+    private static void index(RoutingContext context, Router router) {
+        String table = router.getRoutes().stream()
                 .filter(route -> route.getPath() != null && route.methods() != null)
-                .forEach(route -> text.append(route.methods().iterator().next())
-                        .append(' ')
-                        .append(route.getPath())
-                        .append('\n'));
-        return text.toString();
+                .filter(route -> !route.methods().contains(HttpMethod.HEAD))
+                .map(route -> route.methods().iterator().next() + " " + route.getPath() + "\n")
+                .distinct()
+                .collect(Collectors.joining());
+        context.response()
+                .putHeader("Content-Type", "text/plain; charset=utf-8")
+                .end("Tandem serves and fine-tunes on one device.\n\n" + table);
+    }
+
+    /** Makes routes of one kind alike. */
+    private static final class Table {
+        private final Router router;
+        private final HttpConfig http;
+        private final Path uploads;
+        private final JsonBodies typed = new JsonBodies();
+        private final BodyHandler body;
+
+        Table(Router router, HttpConfig http, Path uploads) {
+            this.router = router;
+            this.http = http;
+            this.uploads = uploads;
+            this.body = BodyHandler.create(false).setBodyLimit(http.maxBodyBytes());
+        }
+
+        void get(String path, Handler<RoutingContext> handler) {
+            router.get(path).handler(handler);
+            router.head(path).handler(handler);
+        }
+
+        void delete(String path, Handler<RoutingContext> handler) {
+            router.delete(path).handler(handler);
+        }
+
+        void post(String path, Handler<RoutingContext> handler) {
+            router.post(path).handler(typed).handler(body).handler(handler);
+        }
+
+        void form(String path, BiConsumer<RoutingContext, Upload> handler) {
+            router.post(path).handler(new UploadHandler(uploads, http.maxUploadBytes(), handler));
+        }
+
+        void formOrJson(String path, BiConsumer<RoutingContext, Upload> form, Handler<RoutingContext> json) {
+            UploadHandler upload = new UploadHandler(uploads, http.maxUploadBytes(), form);
+            router.post(path).handler(context -> {
+                if (UploadHandler.isForm(context.request())) {
+                    upload.handle(context);
+                } else {
+                    context.next();
+                }
+            });
+            post(path, json);
+        }
     }
 }

@@ -1,0 +1,30 @@
+package io.tandem.server.http;
+
+import io.tandem.server.storage.ScratchDirectory;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** The body of a form on disk. Whoever gets it reads it and closes it on a worker thread. */
+final class Upload implements AutoCloseable {
+    private final ScratchDirectory directory;
+    private final String contentType;
+
+    Upload(ScratchDirectory directory, String contentType) {
+        this.directory = directory;
+        this.contentType = contentType;
+    }
+
+    Path body() {
+        return directory.path().resolve("body");
+    }
+
+    /** The form; its files are gone when this is closed. */
+    Form read() throws IOException {
+        return Form.read(body(), contentType, directory.path());
+    }
+
+    @Override
+    public void close() throws IOException {
+        directory.close();
+    }
+}
