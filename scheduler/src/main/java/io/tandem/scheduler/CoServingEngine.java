@@ -111,7 +111,12 @@ public final class CoServingEngine implements Runnable {
                 sink.finish(outcome);
             }
         };
-        return enter(openJobs, config.maxQueuedJobs() + config.concurrentJobs(), "jobs", () -> loop.add(job, counted));
+        return enter(openJobs, mostJobs(), "jobs", () -> loop.add(job, counted));
+    }
+
+    /** Jobs that may train or wait at once. */
+    public int mostJobs() {
+        return config.maxQueuedJobs() + config.concurrentJobs();
     }
 
     /** Ends a job within one iteration; nothing happens if it has ended already. */

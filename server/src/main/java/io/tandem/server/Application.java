@@ -309,6 +309,11 @@ public final class Application implements AutoCloseable {
             }
 
             @Override
+            public int mostJobs() {
+                return engine.mostJobs();
+            }
+
+            @Override
             public void cancelJob(String jobId) {
                 engine.cancelJob(jobId);
             }

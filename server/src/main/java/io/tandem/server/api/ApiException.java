@@ -34,6 +34,11 @@ public final class ApiException extends RuntimeException {
         return new ApiException(404, "invalid_request_error", param, code, message);
     }
 
+    /** The server has as much to do as it takes; the same request may succeed later. */
+    public static ApiException tooMany(String message) {
+        return new ApiException(429, "rate_limit_error", null, "rate_limit_exceeded", message);
+    }
+
     public int status() {
         return status;
     }

@@ -10,16 +10,23 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All job objects, as they are in memory and on disk, and what is said about them. For one thread. */
+/**
+ * All job objects, as they are in memory and on disk, and what is said about them. For one thread.
+ *
+ * <p>What a client asks for counts only when it is on disk ({@link #change}). What a job comes to by itself counts at
+ * once, since nobody can take it back; if the disk does not take it, every later write tries again.
+ */
 final class JobBook {
     private static final Logger LOG = LoggerFactory.getLogger(JobBook.class);
 
     private final JobStore store;
     private final Clock clock;
     private final Map<String, ObjectNode> objects = new LinkedHashMap<>();
+    private final Map<String, ObjectNode> unsaved = new LinkedHashMap<>();
 
     JobBook(JobStore store, Clock clock) {
         this.store = store;
@@ -31,7 +38,7 @@ final class JobBook {
         List<ObjectNode> loaded = new ArrayList<>(store.loadAll());
         loaded.sort((a, b) ->
                 Long.compare(a.path("created_at").asLong(), b.path("created_at").asLong()));
-        loaded.forEach(job -> objects.put(JobObject.id(job), job));
+        loaded.forEach(this::add);
     }
 
     /** In the order in which they were created. */
@@ -46,11 +53,33 @@ final class JobBook {
                         "fine_tuning_job_id", "job_not_found", "There is no fine-tuning job '" + id + "'."));
     }
 
+    /** A job that is on disk already. */
     void add(ObjectNode job) {
         objects.put(JobObject.id(job), job);
-        save(job);
     }
 
+    /** Deletes a job. */
+    void remove(String id) throws IOException {
+        store.delete(id);
+        objects.remove(id);
+        unsaved.remove(id);
+    }
+
+    /**
+     * Changes a job as a client wants it.
+     *
+     * @throws IOException if the disk does not take it; then nothing has changed
+     */
+    void change(ObjectNode job, Consumer<ObjectNode> change) throws IOException {
+        ObjectNode changed = job.deepCopy();
+        change.accept(changed);
+        store.save(changed);
+        unsaved.remove(JobObject.id(job));
+        job.removeAll();
+        job.setAll(changed);
+    }
+
+    /** Changes a job as it came to be. */
     void status(ObjectNode job, String status) {
         job.put(JobObject.STATUS, status);
         save(job);
@@ -58,17 +87,29 @@ final class JobBook {
 
     /** Ends a job; nothing changes it any more. */
     void end(ObjectNode job, String status, String message) {
-        job.put(JobObject.STATUS, status);
-        job.put("finished_at", now());
-        job.putNull("estimated_finish");
-        if (status.equals(JobObject.FAILED)) {
-            ObjectNode error = job.putObject("error");
-            error.put("code", "job_failed");
-            error.put("message", message);
-            error.putNull("param");
-        }
+        JobObject.end(job, status, message, now());
         save(job);
-        say(job, status.equals(JobObject.FAILED) ? "error" : "info", message);
+        ended(job, status.equals(JobObject.FAILED) ? "error" : "info", message);
+    }
+
+    /** Cancels a job as a client wants it, or fails and changes nothing. */
+    void cancel(ObjectNode job) throws IOException {
+        String message = "The job was cancelled.";
+        change(job, changed -> JobObject.end(changed, JobObject.CANCELLED, message, now()));
+        ended(job, "info", message);
+    }
+
+    private void ended(ObjectNode job, String level, String message) {
+        say(job, level, message);
+        if (unsaved.containsKey(JobObject.id(job))) {
+            // On the disk it has not ended, so after a crash it would read them again.
+            return;
+        }
+        try {
+            store.deleteFiles(JobObject.id(job));
+        } catch (IOException e) {
+            LOG.warn("the files of job {} are still on disk: {}", JobObject.id(job), e.toString());
+        }
     }
 
     void say(ObjectNode job, String level, String message) {
@@ -87,15 +128,27 @@ final class JobBook {
         try {
             store.append(JobObject.id(job), event);
         } catch (IOException e) {
-            LOG.error("an event of job {} could not be written", JobObject.id(job), e);
+            LOG.warn("an event of job {} could not be written: {}", JobObject.id(job), e.toString());
         }
     }
 
     private void save(ObjectNode job) {
+        unsaved.put(JobObject.id(job), job);
+        saveAll();
+    }
+
+    /** Tries once more to write what the disk did not take. */
+    void saveAll() {
+        unsaved.values().removeIf(this::saved);
+    }
+
+    private boolean saved(ObjectNode job) {
         try {
             store.save(job);
+            return true;
         } catch (IOException e) {
-            LOG.error("job {} could not be written", JobObject.id(job), e);
+            LOG.error("job {} could not be written and will be tried again", JobObject.id(job), e);
+            return false;
         }
     }
 

@@ -8,11 +8,11 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.dataset.Tags;
-import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,6 +27,12 @@ import java.util.Optional;
  */
 record JobData(Dataset trainingSet, List<Example> training, List<Example> validation) {
 
+    /** Where files are. */
+    interface Files {
+        /** The content of a file, for whoever closes it; empty if there is none. */
+        Optional<FileChannel> open(String file) throws IOException;
+    }
+
     /**
      * Reads a job's files.
      *
@@ -34,7 +40,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
      * @param maxTokens of a sequence
      * @throws ApiException naming the file that is wrong and its lines
      */
-    static JobData read(JobSpec spec, FrozenAdapters frozen, FileStore files, ServedModel model, int maxTokens)
+    static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, ServedModel model, int maxTokens)
             throws IOException {
         DatasetReader reader = new DatasetReader(
                 model, maxTokens, spec.truncate(), frozen.controls().keySet());
@@ -51,7 +57,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
     }
 
     /** @throws ApiException if the file is missing or wrong, or has pairs where texts are needed, or the other way round */
-    static Dataset dataset(String field, String file, Objective objective, FileStore files, DatasetReader reader)
+    static Dataset dataset(String field, String file, Objective objective, Files files, DatasetReader reader)
             throws IOException {
         DatasetReader.Result result;
         try (InputStream in = Channels.newInputStream(files.open(file).orElseThrow(() -> missing(field, file)))) {

@@ -9,6 +9,9 @@ import java.util.Optional;
 public interface JobEngine {
     Optional<Rejection> submit(FinetuneJob job, JobSink sink);
 
+    /** Jobs that may run or wait at once. */
+    int mostJobs();
+
     void cancelJob(String jobId);
 
     void pauseJob(String jobId);

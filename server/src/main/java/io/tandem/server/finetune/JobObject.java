@@ -5,7 +5,11 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.JobStore;
+import io.tandem.server.text.ServedModel;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 
@@ -24,11 +28,18 @@ final class JobObject {
     static final String CANCELLED = "cancelled";
 
     private static final String AUTO = "auto";
+    private static final String REQUEST = "request";
+    private static final String BASE = "base_model_identity";
+    private static final String CHECKPOINT = ":ckpt-step-";
 
     private JobObject() {}
 
-    /** @param frozen what the job stands on */
-    static ObjectNode create(String id, JobSpec spec, FrozenAdapters frozen, ObjectNode request, long now) {
+    /**
+     * @param frozen what the job stands on
+     * @param base identity of the base model
+     */
+    static ObjectNode create(
+            String id, JobSpec spec, FrozenAdapters frozen, ObjectNode request, String base, long now) {
         ObjectNode job = JsonBody.MAPPER.createObjectNode();
         job.put("id", id);
         job.put("object", "fine_tuning.job");
@@ -60,7 +71,8 @@ final class JobObject {
         }
         method(job, spec.objective());
         // The request itself, by which a job that was interrupted goes on.
-        job.set("request", request);
+        job.set(REQUEST, request);
+        job.put(BASE, base);
         return job;
     }
 
@@ -103,14 +115,45 @@ final class JobObject {
     static String modelName(ObjectNode job) {
         String id = id(job);
         return "ft:" + job.path("model").asText() + ":"
-                + job.path("request").path("suffix").asText("adapter") + ":" + id.substring(id.length() - 8);
+                + job.path(REQUEST).path("suffix").asText("adapter") + ":" + id.substring(id.length() - 8);
+    }
+
+    /** What the model of a checkpoint is called. */
+    static String checkpointName(ObjectNode job, int step) {
+        return modelName(job) + CHECKPOINT + step;
+    }
+
+    /** Whether it was created with this base model; jobs of older servers know its name only. */
+    static boolean isOf(ObjectNode job, ServedModel model) {
+        return job.path(BASE).isTextual()
+                ? job.path(BASE).textValue().equals(model.identity())
+                : job.path("model").asText().equals(model.name());
+    }
+
+    /** What the client asked for. */
+    static JobSpec spec(ObjectNode job) {
+        if (job.path(REQUEST) instanceof ObjectNode request) {
+            return JobSpec.parse(JsonBody.inside(request, REQUEST));
+        }
+        throw ApiException.invalid(REQUEST, "the job's file on the server's disk has no request");
     }
 
     /** What a client sees of it. */
     static ObjectNode shown(ObjectNode job) {
-        ObjectNode copy = job.deepCopy();
-        copy.remove("request");
-        return copy;
+        return JobStore.withoutHashes(job).remove(List.of(REQUEST, BASE));
+    }
+
+    /** Puts a job's end into it. */
+    static void end(ObjectNode job, String status, String message, long now) {
+        job.put(STATUS, status);
+        job.put("finished_at", now);
+        job.putNull("estimated_finish");
+        if (status.equals(FAILED)) {
+            ObjectNode error = job.putObject("error");
+            error.put("code", "job_failed");
+            error.put("message", message);
+            error.putNull("param");
+        }
     }
 
     static ObjectNode event(long now, String level, String message) {
@@ -130,7 +173,7 @@ final class JobObject {
         object.put("id", newId("ftckpt_"));
         object.put("object", "fine_tuning.job.checkpoint");
         object.put("created_at", now);
-        object.put("fine_tuned_model_checkpoint", modelName(job) + ":ckpt-step-" + checkpoint.step());
+        object.put("fine_tuned_model_checkpoint", checkpointName(job, checkpoint.step()));
         object.put("fine_tuning_job_id", id(job));
         object.put("step_number", checkpoint.step());
         ObjectNode metrics = object.putObject("metrics");

@@ -14,10 +14,16 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -38,62 +44,67 @@ record JobResults(
     /** Checkpoints of one job that are kept. */
     static final int KEPT_CHECKPOINTS = 10;
 
-    private static final String CHECKPOINT_NAME = "fine_tuned_model_checkpoint";
-
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
-    void publishCheckpoints(String jobId) throws IOException {
-        boolean known = checkpoints.objects(jobId).stream()
-                .allMatch(object ->
-                        library.find(object.path(CHECKPOINT_NAME).asText()).isPresent());
-        if (known) {
+    void publishCheckpoints(ObjectNode job) throws IOException {
+        SortedMap<Integer, Adapter> unpublished = checkpoints.unpublished(JobObject.id(job));
+        if (unpublished.isEmpty()) {
             return;
         }
-        List<AdapterVersion> under = frozen(jobId).under();
-        for (CheckpointStore.Stored stored : checkpoints.loadAll(jobId)) {
-            String name = stored.object().path(CHECKPOINT_NAME).asText();
-            if (library.find(name).isEmpty()) {
-                publish(name, stored.adapter(), under, jobId);
-            }
+        List<AdapterVersion> under = frozen(job).under();
+        for (Map.Entry<Integer, Adapter> checkpoint : unpublished.entrySet()) {
+            publishCheckpoint(job, checkpoint.getKey(), checkpoint.getValue(), under);
         }
     }
 
+    private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<AdapterVersion> under)
+            throws IOException {
+        String name = JobObject.checkpointName(job, step);
+        publish(name, adapter, under, JobObject.id(job));
+        checkpoints.setPublished(JobObject.id(job), step);
+        return name;
+    }
+
     private void publish(String name, Adapter adapter, List<AdapterVersion> under, String jobId) throws IOException {
-        List<Adapter> below = under.stream().map(AdapterVersion::adapter).toList();
-        await(library.publishTrained(name, adapter, below, "trained by " + jobId));
+        if (library.find(name).isEmpty()) {
+            List<Adapter> below = under.stream().map(AdapterVersion::adapter).toList();
+            await(library.publishTrained(name, adapter, below, "trained by " + jobId));
+        }
     }
 
     private static void await(CompletableFuture<?> change) throws IOException {
         try {
             change.join();
         } catch (CompletionException e) {
-            Throwable cause = e.getCause() instanceof UncheckedIOException disk ? disk.getCause() : e.getCause();
-            if (cause instanceof IOException disk) {
-                throw disk;
+            if (e.getCause() instanceof UncheckedIOException disk) {
+                throw disk.getCause();
             }
-            throw new IOException(String.valueOf(cause == null ? e.getMessage() : cause.getMessage()), e);
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
     }
 
     /** The adapters that a job stands on, as they were when it was created. */
-    FrozenAdapters frozen(String jobId) throws IOException {
+    FrozenAdapters frozen(ObjectNode job) throws IOException {
         SortedMap<String, AdapterVersion> controls = new TreeMap<>();
-        jobs.controls(jobId, adapters).forEach(control -> controls.put(control.name(), version(control)));
+        jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), version(control)));
         return new FrozenAdapters(
-                jobs.under(jobId, adapters).stream().map(JobResults::version).toList(), controls);
+                jobs.under(job, adapters).stream().map(JobResults::version).toList(), controls);
     }
 
     private static AdapterVersion version(Named named) {
         return new AdapterVersion(named.name(), ContentHash.of(named.adapter()), named.adapter());
     }
 
-    void keep(String jobId, FrozenAdapters frozen) throws IOException {
+    /** Makes a job's folder, with copies of all that it reads. */
+    void create(ObjectNode job, JobSpec spec, FrozenAdapters frozen) throws IOException {
+        Set<String> read = new LinkedHashSet<>(List.of(spec.trainingFile()));
+        spec.validationFile().ifPresent(read::add);
         List<Named> under = frozen.under().stream()
                 .map(version -> new Named(version.name(), version.adapter()))
                 .toList();
         List<Named> controls = frozen.controls().entrySet().stream()
                 .map(control -> new Named(control.getKey(), control.getValue().adapter()))
                 .toList();
-        jobs.saveFrozen(jobId, under, controls, adapters);
+        jobs.create(job, new JobStore.Inputs(read, under, controls), files, adapters);
     }
 
     /** Keeps a checkpoint, and lets go of those that are too many; returns its name. */
@@ -102,15 +113,20 @@ record JobResults(
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
         checkpoints.save(id, checkpoint, object);
-        String name = object.path(CHECKPOINT_NAME).asText();
-        publish(name, checkpoint.adapter(), under, id);
-        for (ObjectNode gone : checkpoints.prune(id, KEPT_CHECKPOINTS)) {
-            String old = gone.path(CHECKPOINT_NAME).asText();
+        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.adapter(), under);
+        for (int step : checkpoints.prune(id, KEPT_CHECKPOINTS)) {
+            String old = JobObject.checkpointName(job, step);
             if (library.find(old).isPresent()) {
                 await(library.delete(old));
             }
         }
         return name;
+    }
+
+    /** A job's copy of a file; the file itself for jobs of servers that made no copies. */
+    Optional<FileChannel> open(String jobId, String file) throws IOException {
+        Optional<FileChannel> copy = jobs.open(jobId, file);
+        return copy.isPresent() ? copy : files.open(file);
     }
 
     /** OpenAI's checkpoint objects of a job, the newest first. */
@@ -123,9 +139,7 @@ record JobResults(
     /** Keeps a job's adapter and puts its name into the job. */
     String succeed(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
         String name = JobObject.modelName(job);
-        if (library.find(name).isEmpty()) {
-            publish(name, outcome.adapter(), under, JobObject.id(job));
-        }
+        publish(name, outcome.adapter(), under, JobObject.id(job));
         job.put("fine_tuned_model", name);
         return name;
     }
@@ -133,7 +147,11 @@ record JobResults(
     /** Makes a file of the job's table and puts its id into the job. */
     void table(ObjectNode job, long now) throws IOException {
         Path copy = jobs.copyTable(JobObject.id(job));
-        ObjectNode file = files.add(copy, "step_metrics.csv", "fine-tune-results", now);
-        job.putArray("result_files").add(file.path("id").asText());
+        try {
+            ObjectNode file = files.add(copy, "step_metrics.csv", "fine-tune-results", now);
+            job.putArray("result_files").add(file.path("id").asText());
+        } finally {
+            Files.deleteIfExists(copy);
+        }
     }
 }

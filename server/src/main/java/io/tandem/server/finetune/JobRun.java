@@ -5,6 +5,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
@@ -28,6 +29,7 @@ final class JobRun implements JobSink {
     private double seconds;
     private int steps;
     private boolean again;
+    private boolean numbersLost;
 
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
@@ -71,11 +73,27 @@ final class JobRun implements JobSink {
             }
             try {
                 news.keep();
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 LOG.error("news of job {} could not be written", JobObject.id(job), e);
-                book.say(job, "warn", "The server could not write to its disk: " + DiskFailure.reason(e) + ".");
+                book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
             }
         });
+    }
+
+    /** Numbers are for people: a job does not depend on them. */
+    private void number(News news) {
+        try {
+            news.keep();
+        } catch (IOException e) {
+            if (!numbersLost) {
+                numbersLost = true;
+                LOG.warn("the step metrics of job {} cannot be written", JobObject.id(job), e);
+                book.say(
+                        job,
+                        "warn",
+                        "Step metrics are missing, they cannot be written: " + DiskFailure.reason(e) + ".");
+            }
+        }
     }
 
     @Override
@@ -101,7 +119,7 @@ final class JobRun implements JobSink {
             data.put("tokens", report.tokens());
             data.put("seconds", report.seconds());
             say(report.step(), "training", report.scores(), data);
-            metrics.step(report);
+            number(() -> metrics.step(report));
         });
     }
 
@@ -117,7 +135,7 @@ final class JobRun implements JobSink {
                 }
             });
             say(measured.step(), "validation", measured.scores(), data);
-            metrics.measured(measured);
+            number(() -> metrics.measured(measured));
         });
     }
 
@@ -145,7 +163,7 @@ final class JobRun implements JobSink {
     }
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
-        metrics.flush();
+        number(metrics::flush);
         String name = results.checkpoint(job, checkpoint, work.under(), book.now());
         book.say(job, "info", "Checkpoint at step " + checkpoint.step() + ": '" + name + "' can be called.");
     }
@@ -153,7 +171,7 @@ final class JobRun implements JobSink {
     @Override
     public void finish(JobOutcome outcome) {
         tell(() -> {
-            metrics.flush();
+            number(metrics::flush);
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
             } else if (outcome instanceof JobOutcome.Failed failed) {
@@ -178,9 +196,22 @@ final class JobRun implements JobSink {
                     "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
                             + early + ".");
         } catch (IOException e) {
+            // What was trained is in the last checkpoint, so the job can still end well.
             LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
-            book.end(job, JobObject.FAILED, "the adapter could not be written: " + DiskFailure.reason(e));
+            book.status(job, JobObject.PAUSED);
+            book.say(
+                    job,
+                    "error",
+                    "The adapter could not be written: " + DiskFailure.reason(e)
+                            + ". The job is paused; resume it when the server's disk has room.");
+        } catch (RuntimeException e) {
+            LOG.error("the adapter of job {} cannot be used", JobObject.id(job), e);
+            book.end(job, JobObject.FAILED, "the adapter cannot be published: " + why(e));
         }
+    }
+
+    private static String why(Exception failure) {
+        return failure instanceof ApiException ? String.valueOf(failure.getMessage()) : DiskFailure.reason(failure);
     }
 
     /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */

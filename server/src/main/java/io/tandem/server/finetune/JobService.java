@@ -120,7 +120,7 @@ public final class JobService implements AutoCloseable {
                     try {
                         book.load();
                         for (ObjectNode job : book.all()) {
-                            results.publishCheckpoints(JobObject.id(job));
+                            publishCheckpoints(job);
                             begin(job);
                         }
                     } catch (IOException e) {
@@ -130,12 +130,23 @@ public final class JobService implements AutoCloseable {
                 thread);
     }
 
+    private void publishCheckpoints(ObjectNode job) {
+        try {
+            if (JobObject.isOf(job, model)) {
+                results.publishCheckpoints(job);
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("checkpoints of job {} cannot be called", JobObject.id(job), e);
+        }
+    }
+
     /** Says what a job with this body would do; creates none. */
     public CompletableFuture<ObjectNode> dryRun(JsonBody body) {
         JobSpec spec = JobSpec.parse(body);
         return ask(() -> {
+            JobSpec.requireSmall(body);
             requireThere(spec);
-            JobData data = JobData.read(spec, spec.below().find(library), files, model, maxExampleTokens);
+            JobData data = JobData.read(spec, spec.below().find(library), files::open, model, maxExampleTokens);
             return new DryRun(spec, data, device).answer(model.tokenizer());
         });
     }
@@ -164,16 +175,20 @@ public final class JobService implements AutoCloseable {
     public CompletableFuture<ObjectNode> create(JsonBody body) {
         JobSpec spec = JobSpec.parse(body);
         return ask(() -> {
+            JobSpec.requireSmall(body);
             requireThere(spec);
+            requireRoom();
             device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
             FrozenAdapters frozen = spec.below().find(library);
             String id = JobObject.newId("ftjob-");
-            ObjectNode job = JobObject.create(id, spec, frozen, body.node().deepCopy(), book.now());
-            if (!SafeName.allowed(JobObject.modelName(job))) {
+            ObjectNode job = JobObject.create(id, spec, frozen, body.node().deepCopy(), model.identity(), book.now());
+            String longest = JobObject.checkpointName(job, Integer.MAX_VALUE);
+            if (!SafeName.allowed(longest)) {
                 throw ApiException.invalid(
-                        "suffix", "'suffix' makes the model's name too long: '" + JobObject.modelName(job) + "'.");
+                        "suffix",
+                        "'suffix' is too long for the names of the job's checkpoints, as in '" + longest + "'.");
             }
-            results.keep(id, frozen);
+            results.create(job, spec, frozen);
             book.add(job);
             book.say(job, "info", "Created fine-tuning job: " + id);
             frozen.controls()
@@ -227,8 +242,8 @@ public final class JobService implements AutoCloseable {
     public CompletableFuture<ObjectNode> cancel(String id) {
         return ask(() -> {
             ObjectNode job = open(id);
+            book.cancel(job);
             engine.cancelJob(id);
-            book.end(job, JobObject.CANCELLED, "The job was cancelled.");
             return JobObject.shown(job);
         });
     }
@@ -238,8 +253,8 @@ public final class JobService implements AutoCloseable {
         return ask(() -> {
             ObjectNode job = open(id);
             if (!JobObject.status(job).equals(JobObject.PAUSED)) {
+                book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.PAUSED));
                 engine.pauseJob(id);
-                book.status(job, JobObject.PAUSED);
                 book.say(job, "info", "The job pauses when its step has ended.");
             }
             return JobObject.shown(job);
@@ -253,11 +268,51 @@ public final class JobService implements AutoCloseable {
                 throw ApiException.invalid(
                         "fine_tuning_job_id", "The job is not paused: " + JobObject.status(job) + ".");
             }
-            book.status(job, JobObject.QUEUED);
+            requireRoom();
+            if (!JobObject.isOf(job, model)) {
+                throw ApiException.invalid("fine_tuning_job_id", otherModel(job));
+            }
+            book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.QUEUED));
             Optional<JobRun> run = Optional.ofNullable(runs.get(id));
             run.ifPresentOrElse(JobRun::goOnAfterwards, () -> thread.execute(() -> begin(job)));
             return JobObject.shown(job);
         });
+    }
+
+    /** Deletes a job that has ended, with its events and checkpoints; its models and its result file stay. */
+    public CompletableFuture<ObjectNode> delete(String id) {
+        return ask(() -> {
+            if (!JobObject.ended(book.find(id))) {
+                throw ApiException.invalid(
+                        "fine_tuning_job_id", "The job has not ended; cancel it before it is deleted.");
+            }
+            book.remove(id);
+            return JsonBody.MAPPER
+                    .createObjectNode()
+                    .put("id", id)
+                    .put("object", "fine_tuning.job")
+                    .put("deleted", true);
+        });
+    }
+
+    /** A job that the engine lets go of counts until it has. */
+    private void requireRoom() {
+        long waiting = book.all().stream()
+                .filter(job -> !JobObject.ended(job)
+                        && !JobObject.status(job).equals(JobObject.PAUSED)
+                        && !runs.containsKey(JobObject.id(job)))
+                .count();
+        if (runs.size() + waiting >= engine.mostJobs()) {
+            throw ApiException.tooMany(
+                    engine.mostJobs()
+                            + " jobs are running or waiting, more than scheduler.max-queued-jobs may not wait; try again later.");
+        }
+    }
+
+    private String otherModel(ObjectNode job) {
+        return "The job trains on another base model than this server has ('" + model.name()
+                + "'). Start the server with the model '" + job.path("model").asText()
+                + "' that the job was created with, and resume it.";
     }
 
     /** A job that has not ended. */
@@ -276,63 +331,75 @@ public final class JobService implements AutoCloseable {
             return;
         }
         try {
-            JobSpec spec = JobSpec.parse(JsonBody.inside((ObjectNode) job.path("request"), "request"));
-            String id = JobObject.id(job);
-            FrozenAdapters frozen = results.frozen(id);
-            JobData data = JobData.read(spec, frozen, files, model, maxExampleTokens);
-            // A seed that the server chose is kept.
-            Settings settings =
-                    spec.settings(data.training().size(), job.path("seed").asLong());
-            JobObject.choose(job, spec, settings);
-            FinetuneJob work = new FinetuneJob(
-                    id,
-                    spec.user(),
-                    spec.lora(),
-                    frozen.under(),
-                    data.training(),
-                    data.validation(),
-                    settings,
-                    spec.weight(),
-                    checkpoints.latest(id));
-            int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
-            book.status(job, JobObject.QUEUED);
-            book.say(
-                    job,
-                    "info",
-                    data.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
-                            + (step == 0 ? "." : " and goes on after step " + step + "."));
-            DatasetSummary summary = data.trainingSet().summary();
-            MemoryPlan plan = device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
-            book.say(
-                    job,
-                    "info",
-                    summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
-                            + settings.epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
-                            + summary.truncated() + " truncated.");
-            LOG.info("memory plan of {}:\n{}", id, plan);
-            plans.put(id, plan);
-            JobMetrics metrics = jobs.metrics(id, work.stepsPerEpoch(), step, clock);
-            JobRun run = new JobRun(job, work, book, results, metrics, this::later, () -> left(job));
-            runs.put(id, run);
-            engine.submit(work, run).ifPresent(rejection -> refused(job, rejection, step));
+            start(job);
         } catch (ApiException e) {
             book.end(job, JobObject.FAILED, String.valueOf(e.getMessage()));
         } catch (IOException e) {
             LOG.error("job {} cannot be started", JobObject.id(job), e);
             book.end(job, JobObject.FAILED, "the job's files cannot be used: " + DiskFailure.reason(e));
+        } catch (RuntimeException | Error e) {
+            // Whatever it is, the other jobs go on and this one does not stay in its state for ever.
+            LOG.error("job {} cannot be started", JobObject.id(job), e);
+            book.end(job, JobObject.FAILED, "the job cannot be started; the server's log says why");
         }
     }
 
-    private void refused(ObjectNode job, Rejection rejection, int step) {
+    private void start(ObjectNode job) throws IOException {
+        JobSpec spec = JobObject.spec(job);
+        if (!JobObject.isOf(job, model)) {
+            book.status(job, JobObject.PAUSED);
+            book.say(job, "error", otherModel(job));
+            return;
+        }
+        String id = JobObject.id(job);
+        FrozenAdapters frozen = results.frozen(job);
+        JobData data = JobData.read(spec, frozen, file -> results.open(id, file), model, maxExampleTokens);
+        // A seed that the server chose is kept.
+        Settings settings =
+                spec.settings(data.training().size(), job.path("seed").asLong());
+        JobObject.choose(job, spec, settings);
+        FinetuneJob work = new FinetuneJob(
+                id,
+                spec.user(),
+                spec.lora(),
+                frozen.under(),
+                data.training(),
+                data.validation(),
+                settings,
+                spec.weight(),
+                checkpoints.latest(id));
+        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+        book.status(job, JobObject.QUEUED);
+        book.say(
+                job,
+                "info",
+                data.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
+                        + (step == 0 ? "." : " and goes on after step " + step + "."));
+        DatasetSummary summary = data.trainingSet().summary();
+        MemoryPlan plan = device.requireFits("hyperparameters", spec.lora(), spec.optimizer());
+        book.say(
+                job,
+                "info",
+                summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
+                        + settings.epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
+                        + summary.truncated() + " truncated.");
+        LOG.info("memory plan of {}:\n{}", id, plan);
+        plans.put(id, plan);
+        JobMetrics metrics = jobs.metrics(id, work.stepsPerEpoch(), step, clock);
+        JobRun run = new JobRun(job, work, book, results, metrics, this::later, () -> left(job));
+        runs.put(id, run);
+        engine.submit(work, run).ifPresent(rejection -> refused(job, rejection));
+    }
+
+    private void refused(ObjectNode job, Rejection rejection) {
         runs.remove(JobObject.id(job));
         plans.remove(JobObject.id(job));
         if (rejection.reason() == Rejection.Reason.SHUTTING_DOWN) {
             return;
         }
-        if (rejection.reason() == Rejection.Reason.QUEUE_FULL && step > 0) {
-            // What is trained already must not be lost.
+        if (rejection.reason() == Rejection.Reason.QUEUE_FULL) {
             book.status(job, JobObject.PAUSED);
-            book.say(job, "warn", "The job is paused again: " + rejection.message());
+            book.say(job, "warn", "The job is paused until it is resumed: " + rejection.message());
             return;
         }
         book.end(job, JobObject.FAILED, rejection.message());
@@ -351,6 +418,7 @@ public final class JobService implements AutoCloseable {
     public void close() {
         synchronized (thread) {
             closing = true;
+            thread.execute(book::saveAll);
         }
         thread.shutdown();
         try {

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
@@ -73,6 +74,12 @@ public record JobSpec(
     private static final double PREFERENCE_RATE = 0.25;
 
     private static final double BASE_BETA = 0.1;
+    private static final int METADATA_PAIRS = 16;
+    private static final int METADATA_KEY_CHARS = 64;
+    private static final int METADATA_VALUE_CHARS = 512;
+    /** Of a request that is kept with its job. */
+    private static final int MAX_CHARS = 1 << 16;
+
     private static final int MAX_SEED = Integer.MAX_VALUE;
     private static final Set<String> FIELDS = Set.of(
             "model",
@@ -126,8 +133,9 @@ public record JobSpec(
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         Optional<Double> multiplier = real(hyper, "learning_rate_multiplier", 1e-6, 1e3);
         Optional<String> validationFile = body.optionalString("validation_file", 64);
+        String model = body.requiredString("model", 256);
         return new JobSpec(
-                body.requiredString("model", 256),
+                model,
                 body.requiredString("training_file", 64),
                 validationFile,
                 suffix,
@@ -144,7 +152,7 @@ public record JobSpec(
                                 .orElse(JobOptimizer.learningRate(optimizer.method())
                                         * (preferences ? PREFERENCE_RATE : 1))
                         * multiplier.orElse(1.0),
-                new LoraConfig(rank, alpha, hyper.optionalBoolean("rslora", false), targets(hyper), ""),
+                new LoraConfig(rank, alpha, hyper.optionalBoolean("rslora", false), targets(hyper), model),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
                 optimizer,
@@ -154,6 +162,35 @@ public record JobSpec(
                 JobBelow.parse(hyper),
                 hyper.optionalBoolean("truncate", false),
                 body.optionalObject("metadata").map(JsonBody::node));
+    }
+
+    /**
+     * What is kept with a job is small, since all jobs are in memory. Asked when a job is created, so that jobs of servers
+     * that asked for less can still go on.
+     *
+     * @throws io.tandem.server.api.ApiException naming the field that is too large
+     */
+    static void requireSmall(JsonBody body) {
+        Optional<JsonBody> metadata = body.optionalObject("metadata");
+        if (metadata.isPresent()) {
+            Set<Map.Entry<String, JsonNode>> pairs = metadata.get().node().properties();
+            boolean fits = pairs.size() <= METADATA_PAIRS
+                    && pairs.stream()
+                            .allMatch(pair -> pair.getKey().length() <= METADATA_KEY_CHARS
+                                    && pair.getValue().isTextual()
+                                    && pair.getValue().textValue().length() <= METADATA_VALUE_CHARS);
+            if (!fits) {
+                throw body.invalid(
+                        "metadata",
+                        "must have at most " + METADATA_PAIRS + " pairs, keys of at most " + METADATA_KEY_CHARS
+                                + " characters, and texts of at most " + METADATA_VALUE_CHARS
+                                + " characters as values.");
+            }
+        }
+        if (body.node().toString().length() > MAX_CHARS) {
+            throw body.invalid(
+                    "hyperparameters", "and the rest of the request must have at most " + MAX_CHARS + " characters.");
+        }
     }
 
     private static boolean preferences(JsonBody body) {

@@ -43,8 +43,8 @@ public final class ValidationScores implements AdapterValidation {
     @Override
     public Function<List<AdapterVersion>, Scores> scores(String file) throws IOException {
         DatasetReader reader = new DatasetReader(model, maxExampleTokens, false, Set.of());
-        List<Example> texts =
-                JobData.examples(JobData.dataset(FIELD, file, new Objective.Supervised(), files, reader), Map.of());
+        List<Example> texts = JobData.examples(
+                JobData.dataset(FIELD, file, new Objective.Supervised(), files::open, reader), Map.of());
         return adapters -> scores(adapters, texts);
     }
 
@@ -64,8 +64,7 @@ public final class ValidationScores implements AdapterValidation {
 
     private static ApiException refusal(Rejection rejection) {
         return switch (rejection.reason()) {
-            case QUEUE_FULL ->
-                new ApiException(429, "rate_limit_error", null, "rate_limit_exceeded", rejection.message());
+            case QUEUE_FULL -> ApiException.tooMany(rejection.message());
             case SHUTTING_DOWN -> stopping();
             default -> ApiException.invalid(FIELD, "'" + FIELD + "': " + rejection.message() + ".");
         };

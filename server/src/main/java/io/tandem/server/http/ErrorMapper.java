@@ -7,10 +7,12 @@ import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.Rejection;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.DiskFailure;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -26,7 +28,7 @@ final class ErrorMapper {
     static ApiException refusal(Rejection rejection) {
         String message = rejection.message();
         return switch (rejection.reason()) {
-            case QUEUE_FULL -> new ApiException(429, "rate_limit_error", null, "rate_limit_exceeded", message);
+            case QUEUE_FULL -> ApiException.tooMany(message);
             case SHUTTING_DOWN -> new ApiException(503, "server_error", null, "shutting_down", message);
             case PROMPT_EMPTY -> ApiException.invalid("prompt", message);
             case PROMPT_TOO_LONG -> new ApiException(400, INVALID, "messages", "context_length_exceeded", message);
@@ -108,18 +110,16 @@ final class ErrorMapper {
         if (failure instanceof AdapterFormatException) {
             return new ApiException(400, INVALID, null, "invalid_adapter", String.valueOf(failure.getMessage()));
         }
-        return isFullDisk(failure) ? byStatus(507) : byStatus(status);
-    }
-
-    /** Java has no exception of its own for it. */
-    private static boolean isFullDisk(@Nullable Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            String message = String.valueOf(cause.getMessage());
-            if (message.contains("No space left on device") || message.contains("Disk quota exceeded")) {
-                return true;
-            }
-        }
-        return false;
+        return Optional.ofNullable(failure)
+                .flatMap(DiskFailure::notStored)
+                .map(why -> new ApiException(
+                        507,
+                        "server_error",
+                        null,
+                        "insufficient_storage",
+                        "The server could not store this: " + why + ". Nothing has changed; make room on the disk of its"
+                                + " data directory and try again."))
+                .orElseGet(() -> byStatus(status));
     }
 
     private static ApiException byStatus(int status) {
@@ -128,9 +128,6 @@ final class ErrorMapper {
             case 413 -> wrong(413, "body_too_large", "The body is larger than http.max-body-bytes allows.");
             case 414 -> wrong(414, "url_too_long", "The URL is too long.");
             case 431 -> wrong(431, "headers_too_large", "The headers are larger than 16 kB.");
-            case 507 ->
-                new ApiException(
-                        507, "server_error", null, "disk_full", "The server's disk is full; nothing was stored.");
             default ->
                 status >= 400 && status < 500
                         ? wrong(status, "bad_request", "The request cannot be answered.")

@@ -49,6 +49,10 @@ final class FineTuningJobsHandler {
         Json.answer(context, jobs.resume(context.pathParam("job")));
     }
 
+    void delete(RoutingContext context) {
+        Json.answer(context, jobs.delete(context.pathParam("job")));
+    }
+
     void cancel(RoutingContext context) {
         Json.answer(context, jobs.cancel(context.pathParam("job")));
     }

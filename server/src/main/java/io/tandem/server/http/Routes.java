@@ -95,6 +95,7 @@ public final class Routes {
         table.post("/v1/fine_tuning/jobs/dry_run", jobs::dryRun);
         table.get("/v1/fine_tuning/jobs", jobs::list);
         table.get("/v1/fine_tuning/jobs/:job", jobs::get);
+        table.delete("/v1/fine_tuning/jobs/:job", jobs::delete);
         table.get("/v1/fine_tuning/jobs/:job/events", jobs::events);
         table.get("/v1/fine_tuning/jobs/:job/checkpoints", jobs::checkpoints);
         table.post("/v1/fine_tuning/jobs/:job/cancel", jobs::cancel);

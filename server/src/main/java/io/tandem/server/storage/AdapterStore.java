@@ -1,6 +1,5 @@
 package io.tandem.server.storage;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
@@ -14,11 +13,15 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +32,8 @@ import org.slf4j.LoggerFactory;
 public final class AdapterStore {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterStore.class);
     private static final String MANIFEST = "adapter.json";
+    /** An adapter that a job stands on. */
+    private static final Pattern NUMBERED = Pattern.compile("[0-9]+-.+");
 
     private final Path root;
     private final ModelConfig model;
@@ -57,21 +62,10 @@ public final class AdapterStore {
     /** All manifests by name, nothing else is read; a broken one is reported and left alone. */
     public Map<String, ObjectNode> manifests() throws IOException {
         Map<String, ObjectNode> manifests = new TreeMap<>();
-        for (Path directory : AtomicFiles.directories(root)) {
+        for (Path directory : AtomicFiles.directories(root, SafeName::encoded)) {
             String name = SafeName.decode(directory.getFileName().toString());
-            Path file = directory.resolve(MANIFEST);
             // A crash before an adapter's first manifest leaves a directory without one.
-            if (Files.exists(file)) {
-                try {
-                    if (JsonBody.MAPPER.readTree(Files.readString(file)) instanceof ObjectNode manifest) {
-                        manifests.put(name, manifest);
-                    } else {
-                        LOG.warn("adapter {} is not served: {} is no JSON object", name, file);
-                    }
-                } catch (JsonProcessingException e) {
-                    LOG.warn("adapter {} is not served: {}: {}", name, file, e.getOriginalMessage());
-                }
-            }
+            StoredJson.read(directory.resolve(MANIFEST)).ifPresent(manifest -> manifests.put(name, manifest));
         }
         return manifests;
     }
@@ -83,13 +77,15 @@ public final class AdapterStore {
 
     /** Writes a version; when this returns it survives a crash. */
     public Saved save(String name, Adapter adapter) throws IOException {
-        Path unfinished = AtomicFiles.unfinished(directory(name).resolve(MANIFEST));
+        Path unfinished = AtomicFiles.unfinished(directory(name));
         try {
             PeftFormat.write(unfinished, adapter);
             // What is served is what will be read after a restart, so its hash is the one that counts.
             Adapter read = read(unfinished);
             ContentHash hash = ContentHash.of(read);
-            return new Saved(hash, read, publish(unfinished, plain(name, hash)));
+            return new Saved(hash, read, publish(unfinished, plain(name, hash), () -> read(name, hash, false)));
+        } catch (IOException e) {
+            throw new NotStoredException(e);
         } finally {
             AtomicFiles.delete(unfinished);
         }
@@ -97,22 +93,39 @@ public final class AdapterStore {
 
     /** Compresses a version and writes it; when this returns it survives a crash. */
     public Compressed saveCompressed(String name, Adapter adapter, CompressionSettings settings) throws IOException {
-        Path unfinished = AtomicFiles.unfinished(directory(name).resolve(MANIFEST));
+        Path unfinished = AtomicFiles.unfinished(directory(name));
         try {
             CompressionReport report = CompeftFormat.write(unfinished, adapter, settings);
             Adapter read = CompeftFormat.read(unfinished, model, maxRank);
             ContentHash hash = ContentHash.of(read);
-            return new Compressed(new Saved(hash, read, publish(unfinished, compressed(name, hash))), report);
+            long bytes = publish(unfinished, compressed(name, hash), () -> read(name, hash, true));
+            return new Compressed(new Saved(hash, read, bytes), report);
+        } catch (IOException e) {
+            throw new NotStoredException(e);
         } finally {
             AtomicFiles.delete(unfinished);
         }
     }
 
-    private static long publish(Path unfinished, Path target) throws IOException {
+    /** @param reading of what is there already; it is replaced if it is damaged */
+    private static long publish(Path unfinished, Path target, Supplier<Adapter> reading) throws IOException {
+        AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
+        if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !readable(reading)) {
+            AtomicFiles.remove(target);
+        }
         if (!Files.exists(target)) {
             AtomicFiles.publish(unfinished, target);
         }
         return AtomicFiles.bytes(target);
+    }
+
+    private static boolean readable(Supplier<Adapter> reading) {
+        try {
+            return !reading.get().modules().isEmpty();
+        } catch (RuntimeException e) {
+            LOG.warn("replacing a damaged version: {}", e.getMessage());
+            return false;
+        }
     }
 
     /**
@@ -145,20 +158,23 @@ public final class AdapterStore {
         return PeftFormat.read(directory, model, maxRank);
     }
 
-    /** Writes adapters into a directory, which is made if there are any. */
-    void writeAll(Path directory, List<Named> adapters) throws IOException {
+    /** Writes adapters into a directory, which is made if there are any; returns the hashes of what will be read. */
+    List<ContentHash> writeAll(Path directory, List<Named> adapters) throws IOException {
+        List<ContentHash> hashes = new ArrayList<>();
         for (int i = 0; i < adapters.size(); i++) {
             Files.createDirectories(directory);
             Path target =
                     directory.resolve(i + "-" + SafeName.encode(adapters.get(i).name()));
             PeftFormat.write(target, adapters.get(i).adapter());
+            hashes.add(ContentHash.of(read(target)));
         }
+        return hashes;
     }
 
     /** What {@link #writeAll} wrote; fewer than ten come in the same order. */
     List<Named> readAll(Path directory) throws IOException {
         List<Named> adapters = new ArrayList<>();
-        for (Path entry : AtomicFiles.directories(directory)) {
+        for (Path entry : AtomicFiles.directories(directory, NUMBERED.asMatchPredicate())) {
             String name = entry.getFileName().toString();
             adapters.add(new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), read(entry)));
         }
@@ -171,11 +187,8 @@ public final class AdapterStore {
     }
 
     /** What {@link #saveReport} kept; empty if nothing was. */
-    public ObjectNode loadReport(String name, ContentHash hash) throws IOException {
-        Path file = report(name, hash);
-        return Files.exists(file) && JsonBody.MAPPER.readTree(Files.readString(file)) instanceof ObjectNode found
-                ? found
-                : JsonBody.MAPPER.createObjectNode();
+    public ObjectNode loadReport(String name, ContentHash hash) {
+        return StoredJson.read(report(name, hash)).orElseGet(JsonBody.MAPPER::createObjectNode);
     }
 
     /** Deletes a version. */
@@ -187,31 +200,28 @@ public final class AdapterStore {
 
     /** Deletes one form of a version. */
     public void deleteForm(String name, ContentHash hash, boolean compressed) throws IOException {
-        AtomicFiles.delete(compressed ? compressed(name, hash) : plain(name, hash));
+        AtomicFiles.remove(compressed ? compressed(name, hash) : plain(name, hash));
     }
 
-    /** Deletes an adapter with all its versions. A crash on the way leaves none that is served. */
+    /** Deletes an adapter with all its versions. */
     public void delete(String name) throws IOException {
-        AtomicFiles.delete(directory(name).resolve(MANIFEST));
-        AtomicFiles.delete(directory(name));
+        AtomicFiles.remove(directory(name));
     }
 
     /** The directory of a version that is not compressed, in PEFT's layout. */
     public Path plain(String name, ContentHash hash) {
-        return root.resolve(SafeName.encode(name)).resolve(hash.hex());
+        return directory(name).resolve(hash.hex());
     }
 
     private Path compressed(String name, ContentHash hash) {
-        return root.resolve(SafeName.encode(name)).resolve(hash.hex() + ".compeft");
+        return directory(name).resolve(hash.hex() + ".compeft");
     }
 
     private Path report(String name, ContentHash hash) {
-        return root.resolve(SafeName.encode(name)).resolve(hash.hex() + ".json");
+        return directory(name).resolve(hash.hex() + ".json");
     }
 
-    private Path directory(String name) throws IOException {
-        Path directory = root.resolve(SafeName.encode(name));
-        AtomicFiles.createDirectories(directory);
-        return directory;
+    private Path directory(String name) {
+        return root.resolve(SafeName.encode(name));
     }
 }

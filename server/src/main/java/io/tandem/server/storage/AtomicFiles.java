@@ -1,6 +1,7 @@
 package io.tandem.server.storage;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -14,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Writes that a crash leaves either undone or done: everything is complete and on disk before it gets its name. */
@@ -32,14 +34,43 @@ final class AtomicFiles {
         create(file, unfinished -> Files.write(unfinished, text.getBytes(StandardCharsets.UTF_8)));
     }
 
-    /** Makes a file or a new directory; when this returns it survives a crash, and if it fails nothing is left. */
+    /**
+     * Makes a file or a new directory; when this returns it survives a crash.
+     *
+     * @throws NoSuchFileException if what is written comes from a file that is missing
+     * @throws NotStoredException if the disk does not take it; nothing is left of it
+     */
     static void create(Path target, Writing writing) throws IOException {
         Path unfinished = unfinished(target);
         try {
-            writing.into(unfinished);
-            publish(unfinished, target);
-        } finally {
-            delete(unfinished);
+            createDirectories(parent(target));
+            try {
+                writing.into(unfinished);
+                publish(unfinished, target);
+            } finally {
+                delete(unfinished);
+            }
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new NotStoredException(e);
+        }
+    }
+
+    /**
+     * Adds a line to a text file; the last ones may be lost in a crash. One that was cut off then stays a line by itself.
+     */
+    static void append(Path file, String line) throws IOException {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            long end = channel.size();
+            ByteBuffer last = ByteBuffer.allocate(1);
+            boolean cut = end > 0 && channel.read(last, end - 1) == 1 && last.get(0) != '\n';
+            ByteBuffer bytes = ByteBuffer.wrap(((cut ? "\n" : "") + line + "\n").getBytes(StandardCharsets.UTF_8));
+            channel.position(end);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
         }
     }
 
@@ -70,7 +101,11 @@ final class AtomicFiles {
     }
 
     private static void forceParent(Path path) throws IOException {
-        force(Objects.requireNonNull(path.toAbsolutePath().getParent()));
+        force(parent(path));
+    }
+
+    private static Path parent(Path path) {
+        return Objects.requireNonNull(path.toAbsolutePath().getParent());
     }
 
     private static void force(Path path) throws IOException {
@@ -139,10 +174,14 @@ final class AtomicFiles {
         return sum;
     }
 
-    /** The finished directories in a directory, by name; none if it does not exist. */
-    static List<Path> directories(Path directory) throws IOException {
+    /**
+     * The directories in a directory, by name; none if it does not exist.
+     *
+     * @param names whether a name is one of those that are meant: whatever else is there belongs to somebody else
+     */
+    static List<Path> directories(Path directory, Predicate<String> names) throws IOException {
         try (Stream<Path> all = Files.list(directory)) {
-            return all.filter(path -> !isUnfinished(path) && Files.isDirectory(path))
+            return all.filter(path -> names.test(path.getFileName().toString()) && Files.isDirectory(path))
                     .sorted()
                     .toList();
         } catch (NoSuchFileException e) {

@@ -1,19 +1,20 @@
 package io.tandem.server.storage;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.scheduler.finetune.JobCheckpoint;
-import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,10 @@ public final class CheckpointStore {
     private static final String OBJECT = "checkpoint.json";
     private static final String BEST = "best";
     private static final String WEIGHTS = "adapter_model.safetensors";
+    private static final String PUBLISHED = "published";
+    private static final String PREFIX = "step-";
+    /** Steps have up to ten digits, but nine are enough for a job of any size that ends. */
+    private static final Pattern NAME = Pattern.compile(PREFIX + "[0-9]{8,9}");
 
     private final Path jobs;
     private final AdapterStore adapters;
@@ -39,15 +44,12 @@ public final class CheckpointStore {
         this.adapters = adapters;
     }
 
-    /** An adapter of a checkpoint, and OpenAI's object about it. */
-    public record Stored(ObjectNode object, Adapter adapter) {}
-
     private Path directory(String jobId) {
         return jobs.resolve(jobId).resolve(DIRECTORY);
     }
 
     private Path directory(String jobId, int step) {
-        return directory(jobId).resolve(String.format("step-%08d", step));
+        return directory(jobId).resolve(String.format(Locale.ROOT, PREFIX + "%08d", step));
     }
 
     /** Writes a checkpoint, unless its step has one already; when this returns it survives a crash. */
@@ -56,7 +58,6 @@ public final class CheckpointStore {
         if (Files.exists(target)) {
             return;
         }
-        AtomicFiles.createDirectories(directory(jobId));
         AtomicFiles.create(target, unfinished -> {
             PeftFormat.write(unfinished, checkpoint.adapter());
             if (checkpoint.best().isPresent()) {
@@ -84,7 +85,7 @@ public final class CheckpointStore {
         for (Path directory : newestFirst) {
             try {
                 return Optional.of(read(directory));
-            } catch (IOException | AdapterFormatException e) {
+            } catch (IOException | RuntimeException e) {
                 LOG.warn("checkpoint {} cannot be used: {}", directory, e.getMessage());
             }
         }
@@ -100,54 +101,49 @@ public final class CheckpointStore {
                 Files.exists(best) ? Optional.of(adapters.read(best)) : Optional.empty());
     }
 
-    /** All checkpoints of a job that can be called, the oldest first. */
-    public List<Stored> loadAll(String jobId) throws IOException {
-        List<Stored> all = new ArrayList<>();
+    /** The adapters of a job's checkpoints that were never {@link #setPublished}, by their steps. */
+    public SortedMap<Integer, Adapter> unpublished(String jobId) throws IOException {
+        SortedMap<Integer, Adapter> unpublished = new TreeMap<>();
         for (Path directory : list(jobId)) {
-            try {
-                if (object(directory) instanceof ObjectNode object) {
-                    all.add(new Stored(object, adapters.read(directory)));
+            if (!Files.exists(directory.resolve(PUBLISHED))) {
+                try {
+                    unpublished.put(step(directory), adapters.read(directory));
+                } catch (RuntimeException e) {
+                    LOG.warn("checkpoint {} is not served: {}", directory, e.getMessage());
                 }
-            } catch (IOException | AdapterFormatException e) {
-                LOG.warn("checkpoint {} is not served: {}", directory, e.getMessage());
             }
         }
-        return all;
+        return unpublished;
     }
 
-    /** OpenAI's checkpoint objects of a job, the oldest first. */
+    /** Remembers that a checkpoint could be called, so that nobody brings it back when a client has deleted it. */
+    public void setPublished(String jobId, int step) throws IOException {
+        AtomicFiles.write(directory(jobId, step).resolve(PUBLISHED), "");
+    }
+
+    /** OpenAI's checkpoint objects of a job, the oldest first; those that are damaged are left out. */
     public List<ObjectNode> objects(String jobId) throws IOException {
-        List<ObjectNode> objects = new ArrayList<>();
-        for (Path directory : list(jobId)) {
-            try {
-                if (object(directory) instanceof ObjectNode object) {
-                    objects.add(object);
-                }
-            } catch (JsonProcessingException e) {
-                LOG.warn("checkpoint {} is not listed: {}", directory, e.getOriginalMessage());
-            }
-        }
-        return objects;
+        return list(jobId).stream()
+                .flatMap(directory -> StoredJson.read(directory.resolve(OBJECT)).stream())
+                .toList();
     }
 
-    private static Object object(Path directory) throws IOException {
-        return JsonBody.MAPPER.readTree(Files.readString(directory.resolve(OBJECT)));
-    }
-
-    /** Deletes all but the last few; returns the objects of those that are gone. */
-    public List<ObjectNode> prune(String jobId, int keep) throws IOException {
-        List<ObjectNode> gone = new ArrayList<>();
+    /** Deletes all but the last few; returns the steps of those that are gone. */
+    public List<Integer> prune(String jobId, int keep) throws IOException {
+        List<Integer> gone = new ArrayList<>();
         List<Path> all = list(jobId);
         for (Path directory : all.subList(0, Math.max(0, all.size() - keep))) {
-            if (object(directory) instanceof ObjectNode object) {
-                gone.add(object);
-            }
             AtomicFiles.remove(directory);
+            gone.add(step(directory));
         }
         return gone;
     }
 
     private List<Path> list(String jobId) throws IOException {
-        return AtomicFiles.directories(directory(jobId));
+        return AtomicFiles.directories(directory(jobId), NAME.asMatchPredicate());
+    }
+
+    private static int step(Path directory) {
+        return Integer.parseInt(directory.getFileName().toString().substring(PREFIX.length()));
     }
 }

@@ -1,22 +1,47 @@
 package io.tandem.server.storage;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Says why files cannot be read or written, for clients, who need not know where they are; the log has the whole. */
 public final class DiskFailure {
+    private static final Pattern FULL = Pattern.compile("No space left on device|Disk quota exceeded");
+    private static final String SEE_LOG = "see the server's log";
+
     private DiskFailure() {}
 
-    public static String reason(IOException failure) {
+    /** A few words without the names of files. */
+    public static String reason(Throwable failure) {
+        if (failure instanceof UncheckedIOException && failure.getCause() != null) {
+            return reason(failure.getCause());
+        }
         if (failure instanceof NoSuchFileException) {
             return "a file is missing";
         }
         if (failure instanceof AccessDeniedException) {
             return "permission denied";
         }
+        @Nullable
         String reason = failure instanceof FileSystemException system ? system.getReason() : failure.getMessage();
-        return reason == null || reason.contains("/") ? "see the server's log" : reason;
+        return reason == null || reason.contains("/") || !(failure instanceof IOException) ? SEE_LOG : reason;
+    }
+
+    /** Why something was not stored; empty if that is not what failed. */
+    public static Optional<String> notStored(Throwable failure) {
+        for (@Nullable Throwable at = failure; at != null; at = at.getCause()) {
+            boolean full = at instanceof IOException
+                    && at.getMessage() != null
+                    && FULL.matcher(at.getMessage()).find();
+            if (full || at instanceof NotStoredException) {
+                return Optional.of(reason(at));
+            }
+        }
+        return Optional.empty();
     }
 }

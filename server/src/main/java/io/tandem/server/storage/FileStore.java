@@ -1,10 +1,10 @@
 package io.tandem.server.storage;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -38,7 +38,6 @@ public final class FileStore {
         if (!Files.isRegularFile(upload)) {
             throw new IOException(upload + " is not a file");
         }
-        AtomicFiles.createDirectories(root);
         String id = "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", id);
@@ -59,7 +58,7 @@ public final class FileStore {
     /** File objects, the newest first. */
     public List<ObjectNode> list() throws IOException {
         List<ObjectNode> objects = new ArrayList<>();
-        for (Path directory : AtomicFiles.directories(root)) {
+        for (Path directory : AtomicFiles.directories(root, FileStore::isId)) {
             find(directory.getFileName().toString()).ifPresent(objects::add);
         }
         objects.sort(Comparator.comparingLong(
@@ -68,33 +67,45 @@ public final class FileStore {
         return objects;
     }
 
-    public Optional<ObjectNode> find(String id) throws IOException {
-        if (!ID.matcher(id).matches()) {
-            return Optional.empty();
-        }
+    public Optional<ObjectNode> find(String id) {
+        return isId(id)
+                ? StoredJson.read(root.resolve(id).resolve(OBJECT))
+                        .filter(object -> object.path("id").asText().equals(id))
+                : Optional.empty();
+    }
+
+    /** The content of a file, for whoever closes it; it can be read to its end even if the file is deleted meanwhile. */
+    public Optional<FileChannel> open(String id) throws IOException {
+        return isId(id) ? open(root.resolve(id).resolve(CONTENT)) : Optional.empty();
+    }
+
+    static boolean isId(String text) {
+        return ID.matcher(text).matches();
+    }
+
+    static Optional<FileChannel> open(Path file) throws IOException {
         try {
-            JsonNode object =
-                    JsonBody.MAPPER.readTree(Files.readString(root.resolve(id).resolve(OBJECT)));
-            return object instanceof ObjectNode node ? Optional.of(node) : Optional.empty();
+            return Files.isDirectory(file)
+                    ? Optional.empty()
+                    : Optional.of(FileChannel.open(file, StandardOpenOption.READ));
         } catch (NoSuchFileException e) {
             return Optional.empty();
         }
     }
 
-    /** The content of a file, for whoever closes it; it can be read to its end even if the file is deleted meanwhile. */
-    public Optional<FileChannel> open(String id) throws IOException {
-        if (!ID.matcher(id).matches()) {
-            return Optional.empty();
-        }
+    /** Keeps the content of a file under another name, whatever becomes of the file. */
+    void keep(String id, Path target) throws IOException {
+        Path content = root.resolve(id).resolve(CONTENT);
         try {
-            return Optional.of(FileChannel.open(root.resolve(id).resolve(CONTENT), StandardOpenOption.READ));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
+            Files.createLink(target, content);
+        } catch (UnsupportedOperationException | FileSystemException e) {
+            // Not on this file system, or from one to another.
+            Files.copy(content, target);
         }
     }
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        return ID.matcher(id).matches() && AtomicFiles.remove(root.resolve(id));
+        return isId(id) && AtomicFiles.remove(root.resolve(id));
     }
 }

@@ -4,9 +4,9 @@ import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.Scores;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,42 +29,52 @@ public final class JobMetrics {
     private static final int COLUMNS = HEADER.split(",").length;
     private static final double MILLIS = 1000.0;
 
+    private final Path folder;
     private final Path table;
     private final int stepsPerEpoch;
+    private final int firstStep;
     private final Clock clock;
-    private final TensorBoardFile board;
+    private Optional<TensorBoardFile> board = Optional.empty();
     private Optional<StepReport> pending = Optional.empty();
     private Optional<Measured> measured = Optional.empty();
 
-    private JobMetrics(Path folder, int stepsPerEpoch, int step, Clock clock) throws IOException {
-        this.table = folder.resolve(TABLE);
-        this.stepsPerEpoch = stepsPerEpoch;
-        this.clock = clock;
-        long files;
-        try (Stream<Path> entries = Files.list(folder)) {
-            files = entries.filter(entry -> entry.getFileName().toString().startsWith("events.out.tfevents."))
-                    .count();
-        }
-        String name = "events.out.tfevents." + clock.instant().getEpochSecond() + ".tandem." + files;
-        this.board = new TensorBoardFile(folder.resolve(name), wallSeconds(), step + 1L);
-    }
-
     /**
-     * Goes on after a step; lines of later ones, which the job will do again, are dropped.
+     * Goes on after a step; lines of later ones, which the job will do again, are dropped when the first new one comes.
      *
      * @param folder of the job
      */
-    static JobMetrics open(Path folder, int stepsPerEpoch, int step, Clock clock) throws IOException {
+    JobMetrics(Path folder, int stepsPerEpoch, int step, Clock clock) {
+        this.folder = folder;
+        this.table = table(folder);
+        this.stepsPerEpoch = stepsPerEpoch;
+        this.firstStep = step + 1;
+        this.clock = clock;
+    }
+
+    private TensorBoardFile board() throws IOException {
+        if (board.isEmpty()) {
+            keepEarlierLines();
+            long files;
+            try (Stream<Path> entries = Files.list(folder)) {
+                files = entries.filter(entry -> entry.getFileName().toString().startsWith("events.out.tfevents."))
+                        .count();
+            }
+            String name = "events.out.tfevents." + clock.instant().getEpochSecond() + ".tandem." + files;
+            board = Optional.of(new TensorBoardFile(folder.resolve(name), wallSeconds(), firstStep));
+        }
+        return board.get();
+    }
+
+    private void keepEarlierLines() throws IOException {
         List<String> kept = new ArrayList<>(List.of(HEADER));
-        Path table = folder.resolve(TABLE);
         if (Files.exists(table)) {
-            Files.readAllLines(table).stream()
+            // Damaged bytes are characters in this encoding, so they spoil their own line only.
+            Files.readAllLines(table, StandardCharsets.ISO_8859_1).stream()
                     .filter(line -> line.split(",", -1).length == COLUMNS && line.matches("[0-9]{1,18},.*"))
-                    .filter(line -> Long.parseLong(line.substring(0, line.indexOf(','))) <= step)
+                    .filter(line -> Long.parseLong(line.substring(0, line.indexOf(','))) < firstStep)
                     .forEach(kept::add);
         }
         AtomicFiles.write(table, String.join("\n", kept) + "\n");
-        return new JobMetrics(folder, stepsPerEpoch, step, clock);
     }
 
     /** The table of a job's folder. */
@@ -73,6 +83,7 @@ public final class JobMetrics {
     }
 
     public void step(StepReport report) throws IOException {
+        TensorBoardFile board = board();
         flush();
         pending = Optional.of(report);
         Map<String, Double> values = new TreeMap<>(Map.of(
@@ -85,6 +96,7 @@ public final class JobMetrics {
     }
 
     public void measured(Measured news) throws IOException {
+        TensorBoardFile board = board();
         measured = Optional.of(news);
         Map<String, Double> values = new TreeMap<>(Map.of("valid/loss", news.loss()));
         putShares(values, "valid", news.scores());
@@ -104,6 +116,7 @@ public final class JobMetrics {
 
     /** Writes what waits. */
     public void flush() throws IOException {
+        board();
         if (pending.isEmpty() && measured.isEmpty()) {
             return;
         }
@@ -111,7 +124,7 @@ public final class JobMetrics {
             int step = measured.orElseThrow().step();
             return step + "," + epoch(step) + ",,," + validation() + ",,,,,";
         });
-        Files.writeString(table, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        AtomicFiles.append(table, line);
         pending = Optional.empty();
         measured = Optional.empty();
     }

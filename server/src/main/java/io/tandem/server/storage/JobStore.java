@@ -1,27 +1,36 @@
 package io.tandem.server.storage;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.server.api.JsonBody;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
 
-/** Fine-tuning jobs on disk, a folder each: OpenAI's job object, a line for each event, and its numbers. */
+/**
+ * Fine-tuning jobs on disk, a folder each: OpenAI's job object, a line for each event, its numbers, and copies of what it
+ * reads, which stay the same whatever becomes of the files and adapters that it was created with.
+ */
 public final class JobStore {
-    private static final Logger LOG = LoggerFactory.getLogger(JobStore.class);
+    private static final Pattern ID = Pattern.compile("ftjob-[0-9a-f]{1,64}");
     private static final String OBJECT = "job.json";
     private static final String EVENTS = "events.jsonl";
+    private static final String FILES = "files";
     private static final String UNDER = "under";
     private static final String CONTROLS = "controls";
+    /** In the job's object: hashes of the adapters in a folder, in its order. */
+    private static final String HASHES = "_hashes";
 
     private final Path root;
 
@@ -29,93 +38,142 @@ public final class JobStore {
         this.root = root;
     }
 
-    /** Writes a job's object; when this returns it survives a crash. */
+    /**
+     * What a job reads.
+     *
+     * @param files ids
+     * @param under adapters below all examples
+     * @param controls adapters by their labels
+     */
+    public record Inputs(Set<String> files, List<Named> under, List<Named> controls) {}
+
+    /** Makes a job's folder with its object and copies of its inputs; when this returns it survives a crash. */
+    public void create(ObjectNode job, Inputs inputs, FileStore files, AdapterStore adapters) throws IOException {
+        AtomicFiles.create(folder(job.path("id").asText()), unfinished -> {
+            Path kept = Files.createDirectories(unfinished.resolve(FILES));
+            for (String file : inputs.files()) {
+                files.keep(file, kept.resolve(file));
+            }
+            putHashes(job, UNDER, adapters.writeAll(unfinished.resolve(UNDER), inputs.under()));
+            putHashes(job, CONTROLS, adapters.writeAll(unfinished.resolve(CONTROLS), inputs.controls()));
+            Files.writeString(unfinished.resolve(OBJECT), job.toPrettyString());
+        });
+    }
+
+    private static void putHashes(ObjectNode job, String folder, List<ContentHash> hashes) {
+        ArrayNode array = job.putArray(folder + HASHES);
+        hashes.forEach(hash -> array.add(hash.hex()));
+    }
+
+    /** The job as clients see it. */
+    public static ObjectNode withoutHashes(ObjectNode job) {
+        return job.deepCopy().remove(List.of(UNDER + HASHES, CONTROLS + HASHES));
+    }
+
+    /** Writes the object of a job that was created; when this returns it survives a crash. */
     public void save(ObjectNode job) throws IOException {
-        Path directory = root.resolve(job.path("id").asText());
-        AtomicFiles.createDirectories(directory);
-        AtomicFiles.write(directory.resolve(OBJECT), job.toPrettyString());
+        AtomicFiles.write(folder(job.path("id").asText()).resolve(OBJECT), job.toPrettyString());
+    }
+
+    /** Deletes a job with all that is in its folder. */
+    public void delete(String jobId) throws IOException {
+        AtomicFiles.remove(folder(jobId));
+    }
+
+    /** Lets go of a job's copies of files, which it needs no more. */
+    public void deleteFiles(String jobId) throws IOException {
+        AtomicFiles.delete(folder(jobId).resolve(FILES));
+    }
+
+    /** The job's copy of a file, for whoever closes it. */
+    public Optional<FileChannel> open(String jobId, String file) throws IOException {
+        return FileStore.isId(file)
+                ? FileStore.open(folder(jobId).resolve(FILES).resolve(file))
+                : Optional.empty();
     }
 
     /** Adds an event; the last ones may be lost in a crash. */
     public void append(String jobId, ObjectNode event) throws IOException {
-        Files.writeString(
-                root.resolve(jobId).resolve(EVENTS),
-                event + "\n",
-                StandardOpenOption.CREATE,
-                StandardOpenOption.APPEND);
+        AtomicFiles.append(folder(jobId).resolve(EVENTS), event.toString());
     }
 
     /** Where the job's numbers go, from the step after this one. */
-    public JobMetrics metrics(String jobId, int stepsPerEpoch, int step, Clock clock) throws IOException {
-        return JobMetrics.open(root.resolve(jobId), stepsPerEpoch, step, clock);
+    public JobMetrics metrics(String jobId, int stepsPerEpoch, int step, Clock clock) {
+        return new JobMetrics(folder(jobId), stepsPerEpoch, step, clock);
     }
 
     /** A copy of the table of the job's numbers, to be moved away. */
     public Path copyTable(String jobId) throws IOException {
-        Path table = JobMetrics.table(root.resolve(jobId));
+        Path table = JobMetrics.table(folder(jobId));
+        if (!Files.isRegularFile(table)) {
+            throw new NoSuchFileException(table.toString());
+        }
         return Files.copy(table, AtomicFiles.unfinished(table));
     }
 
-    /**
-     * Keeps copies of the adapters that a job stands on; when this returns they survive a crash.
-     *
-     * @param controls by their labels
-     */
-    public void saveFrozen(String jobId, List<Named> under, List<Named> controls, AdapterStore adapters)
-            throws IOException {
-        Path directory = root.resolve(jobId);
-        AtomicFiles.createDirectories(directory);
-        adapters.writeAll(directory.resolve(UNDER), under);
-        adapters.writeAll(directory.resolve(CONTROLS), controls);
-        AtomicFiles.sync(directory);
+    /** The adapters below all examples, as they were when the job was created. */
+    public List<Named> under(ObjectNode job, AdapterStore adapters) throws IOException {
+        return adapters(job, UNDER, adapters);
     }
 
-    /** The adapters below all examples that {@link #saveFrozen} kept. */
-    public List<Named> under(String jobId, AdapterStore adapters) throws IOException {
-        return adapters.readAll(root.resolve(jobId).resolve(UNDER));
+    /** The controls as they were when the job was created, by their labels. */
+    public List<Named> controls(ObjectNode job, AdapterStore adapters) throws IOException {
+        return adapters(job, CONTROLS, adapters);
     }
 
-    /** The controls that {@link #saveFrozen} kept, by their labels. */
-    public List<Named> controls(String jobId, AdapterStore adapters) throws IOException {
-        return adapters.readAll(root.resolve(jobId).resolve(CONTROLS));
+    private List<Named> adapters(ObjectNode job, String folder, AdapterStore adapters) throws IOException {
+        List<Named> found = adapters.readAll(folder(job.path("id").asText()).resolve(folder));
+        JsonNode expected = job.path(folder + HASHES);
+        List<String> hashes = new ArrayList<>();
+        expected.forEach(hash -> hashes.add(hash.asText()));
+        List<String> read = found.stream()
+                .map(named -> ContentHash.of(named.adapter()).hex())
+                .toList();
+        if (expected.isArray() && !hashes.equals(read)) {
+            throw new IOException("an adapter that the job stands on is missing, changed or damaged");
+        }
+        return found;
     }
 
     /** All job objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
         List<ObjectNode> jobs = new ArrayList<>();
-        for (Path directory : AtomicFiles.directories(root)) {
+        for (Path directory : AtomicFiles.directories(root, ID.asMatchPredicate())) {
             Path file = directory.resolve(OBJECT);
-            if (!Files.exists(file)) {
-                continue;
-            }
-            try {
-                if (JsonBody.MAPPER.readTree(Files.readString(file)) instanceof ObjectNode job) {
-                    jobs.add(job);
-                }
-            } catch (JsonProcessingException e) {
-                LOG.warn("job {} is unreadable: {}", directory.getFileName(), e.getOriginalMessage());
-            }
+            String id = directory.getFileName().toString();
+            StoredJson.read(file)
+                    .ifPresentOrElse(
+                            job -> {
+                                if (job.path("id").asText().equals(id)) {
+                                    jobs.add(job);
+                                } else {
+                                    StoredJson.report(file.toString(), "it is not the object of job " + id);
+                                }
+                            },
+                            () -> StoredJson.report(directory.toString(), "it has no readable " + OBJECT));
         }
         return jobs;
     }
 
-    /** Events from the oldest; a line that a crash cut off is left out. */
-    public List<ObjectNode> events(String jobId) throws IOException {
-        Path file = root.resolve(jobId).resolve(EVENTS);
+    /** Events from the oldest; a line that is damaged, or that a crash cut off, is left out. */
+    public List<ObjectNode> events(String jobId) {
+        Path file = folder(jobId).resolve(EVENTS);
         List<ObjectNode> events = new ArrayList<>();
-        if (!Files.exists(file)) {
+        try {
+            String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+            text.lines()
+                    .filter(line -> !line.isEmpty())
+                    .forEach(line -> StoredJson.parse(line.getBytes(StandardCharsets.UTF_8), file.toString())
+                            .ifPresent(events::add));
+        } catch (NoSuchFileException e) {
             return events;
-        }
-        for (String line : Files.readAllLines(file)) {
-            try {
-                JsonNode event = JsonBody.MAPPER.readTree(line);
-                if (event instanceof ObjectNode node) {
-                    events.add(node);
-                }
-            } catch (JsonProcessingException e) {
-                LOG.warn("job {} has an event that is cut off", jobId);
-            }
+        } catch (IOException e) {
+            StoredJson.report(file.toString(), String.valueOf(e.getMessage()));
         }
         return events;
+    }
+
+    private Path folder(String jobId) {
+        return root.resolve(jobId);
     }
 }

@@ -31,6 +31,7 @@ public final class ModelText {
                 JsonTokenizer.load(modelDir),
                 JinjaChatTemplate.load(modelDir),
                 stopTokens(modelDir, shape),
+                ModelIdentity.of(modelDir),
                 created(modelDir));
     }
 

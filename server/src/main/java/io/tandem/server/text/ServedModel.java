@@ -12,6 +12,7 @@ import java.util.Set;
  * @param tokenizer from tokenizer.json
  * @param template renders chats
  * @param stopTokens end an answer, from generation_config.json
+ * @param identity tells it from other models, by the content of its files
  * @param created when the model's files were written, in seconds since 1970
  */
 public record ServedModel(
@@ -21,4 +22,5 @@ public record ServedModel(
         Tokenizer tokenizer,
         ChatTemplate template,
         Set<Integer> stopTokens,
+        String identity,
         long created) {}

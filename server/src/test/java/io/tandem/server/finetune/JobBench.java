@@ -8,7 +8,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.Rejection;
@@ -32,6 +32,7 @@ import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -39,13 +40,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /** Jobs with all their stores and without a device: a test says what the engine says. */
 final class JobBench implements AutoCloseable {
     static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
 
+    private static final ServedModel SERVED = served();
     private static final String CHAT = "{\"messages\":[{\"role\":\"user\",\"content\":\"what is %d\"},"
             + "{\"role\":\"assistant\",\"content\":\"it is %d\"}]}\n";
 
@@ -53,6 +57,7 @@ final class JobBench implements AutoCloseable {
     final FileStore files;
     final AdapterLibrary library;
     final JobService jobs;
+    private final String name;
     final Engine engine = new Engine();
     private final DataDirectory data;
 
@@ -66,6 +71,11 @@ final class JobBench implements AutoCloseable {
             work.put(job.id(), job);
             sinks.put(job.id(), sink);
             return Optional.empty();
+        }
+
+        @Override
+        public int mostJobs() {
+            return 3;
         }
 
         @Override
@@ -104,22 +114,17 @@ final class JobBench implements AutoCloseable {
         }
     }
 
-    private JobBench(Path root, String modelName) throws IOException {
-        this.root = root.resolve("data");
-        Path modelFiles = root.resolve("model");
-        if (!Files.exists(modelFiles)) {
-            MODEL.write(modelFiles);
-        }
-        ServedModel model = ModelText.load(modelFiles, modelName, MODEL.config(), 256);
-        KernelsConfig limits =
-                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
+    private JobBench(Path root, ServedModel model) throws IOException {
+        this.root = root;
+        name = model.name();
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
         data = DataDirectory.open(this.root);
         files = new FileStore(data.files());
         AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);
         library = new AdapterLibrary(
                 adapters,
                 AdaptersConfig.DEFAULT,
-                modelName,
+                model.name(),
                 1,
                 new NoDevice(),
                 new SimpleMeterRegistry(),
@@ -139,17 +144,45 @@ final class JobBench implements AutoCloseable {
         jobs.restore().join();
     }
 
-    /** @param root gets the model's files and a data directory, if they are missing */
-    static JobBench open(Path root) throws IOException {
-        return open(root, "tiny");
+    /** @param data directory of a server */
+    static JobBench open(Path data) throws IOException {
+        return new JobBench(data, SERVED);
     }
 
-    static JobBench open(Path root, String modelName) throws IOException {
-        return new JobBench(root, modelName);
+    /** The same on top of another base model. */
+    static JobBench openWithOtherModel(Path data, String name) throws IOException {
+        return new JobBench(
+                data,
+                new ServedModel(
+                        name,
+                        SERVED.shape(),
+                        SERVED.contextTokens(),
+                        SERVED.tokenizer(),
+                        SERVED.template(),
+                        SERVED.stopTokens(),
+                        "another",
+                        SERVED.created()));
+    }
+
+    private static ServedModel served() {
+        try {
+            Path files = Files.createTempDirectory("model");
+            MODEL.write(files);
+            ServedModel served = ModelText.load(files, "tiny", MODEL.config(), 256);
+            try (Stream<Path> written = Files.list(files)) {
+                for (Path file : written.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(files);
+            return served;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     static Adapter adapter(long seed) {
-        return TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
+        return TinyAdapters.random(MODEL.config(), Set.of(TargetModule.Q_PROJ), 1, seed);
     }
 
     static JobCheckpoint checkpoint(int step) {
@@ -176,11 +209,15 @@ final class JobBench implements AutoCloseable {
         return files.add(upload, "train.jsonl", "fine-tune", 5).path("id").asText();
     }
 
+    /** A request for a job with a file of its own. */
+    JsonBody request(String rest) throws IOException {
+        return JsonBody.parse(Buffer.buffer(
+                "{\"model\":\"" + name + "\",\"seed\":5,\"training_file\":\"" + upload() + "\"" + rest + "}"));
+    }
+
     /** Creates a job; when this returns the engine has it, or it has failed. */
     String create(String rest) throws IOException {
-        ObjectNode job = jobs.create(JsonBody.parse(Buffer.buffer(
-                        "{\"model\":\"tiny\",\"seed\":5,\"training_file\":\"" + upload() + "\"" + rest + "}")))
-                .join();
+        ObjectNode job = jobs.create(request(rest)).join();
         String id = job.path("id").asText();
         job(id);
         return id;

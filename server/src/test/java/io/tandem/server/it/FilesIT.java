@@ -3,7 +3,12 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,6 +102,40 @@ class FilesIT {
             }
             return null;
         });
+    }
+
+    /** A file where a directory has to be takes no file, just as a full disk does. */
+    @Test
+    void whatTheDiskDoesNotTakeIsRefusedAndNothingIsLost() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(4));
+        String job = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\"}";
+        for (String store : List.of("files", "jobs", "adapters")) {
+            Path folder = directory.resolve("data").resolve(store);
+            Path away = Files.move(folder, directory.resolve("away"));
+            Files.writeString(folder, "in the way");
+            HttpResponse<String> answer = switch (store) {
+                case "files" -> server.tryUpload("train.jsonl", "x");
+                case "jobs" -> server.post(JOBS, job);
+                default -> load();
+            };
+            assertThat(answer.statusCode()).as(store + ": " + answer.body()).isEqualTo(507);
+            assertThat(answer.body()).contains("insufficient_storage").doesNotContain(directory.toString());
+            Files.delete(folder);
+            Files.move(away, folder);
+        }
+        assertThat(server.json(server.get(FILES)).path("data")).hasSize(1);
+        assertThat(server.json(server.get(JOBS)).path("data")).isEmpty();
+        assertThat(server.json(server.get("/v1/adapters")).path("data")).isEmpty();
+        assertThat(load().statusCode()).isEqualTo(200);
+    }
+
+    private HttpResponse<String> load() throws Exception {
+        Path adapter = directory.resolve("import/a");
+        if (!Files.exists(adapter)) {
+            TinyModel model = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
+            PeftFormat.write(adapter, TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 1));
+        }
+        return server.post("/v1/load_lora_adapter", "{\"lora_name\":\"a\",\"lora_path\":\"a\"}");
     }
 
     @Test

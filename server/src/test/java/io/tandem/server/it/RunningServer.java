@@ -153,6 +153,10 @@ final class RunningServer implements AutoCloseable {
 
     /** Uploads a file for fine-tuning; returns its id. */
     String upload(String name, String content) throws IOException, InterruptedException {
+        return json(tryUpload(name, content)).path("id").asText();
+    }
+
+    HttpResponse<String> tryUpload(String name, String content) throws IOException, InterruptedException {
         String body = "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n"
                 + "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n"
                 + content + "\r\n--part--\r\n";
@@ -160,7 +164,7 @@ final class RunningServer implements AutoCloseable {
                 .header("Content-Type", "multipart/form-data; boundary=part")
                 .POST(BodyPublishers.ofString(body))
                 .build();
-        return json(client.send(request, BodyHandlers.ofString())).path("id").asText();
+        return client.send(request, BodyHandlers.ofString());
     }
 
     /** What the server wrote under an adapter's name. */

@@ -104,9 +104,7 @@ class CheckpointStoreTest {
         for (int step = 1; step <= 5; step++) {
             save(step);
         }
-        assertThat(store.prune(JOB, 2))
-                .extracting(o -> o.path("step_number").asInt())
-                .containsExactly(1, 2, 3);
+        assertThat(store.prune(JOB, 2)).containsExactly(1, 2, 3);
         assertThat(store.objects(JOB)).hasSize(2);
         assertThat(store.prune(JOB, 2)).isEmpty();
     }

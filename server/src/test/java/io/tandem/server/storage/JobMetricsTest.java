@@ -42,8 +42,8 @@ class JobMetricsTest {
         return new Measured(step, scores(3.5, 0.5), new TreeMap<>(Map.of("spelling", 4.0)));
     }
 
-    private JobMetrics open(int step) throws IOException {
-        return JobMetrics.open(folder, 5, step, CLOCK);
+    private JobMetrics open(int step) {
+        return new JobMetrics(folder, 5, step, CLOCK);
     }
 
     private List<String> table() throws IOException {
@@ -69,13 +69,15 @@ class JobMetricsTest {
     }
 
     @Test
-    void stepsThatWillBeDoneAgainAndLinesThatACrashCutOffAreDropped() throws IOException {
+    void stepsThatWillBeDoneAgainAndLinesThatAreDamagedAreDropped() throws IOException {
         JobMetrics metrics = open(0);
         for (int step = 1; step <= 4; step++) {
             metrics.step(report(step));
         }
         metrics.flush();
-        Files.writeString(JobMetrics.table(folder), String.join("\n", table()) + "\n2,0.4000,1.");
+        byte[] lines = (String.join("\n", table()) + "\n2,0.40x0,1.").getBytes(StandardCharsets.UTF_8);
+        lines[lines.length - 5] = (byte) 0xFF;
+        Files.write(JobMetrics.table(folder), lines);
         JobMetrics again = open(2);
         again.step(report(3));
         again.flush();

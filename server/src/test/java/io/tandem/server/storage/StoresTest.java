@@ -129,7 +129,10 @@ class StoresTest {
         jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "whole"));
         Path events = root.resolve("ftjob-1/events.jsonl");
         Files.writeString(events, Files.readString(events) + "{\"message\":\"cu");
-        assertThat(jobs.events("ftjob-1")).hasSize(1);
+        jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "after"));
+        assertThat(jobs.events("ftjob-1"))
+                .extracting(event -> event.path("message").asText())
+                .containsExactly("whole", "after");
         Files.createDirectory(root.resolve("ftjob-2"));
         Files.writeString(root.resolve("ftjob-2/job.json"), "{");
         assertThat(jobs.loadAll()).containsExactly(job);

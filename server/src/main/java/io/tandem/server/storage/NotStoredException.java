@@ -1,0 +1,10 @@
+package io.tandem.server.storage;
+
+import java.io.IOException;
+
+/** The disk did not take something, so nothing of it is stored. The message may be shown to clients. */
+public final class NotStoredException extends IOException {
+    NotStoredException(IOException cause) {
+        super(DiskFailure.reason(cause), cause);
+    }
+}

@@ -1,0 +1,286 @@
+package io.tandem.server.finetune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import java.io.IOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletionException;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Damages files of a data directory: whatever they are, the server starts and serves everything else. */
+@Timeout(60)
+class DamageTest {
+    @TempDir
+    private static Path whole;
+
+    private static String finished;
+    private static String running;
+
+    @TempDir
+    private Path root;
+
+    private enum Damage {
+        EMPTY,
+        TRUNCATED,
+        BAD_BYTE,
+        EMPTY_OBJECT,
+        EMPTY_ARRAY,
+        WRONG_TYPES,
+        WRONG_TYPES_BUT_NAMES,
+        DIRECTORY,
+        DANGLING_LINK;
+
+        /** Whether it is one more kind of damage to a file that is no JSON anyway. */
+        boolean matters(Path file) {
+            return file.toString().contains(".json")
+                    || !EnumSet.of(EMPTY_OBJECT, EMPTY_ARRAY, WRONG_TYPES, WRONG_TYPES_BUT_NAMES)
+                            .contains(this);
+        }
+
+        void apply(Path file) throws IOException {
+            byte[] bytes = Files.readAllBytes(file);
+            Files.delete(file);
+            switch (this) {
+                case EMPTY -> Files.createFile(file);
+                case TRUNCATED -> Files.write(file, Arrays.copyOf(bytes, bytes.length / 2));
+                case BAD_BYTE -> {
+                    if (bytes.length > 0) {
+                        bytes[bytes.length / 2] = (byte) 0xFF;
+                    }
+                    Files.write(file, bytes);
+                }
+                case EMPTY_OBJECT -> Files.writeString(file, "{}");
+                case EMPTY_ARRAY -> Files.writeString(file, "[]");
+                case WRONG_TYPES -> Files.writeString(file, wrongTypes(bytes, Set.of()));
+                case WRONG_TYPES_BUT_NAMES -> Files.writeString(file, wrongTypes(bytes, Set.of("id", "name")));
+                case DIRECTORY -> Files.createDirectory(file);
+                case DANGLING_LINK -> Files.createSymbolicLink(file, Path.of("nowhere"));
+            }
+        }
+
+        private static String wrongTypes(byte[] json, Set<String> kept) {
+            try {
+                if (JsonBody.MAPPER.readTree(json) instanceof ObjectNode object) {
+                    for (Map.Entry<String, JsonNode> field : object.properties()) {
+                        if (!kept.contains(field.getKey())) {
+                            field.setValue(
+                                    field.getValue().isContainerNode()
+                                            ? object.numberNode(7)
+                                            : object.arrayNode().addNull());
+                        }
+                    }
+                    return object.toString();
+                }
+            } catch (IOException e) {
+                // Not JSON, so any JSON is wrong.
+            }
+            return "{\"wrong\": [null]}";
+        }
+    }
+
+    /** Two files, two adapters, a job that has ended and one that has not, each with checkpoints. */
+    @BeforeAll
+    static void fill() throws IOException {
+        try (JobBench bench = JobBench.open(whole)) {
+            bench.upload();
+            bench.library.publish("one", JobBench.adapter(11), "test", 100).join();
+            bench.library.publish("one", JobBench.adapter(12), "test", 50).join();
+            bench.library.publish("two", JobBench.adapter(13), "test", 100).join();
+            finished = bench.create("");
+            JobSink sink = bench.engine.sink(finished);
+            sink.checkpoint(JobBench.checkpoint(2));
+            bench.succeed(finished, 14);
+            running = bench.create(",\"hyperparameters\":{\"under\":[\"two\"]}");
+            bench.engine.sink(running).checkpoint(JobBench.checkpoint(2));
+            bench.engine.sink(running).checkpoint(JobBench.checkpoint(4));
+            bench.job(running);
+        }
+    }
+
+    /** One file of each kind, damaged in each way; up to one file of each store at a time, which saves starts. */
+    static Stream<Arguments> damages() throws IOException {
+        Map<String, Path> kinds = new TreeMap<>();
+        try (Stream<Path> tree = Files.walk(whole)) {
+            tree.filter(file -> Files.isRegularFile(file) && !file.endsWith(".lock"))
+                    .map(whole::relativize)
+                    .sorted()
+                    .forEach(file -> kinds.put(kind(file), file));
+        }
+        Map<String, List<Hit>> stores = new TreeMap<>();
+        kinds.values()
+                .forEach(file -> Stream.of(Damage.values())
+                        .filter(damage -> damage.matters(file))
+                        .forEach(damage -> stores.computeIfAbsent(
+                                        file.subpath(0, 1).toString(), store -> new ArrayList<>())
+                                .add(new Hit(damage, file))));
+        int most = stores.values().stream().mapToInt(List::size).max().orElseThrow();
+        return IntStream.range(0, most)
+                .mapToObj(i -> Arguments.of(stores.values().stream()
+                        .filter(hits -> hits.size() > i)
+                        .map(hits -> hits.get(i))
+                        .toList()));
+    }
+
+    private record Hit(Damage damage, Path file) {
+        String object() {
+            return file.subpath(0, 2).toString();
+        }
+    }
+
+    /** Of which file there are several: the rest of the path after an object's name, without numbers and hashes. */
+    private static String kind(Path file) {
+        String object = file.subpath(0, 1) + (file.toString().contains(finished) ? " finished " : " ");
+        String rest = file.subpath(2, file.getNameCount()).toString();
+        // Both jobs have all files, so it is enough to damage the one that goes on; but what they are is in one file.
+        return rest.equals("job.json")
+                ? object + rest
+                : file.subpath(0, 1) + " " + rest.replaceAll("[0-9a-f]{8,}|[0-9]+", "N");
+    }
+
+    private Path copy() throws IOException {
+        Path data = root.resolve("data");
+        try (Stream<Path> tree = Files.walk(whole)) {
+            for (Path path : tree.toList()) {
+                Files.copy(path, data.resolve(whole.relativize(path).toString()));
+            }
+        }
+        return data;
+    }
+
+    @ParameterizedTest
+    @MethodSource("damages")
+    void damagedFilesHideNothingButThemselves(List<Hit> hits) throws IOException {
+        Path data = copy();
+        Set<String> damaged = new HashSet<>();
+        for (Hit hit : hits) {
+            hit.damage().apply(data.resolve(hit.file()));
+            damaged.add(hit.object());
+        }
+        assertServesAllBut(data, damaged);
+    }
+
+    @Test
+    void nothingDamagedHidesNothing() throws IOException {
+        assertServesAllBut(copy(), Set.of());
+    }
+
+    /** What operating systems, editors and people leave in directories. */
+    @Test
+    void whatBelongsToSomebodyElseIsIgnored() throws IOException {
+        Path data = copy();
+        List<Path> directories;
+        try (Stream<Path> tree = Files.walk(data)) {
+            directories = tree.filter(Files::isDirectory).toList();
+        }
+        for (Path directory : directories) {
+            Files.writeString(directory.resolve(".DS_Store"), "x");
+            Files.writeString(directory.resolve("notes.txt~"), "x");
+            Files.createDirectory(directory.resolve("lost+found"));
+            Files.createDirectory(directory.resolve("backup of mine"));
+            Files.createSymbolicLink(directory.resolve("link"), Path.of("nowhere"));
+        }
+        Files.createDirectory(data.resolve("jobs/ftjob-0"));
+        Files.createDirectory(data.resolve("adapters/empty"));
+        Files.createDirectory(data.resolve("files/file-000000000000000000000000"));
+        assertServesAllBut(data, Set.of());
+    }
+
+    /** @param damaged what need not be served, as {@code files/ID}, {@code adapters/NAME} or {@code jobs/ID} */
+    private void assertServesAllBut(Path data, Set<String> damaged) throws IOException {
+        try (JobBench bench = JobBench.open(data)) {
+            Set<String> served = new HashSet<>();
+            for (ObjectNode object : bench.files.list()) {
+                String id = object.path("id").asText();
+                if (content(bench, id)) {
+                    served.add("files/" + id);
+                }
+            }
+            for (String name : bench.library.names()) {
+                try {
+                    bench.library
+                            .stack(new AdapterChoice(
+                                    name, bench.library.require(name).currentVersion()))
+                            .join();
+                    served.add("adapters/" + name.replace(":", "%3A"));
+                } catch (CompletionException e) {
+                    assertThat(e).hasCauseInstanceOf(ApiException.class);
+                }
+            }
+            for (ObjectNode job : bench.jobs.list().join()) {
+                served.add("jobs/" + job.path("id").asText());
+            }
+            assertThat(served).containsAll(objects(damaged));
+            assertJob(bench, finished, damaged);
+            assertJob(bench, running, damaged);
+        }
+    }
+
+    private static boolean content(JobBench bench, String id) throws IOException {
+        try (FileChannel content = bench.files.open(id).orElse(null)) {
+            return content != null && Channels.newInputStream(content).readAllBytes().length > 0;
+        }
+    }
+
+    private static List<String> objects(Set<String> damaged) throws IOException {
+        List<String> objects = new ArrayList<>();
+        for (String store : List.of("files", "adapters", "jobs")) {
+            try (Stream<Path> all = Files.list(whole.resolve(store))) {
+                all.map(path -> store + "/" + path.getFileName()).forEach(objects::add);
+            }
+        }
+        objects.removeAll(damaged);
+        return objects;
+    }
+
+    /** A job goes on, or says why it does not. */
+    private static void assertJob(JobBench bench, String id, Set<String> damaged) {
+        ObjectNode job;
+        try {
+            job = bench.job(id);
+        } catch (CompletionException e) {
+            assertThat(e).hasCauseInstanceOf(ApiException.class);
+            assertThat(damaged).contains("jobs/" + id);
+            return;
+        }
+        int checkpoints = bench.jobs.checkpoints(id).join().size();
+        List<ObjectNode> events = bench.jobs.events(id).join();
+        if (damaged.contains("jobs/" + id)) {
+            boolean failed = job.path("status").asText().equals("failed");
+            assertThat(failed || bench.engine.work(id).isPresent() || id.equals(finished))
+                    .as(job.toString())
+                    .isTrue();
+            assertThat(!failed || !job.path("error").path("message").asText().isEmpty())
+                    .isTrue();
+            return;
+        }
+        assertThat(events).isNotEmpty();
+        assertThat(job.path("status").asText()).isEqualTo(id.equals(finished) ? "succeeded" : "queued");
+        assertThat(checkpoints).isEqualTo(id.equals(finished) ? 1 : 2);
+        assertThat(bench.engine.work(id).isPresent()).isEqualTo(id.equals(running));
+    }
+}
