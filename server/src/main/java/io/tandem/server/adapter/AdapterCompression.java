@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore.Compressed;
@@ -124,6 +125,7 @@ public final class AdapterCompression {
         Compressed made = result.compressed();
         ObjectNode compression = result.report();
         ContentHash hash = made.saved().hash();
+        requireStillThere(choice, hash);
         try {
             ObjectNode report = LoadReport.of(made.saved().adapter())
                     .requireChange(choice.name())
@@ -148,6 +150,21 @@ public final class AdapterCompression {
         library.commit(goes ? entry.without(original) : entry);
         ObjectNode answer = compression.deepCopy();
         return answer.put("version", new AdapterChoice(choice.name(), version).reference());
+    }
+
+    /** What was made of a version that is gone by now goes too, and so does the folder that it was written into. */
+    private void requireStillThere(AdapterChoice choice, ContentHash made) throws IOException {
+        Optional<AdapterEntry> entry = library.find(choice.name());
+        if (entry.isPresent() && entry.get().has(choice.version().content())) {
+            return;
+        }
+        if (entry.isEmpty()) {
+            library.store().delete(choice.name());
+        } else if (!entry.get().has(made)) {
+            library.store().deleteForm(choice.name(), made, true);
+        }
+        throw ApiException.notFound(
+                "id", "adapter_not_found", "'" + choice.reference() + "' was deleted while it was compressed.");
     }
 
     /** Compresses what has been idle for too long, one after the other; waits for it, so not for an event loop. */

@@ -67,6 +67,11 @@ public record AdapterEntry(
         return found.size() == 1 ? Optional.of(found.get(0)) : Optional.empty();
     }
 
+    /** Whether a version is this content, or stands on it. */
+    boolean has(ContentHash content) {
+        return versions.stream().flatMap(StoredVersion::contents).anyMatch(content::equals);
+    }
+
     /** The version that answers unless the canary does. */
     public StoredVersion currentVersion() {
         return version(current).orElseThrow();

@@ -107,12 +107,18 @@ public final class AdapterLibrary implements AutoCloseable {
     private void restore(String name, ObjectNode manifest) {
         try {
             AdapterEntry entry = JsonBody.MAPPER.treeToValue(manifest, AdapterEntry.class);
-            if (!entry.name().equals(name)) {
+            if (!name.equals(entry.name())) {
                 throw new IllegalArgumentException("its manifest is that of '" + entry.name() + "'");
+            }
+            // Hashes that are none are found here rather than by the first request.
+            Set<ContentHash> contents =
+                    entry.versions().stream().flatMap(StoredVersion::contents).collect(Collectors.toSet());
+            if (contents.isEmpty()) {
+                throw new IllegalArgumentException("it has no version");
             }
             entries.put(name, entry);
             touch(name);
-        } catch (JsonProcessingException | IllegalArgumentException e) {
+        } catch (JsonProcessingException | RuntimeException e) {
             LOG.warn("adapter {} is not served: {}", name, e.getMessage());
         }
     }
@@ -186,6 +192,15 @@ public final class AdapterLibrary implements AutoCloseable {
                     version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
             return new AdapterVersion(choice.name(), version.content(), adapter);
         } catch (AdapterFormatException e) {
+            boolean known = find(choice.name())
+                    .filter(entry -> entry.has(version.content()))
+                    .isPresent();
+            if (!known) {
+                throw ApiException.notFound(
+                        "model",
+                        "model_not_found",
+                        "'" + choice.reference() + "' was deleted while the request waited.");
+            }
             LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
             throw new ApiException(
                     409,
@@ -331,8 +346,14 @@ public final class AdapterLibrary implements AutoCloseable {
     public CompletableFuture<AdapterEntry> delete(String name) {
         return ask(() -> {
             AdapterEntry entry = require(name);
-            store.delete(name);
+            // From here on nobody chooses it; who has chosen it is told that it is gone.
             entries.remove(name);
+            try {
+                store.delete(name);
+            } catch (IOException e) {
+                entries.put(name, entry);
+                throw e;
+            }
             lastUse.remove(name);
             repin(name);
             entry.versions().stream()

@@ -7,15 +7,18 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotReport;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -32,6 +35,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class AdapterLibraryTest {
@@ -155,6 +160,62 @@ class AdapterLibraryTest {
     }
 
     @Test
+    void whoHasChosenWhatIsDeletedMeanwhileIsToldSo() {
+        AdapterChoice all = publish("a", 1);
+        AdapterChoice old = publish("b", 2);
+        library.close();
+        reopen();
+        library.delete("a").join();
+        publish("b", 3);
+        library.deleteVersion(old).join();
+        for (AdapterChoice choice : List.of(all, old)) {
+            assertThatThrownBy(() -> library.load(choice).join())
+                    .cause()
+                    .isInstanceOfSatisfying(
+                            ApiException.class, e -> assertThat(e.status()).isEqualTo(404));
+        }
+    }
+
+    @Test
+    void whatIsCompressedOfADeletedAdapterIsNotKept() {
+        AdapterChoice choice = publish("a", 1);
+        AdapterCompression compression = new AdapterCompression(library, CONFIG, file -> adapters -> {
+            if (library.find("a").isPresent()) {
+                library.delete("a").join();
+            }
+            return Scores.NONE;
+        });
+        AdapterCompression.Params params =
+                new AdapterCompression.Params(CompressionSettings.of(0.5), Optional.of("file"), true);
+        assertThatThrownBy(() -> compression.compress(choice, params).join())
+                .cause()
+                .isInstanceOf(ApiException.class)
+                .hasMessageContaining("was deleted");
+        assertThat(root).isEmptyDirectory();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"adapter_model.safetensors", "adapter_config.json"})
+    void aVersionThatIsDamagedIsRepairedByUploadingItAgain(String file) throws IOException {
+        AdapterChoice choice = publish("a", 1);
+        Path damaged = root.resolve("a").resolve(choice.version().hash()).resolve(file);
+        Files.writeString(damaged, "{}");
+        library.close();
+        reopen();
+        assertThatThrownBy(() -> library.load(choice).join()).hasCauseInstanceOf(ApiException.class);
+        publish("a", 1);
+        assertThat(library.load(choice).join().hash()).isEqualTo(ContentHash.of(adapter(1)));
+    }
+
+    private void reopen() {
+        try {
+            open();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
     void aPinFollowsTheCurrentVersion() {
         publish("a", 1);
         library.pin("a", true).join();
@@ -203,6 +264,6 @@ class AdapterLibraryTest {
                 .hasCauseInstanceOf(AdapterFormatException.class)
                 .hasMessageContaining("rank 9");
         assertThat(library.names()).isEmpty();
-        assertThat(files("large")).isZero();
+        assertThat(root).isEmptyDirectory();
     }
 }
