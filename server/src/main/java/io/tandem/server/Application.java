@@ -343,15 +343,20 @@ public final class Application implements AutoCloseable {
         ready = false;
         closing = true;
         LOG.info("shutting down");
+        // Who interrupts wants the end, and what is written now is all that is left of it: so nothing is skipped.
+        boolean interrupted = Thread.interrupted();
         engine.shutDown();
         try {
             engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
-            jobs.close();
-            adapters.library().close();
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        jobs.close();
+        adapters.library().close();
+        interrupted |= Thread.interrupted();
+        try {
             // Last words to clients leave before their connections close.
             await(vertx.close());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }
@@ -359,5 +364,8 @@ public final class Application implements AutoCloseable {
             device.close();
         }
         data.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -117,7 +117,8 @@ final class ErrorMapper {
                         "server_error",
                         null,
                         "insufficient_storage",
-                        "The server could not store this: " + why + ". Nothing has changed; make room on the disk of its"
+                        "The server could not store this: " + why
+                                + ". Nothing has changed; make room on the disk of its"
                                 + " data directory and try again."))
                 .orElseGet(() -> byStatus(status));
     }

@@ -117,7 +117,8 @@ final class JobBench implements AutoCloseable {
     private JobBench(Path root, ServedModel model) throws IOException {
         this.root = root;
         name = model.name();
-        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
         data = DataDirectory.open(this.root);
         files = new FileStore(data.files());
         AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);

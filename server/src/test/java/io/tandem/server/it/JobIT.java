@@ -214,6 +214,25 @@ class JobIT {
     }
 
     @Test
+    void aCloseThatIsInterruptedKeepsWhatWasTrained() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(60));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":8,\"batch_size\":4,\"checkpoint_every\":1000",
+                "\"training_file\":\"" + file + "\"");
+        awaitStep(id, 3);
+        Thread.currentThread().interrupt();
+        stop();
+        assertThat(Thread.interrupted()).as("who interrupted is still heard").isTrue();
+        start();
+        awaitMessage(id, "goes on after step");
+        server.json(server.post(JOBS + "/" + id + "/cancel", "{}"));
+        assertThat(server.json(server.delete(JOBS + "/" + id)).path("deleted").asBoolean())
+                .isTrue();
+        assertThat(server.get(JOBS + "/" + id).statusCode()).isEqualTo(404);
+    }
+
+    @Test
     void learnsPreferences() throws Exception {
         String file = server.upload("pairs.jsonl", TrainingFiles.preferences(24));
         String id = create(
