@@ -417,8 +417,10 @@ public final class JobService implements AutoCloseable {
     @Override
     public void close() {
         synchronized (thread) {
+            if (!closing) {
+                thread.execute(book::saveAll);
+            }
             closing = true;
-            thread.execute(book::saveAll);
         }
         thread.shutdown();
         try {

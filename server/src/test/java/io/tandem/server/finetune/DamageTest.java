@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.JobSink.StepReport;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -40,6 +42,7 @@ class DamageTest {
 
     private static String finished;
     private static String running;
+    private static String other;
 
     @TempDir
     private Path root;
@@ -103,7 +106,7 @@ class DamageTest {
         }
     }
 
-    /** Two files, two adapters, a job that has ended and one that has not, each with checkpoints. */
+    /** Two files, two adapters, a job that has ended and two that have not, each with checkpoints. */
     @BeforeAll
     static void fill() throws IOException {
         try (JobBench bench = JobBench.open(whole)) {
@@ -115,51 +118,71 @@ class DamageTest {
             JobSink sink = bench.engine.sink(finished);
             sink.checkpoint(JobBench.checkpoint(2));
             bench.succeed(finished, 14);
-            running = bench.create(",\"hyperparameters\":{\"under\":[\"two\"]}");
-            bench.engine.sink(running).checkpoint(JobBench.checkpoint(2));
-            bench.engine.sink(running).checkpoint(JobBench.checkpoint(4));
-            bench.job(running);
+            running = begin(bench);
+            other = begin(bench);
         }
     }
 
-    /** One file of each kind, damaged in each way; up to one file of each store at a time, which saves starts. */
+    private static String begin(JobBench bench) throws IOException {
+        String id = bench.create(",\"hyperparameters\":{\"under\":[\"two\"]}");
+        JobSink sink = bench.engine.sink(id);
+        sink.step(new StepReport(1, 6, Scores.NONE, 1e-3, 1, 64, 64, 0.5));
+        sink.checkpoint(JobBench.checkpoint(2));
+        sink.checkpoint(JobBench.checkpoint(4));
+        bench.job(id);
+        return id;
+    }
+
+    /**
+     * One file of each kind, damaged in each way; one of each store at a time, which saves starts. Two jobs of the same
+     * kind share what can happen to them.
+     */
     static Stream<Arguments> damages() throws IOException {
-        Map<String, Path> kinds = new TreeMap<>();
+        Map<String, Map<String, Path>> kinds = new TreeMap<>();
         try (Stream<Path> tree = Files.walk(whole)) {
             tree.filter(file -> Files.isRegularFile(file) && !file.endsWith(".lock"))
                     .map(whole::relativize)
                     .sorted()
-                    .forEach(file -> kinds.put(kind(file), file));
+                    .filter(file -> !file.toString().contains(finished) || file.endsWith("job.json"))
+                    .forEach(file -> kinds.computeIfAbsent(group(file), group -> new TreeMap<>())
+                            .put(kind(file), file));
         }
-        Map<String, List<Hit>> stores = new TreeMap<>();
-        kinds.values()
-                .forEach(file -> Stream.of(Damage.values())
-                        .filter(damage -> damage.matters(file))
-                        .forEach(damage -> stores.computeIfAbsent(
-                                        file.subpath(0, 1).toString(), store -> new ArrayList<>())
-                                .add(new Hit(damage, file))));
-        int most = stores.values().stream().mapToInt(List::size).max().orElseThrow();
+        List<List<Hit>> groups = new ArrayList<>();
+        kinds.forEach((group, files) -> {
+            List<Hit> hits = files.values().stream()
+                    .flatMap(file -> Stream.of(Damage.values())
+                            .filter(damage -> damage.matters(file))
+                            .map(damage -> new Hit(damage, file)))
+                    .toList();
+            groups.add(IntStream.range(0, hits.size())
+                    .filter(i -> (!group.equals(running) || i % 2 == 0) && (!group.equals(other) || i % 2 == 1))
+                    .mapToObj(hits::get)
+                    .toList());
+        });
+        int most = groups.stream().mapToInt(List::size).max().orElseThrow();
         return IntStream.range(0, most)
-                .mapToObj(i -> Arguments.of(stores.values().stream()
+                .mapToObj(i -> Arguments.of(groups.stream()
                         .filter(hits -> hits.size() > i)
                         .map(hits -> hits.get(i))
                         .toList()));
+    }
+
+    /** Files of one group are damaged one after the other. */
+    private static String group(Path file) {
+        return file.subpath(0, 1).toString().equals("jobs")
+                ? file.subpath(1, 2).toString()
+                : file.subpath(0, 1).toString();
+    }
+
+    /** Of which file there are several: the path after an object's name, without numbers and hashes. */
+    private static String kind(Path file) {
+        return file.subpath(2, file.getNameCount()).toString().replaceAll("[0-9a-f]{8,}|[0-9]+", "N");
     }
 
     private record Hit(Damage damage, Path file) {
         String object() {
             return file.subpath(0, 2).toString();
         }
-    }
-
-    /** Of which file there are several: the rest of the path after an object's name, without numbers and hashes. */
-    private static String kind(Path file) {
-        String object = file.subpath(0, 1) + (file.toString().contains(finished) ? " finished " : " ");
-        String rest = file.subpath(2, file.getNameCount()).toString();
-        // Both jobs have all files, so it is enough to damage the one that goes on; but what they are is in one file.
-        return rest.equals("job.json")
-                ? object + rest
-                : file.subpath(0, 1) + " " + rest.replaceAll("[0-9a-f]{8,}|[0-9]+", "N");
     }
 
     private Path copy() throws IOException {
@@ -237,6 +260,7 @@ class DamageTest {
             assertThat(served).containsAll(objects(damaged));
             assertJob(bench, finished, damaged);
             assertJob(bench, running, damaged);
+            assertJob(bench, other, damaged);
         }
     }
 
@@ -281,6 +305,6 @@ class DamageTest {
         assertThat(events).isNotEmpty();
         assertThat(job.path("status").asText()).isEqualTo(id.equals(finished) ? "succeeded" : "queued");
         assertThat(checkpoints).isEqualTo(id.equals(finished) ? 1 : 2);
-        assertThat(bench.engine.work(id).isPresent()).isEqualTo(id.equals(running));
+        assertThat(bench.engine.work(id).isPresent()).isEqualTo(!id.equals(finished));
     }
 }
