@@ -1,12 +1,8 @@
 package io.tandem.server.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
@@ -19,11 +15,13 @@ import java.util.Optional;
 /** The chat template of a model's {@code tokenizer_config.json}, or of the {@code chat_template.jinja} beside it. */
 public final class JinjaChatTemplate implements ChatTemplate {
     private static final int MAX_FILE_BYTES = 16 << 20;
-    private static final int MAX_OUTPUT_CHARS = 16 << 20;
-    private static final int MAX_RANGE = 1 << 16;
-    private static final int MAX_DEPTH = 64;
+    /** Ten times what the longest published ones have; the template is parsed for each chat. */
+    private static final int MAX_SOURCE_CHARS = 1 << 18;
 
-    private final Jinjava jinjava = new Jinjava(config());
+    /** The parser looks ahead at each bracket, to the end of the outermost. */
+    private static final int MAX_NESTING = 100;
+
+    private final TemplateSandbox sandbox = new TemplateSandbox();
     private final String source;
     private final String bos;
     private final String eos;
@@ -32,27 +30,6 @@ public final class JinjaChatTemplate implements ChatTemplate {
         this.source = source;
         this.bos = bos;
         this.eos = eos;
-        jinjava.registerFunction(
-                new ELFunctionDefinition("", "raise_exception", TemplateRefusal.class, "raise", Object.class));
-    }
-
-    @SuppressWarnings("deprecation") // Without it {{a}} is text: Jinja asks for no space there.
-    private static JinjavaConfig config() {
-        LegacyOverrides asInPython = LegacyOverrides.Builder.from(LegacyOverrides.ALL)
-                .withWhitespaceRequiredWithinTokens(false)
-                .withDefaultKeepTrailingNewlineBehavior(true)
-                .build();
-        return JinjavaConfig.newBuilder()
-                .withLegacyOverrides(asInPython)
-                .withTrimBlocks(true)
-                .withLstripBlocks(true)
-                // A message that looks like a template must stay text.
-                .withNestedInterpretationEnabled(false)
-                .withMaxOutputSize(MAX_OUTPUT_CHARS)
-                .withRangeLimit(MAX_RANGE)
-                .withMaxRenderDepth(MAX_DEPTH)
-                .withElResolver(new PythonStrings())
-                .build();
     }
 
     /**
@@ -72,7 +49,26 @@ public final class JinjaChatTemplate implements ChatTemplate {
                 throw ApiException.invalid("messages", "The model has no chat template. Use /v1/completions.");
             };
         }
+        if (source.get().length() > MAX_SOURCE_CHARS) {
+            throw new ModelFormatException((Files.exists(file) ? file : config) + ": the chat template has "
+                    + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
+        }
+        if (nesting(source.get()) > MAX_NESTING) {
+            throw new ModelFormatException((Files.exists(file) ? file : config)
+                    + ": the chat template nests brackets more than " + MAX_NESTING + " deep");
+        }
         return new JinjaChatTemplate(source.get(), token(json.path("bos_token")), token(json.path("eos_token")));
+    }
+
+    private static int nesting(String source) {
+        int depth = 0;
+        int deepest = 0;
+        for (int i = 0; i < source.length(); i++) {
+            char c = source.charAt(i);
+            depth += "([{".indexOf(c) >= 0 ? 1 : ")]}".indexOf(c) >= 0 && depth > 0 ? -1 : 0;
+            deepest = Math.max(deepest, depth);
+        }
+        return deepest;
     }
 
     private static Optional<String> source(Path file, JsonNode template) {
@@ -102,17 +98,28 @@ public final class JinjaChatTemplate implements ChatTemplate {
         List<Map<String, String>> maps = messages.stream()
                 .map(message -> Map.of("role", message.role(), "content", message.content()))
                 .toList();
-        RenderResult result = jinjava.renderForResult(
-                source,
-                Map.of(
-                        "messages",
-                        maps,
-                        "add_generation_prompt",
-                        addGenerationPrompt,
-                        "bos_token",
-                        bos,
-                        "eos_token",
-                        eos));
+        RenderResult result;
+        try {
+            result = sandbox.render(
+                    source,
+                    Map.of(
+                            "messages",
+                            maps,
+                            "add_generation_prompt",
+                            addGenerationPrompt,
+                            "bos_token",
+                            bos,
+                            "eos_token",
+                            eos));
+        } catch (RenderBudget.Exceeded e) {
+            throw new ApiException(
+                    400,
+                    "invalid_request_error",
+                    "messages",
+                    "chat_template_limit",
+                    "The model's chat template " + e.getMessage()
+                            + " for these messages, which is more than it may. Send less, or use /v1/completions.");
+        }
         for (TemplateError error : result.getErrors()) {
             if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
                 throw ApiException.invalid("messages", reason(error));

@@ -1,47 +1,21 @@
 package io.tandem.server.text;
 
-import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.StringJoiner;
 import java.util.regex.Pattern;
-import jinjava.javax.el.CompositeELResolver;
-import jinjava.javax.el.ELContext;
 import org.jspecify.annotations.Nullable;
 
-/** Python's methods of strings and dicts, as far as chat templates call them; Java's of the same name differ. */
-final class PythonStrings extends CompositeELResolver {
-    private static final int MAX_CHARS = 16 << 20;
+/** Python's methods of strings, as far as chat templates call them; Java's of the same name differ. */
+final class PythonStrings {
     private static final String WHITESPACE = " \t\n\r\u000b\f";
 
-    PythonStrings() {
-        add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
-    }
+    private PythonStrings() {}
 
-    @Override
-    public @Nullable Object invoke(
-            ELContext context,
-            @Nullable Object base,
-            @Nullable Object method,
-            Class<?> @Nullable [] types,
-            Object @Nullable [] arguments) {
-        Object result = null;
-        if (base instanceof CharSequence text && method != null) {
-            result = string(text.toString(), method.toString(), arguments == null ? new Object[0] : arguments);
-        } else if (base instanceof Map<?, ?> map && "get".equals(method) && arguments != null) {
-            context.setPropertyResolved(true);
-            Object value = map.get(arguments[0]);
-            return value == null && arguments.length > 1 ? arguments[1] : value;
-        }
-        if (result != null) {
-            context.setPropertyResolved(true);
-            return result;
-        }
-        return super.invoke(context, base, method, types, arguments);
-    }
-
-    private static @Nullable Object string(String text, String method, Object[] arguments) {
+    /** What the method returns; null if there is no such method. */
+    static @Nullable Object call(RenderBudget budget, String text, String method, Object[] arguments) {
         String first = arguments.length == 0 ? "" : String.valueOf(arguments[0]);
         return switch (method) {
             case "strip" -> rightStripped(leftStripped(text, first), first);
@@ -49,10 +23,24 @@ final class PythonStrings extends CompositeELResolver {
             case "rstrip" -> rightStripped(text, first);
             case "startswith" -> text.startsWith(first);
             case "endswith" -> text.endsWith(first);
+            case "removeprefix" -> text.startsWith(first) ? text.substring(first.length()) : text;
+            case "removesuffix" -> text.endsWith(first) ? text.substring(0, text.length() - first.length()) : text;
+            case "find" -> text.indexOf(first);
             case "upper" -> text.toUpperCase(Locale.ROOT);
             case "lower" -> text.toLowerCase(Locale.ROOT);
+            case "capitalize" ->
+                text.isEmpty()
+                        ? text
+                        : text.substring(0, 1).toUpperCase(Locale.ROOT)
+                                + text.substring(1).toLowerCase(Locale.ROOT);
             case "split" -> split(text, first);
-            case "replace" -> arguments.length == 2 ? replaced(text, first, String.valueOf(arguments[1])) : null;
+            case "splitlines" -> text.lines().toList();
+            case "join" ->
+                arguments.length == 1 && arguments[0] instanceof Collection<?> items
+                        ? joined(budget, text, items)
+                        : null;
+            case "replace" ->
+                arguments.length == 2 ? replaced(budget, text, first, String.valueOf(arguments[1])) : null;
             default -> null;
         };
     }
@@ -66,12 +54,34 @@ final class PythonStrings extends CompositeELResolver {
         return List.of(text.split(Pattern.quote(separator), -1));
     }
 
-    private static String replaced(String text, String from, String to) {
-        long growth = Math.max(1, (long) to.length()) * text.length();
-        if (growth > MAX_CHARS && to.length() > from.length()) {
-            throw new IllegalArgumentException("replace makes a text too long");
+    private static String joined(RenderBudget budget, String separator, Collection<?> items) {
+        StringJoiner joined = new StringJoiner(separator);
+        for (Object item : items) {
+            budget.step();
+            joined.add(String.valueOf(item));
+            budget.requireRoom(joined.length());
+        }
+        return joined.toString();
+    }
+
+    static String replaced(RenderBudget budget, String text, String from, String to) {
+        if (to.length() > from.length()) {
+            // An empty text is found between all characters.
+            long found = from.isEmpty() ? text.length() + 1L : text.length() / from.length();
+            if (text.length() + found * (to.length() - from.length()) > RenderBudget.MAX_CHARS) {
+                found = from.isEmpty() ? found : occurrences(text, from);
+                budget.requireRoom(text.length() + found * (to.length() - from.length()));
+            }
         }
         return text.replace(from, to);
+    }
+
+    private static long occurrences(String text, String part) {
+        long found = 0;
+        for (int at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length())) {
+            found++;
+        }
+        return found;
     }
 
     private static String leftStripped(String text, String characters) {
