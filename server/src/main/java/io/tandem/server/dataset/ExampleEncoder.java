@@ -14,6 +14,9 @@ import java.util.List;
 
 /** Turns the examples of one file into the model's tokens. */
 final class ExampleEncoder {
+    /** Where a text is cut, its last tokens are not what they would be. */
+    private static final int SPARE_CHARS = 1 << 12;
+
     private final ServedModel model;
     private final Limits limits;
     private long renderedMessages;
@@ -121,7 +124,9 @@ final class ExampleEncoder {
         }
     }
 
+    /** Only as much as can matter: what is longer than the limit's tokens can be has more tokens than the limit. */
     private int[] encode(String before, String text) {
-        return model.tokenizer().encodeBehind(before, text);
+        int most = (int) Math.min(text.length(), SPARE_CHARS + model.tokenizer().maxBytes(limits.sequenceTokens()));
+        return model.tokenizer().encodeBehind(before, text.substring(0, most));
     }
 }

@@ -1,34 +1,52 @@
 package io.tandem.server.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /** HuggingFace's {@code tokenizer.json}. It never adds, truncates or pads: templates write what belongs there. */
 public final class JsonTokenizer implements Tokenizer {
     private static final int MAX_FILE_BYTES = 64 << 20;
+    /** How often longer a text may be than its tokens, if a normalizer drops some of it. */
+    private static final int DROPPED = 8;
+    /** More than the native library asks of the heap for a piece. */
+    private static final int RESERVE_BYTES = 1 << 18;
 
     private final HuggingFaceTokenizer parsing;
     /** Knows no special tokens, so that no text of a user can become one. */
     private final HuggingFaceTokenizer plain;
 
     private final TokenTable table;
+    private final TextPieces pieces;
+    /** Most bytes of one token, with what a normalizer may drop. */
+    private final long tokenBytes;
     /** Whether a space is written at the beginning of a text, as SentencePiece does. */
     private final boolean marksBeginnings;
 
-    private JsonTokenizer(HuggingFaceTokenizer parsing, HuggingFaceTokenizer plain, TokenTable table) {
+    private JsonTokenizer(
+            HuggingFaceTokenizer parsing,
+            HuggingFaceTokenizer plain,
+            TokenTable table,
+            TextPieces pieces,
+            long tokenBytes) {
         this.parsing = parsing;
         this.plain = plain;
         this.table = table;
+        this.pieces = pieces;
+        this.tokenBytes = tokenBytes;
         int[] tokens = encode("a", true);
         this.marksBeginnings = tokens.length > 0 && token(tokens[0]).startsWith(" ");
     }
@@ -47,11 +65,12 @@ public final class JsonTokenizer implements Tokenizer {
                 throw new ModelFormatException("model.type is " + JsonFile.excerpt(type.toString()) + ", expected BPE");
             }
             TokenTable table = TokenTable.read(json);
-            json.putNull("truncation");
-            json.putNull("padding");
+            boolean drops = json.hasNonNull("normalizer") || json.path("model").hasNonNull("unk_token");
+            TextPieces pieces = new TextPieces(TokenizerFile.prepare(json), table.texts(), table.added());
             HuggingFaceTokenizer parsing = open(json);
             forgetSpecialTokens(json);
-            return new JsonTokenizer(parsing, open(json), table);
+            return new JsonTokenizer(
+                    parsing, open(json), table, pieces, (long) table.longest() * (drops ? DROPPED : 1));
         } catch (ModelFormatException e) {
             throw new ModelFormatException(file + ": " + e.getMessage(), e);
         }
@@ -88,12 +107,44 @@ public final class JsonTokenizer implements Tokenizer {
             return new int[0];
         }
         HuggingFaceTokenizer tokenizer = parseSpecialTokens ? parsing : plain;
-        long[] ids = tokenizer.encode(wellFormed(text), false, false).getIds();
-        int[] tokens = new int[ids.length];
-        for (int i = 0; i < ids.length; i++) {
-            tokens[i] = Math.toIntExact(ids[i]);
+        List<String> parts = pieces.of(wellFormed(text));
+        List<int[]> tokens = new ArrayList<>(parts.size());
+        for (String part : parts) {
+            boolean behind = marksBeginnings && !tokens.isEmpty();
+            tokens.add(behind ? behindLineEnd(tokenizer, part) : encodePiece(tokenizer, part));
         }
-        return tokens;
+        return tokens.stream().flatMapToInt(Arrays::stream).toArray();
+    }
+
+    /**
+     * The library's wrapping would make a dozen arrays and an object of each token in native code, where a full heap
+     * ends the process.
+     */
+    private static int[] encodePiece(HuggingFaceTokenizer tokenizer, String text) {
+        Reference.reachabilityFence(new byte[RESERVE_BYTES]);
+        long encoding = TokenizersLibrary.LIB.encode(tokenizer.getHandle(), text, false);
+        try {
+            long[] ids = TokenizersLibrary.LIB.getTokenIds(encoding);
+            int[] tokens = new int[ids.length];
+            for (int i = 0; i < ids.length; i++) {
+                tokens[i] = Math.toIntExact(ids[i]);
+            }
+            return tokens;
+        } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+        }
+    }
+
+    private static int[] behindLineEnd(HuggingFaceTokenizer tokenizer, String text) {
+        int[] head = encodePiece(tokenizer, "\n");
+        int[] whole = encodePiece(tokenizer, "\n" + text);
+        boolean begins = Arrays.mismatch(head, Arrays.copyOf(whole, head.length)) < 0;
+        return begins ? Arrays.copyOfRange(whole, head.length, whole.length) : encodePiece(tokenizer, text);
+    }
+
+    @Override
+    public long maxBytes(int tokens) {
+        return tokens * tokenBytes;
     }
 
     @Override
@@ -147,6 +198,10 @@ public final class JsonTokenizer implements Tokenizer {
     @Override
     public byte[] bytes(int id) {
         return table.bytes(id).clone();
+    }
+
+    TokenTable table() {
+        return table;
     }
 
     /** The id of a token by its name, for example {@code <|im_end|>}. */

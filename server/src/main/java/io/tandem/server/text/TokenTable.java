@@ -3,8 +3,10 @@ package io.tandem.server.text;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -19,6 +21,7 @@ final class TokenTable {
     private final Map<Integer, byte[]> bytes = new HashMap<>();
     private final Map<String, Integer> ids = new HashMap<>();
     private final BitSet special = new BitSet();
+    private final List<String> added = new ArrayList<>();
 
     static TokenTable read(JsonNode tokenizer) {
         TokenTable table = new TokenTable();
@@ -43,6 +46,7 @@ final class TokenTable {
             }
             String text = content.textValue();
             int id = table.put(text, token.path("id"), text.getBytes(StandardCharsets.UTF_8));
+            table.added.add(text);
             table.special.set(id, token.path("special").asBoolean());
         }
         return table;
@@ -77,6 +81,23 @@ final class TokenTable {
 
     boolean special(int id) {
         return id >= 0 && special.get(id);
+    }
+
+    /** Texts of all tokens; what is no text in them is U+FFFD. */
+    List<String> texts() {
+        return bytes.values().stream()
+                .map(token -> new String(token, StandardCharsets.UTF_8))
+                .toList();
+    }
+
+    /** Tokens that are found in a text before it is divided. */
+    List<String> added() {
+        return List.copyOf(added);
+    }
+
+    /** Bytes of the longest token. */
+    int longest() {
+        return bytes.values().stream().mapToInt(token -> token.length).max().orElse(1);
     }
 
     Optional<Integer> id(String token) {

@@ -11,6 +11,9 @@ public interface Tokenizer {
      */
     int[] encodeBehind(String before, String text);
 
+    /** Most bytes of UTF-8 that a text of so many tokens may have; a longer one has more, without looking at it. */
+    long maxBytes(int tokens);
+
     /** A decoder of one growing answer. */
     Detokenizer detokenizer();
 
