@@ -34,13 +34,19 @@ public final class JsonBody {
     /** The size of the body is limited before it is parsed, so one string may be nearly all of it. */
     private static final int STRING_CHARS_MAX = 64 << 20;
 
+    /** Names, values and brackets of a body; the longest batch of prompts in token ids has half as many. */
+    private static final long TOKENS_MAX = 1 << 20;
+
     /** Reads and writes the JSON of requests and answers. */
     public static final ObjectMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
+                    // Names come from clients: kept for ever in the JVM's table, a million of them take half a minute.
+                    .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                     .streamReadConstraints(StreamReadConstraints.builder()
                             .maxNestingDepth(DEPTH_MAX)
                             .maxNameLength(NAME_CHARS_MAX)
                             .maxNumberLength(NUMBER_CHARS_MAX)
                             .maxStringLength(STRING_CHARS_MAX)
+                            .maxTokenCount(TOKENS_MAX)
                             .build())
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .build())

@@ -181,7 +181,7 @@ final class ConfigValues {
 
     private String nearest(String key) {
         return known.stream()
-                .min(Comparator.comparingInt(name -> EditDistance.between(name, key)))
+                .min(Comparator.comparingInt(name -> EditDistance.between(name, key, key.length() + name.length())))
                 .orElseThrow();
     }
 

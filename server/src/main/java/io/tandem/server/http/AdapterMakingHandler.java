@@ -63,7 +63,7 @@ final class AdapterMakingHandler {
 
     /** A path below the adapter root. */
     void create(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("name", "path", "canary_percent"));
         String path = body.requiredString("path", PATH_CHARS_MAX);
         String name = body.requiredString("name", NAME_CHARS_MAX);
@@ -148,7 +148,7 @@ final class AdapterMakingHandler {
 
     /** Saves a merge under a name. */
     void merge(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         Set<String> known = new HashSet<>(MergeParams.FIELDS);
         known.addAll(MergeSearch.FIELDS);
         known.addAll(Set.of("name", "canary_percent"));

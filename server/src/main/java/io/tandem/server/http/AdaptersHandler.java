@@ -142,6 +142,6 @@ final class AdaptersHandler {
     static JsonBody body(RoutingContext context) {
         return context.body().length() <= 0
                 ? JsonBody.of(JsonBody.MAPPER.createObjectNode())
-                : JsonBody.parse(context.body().buffer());
+                : Json.body(context);
     }
 }

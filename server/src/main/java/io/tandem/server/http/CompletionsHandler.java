@@ -1,13 +1,15 @@
 package io.tandem.server.http;
 
 import io.tandem.server.api.AdapterParams;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.ChatParams;
 import io.tandem.server.api.CompletionParams;
 import io.tandem.server.api.CompletionParams.Prompt;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.text.Tokenizer;
+import io.tandem.server.text.Utf8;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
@@ -18,19 +20,21 @@ import java.util.concurrent.Callable;
 final class CompletionsHandler {
     private final Generation.Source source;
     private final ModelNames names;
+    private final TextWork text;
     private final int maxRank;
     private final Clock clock;
 
-    CompletionsHandler(Generation.Source source, ModelNames names, int maxRank, Clock clock) {
+    CompletionsHandler(Generation.Source source, ModelNames names, TextWork text, int maxRank, Clock clock) {
         this.source = source;
         this.names = names;
+        this.text = text;
         this.maxRank = maxRank;
         this.clock = clock;
     }
 
     void complete(RoutingContext context) {
         ServedModel model = source.model();
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         CompletionParams params = CompletionParams.read(body, model.shape().vocab(), model.contextTokens());
         AnswerFormat format = new CompletionFormat(model.tokenizer(), scored(params.generation()));
         answer(
@@ -43,15 +47,10 @@ final class CompletionsHandler {
 
     void chat(RoutingContext context) {
         ServedModel model = source.model();
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         ChatParams params = ChatParams.read(body, model.shape().vocab(), model.contextTokens());
         AnswerFormat format = new ChatFormat(model.tokenizer(), scored(params.generation()));
-        answer(
-                context,
-                adapters(body),
-                params.generation(),
-                format,
-                () -> List.of(model.tokenizer().encode(model.template().render(params.messages(), true), true)));
+        answer(context, adapters(body), params.generation(), format, () -> List.of(tokens(params.messages())));
     }
 
     private static boolean scored(GenerationParams params) {
@@ -59,10 +58,36 @@ final class CompletionsHandler {
     }
 
     private int[] tokens(Prompt prompt) {
-        Tokenizer tokenizer = source.model().tokenizer();
-        return prompt instanceof Prompt.Text text
-                ? tokenizer.encode(text.text(), true)
-                : ((Prompt.Tokens) prompt).ids();
+        return prompt instanceof Prompt.Text text ? tokens(text.text(), "prompt") : ((Prompt.Tokens) prompt).ids();
+    }
+
+    private int[] tokens(List<ChatMessage> messages) {
+        requireRoom(
+                messages.stream()
+                        .mapToLong(message -> Utf8.length(message.content()))
+                        .sum(),
+                "messages");
+        return tokens(source.model().template().render(messages, true), "messages");
+    }
+
+    private int[] tokens(String text, String field) {
+        requireRoom(Utf8.length(text), field);
+        return source.model().tokenizer().encode(text, true);
+    }
+
+    /** Refuses what cannot fit however it is tokenized, because tokenizing it would take long. */
+    private void requireRoom(long bytes, String field) {
+        int context = source.model().contextTokens();
+        long most = source.model().tokenizer().maxBytes(context);
+        if (bytes > most) {
+            throw new ApiException(
+                    400,
+                    "invalid_request_error",
+                    field,
+                    "context_length_exceeded",
+                    "'" + field + "' has " + bytes + " bytes of text, but this model's maximum context length of "
+                            + context + " tokens holds at most " + most + ". Send less.");
+        }
     }
 
     private AdapterParams adapters(JsonBody body) {
@@ -77,7 +102,7 @@ final class CompletionsHandler {
             Callable<List<int[]>> prompts) {
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
-        Future<List<int[]>> encoded = context.vertx().executeBlocking(prompts, false);
+        Future<List<int[]>> encoded = text.run(Math.max(0, context.body().length()), prompts);
         Json.later(context, Future.all(resolved, encoded), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {

@@ -1,6 +1,5 @@
 package io.tandem.server.http;
 
-import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.JobService;
 import io.vertx.ext.web.RoutingContext;
 
@@ -16,11 +15,11 @@ final class FineTuningJobsHandler {
     }
 
     void create(RoutingContext context) {
-        Json.answer(context, jobs.create(JsonBody.parse(context.body().buffer())));
+        Json.answer(context, jobs.create(Json.body(context)));
     }
 
     void dryRun(RoutingContext context) {
-        Json.answer(context, jobs.dryRun(JsonBody.parse(context.body().buffer())));
+        Json.answer(context, jobs.dryRun(Json.body(context)));
     }
 
     void get(RoutingContext context) {

@@ -14,7 +14,16 @@ import java.util.function.Consumer;
 final class Json {
     private static final int MAX_PAGE = 1000;
 
+    /** Under which name a request has its body if it was read already. */
+    static final String BODY = "json-body";
+
     private Json() {}
+
+    /** The body of a request. */
+    static JsonBody body(RoutingContext context) {
+        JsonBody read = context.get(BODY);
+        return read == null ? JsonBody.parse(context.body().buffer()) : read;
+    }
 
     static void answer(RoutingContext context, ObjectNode json) {
         context.response().putHeader("Content-Type", "application/json").end(json.toString());

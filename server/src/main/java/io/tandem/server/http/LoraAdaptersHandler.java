@@ -26,7 +26,7 @@ final class LoraAdaptersHandler {
     }
 
     void load(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_path", "load_inplace"));
         String name = body.requiredString("lora_name", 128);
         String path = body.requiredString("lora_path", PATH_CHARS_MAX);
@@ -47,7 +47,7 @@ final class LoraAdaptersHandler {
     }
 
     void unload(RoutingContext context) {
-        JsonBody body = JsonBody.parse(context.body().buffer());
+        JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_int_id"));
         String name = body.requiredString("lora_name", 128);
         if (library.find(name).isEmpty()) {

@@ -8,21 +8,26 @@ import io.tandem.server.adapter.AdapterMerges;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.MergeParams;
-import java.util.ArrayList;
+import io.tandem.server.config.EditDistance;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What the adapters of a request mean: versions, with their weights. */
 record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     private static final int NEAR_NAMES_MAX = 3;
     /** Of names that are compared to find near ones; keeps a request for a nonsense name cheap. */
     private static final int COMPARED_NAMES_MAX = 1000;
+
+    /** Edits from which on a name is not near, so that a long name costs no more than a short one. */
+    private static final int FAR = 8;
 
     private static final Pattern PLUS = Pattern.compile("\\+");
 
@@ -106,31 +111,15 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     }
 
     private ApiException unknown(String model, String field) {
-        List<String> names = new ArrayList<>(List.of(base));
-        library.names().stream().limit(COMPARED_NAMES_MAX).forEach(names::add);
-        names.sort(Comparator.comparingInt(name -> distance(model, name)));
-        String near = String.join(", ", names.subList(0, Math.min(NEAR_NAMES_MAX, names.size())));
+        String near = Stream.concat(Stream.of(base), library.names().stream().limit(COMPARED_NAMES_MAX))
+                .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
+                .sorted(Map.Entry.comparingByKey())
+                .limit(NEAR_NAMES_MAX)
+                .map(Map.Entry::getValue)
+                .collect(Collectors.joining(", "));
         return ApiException.notFound(
                 field,
                 "model_not_found",
                 "The model '" + model + "' does not exist. Near names: " + near + ". GET /v1/models lists all.");
-    }
-
-    /** Edits from one text to the other (Levenshtein). */
-    private static int distance(String from, String to) {
-        int[] row = new int[to.length() + 1];
-        for (int j = 0; j <= to.length(); j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int substituted = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(substituted, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[to.length()];
     }
 }

@@ -64,8 +64,9 @@ public final class Routes {
     private static Router router(Vertx vertx, Targets t) {
         ModelNames names = new ModelNames(
                 t.model().name(), t.adapters().library(), t.adapters().merges());
+        TextWork text = new TextWork(vertx);
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
-        CompletionsHandler completions = new CompletionsHandler(source, names, t.maxRank(), t.clock());
+        CompletionsHandler completions = new CompletionsHandler(source, names, text, t.maxRank(), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
@@ -74,7 +75,7 @@ public final class Routes {
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
         Router router = Router.router(vertx);
-        Table table = new Table(router, t.http(), t.uploads());
+        Table table = new Table(router, t.http(), t.uploads(), text);
         if (!t.http().access().corsOrigins().isEmpty()) {
             cors(router);
         }
@@ -162,13 +163,15 @@ public final class Routes {
         private final Router router;
         private final HttpConfig http;
         private final Path uploads;
+        private final TextWork text;
         private final JsonBodies typed = new JsonBodies();
         private final BodyHandler body;
 
-        Table(Router router, HttpConfig http, Path uploads) {
+        Table(Router router, HttpConfig http, Path uploads, TextWork text) {
             this.router = router;
             this.http = http;
             this.uploads = uploads;
+            this.text = text;
             this.body = BodyHandler.create(false).setBodyLimit(http.maxBodyBytes());
         }
 
@@ -182,7 +185,7 @@ public final class Routes {
         }
 
         void post(String path, Handler<RoutingContext> handler) {
-            router.post(path).handler(typed).handler(body).handler(handler);
+            router.post(path).handler(typed).handler(body).handler(text::parse).handler(handler);
         }
 
         void form(String path, BiConsumer<RoutingContext, Upload> handler) {
