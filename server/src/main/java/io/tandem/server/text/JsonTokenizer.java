@@ -121,7 +121,7 @@ public final class JsonTokenizer implements Tokenizer {
      * ends the process.
      */
     private static int[] encodePiece(HuggingFaceTokenizer tokenizer, String text) {
-        Reference.reachabilityFence(new byte[RESERVE_BYTES]);
+        requireHeap();
         long encoding = TokenizersLibrary.LIB.encode(tokenizer.getHandle(), text, false);
         try {
             long[] ids = TokenizersLibrary.LIB.getTokenIds(encoding);
@@ -132,6 +132,16 @@ public final class JsonTokenizer implements Tokenizer {
             return tokens;
         } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
+        }
+    }
+
+    /** Out of memory here is an error of one request. */
+    private static void requireHeap() {
+        byte[] reserve = new byte[RESERVE_BYTES];
+        try {
+            reserve[0] = 1;
+        } finally {
+            Reference.reachabilityFence(reserve);
         }
     }
 

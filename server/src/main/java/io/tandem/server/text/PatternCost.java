@@ -171,7 +171,7 @@ record PatternCost(double choices, int degree, boolean variable) {
                 quantifier = braces();
             }
             // A second one repeats what is repeated, except for those that only say which way is tried first.
-            if (quantifier != Quantifier.ONCE && !next('?') && next('+') && regex.charAt(at - 2) == '}') {
+            if (!quantifier.equals(Quantifier.ONCE) && !next('?') && next('+') && regex.charAt(at - 2) == '}') {
                 throw unknown();
             }
             return quantifier;
