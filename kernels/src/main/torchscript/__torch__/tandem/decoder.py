@@ -135,6 +135,15 @@ class Decoder(Module):
     return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding.dtype, policy,
                                         chunk)
 
+  # Once, before anything goes backward.
+  def prepare_backward(self: __torch__.tandem.decoder.Decoder,
+                       model: __torch__.tandem.model.Model) -> None:
+    dtype = model.embedding.dtype
+    __torch__.tandem.ops.linear.prepare_backward_(model.head, dtype)
+    for layer in model.layers:
+      for linear in layer.linears:
+        __torch__.tandem.ops.linear.prepare_backward_(linear, dtype)
+
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], parts: List[int],

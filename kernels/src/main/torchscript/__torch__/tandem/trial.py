@@ -17,5 +17,6 @@ class Trial(Module):
       gated = __torch__.tandem.ops.linear.swiglu(linear, second, narrow)
     else:
       gated = __torch__.tandem.ops.swiglu.forward(y)[0]
+    __torch__.tandem.ops.linear.prepare_backward_(linear, dtype)
     dx = __torch__.tandem.ops.linear.backward(linear, y)
     return [torch.to(y, 6), torch.to(gated, 6), torch.to(dx, 6)]

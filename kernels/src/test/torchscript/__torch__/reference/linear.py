@@ -8,3 +8,9 @@ class EightBits(Module):
   def multiply(self: __torch__.reference.linear.EightBits, x: Tensor, weight: Tensor) -> Tensor:
     linear = __torch__.tandem.ops.linear.Linear(torch.to(weight, 15), None, True, True, False)
     return torch.to(__torch__.tandem.ops.linear.forward(linear, torch.to(x, 15)), 6)
+
+  # dy [n, out], weight [out, in] float32 -> dy W by a weight in 8 bits that is not packed
+  def backward(self: __torch__.reference.linear.EightBits, dy: Tensor, weight: Tensor) -> Tensor:
+    linear = __torch__.tandem.ops.linear.Linear(weight, None, False, True, False)
+    __torch__.tandem.ops.linear.prepare_backward_(linear, 6)
+    return __torch__.tandem.ops.linear.backward(linear, dy)

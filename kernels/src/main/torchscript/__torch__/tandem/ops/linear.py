@@ -96,14 +96,16 @@ def transpose(self: __torch__.tandem.ops.linear.Linear, dtype: int) -> Tensor:
     plain = torch.cat([plain, torch.to_dense(second)])
   return torch.t(plain)
 
-# dy [N, out] -> dx [N, in]. A transposed copy of a packed or quantized weight is made at its first
-# use.
+# Makes the transposed copy that backward needs of a weight that is packed or in 8 bits; before any
+# lane goes backward, because lanes share the model and must not change it. dtype of the gradients.
+def prepare_backward_(self: __torch__.tandem.ops.linear.Linear, dtype: int) -> None:
+  if self.transposed is None and (self.packed or self.scales is not None):
+    plain = __torch__.tandem.ops.linear.transpose(self, dtype)
+    self.transposed = __torch__.tandem.ops.linear.pack(plain, self.packed)
+
+# dy [N, out] -> dx [N, in]
 def backward(self: __torch__.tandem.ops.linear.Linear, dy: Tensor) -> Tensor:
-  if not self.packed and self.scales is None:
-    return torch.matmul(dy, self.weight)
   transposed = self.transposed
   if transposed is None:
-    plain = __torch__.tandem.ops.linear.transpose(self, dy.dtype)
-    transposed = __torch__.tandem.ops.linear.pack(plain, self.packed)
-    self.transposed = transposed
+    return torch.matmul(dy, self.weight)
   return __torch__.tandem.ops.linear.multiply(dy, transposed, None, self.packed)

@@ -18,6 +18,9 @@ final class RowEncoder {
     /** Another operation takes about as long as reading this many keys. */
     private static final int GROUP_KEYS = 128;
 
+    /** Most decode rows of a group; one operation more for so many costs nothing. */
+    private static final int MOST_GROUPED = 256;
+
     final List<long[]> groups = new ArrayList<>();
     final List<long[]> chunks = new ArrayList<>();
     final long[] tokens;
@@ -110,7 +113,7 @@ final class RowEncoder {
         for (int end = 1; end <= rows; end++) {
             least[end] = Long.MAX_VALUE;
             long longest = 0;
-            for (int from = end - 1; from >= 0; from--) {
+            for (int from = end - 1; from >= Math.max(0, end - MOST_GROUPED); from--) {
                 longest = Math.max(longest, decodeContexts[from]);
                 long keys = least[from] + GROUP_KEYS + span(from, end) * longest;
                 if (keys < least[end]) {

@@ -80,6 +80,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final TensorScope trainingScope;
     private IValue arena;
     private boolean arenaReserved;
+    private boolean backwardPrepared;
     private PackRows pack = PackRows.EMPTY;
     private PackLanes packLanes;
 
@@ -161,10 +162,26 @@ public final class TorchScriptDecoder implements DeviceModel {
     private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
         layout.check(initial, limits.maxRank(), limits.dtype());
         reserveArena();
+        prepareBackward();
         closeTrainee(slot);
-        Trainee trainee = new Trainee(script, owned.open(), adapters, slot, initial, layout, optimizer, lanes);
-        trainees.put(slot, trainee);
-        return trainee;
+        TensorScope scope = owned.open();
+        try {
+            Trainee trainee = new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes);
+            trainees.put(slot, trainee);
+            return trainee;
+        } catch (RuntimeException | Error e) {
+            scope.close();
+            throw e;
+        }
+    }
+
+    private void prepareBackward() {
+        if (!backwardPrepared) {
+            try (TensorScope call = owned.open()) {
+                script.call(call, "prepare_backward", weights);
+            }
+            backwardPrepared = true;
+        }
     }
 
     private void reserveArena() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.testing.TinyModel;
+import java.util.Arrays;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -71,11 +72,7 @@ class EightBitLinearTest {
     @Property(tries = 50)
     void weightsOnTheGridSurvive(@ForAll @IntRange(min = 1, max = 40) int rows, @ForAll Random random) {
         int width = 32;
-        float[] weight = new float[width * width];
-        for (int i = 0; i < width; i++) {
-            weight[i * width + i] = 127 * 0.0078125f;
-            weight[i * width + (i + 1) % width] = (random.nextInt(255) - 127) * 0.0078125f;
-        }
+        float[] weight = onTheGrid(random, width);
         float[] x = new float[rows * width];
         int[] ones = random.ints(rows, 0, width).toArray();
         for (int row = 0; row < rows; row++) {
@@ -87,6 +84,29 @@ class EightBitLinearTest {
                 assertThat(y[row * width + output]).isEqualTo(weight[output * width + ones[row]]);
             }
         }
+    }
+
+    /** A gradient goes back through the transposed copy, made beforehand. */
+    @Property(tries = 20)
+    void gradientsMeetTheTransposedWeights(@ForAll Random random) {
+        int width = 32;
+        float[] weight = onTheGrid(random, width);
+        float[] dy = new float[2 * width];
+        int one = random.nextInt(width);
+        dy[one] = 1;
+        float[] dx = script.floats("backward", call ->
+                new IValue[] {call.value(call.tensor(dy, 2, width)), call.value(call.tensor(weight, width, width))});
+        assertThat(Arrays.copyOf(dx, width)).isEqualTo(Arrays.copyOfRange(weight, one * width, (one + 1) * width));
+        assertThat(Arrays.copyOfRange(dx, width, 2 * width)).containsOnly(0);
+    }
+
+    private static float[] onTheGrid(Random random, int width) {
+        float[] weight = new float[width * width];
+        for (int i = 0; i < width; i++) {
+            weight[i * width + i] = 127 * 0.0078125f;
+            weight[i * width + (i + 1) % width] = (random.nextInt(255) - 127) * 0.0078125f;
+        }
+        return weight;
     }
 
     private static float[] multiply(float[] x, float[] weight, int rows, int inputs, int outputs) {
