@@ -118,9 +118,11 @@ class InferenceSimulationTest {
             scenario.engine.submit(Scenario.request(id, new int[] {1, 2, 3}, 50), sink);
             scenario.engine.iterate();
             assertThat(sink.tokens()).hasSize(1);
+            assertThat(scenario.idle).isFalse();
             scenario.engine.cancel(id);
             scenario.engine.iterate();
             assertThat(sink.end().reason()).isEqualTo(FinishReason.CANCELLED);
+            assertThat(scenario.idle).isTrue();
         }
         assertThat(scenario.engine.openRequests()).isZero();
         scenario.engine.checkIntegrity();

@@ -48,6 +48,7 @@ final class Scenario {
     final CoServingEngine engine;
     final List<IterationReport> reports = new ArrayList<>();
     final List<RequestReport> ends = new ArrayList<>();
+    boolean idle;
 
     /** @param limits without the slots that only jobs use */
     Scenario(KernelsConfig limits, SchedulerConfig config) {
@@ -60,6 +61,12 @@ final class Scenario {
             @Override
             public void iteration(IterationReport report) {
                 reports.add(report);
+                idle = false;
+            }
+
+            @Override
+            public void idle() {
+                idle = true;
             }
 
             @Override

@@ -4,6 +4,9 @@ package io.tandem.scheduler.loop;
 public interface IterationListener {
     void iteration(IterationReport report);
 
+    /** There is nothing to do: nothing runs and nothing waits. */
+    default void idle() {}
+
     /** A request got its first token so long after it was submitted. */
     void firstToken(long ttftNanos);
 

@@ -137,6 +137,7 @@ public final class IterationLoop {
         IterationPlan plan = planner.plan(
                 inference.running(), inference.waitingCount(), jobs.current(), spell, nanoTime.getAsLong());
         if (plan.empty()) {
+            listener.idle();
             return false;
         }
         iteration++;

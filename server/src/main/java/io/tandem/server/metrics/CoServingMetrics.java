@@ -12,6 +12,8 @@ import java.util.function.Supplier;
 
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
+    private static final IterationReport NOTHING = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
     private final Timer iterations;
     private final Timer ttft;
     private final Timer itl;
@@ -23,7 +25,7 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter shared;
     private final LatencyMetrics latency;
     private final RequestMetrics requests;
-    private volatile IterationReport last = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    private volatile IterationReport last = NOTHING;
 
     public CoServingMetrics(MeterRegistry registry) {
         iterations = timer(registry, "tandem.iteration.duration", "duration of one iteration on the device");
@@ -80,6 +82,12 @@ public final class CoServingMetrics implements IterationListener {
         if (report.serves() && report.finetunes()) {
             shared.increment();
         }
+    }
+
+    /** The last requests may have been cancelled, and then no iteration tells that they are gone. */
+    @Override
+    public void idle() {
+        last = NOTHING;
     }
 
     @Override
