@@ -99,8 +99,9 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
     public void requireFinite(Dtype dtype) {
         modules.forEach((site, factors) -> {
             if (!factors.isFinite(dtype)) {
-                throw new IllegalArgumentException(site + " has weights, or weights of B times its scaling of "
-                        + factors.scaling() + ", that are not finite numbers with kernels.dtype " + dtype.label());
+                throw new IllegalArgumentException(
+                        site + " has a weight that is not a finite number with kernels.dtype " + dtype.label()
+                                + "; those of B count times the scaling of " + factors.scaling());
             }
         });
     }

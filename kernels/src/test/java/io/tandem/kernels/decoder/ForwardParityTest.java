@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.reference.ReferenceDecoder;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -25,13 +26,17 @@ import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Next-token log-probabilities against the reference in plain Java; a shift of all logits is not a difference. */
 class ForwardParityTest {
-    private final Random random = new Random();
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
 
     @ParameterizedTest
     @EnumSource

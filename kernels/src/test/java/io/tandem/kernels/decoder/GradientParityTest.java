@@ -16,6 +16,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -62,8 +64,11 @@ class GradientParityTest {
     private static final int SPLITS = 10;
     private static final int SLOT = 1;
 
-    private final long seed = new Random().nextLong();
-    private final Random random = new Random(seed);
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final long seed = seeded.seed();
+    private final Random random = seeded.random();
 
     @ParameterizedTest
     @EnumSource
@@ -197,9 +202,9 @@ class GradientParityTest {
         }
     }
 
-    private static void add(float[] sum, float[] values) {
+    private static void addScaled(float[] sum, double factor, float[] values) {
         for (int i = 0; i < sum.length; i++) {
-            sum[i] += values[i];
+            sum[i] += (float) (factor * values[i]);
         }
     }
 
@@ -243,7 +248,7 @@ class GradientParityTest {
     /** Adds the upper one's share of the gradient of two that are stacked. */
     private static void addUpper(LowRank whole, LowRank upper, float[] a, float[] b) {
         int below = whole.rank() - upper.rank();
-        add(a, Arrays.copyOfRange(whole.a(), below * whole.inputs(), whole.a().length));
+        addScaled(a, 1, Arrays.copyOfRange(whole.a(), below * whole.inputs(), whole.a().length));
         for (int i = 0; i < b.length; i++) {
             int column = below + i % upper.rank();
             b[i] += (float) (upper.scaling() * whole.b()[i / upper.rank() * whole.rank() + column]);
@@ -272,13 +277,14 @@ class GradientParityTest {
             }
             device.gradients(SLOT).modules().forEach((site, actual) -> {
                 float[] a = new float[actual.a().length];
+                float[] b = new float[actual.b().length];
                 for (int s = 0; s < factors.length; s++) {
-                    float[] part = results.get(s).gradient().modules().get(site).a();
-                    for (int i = 0; i < a.length; i++) {
-                        a[i] += (float) (factors[s] * part[i]);
-                    }
+                    LowRank part = results.get(s).gradient().modules().get(site);
+                    addScaled(a, factors[s], part.a());
+                    addScaled(b, factors[s], part.b());
                 }
                 compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
+                compare(site + " B", b, actual.b(), FLOAT32_RELATIVE, new double[2]);
             });
             assertThatThrownBy(() -> device.scaleSequences(new double[2])).hasMessageContaining("2 factors for 3");
         }

@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.testing.Seeded;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -15,13 +16,17 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class PackLanesTest {
     private static final int LAYERS = 3;
     private static final int VOCAB = 50;
 
-    private final long seed = new Random().nextLong();
-    private final Random random = new Random(seed);
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final long seed = seeded.seed();
+    private final Random random = seeded.random();
 
     /** Whatever the windows and the traffic, each lane goes over its rows once and in order, and inference runs once. */
     @RepeatedTest(50)

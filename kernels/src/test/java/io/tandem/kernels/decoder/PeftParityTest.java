@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.adapter.peft.PeftDirectory;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.reference.ReferenceDecoder;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A PEFT directory written by hand gives the logits that its numbers give when they are put together by hand. */
@@ -25,7 +27,10 @@ class PeftParityTest {
     private static final int RANK = 4;
     private static final double ALPHA = 6;
 
-    private final Random random = new Random();
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
 
     @TempDir
     private Path directory;

@@ -117,8 +117,7 @@ class QuantizationTest {
     }
 
     @Example
-    void theMeanErrorIsSmall() {
-        Random random = new Random();
+    void theMeanErrorIsSmall(@ForAll Random random) {
         for (boolean signed : new boolean[] {true, false}) {
             float[] x = new float[100 * 256 + 17];
             for (int i = 0; i < x.length; i++) {

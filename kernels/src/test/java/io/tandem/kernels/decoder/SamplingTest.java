@@ -7,6 +7,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Draws against a plain inversion of the distribution, for many uniform numbers. */
 class SamplingTest {
@@ -26,7 +28,10 @@ class SamplingTest {
     /** Draws whose uniform number lies this close to a border between two tokens may fall on either side. */
     private static final double BORDER = 1e-4;
 
-    private final Random random = new Random();
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
     private TorchScriptDecoder device;
     private int[] prompt;
 

@@ -12,21 +12,28 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class StashTest {
     private static final int SLOT = 1;
-    private final Random random = new Random();
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
     private final TinyModel tiny = TinyModel.of(TinyModel.Variant.QWEN3, random.nextLong());
     private final Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
 
@@ -47,7 +54,7 @@ class StashTest {
         assertThat(relativeError(kept, gradients.get(Stash.INT8))).isBetween(1e-6, GradientParityTest.INT8_RELATIVE);
     }
 
-    /** Everything but what lives for a moment, and the weights' transposed copies, which appear one by one. */
+    /** Everything but what lives for a moment, and the weights' transposed copies. */
     @ParameterizedTest
     @EnumSource
     void trainingOccupiesWhatThePlanSays(Stash stash) throws IOException {
@@ -76,14 +83,11 @@ class StashTest {
     }
 
     private static float[] values(Adapter adapter) {
-        int length =
-                adapter.modules().values().stream().mapToInt(m -> m.a().length).sum();
-        float[] all = new float[length];
-        int at = 0;
-        for (Adapter.LowRank module : adapter.modules().values()) {
-            System.arraycopy(module.a(), 0, all, at, module.a().length);
-            at += module.a().length;
-        }
-        return all;
+        int length = adapter.modules().values().stream()
+                .mapToInt(module -> module.a().length + module.b().length)
+                .sum();
+        FloatBuffer all = FloatBuffer.allocate(length);
+        adapter.modules().values().forEach(module -> all.put(module.a()).put(module.b()));
+        return all.array();
     }
 }

@@ -20,6 +20,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -31,13 +32,17 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class TrainingTest {
     private static final int SLOT = 3;
 
-    private final Random random = new Random();
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
     private final TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
     private final Adapter initial = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
 

@@ -30,9 +30,7 @@ public enum Tolerances {
     /** Logits of a whole model in bfloat16; its mantissa has 8 bits. */
     BFLOAT16_LOGITS(1e-1, 1e-1, 0.05),
     /** Logits of a whole model with weights in 8 bits. */
-    INT8_LOGITS(2e-1, 1e-1, 0.05),
-    /** Gradients of a whole model in bfloat16. */
-    BFLOAT16_GRADIENT(6e-2, 1e-1, 0.02);
+    INT8_LOGITS(2e-1, 1e-1, 0.05);
 
     private static final double OUTLIER_FACTOR = 10;
 

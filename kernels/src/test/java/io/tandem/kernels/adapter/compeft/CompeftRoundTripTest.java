@@ -11,6 +11,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
@@ -18,10 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -31,7 +32,11 @@ class CompeftRoundTripTest {
             new CompressionSettings(0.0625, 0, new CompressionSettings.Scale.LeastSquares());
 
     private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
-    private final long seed = new Random().nextLong();
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final long seed = seeded.seed();
 
     @TempDir
     Path temporary;

@@ -11,6 +11,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
@@ -20,9 +21,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,7 +33,11 @@ class CompressorTest {
     private static final Scale CLOSEST = new Scale.LeastSquares();
 
     private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
-    private final long seed = new Random().nextLong();
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final long seed = seeded.seed();
     private final Adapter adapter = TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 6, seed);
 
     private static Compressor.Result compress(Adapter adapter, double density, int sweeps, Scale scale) {

@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.compeft;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tandem.kernels.testing.Seeded;
 import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -11,10 +12,14 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RiceCodePropertyTest {
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
     private static TernaryTensor random(long seed, int length, double density) {
         Random random = new Random(seed);
         int[] positions = new int[length];
@@ -96,7 +101,7 @@ class RiceCodePropertyTest {
     @ValueSource(doubles = {0.01, 0.05, 0.1, 0.2, 0.3, 0.5})
     void theSizeIsThatOfTheFormulaAndCloseToTheEntropy(double density) {
         int length = 400_000;
-        TernaryTensor tensor = random(new Random().nextLong(), length, density);
+        TernaryTensor tensor = random(seeded.seed(), length, density);
         double kept = (double) tensor.positions().length / length;
         double bits = 8.0 * encoded(tensor, RiceCode.bestParameter(tensor.positions())).length / length;
         double golden = (1 + Math.sqrt(5)) / 2;

@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
 import io.tandem.kernels.adapter.compeft.TernaryTensor;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;
@@ -26,12 +27,17 @@ import java.util.TreeMap;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class TernaryTiesTest {
     private static final Site SITE = new Site(0, TargetModule.Q_PROJ);
 
     private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
-    private final Random random = new Random();
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
 
     private TernaryAdapter random(Set<TargetModule> targets, int rank) {
         Adapter shape = TinyAdapters.random(model, targets, rank, random.nextLong());

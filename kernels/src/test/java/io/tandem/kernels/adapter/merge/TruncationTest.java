@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.Arrays;
 import java.util.List;
@@ -13,11 +14,15 @@ import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.ejml.data.DMatrixRMaj;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class TruncationTest {
     private static final Offset<Double> ROUNDING = Offset.offset(1e-6);
 
-    private final Random random = new Random();
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
     private final List<Adapter> adapters = ThreeAdapters.different(random.nextLong());
 
     @Test
