@@ -21,7 +21,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
-import org.junit.jupiter.api.AfterAll;
+import net.jqwik.api.lifecycle.AfterContainer;
 
 /** A device that fails anywhere: the engine outlives it, ends everything exactly once, and leaks nothing. */
 class FaultSimulationTest {
@@ -105,7 +105,7 @@ class FaultSimulationTest {
             "snapshot",
             "optimizerState");
 
-    @AfterAll
+    @AfterContainer
     static void everyMethodHasFailed() {
         assertThat(FAILED).containsExactlyInAnyOrderElementsOf(METHODS);
     }
