@@ -234,7 +234,7 @@ public final class Application implements AutoCloseable {
     private int listen(String address, int configuredPort, Routes.Targets targets) throws IOException {
         // Event loops share a port that the system chooses only if they ask for it by the same negative number.
         int port = configuredPort == 0 ? -1 : configuredPort;
-        List<HttpVerticle> verticles = Stream.generate(() -> new HttpVerticle(address, port, targets))
+        List<HttpVerticle> verticles = Stream.generate(() -> new HttpVerticle(address, port, targets, HTTP_EVENT_LOOPS))
                 .limit(HTTP_EVENT_LOOPS)
                 .toList();
         try {

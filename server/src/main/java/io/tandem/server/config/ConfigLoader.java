@@ -109,7 +109,12 @@ public final class ConfigLoader {
                         values.texts("http.hosts"),
                         values.texts("http.cors-origins"),
                         values.secret(API_KEY).map(key -> ApiKey.of(API_KEY, key)),
-                        values.flag("http.allow-anonymous", false)));
+                        values.flag("http.allow-anonymous", false)),
+                new HttpLimits(
+                        values.integer("http.max-connections", HttpLimits.DEFAULT.maxConnections()),
+                        values.integer("http.idle-timeout", HttpLimits.DEFAULT.idleSeconds()),
+                        values.integer("http.body-timeout", HttpLimits.DEFAULT.bodySeconds()),
+                        values.integer("http.write-timeout", HttpLimits.DEFAULT.writeSeconds())));
     }
 
     private static AdaptersConfig adapters(ConfigValues values) {

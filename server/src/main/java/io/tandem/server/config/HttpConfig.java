@@ -12,8 +12,10 @@ import java.util.Set;
  * @param maxBodyBytes largest body of a request
  * @param maxUploadBytes largest file that a client may upload
  * @param access who may use it
+ * @param limits of connections
  */
-public record HttpConfig(String host, int port, int maxBodyBytes, long maxUploadBytes, HttpAccess access) {
+public record HttpConfig(
+        String host, int port, int maxBodyBytes, long maxUploadBytes, HttpAccess access, HttpLimits limits) {
     private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
     public HttpConfig {

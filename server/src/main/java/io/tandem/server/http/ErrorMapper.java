@@ -76,9 +76,14 @@ final class ErrorMapper {
     /** Answers what is not HTTP, after which nothing on the connection can be understood. */
     static void invalid(HttpServerRequest request) {
         Throwable cause = request.decoderResult().cause();
-        int status = cause instanceof TooLongHttpLineException
-                ? 414
-                : cause instanceof TooLongHttpHeaderException ? 431 : 400;
+        int status = 400;
+        if (cause instanceof TooLongHttpLineException) {
+            status = 414;
+        } else if (cause instanceof TooLongHttpHeaderException) {
+            status = 431;
+        } else if (cause instanceof UnknownVersions.UnknownVersion) {
+            status = 505;
+        }
         answer(request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE), byStatus(status));
         request.connection().close();
     }
@@ -129,6 +134,7 @@ final class ErrorMapper {
             case 413 -> wrong(413, "body_too_large", "The body is larger than http.max-body-bytes allows.");
             case 414 -> wrong(414, "url_too_long", "The URL is too long.");
             case 431 -> wrong(431, "headers_too_large", "The headers are larger than 16 kB.");
+            case 505 -> wrong(505, "unknown_version", "This server speaks HTTP/1.1.");
             default ->
                 status >= 400 && status < 500
                         ? wrong(status, "bad_request", "The request cannot be answered.")

@@ -12,29 +12,36 @@ public final class HttpVerticle extends VerticleBase {
     private final String host;
     private final int port;
     private final Routes.Targets targets;
+    private final int eventLoops;
     private volatile int listeningPort;
 
-    /** @param host address to listen on */
-    public HttpVerticle(String host, int port, Routes.Targets targets) {
+    /**
+     * @param host address to listen on
+     * @param eventLoops that listen there
+     */
+    public HttpVerticle(String host, int port, Routes.Targets targets, int eventLoops) {
         this.host = host;
         this.port = port;
         this.targets = targets;
+        this.eventLoops = eventLoops;
     }
 
     @Override
     public Future<HttpServer> start() {
-        // Java's client asks to switch a plain connection to HTTP/2 with its first request; now and then the answer to
-        // that request never arrived. Who does not get the switch stays with HTTP/1.1.
-        HttpServerOptions options = new HttpServerOptions()
-                .setHost(host)
-                .setPort(port)
-                .setMaxHeaderSize(MAX_HEADER_BYTES)
-                .setHttp2ClearTextEnabled(false);
-        return vertx.createHttpServer(options)
-                .requestHandler(Routes.handler(vertx, targets))
+        Connections connections = new Connections(vertx, targets.http().limits(), eventLoops);
+        return vertx.createHttpServer(options().setHost(host).setPort(port))
+                .connectionHandler(connections::opened)
+                .requestHandler(connections.around(Routes.handler(vertx, targets)))
                 .invalidRequestHandler(ErrorMapper::invalid)
                 .listen()
                 .onSuccess(server -> listeningPort = server.actualPort());
+    }
+
+    static HttpServerOptions options() {
+        // Java's client asks to switch a plain connection to HTTP/2 with its first request; now and then the answer to
+        // that request never arrived. Who does not get the switch stays with HTTP/1.1. And a connection that might
+        // become HTTP/2 is not announced before its first byte, so that nobody could close it.
+        return new HttpServerOptions().setMaxHeaderSize(MAX_HEADER_BYTES).setHttp2ClearTextEnabled(false);
     }
 
     /** The port that it listens on, once it is deployed. */

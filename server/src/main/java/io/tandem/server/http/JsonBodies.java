@@ -13,6 +13,12 @@ import java.util.regex.Pattern;
  * pages may not, because a browser sends those types to other sites without asking them.
  */
 final class JsonBodies implements SecurityPolicyHandler {
+    private final BodyDeadline deadline;
+
+    JsonBodies(BodyDeadline deadline) {
+        this.deadline = deadline;
+    }
+
     private static final Pattern JSON = Pattern.compile("application/([a-z0-9.-]+\\+)?json");
 
     @Override
@@ -28,6 +34,9 @@ final class JsonBodies implements SecurityPolicyHandler {
         }
         // Those who read the body would take it for a form otherwise.
         request.headers().set(HttpHeaders.CONTENT_TYPE, "application/json");
+        if (hasBody(request)) {
+            deadline.watch(context);
+        }
         context.next();
     }
 

@@ -164,7 +164,8 @@ public final class Routes {
         private final HttpConfig http;
         private final Path uploads;
         private final TextWork text;
-        private final JsonBodies typed = new JsonBodies();
+        private final BodyDeadline deadline;
+        private final JsonBodies typed;
         private final BodyHandler body;
 
         Table(Router router, HttpConfig http, Path uploads, TextWork text) {
@@ -172,6 +173,8 @@ public final class Routes {
             this.http = http;
             this.uploads = uploads;
             this.text = text;
+            this.deadline = new BodyDeadline(http.limits());
+            this.typed = new JsonBodies(deadline);
             this.body = BodyHandler.create(false).setBodyLimit(http.maxBodyBytes());
         }
 
@@ -189,11 +192,11 @@ public final class Routes {
         }
 
         void form(String path, BiConsumer<RoutingContext, Upload> handler) {
-            router.post(path).handler(new UploadHandler(uploads, http.maxUploadBytes(), handler));
+            router.post(path).handler(new UploadHandler(uploads, http.maxUploadBytes(), deadline, handler));
         }
 
         void formOrJson(String path, BiConsumer<RoutingContext, Upload> form, Handler<RoutingContext> json) {
-            UploadHandler upload = new UploadHandler(uploads, http.maxUploadBytes(), form);
+            UploadHandler upload = new UploadHandler(uploads, http.maxUploadBytes(), deadline, form);
             router.post(path).handler(context -> {
                 if (UploadHandler.isForm(context.request())) {
                     upload.handle(context);

@@ -22,6 +22,7 @@ import java.util.function.BiConsumer;
 final class UploadHandler implements Handler<RoutingContext> {
     private final Path uploads;
     private final long maxBytes;
+    private final BodyDeadline deadline;
     private final BiConsumer<RoutingContext, Upload> next;
 
     /**
@@ -29,9 +30,10 @@ final class UploadHandler implements Handler<RoutingContext> {
      * @param maxBytes of a body
      * @param next closes the upload
      */
-    UploadHandler(Path uploads, long maxBytes, BiConsumer<RoutingContext, Upload> next) {
+    UploadHandler(Path uploads, long maxBytes, BodyDeadline deadline, BiConsumer<RoutingContext, Upload> next) {
         this.uploads = uploads;
         this.maxBytes = maxBytes;
+        this.deadline = deadline;
         this.next = next;
     }
 
@@ -75,7 +77,10 @@ final class UploadHandler implements Handler<RoutingContext> {
         return context.vertx()
                 .fileSystem()
                 .open(upload.body().toString(), new OpenOptions())
-                .compose(file -> receive(context.request(), file, received).eventually(() -> file.close()));
+                .compose(file -> {
+                    deadline.watch(context);
+                    return receive(context.request(), file, received).eventually(() -> file.close());
+                });
     }
 
     private Future<Void> receive(HttpServerRequest request, AsyncFile file, Promise<Void> received) {

@@ -146,6 +146,10 @@ class ConfigLoaderTest {
             http: {cors-origins: [a.example]}  | http.cors-origins has "a.example", expected origins
             http: {cors-origins: ["https://a.example/"]} | http.cors-origins has "https://a.example/", expected origins
             http: {allow-anonymous: please}    | http.allow-anonymous is "please", expected true or false
+            http: {idle-timeout: 0}            | http.idle-timeout is 0, expected 1 to 86400 seconds
+            http: {body-timeout: 86401}        | http.body-timeout is 86401, expected 1 to 86400 seconds
+            http: {write-timeout: soon}        | http.write-timeout is "soon", expected a whole number
+            http: {max-connections: 0}         | http.max-connections is 0, expected 1 to 1000000
             http: 8080                         | http is 8080, expected a section
             adapters: {compress-density: 0}    | adapters.compress-density is 0.0, expected more than 0, at most 1
             adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more

@@ -148,6 +148,8 @@ class RefusalIT {
         refused(RawHttp.exchange(server.port(), start + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n"), 400);
         refused(RawHttp.exchange(server.port(), start + "X: " + "h".repeat(20_000) + "\r\n\r\n"), 431);
         refused(RawHttp.send(server.port(), "GET", "/" + "a".repeat(5000)), 414);
+        refused(RawHttp.exchange(server.port(), "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n"), 505);
+        refused(RawHttp.exchange(server.port(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505);
     }
 
     @Test

@@ -20,6 +20,7 @@ import io.tandem.server.Application;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
+import io.tandem.server.config.HttpLimits;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
 import java.net.URI;
@@ -96,7 +97,7 @@ final class RunningServer implements AutoCloseable {
             HttpAccess access)
             throws IOException {
         ServerConfig config = new ServerConfig(
-                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, access),
+                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, access, HttpLimits.DEFAULT),
                 directory.resolve("data"),
                 model,
                 Optional.empty(),

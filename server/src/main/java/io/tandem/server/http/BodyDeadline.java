@@ -1,0 +1,45 @@
+package io.tandem.server.http;
+
+import io.tandem.server.config.HttpLimits;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.TimeUnit;
+
+/** Gives up bodies that come too slowly. */
+final class BodyDeadline {
+    private static final long MIN_BYTES = 64 << 10;
+
+    private final long millis;
+
+    BodyDeadline(HttpLimits limits) {
+        this.millis = TimeUnit.SECONDS.toMillis(limits.bodySeconds());
+    }
+
+    /** From when the body is read, so that nobody pays for the server's own delays. */
+    void watch(RoutingContext context) {
+        HttpServerRequest request = context.request();
+        long[] before = {request.bytesRead()};
+        long watch = context.vertx().setPeriodic(millis, timer -> {
+            if (request.bytesRead() - before[0] < MIN_BYTES) {
+                context.vertx().cancelTimer(timer);
+                giveUp(request);
+            }
+            before[0] = request.bytesRead();
+        });
+        request.end().onComplete(ended -> context.vertx().cancelTimer(watch));
+    }
+
+    private static void giveUp(HttpServerRequest request) {
+        HttpServerResponse response = request.response();
+        HttpConnection connection = request.connection();
+        if (!response.headWritten()) {
+            ErrorMapper.answer(
+                    response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE),
+                    ErrorMapper.wrong(408, "body_timeout", "The body came too slowly; see http.body-timeout."));
+        }
+        connection.close();
+    }
+}

@@ -1,0 +1,156 @@
+package io.tandem.server.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.server.config.HttpLimits;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Connections with limits of a second, and a server that can be slower than that. */
+@Timeout(60)
+class ConnectionsTest {
+    private static final HttpLimits LIMITS = new HttpLimits(4, 1, 1, 1);
+    private static final int QUIET_MILLIS = 2500;
+    private static final int TIMEOUT_MILLIS = 30_000;
+
+    private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
+    private final CountDownLatch cutOff = new CountDownLatch(1);
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private int port;
+
+    @BeforeEach
+    void listen() {
+        BodyDeadline deadline = new BodyDeadline(LIMITS);
+        Router router = Router.router(vertx);
+        router.get("/").handler(context -> context.end("here"));
+        router.get("/quiet").handler(context -> {
+            begun.countDown();
+            vertx.setTimer(QUIET_MILLIS, timer -> context.end("at last"));
+        });
+        router.get("/stream").handler(this::stream);
+        router.post("/").handler(context -> {
+            deadline.watch(context);
+            context.request().body().onSuccess(body -> context.end("read " + body.length()));
+        });
+        Connections connections = new Connections(vertx, LIMITS, 1);
+        HttpServer server = vertx.createHttpServer(HttpVerticle.options())
+                .connectionHandler(connections::opened)
+                .requestHandler(connections.around(router))
+                .listen(0, "127.0.0.1")
+                .toCompletionStage()
+                .toCompletableFuture()
+                .join();
+        port = server.actualPort();
+    }
+
+    @AfterEach
+    void stop() {
+        vertx.close().toCompletionStage().toCompletableFuture().join();
+    }
+
+    /** More than sockets hold, as fast as it is taken. */
+    private void stream(RoutingContext context) {
+        HttpServerResponse response = context.response().setChunked(true);
+        response.closeHandler(closed -> cutOff.countDown());
+        response.write(Buffer.buffer(new byte[64 << 20]));
+    }
+
+    private Socket connect(String text) throws IOException {
+        Socket socket = new Socket("127.0.0.1", port);
+        socket.setSoTimeout(TIMEOUT_MILLIS);
+        socket.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
+        return socket;
+    }
+
+    private static String readAll(Socket socket) throws IOException {
+        return new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+    }
+
+    @Test
+    void connectionsWithoutARequestAreClosed() throws Exception {
+        try (Socket silent = connect("");
+                Socket half = connect("GET / HTTP/1.1\r\nHost: localhost\r\nX: ");
+                Socket done = connect("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+            assertThat(readAll(silent)).isEmpty();
+            assertThat(readAll(half)).isEmpty();
+            assertThat(readAll(done)).endsWith("here");
+        }
+    }
+
+    @Test
+    void anAnswerMayTakeItsTime() throws Exception {
+        try (Socket socket = connect("GET /quiet HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+            assertThat(readAll(socket)).endsWith("at last");
+        }
+    }
+
+    @Test
+    void aBodyMayNot() throws Exception {
+        String head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n";
+        try (Socket socket = connect(head + "{")) {
+            assertThat(readAll(socket)).startsWith("HTTP/1.1 408 ").contains("http.body-timeout");
+        }
+        try (Socket socket = connect(head.replace("100000", "5") + "12345")) {
+            assertThat(readAll(socket)).endsWith("read 5");
+        }
+    }
+
+    @Test
+    void aClientThatDoesNotReadIsCutOff() throws Exception {
+        try (Socket socket = connect("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+            assertThat(cutOff.await(TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)).isTrue();
+            assertThat(socket.isInputShutdown()).isFalse();
+        }
+    }
+
+    @Test
+    void aClientThatReadsSlowlyIsNot() throws Exception {
+        try (Socket socket = connect("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+            InputStream in = socket.getInputStream();
+            for (int i = 0; i < 10; i++) {
+                assertThat(in.readNBytes(6 << 20)).hasSize(6 << 20);
+                Thread.sleep(QUIET_MILLIS / 10);
+            }
+        }
+    }
+
+    @Test
+    void theLongestWaitingMakesRoom() throws Exception {
+        List<Socket> waiting = new ArrayList<>();
+        try (Socket busy = connect("GET /quiet HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
+            begun.await();
+            for (int i = 0; i < 20; i++) {
+                waiting.add(connect(""));
+            }
+            // Sooner than their own time was up.
+            for (Socket first : waiting.subList(0, 16)) {
+                assertThat(readAll(first)).isEmpty();
+            }
+            try (Socket last = connect("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")) {
+                assertThat(readAll(last)).endsWith("here");
+            }
+            assertThat(readAll(busy)).endsWith("at last");
+        } finally {
+            for (Socket socket : waiting) {
+                socket.close();
+            }
+        }
+    }
+}
