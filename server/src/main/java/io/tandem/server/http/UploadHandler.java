@@ -86,17 +86,22 @@ final class UploadHandler implements Handler<RoutingContext> {
     private Future<Void> receive(HttpServerRequest request, AsyncFile file, Promise<Void> received) {
         long[] bytes = {0};
         file.exceptionHandler(received::tryFail);
-        request.endHandler(end -> {
-            if (!received.future().isComplete()) {
-                file.flush().onComplete(received);
+        // All writes, and the end of the body.
+        int[] expected = {1};
+        Handler<Void> arrived = one -> {
+            expected[0]--;
+            if (expected[0] == 0) {
+                received.tryComplete();
             }
-        });
+        };
+        request.endHandler(arrived);
         request.handler(buffer -> {
             bytes[0] += buffer.length();
             if (bytes[0] > maxBytes) {
                 received.tryFail(tooLarge());
             } else if (!received.future().isComplete()) {
-                file.write(buffer).onFailure(received::tryFail);
+                expected[0]++;
+                file.write(buffer).onSuccess(arrived).onFailure(received::tryFail);
                 if (file.writeQueueFull()) {
                     request.pause();
                     file.drainHandler(drained -> request.resume());
