@@ -140,8 +140,6 @@ final class AdaptersHandler {
 
     /** A body that may be absent. */
     static JsonBody body(RoutingContext context) {
-        return context.body().length() <= 0
-                ? JsonBody.of(JsonBody.MAPPER.createObjectNode())
-                : Json.body(context);
+        return context.body().length() <= 0 ? JsonBody.of(JsonBody.MAPPER.createObjectNode()) : Json.body(context);
     }
 }
