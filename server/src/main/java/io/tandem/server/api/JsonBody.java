@@ -81,8 +81,8 @@ public final class JsonBody {
         }
     }
 
-    /** What can be said in the client's terms; the parser speaks of its own parts. */
-    private static String reason(JsonProcessingException e) {
+    /** What can be said in the client's terms, behind a message; the parser speaks of its own parts. */
+    public static String reason(JsonProcessingException e) {
         if (e instanceof JsonEOFException) {
             return ": it ends too early";
         }

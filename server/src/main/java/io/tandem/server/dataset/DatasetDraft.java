@@ -39,18 +39,18 @@ final class DatasetDraft {
     }
 
     /** @throws RejectedLine if it cannot be trained on, or not in this file */
-    void add(int number, ExampleLine line) {
+    void add(int number, LineFormat format, ExampleLine line) {
         requireKind(number, line instanceof ExampleLine.Preference);
         requireControl(line.tags().control());
         counter.requireRoom(line.tags().ability());
         List<Sequence> sequences = sequences(encoder.encode(line));
         requireRoom(sequences);
-        counter.add(sequences, line.tags());
+        counter.add(sequences, line.tags(), format);
         // A file with a mistake is read for its other mistakes only.
         if (wrong == 0 && preferences) {
             pairs.add(new Pair(sequences.get(0), sequences.get(1), line.tags()));
         } else if (wrong == 0) {
-            examples.add(new Example(sequences.get(0), line.tags()));
+            sequences.forEach(sequence -> examples.add(new Example(sequence, line.tags())));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tandem.server.dataset;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,8 +8,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Reads training files in JSON lines. A line is a chat, a prompt with a completion, a text, or a preference pair; a file
- * has either pairs or others. If there are controls to choose from every line names one.
+ * Reads training files: JSON lines, a JSON array, or CSV. An example has one of the shapes of {@link LineFormat}; a file
+ * has either preference pairs or others. If there are controls to choose from every example names one.
  */
 public final class DatasetReader {
     /** A {@link Dataset} or an {@link InvalidDataset}. */
@@ -54,29 +55,25 @@ public final class DatasetReader {
     }
 
     /**
-     * Reads to the end, so that a client sees more than its first mistake. Blank lines at the end do not matter.
+     * Reads to the end, so that a client sees more than its first mistake.
      *
      * @param file is not closed
      */
     public Result read(InputStream file) throws IOException {
-        LineReader lines = new LineReader(file);
         DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, controls, limits);
-        int blank = 0;
-        for (Optional<byte[]> line = lines.next(); line.isPresent() && !draft.isFull(); line = lines.next()) {
+        ExampleSource source = ExampleSource.open(file);
+        boolean more = true;
+        while (more && !draft.isFull()) {
             try {
-                String text = lines.text(line.get());
-                if (text.isBlank()) {
-                    blank = blank == 0 ? lines.number() : blank;
-                    continue;
+                Optional<JsonNode> example = source.next();
+                more = example.isPresent();
+                if (more) {
+                    LineFormat format = LineFormat.of(example.get());
+                    draft.add(source.number(), format, format.parse(example.get()));
                 }
-                if (blank > 0) {
-                    throw new RejectedLine("line " + blank + " before it is empty");
-                }
-                draft.add(lines.number(), ExampleParser.parse(text));
             } catch (RejectedLine e) {
-                draft.reject(lines.number(), String.valueOf(e.getMessage()));
+                draft.reject(source.number(), String.valueOf(e.getMessage()));
             }
-            blank = 0;
         }
         return draft.finish();
     }

@@ -15,6 +15,7 @@ import java.util.TreeMap;
  * @param duplicates lines with the same tokens as an earlier one, the earlier ones not counted
  * @param abilities lines by ability; those without one are in none
  * @param controls lines by control
+ * @param formats lines by their shape, for example {@code chat} or {@code alpaca}
  */
 public record DatasetSummary(
         int examples,
@@ -24,9 +25,11 @@ public record DatasetSummary(
         int truncated,
         int duplicates,
         SortedMap<String, Integer> abilities,
-        SortedMap<String, Integer> controls) {
+        SortedMap<String, Integer> controls,
+        SortedMap<String, Integer> formats) {
     public DatasetSummary {
         abilities = Collections.unmodifiableSortedMap(new TreeMap<>(abilities));
         controls = Collections.unmodifiableSortedMap(new TreeMap<>(controls));
+        formats = Collections.unmodifiableSortedMap(new TreeMap<>(formats));
     }
 }

@@ -27,13 +27,14 @@ final class ExampleEncoder {
     }
 
     /**
-     * One text, or for a preference pair the preferred and the other; cut where they are longer than the limit.
+     * The texts of a line, cut where they are longer than the limit: for a preference pair the preferred and the other;
+     * for a chat one, or more if the chat template renders earlier turns differently once later ones are there.
      *
      * @throws RejectedLine if the chat template does not allow it, or has been rendered too often for this file
      */
     List<LearnedText> encode(ExampleLine line) {
         if (line instanceof Chat chat) {
-            return List.of(chat(chat.messages()));
+            return chat(chat.messages());
         }
         if (line instanceof Preference preference) {
             return preference(preference);
@@ -51,11 +52,13 @@ final class ExampleEncoder {
     }
 
     /**
-     * Each answer is cut off where the generation prompt ends, as it is when the model is asked. Stops at the limit, or
-     * a chat of very many messages would be rendered again for each of them.
+     * Each answer follows the prompt as it is served. While that prompt goes on from the turns before, they are one text;
+     * where the template renders those in another way by now, for example without their thoughts, the turn begins a text
+     * of its own. Stops at the limit, or a chat of very many messages would be rendered again for each of them.
      */
-    private LearnedText chat(List<Message> messages) {
+    private List<LearnedText> chat(List<Message> messages) {
         List<ChatMessage> chat = messages.stream().map(Message::chat).toList();
+        List<LearnedText> texts = new ArrayList<>();
         LearnedText text = new LearnedText(limits.sequenceTokens());
         String done = "";
         String behind = "";
@@ -64,16 +67,31 @@ final class ExampleEncoder {
                 continue;
             }
             String before = render(chat.subList(0, i), true);
-            String after = render(chat.subList(0, i + 1), false);
-            String where = "messages[" + i + "]";
-            String prompt = continued(done, before, where);
-            String answer = continued(before, after, where);
+            if (!before.startsWith(done)) {
+                keep(text, texts);
+                text = new LearnedText(limits.sequenceTokens());
+                done = "";
+                behind = "";
+            }
+            String prompt = before.substring(done.length());
+            String answer = answer(chat.subList(0, i + 1), before, "messages[" + i + "]");
             text.add(encode(behind, prompt), false);
             answer(text, encode(prompt, answer), messages.get(i).learned());
-            done = after;
+            done = before + answer;
             behind = answer;
         }
-        return text;
+        if (texts.isEmpty() || text.isCut()) {
+            texts.add(text);
+        } else {
+            keep(text, texts);
+        }
+        return texts;
+    }
+
+    private static void keep(LearnedText text, List<LearnedText> texts) {
+        if (text.teaches()) {
+            texts.add(text);
+        }
     }
 
     private List<LearnedText> preference(Preference preference) {
@@ -85,10 +103,40 @@ final class ExampleEncoder {
             chat.add(output);
             LearnedText text = new LearnedText(limits.sequenceTokens()).add(prompt, false);
             String where = texts.isEmpty() ? "preferred_output" : "non_preferred_output";
-            answer(text, encode(before, continued(before, render(chat, false), where)), true);
+            answer(text, encode(before, answer(chat, before, where)), true);
             texts.add(text);
         }
         return texts;
+    }
+
+    /**
+     * The last message of a chat as the model is to say it after a prompt. That is what the chat adds to the prompt; if
+     * the template renders one of them differently, as those do whose prompts end in {@code <think>}, it is what begins
+     * where the message's text does.
+     */
+    private String answer(List<ChatMessage> chat, String prompt, String where) {
+        String rendered = render(chat, false);
+        if (rendered.startsWith(prompt)) {
+            return rendered.substring(prompt.length());
+        }
+        String one = render(withLast(chat, "1"), false);
+        String other = render(withLast(chat, "2"), false);
+        int start = 0;
+        while (start < Math.min(one.length(), other.length()) && one.charAt(start) == other.charAt(start)) {
+            start++;
+        }
+        if (start == one.length() || !rendered.startsWith(one.substring(0, start))) {
+            throw new RejectedLine(where + " cannot be learned: the chat template leaves out its text, or changes with it"
+                    + " what comes before");
+        }
+        return rendered.substring(start);
+    }
+
+    private static List<ChatMessage> withLast(List<ChatMessage> chat, String content) {
+        List<ChatMessage> other = new ArrayList<>(chat);
+        ChatMessage last = other.remove(other.size() - 1);
+        other.add(new ChatMessage(last.role(), content));
+        return other;
     }
 
     /** Nothing behind the end of the turn is learned: the model is never asked for it. */
@@ -100,15 +148,6 @@ final class ExampleEncoder {
         end = end == 0 ? tokens.length : end;
         text.add(Arrays.copyOf(tokens, end), learned);
         text.add(Arrays.copyOfRange(tokens, end, tokens.length), false);
-    }
-
-    /** What a longer rendering of a chat adds to a shorter one. */
-    private static String continued(String shorter, String longer, String where) {
-        if (!longer.startsWith(shorter)) {
-            throw new RejectedLine(
-                    where + " cannot be learned: the chat template changes what comes before an assistant message");
-        }
-        return longer.substring(shorter.length());
     }
 
     private String render(List<ChatMessage> messages, boolean addGenerationPrompt) {

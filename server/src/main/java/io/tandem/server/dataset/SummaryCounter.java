@@ -20,6 +20,7 @@ final class SummaryCounter {
 
     private final SortedMap<String, Integer> abilities = new TreeMap<>();
     private final SortedMap<String, Integer> controls = new TreeMap<>();
+    private final SortedMap<String, Integer> formats = new TreeMap<>();
     /**
      * The first 64 bits of SHA-256. Two different lines of a million meet with a chance of 3e-8, and nobody can write a
      * file whose lines meet in one bucket.
@@ -44,7 +45,7 @@ final class SummaryCounter {
         truncated++;
     }
 
-    void add(List<Sequence> sequences, Tags tags) {
+    void add(List<Sequence> sequences, Tags tags, LineFormat format) {
         MessageDigest digest = sha256();
         for (Sequence sequence : sequences) {
             tokens += sequence.tokens().length;
@@ -59,6 +60,7 @@ final class SummaryCounter {
         duplicates += seen.add(ByteBuffer.wrap(digest.digest()).getLong()) ? 0 : 1;
         tags.ability().ifPresent(name -> abilities.merge(name, 1, Integer::sum));
         tags.control().ifPresent(label -> controls.merge(label, 1, Integer::sum));
+        formats.merge(format.label(), 1, Integer::sum);
     }
 
     private static MessageDigest sha256() {
@@ -87,6 +89,6 @@ final class SummaryCounter {
 
     DatasetSummary summary() {
         return new DatasetSummary(
-                examples, tokens, learnedTokens, longestTokens, truncated, duplicates, abilities, controls);
+                examples, tokens, learnedTokens, longestTokens, truncated, duplicates, abilities, controls, formats);
     }
 }

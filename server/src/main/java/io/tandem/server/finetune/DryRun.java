@@ -25,6 +25,8 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         file.put("examples", summary.examples()).put("tokens", summary.tokens());
         file.put("learned_tokens", summary.learnedTokens()).put("longest_tokens", summary.longestTokens());
         file.put("truncated", summary.truncated()).put("duplicates", summary.duplicates());
+        ObjectNode formats = file.putObject("formats");
+        summary.formats().forEach(formats::put);
         ObjectNode abilities = file.putObject("abilities");
         summary.abilities().forEach(abilities::put);
         ObjectNode controls = file.putObject("controls");

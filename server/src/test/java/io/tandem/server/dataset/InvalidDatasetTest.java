@@ -30,10 +30,10 @@ class InvalidDatasetTest extends SmallModelTest {
                 "{\"a\":1,\"a\":2}#not valid JSON",
                 "{\"text\":\"a\",\"text\":\"b\"}#not valid JSON",
                 "{\"text\":NaN}#not valid JSON",
-                "{}#none of the keys messages, prompt, text and input",
-                "{\"ability\":\"x\"}#none of the keys",
-                "{\"completion\":\"x\"}#prompt is missing",
-                "{\"prompt\":\"\",\"completion\":\"x\"}#prompt is empty",
+                "{}#has no keys, expected those of one format: messages; ",
+                "{\"ability\":\"x\"}#has the keys ability, expected those of one format",
+                "{\"completion\":\"x\"}#has the keys completion, expected",
+                "{\"prompt\":\"a\",\"completion\":null}#has the keys prompt, expected",
                 "{\"prompt\":\"a\",\"completion\":3}#completion is missing or not a text",
                 "{\"prompt\":\"a\",\"completion\":\"b\",\"extra\":1}#extra is not a known key",
                 "{\"prompt\":\"a\",\"completion\":\"b\\ud83d\"}#completion has half a surrogate pair",
@@ -53,12 +53,19 @@ class InvalidDatasetTest extends SmallModelTest {
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"weight\":2}]}#weight must be 0 or 1",
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"weight\":true}]}#weight must be 0 or 1",
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"weight\":0}]}#has nothing to learn",
-                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"name\":\"x\"}]}#messages[0].name is not a known",
-                "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[]}]}#messages[0].tool_calls: tool calls cannot",
+                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"refusal\":\"x\"}]}#messages[0].refusal is not a known",
+                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\",\"weight\":0.5}]}#weight must be 0 or 1",
+                "{\"instruction\":\"a\",\"output\":\"\"}#output is empty",
+                "{\"instruction\":\"a\",\"output\":\"b\",\"input\":5}#input is not a text",
+                "{\"conversations\":[{\"from\":\"tool\",\"value\":\"a\"}]}#conversations[0].from is tool, expected human",
+                "{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"}]}#has no assistant message",
+                "{\"chosen\":\"a\",\"rejected\":\"b\"}#prompt is missing or not a text",
+                "{\"prompt\":\"a\",\"chosen\":5,\"rejected\":6}#chosen is not a list with messages",
+                "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{}]}]}#messages[0].tool_calls: tool calls cannot",
                 "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"},{\"role\":\"user\",\"content\":\"q\"}]}#the last",
-                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}],\"tools\":[]}#tools: tool calls cannot",
-                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}],\"functions\":[]}#functions: tool calls cannot",
-                "{\"messages\":[],\"parallel_tool_calls\":true}#parallel_tool_calls: tool calls cannot be trained here",
+                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}],\"tools\":[{}]}#tools: tool calls cannot",
+                "{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}],\"functions\":[{}]}#functions: tool calls cannot",
+                "{\"messages\":[],\"parallel_tool_calls\":true}#messages is not a list",
             })
     void refusesWithLineAndReason(String line, String reason) throws IOException {
         assertRefused(GOOD, line, reason);
@@ -69,9 +76,9 @@ class InvalidDatasetTest extends SmallModelTest {
             delimiter = '#',
             value = {
                 "\"input\"#\"extra\":1,\"input\"#extra is not a known key",
-                "\"input\"#\"prompt\"#prompt is not a known key",
+                "\"input\"#\"prompt\"#has the keys non_preferred_output, preferred_output, prompt, expected",
                 "{\"messages\"#5,\"x\":{\"messages\"#x is not a known key",
-                "\"messages\"#\"tools\":[],\"messages\"#input.tools: tool calls cannot be trained here",
+                "\"messages\"#\"tools\":[{}],\"messages\"#input.tools: tool calls cannot be trained here",
                 "\"messages\"#\"mess\"#input.mess is not a known key",
                 "\"role\":\"user\"#\"role\":\"assistant\"#the last message of input is the assistant's",
                 "\"role\":\"user\"#\"role\":\"user\",\"weight\":0#input.messages[0].weight is not a known key",
@@ -79,8 +86,7 @@ class InvalidDatasetTest extends SmallModelTest {
                 "\"assistant\"#\"user\"#preferred_output is not one assistant message",
                 "\"content\":\"yes\"}#\"content\":\"yes\"},{\"role\":\"assistant\",\"content\":\"x\"}#not one assistant",
                 "\"content\":\"yes\"#\"content\":\"\"#preferred_output[0].content is empty",
-                "\"input\"#\"ability\":null,\"input\"#ability is not 1 to 64",
-                ",\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]##non_preferred_output is not a list",
+                ",\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"no\"}]##has the keys input, preferred_output, expected",
                 "\"yes\"#\"no\"#has two outputs that are the same",
             })
     void refusesPairsWithLineAndReason(String part, String change, String reason) throws IOException {
@@ -145,10 +151,11 @@ class InvalidDatasetTest extends SmallModelTest {
     }
 
     @Test
-    void refusesEmptyFilesAndEmptyLinesBetween() throws IOException {
+    void refusesEmptyFiles() throws IOException {
         assertThat(invalid("").reasons()).containsExactly("the file has no examples");
         assertThat(invalid("\n \n").reasons()).containsExactly("the file has no examples");
-        assertThat(invalid("\n" + GOOD).reasons()).containsExactly("line 2: line 1 before it is empty");
+        assertThat(invalid("[]").reasons()).containsExactly("the file has no examples");
+        assertThat(invalid("prompt,completion\n").reasons()).containsExactly("the file has no examples");
     }
 
     @Test

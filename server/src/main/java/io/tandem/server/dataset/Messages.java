@@ -1,0 +1,187 @@
+package io.tandem.server.dataset;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.server.api.ChatMessage;
+import io.tandem.server.dataset.ExampleLine.Message;
+import io.tandem.server.dataset.ExampleLine.Preference;
+import io.tandem.server.text.JsonFile;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Messages of chats and preference pairs. */
+final class Messages {
+    /** As in requests: a developer is the system to chat templates. */
+    private static final Map<String, String> ROLES =
+            Map.of("system", "system", "developer", "system", "user", "user", "assistant", "assistant");
+
+    private static final Map<String, String> SHAREGPT_ROLES = Map.of(
+            "human", "user", "user", "user", "gpt", "assistant", "assistant", "assistant", "model", "assistant",
+            "chatgpt", "assistant", "bot", "assistant", "system", "system");
+
+    private static final Set<String> TOOLS =
+            Set.of("tools", "functions", "parallel_tool_calls", "tool_calls", "function_call", "tool_call_id");
+
+    /** A name is not rendered by chat templates; requests may have one as well. */
+    private static final Set<String> MESSAGE = Set.of("role", "content", "name");
+
+    private static final Set<String> WEIGHTED_MESSAGE = Set.of("role", "content", "name", "weight");
+
+    private Messages() {}
+
+    /** Refuses tools that are there; empty lists say that there are none. */
+    static void refuseTools(JsonNode object, String where) {
+        for (String key : Texts.keys(object)) {
+            JsonNode value = object.path(key);
+            boolean none = (value.isArray() && value.isEmpty()) || key.equals("parallel_tool_calls");
+            if (TOOLS.contains(key) && !none) {
+                throw new RejectedLine(where + key + ": tool calls cannot be trained here; remove it");
+            }
+        }
+    }
+
+    /** A chat that ends with an answer; each answer is learned unless its weight is 0. */
+    static List<Message> weighted(JsonNode array, String where) {
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode node : list(array, where)) {
+            String place = where + "[" + messages.size() + "]";
+            ChatMessage message = message(node, WEIGHTED_MESSAGE, place);
+            messages.add(new Message(message, isAssistant(message) && weight(node, message, place) == 1));
+        }
+        return requireAnswer(messages);
+    }
+
+    private static int weight(JsonNode node, ChatMessage message, String where) {
+        JsonNode weight = node.path("weight");
+        if (weight.isMissingNode() || weight.isNull()) {
+            return 1;
+        }
+        boolean zeroOrOne = weight.isNumber() && (weight.doubleValue() == 0 || weight.doubleValue() == 1);
+        if (!zeroOrOne || !isAssistant(message)) {
+            throw new RejectedLine(where + ".weight must be 0 or 1, and only of an assistant message");
+        }
+        return weight.intValue();
+    }
+
+    private static List<Message> requireAnswer(List<Message> messages) {
+        if (messages.stream().noneMatch(message -> isAssistant(message.chat()))) {
+            throw new RejectedLine("has no assistant message");
+        }
+        if (!isAssistant(messages.get(messages.size() - 1).chat())) {
+            throw new RejectedLine("the last message is not the assistant's");
+        }
+        return messages;
+    }
+
+    /** ShareGPT's turns, of {@code from} and {@code value}, or messages under its key. */
+    static List<Message> shareGpt(JsonNode array) {
+        JsonNode turns = list(array, "conversations");
+        if (turns.get(0).has("role")) {
+            return weighted(array, "conversations");
+        }
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode turn : turns) {
+            String where = "conversations[" + messages.size() + "].";
+            String from = Texts.required(turn, "from", where);
+            String role = SHAREGPT_ROLES.get(from);
+            if (role == null) {
+                throw new RejectedLine(
+                        where + "from is " + JsonFile.excerpt(from) + ", expected human, gpt or system");
+            }
+            ChatMessage message = new ChatMessage(role, Texts.required(turn, "value", where));
+            messages.add(new Message(message, isAssistant(message)));
+        }
+        return requireAnswer(messages);
+    }
+
+    /** The prompt of OpenAI's preference pairs. */
+    static List<ChatMessage> input(JsonNode input) {
+        if (!input.isObject()) {
+            throw new RejectedLine("input is missing or not an object");
+        }
+        refuseTools(input, "input.");
+        refuseOthers(input, Set.of("messages", "tools", "functions", "parallel_tool_calls"), "input.");
+        List<ChatMessage> messages = plain(input.path("messages"), "input.messages");
+        if (isAssistant(messages.get(messages.size() - 1))) {
+            throw new RejectedLine("the last message of input is the assistant's");
+        }
+        return messages;
+    }
+
+    /** A list of one assistant message. */
+    static ChatMessage answer(JsonNode array, String where) {
+        ChatMessage message = message(list(array, where).get(0), MESSAGE, where + "[0]");
+        if (array.size() > 1 || !isAssistant(message)) {
+            throw new RejectedLine(where + " is not one assistant message");
+        }
+        return message;
+    }
+
+    /** TRL's pair of messages: behind {@code prompt}, or whole chats that differ in their last message only. */
+    static Preference preference(JsonNode line, Tags tags) {
+        List<ChatMessage> chosen = plain(line.path("chosen"), "chosen");
+        List<ChatMessage> rejected = plain(line.path("rejected"), "rejected");
+        List<ChatMessage> prompt = new ArrayList<>();
+        if (line.hasNonNull("prompt")) {
+            prompt.addAll(plain(line.path("prompt"), "prompt"));
+        }
+        prompt.addAll(chosen.subList(0, chosen.size() - 1));
+        if (!chosen.subList(0, chosen.size() - 1).equals(rejected.subList(0, rejected.size() - 1))) {
+            throw new RejectedLine("chosen and rejected differ in more than their last message");
+        }
+        if (prompt.isEmpty() || isAssistant(prompt.get(prompt.size() - 1))) {
+            throw new RejectedLine("has no prompt that ends with a message of the user");
+        }
+        return new Preference(List.copyOf(prompt), last(chosen, "chosen"), last(rejected, "rejected"), tags);
+    }
+
+    private static ChatMessage last(List<ChatMessage> messages, String where) {
+        ChatMessage last = messages.get(messages.size() - 1);
+        if (!isAssistant(last)) {
+            throw new RejectedLine("the last message of " + where + " is not the assistant's");
+        }
+        return last;
+    }
+
+    private static List<ChatMessage> plain(JsonNode array, String where) {
+        List<ChatMessage> messages = new ArrayList<>();
+        for (JsonNode node : list(array, where)) {
+            messages.add(message(node, MESSAGE, where + "[" + messages.size() + "]"));
+        }
+        return List.copyOf(messages);
+    }
+
+    private static JsonNode list(JsonNode array, String where) {
+        if (!array.isArray() || array.isEmpty()) {
+            throw new RejectedLine(where + " is not a list with messages");
+        }
+        return array;
+    }
+
+    private static ChatMessage message(JsonNode message, Set<String> keys, String where) {
+        if (!message.isObject()) {
+            throw new RejectedLine(where + " is not an object");
+        }
+        refuseTools(message, where + ".");
+        refuseOthers(message, keys, where + ".");
+        String role = ROLES.get(Texts.required(message, "role", where + "."));
+        if (role == null) {
+            throw new RejectedLine(where + ".role is "
+                    + JsonFile.excerpt(message.path("role").textValue()) + ", expected system, user or assistant");
+        }
+        return new ChatMessage(role, Texts.required(message, "content", where + "."));
+    }
+
+    private static void refuseOthers(JsonNode object, Set<String> known, String where) {
+        for (String key : Texts.keys(object)) {
+            if (!known.contains(key) && !TOOLS.contains(key)) {
+                throw new RejectedLine(where + JsonFile.excerpt(key) + " is not a known key; remove it");
+            }
+        }
+    }
+
+    private static boolean isAssistant(ChatMessage message) {
+        return message.role().equals("assistant");
+    }
+}
