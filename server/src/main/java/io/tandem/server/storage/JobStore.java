@@ -3,6 +3,7 @@ package io.tandem.server.storage;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
@@ -29,6 +30,7 @@ public final class JobStore {
     private static final String FILES = "files";
     private static final String UNDER = "under";
     private static final String CONTROLS = "controls";
+    private static final String DAMAGED = "an adapter that the job stands on is missing, changed or damaged";
     /** In the job's object: hashes of the adapters in a folder, in its order. */
     private static final String HASHES = "_hashes";
 
@@ -122,7 +124,12 @@ public final class JobStore {
     }
 
     private List<Named> adapters(ObjectNode job, String folder, AdapterStore adapters) throws IOException {
-        List<Named> found = adapters.readAll(folder(job.path("id").asText()).resolve(folder));
+        List<Named> found;
+        try {
+            found = adapters.readAll(folder(job.path("id").asText()).resolve(folder));
+        } catch (AdapterFormatException e) {
+            throw new IOException(DAMAGED, e);
+        }
         JsonNode expected = job.path(folder + HASHES);
         List<String> hashes = new ArrayList<>();
         expected.forEach(hash -> hashes.add(hash.asText()));
@@ -130,7 +137,7 @@ public final class JobStore {
                 .map(named -> ContentHash.of(named.adapter()).hex())
                 .toList();
         if (expected.isArray() && !hashes.equals(read)) {
-            throw new IOException("an adapter that the job stands on is missing, changed or damaged");
+            throw new IOException(DAMAGED);
         }
         return found;
     }
