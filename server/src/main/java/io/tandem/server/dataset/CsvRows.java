@@ -17,22 +17,32 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** CSV whose header has the keys of a format; empty cells are absent. */
 final class CsvRows implements ExampleSource {
     private final MeteredStream bytes;
-    private final MappingIterator<Map<String, String>> rows;
+    private final char separator;
+    private @Nullable MappingIterator<Map<String, String>> rows;
     private int number = 1;
     private boolean ended;
 
-    CsvRows(InputStream in, char separator) throws IOException {
-        bytes = new MeteredStream(in);
-        CsvMapper mapper = CsvMapper.builder()
-                .enable(CsvParser.Feature.SKIP_EMPTY_LINES, CsvParser.Feature.TRIM_SPACES)
-                .build();
-        CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(separator);
-        InputStreamReader reader = new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder());
-        rows = mapper.readerForMapOf(String.class).with(schema).readValues(reader);
+    CsvRows(InputStream in, char separator) {
+        this.bytes = new MeteredStream(in);
+        this.separator = separator;
+    }
+
+    /** Reads the header when it is first called. */
+    private MappingIterator<Map<String, String>> rows() throws IOException {
+        if (rows == null) {
+            CsvMapper mapper = CsvMapper.builder()
+                    .enable(CsvParser.Feature.SKIP_EMPTY_LINES, CsvParser.Feature.TRIM_SPACES)
+                    .build();
+            CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(separator);
+            InputStreamReader reader = new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder());
+            rows = mapper.readerForMapOf(String.class).with(schema).readValues(reader);
+        }
+        return rows;
     }
 
     /** The separator by which a header has all keys of a format, if there is one. */
@@ -45,7 +55,7 @@ final class CsvRows implements ExampleSource {
     private static List<String> names(String header, char separator) {
         return Arrays.stream(header.split(String.valueOf(separator), -1))
                 .map(name -> name.strip().replaceAll("^\"|\"$", ""))
-                .collect(Collectors.toList());
+                .toList();
     }
 
     @Override
@@ -55,13 +65,13 @@ final class CsvRows implements ExampleSource {
         }
         try {
             bytes.restart();
-            if (!rows.hasNextValue()) {
+            if (!rows().hasNextValue()) {
                 ended = true;
                 return Optional.empty();
             }
-            number = rows.getParser().currentTokenLocation().getLineNr();
+            number = rows().getParser().currentLocation().getLineNr();
             ObjectNode example = JsonBody.MAPPER.createObjectNode();
-            rows.nextValue().forEach((name, cell) -> {
+            rows().nextValue().forEach((name, cell) -> {
                 if (cell != null && !cell.isEmpty()) {
                     example.put(name.replace("\uFEFF", ""), cell);
                 }

@@ -126,8 +126,9 @@ final class ExampleEncoder {
             start++;
         }
         if (start == one.length() || !rendered.startsWith(one.substring(0, start))) {
-            throw new RejectedLine(where + " cannot be learned: the chat template leaves out its text, or changes with it"
-                    + " what comes before");
+            throw new RejectedLine(
+                    where + " cannot be learned: the chat template leaves out its text, or changes with it"
+                            + " what comes before");
         }
         return rendered.substring(start);
     }

@@ -32,7 +32,8 @@ interface ExampleSource {
         if (text.stripLeading().startsWith("[")) {
             return new JsonArray(in);
         }
-        Optional<Character> separator = CsvRows.separator(text.lines().findFirst().orElse(""));
+        Optional<Character> separator =
+                CsvRows.separator(text.lines().findFirst().orElse(""));
         return separator.isPresent() ? new CsvRows(in, separator.get()) : new JsonLines(new LineReader(in));
     }
 }

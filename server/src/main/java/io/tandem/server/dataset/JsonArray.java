@@ -3,7 +3,9 @@ package io.tandem.server.dataset;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectReader;
 import io.tandem.server.api.JsonBody;
 import java.io.CharConversionException;
 import java.io.IOException;
@@ -12,9 +14,14 @@ import java.util.Optional;
 
 /** One JSON array. What comes behind a mistake of syntax cannot be told apart, so it ends the reading. */
 final class JsonArray implements ExampleSource {
+    /** More elements come behind one. */
+    private static final ObjectReader ELEMENT =
+            JsonBody.MAPPER.reader().without(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+
     private final MeteredStream bytes;
     private final JsonParser parser;
     private int number = 1;
+    private boolean begun;
     private boolean ended;
 
     JsonArray(InputStream in) throws IOException {
@@ -28,7 +35,8 @@ final class JsonArray implements ExampleSource {
             return Optional.empty();
         }
         try {
-            if (parser.currentToken() == null) {
+            if (!begun) {
+                begun = true;
                 parser.nextToken();
             }
             bytes.restart();
@@ -42,7 +50,7 @@ final class JsonArray implements ExampleSource {
                 }
                 return Optional.empty();
             }
-            return Optional.of(JsonBody.MAPPER.readTree(parser));
+            return Optional.of(ELEMENT.readTree(parser));
         } catch (JsonProcessingException e) {
             ended = true;
             number = e.getLocation() == null ? number : e.getLocation().getLineNr();

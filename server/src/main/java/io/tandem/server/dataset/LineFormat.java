@@ -23,14 +23,14 @@ import java.util.stream.Collectors;
  * datasets become chats or pairs by one rule each. A key whose value is null counts as absent.
  */
 enum LineFormat {
-    CHAT(List.of("messages"), "tools", "functions", "parallel_tool_calls") {
+    CHAT("messages", "tools functions parallel_tool_calls") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             Messages.refuseTools(line, "");
             return new Chat(Messages.weighted(line.path("messages"), "messages"), tags);
         }
     },
-    PREFERENCE(List.of("input", "preferred_output", "non_preferred_output")) {
+    PREFERENCE("input preferred_output non_preferred_output", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return new Preference(
@@ -41,7 +41,7 @@ enum LineFormat {
         }
     },
     /** TRL's preferences, as texts or as messages. Without a prompt the messages that both share are the prompt. */
-    CHOSEN_REJECTED(List.of("chosen", "rejected"), "prompt") {
+    CHOSEN_REJECTED("chosen rejected", "prompt") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             if (line.path("chosen").isTextual()) {
@@ -54,45 +54,45 @@ enum LineFormat {
             return Messages.preference(line, tags);
         }
     },
-    COMPLETION(List.of("prompt", "completion")) {
+    COMPLETION("prompt completion", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return new Completion(Texts.optional(line, "prompt"), Texts.required(line, "completion", ""), tags);
         }
     },
-    PROMPT_RESPONSE(List.of("prompt", "response")) {
+    PROMPT_RESPONSE("prompt response", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return question(line, "prompt", "", "response", tags);
         }
     },
-    QUESTION_ANSWER(List.of("question", "answer")) {
+    QUESTION_ANSWER("question answer", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return question(line, "question", "", "answer", tags);
         }
     },
     /** Stanford Alpaca's; its column {@code text} repeats the others. */
-    ALPACA(List.of("instruction", "output"), "input", "text") {
+    ALPACA("instruction output", "input text") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return question(line, "instruction", "input", "output", tags);
         }
     },
     /** Databricks Dolly's. */
-    DOLLY(List.of("instruction", "response"), "context", "category") {
+    DOLLY("instruction response", "context category") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return question(line, "instruction", "context", "response", tags);
         }
     },
-    INPUT_OUTPUT(List.of("input", "output")) {
+    INPUT_OUTPUT("input output", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return question(line, "input", "", "output", tags);
         }
     },
-    SHAREGPT(List.of("conversations"), "id", "system") {
+    SHAREGPT("conversations", "id system") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             List<Message> messages = new ArrayList<>();
@@ -103,7 +103,7 @@ enum LineFormat {
             return new Chat(messages, tags);
         }
     },
-    TEXT(List.of("text")) {
+    TEXT("text", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
             return new Completion("", Texts.required(line, "text", ""), tags);
@@ -113,12 +113,22 @@ enum LineFormat {
     private static final Set<String> TAGS = Set.of("ability", "control");
     private static final String SEE = "see docs/training-data.md";
 
-    private final List<String> required;
-    private final Set<String> optional;
+    /** Keys that all have to be there, and keys that may be, separated by spaces. */
+    private final String required;
 
-    LineFormat(List<String> required, String... optional) {
+    private final String optional;
+
+    LineFormat(String required, String optional) {
         this.required = required;
-        this.optional = Set.of(optional);
+        this.optional = optional;
+    }
+
+    private List<String> required() {
+        return List.of(required.split(" "));
+    }
+
+    private boolean knows(String key) {
+        return required().contains(key) || List.of(optional.split(" ")).contains(key) || TAGS.contains(key);
     }
 
     abstract ExampleLine read(JsonNode line, Tags tags);
@@ -131,8 +141,9 @@ enum LineFormat {
     /** The format with the most of its keys there, if one has all; of equal ones the first. */
     static Optional<LineFormat> of(Collection<String> keys) {
         return Arrays.stream(values())
-                .filter(format -> keys.containsAll(format.required))
-                .max(Comparator.comparingInt((LineFormat format) -> format.required.size())
+                .filter(format -> keys.containsAll(format.required()))
+                .max(Comparator.comparingInt(
+                                (LineFormat format) -> format.required().size())
                         .thenComparing(Comparator.comparing(LineFormat::ordinal).reversed()));
     }
 
@@ -148,9 +159,9 @@ enum LineFormat {
         Set<String> keys = Texts.keys(line);
         LineFormat format = of(keys).orElseThrow(() -> unknown(keys));
         for (String key : keys) {
-            if (!format.required.contains(key) && !format.optional.contains(key) && !TAGS.contains(key)) {
+            if (!format.knows(key)) {
                 throw new RejectedLine(JsonFile.excerpt(key) + " is not a known key beside "
-                        + String.join(", ", format.required) + "; remove it, or " + SEE);
+                        + String.join(", ", format.required()) + "; remove it, or " + SEE);
             }
         }
         return format;
@@ -163,7 +174,7 @@ enum LineFormat {
 
     private static RejectedLine unknown(Set<String> keys) {
         String known = Arrays.stream(values())
-                .map(format -> String.join(" + ", format.required))
+                .map(format -> String.join(" + ", format.required()))
                 .collect(Collectors.joining("; "));
         String found = keys.isEmpty()
                 ? "has no keys"

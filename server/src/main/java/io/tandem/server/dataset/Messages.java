@@ -17,8 +17,22 @@ final class Messages {
             Map.of("system", "system", "developer", "system", "user", "user", "assistant", "assistant");
 
     private static final Map<String, String> SHAREGPT_ROLES = Map.of(
-            "human", "user", "user", "user", "gpt", "assistant", "assistant", "assistant", "model", "assistant",
-            "chatgpt", "assistant", "bot", "assistant", "system", "system");
+            "human",
+            "user",
+            "user",
+            "user",
+            "gpt",
+            "assistant",
+            "assistant",
+            "assistant",
+            "model",
+            "assistant",
+            "chatgpt",
+            "assistant",
+            "bot",
+            "assistant",
+            "system",
+            "system");
 
     private static final Set<String> TOOLS =
             Set.of("tools", "functions", "parallel_tool_calls", "tool_calls", "function_call", "tool_call_id");
@@ -47,7 +61,8 @@ final class Messages {
         for (JsonNode node : list(array, where)) {
             String place = where + "[" + messages.size() + "]";
             ChatMessage message = message(node, WEIGHTED_MESSAGE, place);
-            messages.add(new Message(message, isAssistant(message) && weight(node, message, place) == 1));
+            int weight = weight(node, message, place);
+            messages.add(new Message(message, isAssistant(message) && weight == 1));
         }
         return requireAnswer(messages);
     }
@@ -86,8 +101,7 @@ final class Messages {
             String from = Texts.required(turn, "from", where);
             String role = SHAREGPT_ROLES.get(from);
             if (role == null) {
-                throw new RejectedLine(
-                        where + "from is " + JsonFile.excerpt(from) + ", expected human, gpt or system");
+                throw new RejectedLine(where + "from is " + JsonFile.excerpt(from) + ", expected human, gpt or system");
             }
             ChatMessage message = new ChatMessage(role, Texts.required(turn, "value", where));
             messages.add(new Message(message, isAssistant(message)));

@@ -67,7 +67,8 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
         if (result instanceof InvalidDataset invalid) {
             throw ApiException.invalid(
                     field,
-                    "'" + field + "' has " + invalid.count() + (invalid.count() == 1 ? " wrong line: " : " wrong lines: ")
+                    "'" + field + "' has " + invalid.count()
+                            + (invalid.count() == 1 ? " wrong line: " : " wrong lines: ")
                             + String.join("; ", invalid.reasons()));
         }
         if (result instanceof Dataset dataset && preferences == (dataset instanceof Dataset.Preferences)) {

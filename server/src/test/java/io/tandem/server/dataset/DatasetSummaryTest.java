@@ -33,7 +33,8 @@ class DatasetSummaryTest extends SmallModelTest {
                         1,
                         0,
                         new TreeMap<>(Map.of("short", 1, "text", 2)),
-                        new TreeMap<>()));
+                        new TreeMap<>(),
+                        new TreeMap<>(Map.of("chat", 1, "completion", 1, "text", 2))));
     }
 
     @Test
@@ -48,7 +49,8 @@ class DatasetSummaryTest extends SmallModelTest {
                         0,
                         0,
                         new TreeMap<>(Map.of("taste", 1)),
-                        new TreeMap<>()));
+                        new TreeMap<>(),
+                        new TreeMap<>(Map.of("preference", 1))));
     }
 
     @Test

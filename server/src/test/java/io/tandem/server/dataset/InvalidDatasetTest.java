@@ -2,12 +2,10 @@ package io.tandem.server.dataset;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.tandem.server.api.JsonBody;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -283,19 +281,5 @@ class InvalidDatasetTest extends SmallModelTest {
 
     private static String control(String line, String value) {
         return line.replaceFirst("\\{", "{\"control\":" + value + ",");
-    }
-
-    @Test
-    void refusesTemplatesThatChangeThePast() throws IOException {
-        Map<String, String> config =
-                Map.of("chat_template", "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
-        Files.write(directory.resolve("tokenizer_config.json"), JsonBody.MAPPER.writeValueAsBytes(config));
-        loadAgain();
-        String chat =
-                "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"a\"}]}";
-        assertThat(invalid(chat).reasons())
-                .containsExactly("line 1: messages[1] cannot be learned: the chat template changes what comes before an"
-                        + " assistant message");
-        assertThat(invalid(PAIR).reasons().get(0)).startsWith("line 1: preferred_output cannot be learned");
     }
 }

@@ -59,8 +59,9 @@ class LineFormatTest extends SmallModelTest {
 
     @Test
     void systemPromptsOfShareGptComeFirst() throws IOException {
-        String expected = "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q\"},"
-                + "{\"role\":\"assistant\",\"content\":\"a\"}]}";
+        String expected =
+                "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q\"},"
+                        + "{\"role\":\"assistant\",\"content\":\"a\"}]}";
         String turns = "{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"gpt\",\"value\":\"a\"}]";
         for (String line : List.of(
                 "{\"system\":\"s\",\"conversations\":[" + turns + "}",
@@ -86,8 +87,10 @@ class LineFormatTest extends SmallModelTest {
     void preferencesOfTrlAreThoseOfOpenAi(String line) throws IOException {
         Pair pair = preferences(line).pairs().get(0);
         Pair expected = preferences(PAIR).pairs().get(0);
-        assertThat(pair.preferred().tokens()).containsExactly(expected.preferred().tokens());
-        assertThat(pair.nonPreferred().labels()).containsExactly(expected.nonPreferred().labels());
+        assertThat(pair.preferred().tokens())
+                .containsExactly(expected.preferred().tokens());
+        assertThat(pair.nonPreferred().labels())
+                .containsExactly(expected.nonPreferred().labels());
     }
 
     @Test
@@ -131,8 +134,8 @@ class LineFormatTest extends SmallModelTest {
     }
 
     @Test
-    void anElementMayBeAsLongAsALine() throws IOException {
-        String huge = "[{\"text\":\"" + "x".repeat(LineReader.MAX_LINE_BYTES) + "\"}]";
+    void anElementMayBeAboutAsLongAsALine() throws IOException {
+        String huge = "[{\"text\":\"" + "x".repeat(LineReader.MAX_LINE_BYTES + 20_000) + "\"}]";
         assertThat(invalid(huge).reasons())
                 .containsExactly("line 1: begins an example of more than " + LineReader.MAX_LINE_BYTES + " bytes");
     }
@@ -158,9 +161,12 @@ class LineFormatTest extends SmallModelTest {
                 .asString()
                 .contains("is not valid CSV");
         byte[] latin1 = "prompt,completion\nä,b\n".getBytes(StandardCharsets.ISO_8859_1);
-        DatasetReader.Result result = new DatasetReader(model, 100, false, java.util.Set.of())
-                .read(new java.io.ByteArrayInputStream(latin1));
-        assertThat(((InvalidDataset) result).reasons()).singleElement().asString().contains("is not valid UTF-8");
+        DatasetReader.Result result =
+                new DatasetReader(model, 100, false, java.util.Set.of()).read(new java.io.ByteArrayInputStream(latin1));
+        assertThat(((InvalidDataset) result).reasons())
+                .singleElement()
+                .asString()
+                .contains("is not valid UTF-8");
     }
 
     @Test

@@ -95,6 +95,13 @@ class ServedPromptTest extends SmallModelTest {
     }
 
     @Test
+    void beginningsThatCountTheMessages() throws IOException {
+        String template = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}";
+        assertThat(trained(template, TURNS.formatted("", "a", ""))).containsExactly("1q[a]");
+        assertThat(trained(template, TURNS.formatted("", "a", MORE))).containsExactly("1q[a]", "3qar[b]");
+    }
+
+    @Test
     void templatesThatLeaveOutAnswersAreRefused() throws IOException {
         Files.writeString(directory.resolve("chat_template.jinja"), "{% if add_generation_prompt %}x{% endif %}y");
         loadAgain();

@@ -4,8 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.SlotReport;
+import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterPins;
+import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.storage.AdapterStore;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -16,6 +24,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -130,5 +139,26 @@ final class AdapterClient {
 
     static JsonNode error(HttpResponse<String> answer) throws IOException {
         return new JsonMapper().readTree(answer.body()).path("error");
+    }
+
+    /** Publishes an adapter in the data directory of a server that is not running, as one without checks would have. */
+    static void publishUnchecked(Path directory, ModelConfig model, String name, Adapter adapter) throws Exception {
+        AdapterPins none = new AdapterPins() {
+            @Override
+            public void pin(AdapterVersion version) {}
+
+            @Override
+            public void unpin(AdapterVersion version) {}
+
+            @Override
+            public SlotReport slots() {
+                return SlotReport.NONE;
+            }
+        };
+        AdapterStore store = new AdapterStore(directory.resolve("data/adapters"), model, adapter.maxRank());
+        try (AdapterLibrary library = new AdapterLibrary(
+                store, AdaptersConfig.DEFAULT, "tiny", 1, none, new SimpleMeterRegistry(), Clock.systemUTC())) {
+            library.publish(name, adapter, "test", AdapterLibrary.WHOLE).get();
+        }
     }
 }

@@ -114,7 +114,10 @@ class AdapterValidationIT {
         tame.modules()
                 .forEach((site, f) -> modules.put(
                         site, new LowRank(f.rank(), f.inputs(), f.outputs(), huge(f.a()), huge(f.b()), f.scaling())));
-        adapters.create("wild", new Adapter(tame.config(), modules));
+        server.close();
+        AdapterClient.publishUnchecked(directory, MODEL.config(), "wild", new Adapter(tame.config(), modules));
+        server = RunningServer.start(directory);
+        adapters = new AdapterClient(server, directory);
         JsonNode validation = adapters.act("wild", "compress", "{\"validation_file\":\"" + file + "\"}")
                 .path("validation");
         assertThat(validation.path("original_loss").isNull()).isTrue();

@@ -100,7 +100,7 @@ class RefusalIT {
         "PUT, /v1/models, 'GET, HEAD'",
         "POST, /v1/models/tiny, 'GET, HEAD'",
         "PATCH, /v1/files/x, 'DELETE, GET, HEAD'",
-        "PUT, /v1/fine_tuning/jobs/dry_run, 'GET, HEAD, POST'",
+        "PUT, /v1/fine_tuning/jobs/dry_run, 'DELETE, GET, HEAD, POST'",
         "DELETE, /v1/adapters, 'GET, HEAD, POST'",
         "TRACE, /health, 'GET, HEAD'",
         "POST, /, 'GET, HEAD'",

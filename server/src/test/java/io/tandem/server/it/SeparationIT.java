@@ -3,20 +3,12 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
-import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.SlotReport;
-import io.tandem.server.adapter.AdapterLibrary;
-import io.tandem.server.adapter.AdapterPins;
-import io.tandem.server.config.AdaptersConfig;
-import io.tandem.server.storage.AdapterStore;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -45,24 +37,7 @@ class SeparationIT {
     /** The overflowing adapter was published when nobody looked, as by a server that did not know better. */
     @BeforeEach
     void start() throws Exception {
-        AdapterPins none = new AdapterPins() {
-            @Override
-            public void pin(AdapterVersion version) {}
-
-            @Override
-            public void unpin(AdapterVersion version) {}
-
-            @Override
-            public SlotReport slots() {
-                return SlotReport.NONE;
-            }
-        };
-        AdapterStore store = new AdapterStore(directory.resolve("data/adapters"), MODEL.config(), RANK);
-        try (AdapterLibrary library = new AdapterLibrary(
-                store, AdaptersConfig.DEFAULT, "tiny", 1, none, new SimpleMeterRegistry(), Clock.systemUTC())) {
-            library.publish("evil", huge(3e38f, 1e-3f), "test", AdapterLibrary.WHOLE)
-                    .get();
-        }
+        AdapterClient.publishUnchecked(directory, MODEL.config(), "evil", huge(3e38f, 1e-3f));
         server = RunningServer.start(directory);
         adapters = new AdapterClient(server, directory);
         adapters.create("good", TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, 7));
