@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -152,6 +153,10 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
                 file.path("longest_tokens").asInt(),
                 file.path("duplicates").asInt(),
                 file.path("truncated").asInt());
+        String formats = file.path("formats").properties().stream()
+                .map(format -> format.getValue().asInt() + " " + format.getKey())
+                .collect(Collectors.joining(", "));
+        out.printf("read as %s (docs/training-data.md)%n", formats);
         out.printf(
                 Locale.ROOT,
                 "%d epochs, %d steps of %d examples, %d tokens in all, about %.0f s alone%n",

@@ -50,6 +50,7 @@ class DryRunIT {
         assertThat(answer.at("/training_file/tokens").asInt()).isEqualTo(6 + 4);
         assertThat(answer.at("/training_file/learned_tokens").asInt()).isEqualTo(3 + 2);
         assertThat(answer.at("/training_file/abilities/letters").asInt()).isEqualTo(1);
+        assertThat(answer.at("/training_file/formats/completion").asInt()).isEqualTo(2);
         assertThat(answer.at("/training/steps").asInt()).isEqualTo(6);
         assertThat(answer.at("/training/trained_tokens").asInt()).isEqualTo(30);
         assertThat(answer.at("/training/estimated_seconds").asDouble()).isPositive();

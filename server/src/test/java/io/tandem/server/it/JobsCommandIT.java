@@ -73,7 +73,7 @@ class JobsCommandIT {
     void aDryRunShowsWhatIsLearned() throws Exception {
         Said said = run(new FinetuneCommand(), file("dry.jsonl", LINE), "--name", "dry", "--dry-run");
         assertThat(said.status()).isZero();
-        assertThat(said.text()).contains("ab[cd").contains("MB needed").contains("1 examples");
+        assertThat(said.text()).contains("ab[cd").contains("MB needed").contains("1 examples", "read as 1 completion");
     }
 
     @Test
