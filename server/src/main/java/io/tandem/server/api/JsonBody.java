@@ -88,7 +88,8 @@ public final class JsonBody {
         }
         if (e instanceof StreamConstraintsException) {
             return ": it is nested more than " + DEPTH_MAX + " deep, has a name of more than " + NAME_CHARS_MAX
-                    + " characters, or a number of more than " + NUMBER_CHARS_MAX;
+                    + " characters, a number of more than " + NUMBER_CHARS_MAX + ", or more than " + TOKENS_MAX
+                    + " names, values and brackets";
         }
         return e.getOriginalMessage().startsWith("Duplicate field") ? ": an object has the same field twice" : "";
     }
