@@ -60,38 +60,13 @@ enum LineFormat {
             return new Completion(Texts.optional(line, "prompt"), Texts.required(line, "completion", ""), tags);
         }
     },
-    PROMPT_RESPONSE("prompt response", "") {
-        @Override
-        ExampleLine read(JsonNode line, Tags tags) {
-            return question(line, "prompt", "", "response", tags);
-        }
-    },
-    QUESTION_ANSWER("question answer", "") {
-        @Override
-        ExampleLine read(JsonNode line, Tags tags) {
-            return question(line, "question", "", "answer", tags);
-        }
-    },
+    PROMPT_RESPONSE("prompt", "", "response", ""),
+    QUESTION_ANSWER("question", "", "answer", ""),
     /** Stanford Alpaca's; its column {@code text} repeats the others. */
-    ALPACA("instruction output", "input text") {
-        @Override
-        ExampleLine read(JsonNode line, Tags tags) {
-            return question(line, "instruction", "input", "output", tags);
-        }
-    },
+    ALPACA("instruction", "input", "output", "text"),
     /** Databricks Dolly's. */
-    DOLLY("instruction response", "context category") {
-        @Override
-        ExampleLine read(JsonNode line, Tags tags) {
-            return question(line, "instruction", "context", "response", tags);
-        }
-    },
-    INPUT_OUTPUT("input output", "") {
-        @Override
-        ExampleLine read(JsonNode line, Tags tags) {
-            return question(line, "input", "", "output", tags);
-        }
-    },
+    DOLLY("instruction", "context", "response", "category"),
+    INPUT_OUTPUT("input", "", "output", ""),
     SHAREGPT("conversations", "id system") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
@@ -118,9 +93,26 @@ enum LineFormat {
 
     private final String optional;
 
+    /** Of a question and its answer, the keys of both and of what the question is about; else empty. */
+    private final String question;
+
+    private final String about;
+    private final String answer;
+
     LineFormat(String required, String optional) {
         this.required = required;
         this.optional = optional;
+        this.question = "";
+        this.about = "";
+        this.answer = "";
+    }
+
+    LineFormat(String question, String about, String answer, String ignored) {
+        this.required = question + " " + answer;
+        this.optional = about + " " + ignored;
+        this.question = question;
+        this.about = about;
+        this.answer = answer;
     }
 
     private List<String> required() {
@@ -128,10 +120,20 @@ enum LineFormat {
     }
 
     private boolean knows(String key) {
-        return required().contains(key) || List.of(optional.split(" ")).contains(key) || TAGS.contains(key);
+        boolean named = required().contains(key) || List.of(optional.split(" ")).contains(key) || TAGS.contains(key);
+        return named && !key.isEmpty();
     }
 
-    abstract ExampleLine read(JsonNode line, Tags tags);
+    /** A question and its answer become a chat: what the user asks, with what it is about below it. */
+    ExampleLine read(JsonNode line, Tags tags) {
+        String more = about.isEmpty() ? "" : Texts.optional(line, about);
+        String asked = Texts.required(line, question, "") + (more.isEmpty() ? "" : "\n\n" + more);
+        return new Chat(
+                List.of(
+                        new Message(new ChatMessage("user", asked), false),
+                        new Message(new ChatMessage("assistant", Texts.required(line, answer, "")), true)),
+                tags);
+    }
 
     /** The name in reports about a file. */
     String label() {
@@ -180,16 +182,5 @@ enum LineFormat {
                 ? "has no keys"
                 : "has the keys " + JsonFile.excerpt(String.join(", ", new TreeSet<>(keys)));
         return new RejectedLine(found + ", expected those of one format: " + known + "; " + SEE);
-    }
-
-    /** What the user asks, with what it is about below it, and the answer. */
-    private static Chat question(JsonNode line, String question, String about, String answer, Tags tags) {
-        String more = about.isEmpty() ? "" : Texts.optional(line, about);
-        String asked = Texts.required(line, question, "") + (more.isEmpty() ? "" : "\n\n" + more);
-        return new Chat(
-                List.of(
-                        new Message(new ChatMessage("user", asked), false),
-                        new Message(new ChatMessage("assistant", Texts.required(line, answer, "")), true)),
-                tags);
     }
 }

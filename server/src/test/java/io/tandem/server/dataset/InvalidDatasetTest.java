@@ -36,6 +36,7 @@ class InvalidDatasetTest extends SmallModelTest {
                 "{\"prompt\":\"a\",\"completion\":\"b\",\"extra\":1}#extra is not a known key",
                 "{\"prompt\":\"a\",\"completion\":\"b\\ud83d\"}#completion has half a surrogate pair",
                 "{\"text\":[]}#text is missing or not a text",
+                "{\"text\":\"a\",\"\":1}# is not a known key beside text",
                 "{\"text\":\"\"}#text is empty",
                 "{\"text\":\"a\",\"prompt\":\"b\"}#prompt is not a known key",
                 "{\"text\":\"a\",\"ability\":\"\"}#ability is not 1 to 64",

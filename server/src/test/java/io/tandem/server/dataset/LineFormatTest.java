@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.dataset.Dataset.Pair;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -162,7 +166,7 @@ class LineFormatTest extends SmallModelTest {
                 .contains("is not valid CSV");
         byte[] latin1 = "prompt,completion\nä,b\n".getBytes(StandardCharsets.ISO_8859_1);
         DatasetReader.Result result =
-                new DatasetReader(model, 100, false, java.util.Set.of()).read(new java.io.ByteArrayInputStream(latin1));
+                new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(latin1));
         assertThat(((InvalidDataset) result).reasons())
                 .singleElement()
                 .asString()
@@ -180,7 +184,7 @@ class LineFormatTest extends SmallModelTest {
 
     @Test
     void everyFormatIsDocumented() throws IOException {
-        String document = java.nio.file.Files.readString(java.nio.file.Path.of("../docs/training-data.md"));
+        String document = Files.readString(Path.of("../docs/training-data.md"));
         assertThat(Arrays.stream(LineFormat.values()).map(LineFormat::label))
                 .allSatisfy(label -> assertThat(document).contains("`" + label + "`"));
     }
