@@ -31,6 +31,7 @@ import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
+import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
@@ -110,13 +111,12 @@ public final class Application implements AutoCloseable {
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         TrainingDevice training = new TrainingDevice(
                 device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency);
-        AdapterValidation validation = new ValidationScores(jobEngine(), training, files, model, maxExampleTokens);
+        TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
+        AdapterValidation validation = new ValidationScores(jobEngine(), setup, files);
         adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(
-                model,
-                maxExampleTokens,
+                setup,
                 jobEngine(),
-                training,
                 adapters.library(),
                 new JobService.Stores(
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),

@@ -29,6 +29,16 @@ public final class ApiException extends RuntimeException {
         return new ApiException(400, "invalid_request_error", param, null, message);
     }
 
+    /** A list has nothing with the id after which a page should begin. */
+    public static ApiException nothingAfter(@Nullable String id) {
+        return invalid("after", "'after': nothing in this list has the id '" + id + "'.");
+    }
+
+    /** The server is about to end. */
+    public static ApiException shuttingDown() {
+        return new ApiException(503, "server_error", null, "shutting_down", "the server is shutting down");
+    }
+
     /** What the request names does not exist. */
     public static ApiException notFound(String param, String code, String message) {
         return new ApiException(404, "invalid_request_error", param, code, message);

@@ -11,6 +11,7 @@ import io.tandem.server.text.ServedModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 
 /** Turns the examples of one file into the model's tokens. */
 final class ExampleEncoder {
@@ -152,6 +153,10 @@ final class ExampleEncoder {
     }
 
     private String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+        if (Thread.currentThread().isInterrupted()) {
+            // A long chat takes minutes without another look at the file, which would notice it.
+            throw new CancellationException("the file is not needed any more");
+        }
         renderedMessages += messages.size();
         if (renderedMessages > limits.renderedMessages()) {
             throw new RejectedLine("the file's chats have too many turns: an answer is rendered with all that comes"

@@ -1,7 +1,9 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.time.Clock;
@@ -122,6 +124,11 @@ final class JobBook {
         event.put("type", "metrics");
         event.set("data", data);
         append(job, event);
+    }
+
+    /** Where a job's numbers go, from the step after this one. */
+    JobMetrics table(FinetuneJob work, int step) {
+        return store.metrics(work.id(), work.stepsPerEpoch(), step, clock);
     }
 
     private void append(ObjectNode job, ObjectNode event) {

@@ -8,7 +8,6 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.InvalidDataset;
 import io.tandem.server.dataset.Tags;
-import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;
@@ -37,13 +36,14 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
      * Reads a job's files.
      *
      * @param frozen what the job stands on
-     * @param maxTokens of a sequence
      * @throws ApiException naming the file that is wrong and its lines
      */
-    static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, ServedModel model, int maxTokens)
-            throws IOException {
+    static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
         DatasetReader reader = new DatasetReader(
-                model, maxTokens, spec.truncate(), frozen.controls().keySet());
+                setup.model(),
+                setup.maxExampleTokens(),
+                spec.truncate(),
+                frozen.controls().keySet());
         Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);
         Optional<String> validation = spec.validationFile();
         return new JobData(

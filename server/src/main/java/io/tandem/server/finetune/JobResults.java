@@ -123,6 +123,11 @@ record JobResults(
         return name;
     }
 
+    /** What a job goes on from. */
+    Optional<JobCheckpoint> latestCheckpoint(String jobId) throws IOException {
+        return checkpoints.latest(jobId);
+    }
+
     /** A job's copy of a file; the file itself for jobs of servers that made no copies. */
     Optional<FileChannel> open(String jobId, String file) throws IOException {
         Optional<FileChannel> copy = jobs.open(jobId, file);

@@ -48,17 +48,6 @@ public record TrainingDevice(
         return plan;
     }
 
-    /** Bytes of the plan that belong to the job alone; the rest is reserved once for all jobs. */
-    static long ownBytes(MemoryPlan plan) {
-        return plan.bytes(MemoryPlan.Part.ADAPTER)
-                + plan.bytes(MemoryPlan.Part.GRADIENTS)
-                + plan.bytes(MemoryPlan.Part.OPTIMIZER);
-    }
-
-    static long sharedBytes(MemoryPlan plan) {
-        return plan.total() - ownBytes(plan);
-    }
-
     /** Seconds that so many tokens take when nobody else is served, as far as the server has learned by now. */
     double seconds(long tokens) {
         Map<CostKind, Double> costs = latency.get().secondsPerUnit();

@@ -12,7 +12,6 @@ import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.storage.FileStore;
-import io.tandem.server.text.ServedModel;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -26,23 +25,18 @@ public final class ValidationScores implements AdapterValidation {
     private static final String FIELD = "validation_file";
 
     private final JobEngine engine;
-    private final TrainingDevice device;
+    private final TrainingSetup setup;
     private final FileStore files;
-    private final ServedModel model;
-    private final int maxExampleTokens;
 
-    public ValidationScores(
-            JobEngine engine, TrainingDevice device, FileStore files, ServedModel model, int maxExampleTokens) {
+    public ValidationScores(JobEngine engine, TrainingSetup setup, FileStore files) {
         this.engine = engine;
-        this.device = device;
+        this.setup = setup;
         this.files = files;
-        this.model = model;
-        this.maxExampleTokens = maxExampleTokens;
     }
 
     @Override
     public Function<List<AdapterVersion>, Scores> scores(String file) throws IOException {
-        DatasetReader reader = new DatasetReader(model, maxExampleTokens, false, Set.of());
+        DatasetReader reader = new DatasetReader(setup.model(), setup.maxExampleTokens(), false, Set.of());
         List<Example> texts = JobData.examples(
                 JobData.dataset(FIELD, file, new Objective.Supervised(), files::open, reader), Map.of());
         return adapters -> scores(adapters, texts);
@@ -50,7 +44,7 @@ public final class ValidationScores implements AdapterValidation {
 
     private Scores scores(List<AdapterVersion> adapters, List<Example> texts) {
         FinetuneJob job = FinetuneJob.measuring(JobObject.newId("measure-"), adapters, texts);
-        device.requireFits(FIELD, job.lora(), job.settings().optimizer());
+        setup.device().requireFits(FIELD, job.lora(), job.settings().optimizer());
         Measurement measurement = new Measurement();
         engine.submit(job, measurement).ifPresent(rejection -> {
             throw refusal(rejection);
@@ -65,13 +59,9 @@ public final class ValidationScores implements AdapterValidation {
     private static ApiException refusal(Rejection rejection) {
         return switch (rejection.reason()) {
             case QUEUE_FULL -> ApiException.tooMany(rejection.message());
-            case SHUTTING_DOWN -> stopping();
+            case SHUTTING_DOWN -> ApiException.shuttingDown();
             default -> ApiException.invalid(FIELD, "'" + FIELD + "': " + rejection.message() + ".");
         };
-    }
-
-    private static ApiException stopping() {
-        return new ApiException(503, "server_error", null, "shutting_down", "the server is shutting down");
     }
 
     /** Waits for the one measurement. */
@@ -105,7 +95,7 @@ public final class ValidationScores implements AdapterValidation {
                         "measurement_failed",
                         "The loss was not measured: " + failed.message()));
             } else {
-                scores.completeExceptionally(stopping());
+                scores.completeExceptionally(ApiException.shuttingDown());
             }
         }
     }

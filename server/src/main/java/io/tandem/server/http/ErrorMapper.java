@@ -14,6 +14,7 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -111,6 +112,10 @@ final class ErrorMapper {
     private static ApiException of(@Nullable Throwable failure, int status) {
         if (failure instanceof ApiException api) {
             return api;
+        }
+        if (failure instanceof RejectedExecutionException) {
+            // Only the threads of a server that ends take nothing any more.
+            return ApiException.shuttingDown();
         }
         if (failure instanceof AdapterFormatException) {
             return new ApiException(400, INVALID, null, "invalid_adapter", String.valueOf(failure.getMessage()));

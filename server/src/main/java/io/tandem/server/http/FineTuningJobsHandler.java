@@ -1,7 +1,9 @@
 package io.tandem.server.http;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.finetune.JobService;
 import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.CompletableFuture;
 
 /** {@code /v1/fine_tuning/jobs}. */
 final class FineTuningJobsHandler {
@@ -19,7 +21,9 @@ final class FineTuningJobsHandler {
     }
 
     void dryRun(RoutingContext context) {
-        Json.answer(context, jobs.dryRun(Json.body(context)));
+        CompletableFuture<ObjectNode> answer = jobs.dryRun(Json.body(context));
+        context.response().closeHandler(gone -> answer.cancel(true));
+        Json.answer(context, answer);
     }
 
     void get(RoutingContext context) {
@@ -31,7 +35,11 @@ final class FineTuningJobsHandler {
     }
 
     void events(RoutingContext context) {
-        Json.answer(context, jobs.events(context.pathParam("job")).thenApply(all -> Json.page(context, all, PAGE)));
+        int limit = Json.limit(context, PAGE);
+        Json.answer(
+                context,
+                jobs.events(context.pathParam("job"), context.request().getParam("after"), limit + 1)
+                        .thenApply(events -> Json.page(events, 0, limit)));
     }
 
     void checkpoints(RoutingContext context) {

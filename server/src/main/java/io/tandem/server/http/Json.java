@@ -62,10 +62,15 @@ final class Json {
                 from++;
             }
             if (from == all.size()) {
-                throw ApiException.invalid("after", "'after': nothing in this list has the id '" + after + "'.");
+                throw ApiException.nothingAfter(after);
             }
             from++;
         }
+        return page(all, from, limit);
+    }
+
+    /** At most {@code limit} of these objects as a page. */
+    static ObjectNode page(List<ObjectNode> all, int from, int limit) {
         int to = Math.min(all.size(), from + limit);
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("object", "list");
@@ -76,7 +81,8 @@ final class Json {
         return json;
     }
 
-    private static int limit(RoutingContext context, int defaultLimit) {
+    /** The largest number of objects that a request wants in a page. */
+    static int limit(RoutingContext context, int defaultLimit) {
         String text = context.request().getParam("limit");
         if (text == null) {
             return defaultLimit;

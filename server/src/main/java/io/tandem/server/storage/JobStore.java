@@ -8,7 +8,6 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -18,6 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fine-tuning jobs on disk, a folder each: OpenAI's job object, a line for each event, its numbers, and copies of what it
@@ -96,7 +96,7 @@ public final class JobStore {
 
     /** Adds an event; the last ones may be lost in a crash. */
     public void append(String jobId, ObjectNode event) throws IOException {
-        AtomicFiles.append(folder(jobId).resolve(EVENTS), event.toString());
+        log(jobId).append(event);
     }
 
     /** Where the job's numbers go, from the step after this one. */
@@ -162,22 +162,13 @@ public final class JobStore {
         return jobs;
     }
 
-    /** Events from the oldest; a line that is damaged, or that a crash cut off, is left out. */
-    public List<ObjectNode> events(String jobId) {
-        Path file = folder(jobId).resolve(EVENTS);
-        List<ObjectNode> events = new ArrayList<>();
-        try {
-            String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
-            text.lines()
-                    .filter(line -> !line.isEmpty())
-                    .forEach(line -> StoredJson.parse(line.getBytes(StandardCharsets.UTF_8), file.toString())
-                            .ifPresent(events::add));
-        } catch (NoSuchFileException e) {
-            return events;
-        } catch (IOException e) {
-            StoredJson.report(file.toString(), String.valueOf(e.getMessage()));
-        }
-        return events;
+    /** Events of a job; see {@link EventLog#newest}. */
+    public Optional<List<ObjectNode>> events(String jobId, @Nullable String after, int limit) {
+        return log(jobId).newest(after, limit);
+    }
+
+    private EventLog log(String jobId) {
+        return new EventLog(folder(jobId).resolve(EVENTS));
     }
 
     private Path folder(String jobId) {

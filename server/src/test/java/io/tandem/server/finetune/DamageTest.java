@@ -291,8 +291,10 @@ class DamageTest {
             assertThat(damaged).contains("jobs/" + id);
             return;
         }
+        bench.awaitStart(id);
+        job = bench.job(id);
         int checkpoints = bench.jobs.checkpoints(id).join().size();
-        List<ObjectNode> events = bench.jobs.events(id).join();
+        List<ObjectNode> events = bench.jobs.events(id, null, 100).join();
         if (damaged.contains("jobs/" + id)) {
             boolean failed = job.path("status").asText().equals("failed");
             assertThat(failed || bench.engine.work(id).isPresent() || id.equals(finished))

@@ -19,6 +19,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterPins;
 import io.tandem.server.api.JsonBody;
@@ -60,6 +61,7 @@ final class JobBench implements AutoCloseable {
     private final String name;
     final Engine engine = new Engine();
     private final DataDirectory data;
+    private final TrainingDevice device;
 
     /** Takes every job and does nothing with it. */
     static final class Engine implements JobEngine {
@@ -92,6 +94,10 @@ final class JobBench implements AutoCloseable {
             return Optional.ofNullable(work.get(jobId));
         }
 
+        boolean has(String jobId) {
+            return sinks.containsKey(jobId);
+        }
+
         JobSink sink(String jobId) {
             return sinks.get(jobId);
         }
@@ -114,7 +120,7 @@ final class JobBench implements AutoCloseable {
         }
     }
 
-    private JobBench(Path root, ServedModel model) throws IOException {
+    private JobBench(Path root, ServedModel model, long trainingBytes) throws IOException {
         this.root = root;
         name = model.name();
         KernelsConfig limits =
@@ -130,14 +136,10 @@ final class JobBench implements AutoCloseable {
                 new NoDevice(),
                 new SimpleMeterRegistry(),
                 Clock.systemUTC());
-        TrainingDevice device = new TrainingDevice(MODEL.config(), limits, 1L << 30, () -> {
-            throw new AssertionError("nobody asked for a duration");
-        });
+        device = new TrainingDevice(MODEL.config(), limits, trainingBytes, () -> new LatencyReport(0, Map.of()));
         jobs = new JobService(
-                model,
-                256,
+                new TrainingSetup(model, 256, device),
                 engine,
-                device,
                 library,
                 new JobService.Stores(
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapters), adapters),
@@ -147,7 +149,12 @@ final class JobBench implements AutoCloseable {
 
     /** @param data directory of a server */
     static JobBench open(Path data) throws IOException {
-        return new JobBench(data, SERVED);
+        return new JobBench(data, SERVED, 1L << 30);
+    }
+
+    /** @param bytes that training may take */
+    static JobBench openWithMemory(Path data, long bytes) throws IOException {
+        return new JobBench(data, SERVED, bytes);
     }
 
     /** The same on top of another base model. */
@@ -162,7 +169,8 @@ final class JobBench implements AutoCloseable {
                         SERVED.template(),
                         SERVED.stopTokens(),
                         "another",
-                        SERVED.created()));
+                        SERVED.created()),
+                1L << 30);
     }
 
     private static ServedModel served() {
@@ -202,8 +210,13 @@ final class JobBench implements AutoCloseable {
 
     /** Uploads a training file; returns its id. */
     String upload() throws IOException {
+        return upload(8);
+    }
+
+    /** @param examples of the file */
+    String upload(int examples) throws IOException {
         StringBuilder lines = new StringBuilder();
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < examples; i++) {
             lines.append(String.format(CHAT, i, i));
         }
         Path upload = Files.writeString(Files.createTempFile(data.uploads(), "upload", ""), lines);
@@ -212,16 +225,31 @@ final class JobBench implements AutoCloseable {
 
     /** A request for a job with a file of its own. */
     JsonBody request(String rest) throws IOException {
+        return request(upload(), rest);
+    }
+
+    JsonBody request(String file, String rest) {
         return JsonBody.parse(Buffer.buffer(
-                "{\"model\":\"" + name + "\",\"seed\":5,\"training_file\":\"" + upload() + "\"" + rest + "}"));
+                "{\"model\":\"" + name + "\",\"seed\":5,\"training_file\":\"" + file + "\"" + rest + "}"));
     }
 
     /** Creates a job; when this returns the engine has it, or it has failed. */
     String create(String rest) throws IOException {
         ObjectNode job = jobs.create(request(rest)).join();
         String id = job.path("id").asText();
-        job(id);
+        awaitStart(id);
         return id;
+    }
+
+    /** Waits until the engine has a job, or the job has failed or rests. */
+    void awaitStart(String id) {
+        ObjectNode job = job(id);
+        while (!engine.has(id)
+                && !JobObject.ended(job)
+                && !JobObject.status(job).equals(JobObject.PAUSED)) {
+            Thread.onSpinWait();
+            job = job(id);
+        }
     }
 
     /** Says that a job has ended well; when this returns the job has taken notice. */
@@ -241,12 +269,18 @@ final class JobBench implements AutoCloseable {
     /** The messages of a job's events of one level, the oldest first. */
     List<String> said(String id, String level) {
         List<String> said = new ArrayList<>();
-        for (ObjectNode event : jobs.events(id).join()) {
+        for (ObjectNode event : jobs.events(id, null, 1000).join()) {
             if (event.path("level").asText().equals(level)) {
                 said.add(0, event.path("message").asText());
             }
         }
         return said;
+    }
+
+    /** Native memory that one of the jobs of {@link #request} takes alone. */
+    long jobBytes(JsonBody request) {
+        JobSpec spec = JobSpec.parse(request);
+        return device.memory(spec.lora(), spec.optimizer()).total();
     }
 
     /** The folder of a job. */

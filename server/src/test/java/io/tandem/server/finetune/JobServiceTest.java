@@ -95,7 +95,7 @@ class JobServiceTest {
         Files.delete(adapters);
         Files.move(root.resolve("elsewhere"), adapters);
         bench.jobs.resume(id).join();
-        bench.job(id);
+        bench.awaitStart(id);
         assertThat(bench.engine
                         .work(id)
                         .orElseThrow()
@@ -173,6 +173,7 @@ class JobServiceTest {
         bench.library.delete(first).join();
         reopen();
         assertThat(bench.library.names()).hasSize(1).doesNotContain(first);
+        bench.awaitStart(id);
         assertThat(bench.engine
                         .work(id)
                         .orElseThrow()
@@ -206,6 +207,7 @@ class JobServiceTest {
         if (paused) {
             bench.jobs.resume(id).join();
         }
+        bench.awaitStart(id);
         assertThat(bench.job(id).path("status").asText()).isEqualTo("queued");
         assertThat(bench.engine.work(id).orElseThrow().training()).hasSize(8);
         bench.succeed(id, 1);
@@ -227,7 +229,7 @@ class JobServiceTest {
                 .hasMessageContaining("another base model");
         reopen();
         bench.jobs.resume(id).join();
-        bench.job(id);
+        bench.awaitStart(id);
         assertThat(bench.engine.work(id).orElseThrow().resumeFrom()).isPresent();
     }
 
@@ -242,6 +244,7 @@ class JobServiceTest {
         bytes[bytes.length - 3] ^= 1;
         Files.write(weights, cut ? Arrays.copyOf(bytes, bytes.length / 2) : bytes);
         open();
+        bench.awaitStart(id);
         assertThat(bench.job(id).path("error").path("message").asText()).contains("stands on");
     }
 

@@ -130,9 +130,9 @@ class StoresTest {
         Path events = root.resolve("ftjob-1/events.jsonl");
         Files.writeString(events, Files.readString(events) + "{\"message\":\"cu");
         jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "after"));
-        assertThat(jobs.events("ftjob-1"))
+        assertThat(jobs.events("ftjob-1", null, 10).orElseThrow())
                 .extracting(event -> event.path("message").asText())
-                .containsExactly("whole", "after");
+                .containsExactly("after", "whole");
         Files.createDirectory(root.resolve("ftjob-2"));
         Files.writeString(root.resolve("ftjob-2/job.json"), "{");
         assertThat(jobs.loadAll()).containsExactly(job);

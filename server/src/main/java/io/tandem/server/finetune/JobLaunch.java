@@ -1,0 +1,259 @@
+package io.tandem.server.finetune;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.FinetuneJob.Settings;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.dataset.DatasetSummary;
+import io.tandem.server.storage.DiskFailure;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings jobs into the engine: reads their files elsewhere, waits until their memory is free, and hands them over. For
+ * the jobs' thread.
+ */
+final class JobLaunch {
+    private static final Logger LOG = LoggerFactory.getLogger(JobLaunch.class);
+
+    private final TrainingSetup setup;
+    private final TrainingBudget budget;
+    private final JobEngine engine;
+    private final JobBook book;
+    private final JobResults results;
+    private final JobReaders readers;
+    private final JobThread thread;
+    private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
+    /** In the order in which they were read; nobody passes, or a large job would never start. */
+    private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
+
+    private final Map<String, JobRun> runs = new HashMap<>();
+
+    /** A job whose files are read. */
+    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary) {
+        String id() {
+            return work.id();
+        }
+    }
+
+    JobLaunch(
+            TrainingSetup setup,
+            JobEngine engine,
+            JobBook book,
+            JobResults results,
+            JobReaders readers,
+            JobThread thread) {
+        this.setup = setup;
+        this.budget = new TrainingBudget(setup.device().memoryBytes());
+        this.engine = engine;
+        this.book = book;
+        this.results = results;
+        this.readers = readers;
+        this.thread = thread;
+    }
+
+    /** Native memory that training is planned to take now. May be asked by any thread. */
+    long plannedBytes() {
+        return budget.plannedBytes();
+    }
+
+    /** @throws ApiException if no further job may wait; a job that the engine lets go of counts until it has */
+    void requireRoom() {
+        long waiting = book.all().stream()
+                .filter(job -> isToRun(job) && !runs.containsKey(JobObject.id(job)))
+                .count();
+        if (runs.size() + waiting >= engine.mostJobs()) {
+            throw ApiException.tooMany(
+                    engine.mostJobs()
+                            + " jobs are running or waiting, more than scheduler.max-queued-jobs may not wait; try again later.");
+        }
+    }
+
+    private static boolean isToRun(ObjectNode job) {
+        return !JobObject.ended(job) && !JobObject.status(job).equals(JobObject.PAUSED);
+    }
+
+    /** Starts a job, from its last checkpoint if it has one; not if it has ended or is paused. */
+    void begin(ObjectNode job) {
+        if (!isToRun(job)) {
+            return;
+        }
+        guarded(job, () -> {
+            JobSpec spec = JobObject.spec(job);
+            if (JobObject.isOf(job, setup.model())) {
+                startReading(job, spec);
+            } else {
+                book.status(job, JobObject.PAUSED);
+                book.say(job, "error", otherModel(job));
+            }
+        });
+    }
+
+    private void startReading(ObjectNode job, JobSpec spec) {
+        String id = JobObject.id(job);
+        // Another thread reads while this one may change the job.
+        ObjectNode unchanged = job.deepCopy();
+        CompletableFuture<Ready> reading = readers.read(() -> read(job, unchanged, spec));
+        readings.put(id, reading);
+        reading.whenComplete((ready, failure) -> thread.execute(() -> {
+            boolean wanted = readings.remove(id, reading) && isToRun(job);
+            if (!wanted || failure instanceof RejectedExecutionException) {
+                // It was cancelled or paused, or the server stops and the next one reads it again.
+                return;
+            }
+            if (failure == null) {
+                guarded(job, () -> enter(ready));
+            } else {
+                fail(job, failure);
+            }
+        }));
+    }
+
+    /** What a paused job of another base model is told. */
+    String otherModel(ObjectNode job) {
+        return "The job trains on another base model than this server has ('"
+                + setup.model().name()
+                + "'). Start the server with the model '" + job.path("model").asText()
+                + "' that the job was created with, and resume it.";
+    }
+
+    private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec) throws IOException {
+        String id = JobObject.id(unchanged);
+        FrozenAdapters frozen = results.frozen(unchanged);
+        JobData data = JobData.read(spec, frozen, file -> results.open(id, file), setup);
+        // A seed that the server chose is kept.
+        Settings settings =
+                spec.settings(data.training().size(), unchanged.path("seed").asLong());
+        FinetuneJob work = new FinetuneJob(
+                id,
+                spec.user(),
+                spec.lora(),
+                frozen.under(),
+                data.training(),
+                data.validation(),
+                settings,
+                spec.weight(),
+                results.latestCheckpoint(id));
+        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.lora(), spec.optimizer());
+        return new Ready(job, work, plan, data.trainingSet().summary());
+    }
+
+    private void enter(Ready ready) {
+        ObjectNode job = ready.job();
+        FinetuneJob work = ready.work();
+        JobObject.choose(job, JobObject.spec(job), work.settings());
+        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+        book.status(job, JobObject.QUEUED);
+        book.say(
+                job,
+                "info",
+                work.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
+                        + (step == 0 ? "." : " and goes on after step " + step + "."));
+        DatasetSummary summary = ready.summary();
+        book.say(
+                job,
+                "info",
+                summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
+                        + work.settings().epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
+                        + summary.truncated() + " truncated.");
+        LOG.debug("memory plan of {}:\n{}", ready.id(), ready.plan());
+        waitingForMemory.addLast(ready);
+        startWaiting();
+        if (waitingForMemory.contains(ready)) {
+            book.say(
+                    job,
+                    "info",
+                    "The job starts when other jobs have given back enough of the training memory (training-memory-bytes).");
+        }
+    }
+
+    private void startWaiting() {
+        while (!waitingForMemory.isEmpty()
+                && budget.reserve(
+                        waitingForMemory.getFirst().id(),
+                        waitingForMemory.getFirst().plan())) {
+            Ready ready = waitingForMemory.removeFirst();
+            guarded(ready.job(), () -> submit(ready));
+        }
+    }
+
+    private void submit(Ready ready) {
+        ObjectNode job = ready.job();
+        FinetuneJob work = ready.work();
+        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+        JobRun run = new JobRun(job, work, book, results, book.table(work, step), thread, () -> left(job));
+        runs.put(ready.id(), run);
+        engine.submit(work, run).ifPresent(rejection -> refused(job, rejection));
+    }
+
+    private void refused(ObjectNode job, Rejection rejection) {
+        runs.remove(JobObject.id(job));
+        budget.release(JobObject.id(job));
+        if (rejection.reason() == Rejection.Reason.SHUTTING_DOWN) {
+            return;
+        }
+        if (rejection.reason() == Rejection.Reason.QUEUE_FULL) {
+            book.status(job, JobObject.PAUSED);
+            book.say(job, "warn", "The job is paused until it is resumed: " + rejection.message());
+            return;
+        }
+        book.end(job, JobObject.FAILED, rejection.message());
+    }
+
+    private void left(ObjectNode job) {
+        JobRun run = runs.remove(JobObject.id(job));
+        budget.release(JobObject.id(job));
+        startWaiting();
+        if (run != null && run.goesOn()) {
+            begin(job);
+        }
+    }
+
+    /** Starts a paused job, once the engine has let go of it. */
+    void resume(ObjectNode job) {
+        Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobRun::goOnAfterwards, () -> begin(job));
+    }
+
+    /** Gives up what a job that was cancelled or paused still waits for. */
+    void withdraw(String id) {
+        Optional.ofNullable(readings.remove(id)).ifPresent(reading -> reading.cancel(true));
+        if (waitingForMemory.removeIf(ready -> ready.id().equals(id))) {
+            startWaiting();
+        }
+    }
+
+    private void guarded(ObjectNode job, Runnable start) {
+        try {
+            start.run();
+        } catch (RuntimeException | Error e) {
+            budget.release(JobObject.id(job));
+            fail(job, e);
+        }
+    }
+
+    /** Whatever it is, the other jobs go on and this one does not stay in its state for ever. */
+    private void fail(ObjectNode job, Throwable failure) {
+        if (failure instanceof ApiException) {
+            book.end(job, JobObject.FAILED, String.valueOf(failure.getMessage()));
+        } else {
+            LOG.error("job {} cannot be started", JobObject.id(job), failure);
+            book.end(
+                    job,
+                    JobObject.FAILED,
+                    failure instanceof IOException disk
+                            ? "the job's files cannot be used: " + DiskFailure.reason(disk)
+                            : "the job cannot be started; the server's log says why");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package io.tandem.server.finetune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** While a large training file is read everything else goes on. */
+@Timeout(60)
+class JobReadingTest {
+    /** Takes far longer to read than a test may last. */
+    private static final int MANY = 300_000;
+
+    @TempDir
+    private Path root;
+
+    private JobBench bench;
+    private String large;
+
+    @BeforeEach
+    void open() throws IOException {
+        bench = JobBench.open(root);
+        large = bench.upload(MANY);
+    }
+
+    @AfterEach
+    void close() {
+        bench.close();
+    }
+
+    @Test
+    void jobsAreCreatedListedAndCancelledDuringADryRun() throws IOException {
+        CompletableFuture<ObjectNode> dryRun = bench.jobs.dryRun(bench.request(large, ""));
+        String id = bench.create("");
+        assertThat(bench.jobs.list().join()).hasSize(1);
+        assertThat(bench.jobs.events(id, null, 1).join()).hasSize(1);
+        bench.jobs.cancel(id).join();
+        assertThat(bench.status(id)).isEqualTo("cancelled");
+        assertThat(dryRun).isNotDone();
+        dryRun.cancel(true);
+        // The thread is free at once, or this one would wait for the end of the other.
+        assertThat(bench.jobs.dryRun(bench.request("")).join().path("object").asText())
+                .isEqualTo("fine_tuning.dry_run");
+    }
+
+    @Test
+    void aJobWhoseFileIsReadCanBeCancelledAndPaused() {
+        List<String> ids = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            ObjectNode job = bench.jobs.create(bench.request(large, "")).join();
+            assertThat(job.path("status").asText()).isEqualTo("validating_files");
+            ids.add(job.path("id").asText());
+        }
+        bench.jobs.pause(ids.get(0)).join();
+        bench.jobs.cancel(ids.get(1)).join();
+        assertThat(bench.status(ids.get(0))).isEqualTo("paused");
+        assertThat(bench.status(ids.get(1))).isEqualTo("cancelled");
+        bench.jobs.cancel(ids.get(0)).join();
+    }
+
+    @Test
+    void anEndDuringAReadingLosesNeitherThatJobNorTheCheckpointOfAnother() throws IOException {
+        String training = bench.create("");
+        String reading =
+                bench.jobs.create(bench.request(large, "")).join().path("id").asText();
+        bench.engine.sink(training).checkpoint(JobBench.checkpoint(3));
+        bench.close();
+        bench = JobBench.open(root);
+        bench.awaitStart(training);
+        assertThat(bench.engine
+                        .work(training)
+                        .orElseThrow()
+                        .resumeFrom()
+                        .orElseThrow()
+                        .step())
+                .isEqualTo(3);
+        assertThat(bench.status(reading)).isEqualTo("validating_files");
+        assertThat(bench.said(reading, "error")).isEmpty();
+        bench.jobs.cancel(reading).join();
+    }
+
+    @Test
+    void dryRunsBeyondTheQueueAreRefused() {
+        List<CompletableFuture<ObjectNode>> dryRuns = new ArrayList<>();
+        for (int i = 0; i <= JobReaders.WAITING_DRY_RUNS; i++) {
+            dryRuns.add(bench.jobs.dryRun(bench.request(large, "")));
+        }
+        assertThatThrownBy(() -> bench.jobs.dryRun(bench.request(large, "")).join())
+                .isInstanceOf(CompletionException.class)
+                .cause()
+                .isInstanceOfSatisfying(
+                        ApiException.class,
+                        refusal -> assertThat(refusal.status()).isEqualTo(429));
+        dryRuns.forEach(dryRun -> dryRun.cancel(true));
+    }
+
+    @Test
+    void jobsThatDoNotFitTogetherTrainOneAfterTheOther() throws IOException {
+        JsonBody request = bench.request("");
+        long one = bench.jobBytes(request);
+        bench.close();
+        bench = JobBench.openWithMemory(root, one);
+        String first = bench.create("");
+        String second = bench.jobs.create(request).join().path("id").asText();
+        while (bench.said(second, "info").stream().noneMatch(message -> message.contains("training-memory-bytes"))) {
+            Thread.onSpinWait();
+        }
+        assertThat(bench.engine.has(second)).isFalse();
+        assertThat(bench.status(second)).isEqualTo("queued");
+        assertThat(bench.jobs.plannedBytes()).isEqualTo(one);
+        bench.succeed(first, 1);
+        bench.awaitStart(second);
+        assertThat(bench.engine.has(second)).isTrue();
+        bench.succeed(second, 2);
+        assertThat(bench.jobs.plannedBytes()).isZero();
+    }
+}
