@@ -75,7 +75,7 @@ public final class AdapterCompression {
     /** Makes a compressed version of one, and makes it current where that one was; returns ratio, bytes and errors. */
     public CompletableFuture<ObjectNode> compress(AdapterChoice choice, Params params) {
         // One that cannot be compressed is left in peace for as long as one that was asked for.
-        library.touch(choice.name());
+        library.catalog().touch(choice.name());
         return library.stack(choice)
                 .thenApplyAsync(stack -> save(choice, stack, params), library.workers())
                 .thenCompose(made -> library.ask(() -> commit(choice, made, params.keepOriginal())));
@@ -191,6 +191,6 @@ public final class AdapterCompression {
         return !entry.pinned()
                 && entry.canary() == null
                 && !entry.currentVersion().compressed()
-                && library.idleMillis(entry.name()) > config.compressAfterSeconds() * MILLIS;
+                && library.catalog().idleMillis(entry.name()) > config.compressAfterSeconds() * MILLIS;
     }
 }

@@ -1,6 +1,5 @@
 package io.tandem.server.adapter;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
@@ -20,23 +19,17 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
-import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,15 +37,13 @@ import org.slf4j.LoggerFactory;
  * All adapters: names and versions in a map, weights on disk, those in use in memory.
  *
  * <p>A start reads manifests only, so it does not matter how many adapters there are; weights are read when the first
- * request asks for them, by threads of their own, and a broken file is found then. What changes a name runs on one
- * thread, one change after the other: first the new version is on disk, then the manifest, then the map. Requests read
- * the map without waiting and keep the version that they found, weights and all, so replacing and deleting under traffic
- * touch nobody who has begun.
+ * request asks for them, and a broken file is found then. What changes a name runs on one thread, one change after the
+ * other: first the new version is on disk, then the manifest, then the map. Requests read the map without waiting and
+ * keep the version that they found, weights and all, so replacing and deleting under traffic affect no request that has
+ * begun.
  */
 public final class AdapterLibrary implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterLibrary.class);
-    private static final Pattern REFERENCE = Pattern.compile("(.+)@([0-9a-f]{12,64})");
-    private static final int LOADERS = 2;
     private static final long CLOSE_SECONDS = 10;
     /** Percent of the requests. */
     public static final double WHOLE = 100;
@@ -63,17 +54,14 @@ public final class AdapterLibrary implements AutoCloseable {
     private final int maxPinned;
     private final AdapterPins device;
     private final Clock clock;
-    private final AdapterMetrics metrics;
-    private final Map<String, AdapterEntry> entries = new ConcurrentHashMap<>();
-    private final Map<String, Long> lastUse = new ConcurrentHashMap<>();
-    private final ExecutorService loaders =
-            Executors.newFixedThreadPool(LOADERS, task -> new Thread(task, "adapter-loader"));
+    private final AdapterCatalog catalog;
+    private final HostCache cache;
+    private final AdapterLoader loader;
+    private final PinnedAdapters pinned;
     private final ExecutorService writer =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "adapter-library"));
     private final ForkJoinPool workers =
             new ForkJoinPool(Math.max(2, Runtime.getRuntime().availableProcessors() / 2));
-    private final HostCache cache;
-    private final PinnedAdapters pinned;
 
     /**
      * @param baseName what the base model is called; no adapter may be called so
@@ -95,41 +83,23 @@ public final class AdapterLibrary implements AutoCloseable {
         this.maxPinned = maxPinned;
         this.device = device;
         this.clock = clock;
-        this.cache = new HostCache(config.hostMemoryBytes(), loaders);
-        this.pinned = new PinnedAdapters(cache, device);
-        store.manifests().forEach(this::restore);
-        this.metrics = new AdapterMetrics(meters, this, cache, device);
-        entries.values().stream()
+        this.catalog = new AdapterCatalog(clock);
+        this.cache = new HostCache(config.hostMemoryBytes());
+        this.loader = new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device));
+        this.pinned = new PinnedAdapters(catalog, loader, cache, device, writer);
+        store.manifests().forEach(catalog::restore);
+        catalog.all().stream()
                 .filter(AdapterEntry::pinned)
-                .forEach(entry -> writer.execute(() -> repin(entry.name())));
-    }
-
-    private void restore(String name, ObjectNode manifest) {
-        try {
-            AdapterEntry entry = JsonBody.MAPPER.treeToValue(manifest, AdapterEntry.class);
-            if (!name.equals(entry.name())) {
-                throw new IllegalArgumentException("its manifest is that of '" + entry.name() + "'");
-            }
-            // Hashes that are none are found here rather than by the first request.
-            Set<ContentHash> contents =
-                    entry.versions().stream().flatMap(StoredVersion::contents).collect(Collectors.toSet());
-            if (contents.isEmpty()) {
-                throw new IllegalArgumentException("it has no version");
-            }
-            entries.put(name, entry);
-            touch(name);
-        } catch (JsonProcessingException | RuntimeException e) {
-            LOG.warn("adapter {} is not served: {}", name, e.getMessage());
-        }
+                .forEach(entry -> writer.execute(() -> pinned.update(entry.name())));
     }
 
     /** All names, sorted. */
     public SortedSet<String> names() {
-        return new TreeSet<>(entries.keySet());
+        return catalog.names();
     }
 
     public Optional<AdapterEntry> find(String name) {
-        return Optional.ofNullable(entries.get(name));
+        return catalog.find(name);
     }
 
     /**
@@ -137,9 +107,7 @@ public final class AdapterLibrary implements AutoCloseable {
      * @throws ApiException if there is none
      */
     public AdapterEntry require(String name) {
-        return find(name)
-                .orElseThrow(
-                        () -> ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + name + "'."));
+        return catalog.require(name);
     }
 
     /**
@@ -149,22 +117,7 @@ public final class AdapterLibrary implements AutoCloseable {
      * @param key decides between the current version and the canary
      */
     public Optional<AdapterChoice> choose(String reference, String key) {
-        AdapterEntry named = entries.get(reference);
-        Optional<AdapterChoice> chosen =
-                named == null ? chooseVersion(reference) : Optional.of(new AdapterChoice(reference, named.choose(key)));
-        chosen.ifPresent(choice -> touch(choice.name()));
-        return chosen;
-    }
-
-    private Optional<AdapterChoice> chooseVersion(String reference) {
-        Matcher matcher = REFERENCE.matcher(reference);
-        if (!matcher.matches()) {
-            return Optional.empty();
-        }
-        String name = matcher.group(1);
-        return find(name)
-                .flatMap(entry -> entry.version(matcher.group(2)))
-                .map(version -> new AdapterChoice(name, version));
+        return catalog.choose(reference, key);
     }
 
     /**
@@ -173,42 +126,12 @@ public final class AdapterLibrary implements AutoCloseable {
      * @return fails with an {@link ApiException} if the files are broken
      */
     public CompletableFuture<AdapterVersion> load(AdapterChoice choice) {
-        return cache.get(choice.key(), () -> read(choice));
+        return loader.load(choice);
     }
 
     /** A version with what it answers together with, the lowest first. */
     public CompletableFuture<List<AdapterVersion>> stack(AdapterChoice choice) {
-        List<CompletableFuture<AdapterVersion>> loads = Stream.concat(choice.under().stream(), Stream.of(choice))
-                .map(this::load)
-                .toList();
-        return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
-                .thenApply(all -> loads.stream().map(CompletableFuture::join).toList());
-    }
-
-    private AdapterVersion read(AdapterChoice choice) {
-        StoredVersion version = choice.version();
-        try {
-            Adapter adapter = metrics.timed(
-                    version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
-            return new AdapterVersion(choice.name(), version.content(), adapter);
-        } catch (AdapterFormatException e) {
-            boolean known = find(choice.name())
-                    .filter(entry -> entry.has(version.content()))
-                    .isPresent();
-            if (!known) {
-                throw ApiException.notFound(
-                        "model",
-                        "model_not_found",
-                        "'" + choice.reference() + "' was deleted while the request waited.");
-            }
-            LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
-            throw new ApiException(
-                    409,
-                    "invalid_request_error",
-                    "model",
-                    "adapter_broken",
-                    "The files of '" + choice.reference() + "' cannot be used; the server's log says why.");
-        }
+        return loader.stack(choice);
     }
 
     TernaryAdapter readTernary(AdapterChoice choice) {
@@ -232,11 +155,8 @@ public final class AdapterLibrary implements AutoCloseable {
      * @return fails with an {@link AdapterFormatException} if the adapter changes nothing
      */
     public CompletableFuture<AdapterEntry> publish(String name, Adapter adapter, String origin, double percent) {
-        return ask(() -> {
-            requireName(name);
-            LoadReport report = LoadReport.of(adapter).requireChange(name);
-            return add(name, adapter, List.of(), report, origin, percent);
-        });
+        return reported(name, adapter, report -> report.requireChange(name))
+                .thenCompose(report -> ask(() -> add(name, adapter, List.of(), report, origin, percent)));
     }
 
     /**
@@ -246,9 +166,15 @@ public final class AdapterLibrary implements AutoCloseable {
      */
     public CompletableFuture<AdapterEntry> publishTrained(
             String name, Adapter adapter, List<Adapter> under, String origin) {
-        return ask(() -> {
+        return reported(name, adapter, report -> report)
+                .thenCompose(report -> ask(() -> add(name, adapter, under, report, origin, WHOLE)));
+    }
+
+    /** Norms of large adapters take seconds, in which others may publish. */
+    private CompletableFuture<LoadReport> reported(String name, Adapter adapter, UnaryOperator<LoadReport> check) {
+        return CompletableFuture.supplyAsync(() -> {
             requireName(name);
-            return add(name, adapter, under, LoadReport.of(adapter), origin, WHOLE);
+            return check.apply(LoadReport.of(adapter));
         });
     }
 
@@ -278,7 +204,7 @@ public final class AdapterLibrary implements AutoCloseable {
     }
 
     private void requireSpace(Adapter adapter) {
-        long bytes = bytesOnDisk();
+        long bytes = catalog.bytesOnDisk();
         for (LowRank factors : adapter.modules().values()) {
             bytes += (long) Float.BYTES * (factors.a().length + factors.b().length);
         }
@@ -293,14 +219,6 @@ public final class AdapterLibrary implements AutoCloseable {
         }
     }
 
-    /** Of all versions of all adapters. */
-    long bytesOnDisk() {
-        return entries.values().stream()
-                .flatMap(entry -> entry.versions().stream())
-                .mapToLong(StoredVersion::bytes)
-                .sum();
-    }
-
     /** Changes an adapter; the change happens whole or not at all. */
     CompletableFuture<AdapterEntry> change(String name, UnaryOperator<AdapterEntry> change) {
         return ask(() -> commit(change.apply(require(name))));
@@ -311,10 +229,9 @@ public final class AdapterLibrary implements AutoCloseable {
         AdapterEntry entry = changed.pruned(config.maxVersions());
         Optional<AdapterEntry> before = find(entry.name());
         store.saveManifest(entry.name(), JsonBody.MAPPER.valueToTree(entry));
-        entries.put(entry.name(), entry);
-        lastUse.putIfAbsent(entry.name(), clock.millis());
+        catalog.put(entry);
         before.ifPresent(old -> clean(old, entry));
-        repin(entry.name());
+        pinned.update(entry.name());
         return entry;
     }
 
@@ -347,15 +264,14 @@ public final class AdapterLibrary implements AutoCloseable {
         return ask(() -> {
             AdapterEntry entry = require(name);
             // From here on nobody chooses it; who has chosen it is told that it is gone.
-            entries.remove(name);
+            catalog.remove(name);
             try {
                 store.delete(name);
             } catch (IOException e) {
-                entries.put(name, entry);
+                catalog.put(entry);
                 throw e;
             }
-            lastUse.remove(name);
-            repin(name);
+            pinned.update(name);
             entry.versions().stream()
                     .flatMap(StoredVersion::contents)
                     .forEach(hash -> cache.remove(name + "@" + hash.hex()));
@@ -408,8 +324,17 @@ public final class AdapterLibrary implements AutoCloseable {
 
     /** Keeps the current version of an adapter in memory and on the device, or lets it go. */
     public CompletableFuture<AdapterEntry> pin(String name, boolean keep) {
+        // Read before the change, so that it is pinned when the change is done.
+        CompletableFuture<?> read = find(name)
+                .filter(entry -> keep)
+                .<CompletableFuture<?>>map(entry -> load(new AdapterChoice(name, entry.currentVersion())))
+                .orElseGet(() -> CompletableFuture.completedFuture(name));
+        return read.thenCompose(version -> setPinned(name, keep));
+    }
+
+    private CompletableFuture<AdapterEntry> setPinned(String name, boolean keep) {
         return change(name, entry -> {
-            long others = entries.values().stream()
+            long others = catalog.all().stream()
                     .filter(other -> other.pinned() && !other.name().equals(name))
                     .count();
             if (keep && others >= maxPinned) {
@@ -423,27 +348,9 @@ public final class AdapterLibrary implements AutoCloseable {
         });
     }
 
-    /** On the writing thread: what is held becomes what the entry says. */
-    private void repin(String name) {
-        pinned.hold(
-                name,
-                find(name).filter(AdapterEntry::pinned).map(entry -> new AdapterChoice(name, entry.currentVersion())),
-                this::load);
-    }
-
     /** What was found when a version was made. */
     public CompletableFuture<ObjectNode> report(AdapterChoice choice) {
         return ask(() -> store.loadReport(choice.name(), choice.version().content()));
-    }
-
-    /** Somebody asks for an adapter. */
-    void touch(String name) {
-        lastUse.put(name, clock.millis());
-    }
-
-    /** How long nobody has asked for an adapter. */
-    long idleMillis(String name) {
-        return clock.millis() - Objects.requireNonNullElse(lastUse.get(name), clock.millis());
     }
 
     /** The fastest place where a version is now: {@code device}, {@code host} or {@code disk}. */
@@ -452,6 +359,10 @@ public final class AdapterLibrary implements AutoCloseable {
             return "device";
         }
         return cache.contains(choice.key()) ? "host" : "disk";
+    }
+
+    AdapterCatalog catalog() {
+        return catalog;
     }
 
     AdapterStore store() {
@@ -482,7 +393,7 @@ public final class AdapterLibrary implements AutoCloseable {
     @Override
     public void close() {
         writer.shutdown();
-        loaders.shutdown();
+        loader.close();
         workers.shutdown();
         try {
             if (!writer.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {

@@ -62,7 +62,7 @@ public final class AdapterMerges {
         String key = UNNAMED + "@" + ContentHash.of(description).hex();
         Optional<CompletableFuture<AdapterVersion>> known = library.cache().find(key);
         return known.orElseGet(() -> load(params, members)
-                .thenCompose(loaded -> library.cache().get(key, () -> {
+                .thenCompose(loaded -> library.cache().get(key, library.workers(), () -> {
                     Adapter adapter = merge(params, members, loaded).adapter();
                     return new AdapterVersion(UNNAMED, ContentHash.of(adapter), adapter);
                 })));

@@ -13,13 +13,13 @@ final class AdapterMetrics {
     private final Timer plain;
     private final Timer compressed;
 
-    AdapterMetrics(MeterRegistry registry, AdapterLibrary library, HostCache cache, AdapterPins device) {
+    AdapterMetrics(MeterRegistry registry, AdapterCatalog catalog, HostCache cache, AdapterPins device) {
         plain = timer(registry, "plain");
         compressed = timer(registry, "compressed");
-        count(registry, "disk", library, all -> all.names().size());
+        count(registry, "disk", catalog, all -> all.all().size());
         count(registry, "host", cache, HostCache::count);
         count(registry, "device", device, pins -> pins.slots().resident().size());
-        bytes(registry, "disk", library, AdapterLibrary::bytesOnDisk);
+        bytes(registry, "disk", catalog, AdapterCatalog::bytesOnDisk);
         bytes(registry, "host", cache, HostCache::bytes);
         requests(registry, "host", "hit", cache, HostCache::hits);
         requests(registry, "host", "miss", cache, HostCache::misses);

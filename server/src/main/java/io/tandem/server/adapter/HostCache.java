@@ -25,13 +25,10 @@ final class HostCache {
     private final Cache<String, AdapterVersion> inUse;
     private final Map<String, AdapterVersion> pinned = new ConcurrentHashMap<>();
     private final Map<String, CompletableFuture<AdapterVersion>> coming = new ConcurrentHashMap<>();
-    private final Executor loader;
     private final AtomicLong hits = new AtomicLong();
     private final AtomicLong misses = new AtomicLong();
 
-    /** @param loader runs what reads and merges */
-    HostCache(long budgetBytes, Executor loader) {
-        this.loader = loader;
+    HostCache(long budgetBytes) {
         this.recent = Caffeine.newBuilder()
                 .executor(Runnable::run)
                 .maximumWeight(budgetBytes >> UNIT_BITS)
@@ -43,9 +40,10 @@ final class HostCache {
     /**
      * What is in memory under this key, or will be when it is loaded.
      *
-     * @param load is called at most once at a time for a key, on the loader; what it throws is not remembered
+     * @param load is called at most once at a time for a key; what it throws is not remembered
+     * @param threads where it is called
      */
-    CompletableFuture<AdapterVersion> get(String key, Supplier<AdapterVersion> load) {
+    CompletableFuture<AdapterVersion> get(String key, Executor threads, Supplier<AdapterVersion> load) {
         return find(key).orElseGet(() -> {
             CompletableFuture<AdapterVersion> own = new CompletableFuture<>();
             CompletableFuture<AdapterVersion> others = coming.putIfAbsent(key, own);
@@ -61,7 +59,7 @@ final class HostCache {
                 own.complete(there);
             } else {
                 misses.incrementAndGet();
-                loader.execute(() -> load(key, load, own));
+                threads.execute(() -> load(key, load, own));
             }
             return own;
         });

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.function.Function;
+import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,56 +14,86 @@ import org.slf4j.LoggerFactory;
 final class PinnedAdapters {
     private static final Logger LOG = LoggerFactory.getLogger(PinnedAdapters.class);
 
+    private final AdapterCatalog catalog;
+    private final AdapterLoader loader;
     private final HostCache cache;
     private final AdapterPins device;
+    private final Executor writer;
     private final Map<String, Held> held = new HashMap<>();
 
     private record Held(AdapterChoice choice, AdapterVersion version) {}
 
-    PinnedAdapters(HostCache cache, AdapterPins device) {
+    /** @param writer the thread that this belongs to */
+    PinnedAdapters(AdapterCatalog catalog, AdapterLoader loader, HostCache cache, AdapterPins device, Executor writer) {
+        this.catalog = catalog;
+        this.loader = loader;
         this.cache = cache;
         this.device = device;
+        this.writer = writer;
     }
 
-    /**
-     * Holds this version of a name, and no other of it.
-     *
-     * @param wanted empty to hold none
-     * @param load waits for the weights
-     */
-    void hold(
-            String name,
-            Optional<AdapterChoice> wanted,
-            Function<AdapterChoice, CompletableFuture<AdapterVersion>> load) {
-        Held before = held.get(name);
-        boolean stays = before != null
-                && wanted.map(AdapterChoice::key)
-                        .equals(Optional.of(before.choice().key()));
-        if (stays) {
+    /** What is held of a name becomes what its entry says, as soon as the weights are there. */
+    void update(String name) {
+        Optional<AdapterChoice> wanted = wanted(name);
+        if (wanted.isEmpty()) {
+            release(name);
+            return;
+        }
+        AdapterChoice choice = wanted.get();
+        CompletableFuture<AdapterVersion> loading = loader.load(choice);
+        if (loading.isDone()) {
+            hold(choice, loading);
+        } else {
+            loading.whenComplete((version, failure) -> writer.execute(() -> hold(choice, loading)));
+        }
+    }
+
+    private Optional<AdapterChoice> wanted(String name) {
+        return catalog.find(name)
+                .filter(AdapterEntry::pinned)
+                .map(entry -> new AdapterChoice(name, entry.currentVersion()));
+    }
+
+    private void hold(AdapterChoice choice, CompletableFuture<AdapterVersion> loaded) {
+        if (!wanted(choice.name()).equals(Optional.of(choice))) {
+            // It changed meanwhile, and that change brings its own version.
+            return;
+        }
+        try {
+            hold(choice, loaded.join());
+        } catch (CompletionException e) {
+            LOG.warn("the pinned adapter {} cannot be loaded", choice.reference(), e);
+        }
+    }
+
+    private void hold(AdapterChoice choice, AdapterVersion version) {
+        Held before = held.put(choice.name(), new Held(choice, version));
+        if (before != null && before.choice().key().equals(choice.key())) {
             return;
         }
         // The new one comes first: there is no moment in which none is pinned.
-        wanted.ifPresent(choice -> pin(choice, load));
+        cache.pin(choice.key(), version);
+        device.pin(version);
         if (before != null) {
-            held.remove(name, before);
-            cache.unpin(before.choice().key());
-            // The same content may be pinned under another name too.
-            if (held.values().stream()
-                    .noneMatch(other ->
-                            other.version().hash().equals(before.version().hash()))) {
-                device.unpin(before.version());
-            }
+            release(before);
         }
     }
 
-    private void pin(AdapterChoice choice, Function<AdapterChoice, CompletableFuture<AdapterVersion>> load) {
-        try {
-            AdapterVersion version = load.apply(choice).join();
-            cache.pin(choice.key(), version);
-            held.put(choice.name(), new Held(choice, version));
-            device.pin(version);
-        } catch (CompletionException e) {
-            LOG.warn("the pinned adapter {} cannot be loaded", choice.reference(), e);
+    /** Holds no version of a name. */
+    private void release(String name) {
+        Held before = held.remove(name);
+        if (before != null) {
+            release(before);
+        }
+    }
+
+    private void release(Held before) {
+        cache.unpin(before.choice().key());
+        // The same content may be pinned under another name too.
+        if (held.values().stream()
+                .noneMatch(
+                        other -> other.version().hash().equals(before.version().hash()))) {
+            device.unpin(before.version());
         }
     }
 }

@@ -38,16 +38,16 @@ class HostCacheTest {
     }
 
     private AdapterVersion get(HostCache cache, int seed) {
-        return cache.get("a" + seed, () -> load(seed)).join();
+        return cache.get("a" + seed, loader, () -> load(seed)).join();
     }
 
     @Test
     void whoAsksWhileItIsReadWaitsForTheSameReading() throws Exception {
-        HostCache cache = new HostCache(1 << 30, loader);
+        HostCache cache = new HostCache(1 << 30);
         CountDownLatch all = new CountDownLatch(1);
         List<CompletableFuture<AdapterVersion>> answers = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
-            answers.add(CompletableFuture.supplyAsync(() -> cache.get("a1", () -> {
+            answers.add(CompletableFuture.supplyAsync(() -> cache.get("a1", loader, () -> {
                         try {
                             all.await();
                         } catch (InterruptedException e) {
@@ -68,8 +68,8 @@ class HostCacheTest {
 
     @Test
     void aFailureIsNotRemembered() {
-        HostCache cache = new HostCache(1 << 30, loader);
-        CompletableFuture<AdapterVersion> failed = cache.get("a1", () -> {
+        HostCache cache = new HostCache(1 << 30);
+        CompletableFuture<AdapterVersion> failed = cache.get("a1", loader, () -> {
             throw new IllegalStateException("broken");
         });
         assertThatThrownBy(failed::join).hasMessageContaining("broken");
@@ -78,7 +78,7 @@ class HostCacheTest {
 
     @Test
     void whatARequestHoldsIsFoundAgainHoweverSmallTheBudget() {
-        HostCache cache = new HostCache(0, loader);
+        HostCache cache = new HostCache(0);
         AdapterVersion held = get(cache, 1);
         assertThat(cache.bytes()).isZero();
         assertThat(get(cache, 1)).isSameAs(held);
@@ -87,7 +87,7 @@ class HostCacheTest {
 
     @Test
     void whatIsPinnedStaysUntilItIsUnpinned() {
-        HostCache cache = new HostCache(0, loader);
+        HostCache cache = new HostCache(0);
         cache.pin("a1", get(cache, 1));
         for (int i = 0; i < 20; i++) {
             System.gc();
@@ -99,7 +99,7 @@ class HostCacheTest {
     @Test
     void whatIsRememberedNeverExceedsTheBudget() {
         long budget = 100 << 10;
-        HostCache cache = new HostCache(budget, loader);
+        HostCache cache = new HostCache(budget);
         for (int seed = 0; seed < 30; seed++) {
             get(cache, seed);
             assertThat(cache.bytes()).isLessThanOrEqualTo(budget);
@@ -109,7 +109,7 @@ class HostCacheTest {
 
     @Test
     void whatWasDeletedIsReadAgain() {
-        HostCache cache = new HostCache(1 << 30, loader);
+        HostCache cache = new HostCache(1 << 30);
         get(cache, 1);
         cache.remove("a1");
         assertThat(cache.contains("a1")).isFalse();

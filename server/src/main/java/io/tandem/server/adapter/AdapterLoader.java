@@ -1,0 +1,83 @@
+package io.tandem.server.adapter;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.storage.AdapterStore;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads weights from disk when the first request asks for them. Its threads do nothing else, so a cold adapter waits for
+ * the disk only and never for a merge.
+ */
+final class AdapterLoader implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(AdapterLoader.class);
+    private static final int THREADS = 2;
+
+    private final AdapterStore store;
+    private final AdapterCatalog catalog;
+    private final HostCache cache;
+    private final AdapterMetrics metrics;
+    private final ExecutorService threads =
+            Executors.newFixedThreadPool(THREADS, task -> new Thread(task, "adapter-loader"));
+
+    AdapterLoader(AdapterStore store, AdapterCatalog catalog, HostCache cache, AdapterMetrics metrics) {
+        this.store = store;
+        this.catalog = catalog;
+        this.cache = cache;
+        this.metrics = metrics;
+    }
+
+    /** See {@link AdapterLibrary#load}. */
+    CompletableFuture<AdapterVersion> load(AdapterChoice choice) {
+        return cache.get(choice.key(), threads, () -> read(choice));
+    }
+
+    /** See {@link AdapterLibrary#stack}. */
+    CompletableFuture<List<AdapterVersion>> stack(AdapterChoice choice) {
+        List<CompletableFuture<AdapterVersion>> loads = Stream.concat(choice.under().stream(), Stream.of(choice))
+                .map(this::load)
+                .toList();
+        return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
+                .thenApply(all -> loads.stream().map(CompletableFuture::join).toList());
+    }
+
+    private AdapterVersion read(AdapterChoice choice) {
+        StoredVersion version = choice.version();
+        try {
+            Adapter adapter = metrics.timed(
+                    version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
+            LOG.info("loaded adapter {}", choice.reference());
+            return new AdapterVersion(choice.name(), version.content(), adapter);
+        } catch (AdapterFormatException e) {
+            boolean known = catalog.find(choice.name())
+                    .filter(entry -> entry.has(version.content()))
+                    .isPresent();
+            if (!known) {
+                throw ApiException.notFound(
+                        "model",
+                        "model_not_found",
+                        "'" + choice.reference() + "' was deleted while the request waited.");
+            }
+            LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
+            throw new ApiException(
+                    409,
+                    "invalid_request_error",
+                    "model",
+                    "adapter_broken",
+                    "The files of '" + choice.reference() + "' cannot be used; the server's log says why.");
+        }
+    }
+
+    @Override
+    public void close() {
+        threads.shutdown();
+    }
+}
