@@ -3,10 +3,10 @@ package io.tandem.scheduler;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;

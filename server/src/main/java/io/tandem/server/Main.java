@@ -19,7 +19,6 @@ import picocli.CommandLine.IVersionProvider;
             AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,
-            PretrainSampleCommand.class,
             AutoComplete.GenerateCompletion.class
         })
 public final class Main {

@@ -1,7 +1,7 @@
 package io.tandem.loadtest.model;
 
-import io.tandem.kernels.ModelConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.WeightNames;
 import java.io.IOException;
 import java.nio.file.Path;

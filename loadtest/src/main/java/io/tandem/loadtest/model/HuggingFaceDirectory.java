@@ -2,7 +2,7 @@ package io.tandem.loadtest.model;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.SafetensorsWriter;
 import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
 import io.tandem.kernels.weights.StoredType;

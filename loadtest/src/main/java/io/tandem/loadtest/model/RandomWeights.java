@@ -1,6 +1,6 @@
 package io.tandem.loadtest.model;
 
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.HalfPrecision;
 import io.tandem.kernels.weights.WeightNames;
 import java.util.Map;

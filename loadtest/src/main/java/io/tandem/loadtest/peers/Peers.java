@@ -1,10 +1,10 @@
 package io.tandem.loadtest.peers;
 
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.loadtest.model.RandomModel;
 import java.io.IOException;
 import java.io.PrintStream;

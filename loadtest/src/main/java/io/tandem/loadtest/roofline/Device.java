@@ -1,7 +1,6 @@
 package io.tandem.loadtest.roofline;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
@@ -11,6 +10,7 @@ import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,9 +1,9 @@
 package io.tandem.loadtest.roofline;
 
 import ai.djl.pytorch.jni.IValue;
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;

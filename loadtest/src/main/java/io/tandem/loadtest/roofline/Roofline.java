@@ -1,7 +1,7 @@
 package io.tandem.loadtest.roofline;
 
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.ModelConfigReader;
 import io.tandem.loadtest.model.RandomModel;
 import java.io.IOException;

@@ -1,8 +1,8 @@
 package io.tandem.loadtest.roofline;
 
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 
 /**
  * What a step cannot do without: every weight that it needs read once, every row of keys and values it attends to, every

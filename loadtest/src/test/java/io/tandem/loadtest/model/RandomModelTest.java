@@ -3,7 +3,7 @@ package io.tandem.loadtest.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelConfigReader;
 import io.tandem.kernels.weights.WeightNames;

@@ -1,11 +1,11 @@
 package io.tandem.scheduler.finetune;
 
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;

@@ -7,7 +7,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.TargetModule;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;

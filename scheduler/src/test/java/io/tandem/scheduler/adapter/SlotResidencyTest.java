@@ -8,7 +8,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.testing.FakeDevice;
 import java.util.List;
 import java.util.Map;

@@ -1,13 +1,13 @@
 package io.tandem.scheduler.simulation;
 
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.CoServingEngine;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.SchedulerConfig;

@@ -1,7 +1,6 @@
 package io.tandem.scheduler.testing;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
@@ -12,7 +11,6 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryReport;
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.SequenceScores;
@@ -20,6 +18,8 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

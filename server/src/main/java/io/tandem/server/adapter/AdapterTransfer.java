@@ -1,10 +1,10 @@
 package io.tandem.server.adapter;
 
 import io.tandem.kernels.KernelsConfig;
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.ContainedPath;
 import io.tandem.server.storage.ScratchDirectory;

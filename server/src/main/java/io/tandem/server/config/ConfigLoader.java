@@ -1,9 +1,9 @@
 package io.tandem.server.config;
 
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;

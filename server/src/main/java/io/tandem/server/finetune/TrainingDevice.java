@@ -2,9 +2,9 @@ package io.tandem.server.finetune;
 
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.slo.CostKind;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.api.ApiException;

@@ -1,7 +1,6 @@
 package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.CompeftFormat;
@@ -9,6 +8,7 @@ import io.tandem.kernels.adapter.compeft.CompressionReport;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.tandem.server.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,6 +1,6 @@
 package io.tandem.server.text;
 
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import java.util.Set;
 
 /**

@@ -1,5 +1,7 @@
 package io.tandem.server.architecture;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -9,6 +11,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Who may know whom. */
@@ -44,7 +47,6 @@ class ArchitectureTest {
                         "io.tandem.kernels.tensor",
                         "io.tandem.kernels.decoder",
                         "io.tandem.kernels.device",
-                        "io.tandem.kernels.pretrain",
                         "io.tandem.server.text")
                 .should()
                 .dependOnClassesThat()
@@ -74,8 +76,43 @@ class ArchitectureTest {
     @Test
     void roomsHaveNoCycles() {
         check(
+                slices().matching("io.tandem.(**)")
+                        .that(describe(
+                                "are in kernels", slice -> slice.getNamePart(1).startsWith("kernels")))
+                        .should()
+                        .beFreeOfCycles(),
                 slices().matching("io.tandem.scheduler.(*)..").should().beFreeOfCycles(),
                 slices().matching("io.tandem.server.(*)..").should().beFreeOfCycles());
+    }
+
+    /** The tool that trains the sample model is no part of what is served with. */
+    @Test
+    void theServerShipsNoTools() {
+        check(noClasses().should().resideInAnyPackage("io.tandem.kernels.pretrain..", "io.tandem.loadtest.."));
+    }
+
+    /** What handlers share with a store: uploaded files, names, and why the disk did not take something. */
+    @Test
+    void handlersKnowNoStoreAndNoDevice() {
+        Set<String> shared = Set.of("DiskFailure", "FileStore", "NotStoredException", "SafeName", "ScratchDirectory");
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.server.http")
+                        .should()
+                        .dependOnClassesThat(resideInAPackage("io.tandem.server.storage")
+                                .and(describe("are internal", type -> !shared.contains(type.getSimpleName())))),
+                noClasses()
+                        .that()
+                        .resideInAPackage("io.tandem.server.http")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(
+                                "io.tandem.kernels.decoder",
+                                "io.tandem.kernels.device",
+                                "io.tandem.kernels.tensor",
+                                "io.tandem.kernels.torchscript",
+                                "io.tandem.kernels.weights"));
     }
 
     @Test

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import java.io.IOException;

@@ -2,13 +2,13 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.Rejection;

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.tandem.kernels.Dtype;
 import io.tandem.kernels.KernelsConfig;
-import io.tandem.kernels.ModelConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;

@@ -1,0 +1,45 @@
+package io.tandem.kernels.adapter;
+
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+/**
+ * How a LoRA adapter was configured when it was made; PEFT's {@code LoraConfig} as far as it applies.
+ *
+ * @param rank PEFT's {@code r}
+ * @param alpha PEFT's {@code lora_alpha}
+ * @param rankStabilized PEFT's {@code use_rslora}: scaling is {@code alpha / sqrt(rank)} instead of {@code alpha / rank}
+ * @param targets the adapted modules of every layer
+ * @param baseModel PEFT's {@code base_model_name_or_path}; may be empty
+ */
+public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<TargetModule> targets, String baseModel) {
+    public LoraConfig {
+        if (rank < 1) {
+            throw new IllegalArgumentException("the rank is " + rank + ", expected 1 or more");
+        }
+        targets = Set.copyOf(targets);
+    }
+
+    /** All linears of the layer. */
+    public static Set<TargetModule> allLinears() {
+        return EnumSet.allOf(TargetModule.class);
+    }
+
+    /** The factor on the product of the factors, for a module of the given rank. */
+    public double scaling(int moduleRank) {
+        return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;
+    }
+
+    /** Numbers in each factor of such an adapter where every module has this rank. */
+    public LongStream factors(ModelConfig model) {
+        return IntStream.range(0, model.layers())
+                .boxed()
+                .flatMapToLong(layer -> targets.stream()
+                        .flatMapToLong(target -> LongStream.of(
+                                (long) rank * target.inputs(model), (long) rank * target.outputs(model))));
+    }
+}

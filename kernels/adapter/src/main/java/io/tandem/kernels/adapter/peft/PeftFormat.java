@@ -1,0 +1,41 @@
+package io.tandem.kernels.adapter.peft;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.model.ModelConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * LoRA adapters in the directory layout of HuggingFace PEFT: {@code adapter_config.json} beside
+ * {@code adapter_model.safetensors}. An adapter that is written here loads in PEFT and the other way round.
+ */
+public final class PeftFormat {
+    private PeftFormat() {}
+
+    /**
+     * Reads an adapter. Modules that the configuration targets and the weights leave out stay unchanged, which is what
+     * PEFT's zero-initialized B makes of them.
+     *
+     * @param directory of the adapter; its last name appears in messages
+     * @param model the base model that the adapter must fit
+     * @param maxRank largest rank of a module
+     * @throws AdapterFormatException if a file is missing or damaged, the method is not plain LoRA, or names, shapes,
+     *     ranks or values do not fit; it lists what was found and what was expected
+     */
+    public static Adapter read(Path directory, ModelConfig model, int maxRank) {
+        return new PeftReader(directory, model, maxRank).read();
+    }
+
+    /**
+     * Writes an adapter as float32, creating the directory or replacing the adapter in it. If it does not return, the
+     * directory holds no adapter or a complete one; to replace an adapter that others may be reading, write to a new
+     * directory and rename that.
+     *
+     * @throws IOException if a file cannot be written
+     * @throws IllegalArgumentException if the adapter changes no module
+     */
+    public static void write(Path directory, Adapter adapter) throws IOException {
+        new PeftWriter(adapter).write(directory);
+    }
+}

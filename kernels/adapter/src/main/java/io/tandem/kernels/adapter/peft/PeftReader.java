@@ -1,0 +1,186 @@
+package io.tandem.kernels.adapter.peft;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.kernels.weights.SafetensorsFile;
+import io.tandem.kernels.weights.TensorEntry;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** One reading of an adapter's directory; collects everything that does not fit the model before it refuses. */
+final class PeftReader {
+    static final String WEIGHTS = "adapter_model.safetensors";
+
+    private static final String PICKLED_WEIGHTS = "adapter_model.bin";
+    private static final int MAX_HEADER_BYTES = 8 << 20;
+    private static final int MAX_LISTED = 10;
+    private static final Pattern TENSOR = Pattern.compile(
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp)\\.(\\w+)\\.lora_([AB])\\.weight");
+
+    private final String name;
+    private final Path directory;
+    private final ModelConfig model;
+    private final int maxRank;
+    private final List<String> problems = new ArrayList<>();
+
+    PeftReader(Path directory, ModelConfig model, int maxRank) {
+        Path last = directory.getFileName();
+        this.name = last == null ? directory.toString() : last.toString();
+        this.directory = directory;
+        this.model = model;
+        this.maxRank = maxRank;
+    }
+
+    Adapter read() {
+        try {
+            PeftConfig config = PeftConfig.read(directory);
+            if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve(PICKLED_WEIGHTS))) {
+                throw refusal(PICKLED_WEIGHTS + " is a pickle, and pickles are never read: save the adapter again as "
+                        + WEIGHTS);
+            }
+            SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
+            return read(config, file);
+        } catch (ModelFormatException e) {
+            throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
+        }
+    }
+
+    private Adapter read(PeftConfig config, SafetensorsFile file) {
+        Set<Site> sites = sites(file);
+        refuseProblems();
+        if (sites.isEmpty()) {
+            throw refusal(WEIGHTS + " changes no module of the model");
+        }
+        sites.forEach(site -> checkShapes(site, config, file));
+        refuseProblems();
+        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
+        for (Site site : sites) {
+            modules.put(site, factors(site, config, file));
+            targets.add(site.module());
+        }
+        refuseProblems();
+        LoraConfig lora =
+                new LoraConfig(config.rank(), config.alpha(), config.rankStabilized(), targets, config.baseModel());
+        return new Adapter(lora, modules);
+    }
+
+    private Set<Site> sites(SafetensorsFile file) {
+        Set<Site> sites = new TreeSet<>();
+        for (String tensor : new TreeSet<>(file.names())) {
+            Matcher matcher = TENSOR.matcher(tensor);
+            TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(3)) : null;
+            if (module == null) {
+                problems.add(shortened(tensor) + " is not a LoRA factor of a decoder layer's linear");
+                continue;
+            }
+            int layer = Integer.parseInt(matcher.group(1));
+            if (layer >= model.layers() || !tensor.equals(tensor(new Site(layer, module), matcher.group(4)))) {
+                problems.add(tensor + " is of layer " + matcher.group(1) + ", expected 0 to " + (model.layers() - 1));
+                continue;
+            }
+            sites.add(new Site(layer, module));
+        }
+        return sites;
+    }
+
+    private static @Nullable TargetModule module(String parent, String label) {
+        for (TargetModule module : TargetModule.values()) {
+            if (module.parent().equals(parent) && module.label().equals(label)) {
+                return module;
+            }
+        }
+        return null;
+    }
+
+    /** PEFT's name of a factor, {@code A} or {@code B}, of a module. */
+    static String tensor(Site site, String factor) {
+        return "base_model.model." + site + ".lora_" + factor + ".weight";
+    }
+
+    private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
+        if (!config.targets(site)) {
+            problems.add(site + " has factors, but " + PeftConfig.FILE + " does not target it");
+            return;
+        }
+        int rank = config.rank(site);
+        if (rank > maxRank) {
+            problems.add(site + " has rank " + rank + ", expected at most " + maxRank);
+            return;
+        }
+        checkShape(site, "A", file, new long[] {rank, site.module().inputs(model)});
+        checkShape(site, "B", file, new long[] {site.module().outputs(model), rank});
+    }
+
+    private void checkShape(Site site, String factor, SafetensorsFile file, long[] expected) {
+        String label = site + ".lora_" + factor;
+        if (!file.names().contains(tensor(site, factor))) {
+            problems.add(label + " is missing, expected " + Arrays.toString(expected));
+            return;
+        }
+        TensorEntry entry = file.entry(tensor(site, factor));
+        if (!Arrays.equals(entry.shape(), expected)) {
+            problems.add(label + " is " + Arrays.toString(entry.shape()) + ", expected " + Arrays.toString(expected));
+        } else if (!entry.dtype().isFloating()) {
+            problems.add(label + " is " + entry.dtype() + ", expected F64, F32, F16 or BF16");
+        }
+    }
+
+    private LowRank factors(Site site, PeftConfig config, SafetensorsFile file) {
+        int rank = config.rank(site);
+        double alpha = config.alpha(site);
+        double scaling = config.rankStabilized() ? alpha / Math.sqrt(rank) : alpha / rank;
+        return new LowRank(
+                rank,
+                site.module().inputs(model),
+                site.module().outputs(model),
+                finite(site, "A", file),
+                finite(site, "B", file),
+                scaling);
+    }
+
+    private float[] finite(Site site, String factor, SafetensorsFile file) {
+        float[] values = file.floats(tensor(site, factor));
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                problems.add(site + ".lora_" + factor + " has the value " + values[i] + " at " + i
+                        + ", expected finite values");
+                break;
+            }
+        }
+        return values;
+    }
+
+    private void refuseProblems() {
+        if (problems.isEmpty()) {
+            return;
+        }
+        String more = problems.size() > MAX_LISTED ? "; and " + (problems.size() - MAX_LISTED) + " more" : "";
+        throw refusal(String.join("; ", problems.subList(0, Math.min(MAX_LISTED, problems.size()))) + more);
+    }
+
+    private AdapterFormatException refusal(String problem) {
+        return new AdapterFormatException("adapter '" + name + "': " + problem);
+    }
+
+    private static String shortened(String tensor) {
+        return tensor.length() <= 200 ? tensor : tensor.substring(0, 200) + "…";
+    }
+}

@@ -1,0 +1,162 @@
+package io.tandem.kernels.adapter.peft;
+
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.weights.DurableFile;
+import io.tandem.kernels.weights.SafetensorsWriter;
+import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
+import io.tandem.kernels.weights.StoredType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/** One writing of an adapter as PEFT would have saved it. */
+final class PeftWriter {
+    private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
+            .withObjectIndenter(new DefaultIndenter("  ", "\n"))
+            .withArrayIndenter(new DefaultIndenter("  ", "\n"));
+    private static final JsonMapper MAPPER = JsonMapper.builder().build();
+
+    private final Adapter adapter;
+    private final LoraConfig config;
+
+    PeftWriter(Adapter adapter) {
+        if (adapter.modules().isEmpty()) {
+            throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
+        }
+        this.adapter = adapter;
+        this.config = adapter.config();
+    }
+
+    void write(Path directory) throws IOException {
+        Files.createDirectories(directory);
+        // The configuration goes first and comes last: whenever a crash happens, either both files belong together or
+        // there is no configuration, and a directory without one is not an adapter to any reader.
+        Files.deleteIfExists(directory.resolve(PeftConfig.FILE));
+        DurableFile.forceDirectory(directory);
+        Path weights = directory.resolve(PeftReader.WEIGHTS);
+        SafetensorsWriter.write(DurableFile.unfinished(weights), tensors());
+        DurableFile.publish(DurableFile.unfinished(weights), weights);
+        DurableFile.write(
+                directory.resolve(PeftConfig.FILE), MAPPER.writer(PRINTER).writeValueAsBytes(fields()));
+    }
+
+    private Map<String, Tensor> tensors() {
+        Map<String, Tensor> tensors = new TreeMap<>();
+        adapter.modules().forEach((site, factors) -> {
+            long[] shapeA = {factors.rank(), factors.inputs()};
+            long[] shapeB = {factors.outputs(), factors.rank()};
+            tensors.put(PeftReader.tensor(site, "A"), new Tensor(StoredType.F32, shapeA, factors.a()));
+            tensors.put(PeftReader.tensor(site, "B"), new Tensor(StoredType.F32, shapeB, factors.b()));
+        });
+        return tensors;
+    }
+
+    /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
+    private SortedMap<String, @Nullable Object> fields() {
+        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        for (String key : List.of(
+                "auto_mapping",
+                "corda_config",
+                "eva_config",
+                "exclude_modules",
+                "layer_replication",
+                "layers_pattern",
+                "layers_to_transform",
+                "megatron_config",
+                "modules_to_save",
+                "revision",
+                "target_parameters",
+                "trainable_token_indices")) {
+            fields.put(key, null);
+        }
+        for (String key : List.of("fan_in_fan_out", "lora_bias", "use_dora", "use_qalora")) {
+            fields.put(key, false);
+        }
+        fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
+        fields.put("bias", "none");
+        fields.put("inference_mode", true);
+        fields.put("init_lora_weights", true);
+        fields.put("loftq_config", Map.of());
+        fields.put("lora_alpha", plain(config.alpha()));
+        fields.put("lora_dropout", 0.0);
+        fields.put("megatron_core", "megatron.core");
+        fields.put("peft_type", "LORA");
+        fields.put("qalora_group_size", 16);
+        fields.put("r", config.rank());
+        fields.put("rank_pattern", patterns(config.rank(), LowRank::rank));
+        fields.put("alpha_pattern", patterns(config.alpha(), this::alpha));
+        fields.put("target_modules", targets());
+        fields.put("task_type", "CAUSAL_LM");
+        fields.put("use_rslora", config.rankStabilized());
+        return fields;
+    }
+
+    /** Labels if every layer has the same modules; otherwise whole names, which a list matches too. */
+    private List<String> targets() {
+        int layers = adapter.modules().lastKey().layer() + 1;
+        TreeSet<TargetModule> labels = new TreeSet<>();
+        adapter.modules().keySet().forEach(site -> labels.add(site.module()));
+        if (adapter.modules().size() == layers * labels.size()) {
+            return labels.stream().map(TargetModule::label).toList();
+        }
+        return adapter.modules().keySet().stream().map(Site::toString).toList();
+    }
+
+    /** The modules whose value is not the default: by label if all layers agree on it, otherwise by whole name. */
+    private Map<String, Number> patterns(double common, ToDoubleFunction<LowRank> value) {
+        Map<String, Number> patterns = new LinkedHashMap<>();
+        for (TargetModule module : TargetModule.values()) {
+            SortedMap<Site, Double> values = new TreeMap<>();
+            adapter.modules().forEach((site, factors) -> {
+                if (site.module() == module) {
+                    values.put(site, value.applyAsDouble(factors));
+                }
+            });
+            boolean uniform = new HashSet<>(values.values()).size() == 1;
+            values.forEach((site, own) -> {
+                if (own != common) {
+                    patterns.put(uniform ? module.label() : site.toString(), plain(own));
+                }
+            });
+        }
+        return patterns;
+    }
+
+    /** The alpha from which a reader computes the module's scaling. */
+    private double alpha(LowRank factors) {
+        if (config.scaling(factors.rank()) == factors.scaling()) {
+            return config.alpha();
+        }
+        double divisor = config.rankStabilized() ? Math.sqrt(factors.rank()) : factors.rank();
+        double alpha = factors.scaling() * divisor;
+        // The product is rounded; one of its neighbours may divide back to the very same scaling.
+        for (double candidate : new double[] {alpha, Math.rint(alpha), Math.nextUp(alpha), Math.nextDown(alpha)}) {
+            if (candidate / divisor == factors.scaling()) {
+                return candidate;
+            }
+        }
+        return alpha;
+    }
+
+    /** Whole numbers without a fraction, as PEFT writes them. */
+    private static Number plain(double value) {
+        boolean whole = value == Math.rint(value) && Math.abs(value) < 1e9;
+        return whole ? (Number) (int) value : (Number) value;
+    }
+}

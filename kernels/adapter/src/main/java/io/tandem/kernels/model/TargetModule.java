@@ -1,0 +1,49 @@
+package io.tandem.kernels.model;
+
+/** A linear of the decoder layer that an adapter can change, by HuggingFace's name. */
+public enum TargetModule {
+    Q_PROJ("self_attn", "q_proj"),
+    K_PROJ("self_attn", "k_proj"),
+    V_PROJ("self_attn", "v_proj"),
+    O_PROJ("self_attn", "o_proj"),
+    GATE_PROJ("mlp", "gate_proj"),
+    UP_PROJ("mlp", "up_proj"),
+    DOWN_PROJ("mlp", "down_proj");
+
+    private final String parent;
+    private final String label;
+
+    TargetModule(String parent, String label) {
+        this.parent = parent;
+        this.label = label;
+    }
+
+    /** The block it belongs to: {@code self_attn} or {@code mlp}. */
+    public String parent() {
+        return parent;
+    }
+
+    /** HuggingFace's name, for example {@code q_proj}. */
+    public String label() {
+        return label;
+    }
+
+    /** Columns of its weight. */
+    public int inputs(ModelConfig model) {
+        return switch (this) {
+            case Q_PROJ, K_PROJ, V_PROJ, GATE_PROJ, UP_PROJ -> model.hidden();
+            case O_PROJ -> model.heads() * model.headDim();
+            case DOWN_PROJ -> model.ffn();
+        };
+    }
+
+    /** Rows of its weight. */
+    public int outputs(ModelConfig model) {
+        return switch (this) {
+            case Q_PROJ -> model.heads() * model.headDim();
+            case K_PROJ, V_PROJ -> model.kvHeads() * model.headDim();
+            case O_PROJ, DOWN_PROJ -> model.hidden();
+            case GATE_PROJ, UP_PROJ -> model.ffn();
+        };
+    }
+}

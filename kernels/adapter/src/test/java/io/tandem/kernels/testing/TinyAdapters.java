@@ -1,0 +1,97 @@
+package io.tandem.kernels.testing;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.ToIntFunction;
+
+/**
+ * Random adapters; the same arguments always give the same values. Unlike a fresh LoRA adapter B is not zero, and the
+ * change is large enough that forgetting an adapter shows.
+ */
+public final class TinyAdapters {
+    private TinyAdapters() {}
+
+    /** The same rank in every target of every layer; alpha is twice the rank. */
+    public static Adapter random(ModelConfig model, Set<TargetModule> targets, int rank, long seed) {
+        LoraConfig config = new LoraConfig(rank, 2.0 * rank, false, targets, "");
+        return random(model, config, seed, site -> rank);
+    }
+
+    /** Ranks from 1 to the largest, drawn for every module; rank-stabilized. */
+    public static Adapter mixedRanks(ModelConfig model, Set<TargetModule> targets, int maxRank, long seed) {
+        LoraConfig config = new LoraConfig(maxRank, 4, true, targets, "");
+        Random ranks = new Random(seed + 1);
+        return random(model, config, seed, site -> 1 + ranks.nextInt(maxRank));
+    }
+
+    /** Every number of A, and of B, is the same; in all linears, with a scaling of 2. */
+    public static Adapter filled(ModelConfig model, int rank, float a, float b) {
+        Map<Site, LowRank> modules = new TreeMap<>();
+        Adapter shapes = random(model, LoraConfig.allLinears(), rank, 1);
+        shapes.modules().forEach((site, like) -> {
+            float[] filledA = new float[like.a().length];
+            float[] filledB = new float[like.b().length];
+            Arrays.fill(filledA, a);
+            Arrays.fill(filledB, b);
+            modules.put(site, new LowRank(rank, like.inputs(), like.outputs(), filledA, filledB, like.scaling()));
+        });
+        return new Adapter(shapes.config(), modules);
+    }
+
+    /** One adapter that changes what both change together: the factors side by side, the scalings inside B. */
+    public static Adapter stacked(Adapter lower, Adapter upper) {
+        Map<Site, LowRank> modules = new TreeMap<>(lower.modules());
+        upper.modules().forEach((site, factors) -> modules.merge(site, factors, TinyAdapters::beside));
+        return new Adapter(upper.config(), modules);
+    }
+
+    private static LowRank beside(LowRank first, LowRank second) {
+        int rank = first.rank() + second.rank();
+        float[] a = Arrays.copyOf(first.a(), rank * first.inputs());
+        System.arraycopy(second.a(), 0, a, first.a().length, second.a().length);
+        float[] b = new float[first.outputs() * rank];
+        for (int out = 0; out < first.outputs(); out++) {
+            for (int r = 0; r < rank; r++) {
+                LowRank from = r < first.rank() ? first : second;
+                int column = r < first.rank() ? r : r - first.rank();
+                b[out * rank + r] = (float) (from.scaling() * from.b()[out * from.rank() + column]);
+            }
+        }
+        return new LowRank(rank, first.inputs(), first.outputs(), a, b, 1);
+    }
+
+    private static Adapter random(ModelConfig model, LoraConfig config, long seed, ToIntFunction<Site> ranks) {
+        Random random = new Random(seed);
+        Map<Site, LowRank> modules = new TreeMap<>();
+        for (int layer = 0; layer < model.layers(); layer++) {
+            for (TargetModule module : new TreeSet<>(config.targets())) {
+                Site site = new Site(layer, module);
+                int rank = ranks.applyAsInt(site);
+                int inputs = module.inputs(model);
+                int outputs = module.outputs(model);
+                float[] a = gaussian(random, rank * inputs, 1 / Math.sqrt(inputs));
+                float[] b = gaussian(random, outputs * rank, 0.3 / Math.sqrt(rank));
+                modules.put(site, new LowRank(rank, inputs, outputs, a, b, config.scaling(rank)));
+            }
+        }
+        return new Adapter(config, modules);
+    }
+
+    private static float[] gaussian(Random random, int length, double scale) {
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = (float) (scale * random.nextGaussian());
+        }
+        return values;
+    }
+}

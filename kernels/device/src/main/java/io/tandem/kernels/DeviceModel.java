@@ -1,0 +1,86 @@
+package io.tandem.kernels;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.model.ModelConfig;
+
+/**
+ * One base model on one device, with adapter slots, KV slots and at most one pack of training sequences in flight.
+ * Not thread-safe: the engine thread owns it, and everything else talks to that thread by messages.
+ *
+ * <p>A <em>trainee</em> is an adapter that learns. It occupies an adapter slot, and serving requests never read that
+ * slot; what they see is the last version that {@link #snapshot} returned and someone put in another slot.
+ *
+ * @see IterationInputs what one iteration carries
+ */
+public interface DeviceModel extends AutoCloseable {
+
+    ModelConfig model();
+
+    KernelsConfig limits();
+
+    /**
+     * Copies an adapter into a slot, replacing what was there.
+     *
+     * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
+     *     rank exceeds {@link KernelsConfig#maxRank}, or a weight, the scaling included, is not finite in
+     *     {@link KernelsConfig#dtype}
+     */
+    void putAdapter(int slot, Adapter adapter);
+
+    /** Starts training the given adapter in the slot; optimizer states are zero. */
+    void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer);
+
+    /**
+     * Goes on training where {@link #snapshot} and {@link #optimizerState} were taken; every later update is the same,
+     * bit for bit, as without the interruption.
+     *
+     * @throws IllegalArgumentException if the state does not belong to such an adapter and optimizer
+     */
+    void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state);
+
+    /**
+     * Lays the sequences of a mini-batch, or a part of one, one after the other into the rows {@code 0..total} of the
+     * training arena. A pack stays until the next one; its gradients are added up until {@link #optimizerStep}.
+     *
+     * @param adapterSlots adapters that the rows use. If the pack is to be learned, the last one is the trainee, and
+     *     those before it are frozen
+     * @throws IllegalArgumentException if the sequences have more than {@link KernelsConfig#packTokens} tokens together
+     */
+    void beginPack(int[] adapterSlots, TrainingPack pack);
+
+    /**
+     * Multiplies the gradient of each sequence's losses, between the pack's last forward window and its first backward
+     * window. For losses that depend on whole sequences: their derivative by a sequence's summed loss is the factor.
+     *
+     * @param factors one for each sequence of the pack
+     */
+    void scaleSequences(double[] factors);
+
+    /** Runs one iteration. */
+    IterationOutputs run(IterationInputs inputs);
+
+    /**
+     * Updates the trainee from the gradients added up since the last update, and clears them.
+     *
+     * @param learningRate of this update
+     * @param lossScale factor on the gradients, one over the number of learned tokens in the mini-batch
+     * @return the norm of the scaled gradient before clipping. NaN or infinite if the gradient is not finite, then nothing
+     *     was updated, or if the update made weights that {@link KernelsConfig#dtype} cannot hold; the trainee is of no use
+     *     any more then
+     */
+    double optimizerStep(int slot, double learningRate, double lossScale);
+
+    /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
+    Adapter snapshot(int slot);
+
+    /** What the optimizer remembers, for {@link #openTrainee(int, Adapter, OptimizerConfig, OptimizerState)}. */
+    OptimizerState optimizerState(int slot);
+
+    /** Ends training in the slot and frees what belonged to it; a pack of another trainee goes on. */
+    void closeTrainee(int slot);
+
+    MemoryReport memory();
+
+    @Override
+    void close();
+}

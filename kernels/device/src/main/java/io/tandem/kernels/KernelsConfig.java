@@ -1,0 +1,116 @@
+package io.tandem.kernels;
+
+import io.tandem.kernels.model.Dtype;
+
+/**
+ * Every limit of the device model; all memory is carved from these at start.
+ *
+ * @param dtype type of weights, activations and KV cache
+ * @param weightForm layout of the frozen weights
+ * @param threads threads of one device operation; 0 means one per core
+ * @param kvSlots sequences that can hold keys and values at once
+ * @param contextTokens longest sequence, prompt and answer together, in tokens
+ * @param maxTokensPerIteration rows of all kinds in one iteration
+ * @param adapterSlots adapters resident on the device at once
+ * @param maxRank largest rank of an adapter
+ * @param packTokens rows of training tokens whose activations are kept at once
+ * @param stash which activations those are
+ */
+public record KernelsConfig(
+        Dtype dtype,
+        WeightForm weightForm,
+        int threads,
+        int kvSlots,
+        int contextTokens,
+        int maxTokensPerIteration,
+        int adapterSlots,
+        int maxRank,
+        int packTokens,
+        Stash stash) {
+
+    private static final int MAX_LANES = 8;
+
+    public KernelsConfig {
+        require(threads >= 0, "threads", threads, "0 or more");
+        require(kvSlots >= 1 && kvSlots <= 4096, "kv-slots", kvSlots, "1 to 4096");
+        require(contextTokens >= 16, "context-tokens", contextTokens, "16 or more");
+        require(maxTokensPerIteration >= 16, "max-tokens-per-iteration", maxTokensPerIteration, "16 or more");
+        require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
+        require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");
+        require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
+    }
+
+    /** The same limits for other numerics. */
+    public KernelsConfig withNumerics(Dtype type, WeightForm form) {
+        return new KernelsConfig(
+                type,
+                form,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
+    /** The same limits with another context length. */
+    public KernelsConfig withContextTokens(int tokens) {
+        return new KernelsConfig(
+                dtype,
+                weightForm,
+                threads,
+                kvSlots,
+                tokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
+    /** The same limits with another number of adapter slots. */
+    public KernelsConfig withAdapterSlots(int slots) {
+        return new KernelsConfig(
+                dtype,
+                weightForm,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                slots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
+    /** Whether weights lie in oneDNN's blocked layout. */
+    public boolean packsWeights() {
+        return weightForm == WeightForm.PACKED;
+    }
+
+    /** Threads of one device operation. */
+    public int threadCount() {
+        return threadCount(threads);
+    }
+
+    /** That many, or one per core if it is 0. */
+    public static int threadCount(int threads) {
+        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    }
+
+    /**
+     * Parts of an iteration that may run at once, each on one thread: as many as there are threads, or 1 if there are so
+     * many threads that only large operations make use of them.
+     */
+    public int lanes() {
+        return threadCount() <= MAX_LANES ? threadCount() : 1;
+    }
+
+    private static void require(boolean holds, String key, int found, String expected) {
+        if (!holds) {
+            throw new IllegalArgumentException("kernels." + key + " is " + found + ", expected " + expected);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+package io.tandem.kernels;
+
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * Native memory by what it is for, from shapes and limits alone, so before anything is reserved. The device's
+ * {@link MemoryReport} is made from the same numbers.
+ *
+ * @param bytes parts that are not there count nothing
+ */
+public record MemoryPlan(Map<Part, Long> bytes) {
+
+    /** Who answers for a part; the lines of a {@link MemoryReport}. */
+    public enum Owner {
+        WEIGHTS,
+        KV_CACHE,
+        ADAPTERS,
+        TRAINING
+    }
+
+    /** What memory is for. */
+    public enum Part {
+        WEIGHTS(Owner.WEIGHTS, "weights"),
+        TRANSPOSED_WEIGHTS(Owner.WEIGHTS, "transposed weights, for backward"),
+        KV_CACHE(Owner.KV_CACHE, "keys and values of inference"),
+        ADAPTER_SLOTS(Owner.ADAPTERS, "adapter slots"),
+        INPUTS(Owner.TRAINING, "arena: inputs of the layers"),
+        KEYS_AND_VALUES(Owner.TRAINING, "arena: keys and values"),
+        ACTIVATIONS(Owner.TRAINING, "arena: other activations"),
+        ROTARY(Owner.TRAINING, "arena: rotary tables"),
+        STREAM_GRADIENT(Owner.TRAINING, "arena: gradient of the residual stream"),
+        KEY_VALUE_GRADIENTS(Owner.TRAINING, "arena: gradients of keys and values"),
+        LOGITS(Owner.TRAINING, "chunks of logits, while losses are computed"),
+        WINDOW(Owner.TRAINING, "a backward window, beyond that"),
+        ADAPTER(Owner.TRAINING, "adapter in float32"),
+        GRADIENTS(Owner.TRAINING, "its gradients"),
+        OPTIMIZER(Owner.TRAINING, "its optimizer's state");
+
+        private final Owner owner;
+        private final String label;
+
+        Part(Owner owner, String label) {
+            this.owner = owner;
+            this.label = label;
+        }
+    }
+
+    /** Logits of a training window that are alive at once. */
+    private static final int CHUNK_LOGITS = 1 << 22;
+    /** Query rows whose attention scores are alive at once in backward; {@code attention.py}'s block. */
+    private static final int ATTENTION_ROWS = 128;
+
+    public MemoryPlan {
+        bytes = Map.copyOf(bytes);
+    }
+
+    /** What the device needs to serve. */
+    public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
+        long element = limits.dtype().bytes();
+        long embedding = (long) model.vocab() * model.hidden();
+        boolean oneTable = model.tiedEmbeddings() && !transposes(limits);
+        long rotary = 2L * Float.BYTES * limits.contextTokens() * model.headDim();
+        long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
+        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
+        long perRank = 3L * (model.hidden() + model.qkvRows())
+                + (queries(model) + model.hidden())
+                + 2L * (model.hidden() + 2L * model.ffn())
+                + (model.ffn() + model.hidden());
+        Map<Part, Long> bytes = new EnumMap<>(Part.class);
+        long weight = limits.dtype().quantizesWeights() ? 1 : element;
+        long head = oneTable ? 0 : embedding;
+        bytes.put(Part.WEIGHTS, weight * (linears(model) + head) + element * embedding + rotary);
+        bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
+        bytes.put(Part.ADAPTER_SLOTS, element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank);
+        return new MemoryPlan(bytes);
+    }
+
+    /** What one adapter's training needs beside that. */
+    public static MemoryPlan training(
+            ModelConfig model, KernelsConfig limits, LoraConfig adapter, OptimizerConfig optimizer) {
+        long optimizerBytes =
+                adapter.factors(model).map(optimizer.method()::stateBytes).sum();
+        return arena(model, limits).plus(trainee(adapter.factors(model).sum(), limits.lanes(), optimizerBytes));
+    }
+
+    /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
+    public static MemoryPlan arena(ModelConfig model, KernelsConfig limits) {
+        long element = limits.dtype().bytes();
+        long tokens = limits.packTokens();
+        long window = Math.min(tokens, limits.maxTokensPerIteration());
+        long narrowCopy = limits.dtype() == Dtype.FLOAT32 ? 0 : element;
+        long lanes = limits.lanes();
+        long logits = lanes * (Float.BYTES + narrowCopy) * logitsChunk(model) * model.vocab();
+        long scores =
+                lanes * model.heads() * Math.min(window, ATTENTION_ROWS) * Math.min(tokens, limits.contextTokens());
+        long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
+                + scores * (3 * Float.BYTES + narrowCopy);
+        Map<Part, Long> bytes = new EnumMap<>(Part.class);
+        if (transposes(limits)) {
+            bytes.put(Part.TRANSPOSED_WEIGHTS, element * (linears(model) + (long) model.vocab() * model.hidden()));
+        }
+        bytes.put(Part.INPUTS, tokens * model.layers() * element * model.hidden());
+        bytes.put(Part.KEYS_AND_VALUES, tokens * model.layers() * element * 2 * keys(model));
+        bytes.put(Part.ACTIVATIONS, tokens * model.layers() * activationBytes(model, limits));
+        bytes.put(Part.ROTARY, tokens * Float.BYTES * 2 * model.headDim());
+        bytes.put(Part.STREAM_GRADIENT, tokens * Float.BYTES * model.hidden());
+        bytes.put(Part.KEY_VALUE_GRADIENTS, tokens * Float.BYTES * 2 * keys(model));
+        bytes.put(Part.LOGITS, logits);
+        bytes.put(Part.WINDOW, Math.max(0, backward - logits));
+        return new MemoryPlan(bytes);
+    }
+
+    /**
+     * What each adapter that learns needs, whatever its shape.
+     *
+     * @param lanes each of which has gradients of its own
+     */
+    public static MemoryPlan trainee(long parameters, int lanes, long optimizerBytes) {
+        return new MemoryPlan(Map.of(
+                Part.ADAPTER, Float.BYTES * parameters,
+                Part.GRADIENTS, Float.BYTES * parameters * lanes,
+                Part.OPTIMIZER, optimizerBytes));
+    }
+
+    /** Of one token in one layer, beside its input, keys and values. */
+    private static long activationBytes(ModelConfig model, KernelsConfig limits) {
+        long element = limits.dtype().bytes();
+        long kept = 2 * queries(model) + 2L * model.ffn();
+        return switch (limits.stash()) {
+            case KEEP -> element * (kept + model.hidden());
+            case RECOMPUTE -> 0;
+            case INT8 -> kept + 3 * Float.BYTES;
+        };
+    }
+
+    /** Whether weights are stored in a form of their own, which backward cannot read the other way round. */
+    private static boolean transposes(KernelsConfig limits) {
+        return limits.packsWeights() || limits.dtype().quantizesWeights();
+    }
+
+    /** Rows of logits that are alive at once while a loss is computed. */
+    public static int logitsChunk(ModelConfig model) {
+        return Math.max(1, CHUNK_LOGITS / model.vocab());
+    }
+
+    private static long linears(ModelConfig model) {
+        long outputs = model.qkvRows() + queries(model) + 3L * model.ffn();
+        return outputs * model.hidden() * model.layers();
+    }
+
+    private static long queries(ModelConfig model) {
+        return (long) model.heads() * model.headDim();
+    }
+
+    private static long keys(ModelConfig model) {
+        return (long) model.kvHeads() * model.headDim();
+    }
+
+    /** Both together. */
+    public MemoryPlan plus(MemoryPlan other) {
+        Map<Part, Long> sum = new EnumMap<>(Part.class);
+        sum.putAll(bytes);
+        other.bytes.forEach((part, more) -> sum.merge(part, more, Long::sum));
+        return new MemoryPlan(sum);
+    }
+
+    public long bytes(Part part) {
+        return bytes.getOrDefault(part, 0L);
+    }
+
+    public long total(Owner owner) {
+        return bytes.entrySet().stream()
+                .filter(entry -> entry.getKey().owner == owner)
+                .mapToLong(Map.Entry::getValue)
+                .sum();
+    }
+
+    public long total() {
+        return bytes.values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    /** A table for people, in megabytes. */
+    @Override
+    public String toString() {
+        String lines = new EnumMap<>(bytes)
+                .entrySet().stream()
+                        .map(entry -> line(entry.getKey().label, entry.getValue()))
+                        .collect(Collectors.joining());
+        return lines + line("total", total());
+    }
+
+    private static String line(String label, long bytes) {
+        return String.format(Locale.ROOT, "%-48s %10.1f MB%n", label, bytes / 1e6);
+    }
+}

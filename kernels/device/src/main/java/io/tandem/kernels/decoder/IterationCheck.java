@@ -1,0 +1,39 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.model.ModelConfig;
+import java.util.List;
+
+/** Refuses what would read or write outside of what was reserved; libtorch checks some of it, and far too late. */
+final class IterationCheck {
+    private IterationCheck() {}
+
+    /** @param parts of one iteration */
+    static void check(List<RowEncoder> parts, ModelConfig model, KernelsConfig limits, PackRows pack) {
+        int tokens = parts.stream().mapToInt(rows -> rows.tokens.length).sum();
+        if (tokens > limits.maxTokensPerIteration()) {
+            throw new IllegalArgumentException("an iteration of " + tokens
+                    + " tokens, kernels.max-tokens-per-iteration is " + limits.maxTokensPerIteration());
+        }
+        parts.forEach(rows -> check(rows, model, limits, pack));
+    }
+
+    private static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {
+        long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
+        for (int row = 0; row < rows.tokens.length; row++) {
+            inside("token", rows.tokens[row], 0, model.vocab());
+            inside("position", rows.positions[row], 0, limits.contextTokens());
+            for (int slot : rows.adapterSlots[row]) {
+                inside("adapter slot", slot, 0, limits.adapterSlots());
+            }
+            inside("row of the KV cache", rows.cacheRows[row], 0, cacheRows);
+        }
+        inside("last row of the window", rows.windowFrom + rows.tokens.length - rows.inferenceRows, 0, pack.rows() + 1);
+    }
+
+    private static void inside(String what, long found, long from, long to) {
+        if (found < from || found >= to) {
+            throw new IllegalArgumentException(what + " " + found + ", expected " + from + " to " + (to - 1));
+        }
+    }
+}

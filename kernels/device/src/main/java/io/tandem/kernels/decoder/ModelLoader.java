@@ -1,0 +1,99 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.WeightNames;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Builds the model object of {@code model.py} from a checkpoint, one layer at a time. */
+final class ModelLoader {
+    private final ScriptModule script;
+    private final Checkpoint checkpoint;
+    private final ModelConfig model;
+    private final KernelsConfig limits;
+    private final boolean packed;
+
+    ModelLoader(ScriptModule script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+        this.script = script;
+        this.checkpoint = checkpoint;
+        this.model = model;
+        this.limits = limits;
+        this.packed = limits.packsWeights();
+    }
+
+    /** @return the model object, owned by {@code owner} */
+    IValue load(TensorScope owner) {
+        int positions = limits.contextTokens();
+        WeightNames.validate(checkpoint, model);
+        try (TensorScope scope = owner.open()) {
+            RopeTable rope = RopeTable.of(model, positions);
+            IValue loaded = script.call(
+                    owner,
+                    "new_model",
+                    scope.numbers(model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()),
+                    scope.number(model.rmsEpsilon()),
+                    scope.value(tensor(scope, WeightNames.EMBEDDING)),
+                    scope.value(tensor(scope, WeightNames.FINAL_NORM)),
+                    scope.value(model.tiedEmbeddings() ? absent(scope) : tensor(scope, WeightNames.HEAD)),
+                    scope.value(scope.tensor(rope.cos(), positions, model.headDim())),
+                    scope.value(scope.tensor(rope.sin(), positions, model.headDim())),
+                    scope.number(limits.dtype().code()),
+                    scope.flag(packed),
+                    scope.flag(limits.dtype().quantizesWeights()));
+            for (int layer = 0; layer < model.layers(); layer++) {
+                addLayer(scope, loaded, layer);
+            }
+            return loaded;
+        }
+    }
+
+    private void addLayer(TensorScope parent, IValue loaded, int layer) {
+        try (TensorScope scope = parent.open()) {
+            List<PtNDArray> weights = new ArrayList<>();
+            List<PtNDArray> biases = new ArrayList<>();
+            for (TargetModule module : TargetModule.values()) {
+                weights.add(tensor(scope, WeightNames.weight(layer, module)));
+                biases.add(
+                        WeightNames.hasBias(model, module)
+                                ? tensor(scope, WeightNames.bias(layer, module))
+                                : absent(scope));
+            }
+            List<PtNDArray> norms = new ArrayList<>();
+            norms.add(tensor(scope, WeightNames.attentionNorm(layer)));
+            norms.add(tensor(scope, WeightNames.mlpNorm(layer)));
+            if (model.qkNorm()) {
+                norms.add(tensor(scope, WeightNames.queryNorm(layer)));
+                norms.add(tensor(scope, WeightNames.keyNorm(layer)));
+            }
+            script.call(
+                    scope,
+                    "add_layer",
+                    loaded,
+                    list(scope, weights),
+                    list(scope, biases),
+                    list(scope, norms),
+                    scope.flag(packed),
+                    scope.flag(limits.dtype().quantizesWeights()));
+        }
+    }
+
+    /** In float32, because DJL cannot make tensors of 16-bit floats; one layer at a time, so the copy stays small. */
+    private PtNDArray tensor(TensorScope scope, String name) {
+        return scope.tensor(checkpoint.floats(name), checkpoint.entry(name).shape());
+    }
+
+    private static PtNDArray absent(TensorScope scope) {
+        return scope.tensor(new float[0], 0);
+    }
+
+    private static IValue list(TensorScope scope, List<PtNDArray> tensors) {
+        return scope.list(tensors.toArray(PtNDArray[]::new));
+    }
+}

@@ -1,0 +1,369 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.MemoryReport;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.SequenceScores;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.tensor.Lanes;
+import io.tandem.kernels.tensor.NativeEngine;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.ModelConfigReader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The decoder of {@code decoder.py} on a CPU.
+ *
+ * <p>Everything that lives longer than an iteration is an object of the TorchScript sources, owned by one scope that
+ * closes with this; an iteration opens a scope of its own for its inputs and results. So native memory changes only
+ * when a trainee opens or closes.
+ */
+public final class TorchScriptDecoder implements DeviceModel {
+    private static final List<String> SOURCES = List.of(
+            "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/linear.py",
+            "__torch__/tandem/ops/rms_norm.py",
+            "__torch__/tandem/ops/rotary.py",
+            "__torch__/tandem/ops/swiglu.py",
+            "__torch__/tandem/ops/attention.py",
+            "__torch__/tandem/ops/cross_entropy.py",
+            "__torch__/tandem/model.py",
+            "__torch__/tandem/cache.py",
+            "__torch__/tandem/batch.py",
+            "__torch__/tandem/arena.py",
+            "__torch__/tandem/adapter/low_rank.py",
+            "__torch__/tandem/adapter/trainee.py",
+            "__torch__/tandem/optim/settings.py",
+            "__torch__/tandem/optim/quantize.py",
+            "__torch__/tandem/optim/adam.py",
+            "__torch__/tandem/optim/adamw.py",
+            "__torch__/tandem/optim/adamw_8bit.py",
+            "__torch__/tandem/optim/sgd.py",
+            "__torch__/tandem/optim/lion.py",
+            "__torch__/tandem/optim/optimizer.py",
+            "__torch__/tandem/block.py",
+            "__torch__/tandem/loss.py",
+            "__torch__/tandem/sample.py",
+            "__torch__/tandem/decoder.py");
+
+    private final ModelConfig model;
+    private final KernelsConfig limits;
+    private final AdapterLayout layout;
+    private final TensorScope owned;
+    private final ScriptModule script;
+    private final IValue weights;
+    private final CacheSlots cache;
+    private final AdapterSlots adapters;
+    private final Map<Integer, Trainee> trainees = new TreeMap<>();
+    private final InferenceLanes inferenceLanes;
+    private final Lanes lanes;
+    private final TensorScope trainingScope;
+    private IValue arena;
+    private boolean arenaReserved;
+    private boolean backwardPrepared;
+    private PackRows pack = PackRows.EMPTY;
+    private PackLanes packLanes;
+
+    private TorchScriptDecoder(Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+        this.model = model;
+        this.limits = limits;
+        this.layout = new AdapterLayout(model);
+        NativeEngine.useThreads(limits.threads());
+        owned = TensorScope.root();
+        script = compile(owned);
+        weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
+        cache = new CacheSlots(script, owned, weights, limits);
+        adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        inferenceLanes = InferenceLanes.of(model, limits);
+        lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
+        trainingScope = owned.open();
+        arena = newArena(0);
+        packLanes = new PackLanes(pack, model.layers());
+    }
+
+    private void use(PackRows next) {
+        pack = next;
+        packLanes = new PackLanes(next, model.layers());
+    }
+
+    /**
+     * Loads a HuggingFace model directory.
+     *
+     * @param limits {@code contextTokens} is cut to what the model was made for; an open type or form of weights is
+     *     chosen for this machine
+     * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
+     * @throws UnsupportedOperationException if this machine cannot compute in the given type
+     */
+    public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
+        ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
+        int context = Math.min(limits.contextTokens(), model.maxPositions());
+        Checkpoint checkpoint = Checkpoint.open(directory);
+        KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits);
+        return NativeEngine.onPassingThread(
+                () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context)));
+    }
+
+    /** The sources of {@code decoder.py} without a model. */
+    static ScriptModule compile(TensorScope parent) {
+        return ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
+    }
+
+    @Override
+    public ModelConfig model() {
+        return model;
+    }
+
+    @Override
+    public KernelsConfig limits() {
+        return limits;
+    }
+
+    @Override
+    public void putAdapter(int slot, Adapter adapter) {
+        adapters.put(slot, adapter);
+    }
+
+    @Override
+    public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+        open(slot, initial, optimizer);
+    }
+
+    @Override
+    public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
+        Trainee trainee = open(slot, snapshot, optimizer);
+        try {
+            trainee.optimizer().restore(state);
+        } catch (IllegalArgumentException e) {
+            closeTrainee(slot);
+            throw e;
+        }
+    }
+
+    private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
+        layout.check(initial, limits.maxRank(), limits.dtype());
+        reserveArena();
+        prepareBackward();
+        closeTrainee(slot);
+        TensorScope scope = owned.open();
+        try {
+            Trainee trainee = new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes);
+            trainees.put(slot, trainee);
+            return trainee;
+        } catch (RuntimeException | Error e) {
+            scope.close();
+            throw e;
+        }
+    }
+
+    private void prepareBackward() {
+        if (!backwardPrepared) {
+            try (TensorScope call = owned.open()) {
+                script.call(call, "prepare_backward", weights);
+            }
+            backwardPrepared = true;
+        }
+    }
+
+    private void reserveArena() {
+        if (!arenaReserved) {
+            arena = newArena(limits.packTokens());
+            arenaReserved = true;
+        }
+    }
+
+    @Override
+    public void beginPack(int[] adapterSlots, TrainingPack next) {
+        if (next.purpose() == TrainingPack.Purpose.LEARN) {
+            trainee(adapterSlots[adapterSlots.length - 1]);
+        }
+        if (next.rows() > limits.packTokens()) {
+            throw new IllegalArgumentException(
+                    "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
+        }
+        reserveArena();
+        use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
+        try (TensorScope call = owned.open()) {
+            script.call(call, "begin_pack", arena);
+        }
+    }
+
+    @Override
+    public void scaleSequences(double[] factors) {
+        if (factors.length != pack.sequences()) {
+            throw new IllegalArgumentException(factors.length + " factors for " + pack.sequences() + " sequences");
+        }
+        float[] rows = new float[pack.rows()];
+        for (int row = 0; row < rows.length; row++) {
+            rows[row] = (float) factors[pack.sequence(row)];
+        }
+        try (TensorScope call = owned.open()) {
+            script.call(call, "scale_rows", arena, call.value(call.tensor(rows, rows.length, 1)));
+        }
+    }
+
+    @Override
+    public IterationOutputs run(IterationInputs inputs) {
+        if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
+            throw new IllegalStateException("a backward window of a pack that only measures");
+        }
+        PackLanes.Split split =
+                inputs.training().isPresent() ? packLanes.split(inputs) : inferenceLanes.split(inputs, packLanes);
+        List<RowEncoder> rows = split.parts().stream()
+                .map(part -> new RowEncoder(part.inputs(), pack, limits.contextTokens()))
+                .toList();
+        IterationCheck.check(rows, model, limits, pack);
+        cache.prepare(inputs.segments());
+        int[][] rowSlots =
+                rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
+        boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
+        List<Supplier<IterationOutputs>> calls = new ArrayList<>();
+        for (int i = 0; i < rows.size(); i++) {
+            PackLanes.Part part = split.parts().get(i);
+            RowEncoder own = rows.get(i);
+            calls.add(() -> run(part, own, mixed));
+        }
+        List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
+        packLanes = split.next();
+        return split.join(outputs);
+    }
+
+    /** @param mixed whether the rows of all lanes together differ in their adapters */
+    private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
+        IterationInputs inputs = part.inputs();
+        IterationOutputs outputs = new IterationOutputs(List.of(), SequenceScores.NONE, 0);
+        try (TensorScope scope = owned.open()) {
+            if (rows.tokens.length > 0) {
+                SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
+                        .run(inputs, rows, sampling, pack, mixed);
+            }
+            Stream<TrainingWork> backward =
+                    inputs.training().stream().filter(work -> !work.backward().isEmpty());
+            backward.forEach(work -> runBackward(scope, work, part.lane()));
+            return outputs;
+        }
+    }
+
+    private void runBackward(TensorScope scope, TrainingWork work, int lane) {
+        long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
+        script.call(
+                scope,
+                "backward",
+                weights,
+                adapters.value(),
+                trainee(pack.traineeSlot()).value(),
+                scope.number(lane),
+                scope.numbers(frozen),
+                scope.numbers(adapters.ranks(frozen)),
+                arena,
+                scope.numbers(BackwardUnits.encode(work.backward(), pack)));
+    }
+
+    @Override
+    public double optimizerStep(int slot, double learningRate, double lossScale) {
+        return trainee(slot).step(learningRate, lossScale);
+    }
+
+    @Override
+    public Adapter snapshot(int slot) {
+        return trainee(slot).snapshot();
+    }
+
+    @Override
+    public OptimizerState optimizerState(int slot) {
+        return trainee(slot).optimizer().state();
+    }
+
+    /** The gradients added up since the last step, laid out like the adapter; for tests. */
+    Adapter gradients(int slot) {
+        return trainee(slot).gradients();
+    }
+
+    @Override
+    public void closeTrainee(int slot) {
+        @Nullable Trainee closing = trainees.remove(slot);
+        if (closing != null) {
+            closing.close();
+        }
+        if (pack.uses(slot)) {
+            use(PackRows.EMPTY);
+        }
+    }
+
+    private Trainee trainee(int slot) {
+        @Nullable Trainee trainee = trainees.get(slot);
+        if (trainee == null) {
+            throw new IllegalStateException("no adapter learns in slot " + slot);
+        }
+        return trainee;
+    }
+
+    private IValue newArena(int rows) {
+        try (TensorScope scope = owned.open()) {
+            return script.call(
+                    trainingScope,
+                    "new_arena",
+                    weights,
+                    scope.number(rows),
+                    scope.number(model.ffn()),
+                    scope.number(limits.stash().code()),
+                    scope.number(MemoryPlan.logitsChunk(model)));
+        }
+    }
+
+    @Override
+    public MemoryReport memory() {
+        MemoryPlan plan = MemoryPlan.serving(model, limits);
+        if (arenaReserved) {
+            plan = plan.plus(MemoryPlan.arena(model, limits));
+        }
+        for (Trainee trainee : trainees.values()) {
+            plan = plan.plus(trainee.memory());
+        }
+        return MemoryReport.of(plan, owned.liveValues());
+    }
+
+    /** What the training arena and an adapter that learns really occupy; for tests. */
+    long trainingBytes(int slot) {
+        try (TensorScope call = owned.open()) {
+            Trainee trainee = trainee(slot);
+            return script.call(
+                            call,
+                            "training_bytes",
+                            arena,
+                            trainee.value(),
+                            trainee.optimizer().value())
+                    .toLong();
+        }
+    }
+
+    @Override
+    public void close() {
+        trainees.values().forEach(Trainee::close);
+        trainees.clear();
+        trainingScope.close();
+        lanes.close();
+        script.close();
+        owned.close();
+    }
+}

@@ -1,0 +1,139 @@
+package io.tandem.kernels.device;
+
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.KernelException;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A small weight multiplied in one type and form, forward and backward, by the operators that the decoder uses. Entries
+ * are small integers, so that the right result is exact in every type but for quantization.
+ */
+final class WeightTrial implements AutoCloseable {
+    private static final List<String> SOURCES = List.of(
+            "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/linear.py",
+            "__torch__/tandem/ops/swiglu.py",
+            "__torch__/tandem/trial.py");
+    private static final int INPUTS = 64;
+    private static final int OUTPUTS = 96;
+    /** Kernels differ for one row, for few and for many. */
+    private static final int[] ROWS = {1, 8, 40};
+    /** Of the largest entry; twice what rounding to 8 bits costs here. */
+    private static final double TOLERANCE = 0.03;
+
+    private final TensorScope scope = TensorScope.root();
+    private final ScriptModule script = ScriptModule.load(scope, "__torch__.tandem.trial.Trial", SOURCES);
+
+    /** Why the form cannot be used; empty if it works. */
+    Optional<String> fault(Dtype dtype, WeightForm form) {
+        try {
+            for (int rows : ROWS) {
+                double error = error(dtype, form, rows);
+                if (!(error <= TOLERANCE)) {
+                    return Optional.of("a product of %d rows is off by %.1f %%".formatted(rows, 100 * error));
+                }
+            }
+            return Optional.empty();
+        } catch (KernelException e) {
+            return Optional.of(lastLine(String.valueOf(e.getMessage())));
+        }
+    }
+
+    private double error(Dtype dtype, WeightForm form, int rows) {
+        float[] weight = integers(OUTPUTS, INPUTS);
+        float[] x = integers(rows, INPUTS);
+        float[] y = product(x, transposed(weight, OUTPUTS, INPUTS), rows, INPUTS, OUTPUTS);
+        float[] dx = product(y, weight, rows, OUTPUTS, INPUTS);
+        try (TensorScope call = scope.open()) {
+            IValue results = script.call(
+                    call,
+                    "products",
+                    call.value(call.tensor(weight, OUTPUTS, INPUTS)),
+                    call.value(call.tensor(x, rows, INPUTS)),
+                    call.number(dtype.code()),
+                    call.flag(form == WeightForm.PACKED),
+                    call.flag(dtype.quantizesWeights()));
+            var tensors = call.tensors(results);
+            double error = relative(y, tensors[0].toFloatArray());
+            error = Math.max(error, relative(gated(y, rows), tensors[1].toFloatArray()));
+            return Math.max(error, relative(dx, tensors[2].toFloatArray()));
+        }
+    }
+
+    /** From -2 to 2, without a pattern that a product of the wrong rows would share. */
+    private static float[] integers(int rows, int columns) {
+        float[] values = new float[rows * columns];
+        for (int row = 0; row < rows; row++) {
+            for (int column = 0; column < columns; column++) {
+                values[row * columns + column] = (row * row + 3 * row * column + 2 * column) % 5 - 2;
+            }
+        }
+        return values;
+    }
+
+    /** [n, inner] times [inner, m]. */
+    private static float[] product(float[] left, float[] right, int n, int inner, int m) {
+        float[] result = new float[n * m];
+        for (int row = 0; row < n; row++) {
+            for (int column = 0; column < m; column++) {
+                double sum = 0;
+                for (int i = 0; i < inner; i++) {
+                    sum += (double) left[row * inner + i] * right[i * m + column];
+                }
+                result[row * m + column] = (float) sum;
+            }
+        }
+        return result;
+    }
+
+    private static float[] transposed(float[] values, int rows, int columns) {
+        float[] result = new float[values.length];
+        for (int row = 0; row < rows; row++) {
+            for (int column = 0; column < columns; column++) {
+                result[column * rows + row] = values[row * columns + column];
+            }
+        }
+        return result;
+    }
+
+    /** silu of the first half of each row times the second. */
+    private static float[] gated(float[] y, int rows) {
+        int half = OUTPUTS / 2;
+        float[] result = new float[rows * half];
+        for (int row = 0; row < rows; row++) {
+            for (int i = 0; i < half; i++) {
+                double gate = y[row * OUTPUTS + i];
+                result[row * half + i] = (float) (gate / (1 + Math.exp(-gate)) * y[row * OUTPUTS + half + i]);
+            }
+        }
+        return result;
+    }
+
+    /** Not a number if any entry is not. */
+    private static double relative(float[] expected, float[] actual) {
+        double difference = expected.length == actual.length ? 0 : Double.NaN;
+        double largest = 0;
+        for (int i = 0; i < Math.min(expected.length, actual.length); i++) {
+            difference = Math.max(difference, Math.abs(expected[i] - actual[i]));
+            largest = Math.max(largest, Math.abs(expected[i]));
+        }
+        return difference / largest;
+    }
+
+    /** libtorch's reason comes after the trace of the TorchScript call. */
+    private static String lastLine(String trace) {
+        String line = trace.strip().lines().reduce("", (before, next) -> next.isBlank() ? before : next);
+        return line.strip().replaceFirst("^RuntimeError: ", "");
+    }
+
+    @Override
+    public void close() {
+        script.close();
+        scope.close();
+    }
+}

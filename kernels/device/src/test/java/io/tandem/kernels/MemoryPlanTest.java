@@ -1,0 +1,123 @@
+package io.tandem.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.MemoryPlan.Owner;
+import io.tandem.kernels.MemoryPlan.Part;
+import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class MemoryPlanTest {
+    private static final int TOKENS = 512;
+    private static final int RANK = 16;
+    private static final long PARAMETERS = 4_884_480;
+    private static final LoraConfig ADAPTER = new LoraConfig(RANK, 32, false, LoraConfig.allLinears(), "");
+
+    /** SmolLM2-135M. */
+    private static final ModelConfig MODEL = new ModelConfig(
+            "LlamaForCausalLM",
+            30,
+            576,
+            9,
+            3,
+            64,
+            1536,
+            49152,
+            8192,
+            1e-5,
+            1e5,
+            Optional.empty(),
+            false,
+            false,
+            false,
+            false,
+            true);
+
+    private static KernelsConfig limits(Stash stash) {
+        return new KernelsConfig(Dtype.BFLOAT16, WeightForm.PACKED, 1, 8, 1024, 256, 4, RANK, TOKENS, stash);
+    }
+
+    private static long arenaPerToken(Stash stash) {
+        MemoryPlan plan = MemoryPlan.arena(MODEL, limits(stash));
+        return (plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW)) / TOKENS;
+    }
+
+    @Test
+    void countsEveryTensorOfTheArena() {
+        long perLayerInput = 2 * 576;
+        long perLayerKeysAndValues = 2 * (192 + 192);
+        long beside = 4 * (576 + 2 * 192 + 2 * 64);
+        assertThat(arenaPerToken(Stash.RECOMPUTE)).isEqualTo(30 * (perLayerInput + perLayerKeysAndValues) + beside);
+        assertThat(arenaPerToken(Stash.KEEP) - arenaPerToken(Stash.RECOMPUTE))
+                .isEqualTo(30 * 2 * (576 + 576 + 576 + 3072));
+        assertThat(arenaPerToken(Stash.INT8) - arenaPerToken(Stash.RECOMPUTE))
+                .isEqualTo(30 * (576 + 576 + 3072 + 3 * 4));
+    }
+
+    /** The goal: recomputing needs at most an eighth, whether or not what lives only for a moment counts. */
+    @Test
+    void recomputingTakesAnEighthOfWhatAutogradSaves() {
+        MemoryPlan plan = MemoryPlan.arena(MODEL, limits(Stash.RECOMPUTE));
+        long momentary = plan.bytes(Part.LOGITS) + plan.bytes(Part.WINDOW);
+        assertThat(savedByAutograd()).isGreaterThan(8 * arenaPerToken(Stash.RECOMPUTE));
+        assertThat(savedByAutograd() + logitGradients())
+                .isGreaterThan(8 * (arenaPerToken(Stash.RECOMPUTE) + momentary / TOKENS));
+    }
+
+    /** Bytes per token of a LoRA step in bfloat16 as HuggingFace's Llama does it, without checkpointing. */
+    private static long savedByAutograd() {
+        long norm = 4 * MODEL.hidden() + 4;
+        long queries = (long) MODEL.heads() * MODEL.headDim();
+        long adapterInputs = 2 * (2L * MODEL.hidden());
+        long adapterRanks = 7 * 2 * RANK;
+        long attention = 2 * 4 * queries + 4L * MODEL.heads();
+        long gateSiluUpAndProduct = 2 * 4L * MODEL.ffn();
+        long layer = 2 * norm + adapterInputs + adapterRanks + attention + gateSiluUpAndProduct;
+        long logProbabilities = 4L * MODEL.vocab();
+        return MODEL.layers() * layer + norm + logProbabilities;
+    }
+
+    /** Alive together with all of that when the backward pass begins: of the logits, in both types. */
+    private static long logitGradients() {
+        return (4L + 2) * MODEL.vocab();
+    }
+
+    @Test
+    void theReportIsThePlan() {
+        MemoryPlan plan = MemoryPlan.serving(MODEL, limits(Stash.KEEP))
+                .plus(MemoryPlan.training(MODEL, limits(Stash.KEEP), ADAPTER, OptimizerConfig.DEFAULT));
+        MemoryReport report = MemoryReport.of(plan, 0);
+        assertThat(report.weightBytes() + report.kvCacheBytes() + report.adapterBytes() + report.trainingBytes())
+                .isEqualTo(plan.total());
+        assertThat(ADAPTER.factors(MODEL).sum()).isEqualTo(PARAMETERS);
+    }
+
+    @Test
+    void countsTheStateOfEveryOptimizer() {
+        assertThat(stateBytes(Method.ADAMW)).isEqualTo(8 * PARAMETERS);
+        assertThat(stateBytes(Method.SGD)).isEqualTo(4 * PARAMETERS);
+        assertThat(stateBytes(Method.LION)).isEqualTo(4 * PARAMETERS);
+        // Every factor has 1024 numbers or more and fills its blocks of 256.
+        assertThat(stateBytes(Method.ADAMW_8BIT)).isEqualTo(2 * PARAMETERS + 2 * 4 * PARAMETERS / 256);
+    }
+
+    private static long stateBytes(Method method) {
+        return MemoryPlan.training(MODEL, limits(Stash.KEEP), ADAPTER, OptimizerConfig.of(method))
+                .bytes(Part.OPTIMIZER);
+    }
+
+    @Test
+    void printsATable() {
+        String table = MemoryPlan.training(MODEL, limits(Stash.RECOMPUTE), ADAPTER, OptimizerConfig.DEFAULT)
+                .toString();
+        assertThat(table.lines())
+                .anyMatch(line -> line.matches("arena: inputs of the layers +17\\.7 MB"))
+                .anyMatch(line -> line.matches("its optimizer's state +39\\.1 MB"));
+        assertThat(table.lines().reduce((first, second) -> second).orElseThrow())
+                .startsWith("total");
+    }
+}

@@ -1,0 +1,219 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.pytorch.jni.IValueUtils;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.WeightNames;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Loss and gradient of whole sequences by libtorch's autograd. */
+final class AutogradReference implements AutoCloseable {
+    /** @param gradient laid out like the adapter */
+    record Result(double loss, Adapter gradient) {}
+
+    private final TensorScope scope = TensorScope.root();
+    private final ScriptModule module = ScriptModule.load(
+            scope, "__torch__.reference.autograd.Autograd", List.of("__torch__/reference/autograd.py"));
+    private final ModelConfig model;
+    private final Map<String, float[]> weights;
+    private final Dtype dtype;
+
+    AutogradReference(ModelConfig model, Map<String, float[]> weights) {
+        this(model, weights, Dtype.FLOAT32);
+    }
+
+    /** @param dtype of weights, factors and activations */
+    AutogradReference(ModelConfig model, Map<String, float[]> weights, Dtype dtype) {
+        this.model = model;
+        this.weights = weights;
+        this.dtype = dtype;
+    }
+
+    /** The sums over a pack's sequences. */
+    Result run(TrainingPack pack, Adapter adapter) {
+        return pack.sequences().stream()
+                .map(sequence -> run(sequence, adapter))
+                .reduce(AutogradReference::sum)
+                .orElseThrow();
+    }
+
+    private static Result sum(Result left, Result right) {
+        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        left.gradient().modules().forEach((site, one) -> {
+            LowRank other = right.gradient().modules().get(site);
+            modules.put(
+                    site,
+                    new LowRank(
+                            one.rank(),
+                            one.inputs(),
+                            one.outputs(),
+                            sum(one.a(), other.a()),
+                            sum(one.b(), other.b()),
+                            one.scaling()));
+        });
+        return new Result(
+                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules));
+    }
+
+    private static float[] sum(float[] left, float[] right) {
+        float[] sum = left.clone();
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += right[i];
+        }
+        return sum;
+    }
+
+    Result run(TrainingPack.Sequence sequence, Adapter adapter) {
+        int length = sequence.tokens().length;
+        RopeTable rope = RopeTable.of(model, length);
+        float[] sin = new float[rope.sin().length];
+        for (int i = 0; i < sin.length; i++) {
+            boolean firstHalf = i % model.headDim() < model.headDim() / 2;
+            sin[i] = firstHalf ? -rope.sin()[i] : rope.sin()[i];
+        }
+        float[] base = base();
+        float[] factors = factors(adapter);
+        try (TensorScope call = scope.open()) {
+            NDList inputs = new NDList(
+                    call.tensor(longs(sequence.tokens()), length),
+                    call.tensor(longs(sequence.labels()), length),
+                    call.tensor(rope.cos(), length, model.headDim()),
+                    call.tensor(sin, length, model.headDim()),
+                    call.tensor(base, base.length),
+                    call.tensor(factors, factors.length),
+                    call.tensor(numbers(adapter), 13 + 7L * model.layers()),
+                    call.tensor(reals(adapter), 1 + 7L * model.layers()));
+            try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
+                float[] values = outputs.get(0).toFloatArray();
+                return new Result(values[0], read(values, adapter));
+            }
+        }
+    }
+
+    private long[] numbers(Adapter adapter) {
+        List<Integer> numbers = new ArrayList<>(List.of(
+                model.layers(),
+                model.hidden(),
+                model.heads(),
+                model.kvHeads(),
+                model.headDim(),
+                model.ffn(),
+                model.vocab(),
+                model.qkvBias() ? 1 : 0,
+                model.outputBias() ? 1 : 0,
+                model.mlpBias() ? 1 : 0,
+                model.qkNorm() ? 1 : 0,
+                model.tiedEmbeddings() ? 1 : 0,
+                dtype.code()));
+        for (Site site : sites()) {
+            LowRank module = adapter.modules().get(site);
+            numbers.add(module == null ? 0 : module.rank());
+        }
+        return numbers.stream().mapToLong(i -> i).toArray();
+    }
+
+    private float[] reals(Adapter adapter) {
+        List<Double> reals = new ArrayList<>(List.of(model.rmsEpsilon()));
+        for (Site site : sites()) {
+            LowRank module = adapter.modules().get(site);
+            reals.add(module == null ? 0 : module.scaling());
+        }
+        float[] values = new float[reals.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = reals.get(i).floatValue();
+        }
+        return values;
+    }
+
+    private List<Site> sites() {
+        List<Site> sites = new ArrayList<>();
+        for (int layer = 0; layer < model.layers(); layer++) {
+            for (TargetModule module : TargetModule.values()) {
+                sites.add(new Site(layer, module));
+            }
+        }
+        return sites;
+    }
+
+    private float[] base() {
+        List<float[]> parts = new ArrayList<>();
+        parts.add(weights.get(WeightNames.EMBEDDING));
+        for (int layer = 0; layer < model.layers(); layer++) {
+            parts.add(weights.get(WeightNames.attentionNorm(layer)));
+            for (TargetModule module : TargetModule.values()) {
+                parts.add(weights.get(WeightNames.weight(layer, module)));
+                if (WeightNames.hasBias(model, module)) {
+                    parts.add(weights.get(WeightNames.bias(layer, module)));
+                }
+                if (module == TargetModule.V_PROJ && model.qkNorm()) {
+                    parts.add(weights.get(WeightNames.queryNorm(layer)));
+                    parts.add(weights.get(WeightNames.keyNorm(layer)));
+                }
+                if (module == TargetModule.O_PROJ) {
+                    parts.add(weights.get(WeightNames.mlpNorm(layer)));
+                }
+            }
+        }
+        parts.add(weights.get(WeightNames.FINAL_NORM));
+        if (!model.tiedEmbeddings()) {
+            parts.add(weights.get(WeightNames.HEAD));
+        }
+        return concat(parts);
+    }
+
+    private float[] factors(Adapter adapter) {
+        List<float[]> parts = new ArrayList<>();
+        adapter.modules().values().forEach(module -> {
+            parts.add(module.a());
+            parts.add(module.b());
+        });
+        return concat(parts);
+    }
+
+    private static Adapter read(float[] values, Adapter like) {
+        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        int at = 1;
+        for (Map.Entry<Site, LowRank> entry : like.modules().entrySet()) {
+            LowRank old = entry.getValue();
+            float[] a = Arrays.copyOfRange(values, at, at + old.a().length);
+            at += a.length;
+            float[] b = Arrays.copyOfRange(values, at, at + old.b().length);
+            at += b.length;
+            modules.put(entry.getKey(), new LowRank(old.rank(), old.inputs(), old.outputs(), a, b, old.scaling()));
+        }
+        return new Adapter(like.config(), modules);
+    }
+
+    private static float[] concat(List<float[]> parts) {
+        float[] all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+        int at = 0;
+        for (float[] part : parts) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
+    }
+
+    private static long[] longs(int[] values) {
+        return Arrays.stream(values).asLongStream().toArray();
+    }
+
+    @Override
+    public void close() {
+        module.close();
+        scope.close();
+    }
+}

@@ -1,0 +1,170 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.testing.Seeded;
+import io.tandem.kernels.testing.TinyModel;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Draws against a plain inversion of the distribution, for many uniform numbers. */
+class SamplingTest {
+    private static final int UNIFORMS = 200;
+    /** Draws whose uniform number lies this close to a border between two tokens may fall on either side. */
+    private static final double BORDER = 1e-4;
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
+    private TorchScriptDecoder device;
+    private int[] prompt;
+
+    @BeforeEach
+    void load() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        device = Devices.load(tiny, Dtype.FLOAT32);
+        prompt = Devices.tokens(random, 9, tiny.config().vocab());
+    }
+
+    @AfterEach
+    void close() {
+        device.close();
+    }
+
+    @Test
+    void temperatureAlone() {
+        check(1.3, 0, 1);
+    }
+
+    @Test
+    void topK() {
+        check(1.0, 5, 1);
+    }
+
+    @Test
+    void topP() {
+        check(0.8, 0, 0.7);
+    }
+
+    @Test
+    void topKAndTopP() {
+        check(2.0, 20, 0.9);
+    }
+
+    /** Of three tokens of similar probability that top-k leaves, half the mass is in two. */
+    @Test
+    void theNucleusIsThatOfWhatTopKLeaves() {
+        check(5.0, 3, 0.5);
+    }
+
+    @Test
+    void topKOfOneIsGreedy() {
+        float[] scores = scores(new int[0], new float[0]);
+        Draw draw = draw(new Sampling(5, 1, 1, 0.999, new int[0], new float[0], -1));
+        assertThat(scores[draw.token()]).isEqualTo(max(scores));
+    }
+
+    @Test
+    void biasesMoveTheDistribution() {
+        Draw draw = draw(new Sampling(0, 0, 1, 0, new int[] {17}, new float[] {100}, 3));
+        assertThat(draw.token()).isEqualTo(17);
+        assertThat(draw.logprob()).isGreaterThan(-1e-3f);
+        assertThat(draw.topTokens()).hasSize(3).startsWith(17);
+        Draw banned = draw(new Sampling(0, 0, 1, 0, new int[] {17, 17}, new float[] {100, -200}, -1));
+        assertThat(banned.token()).isNotEqualTo(17);
+    }
+
+    @Test
+    void aDrawDoesNotDependOnWhoSharesTheBatch() {
+        for (int i = 0; i < 20; i++) {
+            Sampling mine = new Sampling(1, 0, 1, random.nextDouble(), new int[0], new float[0], -1);
+            int alone = draw(mine).token();
+            List<Segment> crowd = new ArrayList<>();
+            crowd.add(Devices.segment(
+                    1, 0, prompt, IterationInputs.BASE, new Sampling(1, 3, 0.5, 0.3, new int[0], new float[0], 2)));
+            crowd.add(Devices.segment(0, 0, prompt, IterationInputs.BASE, mine));
+            crowd.add(Devices.segment(4, 0, prompt, IterationInputs.BASE, Sampling.GREEDY));
+            assertThat(device.run(new IterationInputs(crowd, Optional.empty()))
+                            .draws()
+                            .get(1)
+                            .token())
+                    .isEqualTo(alone);
+        }
+    }
+
+    private void check(double temperature, int topK, double topP) {
+        float[] scores = scores(new int[0], new float[0]);
+        int[] order = IntStream.range(0, scores.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble(token -> -scores[token]))
+                .mapToInt(i -> i)
+                .toArray();
+        double[] p = new double[scores.length];
+        double total = 0;
+        for (int token = 0; token < p.length; token++) {
+            p[token] = Math.exp(scores[token] / temperature);
+            total += p[token];
+        }
+        double left = 0;
+        for (int rank = 0; rank < order.length; rank++) {
+            left += topK == 0 || rank < topK ? p[order[rank]] / total : 0;
+        }
+        double before = 0;
+        double kept = 0;
+        boolean filtered = topK > 0 || topP < 1;
+        for (int rank = 0; rank < order.length; rank++) {
+            double share = p[order[rank]] / total;
+            boolean stays = rank == 0 || ((topK == 0 || rank < topK) && before < topP * left);
+            before += share;
+            p[order[rank]] = stays ? share : 0;
+            kept += p[order[rank]];
+        }
+        int[] sequence = filtered ? order : IntStream.range(0, p.length).toArray();
+        for (int i = 0; i < UNIFORMS; i++) {
+            double uniform = random.nextDouble();
+            int token = draw(new Sampling(temperature, topK, topP, uniform, new int[0], new float[0], -1))
+                    .token();
+            double low = 0;
+            for (int candidate : sequence) {
+                if (candidate == token) {
+                    break;
+                }
+                low += p[candidate] / kept;
+            }
+            assertThat(uniform).isBetween(low - BORDER, low + p[token] / kept + BORDER);
+        }
+    }
+
+    private float[] scores(int[] biasTokens, float[] biases) {
+        int vocab = device.model().vocab();
+        return Devices.byToken(draw(new Sampling(0, 0, 1, 0, biasTokens, biases, vocab)));
+    }
+
+    private Draw draw(Sampling sampling) {
+        return Devices.run(device, Devices.segment(0, 0, prompt, IterationInputs.BASE, sampling))
+                .draws()
+                .get(0);
+    }
+
+    private static float max(float[] values) {
+        float[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length - 1];
+    }
+}

@@ -1,0 +1,93 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.MemoryPlan.Owner;
+import io.tandem.kernels.MemoryPlan.Part;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.testing.Seeded;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.testing.Tolerances;
+import java.io.IOException;
+import java.nio.FloatBuffer;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class StashTest {
+    private static final int SLOT = 1;
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final Random random = seeded.random();
+    private final TinyModel tiny = TinyModel.of(TinyModel.Variant.QWEN3, random.nextLong());
+    private final Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+
+    @Test
+    void recomputingChangesNothingButRoundingAndEightBitsLittle() throws IOException {
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 17);
+        long windows = random.nextLong();
+        Map<Stash, float[]> gradients = new EnumMap<>(Stash.class);
+        for (Stash stash : Stash.values()) {
+            try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash)) {
+                device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+                Devices.train(device, new int[] {SLOT}, pack, new Random(windows), List.of());
+                gradients.put(stash, values(device.gradients(SLOT)));
+            }
+        }
+        float[] kept = gradients.get(Stash.KEEP);
+        Tolerances.FLOAT32_GRADIENT.check("recomputed", kept, gradients.get(Stash.RECOMPUTE));
+        assertThat(relativeError(kept, gradients.get(Stash.INT8))).isBetween(1e-6, GradientParityTest.INT8_RELATIVE);
+    }
+
+    /** Everything but what lives for a moment, and the weights' transposed copies. */
+    @ParameterizedTest
+    @EnumSource
+    void trainingOccupiesWhatThePlanSays(Stash stash) throws IOException {
+        for (Dtype dtype : List.of(Dtype.FLOAT32, Dtype.BFLOAT16, Dtype.INT8)) {
+            try (TorchScriptDecoder device = Devices.load(tiny, dtype, stash)) {
+                for (Method method : Method.values()) {
+                    OptimizerConfig optimizer = OptimizerConfig.of(method);
+                    device.openTrainee(SLOT, adapter, optimizer);
+                    MemoryPlan plan = MemoryPlan.training(tiny.config(), device.limits(), adapter.config(), optimizer);
+                    assertThat(device.trainingBytes(SLOT))
+                            .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
+                    assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
+                }
+            }
+        }
+    }
+
+    private static double relativeError(float[] expected, float[] actual) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            difference += Math.pow(expected[i] - actual[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return Math.sqrt(difference / norm);
+    }
+
+    private static float[] values(Adapter adapter) {
+        int length = adapter.modules().values().stream()
+                .mapToInt(module -> module.a().length + module.b().length)
+                .sum();
+        FloatBuffer all = FloatBuffer.allocate(length);
+        adapter.modules().values().forEach(module -> all.put(module.a()).put(module.b()));
+        return all.array();
+    }
+}
