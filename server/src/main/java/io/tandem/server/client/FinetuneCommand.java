@@ -83,6 +83,9 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     @Option(names = "--truncate", description = "Cut examples that are too long instead of refusing the file.")
     private boolean truncate;
 
+    @Option(names = "--mask-history", description = "Learn only the last answer of each chat, not every one.")
+    private boolean maskHistory;
+
     @Option(names = "--dry-run", description = "Show what would be learned and what it takes; train nothing.")
     private boolean dryRun;
 
@@ -133,6 +136,7 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
         put(hyperparameters, "rslora", method == Method.rslora ? true : null);
         put(hyperparameters, "truncate", truncate ? true : null);
+        put(hyperparameters, "mask_history", maskHistory ? true : null);
     }
 
     private static void put(ObjectNode node, String key, @Nullable Object value) {

@@ -34,22 +34,21 @@ public final class DatasetReader {
     private static final long MAX_RENDERED_MESSAGES = 1 << 26;
 
     private final ServedModel model;
-    private final boolean truncate;
+    private final TextRules rules;
     private final Set<String> controls;
     private final Limits limits;
 
     /**
      * @param maxTokens of an example, or of each sequence of a preference pair
-     * @param truncate whether longer ones are cut at their end rather than refused
      * @param controls labels; may be empty
      */
-    public DatasetReader(ServedModel model, int maxTokens, boolean truncate, Set<String> controls) {
-        this(model, truncate, controls, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
+    public DatasetReader(ServedModel model, int maxTokens, TextRules rules, Set<String> controls) {
+        this(model, rules, controls, new Limits(maxTokens, MAX_EXAMPLES, MAX_TOKENS, MAX_RENDERED_MESSAGES));
     }
 
-    DatasetReader(ServedModel model, boolean truncate, Set<String> controls, Limits limits) {
+    DatasetReader(ServedModel model, TextRules rules, Set<String> controls, Limits limits) {
         this.model = model;
-        this.truncate = truncate;
+        this.rules = rules;
         this.controls = controls;
         this.limits = limits;
     }
@@ -60,7 +59,8 @@ public final class DatasetReader {
      * @param file is not closed
      */
     public Result read(InputStream file) throws IOException {
-        DatasetDraft draft = new DatasetDraft(new ExampleEncoder(model, limits), truncate, controls, limits);
+        DatasetDraft draft = new DatasetDraft(
+                new ExampleEncoder(model, rules.maskHistory(), limits), rules.truncate(), controls, limits);
         ExampleSource source = ExampleSource.open(file);
         boolean more = true;
         while (more && !draft.isFull()) {

@@ -19,11 +19,13 @@ final class ExampleEncoder {
     private static final int SPARE_CHARS = 1 << 12;
 
     private final ServedModel model;
+    private final boolean maskHistory;
     private final Limits limits;
     private long renderedMessages;
 
-    ExampleEncoder(ServedModel model, Limits limits) {
+    ExampleEncoder(ServedModel model, boolean maskHistory, Limits limits) {
         this.model = model;
+        this.maskHistory = maskHistory;
         this.limits = limits;
     }
 
@@ -64,7 +66,9 @@ final class ExampleEncoder {
         String done = "";
         String behind = "";
         for (int i = 0; i < chat.size() && !text.isCut(); i++) {
-            if (!chat.get(i).role().equals("assistant")) {
+            // What is not learned is part of the next prompt, so it need not be rendered for itself.
+            boolean history = maskHistory && i < chat.size() - 1;
+            if (history || !chat.get(i).role().equals("assistant")) {
                 continue;
             }
             String before = render(chat.subList(0, i), true);

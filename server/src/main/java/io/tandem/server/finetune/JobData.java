@@ -42,7 +42,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
         DatasetReader reader = new DatasetReader(
                 setup.model(),
                 setup.maxExampleTokens(),
-                spec.truncate(),
+                spec.texts(),
                 frozen.controls().keySet());
         Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);
         Optional<String> validation = spec.validationFile();

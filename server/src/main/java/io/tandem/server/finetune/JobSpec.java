@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.dataset.TextRules;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -44,7 +45,7 @@ import java.util.stream.Stream;
  * @param course what happens between steps
  * @param weight share of the fine-tuning tokens, in proportion to other jobs
  * @param below what the new adapter is trained on top of
- * @param truncate whether examples that are too long are cut rather than refused
+ * @param texts how examples become tokens
  * @param metadata as the client gave it
  */
 public record JobSpec(
@@ -67,7 +68,7 @@ public record JobSpec(
         JobCourse course,
         double weight,
         JobBelow below,
-        boolean truncate,
+        TextRules texts,
         Optional<ObjectNode> metadata) {
 
     /** Preferences are learned in smaller steps, or the model forgets how to speak. */
@@ -98,6 +99,7 @@ public record JobSpec(
                             "batch_size",
                             "gradient_accumulation",
                             "truncate",
+                            "mask_history",
                             "learning_rate_multiplier",
                             "learning_rate",
                             "rank",
@@ -160,7 +162,7 @@ public record JobSpec(
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
                 JobBelow.parse(hyper),
-                hyper.optionalBoolean("truncate", false),
+                new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
                 body.optionalObject("metadata").map(JsonBody::node));
     }
 

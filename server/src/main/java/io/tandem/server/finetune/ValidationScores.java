@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.DatasetReader;
+import io.tandem.server.dataset.TextRules;
 import io.tandem.server.storage.FileStore;
 import java.io.IOException;
 import java.util.List;
@@ -36,7 +37,7 @@ public final class ValidationScores implements AdapterValidation {
 
     @Override
     public Function<List<AdapterVersion>, Scores> scores(String file) throws IOException {
-        DatasetReader reader = new DatasetReader(setup.model(), setup.maxExampleTokens(), false, Set.of());
+        DatasetReader reader = new DatasetReader(setup.model(), setup.maxExampleTokens(), TextRules.DEFAULT, Set.of());
         List<Example> texts = JobData.examples(
                 JobData.dataset(FIELD, file, new Objective.Supervised(), files::open, reader), Map.of());
         return adapters -> scores(adapters, texts);

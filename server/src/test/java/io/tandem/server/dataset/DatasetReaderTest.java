@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class DatasetReaderTest extends SmallModelTest {
@@ -28,6 +29,21 @@ class DatasetReaderTest extends SmallModelTest {
         Sequence sequence = only("{\"text\":\"abc\"}");
         assertThat(sequence.tokens()).containsExactly('a', 'b', 'c', END_OF_MESSAGE);
         assertThat(sequence.labels()).containsExactly('b', 'c', END_OF_MESSAGE, IGNORED);
+    }
+
+    @Test
+    void learnsOnlyTheLastAnswerIfTheHistoryIsMasked() throws IOException {
+        String file = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"
+                + "{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"r\"},"
+                + "{\"role\":\"assistant\",\"content\":\"cd\"}]}";
+        Sequence each = only(file);
+        Sequence last = first(new DatasetReader(model, 100, new TextRules(false, true), Set.of()).read(bytes(file)));
+        assertThat(last.tokens()).isEqualTo(each.tokens());
+        int answer = last.tokens().length - encoded("cd<|im_end|>\n").length;
+        int[] labels = new int[last.tokens().length];
+        Arrays.fill(labels, IGNORED);
+        System.arraycopy(encoded("cd<|im_end|>"), 0, labels, answer - 1, encoded("cd<|im_end|>").length);
+        assertThat(last.labels()).isEqualTo(labels);
     }
 
     @Test

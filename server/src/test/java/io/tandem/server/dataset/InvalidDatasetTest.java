@@ -178,8 +178,8 @@ class InvalidDatasetTest extends SmallModelTest {
         file.write(0xFF);
         file.writeBytes(("\"}\n" + GOOD + "\n\0\n" + GOOD + "\n{\"text\":\"").getBytes(StandardCharsets.UTF_8));
         file.write(0xC3);
-        DatasetReader.Result result =
-                new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(file.toByteArray()));
+        DatasetReader.Result result = new DatasetReader(model, 100, TextRules.DEFAULT, Set.of())
+                .read(new ByteArrayInputStream(file.toByteArray()));
         assertThat(((InvalidDataset) result).reasons())
                 .hasSize(3)
                 .startsWith("line 2: is not valid UTF-8 at byte 12")
@@ -199,7 +199,7 @@ class InvalidDatasetTest extends SmallModelTest {
                 file[random.nextInt(file.length)] = (byte) random.nextInt(256);
             }
             DatasetReader.Result result =
-                    new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(file));
+                    new DatasetReader(model, 100, TextRules.DEFAULT, Set.of()).read(new ByteArrayInputStream(file));
             // Both kinds are in the file, so at least one line is wrong.
             assertThat(((InvalidDataset) result).count()).isBetween(1, 7);
         }
@@ -238,7 +238,7 @@ class InvalidDatasetTest extends SmallModelTest {
     }
 
     private DatasetReader.Result limited(String file, int examples, long tokens) throws IOException {
-        return new DatasetReader(model, false, Set.of(), new DatasetReader.Limits(100, examples, tokens, 6))
+        return new DatasetReader(model, TextRules.DEFAULT, Set.of(), new DatasetReader.Limits(100, examples, tokens, 6))
                 .read(bytes(file));
     }
 

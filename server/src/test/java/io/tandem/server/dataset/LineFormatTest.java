@@ -166,7 +166,7 @@ class LineFormatTest extends SmallModelTest {
                 .contains("is not valid CSV");
         byte[] latin1 = "prompt,completion\nä,b\n".getBytes(StandardCharsets.ISO_8859_1);
         DatasetReader.Result result =
-                new DatasetReader(model, 100, false, Set.of()).read(new ByteArrayInputStream(latin1));
+                new DatasetReader(model, 100, TextRules.DEFAULT, Set.of()).read(new ByteArrayInputStream(latin1));
         assertThat(((InvalidDataset) result).reasons())
                 .singleElement()
                 .asString()

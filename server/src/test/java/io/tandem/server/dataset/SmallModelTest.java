@@ -48,16 +48,16 @@ abstract class SmallModelTest {
     }
 
     DatasetReader.Result truncated(String file) throws IOException {
-        return new DatasetReader(model, 100, true, Set.of()).read(bytes(file));
+        return new DatasetReader(model, 100, new TextRules(true, false), Set.of()).read(bytes(file));
     }
 
     DatasetReader.Result read(String file) throws IOException {
-        return new DatasetReader(model, 100, false, Set.of()).read(bytes(file));
+        return new DatasetReader(model, 100, TextRules.DEFAULT, Set.of()).read(bytes(file));
     }
 
     /** Where there are controls to choose from. */
     DatasetReader.Result controlled(String file, String... controls) throws IOException {
-        return new DatasetReader(model, 100, false, Set.of(controls)).read(bytes(file));
+        return new DatasetReader(model, 100, TextRules.DEFAULT, Set.of(controls)).read(bytes(file));
     }
 
     static ByteArrayInputStream bytes(String file) {
