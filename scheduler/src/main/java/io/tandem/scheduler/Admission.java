@@ -4,6 +4,7 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.scheduler.Rejection.Reason;
+import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -29,11 +30,24 @@ final class Admission {
         return maxTokens;
     }
 
+    /** Answers that may run or wait at once. */
     int maxOpenRequests() {
         return config.maxQueuedRequests() + limits.kvSlots();
     }
 
-    Optional<Rejection> check(InferenceRequest request) {
+    Optional<Rejection> check(List<Submission> answers) {
+        if (answers.size() > maxOpenRequests()) {
+            return refuse(
+                    Reason.TOO_MANY_ANSWERS,
+                    "the request asks for " + answers.size() + " answers, at most " + maxOpenRequests()
+                            + " may run or wait together; ask for fewer or raise scheduler.max-queued-requests");
+        }
+        return answers.stream()
+                .flatMap(answer -> check(answer.request()).stream())
+                .findFirst();
+    }
+
+    private Optional<Rejection> check(InferenceRequest request) {
         int length = request.prompt().length;
         if (length == 0) {
             return refuse(Reason.PROMPT_EMPTY, "the prompt has no tokens");

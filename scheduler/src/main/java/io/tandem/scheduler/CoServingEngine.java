@@ -1,13 +1,13 @@
 package io.tandem.scheduler;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.OpenRequests.Entry;
+import io.tandem.scheduler.OpenRequests.Ticket;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
-import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.loop.IterationListener;
@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * Serves requests and trains adapters on one device, in shared iterations. Its methods may be called from any thread
  * and never wait for the device; {@link #run} is the engine thread's whole life.
  */
-public final class CoServingEngine implements Runnable {
+public final class CoServingEngine implements Runnable, TokenSource {
     private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
 
     private final SchedulerConfig config;
@@ -33,7 +33,7 @@ public final class CoServingEngine implements Runnable {
     private final IterationLoop loop;
     private final Mailbox mailbox = new Mailbox();
     private final Admission admission;
-    private final AtomicInteger openRequests = new AtomicInteger();
+    private final OpenRequests openRequests;
     private final AtomicInteger openJobs = new AtomicInteger();
     private final Object gate = new Object();
     private boolean open = true;
@@ -49,31 +49,49 @@ public final class CoServingEngine implements Runnable {
         this.loop = new IterationLoop(device, config, nanoTime, listener);
         this.latency = loop.latency();
         this.admission = new Admission(device, config);
+        this.openRequests = new OpenRequests(admission.maxOpenRequests());
     }
 
-    /** Queues a request, unless it is refused. An accepted one ends with exactly one {@link TokenSink#finish}. */
-    public Optional<Rejection> submit(InferenceRequest request, TokenSink sink) {
-        Optional<Rejection> refused = admission.check(request);
+    @Override
+    public Optional<Rejection> submit(List<Submission> answers) {
+        Optional<Rejection> refused = admission.check(answers);
         if (refused.isPresent()) {
             return refused;
         }
-        TokenSink counted = new TokenSink() {
-            @Override
-            public void token(Draw draw) {
-                sink.token(draw);
+        long now = nanoTime.getAsLong();
+        String caller = answers.get(0).request().caller();
+        List<Long> ids = answers.stream().map(answer -> answer.request().id()).toList();
+        synchronized (gate) {
+            if (!open) {
+                return Optional.of(shuttingDown());
             }
-
-            @Override
-            public void finish(Finish finish) {
-                openRequests.decrementAndGet();
-                sink.finish(finish);
-            }
-        };
-        Sequence sequence = new Sequence(request, counted, admission.maxTokens(), nanoTime.getAsLong());
-        return enter(openRequests, admission.maxOpenRequests(), "requests", () -> loop.add(sequence));
+            Optional<Entry> entry = openRequests.enter(caller, ids);
+            entry.ifPresent(entered -> {
+                entered.displaced().forEach(ticket -> ticket.ids().forEach(this::cancel));
+                answers.forEach(answer -> add(answer, entered.ticket(), now));
+            });
+            return entry.isPresent() ? Optional.empty() : Optional.of(full(caller));
+        }
     }
 
-    /** Ends a request within one iteration; nothing happens if it has ended already. */
+    private void add(Submission answer, Ticket ticket, long nowNanos) {
+        TokenSink sink = new TicketSink(openRequests, ticket, answer.sink());
+        Sequence sequence = new Sequence(answer.request(), sink, admission.maxTokens(), nowNanos);
+        mailbox.send(sequence, () -> loop.add(sequence));
+    }
+
+    private Rejection full(String caller) {
+        return new Rejection(
+                Rejection.Reason.QUEUE_FULL,
+                "all " + admission.maxOpenRequests() + " places for running and waiting answers are taken, "
+                        + openRequests.held(caller) + " of them by this user; try again later");
+    }
+
+    private static Rejection shuttingDown() {
+        return new Rejection(Rejection.Reason.SHUTTING_DOWN, "the server is shutting down");
+    }
+
+    @Override
     public void cancel(long requestId) {
         mailbox.send(List.of("cancel", requestId), () -> loop.cancel(requestId));
     }
@@ -111,7 +129,18 @@ public final class CoServingEngine implements Runnable {
                 sink.finish(outcome);
             }
         };
-        return enter(openJobs, mostJobs(), "jobs", () -> loop.add(job, counted));
+        synchronized (gate) {
+            if (!open) {
+                return Optional.of(shuttingDown());
+            }
+            if (openJobs.get() >= mostJobs()) {
+                return Optional.of(new Rejection(
+                        Rejection.Reason.QUEUE_FULL, mostJobs() + " jobs are running or waiting; try again later"));
+            }
+            openJobs.incrementAndGet();
+            mailbox.send(counted, () -> loop.add(job, counted));
+            return Optional.empty();
+        }
     }
 
     /** Jobs that may train or wait at once. */
@@ -140,21 +169,6 @@ public final class CoServingEngine implements Runnable {
     /** Lets an adapter leave the device when others need its slot. */
     public void unpin(AdapterVersion adapter) {
         mailbox.send(List.of("pin", adapter.version()), () -> loop.unpin(adapter));
-    }
-
-    private Optional<Rejection> enter(AtomicInteger count, int most, String what, Runnable message) {
-        synchronized (gate) {
-            if (!open) {
-                return Optional.of(new Rejection(Rejection.Reason.SHUTTING_DOWN, "the server is shutting down"));
-            }
-            if (count.get() >= most) {
-                return Optional.of(new Rejection(
-                        Rejection.Reason.QUEUE_FULL, most + " " + what + " are running or waiting; try again later"));
-            }
-            count.incrementAndGet();
-            mailbox.send(message, message);
-            return Optional.empty();
-        }
     }
 
     /** Drains, plans, runs and applies until {@link #shutDown}; waits without load when there is nothing to do. */
@@ -228,9 +242,9 @@ public final class CoServingEngine implements Runnable {
         return adapterSlots;
     }
 
-    /** Requests that have not ended. */
+    /** Answers that run or wait. */
     public int openRequests() {
-        return openRequests.get();
+        return openRequests.taken();
     }
 
     /** Jobs that have not ended. */

@@ -9,6 +9,7 @@ package io.tandem.scheduler;
 public record Rejection(Reason reason, String message) {
     public enum Reason {
         QUEUE_FULL,
+        TOO_MANY_ANSWERS,
         PROMPT_EMPTY,
         PROMPT_TOO_LONG,
         EXAMPLE_TOO_LONG,

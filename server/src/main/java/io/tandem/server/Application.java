@@ -35,7 +35,6 @@ import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
-import io.tandem.server.http.TokenSource;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.storage.AdapterStore;
@@ -130,7 +129,7 @@ public final class Application implements AutoCloseable {
         vertx = Vertx.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
         Routes.Targets targets = new Routes.Targets(
                 model,
-                TokenSource.of(engine),
+                engine,
                 nextRequestId,
                 adapters,
                 jobs,

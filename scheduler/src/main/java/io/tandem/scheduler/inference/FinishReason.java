@@ -7,6 +7,8 @@ public enum FinishReason {
     /** The answer, or the context, is full. */
     LENGTH,
     CANCELLED,
+    /** A caller that holds fewer places took this one, before the request had any token. */
+    DISPLACED,
     /** One of the request's adapters overflows, or the device refuses it. */
     BROKEN_ADAPTER,
     /** The device failed, or the engine shut down. */

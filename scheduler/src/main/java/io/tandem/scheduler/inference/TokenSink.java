@@ -18,8 +18,8 @@ public interface TokenSink {
      * @param promptTokens length of the prompt
      * @param cachedTokens how many of those were reused from an earlier request
      * @param completionTokens how many tokens were delivered
-     * @param message what failed, for people; empty unless {@link FinishReason#FAILED} or
-     *     {@link FinishReason#BROKEN_ADAPTER}
+     * @param message what failed, for people; empty unless {@link FinishReason#FAILED},
+     *     {@link FinishReason#BROKEN_ADAPTER} or {@link FinishReason#DISPLACED}
      */
     record Finish(FinishReason reason, int promptTokens, int cachedTokens, int completionTokens, String message) {}
 }

@@ -5,6 +5,7 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
@@ -31,6 +32,7 @@ final class ErrorMapper {
         return switch (rejection.reason()) {
             case QUEUE_FULL -> ApiException.tooMany(message);
             case SHUTTING_DOWN -> new ApiException(503, "server_error", null, "shutting_down", message);
+            case TOO_MANY_ANSWERS -> ApiException.invalid("n", message);
             case PROMPT_EMPTY -> ApiException.invalid("prompt", message);
             case PROMPT_TOO_LONG -> new ApiException(400, INVALID, "messages", "context_length_exceeded", message);
             case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN, WRONG_EXAMPLE -> ApiException.invalid("training_file", message);
@@ -38,14 +40,15 @@ final class ErrorMapper {
         };
     }
 
-    /** The engine gave up a request that it had accepted. */
-    static ApiException failure(String message) {
-        return new ApiException(500, "server_error", null, "generation_failed", message);
-    }
-
-    /** An adapter that the request names cannot answer it. */
-    static ApiException brokenAdapter(String message) {
-        return new ApiException(409, INVALID, "model", "adapter_broken", message);
+    /** Why an accepted request has no answer; empty if it has one. */
+    static Optional<ApiException> failure(Finish finish) {
+        String message = finish.message();
+        return switch (finish.reason()) {
+            case STOP, LENGTH, CANCELLED -> Optional.empty();
+            case FAILED -> Optional.of(new ApiException(500, "server_error", null, "generation_failed", message));
+            case BROKEN_ADAPTER -> Optional.of(new ApiException(409, INVALID, "model", "adapter_broken", message));
+            case DISPLACED -> Optional.of(ApiException.tooMany(message));
+        };
     }
 
     /**

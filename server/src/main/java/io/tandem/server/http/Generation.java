@@ -1,9 +1,9 @@
 package io.tandem.server.http;
 
 import io.tandem.kernels.IterationOutputs.Draw;
-import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.TokenSource;
+import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
@@ -51,8 +51,9 @@ final class Generation {
         this.listener = listener;
     }
 
-    /** Starts {@code n} answers to each prompt; if one is refused all are. */
+    /** Starts {@code n} answers to each prompt, all or none. */
     void start(List<int[]> prompts, GenerationParams params, List<AdapterVersion> adapters) {
+        List<Submission> answers = new ArrayList<>();
         for (int prompt = 0; prompt < prompts.size(); prompt++) {
             for (int i = 0; i < params.n(); i++) {
                 Choice choice = new Choice(
@@ -62,16 +63,14 @@ final class Generation {
                         source.model().tokenizer().detokenizer(),
                         new StopMatcher(params.stop()));
                 choices.add(choice);
-                open++;
-                Optional<Rejection> refused =
-                        source.tokens().submit(request(choice, prompts.get(prompt), params, adapters, i), sink(choice));
-                if (refused.isPresent()) {
-                    cancel();
-                    listener.failed(ErrorMapper.refusal(refused.get()));
-                    return;
-                }
+                answers.add(new Submission(request(choice, prompts.get(prompt), params, adapters, i), sink(choice)));
             }
         }
+        open = answers.size();
+        source.tokens().submit(answers).ifPresent(refused -> {
+            over = true;
+            listener.failed(ErrorMapper.refusal(refused));
+        });
     }
 
     private InferenceRequest request(
@@ -122,14 +121,10 @@ final class Generation {
         if (over) {
             return;
         }
-        if (finish.reason() == FinishReason.FAILED) {
+        Optional<ApiException> failure = ErrorMapper.failure(finish);
+        if (failure.isPresent()) {
             cancel();
-            listener.failed(ErrorMapper.failure(finish.message()));
-            return;
-        }
-        if (finish.reason() == FinishReason.BROKEN_ADAPTER) {
-            cancel();
-            listener.failed(ErrorMapper.brokenAdapter(finish.message()));
+            listener.failed(failure.get());
             return;
         }
         listener.progress(choice, choice.end(finish));

@@ -1,5 +1,6 @@
 package io.tandem.server.http;
 
+import io.tandem.scheduler.TokenSource;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
