@@ -1,35 +1,38 @@
 package io.tandem.server.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.text.jinja.Template;
+import io.tandem.server.text.jinja.TemplateException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The chat template of a model's {@code tokenizer_config.json}, or of the {@code chat_template.jinja} beside it. */
 public final class JinjaChatTemplate implements ChatTemplate {
+    private static final Logger LOG = LoggerFactory.getLogger(JinjaChatTemplate.class);
     private static final int MAX_FILE_BYTES = 16 << 20;
-    /** Ten times what the longest published ones have; the template is parsed for each chat. */
+    /** Ten times what the longest published ones have. */
     private static final int MAX_SOURCE_CHARS = 1 << 18;
 
-    /** The parser looks ahead at each bracket, to the end of the outermost. */
-    private static final int MAX_NESTING = 100;
+    /** Tokens that templates know by name, if the tokenizer has them. */
+    private static final List<String> SPECIAL_TOKENS =
+            List.of("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token");
 
-    private final TemplateSandbox sandbox = new TemplateSandbox();
-    private final String source;
-    private final String bos;
-    private final String eos;
+    private final Template template;
+    private final Map<String, String> specialTokens;
 
-    private JinjaChatTemplate(String source, String bos, String eos) {
-        this.source = source;
-        this.bos = bos;
-        this.eos = eos;
+    private JinjaChatTemplate(Template template, Map<String, String> specialTokens) {
+        this.template = template;
+        this.specialTokens = specialTokens;
     }
 
     /**
@@ -45,30 +48,41 @@ public final class JinjaChatTemplate implements ChatTemplate {
                 ? Optional.of(JsonFile.text(file, MAX_FILE_BYTES))
                 : source(config, json.path("chat_template"));
         if (source.isEmpty()) {
-            return (messages, addGenerationPrompt) -> {
-                throw ApiException.invalid("messages", "The model has no chat template. Use /v1/completions.");
-            };
+            return refusing("The model has no chat template. Use /v1/completions.");
         }
+        Path place = Files.exists(file) ? file : config;
         if (source.get().length() > MAX_SOURCE_CHARS) {
-            throw new ModelFormatException((Files.exists(file) ? file : config) + ": the chat template has "
+            throw new ModelFormatException(place + ": the chat template has "
                     + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
         }
-        if (nesting(source.get()) > MAX_NESTING) {
-            throw new ModelFormatException((Files.exists(file) ? file : config)
-                    + ": the chat template nests brackets more than " + MAX_NESTING + " deep");
+        try {
+            return new JinjaChatTemplate(Template.parse(source.get()), specialTokens(modelDir, json));
+        } catch (TemplateException e) {
+            // The model can still complete texts.
+            LOG.warn(
+                    "{}: the chat template cannot be used: {}",
+                    place,
+                    JsonFile.excerpt(String.valueOf(e.getMessage())));
+            return refusing("The model's chat template cannot be used: "
+                    + JsonFile.excerpt(String.valueOf(e.getMessage())) + ". Use /v1/completions.");
         }
-        return new JinjaChatTemplate(source.get(), token(json.path("bos_token")), token(json.path("eos_token")));
     }
 
-    private static int nesting(String source) {
-        int depth = 0;
-        int deepest = 0;
-        for (int i = 0; i < source.length(); i++) {
-            char c = source.charAt(i);
-            depth += "([{".indexOf(c) >= 0 ? 1 : ")]}".indexOf(c) >= 0 && depth > 0 ? -1 : 0;
-            deepest = Math.max(deepest, depth);
+    private static ChatTemplate refusing(String message) {
+        return (messages, addGenerationPrompt) -> {
+            throw ApiException.invalid("messages", message);
+        };
+    }
+
+    /** Those of tokenizer_config.json, and where it names none those of special_tokens_map.json. */
+    private static Map<String, String> specialTokens(Path modelDir, JsonNode config) {
+        Path file = modelDir.resolve("special_tokens_map.json");
+        JsonNode map = Files.exists(file) ? JsonFile.object(file, MAX_FILE_BYTES) : JsonFile.MAPPER.nullNode();
+        Map<String, String> tokens = new HashMap<>();
+        for (String name : SPECIAL_TOKENS) {
+            token(config.path(name)).or(() -> token(map.path(name))).ifPresent(token -> tokens.put(name, token));
         }
-        return deepest;
+        return Map.copyOf(tokens);
     }
 
     private static Optional<String> source(Path file, JsonNode template) {
@@ -89,29 +103,26 @@ public final class JinjaChatTemplate implements ChatTemplate {
     }
 
     /** Either the token or an object that describes it. */
-    private static String token(JsonNode token) {
-        return token.isObject() ? token.path("content").asText() : token.isTextual() ? token.textValue() : "";
+    private static Optional<String> token(JsonNode token) {
+        JsonNode text = token.isObject() ? token.path("content") : token;
+        return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
     }
 
     @Override
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-        List<Map<String, String>> maps = messages.stream()
-                .map(message -> Map.of("role", message.role(), "content", message.content()))
-                .toList();
-        RenderResult result;
+        Map<String, Object> variables = new HashMap<>(specialTokens);
+        variables.put(
+                "messages",
+                messages.stream()
+                        .map(message -> Map.of("role", message.role(), "content", message.content()))
+                        .toList());
+        variables.put("add_generation_prompt", addGenerationPrompt);
+        // Templates of HuggingFace may rely on these, which are None if there are none.
+        variables.put("tools", null);
+        variables.put("documents", null);
         try {
-            result = sandbox.render(
-                    source,
-                    Map.of(
-                            "messages",
-                            maps,
-                            "add_generation_prompt",
-                            addGenerationPrompt,
-                            "bos_token",
-                            bos,
-                            "eos_token",
-                            eos));
-        } catch (RenderBudget.Exceeded e) {
+            return template.render(variables, Clock.systemDefaultZone());
+        } catch (TemplateException.LimitExceeded e) {
             throw new ApiException(
                     400,
                     "invalid_request_error",
@@ -119,22 +130,15 @@ public final class JinjaChatTemplate implements ChatTemplate {
                     "chat_template_limit",
                     "The model's chat template " + e.getMessage()
                             + " for these messages, which is more than it may. Send less, or use /v1/completions.");
+        } catch (TemplateException.Refusal e) {
+            throw ApiException.invalid("messages", "The model's chat template refuses the messages: " + reason(e));
+        } catch (TemplateException e) {
+            throw ApiException.invalid(
+                    "messages", "The model's chat template cannot render the messages: " + reason(e));
         }
-        for (TemplateError error : result.getErrors()) {
-            if (error.getSeverity() == TemplateError.ErrorType.FATAL) {
-                throw ApiException.invalid("messages", reason(error));
-            }
-        }
-        return result.getOutput();
     }
 
-    private static String reason(TemplateError error) {
-        for (Throwable cause = error.getException(); cause != null; cause = cause.getCause()) {
-            if (cause instanceof TemplateRefusal refusal) {
-                return "The model's chat template refuses the messages: " + refusal.getMessage();
-            }
-        }
-        return "The model's chat template cannot render the messages: "
-                + JsonFile.excerpt(String.valueOf(error.getMessage()));
+    private static String reason(TemplateException failure) {
+        return JsonFile.excerpt(String.valueOf(failure.getMessage()));
     }
 }

@@ -73,9 +73,9 @@ class JinjaChatTemplateTest {
             value = {
                 "{{ messages[1].content.strip() }}#Hi",
                 "{{ messages[0]['content'].split(' ')[-1] }}#kind.",
-                "{{ messages[0].content.startswith('Be') }}#true",
+                "{{ messages[0].content.startswith('Be') }}#True",
                 "{{bos_token}}{{eos_token}}#<s></s>",
-                "{% if tools is defined %}a{% else %}b{% endif %}#b",
+                "{% if tools is defined %}a{% endif %}{% if tools %}b{% endif %}#a",
                 "{{ messages[0].get('name', 'none') }}#none",
                 "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}#3",
                 "{% for m in messages[1:] %}{{ m.role }}{% endfor %}#userassistant",
@@ -125,6 +125,25 @@ class JinjaChatTemplateTest {
             }
             assertThat(text).isEmpty();
         }
+    }
+
+    @Test
+    void specialTokensMayStandBesidesAndAreUndefinedIfThereAreNone() throws IOException {
+        ChatTemplate template = template("{{ bos_token }}{{ pad_token }}{{ sep_token is defined }}");
+        assertThat(template.render(CHAT, false)).isEqualTo("<s>False");
+        Files.writeString(
+                directory.resolve("special_tokens_map.json"),
+                "{\"bos_token\":\"other\",\"pad_token\":{\"content\":\"<pad>\"}}");
+        assertThat(JinjaChatTemplate.load(directory).render(CHAT, false)).isEqualTo("<s><pad>False");
+    }
+
+    @Test
+    void aTemplateThatCannotBeParsedKeepsNoModelFromStarting() throws IOException {
+        ChatTemplate template = template("{% if %}");
+        assertThatThrownBy(() -> template.render(CHAT, false))
+                .isInstanceOf(ApiException.class)
+                .hasMessageContaining("line 1")
+                .hasMessageContaining("/v1/completions");
     }
 
     @Test

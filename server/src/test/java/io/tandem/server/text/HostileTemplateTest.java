@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Templates that want more than texts. */
 @Timeout(120) // Nothing here is about time; a template that never ends should not hold the build.
-class TemplateSandboxTest {
+class HostileTemplateTest {
     private static final List<ChatMessage> CHAT = List.of(new ChatMessage("user", "Hi"));
     private static final String INTERPRETER = "____int3rpr3t3r____";
 
@@ -155,7 +155,6 @@ class TemplateSandboxTest {
                 "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}",
                 "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = {'a': ns.l, 'b': ns.l} %}{% endfor %}"
                         + "{{ ns.l == ns.l }}",
-                "{% set ns = namespace() %}{% set ns.n = ns %}{{ ns }}{{ ns == ns }}",
                 "{% set ns = namespace(l='xx') %}{% for i in range(99) %}{% set ns.l = ns.l.replace('x', 'xx') %}{% endfor %}",
                 "{% set ns = namespace(l='xx') %}{% for i in range(99) %}{% set ns.l = ns.l|replace('', ns.l) %}{% endfor %}",
                 "{% set ns = namespace(l='xx') %}{% for i in range(99) %}{% set ns.l = ns.l.join([ns.l, ns.l]) %}{% endfor %}",
@@ -164,7 +163,6 @@ class TemplateSandboxTest {
                 "{% set l = range(65000) %}{% for i in l %}{% if l == range(65000) %}{% endif %}{% endfor %}",
                 "{% set l = range(65000) %}{% for i in l %}{% if 70000 in l %}{% endif %}{% endfor %}",
                 "{% set l = range(65000) %}{% for i in l %}{% set x = l|sort|list %}{% endfor %}",
-                "{% for i in range(65000) %}{% set x %}{{ messages }}{{ x }}{{ x }}{% endset %}{% endfor %}",
                 "{% macro a(x) %}{{ b(x ~ x) }}{% endmacro %}{% macro b(x) %}{{ a(x ~ x) }}{% endmacro %}{{ a('x') }}"
                         + "{% for i in range(99999) %}{% endfor %}",
                 "{{ range(900000000) }}",
@@ -173,14 +171,11 @@ class TemplateSandboxTest {
                 "{{ 'x' * 900000000 }}",
                 "{{ 'x'|center(900000000) }}",
                 "{{ '%900000000d'|format(1) }}",
-                "{{ '%900000000d'.format(1) }}",
                 "{{ 'x'.ljust(900000000) }}",
                 "{{ 'x\\ny'|indent(900000000) }}",
-                "{{ 'x\\ny'|indent(-900000000) }}",
                 "{{ [1]|batch(900000000, 'x')|list }}",
                 "{{ [1]|slice(900000000)|list }}",
                 "{{ 'x'|wordwrap(900000000) }}{{ 'x'|truncate(1, true, 'x'.repeat(900000000)) }}",
-                "{{ 1.5|round(900000000) }}",
             })
     void limitsWhatATemplateTakes(String source) throws IOException {
         ChatTemplate template = template(source);
@@ -188,6 +183,20 @@ class TemplateSandboxTest {
                 .isInstanceOfSatisfying(
                         ApiException.class, e -> assertThat(e.status()).isEqualTo(400))
                 .hasMessageContaining("chat template");
+    }
+
+    /** What would be much for an engine that did it is little for one that does not. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{% set ns = namespace() %}{% set ns.n = ns %}{{ ns }}{{ ns == ns }}",
+                "{% for i in range(65000) %}{% set x %}{{ messages }}{{ x }}{{ x }}{% endset %}{% endfor %}",
+                "{{ '%900000000d'.format(1) }}",
+                "{{ 'x\\ny'|indent(-900000000) }}",
+                "{{ 1.5|round(900000000) }}",
+            })
+    void rendersLittleWhereMuchIsAskedFor(String source) throws IOException {
+        assertThat(template(source).render(CHAT, true)).hasSizeLessThan(100);
     }
 
     @Test
@@ -230,7 +239,7 @@ class TemplateSandboxTest {
         try {
             return template(source).render(CHAT, true);
         } catch (ApiException e) {
-            return String.valueOf(e.getMessage()).contains("templates may not") ? "" : "refused: " + e.code();
+            return "refused: " + e.code();
         }
     }
 

@@ -1,0 +1,508 @@
+package io.tandem.server.text.jinja;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** jinja2's filters, but for those that make HTML or random choices. */
+final class Filters {
+    /** A filter of the first argument. */
+    private interface Filter {
+        Object apply(Budget budget, Arguments arguments);
+    }
+
+    private static final Map<String, Filter> ALL = new LinkedHashMap<>();
+
+    static {
+        texts();
+        numbers();
+        lists();
+        selections();
+    }
+
+    private Filters() {}
+
+    static boolean exists(String name) {
+        return ALL.containsKey(name);
+    }
+
+    /** @param arguments the value, then the filter's own */
+    static Object apply(Budget budget, String name, Arguments arguments) {
+        budget.step();
+        Filter filter = ALL.get(name);
+        if (filter == null) {
+            throw new TemplateException("No filter named '" + name + "'.");
+        }
+        return filter.apply(budget, arguments);
+    }
+
+    private static Object value(Arguments arguments) {
+        return arguments.positional().get(0);
+    }
+
+    private static String text(Budget budget, Arguments arguments) {
+        String text = Text.of(budget, value(arguments));
+        budget.make(text.length());
+        return text;
+    }
+
+    private static void put(Filter filter, String... names) {
+        for (String name : names) {
+            ALL.put(name, filter);
+        }
+    }
+
+    private static void texts() {
+        put((budget, arguments) -> text(budget, arguments).toUpperCase(Locale.ROOT), "upper");
+        put((budget, arguments) -> text(budget, arguments).toLowerCase(Locale.ROOT), "lower");
+        put((budget, arguments) -> StringMethods.capitalize(text(budget, arguments)), "capitalize");
+        put((budget, arguments) -> titled(text(budget, arguments)), "title");
+        put((budget, arguments) -> StringMethods.strip(text(budget, arguments), arguments.rest(1), true, true), "trim");
+        put((budget, arguments) -> text(budget, arguments), "string", "safe");
+        put(
+                (budget, arguments) -> StringMethods.replace(
+                        budget,
+                        text(budget, arguments),
+                        Text.of(budget, arguments.get(1, "old")),
+                        Text.of(budget, arguments.get(2, "new")),
+                        arguments.integer(3, "count", -1)),
+                "replace");
+        put(
+                (budget, arguments) ->
+                        StringMethods.center(text(budget, arguments), Budget.width(arguments.integer(1, "width", 80))),
+                "center");
+        put(Filters::indent, "indent");
+        put(Filters::truncate, "truncate");
+        put((budget, arguments) -> escaped(text(budget, arguments)), "escape", "e", "forceescape");
+        put(
+                (budget, arguments) -> text(budget, arguments)
+                        .replaceAll("<!--.*?-->|<[^>]*>", "")
+                        .replaceAll("\\s+", " ")
+                        .strip(),
+                "striptags");
+        put((budget, arguments) -> (long) text(budget, arguments).split("\\W+", -1).length, "wordcount");
+        put((budget, arguments) -> Json.of(budget, arguments), "tojson");
+        put((budget, arguments) -> Text.repr(budget, value(arguments)), "pprint");
+        put(
+                (budget, arguments) ->
+                        arguments.positional().size() == 1 && !arguments.named().isEmpty()
+                                        || arguments.positional().size() > 1
+                                ? Formatting.percent(budget, text(budget, arguments), formatValues(arguments))
+                                : text(budget, arguments),
+                "format");
+        put(
+                (budget, arguments) -> java.net.URLEncoder.encode(
+                                text(budget, arguments), java.nio.charset.StandardCharsets.UTF_8)
+                        .replace("+", "%20")
+                        .replace("%2F", "/"),
+                "urlencode");
+    }
+
+    private static Object formatValues(Arguments arguments) {
+        return arguments.named().isEmpty()
+                ? new Tuple(List.copyOf(arguments.rest(1).positional()))
+                : new LinkedHashMap<Object, Object>(arguments.named());
+    }
+
+    /** jinja2's own rule: words begin after blanks, dashes and brackets. */
+    private static String titled(String text) {
+        StringBuilder out = new StringBuilder();
+        boolean starts = true;
+        for (int c : text.codePoints().toArray()) {
+            out.appendCodePoint(starts ? Character.toUpperCase(c) : Character.toLowerCase(c));
+            starts = StringMethods.isSpace(c) || "-([{<".indexOf(c) >= 0;
+        }
+        return out.toString();
+    }
+
+    private static String escaped(String text) {
+        return text.replace("&", "&amp;")
+                .replace("<", "&lt;")
+                .replace(">", "&gt;")
+                .replace("'", "&#39;")
+                .replace("\"", "&#34;");
+    }
+
+    private static Object indent(Budget budget, Arguments arguments) {
+        Object width = arguments.get(1, "width", 4L);
+        String indent =
+                width instanceof String these ? these : " ".repeat(Budget.width(arguments.integer(1, "width", 4)));
+        boolean first = arguments.flag(2, "first", false);
+        boolean blank = arguments.flag(3, "blank", false);
+        String[] lines = text(budget, arguments).split("\n", -1);
+        budget.make(Math.multiplyExact((long) lines.length, (long) indent.length() + 1));
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < lines.length; i++) {
+            out.append(i == 0 ? "" : "\n");
+            boolean wanted = i == 0 ? first : blank || !lines[i].isEmpty();
+            out.append(wanted ? indent : "").append(lines[i]);
+        }
+        return out.toString();
+    }
+
+    private static Object truncate(Budget budget, Arguments arguments) {
+        String text = text(budget, arguments);
+        int length = Budget.width(arguments.integer(1, "length", 255));
+        String end = arguments.text(3, "end", "...");
+        if (Values.codePoints(text) <= length + arguments.integer(4, "leeway", 5)) {
+            return text;
+        }
+        int keep = Math.max(0, length - Values.codePoints(end));
+        String cut = text.substring(0, text.offsetByCodePoints(0, keep));
+        int blank = cut.lastIndexOf(' ');
+        return (arguments.flag(2, "killwords", false) || blank < 0 ? cut : cut.substring(0, blank)) + end;
+    }
+
+    private static void numbers() {
+        put((budget, arguments) -> absolute(value(arguments)), "abs");
+        put((budget, arguments) -> toInteger(value(arguments), arguments), "int");
+        put((budget, arguments) -> toReal(value(arguments), arguments), "float");
+        put(Filters::round, "round");
+        put((budget, arguments) -> sum(budget, arguments), "sum");
+    }
+
+    private static Object absolute(Object value) {
+        if (value instanceof Double number) {
+            return Math.abs(number);
+        }
+        if (Values.isInteger(value)) {
+            return Math.abs(Values.integer(value));
+        }
+        throw new TemplateException("bad operand type for abs(): '" + Values.typeName(value) + "'");
+    }
+
+    private static Object toInteger(Object value, Arguments arguments) {
+        if (Values.isNumber(value)) {
+            return Values.isInteger(value) ? (Object) Values.integer(value) : (Object) (long) Values.real(value);
+        }
+        if (value instanceof String text) {
+            String digits = text.strip().replace("_", "");
+            long base = arguments.integer(2, "base", 10);
+            boolean prefixed = base == 0 || digits.toLowerCase(Locale.ROOT).startsWith("0x");
+            try {
+                return prefixed && base != 10 ? Long.decode(digits) : Long.parseLong(digits, (int) base);
+            } catch (NumberFormatException e) {
+                try {
+                    return (long) Double.parseDouble(digits);
+                } catch (NumberFormatException none) {
+                    return arguments.get(1, "default", 0L);
+                }
+            }
+        }
+        return arguments.get(1, "default", 0L);
+    }
+
+    private static Object toReal(Object value, Arguments arguments) {
+        if (Values.isNumber(value)) {
+            return Values.real(value);
+        }
+        try {
+            return value instanceof String text
+                    ? (Object) Double.parseDouble(text.strip().replace("_", ""))
+                    : arguments.get(1, "default", 0.0);
+        } catch (NumberFormatException e) {
+            return arguments.get(1, "default", 0.0);
+        }
+    }
+
+    private static Object round(Budget budget, Arguments arguments) {
+        Object value = value(arguments);
+        if (!Values.isNumber(value)) {
+            throw new TemplateException("round() needs a number, not " + Values.typeName(value));
+        }
+        int precision = (int) Math.max(-300, Math.min(300, arguments.integer(1, "precision", 0)));
+        java.math.RoundingMode mode = switch (arguments.text(2, "method", "common")) {
+            case "ceil" -> java.math.RoundingMode.CEILING;
+            case "floor" -> java.math.RoundingMode.FLOOR;
+            default -> java.math.RoundingMode.HALF_EVEN;
+        };
+        double number = Values.real(value);
+        if (!Double.isFinite(number)) {
+            return number;
+        }
+        double rounded =
+                new java.math.BigDecimal(number).setScale(precision, mode).doubleValue();
+        return Values.isInteger(value) && mode == java.math.RoundingMode.HALF_EVEN ? (Object) (long) rounded : rounded;
+    }
+
+    private static Object sum(Budget budget, Arguments arguments) {
+        Object total = arguments.get(2, "start", 0L);
+        for (Object item : attributes(budget, arguments, 1)) {
+            total = Operators.apply(budget, "+", total, item);
+        }
+        return total;
+    }
+
+    /** The items, or an attribute of each if one is named. */
+    private static List<Object> attributes(Budget budget, Arguments arguments, int position) {
+        List<Object> items = Values.list(budget, value(arguments));
+        @Nullable Object attribute = arguments.find(position, "attribute");
+        if (attribute == null || attribute == None.NONE) {
+            return items;
+        }
+        items.replaceAll(item -> path(budget, item, attribute));
+        return items;
+    }
+
+    private static Object path(Budget budget, Object item, Object path) {
+        if (Values.isInteger(path)) {
+            return Members.item(budget, item, path);
+        }
+        Object value = item;
+        for (String part : Text.of(budget, path).split("\\.", -1)) {
+            value = part.matches("[0-9]{1,9}")
+                    ? Members.item(budget, value, Long.valueOf(part))
+                    : Members.item(budget, value, part);
+        }
+        return value;
+    }
+
+    private static void lists() {
+        put((budget, arguments) -> Values.length(value(arguments)), "length", "count");
+        put((budget, arguments) -> first(value(arguments)), "first");
+        put((budget, arguments) -> last(budget, value(arguments)), "last");
+        put((budget, arguments) -> Values.list(budget, value(arguments)), "list");
+        put(Filters::reverse, "reverse");
+        put(
+                (budget, arguments) ->
+                        join(budget, attributes(budget, arguments, 2), Text.of(budget, arguments.get(1, "d", ""))),
+                "join");
+        put(Filters::sort, "sort");
+        put(Filters::unique, "unique");
+        put((budget, arguments) -> extreme(budget, arguments, -1), "min");
+        put((budget, arguments) -> extreme(budget, arguments, 1), "max");
+        put(
+                (budget, arguments) -> value(arguments) instanceof Undefined
+                        ? new Lazy(List.of())
+                        : new Lazy(Members.items(budget, dict(value(arguments)))),
+                "items");
+        put(Filters::dictSort, "dictsort");
+        put(Filters::batch, "batch");
+        put(Filters::columns, "slice");
+        put(Filters::groupBy, "groupby");
+        put((budget, arguments) -> Members.attribute(budget, value(arguments), arguments.text(1, "name")), "attr");
+        put(
+                (budget, arguments) -> value(arguments) instanceof Undefined
+                                || (arguments.flag(2, "boolean", false) && !Values.isTrue(value(arguments)))
+                        ? arguments.get(1, "default_value", "")
+                        : value(arguments),
+                "default",
+                "d");
+    }
+
+    private static Map<?, ?> dict(Object value) {
+        if (value instanceof Map<?, ?> map) {
+            return map;
+        }
+        throw new TemplateException("Can only get item pairs from a mapping.");
+    }
+
+    private static Object first(Object value) {
+        Iterator<?> items = Values.iterate(value);
+        return items.hasNext() ? items.next() : new Undefined("No first item, sequence was empty.");
+    }
+
+    private static Object last(Budget budget, Object value) {
+        if (value instanceof Lazy) {
+            throw new TemplateException("'generator' object is not reversible");
+        }
+        List<Object> items = Values.list(budget, value);
+        return items.isEmpty() ? new Undefined("No last item, sequence was empty.") : items.get(items.size() - 1);
+    }
+
+    private static Object reverse(Budget budget, Arguments arguments) {
+        Object value = value(arguments);
+        if (value instanceof String text) {
+            budget.make(text.length());
+            return new StringBuilder(text).reverse().toString();
+        }
+        List<Object> items = Values.list(budget, value);
+        Collections.reverse(items);
+        return new Lazy(items);
+    }
+
+    static String join(Budget budget, List<Object> items, String separator) {
+        List<String> texts = new ArrayList<>();
+        long length = 0;
+        for (Object item : items) {
+            String text = Text.of(budget, item);
+            length += text.length() + separator.length();
+            texts.add(text);
+        }
+        budget.make(length);
+        return String.join(separator, texts);
+    }
+
+    /** Texts without regard to case, unless asked otherwise. */
+    private static Comparator<Object> order(Budget budget, Arguments arguments, int caseAt) {
+        boolean exact = arguments.flag(caseAt, "case_sensitive", false);
+        return (a, b) -> Values.compare(budget, folded(a, exact), folded(b, exact), "<");
+    }
+
+    private static Object folded(Object value, boolean exact) {
+        return value instanceof String text && !exact ? text.toLowerCase(Locale.ROOT) : value;
+    }
+
+    private static Object sort(Budget budget, Arguments arguments) {
+        List<Object> items = Values.list(budget, value(arguments));
+        Comparator<Object> order = order(budget, arguments, 2);
+        Object attribute = arguments.get(3, "attribute", None.NONE);
+        Comparator<Object> by = attribute == None.NONE
+                ? order
+                : (a, b) -> {
+                    for (String one : Text.of(budget, attribute).split(",", -1)) {
+                        int found = order.compare(path(budget, a, one.strip()), path(budget, b, one.strip()));
+                        if (found != 0) {
+                            return found;
+                        }
+                    }
+                    return 0;
+                };
+        items.sort(arguments.flag(1, "reverse", false) ? (a, b) -> by.compare(b, a) : by);
+        return items;
+    }
+
+    private static Object unique(Budget budget, Arguments arguments) {
+        boolean exact = arguments.flag(1, "case_sensitive", false);
+        List<Object> kept = new ArrayList<>();
+        java.util.Set<Object> seen = new java.util.HashSet<>();
+        Object attribute = arguments.get(2, "attribute", None.NONE);
+        for (Object item : Values.list(budget, value(arguments))) {
+            Object key = attribute == None.NONE ? item : path(budget, item, attribute);
+            if (seen.add(Values.key(folded(key, exact)))) {
+                kept.add(item);
+            }
+        }
+        return new Lazy(kept);
+    }
+
+    private static Object extreme(Budget budget, Arguments arguments, int sign) {
+        List<Object> items = Values.list(budget, value(arguments));
+        Comparator<Object> order = order(budget, arguments, 1);
+        Object attribute = arguments.get(2, "attribute", None.NONE);
+        Object best = null;
+        for (Object item : items) {
+            Object key = attribute == None.NONE ? item : path(budget, item, attribute);
+            Object bestKey = best == null || attribute == None.NONE ? best : path(budget, best, attribute);
+            if (best == null || sign * order.compare(key, bestKey) > 0) {
+                best = item;
+            }
+        }
+        return best == null ? new Undefined("No aggregated item, sequence was empty.") : best;
+    }
+
+    private static Object dictSort(Budget budget, Arguments arguments) {
+        List<Object> items = Members.items(budget, dict(value(arguments)));
+        int at = arguments.text(2, "by", "key").equals("value") ? 1 : 0;
+        Comparator<Object> order = order(budget, arguments, 1);
+        Comparator<Object> by = (a, b) -> order.compare(((Tuple) a).get(at), ((Tuple) b).get(at));
+        items.sort(arguments.flag(3, "reverse", false) ? by.reversed() : by);
+        return items;
+    }
+
+    private static Object batch(Budget budget, Arguments arguments) {
+        List<Object> items = Values.list(budget, value(arguments));
+        int size = Math.max(1, Budget.width(arguments.integer(1, "linecount", 1)));
+        Object fill = arguments.get(2, "fill_with", None.NONE);
+        List<Object> batches = new ArrayList<>();
+        for (int from = 0; from < items.size(); from += size) {
+            List<Object> one = new ArrayList<>(items.subList(from, Math.min(items.size(), from + size)));
+            budget.make(size);
+            while (fill != None.NONE && one.size() < size) {
+                one.add(fill);
+            }
+            batches.add(one);
+        }
+        return new Lazy(batches);
+    }
+
+    private static Object columns(Budget budget, Arguments arguments) {
+        List<Object> items = Values.list(budget, value(arguments));
+        int count = Math.max(1, Budget.width(arguments.integer(1, "slices", 1)));
+        Object fill = arguments.get(2, "fill_with", None.NONE);
+        int extra = items.size() % count;
+        List<Object> columns = new ArrayList<>();
+        int at = 0;
+        for (int i = 0; i < count; i++) {
+            int end = at + items.size() / count + (i < extra ? 1 : 0);
+            List<Object> column = new ArrayList<>(items.subList(at, end));
+            if (fill != None.NONE && i >= extra) {
+                column.add(fill);
+            }
+            budget.make(column.size() + 1L);
+            columns.add(column);
+            at = end;
+        }
+        return new Lazy(columns);
+    }
+
+    private static Object groupBy(Budget budget, Arguments arguments) {
+        Object attribute = arguments.get(1, "attribute");
+        Object absent = arguments.get(2, "default", None.NONE);
+        Map<Object, List<Object>> groups = new LinkedHashMap<>();
+        for (Object item : Values.list(budget, value(arguments))) {
+            Object key = path(budget, item, attribute);
+            groups.computeIfAbsent(key instanceof Undefined ? absent : key, any -> new ArrayList<>())
+                    .add(item);
+        }
+        return groups.entrySet().stream()
+                .sorted((a, b) -> Values.compare(budget, a.getKey(), b.getKey(), "<"))
+                .map(group -> (Object) Tuple.of(group.getKey(), group.getValue()))
+                .collect(Collectors.toCollection(ArrayList::new));
+    }
+
+    private static void selections() {
+        put(Filters::map, "map");
+        put((budget, arguments) -> select(budget, arguments, false, true), "select");
+        put((budget, arguments) -> select(budget, arguments, false, false), "reject");
+        put((budget, arguments) -> select(budget, arguments, true, true), "selectattr");
+        put((budget, arguments) -> select(budget, arguments, true, false), "rejectattr");
+    }
+
+    private static Object map(Budget budget, Arguments arguments) {
+        List<Object> items = Values.list(budget, value(arguments));
+        @Nullable Object attribute = arguments.named().get("attribute");
+        if (attribute != null) {
+            @Nullable Object absent = arguments.named().get("default");
+            items.replaceAll(item -> {
+                Object found = path(budget, item, attribute);
+                return found instanceof Undefined && absent != null ? absent : found;
+            });
+        } else {
+            String filter = arguments.text(1, "filter");
+            Arguments rest = arguments.rest(2);
+            items.replaceAll(item -> apply(budget, filter, before(item, filter, rest)));
+        }
+        return new Lazy(items);
+    }
+
+    /** The same arguments behind a value. */
+    private static Arguments before(Object value, String callee, Arguments rest) {
+        List<Object> all = new ArrayList<>();
+        all.add(value);
+        all.addAll(rest.positional());
+        return new Arguments(callee, all, rest.named());
+    }
+
+    private static Object select(Budget budget, Arguments arguments, boolean byAttribute, boolean wanted) {
+        int next = byAttribute ? 2 : 1;
+        @Nullable Object test = arguments.find(next, "test");
+        Arguments rest = arguments.rest(next + 1);
+        List<Object> kept = Values.list(budget, value(arguments));
+        kept.removeIf(item -> {
+            Object tested = byAttribute ? path(budget, item, arguments.get(1, "attribute")) : item;
+            boolean holds = test == null
+                    ? Values.isTrue(tested)
+                    : Tests.holds(budget, Text.of(budget, test), before(tested, "test", rest));
+            return holds != wanted;
+        });
+        return new Lazy(kept);
+    }
+}
