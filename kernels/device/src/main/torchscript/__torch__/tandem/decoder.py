@@ -6,34 +6,45 @@ class Decoder(Module):
 
   # ---- the model
 
-  # sizes: layers, C, H, K, D. An empty head is the embedding.
+  # Numbers of the given type, to be filled.
+  def new_weight(self: __torch__.tandem.decoder.Decoder, shape: List[int], dtype: int) -> Tensor:
+    return torch.empty(shape, dtype=dtype)
+
+  # bytes [n] uint8: numbers of the type that the file has, for the weight's numbers from first on.
+  # TorchScript has no view of another type without a copy.
+  def fill_weight(self: __torch__.tandem.decoder.Decoder, weight: Tensor, first: int,
+                  bytes: Tensor, stored: int) -> None:
+    numbers = torch.view_copy(bytes, dtype=stored)
+    flat = torch.view(weight, [-1])
+    torch.copy_(flat[first : first + torch.numel(numbers)], numbers)
+
+  # sizes: layers, C, H, K, D. An empty head is the embedding. Takes the tensors over; embedding and
+  # head are in the type of activations, all others in float32.
   def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
                 embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
-                dtype: int, packed: bool,
-                quantized: bool) -> __torch__.tandem.model.Model:
+                packed: bool, quantized: bool) -> __torch__.tandem.model.Model:
     layers, hidden, heads, kv_heads, head_dim = sizes
     shape = __torch__.tandem.model.Shape(layers, hidden, heads, kv_heads, head_dim, eps)
-    table = torch.clone(torch.to(embedding, dtype))
-    weight = table if torch.numel(head) == 0 else torch.to(head, dtype, False, True)
+    weight = embedding if torch.numel(head) == 0 else head
     last = __torch__.tandem.ops.linear.Linear(weight, None, packed, quantized, False)
-    return __torch__.tandem.model.Model(shape, table, torch.cat([norm, norm]), last,
+    return __torch__.tandem.model.Model(shape, embedding, torch.cat([norm, norm]), last,
                                         torch.clone(cos), torch.clone(sin))
 
   # weights: the four linears' parts one after the other, q k v o gate up down; biases: the same,
-  # empty where there is none; norms: attention, mlp, and if the model has them q and k.
+  # empty where there is none, both in the type of activations; norms: attention, mlp, and if the
+  # model has them q and k, in float32.
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 weights: List[Tensor], biases: List[Tensor], norms: List[Tensor],
                 packed: bool, quantized: bool) -> None:
-    dtype = model.embedding.dtype
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     for bounds in [[0, 3], [3, 4], [4, 6], [6, 7]]:
       first, last = bounds
-      parts = [torch.to(part, dtype) for part in weights[first : last]]
+      weight = torch.cat(weights[first : last])
       bias = annotate(Optional[Tensor], None)
       if torch.numel(biases[first]) > 0:
-        bias = torch.to(torch.cat(biases[first : last]), dtype, False, True)
-      linears.append(__torch__.tandem.ops.linear.Linear(torch.cat(parts), bias, packed,
-                                                        quantized, len(parts) == 2))
+        bias = torch.cat(biases[first : last])
+      linears.append(__torch__.tandem.ops.linear.Linear(weight, bias, packed, quantized,
+                                                        last - first == 2))
     copies = [torch.cat([norm, norm]) for norm in norms]
     q_norm = annotate(Optional[Tensor], None)
     k_norm = annotate(Optional[Tensor], None)

@@ -105,12 +105,12 @@ public final class Checkpoint {
     }
 
     /**
-     * The bytes of a tensor as in {@link SafetensorsFile#bytes}.
+     * The bytes of a tensor as in {@link SafetensorsFile#pieces}.
      *
      * @throws ModelFormatException if there is none of that name
      */
-    public ByteBuffer bytes(String name) {
-        return file(name).bytes(name);
+    public List<ByteBuffer> pieces(String name, int limit) {
+        return file(name).pieces(name, limit);
     }
 
     /**

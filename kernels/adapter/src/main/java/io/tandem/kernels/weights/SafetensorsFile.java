@@ -12,10 +12,11 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * A safetensors file, memory-mapped: opening reads the header only, and pages of a tensor are read when they are
@@ -25,15 +26,15 @@ import java.util.Set;
 public final class SafetensorsFile {
     /** The format's own limit. */
     private static final int MAX_HEADER_BYTES = 100_000_000;
+    /** Of a tensor that does not fit into one buffer; a multiple of every element's bytes. */
+    private static final int WINDOW_BYTES = 1 << 30;
 
     private final Path file;
     private final Map<String, TensorEntry> entries;
-    private final Map<String, Window> windows;
+    /** Mapped parts of the file by their first byte; a buffer holds less than 2 GiB, so a large file takes several. */
+    private final NavigableMap<Long, MappedByteBuffer> windows;
 
-    /** A mapped part of the file; a buffer holds less than 2 GiB, so a large file takes several. */
-    private record Window(long begin, MappedByteBuffer buffer) {}
-
-    private SafetensorsFile(Path file, Map<String, TensorEntry> entries, Map<String, Window> windows) {
+    private SafetensorsFile(Path file, Map<String, TensorEntry> entries, NavigableMap<Long, MappedByteBuffer> windows) {
         this.file = file;
         this.entries = Collections.unmodifiableMap(entries);
         this.windows = windows;
@@ -63,7 +64,7 @@ public final class SafetensorsFile {
             byte[] header = new byte[(int) headerBytes];
             readFully(channel, ByteBuffer.wrap(header), 8);
             Map<String, TensorEntry> entries = SafetensorsHeader.parse(file, header, 8 + headerBytes, size);
-            return new SafetensorsFile(file, entries, map(file, channel, entries.values()));
+            return new SafetensorsFile(file, entries, map(channel, entries.values()));
         } catch (IOException e) {
             throw ModelFormatException.in(file, "cannot be read", e);
         }
@@ -95,12 +96,12 @@ public final class SafetensorsFile {
         }
     }
 
-    private static Map<String, Window> map(Path file, FileChannel channel, Iterable<TensorEntry> entries)
+    private static NavigableMap<Long, MappedByteBuffer> map(FileChannel channel, Iterable<TensorEntry> entries)
             throws IOException {
         List<TensorEntry> byPlace = new ArrayList<>();
         entries.forEach(byPlace::add);
         byPlace.sort(Comparator.comparingLong(TensorEntry::begin));
-        Map<String, Window> windows = new HashMap<>();
+        NavigableMap<Long, MappedByteBuffer> windows = new TreeMap<>();
         int from = 0;
         while (from < byPlace.size()) {
             long begin = byPlace.get(from).begin();
@@ -108,17 +109,22 @@ public final class SafetensorsFile {
             while (to < byPlace.size() && byPlace.get(to).end() - begin <= Integer.MAX_VALUE) {
                 to++;
             }
-            if (to == from) {
-                throw ModelFormatException.in(file, "tensor " + byPlace.get(from) + " is larger than 2 GiB");
+            if (to > from) {
+                map(channel, begin, byPlace.get(to - 1).end(), windows);
+                from = to;
+            } else {
+                long end = byPlace.get(from++).end();
+                for (long at = begin; at < end; at += WINDOW_BYTES) {
+                    map(channel, at, Math.min(end, at + WINDOW_BYTES), windows);
+                }
             }
-            long bytes = byPlace.get(to - 1).end() - begin;
-            Window window = new Window(begin, channel.map(FileChannel.MapMode.READ_ONLY, begin, bytes));
-            for (TensorEntry entry : byPlace.subList(from, to)) {
-                windows.put(entry.name(), window);
-            }
-            from = to;
         }
         return windows;
+    }
+
+    private static void map(FileChannel channel, long begin, long end, NavigableMap<Long, MappedByteBuffer> windows)
+            throws IOException {
+        windows.put(begin, channel.map(FileChannel.MapMode.READ_ONLY, begin, end - begin));
     }
 
     /** Names of the tensors. */
@@ -142,22 +148,43 @@ public final class SafetensorsFile {
     /**
      * The bytes of a tensor as they are in the file: read-only, little-endian, from position 0, without a copy.
      *
-     * @throws ModelFormatException if there is none of that name
+     * @throws ModelFormatException if there is none of that name, or it has 2 GiB or more: use {@link #pieces}
      */
     public ByteBuffer bytes(String name) {
         TensorEntry entry = entry(name);
-        Window window = windows.get(name);
-        if (window == null) {
-            throw new IllegalStateException("tensor " + name + " is not mapped");
+        List<ByteBuffer> pieces = pieces(name, Integer.MAX_VALUE);
+        if (pieces.size() > 1) {
+            throw ModelFormatException.in(
+                    file, "tensor " + entry + " has " + entry.bytes() + " bytes, expected less than 2 GiB");
         }
-        int offset = (int) (entry.begin() - window.begin());
-        return window.buffer().slice(offset, (int) entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        return pieces.isEmpty() ? ByteBuffer.allocate(0) : pieces.get(0);
+    }
+
+    /**
+     * The bytes of a tensor of any size, in order and as {@link #bytes}. No element lies in two pieces.
+     *
+     * @param limit bytes of a piece at most; a multiple of an element's
+     * @throws ModelFormatException if there is none of that name
+     */
+    public List<ByteBuffer> pieces(String name, int limit) {
+        TensorEntry entry = entry(name);
+        List<ByteBuffer> pieces = new ArrayList<>();
+        long at = entry.begin();
+        while (at < entry.end()) {
+            Map.Entry<Long, MappedByteBuffer> window = windows.floorEntry(at);
+            int offset = (int) (at - window.getKey());
+            long left = Math.min(entry.end() - at, window.getValue().capacity() - offset);
+            int length = (int) Math.min(left, limit);
+            pieces.add(window.getValue().slice(offset, length).order(ByteOrder.LITTLE_ENDIAN));
+            at += length;
+        }
+        return pieces;
     }
 
     /**
      * The elements of a floating-point tensor, row by row.
      *
-     * @throws ModelFormatException if there is none of that name, or it is not F64, F32, F16 or BF16
+     * @throws ModelFormatException if there is none of that name, or it is not F64, F32, F16 or BF16, or has 2 GiB or more
      */
     public float[] floats(String name) {
         TensorEntry entry = entry(name);

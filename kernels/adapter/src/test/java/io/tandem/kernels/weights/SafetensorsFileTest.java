@@ -9,10 +9,13 @@ import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ReadOnlyBufferException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -208,5 +211,27 @@ class SafetensorsFileTest {
         byte[] header = json.getBytes(StandardCharsets.UTF_8);
         ByteBuffer bytes = ByteBuffer.allocate(8 + header.length + data.length).order(ByteOrder.LITTLE_ENDIAN);
         Files.write(file, bytes.putLong(header.length).put(header).put(data).array());
+    }
+
+    /** The file takes no disk: only its last bytes are written. */
+    @Test
+    void aTensorMayBeLargerThanABuffer() throws IOException {
+        long numbers = (1L << 29) + 1;
+        byte[] header = "{\"large\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[0,%d]}}"
+                .formatted(numbers, 4 * numbers)
+                .getBytes(StandardCharsets.UTF_8);
+        Path file = directory.resolve("large.safetensors");
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
+            ByteBuffer bytes = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+            channel.write(bytes.putLong(0, header.length), 0);
+            channel.write(ByteBuffer.wrap(header), 8);
+            channel.write(bytes.putFloat(4, 1.5f).position(4), 8 + header.length + 4 * (numbers - 1));
+        }
+        SafetensorsFile opened = SafetensorsFile.open(file);
+        List<ByteBuffer> pieces = opened.pieces("large", 1 << 29);
+        assertThat(pieces).extracting(ByteBuffer::capacity).containsExactly(1 << 29, 1 << 29, 1 << 29, 1 << 29, 4);
+        assertThat(pieces.get(4).getFloat(0)).isEqualTo(1.5f);
+        assertThatThrownBy(() -> opened.floats("large")).hasMessageContaining("expected less than 2 GiB");
     }
 }

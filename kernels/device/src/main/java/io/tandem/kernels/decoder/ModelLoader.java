@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
@@ -16,6 +17,7 @@ import java.util.List;
 final class ModelLoader {
     private final ScriptModule script;
     private final Checkpoint checkpoint;
+    private final WeightReader weights;
     private final ModelConfig model;
     private final KernelsConfig limits;
     private final boolean packed;
@@ -23,6 +25,7 @@ final class ModelLoader {
     ModelLoader(ScriptModule script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
         this.script = script;
         this.checkpoint = checkpoint;
+        this.weights = new WeightReader(script, checkpoint);
         this.model = model;
         this.limits = limits;
         this.packed = limits.packsWeights();
@@ -39,12 +42,11 @@ final class ModelLoader {
                     "new_model",
                     scope.numbers(model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()),
                     scope.number(model.rmsEpsilon()),
-                    scope.value(tensor(scope, WeightNames.EMBEDDING)),
-                    scope.value(tensor(scope, WeightNames.FINAL_NORM)),
-                    scope.value(model.tiedEmbeddings() ? absent(scope) : tensor(scope, WeightNames.HEAD)),
+                    scope.value(linear(scope, WeightNames.EMBEDDING)),
+                    scope.value(norm(scope, WeightNames.FINAL_NORM)),
+                    scope.value(model.tiedEmbeddings() ? absent(scope) : linear(scope, WeightNames.HEAD)),
                     scope.value(scope.tensor(rope.cos(), positions, model.headDim())),
                     scope.value(scope.tensor(rope.sin(), positions, model.headDim())),
-                    scope.number(limits.dtype().code()),
                     scope.flag(packed),
                     scope.flag(limits.dtype().quantizesWeights()));
             for (int layer = 0; layer < model.layers(); layer++) {
@@ -56,27 +58,27 @@ final class ModelLoader {
 
     private void addLayer(TensorScope parent, IValue loaded, int layer) {
         try (TensorScope scope = parent.open()) {
-            List<PtNDArray> weights = new ArrayList<>();
+            List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
             for (TargetModule module : TargetModule.values()) {
-                weights.add(tensor(scope, WeightNames.weight(layer, module)));
+                linears.add(linear(scope, WeightNames.weight(layer, module)));
                 biases.add(
                         WeightNames.hasBias(model, module)
-                                ? tensor(scope, WeightNames.bias(layer, module))
+                                ? linear(scope, WeightNames.bias(layer, module))
                                 : absent(scope));
             }
             List<PtNDArray> norms = new ArrayList<>();
-            norms.add(tensor(scope, WeightNames.attentionNorm(layer)));
-            norms.add(tensor(scope, WeightNames.mlpNorm(layer)));
+            norms.add(norm(scope, WeightNames.attentionNorm(layer)));
+            norms.add(norm(scope, WeightNames.mlpNorm(layer)));
             if (model.qkNorm()) {
-                norms.add(tensor(scope, WeightNames.queryNorm(layer)));
-                norms.add(tensor(scope, WeightNames.keyNorm(layer)));
+                norms.add(norm(scope, WeightNames.queryNorm(layer)));
+                norms.add(norm(scope, WeightNames.keyNorm(layer)));
             }
             script.call(
                     scope,
                     "add_layer",
                     loaded,
-                    list(scope, weights),
+                    list(scope, linears),
                     list(scope, biases),
                     list(scope, norms),
                     scope.flag(packed),
@@ -84,9 +86,13 @@ final class ModelLoader {
         }
     }
 
-    /** In float32, because DJL cannot make tensors of 16-bit floats; one layer at a time, so the copy stays small. */
-    private PtNDArray tensor(TensorScope scope, String name) {
-        return scope.tensor(checkpoint.floats(name), checkpoint.entry(name).shape());
+    /** A weight of a linear, or its bias. */
+    private PtNDArray linear(TensorScope scope, String name) {
+        return weights.read(scope, name, limits.dtype().code());
+    }
+
+    private PtNDArray norm(TensorScope scope, String name) {
+        return weights.read(scope, name, Dtype.FLOAT32.code());
     }
 
     private static PtNDArray absent(TensorScope scope) {

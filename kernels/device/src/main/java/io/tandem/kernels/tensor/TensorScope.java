@@ -88,19 +88,19 @@ public final class TensorScope implements AutoCloseable {
 
     /** An int64 tensor of the given shape, for as long as this scope. */
     public PtNDArray tensor(long[] values, long... shape) {
-        ByteBuffer bytes = direct(values.length * Long.BYTES);
+        ByteBuffer bytes = direct((long) values.length * Long.BYTES);
         bytes.asLongBuffer().put(LongBuffer.wrap(values));
         return tensor(bytes, DataType.INT64, shape);
     }
 
     /** A float32 tensor of the given shape, for as long as this scope. */
     public PtNDArray tensor(float[] values, long... shape) {
-        ByteBuffer bytes = direct(values.length * Float.BYTES);
+        ByteBuffer bytes = direct((long) values.length * Float.BYTES);
         bytes.asFloatBuffer().put(FloatBuffer.wrap(values));
         return tensor(bytes, DataType.FLOAT32, shape);
     }
 
-    /** A tensor over a copy of the bytes, little-endian, for as long as this scope. */
+    /** A tensor over the bytes, little-endian, for as long as this scope; a direct buffer is not copied. */
     public PtNDArray tensor(ByteBuffer bytes, DataType type, long... shape) {
         PtNDArray tensor = manager.create(bytes, new Shape(shape), type);
         owned.push(tensor);
@@ -153,8 +153,12 @@ public final class TensorScope implements AutoCloseable {
         return members;
     }
 
-    private static ByteBuffer direct(int bytes) {
-        return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    private static ByteBuffer direct(long bytes) {
+        if (bytes > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "an array of " + bytes + " bytes does not fit into one buffer; hand it over in pieces");
+        }
+        return ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.nativeOrder());
     }
 
     @Override

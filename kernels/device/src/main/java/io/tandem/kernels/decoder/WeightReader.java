@@ -1,0 +1,70 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.ndarray.types.DataType;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.StoredType;
+import io.tandem.kernels.weights.TensorEntry;
+import java.nio.ByteBuffer;
+
+/**
+ * Makes tensors of a checkpoint's weights, of any size. libtorch converts them piece by piece straight from the mapped
+ * file, so beside the tensor itself only the page cache takes memory.
+ */
+final class WeightReader {
+    private static final int PIECE_BYTES = 8 << 20;
+
+    private final ScriptModule script;
+    private final Checkpoint checkpoint;
+
+    WeightReader(ScriptModule script, Checkpoint checkpoint) {
+        this.script = script;
+        this.checkpoint = checkpoint;
+    }
+
+    /**
+     * Reads a weight.
+     *
+     * @param type what to convert its numbers to, as {@link io.tandem.kernels.model.Dtype#code}
+     * @return in the shape that the file says, for as long as {@code owner}
+     */
+    PtNDArray read(TensorScope owner, String name, int type) {
+        TensorEntry entry = checkpoint.entry(name);
+        int stored = code(entry.dtype());
+        IValue weight = script.call(owner, "new_weight", owner.numbers(entry.shape()), owner.number(type));
+        long first = 0;
+        for (ByteBuffer piece : checkpoint.pieces(name, PIECE_BYTES)) {
+            try (TensorScope call = owner.open()) {
+                PtNDArray bytes = call.tensor(aligned(piece, entry.dtype()), DataType.UINT8, piece.capacity());
+                script.call(call, "fill_weight", weight, call.number(first), call.value(bytes), call.number(stored));
+            }
+            first += piece.capacity() / entry.dtype().bytes();
+        }
+        return owner.tensor(weight);
+    }
+
+    /** Headers of any length are allowed, so numbers may lie where a processor does not expect them. */
+    private static ByteBuffer aligned(ByteBuffer piece, StoredType type) {
+        if (piece.alignmentOffset(0, type.bytes()) == 0) {
+            return piece;
+        }
+        return ByteBuffer.allocateDirect(piece.capacity())
+                .order(piece.order())
+                .put(piece.duplicate())
+                .rewind();
+    }
+
+    /** The number by which TorchScript knows a type of a file ({@code c10::ScalarType}). */
+    private static int code(StoredType type) {
+        return switch (type) {
+            case F16 -> 5;
+            case F32 -> 6;
+            case F64 -> 7;
+            case BF16 -> 15;
+            default -> throw new IllegalArgumentException("weights of type " + type + ", expected floating point");
+        };
+    }
+}
