@@ -72,6 +72,7 @@ public final class Application implements AutoCloseable {
     private static final int HTTP_EVENT_LOOPS = 2;
     private static final long STOP_SECONDS = 20;
     private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
+    private static final long EXPIRY_MILLIS = 600_000;
     /** What adapters are tried on when they come; any text does. */
     private static final String PROBE = "The quick brown fox";
 
@@ -119,6 +120,7 @@ public final class Application implements AutoCloseable {
                 adapters.library(),
                 new JobService.Stores(
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
+                config.finetune(),
                 Clock.systemUTC());
         Gauge.builder("tandem.training.memory.planned", jobs, JobService::plannedBytes)
                 .description("native memory that the open jobs are planned to take")
@@ -142,6 +144,12 @@ public final class Application implements AutoCloseable {
                 meters::scrape,
                 Clock.systemUTC());
         port = listen(address, config.http().port(), targets);
+        vertx.setPeriodic(
+                EXPIRY_MILLIS,
+                timer -> vertx.executeBlocking(() -> {
+                    files.deleteExpired();
+                    return null;
+                }));
         if (config.adapters().compressAfterSeconds() > 0) {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));

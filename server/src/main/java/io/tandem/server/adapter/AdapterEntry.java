@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +30,7 @@ public record AdapterEntry(
         boolean pinned,
         Map<String, String> labels) {
     private static final int SHARES = 10_000;
+    private static final Pattern CHECKPOINT = Pattern.compile(".+:ckpt-step-[0-9]+");
 
     /**
      * A version on trial.
@@ -51,6 +53,16 @@ public record AdapterEntry(
         if (versions.stream().noneMatch(version -> version.hash().equals(hash))) {
             throw new IllegalArgumentException("adapter '" + name + "' has no version " + hash);
         }
+    }
+
+    /** The name of the checkpoint that a job leaves of a model. */
+    public static String checkpoint(String model, int step) {
+        return model + ":ckpt-step-" + step;
+    }
+
+    /** Whether a name is that of a checkpoint. */
+    public static boolean isCheckpoint(String name) {
+        return CHECKPOINT.matcher(name).matches();
     }
 
     /** An adapter with its first version. */

@@ -27,6 +27,7 @@ public final class AdapterJson {
             trial.put("version", entry.version(canary.hash()).orElseThrow().shown());
             trial.put("percent", canary.percent());
         }
+        json.put("checkpoint", AdapterEntry.isCheckpoint(entry.name()));
         json.put("pinned", entry.pinned());
         json.put("tier", library.tier(new AdapterChoice(entry.name(), entry.currentVersion())));
         json.put(

@@ -88,6 +88,8 @@ public final class ConfigLoader {
                     values.text("model-name"),
                     values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
                     values.longInteger("training-memory-bytes", 0),
+                    new FinetuneConfig(
+                            values.integer("finetune.keep-checkpoints", FinetuneConfig.DEFAULT.keepCheckpoints())),
                     adapters(values),
                     scheduler(values),
                     kernels(values));

@@ -13,6 +13,8 @@ import java.util.Optional;
  * @param model directory of the base model in HuggingFace's layout
  * @param modelName what clients call the base model by; the directory's name if not given
  * @param adapterRoot directory below which clients may name adapters to load
+ * @param trainingMemoryBytes native memory that fine-tuning may take; 0 means what the machine has left
+ * @param finetune what fine-tuning jobs leave behind
  * @param adapters where adapters live
  * @param scheduler its limits and targets
  * @param kernels limits of the device
@@ -24,6 +26,7 @@ public record ServerConfig(
         Optional<String> modelName,
         Path adapterRoot,
         long trainingMemoryBytes,
+        FinetuneConfig finetune,
         AdaptersConfig adapters,
         SchedulerConfig scheduler,
         KernelsConfig kernels) {

@@ -27,12 +27,15 @@ final class JobBook {
 
     private final JobStore store;
     private final Clock clock;
+    private final Consumer<ObjectNode> afterEnd;
     private final Map<String, ObjectNode> objects = new LinkedHashMap<>();
     private final Map<String, ObjectNode> unsaved = new LinkedHashMap<>();
 
-    JobBook(JobStore store, Clock clock) {
+    /** @param afterEnd called with a job whose end is on disk */
+    JobBook(JobStore store, Clock clock, Consumer<ObjectNode> afterEnd) {
         this.store = store;
         this.clock = clock;
+        this.afterEnd = afterEnd;
     }
 
     /** Brings back the jobs of earlier runs. */
@@ -112,6 +115,7 @@ final class JobBook {
         } catch (IOException e) {
             LOG.warn("the files of job {} are still on disk: {}", JobObject.id(job), e.toString());
         }
+        afterEnd.accept(job);
     }
 
     void say(ObjectNode job, String level, String message) {

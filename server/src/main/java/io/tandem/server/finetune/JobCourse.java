@@ -2,6 +2,7 @@ package io.tandem.server.finetune;
 
 import io.tandem.scheduler.finetune.FinetuneJob.Cadence;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.config.FinetuneConfig;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -34,7 +35,7 @@ record JobCourse(
      */
     static JobCourse parse(JsonBody hyper, boolean validated) {
         JobCourse course = new JobCourse(
-                JobSpec.number(hyper, "n_checkpoints", 0, JobResults.KEPT_CHECKPOINTS),
+                JobSpec.number(hyper, "n_checkpoints", 0, FinetuneConfig.CHECKPOINTS_MAX),
                 JobSpec.number(hyper, "checkpoint_every", 1, MAX_STEPS),
                 JobSpec.number(hyper, "eval_every", 1, MAX_STEPS).orElse(0),
                 hyper.optionalInt("early_stopping_patience", 1, 1000).orElse(0),
@@ -56,7 +57,8 @@ record JobCourse(
     Cadence cadence(int totalSteps) {
         int spread = checkpoints
                 .map(n -> n == 0 ? 0 : JobSpec.ceilDiv(totalSteps, n))
-                .orElse(Math.min(MAX_AUTO_CHECKPOINT_STEPS, JobSpec.ceilDiv(totalSteps, JobResults.KEPT_CHECKPOINTS)));
+                .orElse(Math.min(
+                        MAX_AUTO_CHECKPOINT_STEPS, JobSpec.ceilDiv(totalSteps, FinetuneConfig.CHECKPOINTS_MAX)));
         boolean auto = checkpoints.isEmpty() && checkpointEvery.isEmpty();
         return new Cadence(checkpointEvery.orElse(spread), auto, evalEvery, patience, keepBest);
     }

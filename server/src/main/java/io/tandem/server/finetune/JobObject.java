@@ -5,6 +5,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.JobStore;
@@ -30,7 +31,6 @@ final class JobObject {
     private static final String AUTO = "auto";
     private static final String REQUEST = "request";
     private static final String BASE = "base_model_identity";
-    private static final String CHECKPOINT = ":ckpt-step-";
 
     private JobObject() {}
 
@@ -120,7 +120,7 @@ final class JobObject {
 
     /** What the model of a checkpoint is called. */
     static String checkpointName(ObjectNode job, int step) {
-        return modelName(job) + CHECKPOINT + step;
+        return AdapterEntry.checkpoint(modelName(job), step);
     }
 
     /** Whether it was created with this base model; jobs of older servers know its name only. */

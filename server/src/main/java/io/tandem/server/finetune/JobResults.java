@@ -7,6 +7,7 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.CheckpointStore;
@@ -28,6 +29,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What comes out of jobs: checkpoints, adapters, tables. Each is on disk before it can be called. For one thread.
@@ -37,12 +40,17 @@ import java.util.concurrent.CompletionException;
  * @param checkpoints in those folders
  * @param adapters reads and writes what jobs stand on
  * @param library names that can be called
+ * @param config how much of it stays
  */
 record JobResults(
-        FileStore files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters, AdapterLibrary library) {
+        FileStore files,
+        JobStore jobs,
+        CheckpointStore checkpoints,
+        AdapterStore adapters,
+        AdapterLibrary library,
+        FinetuneConfig config) {
 
-    /** Checkpoints of one job that are kept. */
-    static final int KEPT_CHECKPOINTS = 10;
+    private static final Logger LOG = LoggerFactory.getLogger(JobResults.class);
 
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
     void publishCheckpoints(ObjectNode job) throws IOException {
@@ -114,18 +122,39 @@ record JobResults(
         String id = JobObject.id(job);
         checkpoints.save(id, checkpoint, object);
         String name = publishCheckpoint(job, checkpoint.step(), checkpoint.adapter(), under);
-        for (int step : checkpoints.prune(id, KEPT_CHECKPOINTS)) {
-            String old = JobObject.checkpointName(job, step);
-            if (library.find(old).isPresent()) {
-                await(library.delete(old));
-            }
-        }
+        deleteCheckpoints(job, FinetuneConfig.CHECKPOINTS_MAX);
         return name;
     }
 
     /** What a job goes on from. */
     Optional<JobCheckpoint> latestCheckpoint(String jobId) throws IOException {
         return checkpoints.latest(jobId);
+    }
+
+    /**
+     * Deletes the checkpoints that a job which has ended need not keep. If that fails they only take space, and the next
+     * start tries again.
+     */
+    void thinOut(ObjectNode job) {
+        // Of a job without a result, the newest checkpoint is all that is left.
+        int least = JobObject.status(job).equals(JobObject.SUCCEEDED) ? 0 : 1;
+        try {
+            deleteCheckpoints(job, Math.max(least, config.keepCheckpoints()));
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("old checkpoints of job {} are still on disk: {}", JobObject.id(job), e.toString());
+        }
+    }
+
+    /** Deletes all but the newest; those that are pinned can still be called. */
+    private void deleteCheckpoints(ObjectNode job, int keep) throws IOException {
+        String id = JobObject.id(job);
+        for (int step : checkpoints.oldest(id, keep)) {
+            String name = JobObject.checkpointName(job, step);
+            if (library.find(name).filter(entry -> !entry.pinned()).isPresent()) {
+                await(library.delete(name));
+            }
+            checkpoints.delete(id, step);
+        }
     }
 
     /** A job's copy of a file; the file itself for jobs of servers that made no copies. */

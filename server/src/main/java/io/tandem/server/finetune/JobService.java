@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
@@ -45,14 +46,20 @@ public final class JobService implements AutoCloseable {
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-lookups"));
     private final JobLaunch launch;
 
-    public JobService(TrainingSetup setup, JobEngine engine, AdapterLibrary library, Stores stores, Clock clock) {
+    public JobService(
+            TrainingSetup setup,
+            JobEngine engine,
+            AdapterLibrary library,
+            Stores stores,
+            FinetuneConfig config,
+            Clock clock) {
         this.setup = setup;
         this.engine = engine;
         this.library = library;
         this.files = stores.files();
         this.jobs = stores.jobs();
-        this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), library);
-        this.book = new JobBook(jobs, clock);
+        this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), library, config);
+        this.book = new JobBook(jobs, clock, results::thinOut);
         this.launch = new JobLaunch(setup, engine, book, results, readers, thread);
     }
 
@@ -65,6 +72,9 @@ public final class JobService implements AutoCloseable {
             book.load();
             for (ObjectNode job : book.all()) {
                 publishCheckpoints(job);
+                if (JobObject.ended(job)) {
+                    results.thinOut(job);
+                }
                 launch.begin(job);
             }
             return book.all().size();

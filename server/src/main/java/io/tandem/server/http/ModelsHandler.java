@@ -2,11 +2,14 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.adapter.AdapterEntry;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
+import java.util.List;
 
-/** {@code /v1/models}: the base model and every adapter. */
+/** {@code /v1/models}: the base model and every adapter; checkpoints of jobs are listed only when asked for. */
 final class ModelsHandler {
     private final ServedModel model;
     private final ModelNames names;
@@ -17,26 +20,48 @@ final class ModelsHandler {
     }
 
     void list(RoutingContext context) {
+        boolean checkpoints = wantsCheckpoints(context);
+        // There may be a great many.
+        Json.blocking(context, () -> list(checkpoints), json -> Json.answer(context, json));
+    }
+
+    private ObjectNode list(boolean checkpoints) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("object", "list");
         ArrayNode models = json.putArray("data");
-        models.add(card(model.name()));
-        names.library().names().forEach(name -> models.add(card(name)));
-        Json.answer(context, json);
+        models.add(card(model.name(), model.created()));
+        names.library().names().stream()
+                .filter(name -> checkpoints || !AdapterEntry.isCheckpoint(name))
+                .forEach(name -> models.add(card(name, created(name))));
+        return json;
     }
 
+    private static boolean wantsCheckpoints(RoutingContext context) {
+        List<String> include = context.queryParam("include");
+        if (!include.stream().allMatch("checkpoints"::equals)) {
+            throw ApiException.invalid("include", "'include' must be 'checkpoints'; it adds the checkpoints of jobs.");
+        }
+        return !include.isEmpty();
+    }
+
+    /** A model by its name, in which slashes need not be escaped. */
     void get(RoutingContext context) {
-        String name = context.pathParam("model");
+        String name = context.pathParam("*");
         names.requireKnown(name);
-        Json.answer(context, card(name));
+        Json.answer(context, card(name, created(name)));
     }
 
-    private ObjectNode card(String name) {
+    /** When the adapter was made; of several together, and of the base model, when the model was. */
+    private long created(String name) {
+        return names.library().find(name).map(AdapterEntry::createdAt).orElse(model.created());
+    }
+
+    private ObjectNode card(String name, long created) {
         boolean base = name.equals(model.name());
         ObjectNode card = JsonBody.MAPPER.createObjectNode();
         card.put("id", name);
         card.put("object", "model");
-        card.put("created", model.created());
+        card.put("created", created);
         card.put("owned_by", "tandem");
         card.put("root", name);
         card.put("parent", base ? null : model.name());

@@ -87,7 +87,7 @@ public final class Routes {
         table.post("/v1/completions", completions::complete);
         table.post("/v1/chat/completions", completions::chat);
         table.get("/v1/models", models::list);
-        table.get("/v1/models/:model", models::get);
+        table.get("/v1/models/*", models::get);
         table.form("/v1/files", files::upload);
         table.get("/v1/files", files::list);
         table.get("/v1/files/:file", files::get);

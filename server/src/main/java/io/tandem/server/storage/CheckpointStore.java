@@ -128,15 +128,17 @@ public final class CheckpointStore {
                 .toList();
     }
 
-    /** Deletes all but the last few; returns the steps of those that are gone. */
-    public List<Integer> prune(String jobId, int keep) throws IOException {
-        List<Integer> gone = new ArrayList<>();
+    /** The steps of all checkpoints but the last few. */
+    public List<Integer> oldest(String jobId, int others) throws IOException {
         List<Path> all = list(jobId);
-        for (Path directory : all.subList(0, Math.max(0, all.size() - keep))) {
-            AtomicFiles.remove(directory);
-            gone.add(step(directory));
-        }
-        return gone;
+        return all.subList(0, Math.max(0, all.size() - others)).stream()
+                .map(CheckpointStore::step)
+                .toList();
+    }
+
+    /** Deletes a checkpoint. */
+    public void delete(String jobId, int step) throws IOException {
+        AtomicFiles.remove(directory(jobId, step));
     }
 
     private List<Path> list(String jobId) throws IOException {

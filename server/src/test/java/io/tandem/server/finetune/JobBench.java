@@ -24,6 +24,7 @@ import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterPins;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
@@ -143,6 +144,7 @@ final class JobBench implements AutoCloseable {
                 library,
                 new JobService.Stores(
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapters), adapters),
+                FinetuneConfig.DEFAULT,
                 Clock.systemUTC());
         jobs.restore().join();
     }

@@ -18,6 +18,7 @@ import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
 import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.HttpLimits;
@@ -96,6 +97,24 @@ final class RunningServer implements AutoCloseable {
             AdaptersConfig adapters,
             HttpAccess access)
             throws IOException {
+        return start(
+                directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, access, FinetuneConfig.DEFAULT);
+    }
+
+    /** With a limit on the checkpoints that jobs leave. */
+    static RunningServer start(Path directory, FinetuneConfig finetune) throws IOException {
+        return start(directory, tinyModel(directory), 0, 0, AdaptersConfig.DEFAULT, HttpAccess.LOCAL, finetune);
+    }
+
+    private static RunningServer start(
+            Path directory,
+            Path model,
+            int fixedWindowTokens,
+            long trainingMemoryBytes,
+            AdaptersConfig adapters,
+            HttpAccess access,
+            FinetuneConfig finetune)
+            throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, access, HttpLimits.DEFAULT),
                 directory.resolve("data"),
@@ -103,6 +122,7 @@ final class RunningServer implements AutoCloseable {
                 Optional.empty(),
                 directory.resolve("import"),
                 trainingMemoryBytes,
+                finetune,
                 adapters,
                 new SchedulerConfig(
                         new Targets(50, 2000),

@@ -104,9 +104,12 @@ class CheckpointStoreTest {
         for (int step = 1; step <= 5; step++) {
             save(step);
         }
-        assertThat(store.prune(JOB, 2)).containsExactly(1, 2, 3);
+        assertThat(store.oldest(JOB, 2)).containsExactly(1, 2, 3);
+        for (int step : store.oldest(JOB, 2)) {
+            store.delete(JOB, step);
+        }
         assertThat(store.objects(JOB)).hasSize(2);
-        assertThat(store.prune(JOB, 2)).isEmpty();
+        assertThat(store.oldest(JOB, 2)).isEmpty();
     }
 
     @Test
