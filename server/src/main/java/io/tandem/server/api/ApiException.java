@@ -39,6 +39,11 @@ public final class ApiException extends RuntimeException {
         return new ApiException(503, "server_error", null, "shutting_down", "the server is shutting down");
     }
 
+    /** The request asks for something that this server does not do, or does not know. */
+    public static ApiException unsupported(String param, String message) {
+        return new ApiException(400, "invalid_request_error", param, "unsupported_parameter", message);
+    }
+
     /** What the request names does not exist. */
     public static ApiException notFound(String param, String code, String message) {
         return new ApiException(404, "invalid_request_error", param, code, message);

@@ -123,6 +123,10 @@ public final class JsonBody {
         return ApiException.invalid(path + field, "'" + path + field + "' " + message);
     }
 
+    private ApiException unsupported(String field, String message) {
+        return ApiException.unsupported(path + field, "'" + path + field + "' " + message);
+    }
+
     public Optional<String> optionalString(String field, int charsMax) {
         JsonNode value = find(field);
         if (value == null) {
@@ -205,7 +209,7 @@ public final class JsonBody {
     public void refuseUnless(String field, Predicate<JsonNode> changesNothing) {
         JsonNode value = find(field);
         if (value != null && !changesNothing.test(value)) {
-            throw invalid(field, "is not supported by this server with this value; leave it out.");
+            throw unsupported(field, "is not supported by this server with this value; leave it out.");
         }
     }
 
@@ -214,7 +218,7 @@ public final class JsonBody {
         for (Iterator<String> names = node.fieldNames(); names.hasNext(); ) {
             String name = names.next();
             if (!known.contains(name)) {
-                throw invalid(name, "is not a known field of this request.");
+                throw unsupported(name, "is not a known field of this request.");
             }
         }
     }

@@ -10,7 +10,6 @@ import io.tandem.server.adapter.StoredVersion;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.ext.web.RoutingContext;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,14 +31,14 @@ final class AdaptersHandler {
 
     /** All adapters, or with {@code label=key=value} those that have the label. */
     void list(RoutingContext context) {
+        Json.requireKnown(context, "label");
         String label = context.request().getParam("label");
-        List<ObjectNode> all = new ArrayList<>();
-        for (String name : library.names()) {
-            library.find(name)
-                    .filter(entry -> label == null || labelled(entry, label))
-                    .ifPresent(entry -> all.add(AdapterJson.of(entry, library)));
-        }
-        Json.answer(context, Json.page(context, all, PAGE));
+        List<AdapterEntry> all = library.names().stream()
+                .flatMap(name -> library.find(name).stream())
+                .filter(entry -> label == null || labelled(entry, label))
+                .toList();
+        Json.answer(
+                context, Json.page(context, all, AdapterEntry::name, entry -> AdapterJson.of(entry, library), PAGE));
     }
 
     private static boolean labelled(AdapterEntry entry, String label) {

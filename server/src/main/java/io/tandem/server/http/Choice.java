@@ -15,19 +15,23 @@ final class Choice {
     private final long requestId;
     private final Detokenizer detokenizer;
     private final StopMatcher stops;
+    private final boolean scored;
     private final StringBuilder text = new StringBuilder();
     private final List<Draw> draws = new ArrayList<>();
     private List<Draw> fresh = new ArrayList<>();
+    private int tokens;
     private int scoredChars;
     private String finishReason = "";
     private Finish usage = new Finish(FinishReason.CANCELLED, 0, 0, 0, "");
 
-    Choice(int index, int promptIndex, long requestId, Detokenizer detokenizer, StopMatcher stops) {
+    /** @param scored whether the tokens' log-probabilities are wanted */
+    Choice(int index, int promptIndex, long requestId, Detokenizer detokenizer, StopMatcher stops, boolean scored) {
         this.index = index;
         this.promptIndex = promptIndex;
         this.requestId = requestId;
         this.detokenizer = detokenizer;
         this.stops = stops;
+        this.scored = scored;
     }
 
     int index() {
@@ -45,8 +49,11 @@ final class Choice {
 
     /** Takes a token; returns the text that can be shown now. */
     String accept(Draw draw) {
-        draws.add(draw);
-        fresh.add(draw);
+        tokens++;
+        if (scored) {
+            draws.add(draw);
+            fresh.add(draw);
+        }
         return show(stops.accept(detokenizer.accept(draw.token())));
     }
 
@@ -85,11 +92,12 @@ final class Choice {
         return text.toString();
     }
 
+    /** All tokens, if their log-probabilities are wanted. */
     List<Draw> draws() {
         return draws;
     }
 
-    /** Tokens since the last call. */
+    /** Those since the last call. */
     List<Draw> takeFresh() {
         List<Draw> taken = fresh;
         fresh = new ArrayList<>();
@@ -98,7 +106,7 @@ final class Choice {
 
     /** Sampled tokens that belong to the answer; what the engine still sampled after a stop text does not. */
     int completionTokens() {
-        return stops.stopped() ? draws.size() : usage.completionTokens();
+        return stops.stopped() ? tokens : usage.completionTokens();
     }
 
     int cachedTokens() {

@@ -8,11 +8,26 @@ import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
 
 /** {@code /v1/files}. */
 final class FilesHandler {
     private static final int PAGE = 1000;
+    private static final String ANCHOR = "expires_after[anchor]";
+    private static final String SECONDS = "expires_after[seconds]";
+    private static final String KNOWN = "'file', 'purpose', '" + ANCHOR + "' and '" + SECONDS + "'";
+    private static final Set<String> FIELDS = Set.of("purpose", ANCHOR, SECONDS);
+    /** An hour and thirty days, as at OpenAI. */
+    private static final long MIN_LIFETIME = 3600;
+
+    private static final long MAX_LIFETIME = 2_592_000;
 
     private final FileStore files;
     private final Clock clock;
@@ -29,21 +44,62 @@ final class FilesHandler {
     private ObjectNode add(Upload upload) throws IOException {
         try (upload) {
             Form form = upload.read();
+            for (String field : form.fields().keySet()) {
+                if (!FIELDS.contains(field)) {
+                    throw ApiException.unsupported(
+                            field, "'" + field + "' is not a known field of this form; known are " + KNOWN + ".");
+                }
+            }
             String purpose = form.fields().get("purpose");
             if (purpose == null || !purpose.equals("fine-tune")) {
                 throw ApiException.invalid("purpose", "'purpose' must be 'fine-tune'.");
             }
+            OptionalLong lifetime = lifetime(form.fields());
             if (form.files().size() != 1 || !form.files().get(0).field().equals("file")) {
                 throw ApiException.invalid("file", "'file' must be one uploaded file.");
             }
             Form.UploadedFile file = form.files().get(0);
+            if (Files.size(file.path()) == 0) {
+                throw ApiException.invalid("file", "'file' is empty.");
+            }
             String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
-            return files.add(file.path(), filename, purpose, clock.instant().getEpochSecond());
+            return files.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
         }
     }
 
+    /** OpenAI's {@code expires_after}, whose only anchor is the moment of the upload. */
+    private static OptionalLong lifetime(Map<String, String> fields) {
+        String anchor = fields.get(ANCHOR);
+        String seconds = fields.get(SECONDS);
+        if (anchor == null && seconds == null) {
+            return OptionalLong.empty();
+        }
+        if (!"created_at".equals(anchor)) {
+            throw ApiException.invalid(ANCHOR, "'" + ANCHOR + "' must be 'created_at'.");
+        }
+        if (seconds == null
+                || !seconds.matches("[0-9]{1,8}")
+                || Long.parseLong(seconds) < MIN_LIFETIME
+                || Long.parseLong(seconds) > MAX_LIFETIME) {
+            throw ApiException.invalid(
+                    SECONDS, "'" + SECONDS + "' must be from " + MIN_LIFETIME + " to " + MAX_LIFETIME + ".");
+        }
+        return OptionalLong.of(Long.parseLong(seconds));
+    }
+
     void list(RoutingContext context) {
-        Json.blocking(context, files::list, all -> Json.answer(context, Json.page(context, all, PAGE)));
+        Json.requireKnown(context, "purpose", "order");
+        String purpose = context.request().getParam("purpose");
+        boolean ascending = Json.ascending(context);
+        Json.blocking(context, files::list, all -> {
+            List<ObjectNode> found = new ArrayList<>(all);
+            found.removeIf(
+                    file -> purpose != null && !file.path("purpose").asText().equals(purpose));
+            if (ascending) {
+                Collections.reverse(found);
+            }
+            Json.answer(context, Json.page(context, found, PAGE));
+        });
     }
 
     void get(RoutingContext context) {

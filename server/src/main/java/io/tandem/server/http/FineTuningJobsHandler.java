@@ -1,13 +1,19 @@
 package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.finetune.JobService;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** {@code /v1/fine_tuning/jobs}. */
 final class FineTuningJobsHandler {
     private static final int PAGE = 20;
+    private static final Pattern METADATA = Pattern.compile("metadata\\[(.*)]");
     private static final int CHECKPOINTS_PAGE = 10;
 
     private final JobService jobs;
@@ -30,19 +36,48 @@ final class FineTuningJobsHandler {
         Json.answer(context, jobs.get(context.pathParam("job")));
     }
 
+    /** All jobs, or with {@code metadata[key]=value} those that have all these pairs. */
     void list(RoutingContext context) {
-        Json.answer(context, jobs.list().thenApply(all -> Json.page(context, all, PAGE)));
+        Json.requireKnown(context, "metadata[]", "metadata");
+        Predicate<ObjectNode> wanted = metadata(context);
+        Json.answer(
+                context,
+                jobs.list()
+                        .thenApply(all ->
+                                Json.page(context, all.stream().filter(wanted).toList(), PAGE)));
+    }
+
+    private static Predicate<ObjectNode> metadata(RoutingContext context) {
+        Predicate<ObjectNode> wanted = job -> true;
+        for (Map.Entry<String, String> filter : context.queryParams()) {
+            Matcher pair = METADATA.matcher(filter.getKey());
+            if (pair.matches()) {
+                String key = pair.group(1);
+                wanted = wanted.and(
+                        job -> job.path("metadata").path(key).asText("").equals(filter.getValue())
+                                && job.path("metadata").has(key));
+            } else if (filter.getKey().equals("metadata")) {
+                if (!filter.getValue().equals("null")) {
+                    throw ApiException.invalid(
+                            "metadata", "'metadata' must be 'null'; name a pair with 'metadata[key]=value'.");
+                }
+                wanted = wanted.and(job -> job.path("metadata").isEmpty());
+            }
+        }
+        return wanted;
     }
 
     void events(RoutingContext context) {
+        Json.requireKnown(context);
         int limit = Json.limit(context, PAGE);
         Json.answer(
                 context,
                 jobs.events(context.pathParam("job"), context.request().getParam("after"), limit + 1)
-                        .thenApply(events -> Json.page(events, 0, limit)));
+                        .thenApply(events -> Json.page(events, limit)));
     }
 
     void checkpoints(RoutingContext context) {
+        Json.requireKnown(context);
         Json.answer(
                 context,
                 jobs.checkpoints(context.pathParam("job")).thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));

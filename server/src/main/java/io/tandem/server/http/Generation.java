@@ -61,7 +61,8 @@ final class Generation {
                         prompt,
                         source.nextRequestId().getAndIncrement(),
                         source.model().tokenizer().detokenizer(),
-                        new StopMatcher(params.stop()));
+                        new StopMatcher(params.stop()),
+                        params.sampling().topLogprobs() >= 0);
                 choices.add(choice);
                 answers.add(new Submission(request(choice, prompts.get(prompt), params, adapters, i), sink(choice)));
             }

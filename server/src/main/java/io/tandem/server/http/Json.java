@@ -5,14 +5,17 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** Answers in JSON. */
 final class Json {
-    private static final int MAX_PAGE = 1000;
+    /** OpenAI's largest, that of files. */
+    private static final int MAX_PAGE = 10_000;
 
     /** Under which name a request has its body if it was read already. */
     static final String BODY = "json-body";
@@ -52,13 +55,46 @@ final class Json {
                 .onFailure(context::fail);
     }
 
+    /** Refuses parameters of a list that nothing reads: a misspelt filter would find everything otherwise. */
+    static void requireKnown(RoutingContext context, String... filters) {
+        List<String> known = new ArrayList<>(List.of(filters));
+        known.addAll(List.of("after", "limit"));
+        for (String name : context.queryParams().names()) {
+            // metadata[key] is one of as many as there are keys.
+            if (!known.contains(name) && !known.contains(name.replaceFirst("\\[.*]$", "[]"))) {
+                throw ApiException.unsupported(
+                        name,
+                        "'" + name + "' is not a known parameter of this list; known are '" + String.join("', '", known)
+                                + "'.");
+            }
+        }
+    }
+
+    /** Whether a list is wanted with the oldest first. */
+    static boolean ascending(RoutingContext context) {
+        String order = context.request().getParam("order", "desc");
+        if (!order.equals("asc") && !order.equals("desc")) {
+            throw ApiException.invalid("order", "'order' must be 'asc' or 'desc'.");
+        }
+        return order.equals("asc");
+    }
+
     /** A page of OpenAI's lists: {@code limit} objects after the one with the id {@code after}. */
     static ObjectNode page(RoutingContext context, List<ObjectNode> all, int defaultLimit) {
-        int limit = limit(context, defaultLimit);
+        return page(context, all, object -> object.path("id").asText(), object -> object, defaultLimit);
+    }
+
+    /** The same of things that become objects only when they are on the page. */
+    static <T> ObjectNode page(
+            RoutingContext context,
+            List<T> all,
+            Function<T, String> id,
+            Function<T, ObjectNode> object,
+            int defaultLimit) {
         String after = context.request().getParam("after");
         int from = 0;
         if (after != null) {
-            while (from < all.size() && !all.get(from).path("id").asText().equals(after)) {
+            while (from < all.size() && !id.apply(all.get(from)).equals(after)) {
                 from++;
             }
             if (from == all.size()) {
@@ -66,18 +102,20 @@ final class Json {
             }
             from++;
         }
-        return page(all, from, limit);
+        int limit = limit(context, defaultLimit);
+        int to = (int) Math.min(all.size(), from + limit + 1L);
+        return page(all.subList(from, to).stream().map(object).toList(), limit);
     }
 
-    /** At most {@code limit} of these objects as a page. */
-    static ObjectNode page(List<ObjectNode> all, int from, int limit) {
-        int to = Math.min(all.size(), from + limit);
+    /** At most {@code limit} of these objects as a page, which is not the last one if there are more. */
+    static ObjectNode page(List<ObjectNode> objects, int limit) {
+        List<ObjectNode> shown = objects.subList(0, Math.min(objects.size(), limit));
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("object", "list");
-        json.putArray("data").addAll(all.subList(from, to));
-        json.put("first_id", from < to ? all.get(from).path("id").asText() : null);
-        json.put("last_id", from < to ? all.get(to - 1).path("id").asText() : null);
-        json.put("has_more", to < all.size());
+        json.putArray("data").addAll(shown);
+        json.set("first_id", shown.isEmpty() ? null : shown.get(0).path("id"));
+        json.set("last_id", shown.isEmpty() ? null : shown.get(shown.size() - 1).path("id"));
+        json.put("has_more", objects.size() > limit);
         return json;
     }
 
@@ -87,7 +125,7 @@ final class Json {
         if (text == null) {
             return defaultLimit;
         }
-        if (!text.matches("[0-9]{1,4}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > MAX_PAGE) {
+        if (!text.matches("[0-9]{1,5}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > MAX_PAGE) {
             throw ApiException.invalid("limit", "'limit' must be from 1 to " + MAX_PAGE + ".");
         }
         return Integer.parseInt(text);

@@ -61,7 +61,7 @@ final class LoraAdaptersHandler {
                 context,
                 done,
                 entry -> context.response()
-                        .putHeader("Content-Type", "text/plain")
+                        .putHeader("Content-Type", "text/plain; charset=utf-8")
                         .end(text));
     }
 }

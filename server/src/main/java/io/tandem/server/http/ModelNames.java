@@ -27,7 +27,7 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     private static final int COMPARED_NAMES_MAX = 1000;
 
     /** Edits from which on a name is not near, so that a long name costs no more than a short one. */
-    private static final int FAR = 8;
+    private static final int FAR = 5;
 
     private static final Pattern PLUS = Pattern.compile("\\+");
 
@@ -113,13 +113,17 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     private ApiException unknown(String model, String field) {
         String near = Stream.concat(Stream.of(base), library.names().stream().limit(COMPARED_NAMES_MAX))
                 .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
+                .filter(name -> name.getKey() < Math.min(FAR, 1 + model.length() / 2))
                 .sorted(Map.Entry.comparingByKey())
                 .limit(NEAR_NAMES_MAX)
                 .map(Map.Entry::getValue)
-                .collect(Collectors.joining(", "));
+                .collect(Collectors.joining("', '"));
         return ApiException.notFound(
                 field,
                 "model_not_found",
-                "The model '" + model + "' does not exist. Near names: " + near + ". GET /v1/models lists all.");
+                "The model '" + model + "' does not exist. "
+                        + (near.isEmpty()
+                                ? "The base model is '" + base + "'; GET /v1/models lists all."
+                                : "Did you mean '" + near + "'? GET /v1/models lists all."));
     }
 }

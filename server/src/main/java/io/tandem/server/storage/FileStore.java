@@ -3,16 +3,19 @@ package io.tandem.server.storage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.regex.Pattern;
 
@@ -21,22 +24,42 @@ public final class FileStore {
     private static final Pattern ID = Pattern.compile("file-[0-9a-f]{24}");
     private static final String CONTENT = "content";
     private static final String OBJECT = "file.json";
+    private static final String EXPIRES = "expires_at";
 
     private final Path root;
+    private final Clock clock;
 
     public FileStore(Path root) {
+        this(root, Clock.systemUTC());
+    }
+
+    /** @param clock tells when files have expired */
+    FileStore(Path root, Clock clock) {
         this.root = root;
+        this.clock = clock;
+    }
+
+    /** Takes over a file that stays until somebody deletes it. */
+    public ObjectNode add(Path upload, String filename, String purpose, long createdAt) throws IOException {
+        return add(upload, filename, purpose, createdAt, OptionalLong.empty());
     }
 
     /**
      * Takes over an uploaded file.
      *
      * @param upload is moved, so it should be on the same file system
-     * @return OpenAI's file object
+     * @param createdAt in seconds since 1970
+     * @param lifetime seconds until it expires, if it does
+     * @return OpenAI's file object, and the content's hash
      */
-    public ObjectNode add(Path upload, String filename, String purpose, long createdAt) throws IOException {
+    public ObjectNode add(Path upload, String filename, String purpose, long createdAt, OptionalLong lifetime)
+            throws IOException {
         if (!Files.isRegularFile(upload)) {
             throw new IOException(upload + " is not a file");
+        }
+        String hash;
+        try (InputStream in = Files.newInputStream(upload)) {
+            hash = Sha256.hex(in);
         }
         String id = "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
@@ -44,9 +67,11 @@ public final class FileStore {
         object.put("object", "file");
         object.put("bytes", Files.size(upload));
         object.put("created_at", createdAt);
+        lifetime.ifPresent(seconds -> object.put(EXPIRES, createdAt + seconds));
         object.put("filename", filename);
         object.put("purpose", purpose);
         object.put("status", "processed");
+        object.put("sha256", hash);
         AtomicFiles.create(root.resolve(id), unfinished -> {
             Files.createDirectory(unfinished);
             Files.move(upload, unfinished.resolve(CONTENT));
@@ -67,15 +92,35 @@ public final class FileStore {
         return objects;
     }
 
-    public Optional<ObjectNode> find(String id) {
+    /** A file object; one that has expired is deleted instead. */
+    public Optional<ObjectNode> find(String id) throws IOException {
+        return deleteExpired(id) ? Optional.empty() : read(id);
+    }
+
+    private Optional<ObjectNode> read(String id) {
         return isId(id)
                 ? StoredJson.read(root.resolve(id).resolve(OBJECT))
                         .filter(object -> object.path("id").asText().equals(id))
                 : Optional.empty();
     }
 
+    private boolean deleteExpired(String id) throws IOException {
+        long now = clock.instant().getEpochSecond();
+        return read(id).filter(object -> object.path(EXPIRES).asLong(Long.MAX_VALUE) <= now)
+                        .isPresent()
+                && delete(id);
+    }
+
+    /** Deletes all files that have expired, so that they take no space although nobody asks for them. */
+    public void deleteExpired() throws IOException {
+        for (Path directory : AtomicFiles.directories(root, FileStore::isId)) {
+            deleteExpired(directory.getFileName().toString());
+        }
+    }
+
     /** The content of a file, for whoever closes it; it can be read to its end even if the file is deleted meanwhile. */
     public Optional<FileChannel> open(String id) throws IOException {
+        deleteExpired(id);
         return isId(id) ? open(root.resolve(id).resolve(CONTENT)) : Optional.empty();
     }
 

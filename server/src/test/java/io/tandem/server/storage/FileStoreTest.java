@@ -9,9 +9,13 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -147,5 +151,34 @@ class FileStoreTest {
         assertThatThrownBy(() -> files.add(directory, "a", "fine-tune", 5)).isInstanceOf(IOException.class);
         assertThat(entries(root.resolve("files")))
                 .containsExactly(root.resolve("files").resolve(id));
+    }
+
+    @Test
+    void whatHasExpiredIsDeletedWhoeverAsks() throws IOException {
+        Instant created = Instant.ofEpochSecond(1000);
+        for (String ask : List.of("find", "open", "list", "sweep")) {
+            Path directory = root.resolve(ask);
+            FileStore young = new FileStore(directory, Clock.fixed(created.plusSeconds(3599), ZoneOffset.UTC));
+            Path upload = Files.writeString(root.resolve("upload"), "abc");
+            ObjectNode object = young.add(upload, "a", "fine-tune", 1000, OptionalLong.of(3600));
+            String id = object.path("id").asText();
+            assertThat(object.path("expires_at").asLong()).isEqualTo(4600);
+            assertThat(young.find(id)).isPresent();
+            FileStore old = new FileStore(directory, Clock.fixed(created.plusSeconds(3600), ZoneOffset.UTC));
+            switch (ask) {
+                case "find" -> assertThat(old.find(id)).isEmpty();
+                case "open" -> assertThat(old.open(id)).isEmpty();
+                case "list" -> assertThat(old.list()).isEmpty();
+                default -> old.deleteExpired();
+            }
+            assertThat(directory.resolve(id)).doesNotExist();
+        }
+    }
+
+    @Test
+    void anObjectHasTheHashOfItsContent() throws IOException {
+        Path upload = Files.writeString(root.resolve("upload"), "abc");
+        assertThat(files.add(upload, "a", "fine-tune", 1).path("sha256").asText())
+                .isEqualTo("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }
