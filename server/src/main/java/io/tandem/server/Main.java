@@ -3,10 +3,13 @@ package io.tandem.server;
 import io.tandem.server.client.AdaptersCommand;
 import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
+import java.nio.file.FileSystemException;
+import java.util.Locale;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The {@code tandem} command. */
 @Command(
@@ -40,12 +43,39 @@ public final class Main {
         }
     }
 
-    static int run(String... args) {
+    /** The command with all its subcommands; what goes wrong is said in a line or two. */
+    static CommandLine commandLine() {
         CommandLine command = new CommandLine(new Main());
         command.setExecutionExceptionHandler((failure, line, parsed) -> {
-            line.getErr().println("tandem: " + failure.getMessage());
-            return 1;
+            line.getErr().println("tandem: " + message(failure));
+            return CommandLine.ExitCode.SOFTWARE;
         });
+        // Forty lines of help would push the one that matters off the screen.
+        command.setParameterExceptionHandler((wrong, parsed) -> {
+            CommandLine line = wrong.getCommandLine();
+            line.getErr().println("tandem: " + wrong.getMessage());
+            UnmatchedArgumentException.printSuggestions(wrong, line.getErr());
+            line.getErr()
+                    .printf(
+                            "'%s --help' explains how to use it.%n",
+                            line.getCommandSpec().qualifiedName());
+            return CommandLine.ExitCode.USAGE;
+        });
+        return command;
+    }
+
+    /** Exceptions of the file system have the file as their message, and what is wrong with it as their name. */
+    private static String message(Exception failure) {
+        if (failure instanceof FileSystemException system && system.getReason() == null) {
+            String what = failure.getClass().getSimpleName().replace("Exception", "");
+            return system.getFile() + ": "
+                    + what.replaceAll("([a-z])([A-Z])", "$1 $2").toLowerCase(Locale.ROOT);
+        }
+        return failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    }
+
+    static int run(String... args) {
+        CommandLine command = commandLine();
         if (args.length == 0) {
             command.usage(command.getOut());
             return 0;

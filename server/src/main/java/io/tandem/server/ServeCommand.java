@@ -59,6 +59,21 @@ final class ServeCommand implements Callable<Integer> {
             description = "A model in HuggingFace's layout; default the sample model that comes with Tandem.")
     private @Nullable Path model;
 
+    @Option(names = "--model-name", paramLabel = "NAME", description = "What clients call the base model by.")
+    private @Nullable String modelName;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            description = "Type of the weights: auto, float32, bfloat16 or int8; default auto.")
+    private @Nullable String dtype;
+
+    @Option(
+            names = "--context-tokens",
+            paramLabel = "N",
+            description = "Longest prompt and answer together; default 1024, at most what the model allows.")
+    private @Nullable Integer contextTokens;
+
     @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
     private @Nullable Path config;
 
@@ -95,6 +110,9 @@ final class ServeCommand implements Callable<Integer> {
         put(flags, "http.allow-anonymous", allowAnonymous);
         put(flags, "data", data);
         put(flags, "model", model);
+        put(flags, "model-name", modelName);
+        put(flags, "kernels.dtype", dtype);
+        put(flags, "kernels.context-tokens", contextTokens);
         if (config != null && !Files.isReadable(config)) {
             throw new IOException("the configuration file " + config + " cannot be read");
         }

@@ -2,18 +2,20 @@ package io.tandem.server.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.ScopeType;
 
 /** {@code tandem adapters}: what {@code /v1/adapters} can do, from a terminal. */
 @Command(
@@ -25,28 +27,66 @@ public final class AdaptersCommand extends ServerCommand {
     private static final String ROOT = "/v1/adapters";
     private static final List<String> FILES = List.of("adapter_config.json", "adapter_model.safetensors");
 
-    @Option(names = "--json", scope = ScopeType.INHERIT, description = "Print the server's answer as it is.")
-    private boolean json;
+    /** What merging and compressing call the fields of their requests. */
+    private static final Map<String, String> FLAGS = Map.of(
+            "weights", "--weights",
+            "merge_strategy", "--strategy",
+            "density", "--density",
+            "majority_sign_method", "--sign",
+            "form", "--form",
+            "max_rank", "--max-rank",
+            "validation_file", "--validation",
+            "evaluations", "--evaluations",
+            "name", "NAME",
+            "ids", "ADAPTER");
+
+    @Override
+    Map<String, String> flags() {
+        return FLAGS;
+    }
 
     @Command(description = "Lists all adapters.", mixinStandardHelpOptions = true)
-    int list() throws IOException, InterruptedException {
-        JsonNode answer = client().get(ROOT + "?limit=1000");
-        if (json) {
-            return print(answer);
+    int list(@Option(names = "--checkpoints", description = "List the checkpoints of jobs too.") boolean checkpoints)
+            throws IOException, InterruptedException {
+        ServerClient client = client();
+        List<JsonNode> adapters = client.list(ROOT).stream()
+                .filter(adapter -> checkpoints || !adapter.path("checkpoint").asBoolean())
+                .toList();
+        if (json()) {
+            ObjectNode list = object().put("object", "list");
+            list.putArray("data").addAll(adapters);
+            return print(list);
         }
-        out().printf("%-40s %-12s %-6s %8s %10s %s%n", "NAME", "VERSION", "TIER", "VERSIONS", "BYTES", "");
-        for (JsonNode adapter : answer.path("data")) {
-            out().printf(
-                            "%-40s %-12s %-6s %8d %10d %s%n",
-                            adapter.path("id").asText(),
-                            adapter.path("version").asText(),
-                            adapter.path("tier").asText(),
-                            adapter.path("versions").size(),
-                            adapter.path("bytes").asLong(),
-                            adapter.path("pinned").asBoolean() ? "pinned" : "");
+        String base = client.get("/v1/models").at("/data/0/id").asText();
+        Table table = new Table("NAME", "VERSION", "CREATED", "TIER", "VERSIONS", "BYTES", "PINNED", "BASE", "ORIGIN");
+        for (JsonNode adapter : adapters) {
+            JsonNode current = current(adapter);
+            table.add(
+                    adapter.path("id").asText(),
+                    adapter.path("version").asText(),
+                    Instant.ofEpochSecond(current.path("created").asLong()),
+                    adapter.path("tier").asText(),
+                    adapter.path("versions").size(),
+                    adapter.path("bytes").asLong(),
+                    adapter.path("pinned").asBoolean() ? "pinned" : "",
+                    base
+                            + (current.path("under").isEmpty()
+                                    ? ""
+                                    : " + " + current.path("under").size() + " adapters"),
+                    current.path("origin").asText());
         }
-        out().flush();
+        table.print(out());
         return 0;
+    }
+
+    /** The version of an adapter that answers. */
+    private static JsonNode current(JsonNode adapter) {
+        for (JsonNode version : adapter.path("versions")) {
+            if (version.path("hash").asText().startsWith(adapter.path("version").asText())) {
+                return version;
+            }
+        }
+        return MissingNode.getInstance();
     }
 
     @Command(description = "Shows an adapter, its versions and what it changes.", mixinStandardHelpOptions = true)
@@ -54,7 +94,7 @@ public final class AdaptersCommand extends ServerCommand {
         return show(client().get(path(name, "")));
     }
 
-    @Command(name = "import", description = "Brings an adapter in.", mixinStandardHelpOptions = true)
+    @Command(name = "import", description = "Imports an adapter.", mixinStandardHelpOptions = true)
     int bringIn(
             @Parameters(paramLabel = "NAME") String name,
             @Parameters(paramLabel = "PATH", description = "A directory in PEFT's layout, or a zip of one.") Path path)
@@ -68,18 +108,21 @@ public final class AdaptersCommand extends ServerCommand {
     int export(@Parameters(paramLabel = "NAME") String name, @Parameters(paramLabel = "FILE") Path file)
             throws IOException, InterruptedException {
         client().download(path(name, "/export"), file);
-        return 0;
+        return json()
+                ? print(object().put("id", name).put("file", file.toString()).put("bytes", Files.size(file)))
+                : say("wrote " + file + ", " + Files.size(file) + " bytes");
     }
 
     @Command(description = "Deletes an adapter, or with NAME@HASH a version.", mixinStandardHelpOptions = true)
     int delete(@Parameters(paramLabel = "NAME") String name) throws IOException, InterruptedException {
-        return print(client().delete(path(name, "")));
+        JsonNode answer = client().delete(path(name, ""));
+        return json() ? print(answer) : say("'" + name + "' is deleted.");
     }
 
     @Command(description = "Keeps an adapter in memory and on the device.", mixinStandardHelpOptions = true)
     int pin(
             @Parameters(paramLabel = "NAME") String name,
-            @Option(names = "--off", description = "Let it go again.") boolean off)
+            @Option(names = "--off", description = "Unpin it.") boolean off)
             throws IOException, InterruptedException {
         return show(client().post(path(name, "/pin"), object().put("pinned", !off)));
     }
@@ -107,7 +150,7 @@ public final class AdaptersCommand extends ServerCommand {
     @Command(description = "Makes a compressed version current.", mixinStandardHelpOptions = true)
     int compress(
             @Parameters(paramLabel = "NAME") String name,
-            @Option(names = "--density", paramLabel = "SHARE", description = "Of the numbers that are kept.") @Nullable
+            @Option(names = "--density", paramLabel = "SHARE", description = "Fraction of the numbers kept.") @Nullable
                     Double density,
             @Option(
                             names = "--validation",
@@ -119,10 +162,10 @@ public final class AdaptersCommand extends ServerCommand {
             throws IOException, InterruptedException {
         ObjectNode body = object().put("density", density).put("keep_original", !replace);
         if (validation != null) {
-            body.put("validation_file", client().uploadExamples(validation));
+            body.put("validation_file", client().uploadExamples(validation).id());
         }
         JsonNode answer = client().post(path(name, "/compress"), body);
-        if (json) {
+        if (json()) {
             return print(answer);
         }
         out().printf(
@@ -146,16 +189,25 @@ public final class AdaptersCommand extends ServerCommand {
         return 0;
     }
 
-    @Command(description = "Makes one adapter of several.", mixinStandardHelpOptions = true)
+    @Command(description = "Merges adapters into a new one; NAME comes first.", mixinStandardHelpOptions = true)
     int merge(
-            @Parameters(paramLabel = "NAME", description = "Of the new adapter.") String name,
+            @Parameters(paramLabel = "NAME", description = "Name of the new adapter.") String name,
             @Parameters(paramLabel = "ADAPTER", arity = "1..*") List<String> ids,
-            @Option(names = "--weights", paramLabel = "W", split = ",", description = "One for each, by commas.")
+            @Option(
+                            names = "--weights",
+                            paramLabel = "W",
+                            split = ",",
+                            description = "One weight per adapter, separated by commas; default 1.")
                     @Nullable
                     List<Double> weights,
-            @Option(names = "--strategy", paramLabel = "S", defaultValue = "linear", description = "For example ties.")
+            @Option(
+                            names = "--strategy",
+                            paramLabel = "S",
+                            defaultValue = "linear",
+                            description =
+                                    "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, pcb, layer_swap or ternary_ties; default ${DEFAULT-VALUE}.")
                     String strategy,
-            @Option(names = "--density", paramLabel = "SHARE", description = "Of the entries that are kept.") @Nullable
+            @Option(names = "--density", paramLabel = "SHARE", description = "Fraction of entries kept.") @Nullable
                     Double density,
             @Option(names = "--sign", paramLabel = "METHOD", description = "total or frequency.") @Nullable String sign,
             @Option(names = "--form", paramLabel = "FORM", description = "product or factors.") @Nullable String form,
@@ -164,10 +216,13 @@ public final class AdaptersCommand extends ServerCommand {
             @Option(
                             names = "--validation",
                             paramLabel = "FILE",
-                            description = "Examples; the weights with the smallest loss on them are looked for.")
+                            description = "Examples; weights with the lowest loss on them are searched for.")
                     @Nullable
                     Path validation,
-            @Option(names = "--evaluations", paramLabel = "N", description = "Merges that are tried for that.")
+            @Option(
+                            names = "--evaluations",
+                            paramLabel = "N",
+                            description = "Maximum merges tried when searching weights.")
                     @Nullable
                     Integer evaluations)
             throws IOException, InterruptedException {
@@ -176,7 +231,7 @@ public final class AdaptersCommand extends ServerCommand {
         body.put("majority_sign_method", sign).put("form", form).put("max_rank", maxRank);
         body.put("evaluations", evaluations);
         if (validation != null) {
-            body.put("validation_file", client().uploadExamples(validation));
+            body.put("validation_file", client().uploadExamples(validation).id());
         }
         ArrayNode members = body.putArray("ids");
         ids.forEach(members::add);
@@ -188,7 +243,7 @@ public final class AdaptersCommand extends ServerCommand {
     }
 
     private int show(JsonNode adapter) {
-        if (json) {
+        if (json()) {
             return print(adapter);
         }
         out().printf(
@@ -215,10 +270,9 @@ public final class AdaptersCommand extends ServerCommand {
         if (report.has("norm")) {
             out().printf(
                             Locale.ROOT,
-                            "changes %d modules by ranks %d to %d, norm %.4g%n",
+                            "%d modules, rank %s, norm %.4g%n",
                             report.path("modules").asInt(),
-                            report.path("min_rank").asInt(),
-                            report.path("max_rank").asInt(),
+                            ranks(report),
                             report.path("norm").asDouble());
         }
         JsonNode merge = adapter.path("merge");
@@ -247,10 +301,10 @@ public final class AdaptersCommand extends ServerCommand {
         return 0;
     }
 
-    private int print(JsonNode answer) {
-        out().println(answer.toPrettyString());
-        out().flush();
-        return 0;
+    private static String ranks(JsonNode report) {
+        String least = report.path("min_rank").asText();
+        String most = report.path("max_rank").asText();
+        return least.equals(most) ? most : least + " to " + most;
     }
 
     private static String path(String name, String action) {

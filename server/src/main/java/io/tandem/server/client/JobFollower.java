@@ -8,22 +8,20 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 
 /** Shows a job's progress until it ends or pauses, then how its loss went and what to call the result by. */
 final class JobFollower {
     private static final long POLL_MILLIS = 500;
-    private static final int EVENTS = 1000;
     private static final int SPARKLINE_WIDTH = 60;
 
     private final ServerClient client;
+    private final ServerCommand command;
     private final PrintWriter out;
 
-    JobFollower(ServerClient client, PrintWriter out) {
+    JobFollower(ServerClient client, ServerCommand command) {
         this.client = client;
-        this.out = out;
+        this.command = command;
+        this.out = command.out();
     }
 
     /**
@@ -34,18 +32,41 @@ final class JobFollower {
     int follow(String id) throws IOException, InterruptedException {
         String path = "/v1/fine_tuning/jobs/" + ServerClient.part(id);
         JsonNode job = client.get(path);
-        long start = System.nanoTime();
-        long tokensBefore = job.path("trained_tokens").asLong();
-        try (ProgressBar bar = bar(id)) {
+        // Who interrupts this ends the command only.
+        Thread farewell = new Thread(() -> farewell(id), "farewell");
+        Runtime.getRuntime().addShutdownHook(farewell);
+        try (JobProgress progress = JobProgress.of(id, command.err())) {
+            long start = System.nanoTime();
+            long tokensBefore = job.path("trained_tokens").asLong();
             while (open(job)) {
                 long tokens = job.path("trained_tokens").asLong() - tokensBefore;
-                show(bar, job, client.get(path + "/events?limit=10"), tokens * 1e9 / (System.nanoTime() - start));
+                show(progress, job, path, tokens * 1e9 / (System.nanoTime() - start));
                 Thread.sleep(POLL_MILLIS);
                 job = client.get(path);
             }
-            show(bar, job, client.get(path + "/events?limit=10"), 0);
+            show(progress, job, path, 0);
+        } finally {
+            forget(farewell);
         }
-        return report(job, losses(path));
+        return report(job, path);
+    }
+
+    private void farewell(String id) {
+        PrintWriter err = command.err();
+        err.printf(
+                "%nThe job goes on. 'tandem jobs follow %s' shows it, 'tandem jobs pause %s' pauses it, and 'tandem jobs"
+                        + " cancel %s' cancels it.%n",
+                id, id, id);
+        err.flush();
+    }
+
+    private static void forget(Thread hook) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // It is running.
+            return;
+        }
     }
 
     private static boolean open(JsonNode job) {
@@ -53,49 +74,41 @@ final class JobFollower {
         return status.equals("validating_files") || status.equals("queued") || status.equals("running");
     }
 
-    private static ProgressBar bar(String id) {
-        return new ProgressBarBuilder()
-                .setTaskName(id)
-                .setInitialMax(1)
-                .setStyle(ProgressBarStyle.ASCII)
-                .build();
-    }
-
-    private static void show(ProgressBar bar, JsonNode job, JsonNode events, double tokensPerSecond) {
-        for (JsonNode event : events.path("data")) {
+    private void show(JobProgress progress, JsonNode job, String path, double tokensPerSecond)
+            throws IOException, InterruptedException {
+        for (JsonNode event : client.get(path + "/events?limit=10").path("data")) {
             JsonNode data = event.path("data");
             if (data.has("train_loss")) {
-                bar.maxHint(data.path("total_steps").asLong());
-                bar.stepTo(data.path("step").asLong());
                 String rate = tokensPerSecond > 0 ? String.format(Locale.ROOT, ", %.0f tokens/s", tokensPerSecond) : "";
-                bar.setExtraMessage(String.format(
-                        Locale.ROOT, "loss %.4f%s", data.path("train_loss").asDouble(), rate));
+                String loss = String.format(
+                        Locale.ROOT, "loss %.4f%s", data.path("train_loss").asDouble(), rate);
+                progress.show(
+                        data.path("step").asLong(), data.path("total_steps").asLong(), loss);
                 return;
             }
         }
-        bar.setExtraMessage(job.path("status").asText());
+        progress.show(0, 0, job.path("status").asText());
     }
 
     private List<Double> losses(String path) throws IOException, InterruptedException {
         SortedMap<Integer, Double> byStep = new TreeMap<>();
-        String after = "";
-        while (true) {
-            JsonNode page = client.get(path + "/events?limit=" + EVENTS + after);
-            for (JsonNode event : page.path("data")) {
-                JsonNode loss = event.path("data").path("train_loss");
-                if (loss.isNumber()) {
-                    byStep.put(event.path("data").path("step").asInt(), loss.asDouble());
-                }
-                after = "&after=" + ServerClient.part(event.path("id").asText());
-            }
-            if (!page.path("has_more").asBoolean()) {
-                return new ArrayList<>(byStep.values());
+        for (JsonNode event : client.list(path + "/events")) {
+            JsonNode loss = event.path("data").path("train_loss");
+            if (loss.isNumber()) {
+                byStep.put(event.path("data").path("step").asInt(), loss.asDouble());
             }
         }
+        return new ArrayList<>(byStep.values());
     }
 
-    private int report(JsonNode job, List<Double> losses) {
+    private int report(JsonNode job, String path) throws IOException, InterruptedException {
         String status = job.path("status").asText();
+        int exit = status.equals("succeeded") || status.equals("paused") ? 0 : 1;
+        if (command.json()) {
+            command.print(job);
+            return exit;
+        }
+        List<Double> losses = losses(path);
         if (!losses.isEmpty()) {
             out.printf(
                     Locale.ROOT,
@@ -111,7 +124,7 @@ final class JobFollower {
                         job.path("fine_tuned_model").asText());
             case "paused" ->
                 out.printf(
-                        "The job is paused; 'tandem jobs resume %s' lets it go on.%n",
+                        "The job is paused; 'tandem jobs resume %s' resumes it.%n",
                         job.path("id").asText());
             default ->
                 out.printf(
@@ -121,6 +134,6 @@ final class JobFollower {
                                 : "is " + status + ".");
         }
         out.flush();
-        return status.equals("succeeded") || status.equals("paused") ? 0 : 1;
+        return exit;
     }
 }

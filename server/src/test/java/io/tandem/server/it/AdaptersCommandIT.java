@@ -68,7 +68,7 @@ class AdaptersCommandIT {
             adapters.write("a" + i, TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, i));
             String shown =
                     run(0, "import", "a" + i, directory.resolve("import/a" + i).toString());
-            assertThat(shown).contains("a" + i + ": version").contains("changes 14 modules");
+            assertThat(shown).contains("a" + i + ": version").contains("14 modules, rank 4, norm ");
         }
         assertThat(run(0, "merge", "both", "a1", "a2", "--strategy", "ties", "--density", "0.5", "--weights", "1,0.5"))
                 .contains("ties dropped 50.0 %");

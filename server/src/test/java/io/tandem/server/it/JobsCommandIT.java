@@ -2,13 +2,18 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.server.client.AdaptersCommand;
 import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -36,18 +41,24 @@ class JobsCommandIT {
         server.close();
     }
 
-    private record Said(int status, String text) {}
+    /**
+     * @param text all that was said
+     * @param out of it, the answer
+     */
+    private record Said(int status, String text, String out) {}
 
     private static Said run(Object command, String... arguments) {
         StringWriter text = new StringWriter();
+        StringWriter out = new StringWriter();
         CommandLine line = new CommandLine(command);
-        line.setOut(new PrintWriter(text));
+        line.setOut(new PrintWriter(out));
         line.setErr(new PrintWriter(text));
         String[] all = new String[arguments.length + 2];
         System.arraycopy(arguments, 0, all, 0, arguments.length);
         all[arguments.length] = "--url";
         all[arguments.length + 1] = server.url();
-        return new Said(line.execute(all), text.toString());
+        int status = line.execute(all);
+        return new Said(status, text + out.toString(), out.toString());
     }
 
     private static String file(String name, String content) throws IOException {
@@ -88,6 +99,143 @@ class JobsCommandIT {
         Said followed = run(new JobsCommand(), "follow", id);
         assertThat(followed.status()).isEqualTo(1);
         assertThat(followed.text()).contains("The job is cancelled.");
+    }
+
+    private static JsonNode json(Object command, String... arguments) throws Exception {
+        String[] all = Arrays.copyOf(arguments, arguments.length + 1);
+        all[arguments.length] = "--json";
+        Said said = run(command, all);
+        assertThat(said.status()).as(said.text()).isZero();
+        return new JsonMapper().readTree(said.out());
+    }
+
+    @Test
+    void everyFlagReachesTheJob() throws Exception {
+        String file = file("flags.jsonl", LINE.repeat(8));
+        JsonNode base = json(new FinetuneCommand(), file, "--name", "base", "--epochs", "1", "--checkpoints", "0");
+        assertThat(base.path("status").asText()).isEqualTo("succeeded");
+        String model = base.path("fine_tuned_model").asText();
+        String flags = "--name flags --validation " + file + " --target-modules q_proj,v_proj --weight-decay 0.1"
+                + " --eval-every 1 --early-stopping 3 --keep-best --under " + model + " --weight 2 --lora-plus-ratio 4"
+                + " --checkpoints 2 --epochs 2 --batch-size 4";
+        String[] arguments = (file + " " + flags).split(" ");
+        JsonNode job = json(new FinetuneCommand(), arguments);
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        String id = job.path("id").asText();
+        JsonNode request = new JsonMapper()
+                .readTree(directory
+                        .resolve("data/jobs")
+                        .resolve(id)
+                        .resolve("job.json")
+                        .toFile())
+                .at("/request/method/supervised/hyperparameters");
+        assertThat(request.toString())
+                .isEqualTo("{\"target_modules\":[\"q_proj\",\"v_proj\"],\"under\":[\"" + model
+                        + "\"],\"n_epochs\":2,\"batch_size\":4,\"weight_decay\":0.1,\"lora_plus_ratio\":4.0,"
+                        + "\"eval_every\":1,\"early_stopping_patience\":3,\"keep_best\":true,\"n_checkpoints\":2,"
+                        + "\"weight\":2.0}");
+        assertThat(json(new JobsCommand(), "get", id)).isEqualTo(job);
+        assertThat(run(new JobsCommand(), "get", id).text())
+                .contains("succeeded")
+                .contains(id);
+        assertThat(run(new JobsCommand(), "events", id).text().lines())
+                .first()
+                .asString()
+                .contains("Created fine-tuning job");
+        assertThat(json(new JobsCommand(), "checkpoints", id).path("data")).hasSize(2);
+        String listed = run(new AdaptersCommand(), "list").text();
+        assertThat(listed).contains("trained by " + id, "tiny + 1 adapters").doesNotContain("ckpt-step");
+        assertThat(run(new AdaptersCommand(), "list", "--checkpoints").text()).contains("ckpt-step");
+    }
+
+    @Test
+    void progressThatNobodyWatchesComesInLines() throws Exception {
+        Said said = run(new FinetuneCommand(), file("lines.jsonl", LINE.repeat(8)), "--name", "lines", "--epochs", "3");
+        assertThat(said.status()).as(said.text()).isZero();
+        assertThat(said.text()).doesNotContain("\r").containsPattern("ftjob-[0-9a-f]+: step 24/24, loss ");
+        assertThat(said.out()).doesNotContain("ftjob-");
+    }
+
+    @Test
+    void filesAreUploadedOnceAndThoseOfDryRunsGo() throws Exception {
+        int before = server.json(server.get("/v1/files")).path("data").size();
+        String file = file("once.jsonl", LINE.repeat(3) + " ".repeat(7));
+        run(new FinetuneCommand(), file, "--name", "once", "--dry-run");
+        run(new FinetuneCommand(), file, "--name", "once", "--epochs", "0");
+        assertThat(server.json(server.get("/v1/files")).path("data")).hasSize(before);
+        for (int i = 0; i < 2; i++) {
+            Said said = run(new FinetuneCommand(), file, "--name", "once", "--epochs", "1", "--detach");
+            assertThat(said.status()).as(said.text()).isZero();
+            run(new FinetuneCommand(), file, "--name", "once", "--dry-run");
+        }
+        assertThat(server.json(server.get("/v1/files?purpose=fine-tune")).path("data"))
+                .filteredOn(object -> object.path("filename").asText().equals("once.jsonl"))
+                .hasSize(1);
+    }
+
+    @Test
+    void aFailedJobSaysWhy() throws Exception {
+        String file = server.upload("wrong.jsonl", "nonsense");
+        String id = server.json(
+                        server.post("/v1/fine_tuning/jobs", "{\"model\":\"tiny\",\"training_file\":\"" + file + "\"}"))
+                .path("id")
+                .asText();
+        assertThat(run(new JobsCommand(), "follow", id).status()).isEqualTo(1);
+        assertThat(run(new JobsCommand(), "list").text()).contains("has 1 wrong line");
+        assertThat(run(new JobsCommand(), "get", id).text()).contains("has 1 wrong line");
+    }
+
+    /** Stopping the command does not stop the job, and whoever does it is told so. */
+    @Test
+    void whoStopsTheCommandIsToldThatTheJobGoesOn() throws Exception {
+        String file = file("stopped.jsonl", LINE.repeat(200));
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "io.tandem.server.Main",
+                        "finetune",
+                        file,
+                        "--name",
+                        "stopped",
+                        "--epochs",
+                        "50",
+                        "--batch-size",
+                        "4",
+                        "--url",
+                        server.url() + "/v1")
+                .redirectErrorStream(true)
+                .start();
+        String id = "";
+        StringBuilder said = new StringBuilder();
+        try (BufferedReader out = process.inputReader()) {
+            for (String line = out.readLine(); line != null; line = out.readLine()) {
+                said.append(line).append("\n");
+                if (line.startsWith("ftjob-") && id.isEmpty()) {
+                    id = line.substring(0, line.indexOf(':'));
+                    // That of the process itself closes the stream too.
+                    process.toHandle().destroy();
+                }
+            }
+        } finally {
+            process.destroyForcibly();
+        }
+        assertThat(said.toString()).contains("The job goes on.").contains("'tandem jobs cancel " + id + "'");
+        JsonNode job = server.json(server.post("/v1/fine_tuning/jobs/" + id + "/cancel", "{}"));
+        assertThat(job.path("status").asText()).isEqualTo("cancelled");
+    }
+
+    @Test
+    void mistakesAreNamedByTheirFlags() throws Exception {
+        String file = file("flag.jsonl", LINE);
+        assertThat(run(new FinetuneCommand(), file, "--name", "my model").text())
+                .contains("--name may have letters");
+        assertThat(run(new FinetuneCommand(), file, "--name", "x", "--epochs", "0")
+                        .text())
+                .contains("--epochs must be from 1 to 50");
+        String wrong = file("wrong.jsonl", "nonsense");
+        assertThat(run(new FinetuneCommand(), wrong, "--name", "x", "--dry-run").text())
+                .contains(wrong + " has 1 wrong line");
     }
 
     @Test

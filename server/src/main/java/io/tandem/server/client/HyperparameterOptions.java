@@ -1,0 +1,165 @@
+package io.tandem.server.client;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.JsonBody;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The hyperparameters of a job as flags. */
+final class HyperparameterOptions {
+    /** Flags by the fields of a job's request that they fill. */
+    static final Map<String, String> FLAGS = Map.ofEntries(
+            Map.entry("suffix", "--name"),
+            Map.entry("validation_file", "--validation"),
+            Map.entry("seed", "--seed"),
+            Map.entry("rank", "--rank"),
+            Map.entry("alpha", "--alpha"),
+            Map.entry("rslora", "--method rslora"),
+            Map.entry("target_modules", "--target-modules"),
+            Map.entry("under", "--under"),
+            Map.entry("n_epochs", "--epochs"),
+            Map.entry("batch_size", "--batch-size"),
+            Map.entry("learning_rate", "--learning-rate"),
+            Map.entry("schedule", "--schedule"),
+            Map.entry("optimizer", "--optimizer"),
+            Map.entry("weight_decay", "--weight-decay"),
+            Map.entry("lora_plus_ratio", "--lora-plus-ratio"),
+            Map.entry("eval_every", "--eval-every"),
+            Map.entry("early_stopping_patience", "--early-stopping"),
+            Map.entry("keep_best", "--keep-best"),
+            Map.entry("n_checkpoints", "--checkpoints"),
+            Map.entry("weight", "--weight"),
+            Map.entry("beta", "--beta"),
+            Map.entry("controls", "--control"),
+            Map.entry("truncate", "--truncate"),
+            Map.entry("mask_history", "--mask-history"));
+
+    /** How an adapter is built. */
+    enum Method {
+        lora,
+        rslora
+    }
+
+    @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
+    private Method method = Method.lora;
+
+    @Option(names = "--rank", paramLabel = "N", description = "LoRA rank; default 8.")
+    private @Nullable Integer rank;
+
+    @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
+    private @Nullable Double alpha;
+
+    @Option(
+            names = "--target-modules",
+            paramLabel = "M",
+            split = ",",
+            description = "Modules to adapt, for example q_proj,v_proj; default all linear ones.")
+    private @Nullable List<String> targetModules;
+
+    @Option(
+            names = "--under",
+            paramLabel = "ADAPTER",
+            description = "Train on top of this adapter, which stays as it is; may be repeated.")
+    private @Nullable List<String> under;
+
+    @Option(names = "--epochs", paramLabel = "N", description = "Passes over the file; default by its size.")
+    private @Nullable Integer epochs;
+
+    @Option(names = "--batch-size", paramLabel = "N", description = "Examples per step; default by the file's size.")
+    private @Nullable Integer batchSize;
+
+    @Option(names = "--learning-rate", paramLabel = "X", description = "Peak learning rate.")
+    private @Nullable Double learningRate;
+
+    @Option(names = "--schedule", paramLabel = "S", description = "constant, linear or cosine; default linear.")
+    private @Nullable String schedule;
+
+    @Option(names = "--optimizer", paramLabel = "O", description = "adamw, adamw_8bit, sgd or lion; default adamw.")
+    private @Nullable String optimizer;
+
+    @Option(names = "--weight-decay", paramLabel = "X", description = "Weight decay.")
+    private @Nullable Double weightDecay;
+
+    @Option(
+            names = "--lora-plus-ratio",
+            paramLabel = "X",
+            description = "LoRA+: learning rate of B over that of A; default 1.")
+    private @Nullable Double loraPlusRatio;
+
+    @Option(names = "--eval-every", paramLabel = "N", description = "Steps between two validations.")
+    private @Nullable Integer evalEvery;
+
+    @Option(
+            names = "--early-stopping",
+            paramLabel = "N",
+            description = "Stop after N validations without improvement; needs --eval-every.")
+    private @Nullable Integer earlyStopping;
+
+    @Option(names = "--keep-best", description = "Keep the adapter with the lowest validation loss, not the last one.")
+    private boolean keepBest;
+
+    @Option(names = "--checkpoints", paramLabel = "N", description = "Checkpoints over the whole job; 0 for none.")
+    private @Nullable Integer checkpoints;
+
+    @Option(
+            names = "--weight",
+            paramLabel = "X",
+            description = "Share of the training time relative to other jobs; default 1.")
+    private @Nullable Double weight;
+
+    @Option(names = "--beta", paramLabel = "X", description = "With --dpo: how far the model may move; default 0.1.")
+    private @Nullable Double beta;
+
+    @Option(
+            names = "--control",
+            paramLabel = "LABEL=ADAPTER",
+            description = "Train examples with this control label on top of this adapter; may be repeated.")
+    private Map<String, String> controls = new LinkedHashMap<>();
+
+    @Option(names = "--truncate", description = "Cut examples that are too long instead of rejecting the file.")
+    private boolean truncate;
+
+    @Option(names = "--mask-history", description = "Learn only the last answer of each chat, not every one.")
+    private boolean maskHistory;
+
+    /** Flags by fields, with the file that is trained on. */
+    static Map<String, String> flags(Path training) {
+        Map<String, String> flags = new LinkedHashMap<>(FLAGS);
+        flags.put("training_file", training.toString());
+        return flags;
+    }
+
+    void fill(ObjectNode hyperparameters) {
+        put(hyperparameters, "rank", rank);
+        put(hyperparameters, "alpha", alpha);
+        put(hyperparameters, "rslora", method == Method.rslora ? true : null);
+        put(hyperparameters, "target_modules", targetModules);
+        put(hyperparameters, "under", under);
+        put(hyperparameters, "n_epochs", epochs);
+        put(hyperparameters, "batch_size", batchSize);
+        put(hyperparameters, "learning_rate", learningRate);
+        put(hyperparameters, "schedule", schedule);
+        put(hyperparameters, "optimizer", optimizer);
+        put(hyperparameters, "weight_decay", weightDecay);
+        put(hyperparameters, "lora_plus_ratio", loraPlusRatio);
+        put(hyperparameters, "eval_every", evalEvery);
+        put(hyperparameters, "early_stopping_patience", earlyStopping);
+        put(hyperparameters, "keep_best", keepBest ? true : null);
+        put(hyperparameters, "n_checkpoints", checkpoints);
+        put(hyperparameters, "weight", weight);
+        put(hyperparameters, "beta", beta);
+        put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
+        put(hyperparameters, "truncate", truncate ? true : null);
+        put(hyperparameters, "mask_history", maskHistory ? true : null);
+    }
+
+    private static void put(ObjectNode node, String key, @Nullable Object value) {
+        if (value != null) {
+            node.set(key, JsonBody.MAPPER.valueToTree(value));
+        }
+    }
+}
