@@ -120,13 +120,13 @@ public final class CoServing implements Callable<Integer> {
                 Measured served = idle.get(load);
                 print(load, alone, "inference only", served);
                 double left = (1 - served.busy()) * alone.training();
-                print(load, alone, "what it leaves idle", new Measured(1, served.inference(), left, 1));
+                print(load, alone, "spare time x training alone", new Measured(1, served.inference(), left, 1));
             }
             compare("co-serving", server, server, alone);
         }
         for (int interval : intervals) {
             try (ServerProcess server = ServerProcess.start(model.directory(), settings("temporal", interval, 0), "")) {
-                compare("temporal, 1 step in " + interval, server, server, alone);
+                compare("temporal 1 in " + interval, server, server, alone);
             }
         }
         int half = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
@@ -261,7 +261,7 @@ public final class CoServing implements Callable<Integer> {
 
     private void print(int load, Alone alone, String way, Measured measured) {
         rows.add(List.of(
-                way.replace(",", ""),
+                way,
                 SHARES_OF_CAPACITY[load] * alone.requests(),
                 measured.attainment(),
                 measured.inference(),

@@ -19,7 +19,8 @@ import org.jfree.data.category.DefaultCategoryDataset;
 
 /** Horizontal bars, beside each other or on top of each other. */
 public final class Bars {
-    private static final int BAR = 22;
+    private static final int STACKED_BAR = 22;
+    private static final int GROUPED_BAR = 13;
     private static final int AROUND = 110;
 
     private final NumberAxis axis;
@@ -52,8 +53,10 @@ public final class Bars {
     }
 
     int height() {
-        int bars = stacked ? 2 * data.getColumnCount() : data.getColumnCount() * (data.getRowCount() + 1);
-        return AROUND + BAR * bars;
+        return AROUND
+                + (stacked
+                        ? STACKED_BAR * 2 * data.getColumnCount()
+                        : GROUPED_BAR * data.getColumnCount() * (data.getRowCount() + 1));
     }
 
     CategoryPlot plot() {
@@ -77,6 +80,9 @@ public final class Bars {
         }
         CategoryAxis groups = Look.axis(new CategoryAxis());
         groups.setCategoryMargin(stacked ? 0.4 : 0.2);
+        // Margins are shares of the whole axis, which would be blank bands at the ends of a long one.
+        groups.setLowerMargin(Math.min(0.05, 0.2 / data.getColumnCount()));
+        groups.setUpperMargin(Math.min(0.05, 0.2 / data.getColumnCount()));
         groups.setMaximumCategoryLabelWidthRatio(0.3f);
         CategoryPlot plot = new CategoryPlot(data, groups, axis, renderer);
         plot.setOrientation(PlotOrientation.HORIZONTAL);

@@ -19,6 +19,8 @@ final class Look {
     static final Color TEXT = new Color(0x33, 0x33, 0x33);
     static final Color GRID = new Color(0xDD, 0xDD, 0xDD);
     static final BasicStroke LINE = new BasicStroke(2, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
+    static final BasicStroke DASHED =
+            new BasicStroke(1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {6, 4}, 0);
 
     private static final String FAMILY = Font.SANS_SERIF;
     private static final Font TITLE = new Font(FAMILY, Font.BOLD, 15);

@@ -2,7 +2,11 @@ package io.tandem.loadtest.figure;
 
 import java.awt.Color;
 import java.awt.geom.Ellipse2D;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jfree.chart.axis.NumberAxis;
 import org.jfree.chart.axis.SymbolAxis;
 import org.jfree.chart.axis.ValueAxis;
@@ -19,6 +23,8 @@ public final class Panel {
 
     private final NumberAxis axis;
     private final XYSeriesCollection series = new XYSeriesCollection();
+    private final Map<String, Color> colors = new HashMap<>();
+    private final Set<String> references = new HashSet<>();
     private int firstColor;
     private boolean likeAbove;
 
@@ -46,12 +52,6 @@ public final class Panel {
         return this;
     }
 
-    /** The vertical axis need not begin at zero. */
-    public Panel fromLeast() {
-        axis.setAutoRangeIncludesZero(false);
-        return this;
-    }
-
     /** The lines are those of the panel above, in its colours, and need no legend of their own. */
     public Panel likeAbove() {
         likeAbove = true;
@@ -72,6 +72,19 @@ public final class Panel {
         return this;
     }
 
+    /** The same in a colour that does not depend on the other lines. */
+    public Panel line(String name, int color, double[] x, double[] y) {
+        colors.put(name, Look.color(color));
+        return line(name, x, y);
+    }
+
+    /** A dashed line to compare the others with; it is always in the legend. */
+    public Panel reference(String name, double[] x, double[] y) {
+        references.add(name);
+        colors.put(name, Look.TEXT);
+        return line(name, x, y);
+    }
+
     /** Such as what fine-tuning did while there was none; an axis fitted to that would show rounding errors. */
     private boolean isAllZero() {
         return series.getRangeLowerBound(false) == 0 && series.getRangeUpperBound(false) == 0;
@@ -88,10 +101,11 @@ public final class Panel {
     XYPlot plot(@Nullable ValueAxis across) {
         XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer(true, false);
         for (int i = 0; i < lines(); i++) {
-            Color color = Look.color(firstColor + i);
-            renderer.setSeriesPaint(i, color);
-            renderer.setSeriesVisibleInLegend(i, !likeAbove);
-            renderer.setSeriesStroke(i, Look.LINE);
+            String name = String.valueOf(series.getSeriesKey(i));
+            boolean reference = references.contains(name);
+            renderer.setSeriesPaint(i, colors.getOrDefault(name, Look.color(firstColor + i)));
+            renderer.setSeriesVisibleInLegend(i, !likeAbove || reference);
+            renderer.setSeriesStroke(i, reference ? Look.DASHED : Look.LINE);
             renderer.setSeriesShape(i, new Ellipse2D.Double(-DOT / 2, -DOT / 2, DOT, DOT));
             renderer.setSeriesShapesVisible(i, series.getItemCount(i) <= DOTTED_MAX);
         }

@@ -17,15 +17,39 @@ import java.util.function.Function;
 public final class ResultFigures {
     private static final double MEGA = 1e6;
     private static final double PERCENT = 100;
+    /** What the server is without training: inside its SLO, and zero tokens/s of training. */
+    private static final String UNTRAINED = "inference only";
+
+    private static final String SPARE_TIME = "spare time";
+    /** In the order of their colours. */
+    private static final List<String> WAYS = List.of(
+            "co-serving",
+            "temporal 1 in 256",
+            "spatial",
+            "temporal 1 in 64",
+            "temporal 1 in 128",
+            "split 2 serve 2 train",
+            "split 3 serve 1 train",
+            "split 1 serve 3 train");
+
     private static final Map<Set<String>, Function<Table, Figure>> KINDS = kinds();
 
     private ResultFigures() {}
 
     private static Map<Set<String>, Function<Table, Figure>> kinds() {
         Map<Set<String>, Function<Table, Figure>> kinds = new LinkedHashMap<>();
-        kinds.put(Set.of("way", "requests_per_s", "attainment", "training_tokens_per_s"), ResultFigures::sharing);
+        kinds.put(
+                Set.of("way", "requests_per_s", "attainment", "training_tokens_per_s", "simulated_devices"),
+                table -> sharing(
+                        table,
+                        "Simulated: ways to share "
+                                + String.join(", ", table.distinct("simulated_devices"))
+                                + " accelerators"));
+        kinds.put(
+                Set.of("way", "requests_per_s", "attainment", "training_tokens_per_s"),
+                table -> sharing(table, "Ways to share a device"));
         kinds.put(Set.of("unix_ms", "inference_tokens_per_s", "window_tokens"), TrafficFigures::timeline);
-        kinds.put(Set.of("in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
+        kinds.put(Set.of("sent_unix_ms", "in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
         kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
         kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
@@ -43,17 +67,23 @@ public final class ResultFigures {
                 .findFirst();
     }
 
-    /** Ways to share a device, against the load. */
-    private static Figure sharing(Table table) {
-        Panel attainment = new Panel("inside the SLO, %").upTo(105);
-        Panel training = new Panel("fine-tuning, tokens/s").likeAbove();
+    /** Ways to share a device, against the load; each has the same colour in every figure. */
+    private static Figure sharing(Table table, String title) {
+        Panel attainment = new Panel("SLO attainment, %").upTo(105);
+        Panel training = new Panel("training, tokens/s").likeAbove();
         for (String way : table.distinct("way")) {
             Table rows = table.where("way", way);
             double[] rate = rows.numbers("requests_per_s");
-            attainment.line(way, rate, percent(rows.numbers("attainment")));
-            training.line(way, rate, rows.numbers("training_tokens_per_s"));
+            double[] tokens = rows.numbers("training_tokens_per_s");
+            if (way.startsWith(SPARE_TIME)) {
+                training.reference(way, rate, tokens);
+            } else if (!way.equals(UNTRAINED)) {
+                int color = WAYS.contains(way) ? WAYS.indexOf(way) : WAYS.size();
+                attainment.line(way, color, rate, percent(rows.numbers("attainment")));
+                training.line(way, color, rate, tokens);
+            }
         }
-        return Figure.stacked("Ways to share a device", Panel.across("requests per second"), attainment, training);
+        return Figure.stacked(title, Panel.across("requests per second"), attainment, training);
     }
 
     private static Figure memory(Table table) {
@@ -82,16 +112,16 @@ public final class ResultFigures {
                 }
             }
         }
-        return Figure.of("Skills after merging", bars);
+        return Figure.of("Accuracy after merging", bars);
     }
 
     private static Figure compression(Table table) {
-        Panel panel = new Panel("exact match lost, points");
+        Panel panel = new Panel("exact match lost, percentage points");
         for (String expert : table.distinct("expert")) {
             Table rows = table.where("expert", expert);
             panel.line(expert, rows.numbers("ratio"), percent(rows.numbers("exact_match_lost")));
         }
-        return Figure.of("What compression costs", Panel.across("times smaller than 16-bit"), panel);
+        return Figure.of("Accuracy lost by compression", Panel.across("compression ratio to bfloat16"), panel);
     }
 
     private static Figure adapterBatch(Table table) {
@@ -112,20 +142,26 @@ public final class ResultFigures {
         return Figure.of("Different adapters in one batch", Panel.acrossNames("adapters", counts), panel);
     }
 
+    /** Losses relative to the mean of all runs in 32 bits; as they are, the lines would lie on each other. */
     private static Figure optimizers(Table table) {
-        Panel panel = new Panel("validation loss").fromLeast();
+        Panel panel = new Panel("difference in validation loss, %");
+        Table precise = table.where(row -> !String.valueOf(row.get("optimizer")).endsWith("8bit"));
+        double[] steps =
+                Arrays.stream(table.numbers("step")).distinct().sorted().toArray();
         for (String optimizer : table.distinct("optimizer")) {
             Table rows = table.where("optimizer", optimizer);
-            double[] steps =
-                    Arrays.stream(rows.numbers("step")).distinct().sorted().toArray();
-            double[] losses = Arrays.stream(steps)
-                    .map(step -> mean(rows.where(row -> Double.parseDouble(row.get("step")) == step)
-                            .numbers("validation_loss")))
+            double[] differences = Arrays.stream(steps)
+                    .map(step -> PERCENT * (lossAt(rows, step) / lossAt(precise, step) - 1))
                     .toArray();
             int seeds = rows.distinct("seed").size();
-            panel.line(optimizer + (seeds > 1 ? ", mean of " + seeds + " seeds" : ""), steps, losses);
+            panel.line(optimizer + (seeds > 1 ? ", mean of " + seeds + " seeds" : ""), steps, differences);
         }
-        return Figure.of("8-bit and 32-bit optimizer states learn alike", Panel.across("step"), panel);
+        return Figure.of("Validation loss, relative to 32-bit optimizer states", Panel.across("step"), panel);
+    }
+
+    private static double lossAt(Table rows, double step) {
+        return mean(
+                rows.where(row -> Double.parseDouble(row.get("step")) == step).numbers("validation_loss"));
     }
 
     private static Figure optimizerStates(Table table) {
@@ -136,7 +172,7 @@ public final class ResultFigures {
         for (int i = 0; i < bytes.length; i++) {
             bars.add(optimizers.get(i), "rank " + ranks.get(i), bytes[i] / MEGA);
         }
-        return Figure.of("State of the optimizer", bars);
+        return Figure.of("Optimizer state", bars);
     }
 
     private static double[] percent(double[] shares) {

@@ -11,6 +11,9 @@ public final class TrafficFigures {
     private static final double MILLIS = 1e3;
     private static final int BINS_MAX = 10;
     private static final int REQUESTS_IN_A_BIN_MIN = 30;
+    /** How long a server that has just started answers slowly. */
+    private static final double WARM_UP_MILLIS = 2000;
+
     private static final double[] SHARES = {0.5, 0.95, 0.99};
 
     private TrafficFigures() {}
@@ -35,9 +38,14 @@ public final class TrafficFigures {
                         .line("waiting", seconds, rows.numbers("waiting")));
     }
 
-    /** Latency against how many requests the server had when one more came, from the rows of {@code requests.csv}. */
+    /**
+     * Latency against how many requests the server had when one more came, from the rows of {@code requests.csv}. Requests of
+     * the warm-up are left out: they come while little else does, and would be the percentiles of a low load.
+     */
     public static Figure latency(Table rows) {
-        Table answered = rows.where("status", "200");
+        double first = Arrays.stream(rows.numbers("sent_unix_ms")).min().orElse(0);
+        Table answered = rows.where("status", "200")
+                .where(row -> Double.parseDouble(row.get("sent_unix_ms")) >= first + WARM_UP_MILLIS);
         double[] inFlight = answered.numbers("in_flight");
         int[] order = IntStream.range(0, inFlight.length)
                 .boxed()
@@ -46,7 +54,7 @@ public final class TrafficFigures {
                 .toArray();
         int bins = Math.max(1, Math.min(BINS_MAX, order.length / REQUESTS_IN_A_BIN_MIN));
         return Figure.stacked(
-                "Latency against load",
+                "Latency against load, without the first 2 s",
                 Panel.across("requests in flight when one more is sent"),
                 percentiles("TTFT, ms", inFlight, answered.numbers("ttft_ms"), order, bins),
                 percentiles("TPOT, ms", inFlight, answered.numbers("tpot_ms"), order, bins)

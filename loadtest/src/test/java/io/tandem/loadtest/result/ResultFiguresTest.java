@@ -44,6 +44,30 @@ class ResultFiguresTest {
                 .contains("16 requests", "16 requests of the base model", "tokens per second");
     }
 
+    @Test
+    void simulatedDevicesAreSaidToBeSimulated() throws Exception {
+        String columns = "way,requests_per_s,attainment,training_tokens_per_s";
+        assertThat(words(columns + ",simulated_devices\nco-serving,1,0.9,200,4\n"))
+                .contains("Simulated: ways to share 4 accelerators");
+        assertThat(words(columns + "\nco-serving,1,0.9,200\n")).doesNotContain("Simulated");
+    }
+
+    @Test
+    void aReferenceIsInTheLegendThoughTheLinesOfThePanelAboveAreNotRepeated() throws Exception {
+        String words = words("way,requests_per_s,attainment,training_tokens_per_s\n"
+                + "co-serving,1,0.9,200\nspare time x training alone,1,1,300\ninference only,1,1,0\n");
+        assertThat(words).containsOnlyOnce("co-serving").containsOnlyOnce("spare time");
+        assertThat(words).doesNotContain("inference only");
+    }
+
+    @Test
+    void requestsOfTheWarmUpAreLeftOut() throws Exception {
+        String columns = "sent_unix_ms,status,in_flight,ttft_ms,tpot_ms\n";
+        String steady = "5000,200,3,40,20\n6000,200,4,50,20\n";
+        assertThat(words(columns + "1000,200,1,90000,20\n2999,200,1,90000,20\n" + steady))
+                .isEqualTo(words(columns + "1000,500,0,0,0\n" + steady));
+    }
+
     private String words(String text) throws Exception {
         String svg = ResultFigures.of(table(text)).orElseThrow().svg();
         Document parsed = DocumentBuilderFactory.newInstance()

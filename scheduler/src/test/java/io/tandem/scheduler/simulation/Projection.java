@@ -50,7 +50,8 @@ public final class Projection {
 
     private static final double[] TOKENS_PER_TENANT_AND_DAY = {0.25e6, 0.5e6, 1e6, 2e6, 4e6};
     private static final double SECONDS_PER_DAY = 86_400;
-    private static final String COLUMNS = "way,requests_per_s,attainment,inference_tokens_per_s,training_tokens_per_s";
+    private static final String COLUMNS =
+            "way,requests_per_s,attainment,inference_tokens_per_s,training_tokens_per_s,simulated_devices";
 
     private final Map<Double, Outcome> coServing = new LinkedHashMap<>();
 
@@ -128,8 +129,8 @@ public final class Projection {
                 100 * one.attainment(),
                 inference,
                 training);
-        rows.add(
-                String.format(Locale.ROOT, "%s,%.0f,%.4f,%.1f,%.1f", way, rate, one.attainment(), inference, training));
+        rows.add(String.format(
+                Locale.ROOT, "%s,%.0f,%.4f,%.1f,%.1f,%d", way, rate, one.attainment(), inference, training, DEVICES));
     }
 
     /** The fewest devices that serve everybody inside the SLO and train what everybody wants. */
