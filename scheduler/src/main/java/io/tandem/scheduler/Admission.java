@@ -55,7 +55,10 @@ final class Admission {
         if (length >= maxTokens) {
             return refuse(
                     Reason.PROMPT_TOO_LONG,
-                    "the prompt has " + length + " tokens; prompt and answer together may have " + maxTokens);
+                    "the prompt has " + length + " tokens; prompt and answer together may have " + maxTokens
+                            + (maxTokens < limits.contextTokens()
+                                    ? " (scheduler.kv-cache-tokens)"
+                                    : " (kernels.context-tokens)"));
         }
         int adapters = request.adapters().size();
         int slots = config.servingSlots(limits);

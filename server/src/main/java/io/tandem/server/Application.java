@@ -27,6 +27,7 @@ import io.tandem.server.adapter.AdapterProbe;
 import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
@@ -88,6 +89,7 @@ public final class Application implements AutoCloseable {
     private final JobService jobs;
     private final Vertx vertx;
     private final int port;
+    private final String url;
     private final Adapters adapters;
     private volatile boolean ready;
     private volatile boolean closing;
@@ -109,8 +111,8 @@ public final class Application implements AutoCloseable {
         AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         AtomicLong nextRequestId = new AtomicLong(1);
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
-        TrainingDevice training = new TrainingDevice(
-                device.model(), device.limits(), trainingMemory(config.trainingMemoryBytes()), engine::latency);
+        long trainingBytes = trainingMemory(config.trainingMemoryBytes());
+        TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
         AdapterValidation validation = new ValidationScores(jobEngine(), setup, files);
         adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
@@ -144,6 +146,8 @@ public final class Application implements AutoCloseable {
                 meters::scrape,
                 Clock.systemUTC());
         port = listen(address, config.http().port(), targets);
+        url = "http://" + HttpAccess.bracketed(address) + ":" + port;
+        StartupLog.write(config, device, model, trainingBytes, url);
         vertx.setPeriodic(
                 EXPIRY_MILLIS,
                 timer -> vertx.executeBlocking(() -> {
@@ -251,7 +255,10 @@ public final class Application implements AutoCloseable {
             return verticles.get(0).port();
         } catch (IOException e) {
             close();
-            throw e;
+            throw new IOException(
+                    "cannot listen on " + address + ", port " + configuredPort + " (http.host, http.port): "
+                            + e.getMessage(),
+                    e);
         }
     }
 
@@ -334,6 +341,11 @@ public final class Application implements AutoCloseable {
 
     public int port() {
         return port;
+    }
+
+    /** Where it listens. */
+    String url() {
+        return url;
     }
 
     public ServedModel model() {

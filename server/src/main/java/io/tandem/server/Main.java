@@ -31,9 +31,14 @@ public final class Main {
     static final class Version implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {"tandem " + (version == null ? "(not packaged)" : version)};
+            return new String[] {version()};
         }
+    }
+
+    /** Name and version. */
+    static String version() {
+        String version = Main.class.getPackage().getImplementationVersion();
+        return "tandem " + (version == null ? "(not packaged)" : version);
     }
 
     public static void main(String[] args) {

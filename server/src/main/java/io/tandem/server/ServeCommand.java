@@ -12,6 +12,8 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -23,6 +25,8 @@ import picocli.CommandLine.Spec;
         description = "Starts the server. Flags win over the configuration file.",
         mixinStandardHelpOptions = true)
 final class ServeCommand implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+
     @Spec
     private @Nullable CommandSpec spec;
 
@@ -92,8 +96,8 @@ final class ServeCommand implements Callable<Integer> {
             spec.commandLine()
                     .getOut()
                     .printf(
-                            "Tandem serves '%s' (%d tokens of context) on http://localhost:%d; stop it with Ctrl-C.%n",
-                            application.model().name(), application.model().contextTokens(), application.port());
+                            "Tandem serves '%s' (%d tokens of context) on %s; stop it with Ctrl-C.%n",
+                            application.model().name(), application.model().contextTokens(), application.url());
             spec.commandLine().getOut().flush();
         }
         stop.await();
@@ -120,6 +124,10 @@ final class ServeCommand implements Callable<Integer> {
         Optional<Path> file =
                 config != null ? Optional.of(config) : Optional.of(standard).filter(Files::exists);
         ServerConfig loaded = loader.load(file, flags);
+        LOG.info(
+                "settings from {}{}",
+                file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("no file"),
+                flags.isEmpty() ? "" : ", and flags for " + String.join(", ", flags.keySet()));
         if (!Files.exists(loaded.model().resolve("config.json"))) {
             throw new IOException("there is no model in " + loaded.model()
                     + ": it has no config.json; name a directory in HuggingFace's layout with --model");

@@ -49,6 +49,21 @@ public record AdapterEntry(
         }
     }
 
+    /** For logs; labels are left out, they are the clients' own. */
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder(name + ": " + versions.size() + " versions, current is "
+                + currentVersion().shown() + ", " + currentVersion().origin());
+        if (canary != null) {
+            text.append(", ")
+                    .append(version(canary.hash()).orElseThrow().shown())
+                    .append(" answers ")
+                    .append(canary.percent())
+                    .append(" % of the requests");
+        }
+        return text.append(pinned ? ", pinned" : "").toString();
+    }
+
     private static void requireVersion(String name, List<StoredVersion> versions, String hash) {
         if (versions.stream().noneMatch(version -> version.hash().equals(hash))) {
             throw new IllegalArgumentException("adapter '" + name + "' has no version " + hash);

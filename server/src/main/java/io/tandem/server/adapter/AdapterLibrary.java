@@ -232,6 +232,7 @@ public final class AdapterLibrary implements AutoCloseable {
         catalog.put(entry);
         before.ifPresent(old -> clean(old, entry));
         pinned.update(entry.name());
+        LOG.info("adapter {}", entry);
         return entry;
     }
 
@@ -275,6 +276,7 @@ public final class AdapterLibrary implements AutoCloseable {
             entry.versions().stream()
                     .flatMap(StoredVersion::contents)
                     .forEach(hash -> cache.remove(name + "@" + hash.hex()));
+            LOG.info("adapter {} is deleted", name);
             return entry;
         });
     }

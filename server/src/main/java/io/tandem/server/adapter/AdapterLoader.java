@@ -54,7 +54,7 @@ final class AdapterLoader implements AutoCloseable {
         try {
             Adapter adapter = metrics.timed(
                     version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
-            LOG.info("loaded adapter {}", choice.reference());
+            LOG.debug("{} loaded", choice.reference());
             return new AdapterVersion(choice.name(), version.content(), adapter);
         } catch (AdapterFormatException e) {
             boolean known = catalog.find(choice.name())

@@ -42,7 +42,7 @@ public record HttpAccess(
     }
 
     /** An address in brackets if it is an IPv6 one, as Host headers have it. */
-    static String bracketed(String host) {
+    public static String bracketed(String host) {
         boolean bare = host.indexOf(':') != host.lastIndexOf(':') && !host.startsWith("[");
         return bare ? "[" + host + "]" : host;
     }

@@ -10,11 +10,13 @@ import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * All job objects, as they are in memory and on disk, and what is said about them. For one thread.
@@ -119,6 +121,7 @@ final class JobBook {
     }
 
     void say(ObjectNode job, String level, String message) {
+        LOG.atLevel(Level.valueOf(level.toUpperCase(Locale.ROOT))).log("{}: {}", JobObject.id(job), forLog(message));
         append(job, JobObject.event(now(), level, message));
     }
 
@@ -126,6 +129,7 @@ final class JobBook {
     void metrics(ObjectNode job, String message, ObjectNode data) {
         ObjectNode event = JobObject.event(now(), "info", message);
         event.put("type", "metrics");
+        LOG.debug("{}: {}", JobObject.id(job), message);
         event.set("data", data);
         append(job, event);
     }
@@ -133,6 +137,15 @@ final class JobBook {
     /** Where a job's numbers go, from the step after this one. */
     JobMetrics table(FinetuneJob work, int step) {
         return store.metrics(work.id(), work.stepsPerEpoch(), step, clock);
+    }
+
+    /** What a log may keep: where a message goes on to quote lines of a file, or a plan, it ends. */
+    private static String forLog(String message) {
+        int lines = message.indexOf(" wrong line");
+        int quoted = lines < 0 ? -1 : message.indexOf(':', lines);
+        return quoted < 0
+                ? message.lines().findFirst().orElse("")
+                : message.substring(0, quoted) + "; the job's events say which";
     }
 
     private void append(ObjectNode job, ObjectNode event) {

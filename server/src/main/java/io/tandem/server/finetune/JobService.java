@@ -109,6 +109,13 @@ public final class JobService implements AutoCloseable {
 
     private void requireThere(JobSpec spec) throws IOException {
         String model = setup.model().name();
+        if (library.find(spec.model()).isPresent()) {
+            throw ApiException.invalid(
+                    "model",
+                    "'model' must be the base model '" + model + "'. To train on from '" + spec.model()
+                            + "', name it in the hyperparameter 'under': [\"" + spec.model()
+                            + "\"] (tandem finetune --under); the new model answers together with it.");
+        }
         if (!spec.model().equals(model)) {
             throw ApiException.notFound("model", "model_not_found", "'model' must be the base model '" + model + "'.");
         }

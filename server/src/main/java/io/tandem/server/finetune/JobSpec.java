@@ -9,6 +9,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.TextRules;
@@ -118,7 +119,13 @@ public record JobSpec(
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     public static JobSpec parse(JsonBody body) {
         body.rejectUnknown(FIELDS);
-        body.refuseUnless("integrations", JsonNode::isEmpty);
+        if (body.find("integrations") != null
+                && !body.node().path("integrations").isEmpty()) {
+            throw ApiException.unsupported(
+                    "integrations",
+                    "'integrations' are not supported; a job's numbers are in its events, its result file and, for"
+                            + " TensorBoard, in its folder below the server's data directory.");
+        }
         Optional<String> suffix = body.optionalString("suffix", 64);
         suffix.filter(s -> !s.matches("[A-Za-z0-9][A-Za-z0-9._-]*")).ifPresent(s -> {
             throw body.invalid("suffix", "may have letters, digits, dots, dashes and underscores only.");
@@ -200,11 +207,11 @@ public record JobSpec(
         if (method.isEmpty()) {
             return false;
         }
-        method.get().rejectUnknown(Set.of("type", "supervised", "dpo"));
         String type = method.get().optionalString("type", 64).orElse("supervised");
         if (!type.equals("supervised") && !type.equals("dpo")) {
             throw method.get().invalid("type", "must be 'supervised' or 'dpo'; this server trains nothing else.");
         }
+        method.get().rejectUnknown(Set.of("type", "supervised", "dpo"));
         return type.equals("dpo");
     }
 

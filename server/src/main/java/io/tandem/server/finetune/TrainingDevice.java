@@ -27,11 +27,20 @@ public record TrainingDevice(
         return MemoryPlan.training(model, limits, lora, optimizer);
     }
 
+    /** @throws ApiException if adapters of the rank have no place on the device */
+    void requireRank(LoraConfig lora) {
+        if (lora.rank() > limits.maxRank()) {
+            throw ApiException.invalid(
+                    "rank", "'rank' is " + lora.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");
+        }
+    }
+
     /**
      * @param field of the request that asks for it
      * @throws ApiException with the numbers, if the plan is more than training may take
      */
     MemoryPlan requireFits(String field, LoraConfig lora, OptimizerConfig optimizer) {
+        requireRank(lora);
         MemoryPlan plan = memory(lora, optimizer);
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(

@@ -7,6 +7,9 @@ import java.util.Optional;
 
 /** How completions and chats differ in what they answer. */
 interface AnswerFormat {
+    /** The field of the request that has the prompt. */
+    String promptField();
+
     /** Beginning of the answer's id. */
     String idPrefix();
 

@@ -2,9 +2,11 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.Rejection;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.text.ServedModel;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.HashSet;
@@ -21,6 +23,7 @@ final class AnswerWriter implements Generation.Listener {
     private final AnswerFormat format;
     private final GenerationParams params;
     private final List<int[]> prompts;
+    private final ServedModel model;
     private final String id;
     private final long created;
     private final Set<Integer> begun = new HashSet<>();
@@ -40,6 +43,7 @@ final class AnswerWriter implements Generation.Listener {
         this.prompts = prompts;
         this.id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
         this.created = created;
+        this.model = source.model();
         this.generation = new Generation(source, context.vertx().getOrCreateContext(), this);
     }
 
@@ -81,8 +85,14 @@ final class AnswerWriter implements Generation.Listener {
     }
 
     @Override
+    public void refused(Rejection rejection) {
+        failed(ErrorMapper.refusal(rejection, format.promptField(), model));
+    }
+
+    @Override
     public void failed(ApiException error) {
         if (context.response().headWritten()) {
+            ErrorMapper.log(context.request(), error);
             context.response().end("data: " + ErrorMapper.body(error) + "\n\n");
         } else {
             context.fail(error);

@@ -36,8 +36,9 @@ final class BodyDeadline {
         HttpServerResponse response = request.response();
         HttpConnection connection = request.connection();
         if (!response.headWritten()) {
+            response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
             ErrorMapper.answer(
-                    response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE),
+                    request,
                     ErrorMapper.wrong(408, "body_timeout", "The body came too slowly; see http.body-timeout."));
         }
         connection.close();

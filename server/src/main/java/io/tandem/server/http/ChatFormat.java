@@ -12,6 +12,11 @@ import org.jspecify.annotations.Nullable;
 /** OpenAI's {@code chat.completion}. */
 record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
     @Override
+    public String promptField() {
+        return "messages";
+    }
+
+    @Override
     public String idPrefix() {
         return "chatcmpl-";
     }

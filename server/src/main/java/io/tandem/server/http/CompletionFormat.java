@@ -15,6 +15,11 @@ import org.jspecify.annotations.Nullable;
 /** OpenAI's {@code text_completion}. */
 record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
     @Override
+    public String promptField() {
+        return "prompt";
+    }
+
+    @Override
     public String idPrefix() {
         return "cmpl-";
     }

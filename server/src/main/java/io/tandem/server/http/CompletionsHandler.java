@@ -86,7 +86,7 @@ final class CompletionsHandler {
                     field,
                     "context_length_exceeded",
                     "'" + field + "' has " + bytes + " bytes of text, but this model's maximum context length of "
-                            + context + " tokens holds at most " + most + ". Send less.");
+                            + context + " tokens (kernels.context-tokens) holds at most " + most + ". Send less.");
         }
     }
 

@@ -9,6 +9,7 @@ import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
+import io.tandem.server.text.ServedModel;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
@@ -27,14 +28,24 @@ final class ErrorMapper {
 
     private ErrorMapper() {}
 
-    static ApiException refusal(Rejection rejection) {
+    /**
+     * @param field of the request that has the prompt
+     * @param model that refused
+     */
+    static ApiException refusal(Rejection rejection, String field, ServedModel model) {
         String message = rejection.message();
         return switch (rejection.reason()) {
-            case QUEUE_FULL -> ApiException.tooMany(message);
+            case QUEUE_FULL -> ApiException.tooMany(message + " (scheduler.max-queued-requests)");
             case SHUTTING_DOWN -> new ApiException(503, "server_error", null, "shutting_down", message);
             case TOO_MANY_ANSWERS -> ApiException.invalid("n", message);
-            case PROMPT_EMPTY -> ApiException.invalid("prompt", message);
-            case PROMPT_TOO_LONG -> new ApiException(400, INVALID, "messages", "context_length_exceeded", message);
+            case PROMPT_EMPTY -> ApiException.invalid(field, message);
+            case PROMPT_TOO_LONG ->
+                new ApiException(
+                        400,
+                        INVALID,
+                        field,
+                        "context_length_exceeded",
+                        message + "; the model allows " + model.shape().maxPositions());
             case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN, WRONG_EXAMPLE -> ApiException.invalid("training_file", message);
             case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS -> ApiException.invalid("model", message);
         };
@@ -65,16 +76,17 @@ final class ErrorMapper {
         ApiException error = of(failure, context.statusCode() > 0 ? context.statusCode() : status);
         if (error.status() == 500 && !(failure instanceof ApiException)) {
             LOG.error(
-                    "{} {} failed",
+                    "{} {} failed, request {}",
                     context.request().method(),
                     context.request().path(),
+                    RequestIds.of(context.request()),
                     failure);
         }
         if (response.headWritten()) {
             response.reset();
             return;
         }
-        answer(response, error);
+        answer(context.request(), error);
     }
 
     /** Answers what is not HTTP, after which nothing on the connection can be understood. */
@@ -88,12 +100,27 @@ final class ErrorMapper {
         } else if (cause instanceof UnknownVersions.UnknownVersion) {
             status = 505;
         }
-        answer(request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE), byStatus(status));
+        RequestIds.assign(request);
+        request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
+        answer(request, byStatus(status));
         request.connection().close();
     }
 
+    /** Says in the log that a request was refused or failed; nothing of what it says, which may be private. */
+    static void log(HttpServerRequest request, ApiException error) {
+        LOG.debug(
+                "{} {} {} {} request {}",
+                error.status(),
+                request.method(),
+                request.path(),
+                error.code() == null ? error.type() : error.code(),
+                RequestIds.of(request));
+    }
+
     /** Ends a response whose head is not written yet. */
-    static void answer(HttpServerResponse response, ApiException error) {
+    static void answer(HttpServerRequest request, ApiException error) {
+        log(request, error);
+        HttpServerResponse response = request.response();
         if (error.status() == 401) {
             response.putHeader("WWW-Authenticate", "Bearer");
         }
@@ -139,7 +166,6 @@ final class ErrorMapper {
     private static ApiException byStatus(int status) {
         return switch (status) {
             case 400 -> wrong(400, "bad_request", "The request is not valid HTTP.");
-            case 413 -> wrong(413, "body_too_large", "The body is larger than http.max-body-bytes allows.");
             case 414 -> wrong(414, "url_too_long", "The URL is too long.");
             case 431 -> wrong(431, "headers_too_large", "The headers are larger than 16 kB.");
             case 505 -> wrong(505, "unknown_version", "This server speaks HTTP/1.1.");
@@ -149,6 +175,11 @@ final class ErrorMapper {
                         : new ApiException(
                                 500, "server_error", null, "internal_error", "The server failed; see its log.");
         };
+    }
+
+    /** @param setting that gives the limit */
+    static ApiException tooLarge(long most, String setting) {
+        return wrong(413, "body_too_large", "The body has more than " + most + " bytes, the limit of " + setting + ".");
     }
 
     static ApiException wrong(int status, String code, String message) {

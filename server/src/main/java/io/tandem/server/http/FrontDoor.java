@@ -37,6 +37,7 @@ final class FrontDoor implements Handler<HttpServerRequest> {
 
     @Override
     public void handle(HttpServerRequest request) {
+        RequestIds.assign(request);
         // What somebody uploaded is never a page of this server.
         request.response().putHeader("X-Content-Type-Options", "nosniff");
         try {
@@ -45,7 +46,7 @@ final class FrontDoor implements Handler<HttpServerRequest> {
             requireKnownExpectation(request);
             requirePlainBody(request);
         } catch (ApiException refusal) {
-            ErrorMapper.answer(request.response(), refusal);
+            ErrorMapper.answer(request, refusal);
             return;
         }
         inside.handle(request);
@@ -125,7 +126,10 @@ final class FrontDoor implements Handler<HttpServerRequest> {
         String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
         if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
             throw ErrorMapper.wrong(
-                    415, "unsupported_encoding", "Bodies have to be sent as they are, without a Content-Encoding.");
+                    415,
+                    "unsupported_encoding",
+                    "Bodies have to be sent uncompressed; leave out 'Content-Encoding', which is '"
+                            + encoding.replaceAll("[^!-~]", "?") + "'.");
         }
     }
 

@@ -31,6 +31,9 @@ final class Generation {
         /** All answers have ended. */
         void done();
 
+        /** Nothing was begun. */
+        void refused(Rejection rejection);
+
         /** Nothing more will come. */
         void failed(ApiException error);
     }
@@ -70,7 +73,7 @@ final class Generation {
         open = answers.size();
         source.tokens().submit(answers).ifPresent(refused -> {
             over = true;
-            listener.failed(ErrorMapper.refusal(refused));
+            listener.refused(refused);
         });
     }
 

@@ -23,7 +23,7 @@ final class OtherMethods {
             if (route.getPath() != null && route.methods() != null) {
                 Set<String> names =
                         route.methods().stream().map(HttpMethod::name).collect(Collectors.toSet());
-                table.computeIfAbsent(route.getPath(), path -> new TreeSet<>()).addAll(names);
+                table.computeIfAbsent(pattern(route), path -> new TreeSet<>()).addAll(names);
             }
         }
         // Several patterns of the table may match one path.
@@ -34,6 +34,11 @@ final class OtherMethods {
             context.next();
         }));
         router.route().handler(OtherMethods::answer);
+    }
+
+    /** The path as the table has it; Vert.x keeps it without its asterisk. */
+    static String pattern(Route route) {
+        return route.getPath() + (route.isExactPath() ? "" : "*");
     }
 
     private static void answer(RoutingContext context) {

@@ -30,7 +30,8 @@ public final class Routes {
 
     private static final Set<HttpMethod> CORS_METHODS =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST, HttpMethod.DELETE);
-    private static final Set<String> CORS_EXPOSED = Set.of("X-Adapter-Version", "X-Adapter-Tier", "Retry-After");
+    private static final Set<String> CORS_EXPOSED =
+            Set.of("X-Adapter-Version", "X-Adapter-Tier", "Retry-After", RequestIds.HEADER);
     private static final int CORS_SECONDS = 600;
 
     private Routes() {}
@@ -151,7 +152,7 @@ public final class Routes {
         String table = router.getRoutes().stream()
                 .filter(route -> route.getPath() != null && route.methods() != null)
                 .filter(route -> !route.methods().contains(HttpMethod.HEAD))
-                .map(route -> route.methods().iterator().next() + " " + route.getPath() + "\n")
+                .map(route -> route.methods().iterator().next() + " " + OtherMethods.pattern(route) + "\n")
                 .distinct()
                 .collect(Collectors.joining());
         context.response()
@@ -189,7 +190,21 @@ public final class Routes {
         }
 
         void post(String path, Handler<RoutingContext> handler) {
-            router.post(path).handler(typed).handler(body).handler(text::parse).handler(handler);
+            router.post(path)
+                    .handler(typed)
+                    .handler(body)
+                    .handler(text::parse)
+                    .handler(handler)
+                    .failureHandler(this::bodyFailed);
+        }
+
+        /** The body's reader knows no setting. */
+        private void bodyFailed(RoutingContext context) {
+            if (context.statusCode() == 413 && !context.response().headWritten()) {
+                ErrorMapper.answer(context.request(), ErrorMapper.tooLarge(http.maxBodyBytes(), "http.max-body-bytes"));
+            } else {
+                context.next();
+            }
         }
 
         void form(String path, BiConsumer<RoutingContext, Upload> handler) {

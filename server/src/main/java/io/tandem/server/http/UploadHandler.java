@@ -128,7 +128,7 @@ final class UploadHandler implements Handler<RoutingContext> {
         context.fail(failure);
     }
 
-    private static RuntimeException tooLarge() {
-        return ErrorMapper.wrong(413, "body_too_large", "The body is larger than http.max-upload-bytes allows.");
+    private RuntimeException tooLarge() {
+        return ErrorMapper.tooLarge(maxBytes, "http.max-upload-bytes");
     }
 }
