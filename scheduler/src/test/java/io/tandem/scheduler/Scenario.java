@@ -1,6 +1,7 @@
 package io.tandem.scheduler;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
@@ -105,14 +106,8 @@ final class Scenario {
         double rows = inputs.segments().stream()
                 .mapToInt(segment -> segment.tokens().length)
                 .sum();
-        double forward = inputs.training()
-                .map(work -> work.forwardTo() - work.forwardFrom())
-                .orElse(0);
-        double backward = inputs.training()
-                .map(work -> work.backward().stream()
-                        .mapToInt(unit -> unit.to() - unit.from())
-                        .sum())
-                .orElse(0);
+        double forward = inputs.training().map(TrainingWork::forwardRows).orElse(0);
+        double backward = inputs.training().map(TrainingWork::backwardRowLayers).orElse(0L);
         return 2 + 0.1 * rows + 0.15 * forward + 0.08 * backward;
     }
 

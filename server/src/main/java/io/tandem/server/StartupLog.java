@@ -2,7 +2,7 @@ package io.tandem.server;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.MemoryReport;
-import io.tandem.kernels.ModelConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.text.ServedModel;
 import java.util.Locale;

@@ -18,6 +18,9 @@ public interface DeviceModel extends AutoCloseable {
 
     KernelsConfig limits();
 
+    /** Rows that the matrix products compute in the time of one, because reading the weights takes that long. */
+    int memoryBoundRows();
+
     /**
      * Copies an adapter into a slot, replacing what was there.
      *
@@ -56,7 +59,15 @@ public interface DeviceModel extends AutoCloseable {
      */
     void scaleSequences(double[] factors);
 
-    /** Runs one iteration. */
+    /** What is left of the pack that was begun last. */
+    PackProgress packProgress();
+
+    /**
+     * Runs one iteration.
+     *
+     * @throws IllegalArgumentException if it has more fine-tuning work than is left of the pack, or anything else that was
+     *     not reserved
+     */
     IterationOutputs run(IterationInputs inputs);
 
     /**

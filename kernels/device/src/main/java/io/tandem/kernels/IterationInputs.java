@@ -7,7 +7,7 @@ import java.util.Optional;
  * What one iteration carries. All rows, whoever they belong to, go through the same matrix products.
  *
  * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several
- * @param training fine-tuning windows, if any
+ * @param training rows of the current pack, if any
  */
 public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
 
@@ -49,17 +49,12 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
     }
 
     /**
-     * Windows of the current pack; forward runs before backward in the same iteration. Rows are counted as they are
-     * processed: which tokens of which sequences come next is up to the device.
+     * How much of the current pack runs, forward before backward. Which rows of which sequences come next, and in which
+     * layers, is up to the device, which also knows {@linkplain DeviceModel#packProgress how much is left}.
      *
-     * @param forwardFrom first row of the forward window, absolute in the pack
-     * @param forwardTo end of the forward window; equal to {@code forwardFrom} if there is none. Forward windows follow
-     *     each other from row 0 to the end of the pack
-     * @param backward in order: from the last layer to the first, inside a layer from the last row to row 0. The first
-     *     one may run only when the whole pack has gone forward, and none if the pack only measures
+     * @param forwardRows rows that go forward
+     * @param backwardRowLayers rows that go backward through one layer each. Some may run only in an iteration after which
+     *     the whole pack has gone forward, and none if the pack only measures
      */
-    public record TrainingWork(int forwardFrom, int forwardTo, List<BackwardWindow> backward) {}
-
-    /** Rows {@code [from, to)} of one layer to differentiate. */
-    public record BackwardWindow(int layer, int from, int to) {}
+    public record TrainingWork(int forwardRows, long backwardRowLayers) {}
 }

@@ -2,12 +2,10 @@ package io.tandem.loadtest.roofline;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -40,24 +38,20 @@ public class BackwardBenchmark {
         int[] labels = Arrays.copyOfRange(tokens, 1, tokens.length + 1);
         labels[tokens.length - 1] = TrainingPack.IGNORED;
         pack = new TrainingPack(List.of(new TrainingPack.Sequence(tokens, labels)), TrainingPack.Purpose.LEARN);
-        List<BackwardWindow> windows = new ArrayList<>();
-        for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
-            for (int to = Device.PACK; to > 0; to -= window) {
-                windows.add(new BackwardWindow(layer, to - window, to));
-            }
-        }
-        backward = new IterationInputs(List.of(), Optional.of(new TrainingWork(0, 0, windows)));
+        backward = new IterationInputs(List.of(), Optional.of(new TrainingWork(0, window)));
     }
 
     @Setup(Level.Invocation)
     public void forward() {
         device.beginPack(new int[] {0}, pack);
-        device.run(new IterationInputs(List.of(), Optional.of(new TrainingWork(0, Device.PACK, List.of()))));
+        device.run(new IterationInputs(List.of(), Optional.of(new TrainingWork(Device.PACK, 0))));
     }
 
     @Benchmark
-    public Object backward() {
-        return device.run(backward);
+    public void backward() {
+        while (!device.packProgress().done()) {
+            device.run(backward);
+        }
     }
 
     @TearDown(Level.Invocation)

@@ -159,7 +159,7 @@ public final class Sequence {
     }
 
     /** A later request was admitted before this one. */
-    public void bypass() {
+    public void countBypass() {
         bypassed++;
     }
 

@@ -60,9 +60,9 @@ final class InferenceQueue {
         waiting.trained(caller, tokens);
     }
 
-    /** In the order of admission. */
+    /** As it is now, in the order of admission. */
     List<Sequence> running() {
-        return running;
+        return List.copyOf(running);
     }
 
     int waitingCount() {
@@ -113,7 +113,7 @@ final class InferenceQueue {
         while (next.isPresent() && kv.fits(next.get().length())) {
             Sequence sequence = next.get();
             if (place(sequence)) {
-                blocked.forEach(Sequence::bypass);
+                blocked.forEach(Sequence::countBypass);
                 if (blocked.stream().anyMatch(InferenceQueue::isOverdue)) {
                     return;
                 }

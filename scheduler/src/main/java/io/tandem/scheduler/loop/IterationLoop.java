@@ -19,6 +19,7 @@ import io.tandem.scheduler.plan.HybridTokenPlanner;
 import io.tandem.scheduler.plan.IterationPlan;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import io.tandem.scheduler.plan.IterationPlanner;
+import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.PlanEncoder;
 import io.tandem.scheduler.plan.ServingSpell;
 import io.tandem.scheduler.plan.TemporalPlanner;
@@ -26,6 +27,7 @@ import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
 import io.tandem.scheduler.slo.LatencyReport;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -54,7 +56,7 @@ public final class IterationLoop {
     private final SlotResidency adapters;
     private final InferenceQueue inference;
     private final JobQueue jobs;
-    private final LatencyModel latency = new LatencyModel();
+    private final LatencyModel latency;
     private final IterationPlanner planner;
     private final Targets targets;
     private ServingSpell spell = ServingSpell.NONE;
@@ -69,6 +71,7 @@ public final class IterationLoop {
         this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
         this.adapters = new SlotResidency(device, 0, config.servingSlots(device.limits()));
         this.targets = config.targets();
+        this.latency = new LatencyModel(device.memoryBoundRows());
         this.inference = new InferenceQueue(kv, adapters, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
         this.planner = config.finetuning().mode() == Mode.TEMPORAL
@@ -134,8 +137,10 @@ public final class IterationLoop {
     public boolean iterate() {
         inference.prepare();
         jobs.prepare();
-        IterationPlan plan = planner.plan(
-                inference.running(), inference.waitingCount(), jobs.current(), spell, nanoTime.getAsLong());
+        Optional<PendingTraining> training =
+                jobs.current().map(run -> new PendingTraining(run.progress(), run.betweenSteps(), spell));
+        IterationPlan plan =
+                planner.plan(inference.running(), inference.waitingCount(), training, nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
             return false;
@@ -164,9 +169,8 @@ public final class IterationLoop {
     private void apply(IterationPlan plan, IterationOutputs outputs, long now) {
         int next = 0;
         for (Chunk chunk : plan.chunks()) {
-            boolean draws = chunk.draws();
             chunk.sequence().advance(chunk.tokens());
-            if (draws) {
+            if (chunk.draws()) {
                 apply(chunk.sequence(), outputs.draws().get(next++), now);
             }
         }
@@ -215,7 +219,8 @@ public final class IterationLoop {
     /** Half of a trained token is its way forward, the other half its way back through all layers. */
     private void charge(IterationFeatures features) {
         jobs.current().ifPresent(run -> {
-            double backward = (double) features.backwardRowLayers() / run.layers();
+            double backward =
+                    (double) features.backwardRowLayers() / device.model().layers();
             inference.trained(run.job().caller(), (features.forwardRows() + backward) / 2);
         });
     }

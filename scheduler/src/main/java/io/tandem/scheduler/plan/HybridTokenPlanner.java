@@ -1,9 +1,9 @@
 package io.tandem.scheduler.plan;
 
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.PackProgress;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
-import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
@@ -21,14 +21,13 @@ import java.util.Optional;
  * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
-    /** The device computes so many rows, or layers of a row, in the time of one. */
-    private static final int SMALLEST_WINDOW = LatencyModel.MEMORY_BOUND_ROWS;
-
     private final Finetuning config;
     private final int maxRows;
     private final LatencyModel latency;
     private final IterationBudget budget;
     private final InferencePlanner inference;
+    /** Rows, or layers of a row; fewer would take as long. */
+    private final int smallestWindow;
 
     public HybridTokenPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.config = config.finetuning();
@@ -36,32 +35,33 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
         this.inference = new InferencePlanner(config, latency);
+        this.smallestWindow = latency.freeRows();
     }
 
     @Override
-    public IterationPlan plan(
-            List<Sequence> running, int waiting, Optional<FinetuneRun> job, ServingSpell spell, long nowNanos) {
-        if (job.isEmpty()) {
+    public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
+        if (training.isEmpty()) {
             return inference.plan(running, maxRows, 1, nowNanos);
         }
-        FinetuneRun run = job.get();
+        PackProgress pack = training.get().pack();
         // What prompts may use ends where the floor of fine-tuning begins.
-        IterationPlan plan = inference.plan(running, maxRows - reservedRows(run), 1 - config.floor(), nowNanos);
+        IterationPlan plan = inference.plan(running, maxRows - reservedRows(pack), 1 - config.floor(), nowNanos);
         int rows = plan.features().decodeRows() + plan.features().prefillRows();
-        WindowSize window = WindowSize.of(run, maxRows - rows);
+        WindowSize window = new WindowSize(pack, maxRows - rows);
+        long budgetNanos = waiting > 0 ? 0 : budget.nanos(running, nowNanos);
         long size = config.fixedWindowTokens() > 0
                 ? window.fixed(config.fixedWindowTokens())
-                : size(window, plan, waiting > 0 ? 0 : budget.nanos(running, nowNanos), spell);
+                : size(window, plan, budgetNanos, training.get().spell());
         return size == 0 ? plan : window.join(plan, size);
     }
 
     /** Rows that prompts leave to the window; a backward window needs none. */
-    private int reservedRows(FinetuneRun run) {
-        if (!run.forward()) {
+    private int reservedRows(PackProgress pack) {
+        if (pack.forwardRows() == 0) {
             return 0;
         }
         int wanted =
-                config.fixedWindowTokens() > 0 ? config.fixedWindowTokens() : config.floor() > 0 ? SMALLEST_WINDOW : 0;
+                config.fixedWindowTokens() > 0 ? config.fixedWindowTokens() : config.floor() > 0 ? smallestWindow : 0;
         return Math.min(wanted, maxRows - 1);
     }
 
@@ -70,12 +70,12 @@ public final class HybridTokenPlanner implements IterationPlanner {
         long aloneNanos = latency.predictNanos(alone);
         long limit = Math.max(budgetNanos, (long) (aloneNanos / (1 - config.floor())));
         long most = window.most(config.maxTokens());
-        long least = plan.empty() ? Math.min(SMALLEST_WINDOW, most) : 0;
+        long least = plan.empty() ? Math.min(smallestWindow, most) : 0;
         long size = LargestFit.find(least, most, n -> latency.predictNanos(window.features(alone, n)) <= limit);
         if (size > 0 || config.floor() == 0) {
             return size;
         }
-        long smallest = Math.min(SMALLEST_WINDOW, most);
+        long smallest = Math.min(smallestWindow, most);
         long cost = latency.predictNanos(window.features(alone, smallest)) - aloneNanos;
         double saved = config.floor() / (1 - config.floor()) * (spell.nanos() + aloneNanos);
         return saved >= cost ? smallest : 0;

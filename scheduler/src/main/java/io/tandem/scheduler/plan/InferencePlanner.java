@@ -20,17 +20,17 @@ import java.util.Optional;
  * takes to make it. A prompt whose first token is late already hurries nobody any more.
  */
 final class InferencePlanner {
-    /** So many prompt tokens advance however long the decode rows take, so that no prompt waits for ever. */
-    private static final int LEAST_PREFILL_ROWS = LatencyModel.MEMORY_BOUND_ROWS;
-
     private final SchedulerConfig config;
     private final LatencyModel latency;
     private final IterationBudget budget;
+    /** So many prompt tokens advance however long the decode rows take, so that no prompt waits for ever. */
+    private final int leastPrefillRows;
 
     InferencePlanner(SchedulerConfig config, LatencyModel latency) {
         this.config = config;
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
+        this.leastPrefillRows = latency.freeRows();
     }
 
     /**
@@ -48,7 +48,7 @@ final class InferencePlanner {
             if (!sequence.decoding()) {
                 prompts.add(sequence);
             } else if (chunks.size() < maxRows) {
-                chunks.add(new Chunk(sequence, 1));
+                chunks.add(Chunk.next(sequence, 1));
                 context += sequence.computed() + 1;
             }
         }
@@ -65,7 +65,7 @@ final class InferencePlanner {
             return most;
         }
         long fitting = LargestFit.find(
-                LEAST_PREFILL_ROWS,
+                leastPrefillRows,
                 most,
                 rows -> latency.predictNanos(withPrefill(decodes, cut(prompts, (int) rows))) <= budgetNanos);
         return (int) Math.max(fitting, Math.min(most, dueRows(prompts, nowNanos)));
@@ -95,7 +95,7 @@ final class InferencePlanner {
             if (tokens == 0) {
                 break;
             }
-            chunks.add(new Chunk(prompt, tokens));
+            chunks.add(Chunk.next(prompt, tokens));
             left -= tokens;
         }
         return chunks;

@@ -15,11 +15,14 @@ import java.util.Optional;
  */
 public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training, IterationFeatures features) {
 
-    /** The next tokens of a sequence; it gets a new token if they are all that it has. */
-    public record Chunk(Sequence sequence, int tokens) {
-        /** Whether the sequence gets a new token. */
-        public boolean draws() {
-            return tokens == sequence.pending();
+    /**
+     * The next tokens of a sequence.
+     *
+     * @param draws whether they are all that it has, so that it gets a new token
+     */
+    public record Chunk(Sequence sequence, int tokens, boolean draws) {
+        static Chunk next(Sequence sequence, int tokens) {
+            return new Chunk(sequence, tokens, tokens == sequence.pending());
         }
     }
 

@@ -2,7 +2,6 @@ package io.tandem.scheduler.plan;
 
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.scheduler.SchedulerConfig;
-import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
@@ -29,12 +28,11 @@ public final class TemporalPlanner implements IterationPlanner {
     }
 
     @Override
-    public IterationPlan plan(
-            List<Sequence> running, int waiting, Optional<FinetuneRun> job, ServingSpell spell, long nowNanos) {
-        if (job.isPresent()) {
-            FinetuneRun run = job.get();
-            if (!run.betweenSteps() || running.isEmpty() || spell.iterations() >= interval) {
-                WindowSize window = WindowSize.of(run, maxRows);
+    public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
+        if (training.isPresent()) {
+            PendingTraining next = training.get();
+            if (!next.betweenSteps() || running.isEmpty() || next.spell().iterations() >= interval) {
+                WindowSize window = new WindowSize(next.pack(), maxRows);
                 return window.join(NOTHING, window.most(Integer.MAX_VALUE));
             }
         }

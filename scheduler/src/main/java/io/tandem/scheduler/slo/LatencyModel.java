@@ -18,9 +18,6 @@ import java.util.Map;
  * and too little for many.
  */
 public final class LatencyModel {
-    /** Rows that the matrix products compute in the time of one: then reading the weights no longer covers them. */
-    public static final int MEMORY_BOUND_ROWS = 16;
-
     private static final CostKind[] KINDS = CostKind.values();
     private static final double FORGETTING = 0.99;
     private static final double RIDGE = 1e-3;
@@ -39,13 +36,14 @@ public final class LatencyModel {
     private long observations;
     private double meanError;
 
-    public LatencyModel() {
-        this(MEMORY_BOUND_ROWS);
+    /** @param freeRows where the kink is: rows that the device computes in the time of one; 0 makes a straight line */
+    public LatencyModel(int freeRows) {
+        this.freeRows = freeRows;
     }
 
-    /** @param freeRows where the kink is; 0 makes a straight line */
-    LatencyModel(int freeRows) {
-        this.freeRows = freeRows;
+    /** Rows that cost no more than one. */
+    public int freeRows() {
+        return freeRows;
     }
 
     private double[] ones() {

@@ -79,12 +79,9 @@ public record DeviceCost(
         double backward = 0;
         if (inputs.training().isPresent()) {
             var work = inputs.training().get();
-            double forward = work.forwardTo() - work.forwardFrom();
-            rows += forward;
-            compute += forward * forwardRowMillis;
-            backward = work.backward().stream()
-                    .mapToDouble(window -> window.to() - window.from())
-                    .sum();
+            rows += work.forwardRows();
+            compute += work.forwardRows() * forwardRowMillis;
+            backward = work.backwardRowLayers();
         }
         double computed = rows == 0 ? 0 : compute * Math.max(0, rows - freeRows) / rows;
         return baseMillis + computed + context * contextTokenMillis + backward * backwardRowLayerMillis;

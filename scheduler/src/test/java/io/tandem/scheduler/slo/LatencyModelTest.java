@@ -45,14 +45,14 @@ class LatencyModelTest {
 
     @Test
     void aKinkWhereComputingBeginsPredictsBetterThanALine() {
-        double kinked = error(new LatencyModel());
+        double kinked = error(new LatencyModel(16));
         double straight = error(new LatencyModel(0));
         assertThat(kinked).isLessThan(0.01).isLessThan(0.2 * straight);
     }
 
     @Test
     void whatIsNoLongerObservedIsRemembered() {
-        LatencyModel model = new LatencyModel();
+        LatencyModel model = new LatencyModel(16);
         Random random = new Random(2);
         for (int i = 0; i < 500; i++) {
             IterationFeatures features = random(random);
@@ -68,7 +68,7 @@ class LatencyModelTest {
 
     @Test
     void doingMoreNeverLooksCheaper() {
-        LatencyModel model = new LatencyModel();
+        LatencyModel model = new LatencyModel(16);
         Random random = new Random(4);
         for (int i = 0; i < 200; i++) {
             IterationFeatures features = random(random);
@@ -81,7 +81,7 @@ class LatencyModelTest {
 
     @Test
     void aPauseOfTheMachineIsNotACost() {
-        LatencyModel model = new LatencyModel();
+        LatencyModel model = new LatencyModel(16);
         for (int i = 0; i < 100; i++) {
             model.observe(ONE_DECODE, 10_000_000);
         }

@@ -2,7 +2,6 @@ package io.tandem.scheduler.testing;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
@@ -13,6 +12,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -124,6 +124,11 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
+    public int memoryBoundRows() {
+        return 16;
+    }
+
+    @Override
     public void putAdapter(int slot, Adapter adapter) {
         require(!trainees.containsKey(slot), "an adapter overwrites a trainee");
         require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
@@ -180,6 +185,11 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
+    public PackProgress packProgress() {
+        return pack.orElseThrow().progress();
+    }
+
+    @Override
     public IterationOutputs run(IterationInputs inputs) {
         nanos += (long) (millis.applyAsDouble(inputs) * 1e6);
         if (failures > 0) {
@@ -201,14 +211,12 @@ public final class FakeDevice implements DeviceModel {
         int learned = 0;
         if (inputs.training().isPresent()) {
             TrainingWork work = inputs.training().get();
-            rows += work.forwardTo() - work.forwardFrom();
+            rows += work.forwardRows();
             FakePack current = pack.orElseThrow();
-            scores = current.forward(work.forwardFrom(), work.forwardTo());
-            learned = current.learned(work.forwardFrom(), work.forwardTo());
-            for (BackwardWindow window : work.backward()) {
-                current.backward(window);
-            }
-            if (!work.backward().isEmpty() && !current.unfinished()) {
+            learned = current.learned(work.forwardRows());
+            scores = current.forward(work.forwardRows());
+            current.backward(work.backwardRowLayers());
+            if (work.backwardRowLayers() > 0 && !current.unfinished()) {
                 trainee(current.traineeSlot()).addGradient(current.gradient());
             }
         }

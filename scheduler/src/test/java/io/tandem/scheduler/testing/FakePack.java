@@ -2,14 +2,14 @@ package io.tandem.scheduler.testing;
 
 import static io.tandem.scheduler.testing.FakeDevice.require;
 
-import io.tandem.kernels.IterationInputs.BackwardWindow;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Sequence;
 import java.util.Arrays;
 
 /**
- * A pack on a {@link FakeDevice}: it insists on the order of windows, and its losses and gradient depend on the tokens,
+ * A pack on a {@link FakeDevice}: it insists that no more runs than it has, and its losses and gradient depend on the tokens,
  * the adapters and the factors, but not on how the rows were cut.
  */
 final class FakePack {
@@ -21,9 +21,9 @@ final class FakePack {
     private final long stack;
     private final int[] sequenceOf;
     private final double[] rowLosses;
+    private final int layers;
     private int forward;
-    private int layer;
-    private int to;
+    private long backwardLeft;
     private double[] factors;
 
     /** @param stack a hash of the adapters' weights */
@@ -34,8 +34,8 @@ final class FakePack {
         int rows = pack.rows();
         this.sequenceOf = new int[rows];
         this.rowLosses = new double[rows];
-        this.layer = pack.purpose() == TrainingPack.Purpose.LEARN ? layers - 1 : -1;
-        this.to = rows;
+        this.layers = layers;
+        this.backwardLeft = learns() ? (long) layers * rows : 0;
         int row = 0;
         for (int index = 0; index < pack.sequences().size(); index++) {
             Sequence sequence = pack.sequences().get(index);
@@ -68,27 +68,27 @@ final class FakePack {
     }
 
     boolean unfinished() {
-        return forward < sequenceOf.length || layer >= 0;
+        return !progress().done();
     }
 
-    SequenceScores forward(int from, int until) {
-        if (from == until) {
-            return SequenceScores.NONE;
-        }
-        require(from == forward && until > from, "forward out of order");
-        require(until <= sequenceOf.length, "forward beyond the pack");
-        forward = until;
+    PackProgress progress() {
+        return new PackProgress(sequenceOf.length, layers, sequenceOf.length - forward, backwardLeft);
+    }
+
+    SequenceScores forward(int rows) {
+        require(rows >= 0 && forward + rows <= sequenceOf.length, "forward beyond the pack");
         SequenceScores scores = SequenceScores.zeros(pack.sequences().size());
-        for (int row = from; row < until; row++) {
-            if (!Double.isNaN(rowLosses[row])) {
-                scores.add(sequenceOf[row], rowLosses[row], rowLosses[row] > HALF);
+        for (int end = forward + rows; forward < end; forward++) {
+            if (!Double.isNaN(rowLosses[forward])) {
+                scores.add(sequenceOf[forward], rowLosses[forward], rowLosses[forward] > HALF);
             }
         }
         return scores;
     }
 
-    int learned(int from, int until) {
-        return (int) Arrays.stream(rowLosses, from, until)
+    /** Tokens to learn among the next rows. */
+    int learned(int rows) {
+        return (int) Arrays.stream(rowLosses, forward, forward + rows)
                 .filter(loss -> !Double.isNaN(loss))
                 .count();
     }
@@ -97,19 +97,16 @@ final class FakePack {
         require(learns(), "a measurement is scaled");
         require(sequenceFactors.length == pack.sequences().size(), "a factor is missing");
         require(forward == sequenceOf.length, "sequences are scaled before the whole pack went forward");
-        require(to == sequenceOf.length && factors == null, "sequences are scaled too late, or twice");
+        require(
+                backwardLeft == (long) layers * sequenceOf.length && factors == null,
+                "sequences are scaled too late, or twice");
         factors = sequenceFactors.clone();
     }
 
-    void backward(BackwardWindow window) {
-        require(forward == sequenceOf.length, "backward before the whole pack went forward");
-        require(window.layer() == layer && window.to() == to, "backward out of order");
-        require(window.from() < window.to() && window.from() >= 0, "an empty window");
-        to = window.from();
-        if (to == 0) {
-            layer--;
-            to = sequenceOf.length;
-        }
+    void backward(long rowLayers) {
+        require(rowLayers == 0 || forward == sequenceOf.length, "backward before the whole pack went forward");
+        require(rowLayers >= 0 && rowLayers <= backwardLeft, "backward beyond the pack");
+        backwardLeft -= rowLayers;
     }
 
     /** Of the whole pack, as a number: a sum over its sequences, so it does not matter which of them share a pack. */

@@ -1,6 +1,5 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import java.util.List;
 import java.util.stream.LongStream;
 
@@ -8,7 +7,7 @@ import java.util.stream.LongStream;
 final class BackwardUnits {
     private BackwardUnits() {}
 
-    static long[] encode(List<BackwardWindow> units, PackRows pack) {
+    static long[] encode(List<PackWindows.Backward> units, PackRows pack) {
         return units.stream()
                 .flatMapToLong(unit -> {
                     List<long[]> windows = pack.windows(unit.from(), unit.to());

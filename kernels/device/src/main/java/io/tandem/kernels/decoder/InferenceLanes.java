@@ -1,13 +1,11 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * How lanes share an iteration that trains nothing. Each lane reads all weights, where threads that share every operation
@@ -46,23 +44,22 @@ record InferenceLanes(int lanes, int leastRows, int threads) {
     }
 
     /** @param next the lanes of the pack, which stay where they are */
-    PackLanes.Split split(IterationInputs inputs, PackLanes next) {
-        List<Segment> segments = inputs.segments();
+    PackLanes.Split split(List<Segment> segments, PackLanes next) {
         if (lanes == 1 || SegmentShares.rows(segments, SegmentShares.all(segments)) < leastRows) {
-            return PackLanes.Split.whole(inputs, next);
+            return PackLanes.Split.whole(segments, next);
         }
         List<List<Integer>> shares = SegmentShares.of(segments, lanes);
         double[] loads = shares.stream()
                 .mapToDouble(own -> SegmentShares.rows(segments, own))
                 .toArray();
         if (!SegmentShares.isEven(loads)) {
-            return PackLanes.Split.whole(inputs, next);
+            return PackLanes.Split.whole(segments, next);
         }
         List<PackLanes.Part> parts = new ArrayList<>();
         for (List<Integer> own : shares) {
             if (!own.isEmpty()) {
                 List<Segment> served = SegmentShares.pick(segments, own);
-                parts.add(new PackLanes.Part(parts.size(), new IterationInputs(served, Optional.empty()), own));
+                parts.add(new PackLanes.Part(parts.size(), served, own, PackWindows.NONE));
             }
         }
         return new PackLanes.Split(parts, true, next);

@@ -1,7 +1,6 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.jni.IValue;
-import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
@@ -16,10 +15,9 @@ import java.util.stream.LongStream;
 record IterationCall(
         ScriptModule script, TensorScope scope, IValue weights, IValue cache, IValue adapters, IValue arena) {
 
-    IterationOutputs run(IterationInputs inputs, RowEncoder rows, SamplingRows sampling, PackRows pack, boolean mixed) {
+    IterationOutputs run(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, boolean mixed) {
         int draws = sampling.wanted.size();
-        long[] learned =
-                inputs.training().map(work -> RowEncoder.learned(work, pack)).orElse(new long[0]);
+        long[] learned = RowEncoder.learned(windows, pack);
         long[] stacks = rows.stacks();
         IValue results = script.call(
                 scope,
@@ -30,7 +28,7 @@ record IterationCall(
                 arena,
                 scope.value(scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length)),
                 scope.value(scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length)),
-                layout(inputs, rows, pack),
+                layout(windows, rows, pack),
                 scope.value(scope.tensor(concat(rows.decodePlaces, rows.decodeContexts), 2, rows.decodePlaces.length)),
                 scope.flag(mixed),
                 indices(sampling.wanted),
@@ -68,14 +66,12 @@ record IterationCall(
         return scope.value(scope.tensor(SamplingRows.indices(values), values.size()));
     }
 
-    private IValue layout(IterationInputs inputs, RowEncoder rows, PackRows pack) {
-        long[] windows = inputs.training()
-                .map(work -> RowEncoder.flatten(pack.windows(work.forwardFrom(), work.forwardTo())))
-                .orElse(new long[0]);
+    private IValue layout(PackWindows windows, RowEncoder rows, PackRows pack) {
+        long[] sequences = RowEncoder.flatten(pack.windows(windows.from(), windows.to()));
         return scope.own(IValue.listFrom(
                 scope.numbers(RowEncoder.flatten(rows.groups)),
                 scope.numbers(RowEncoder.flatten(rows.chunks)),
-                scope.numbers(LongStream.concat(LongStream.of(rows.windowFrom), LongStream.of(windows))
+                scope.numbers(LongStream.concat(LongStream.of(rows.windowFrom), LongStream.of(sequences))
                         .toArray()),
                 scope.numbers(rows.inferenceRows)));
     }

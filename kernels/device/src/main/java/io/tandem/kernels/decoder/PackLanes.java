@@ -1,11 +1,11 @@
 package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,16 +13,15 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
  * How far a pack's lanes are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
- * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: a window says how
+ * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: an iteration says how
  * many rows are next, and lanes share them, as they share the inference rows, so that all are done at the same time. What
- * each does depends on the iteration alone.
+ * each does depends on the iterations so far alone.
  */
 final class PackLanes {
     /** A backward row makes about twice the products of a forward row, in one layer. */
@@ -45,9 +44,10 @@ final class PackLanes {
      */
     record Split(List<Part> parts, boolean even, PackLanes next) {
 
-        /** All of an iteration in one part. */
-        static Split whole(IterationInputs inputs, PackLanes next) {
-            return new Split(List.of(new Part(0, inputs, SegmentShares.all(inputs.segments()))), false, next);
+        /** All of an iteration without fine-tuning in one part. */
+        static Split whole(List<Segment> segments, PackLanes next) {
+            return new Split(
+                    List.of(new Part(0, segments, SegmentShares.all(segments), PackWindows.NONE)), false, next);
         }
 
         /**
@@ -62,9 +62,9 @@ final class PackLanes {
             for (int i = 0; i < parts.size(); i++) {
                 Part part = parts.get(i);
                 Iterator<Draw> drawn = outputs.get(i).draws().iterator();
-                for (int at = 0; at < part.segments.size(); at++) {
-                    if (part.inputs.segments().get(at).sampling().isPresent()) {
-                        draws.put(part.segments.get(at), drawn.next());
+                for (int at = 0; at < part.places.size(); at++) {
+                    if (part.segments.get(at).sampling().isPresent()) {
+                        draws.put(part.places.get(at), drawn.next());
                     }
                 }
                 scores.add(outputs.get(i).scores());
@@ -74,11 +74,8 @@ final class PackLanes {
         }
     }
 
-    /**
-     * @param inputs with windows in rows of the arena
-     * @param segments the places that its segments have in the whole iteration
-     */
-    record Part(int lane, IterationInputs inputs, List<Integer> segments) {}
+    /** @param places that its segments have in the whole iteration */
+    record Part(int lane, List<Segment> segments, List<Integer> places, PackWindows windows) {}
 
     PackLanes(PackRows pack, int layers) {
         this(pack, layers, new Position(new int[pack.lanes()], new int[pack.lanes()]));
@@ -91,36 +88,38 @@ final class PackLanes {
         this.position = position;
     }
 
+    /** What all lanes together have left. */
+    PackProgress progress() {
+        return new PackProgress(
+                pack.rows(),
+                layers,
+                Arrays.stream(left(1, position.forward)).sum(),
+                pack.learns()
+                        ? Arrays.stream(left(layers, position.backward))
+                                .asLongStream()
+                                .sum()
+                        : 0);
+    }
+
     /**
-     * Shares an iteration with windows.
+     * Shares an iteration with fine-tuning work.
      *
-     * @throws IllegalArgumentException if the forward window is not the next one, or there are not so many rows left
+     * @throws IllegalArgumentException if there is not so much left, or the whole pack must go forward first
      */
     Split split(IterationInputs inputs) {
-        if (lanes == 1) {
-            return Split.whole(inputs, this);
-        }
         TrainingWork work = inputs.training().orElseThrow();
-        int done = Arrays.stream(position.forward).sum();
-        if (work.forwardTo() > work.forwardFrom() && work.forwardFrom() != done) {
-            throw new IllegalArgumentException(
-                    "a forward window from row " + work.forwardFrom() + ", expected from row " + done);
-        }
-        int forward = work.forwardTo() - work.forwardFrom();
-        int backward = work.backward().stream()
-                .mapToInt(window -> window.to() - window.from())
-                .sum();
+        check(work);
+        int forward = work.forwardRows();
+        int backward = Math.toIntExact(work.backwardRowLayers());
         int[] forwardLeft = left(1, position.forward);
         int[] backwardLeft = left(layers, position.backward);
-        require(forward, forwardLeft);
-        require(backward, backwardLeft);
         List<List<Integer>> segments = SegmentShares.of(inputs.segments(), lanes);
         double[] loads = segments.stream()
                 .mapToDouble(own -> (double) layers * SegmentShares.rows(inputs.segments(), own))
                 .toArray();
         int[] forwardShares = share(forward, layers, forwardLeft, loads);
         int[] backwardShares = share(backward, BACKWARD_COST, backwardLeft, loads);
-        if (SegmentShares.isEven(loads)) {
+        if (lanes > 1 && SegmentShares.isEven(loads)) {
             return split(inputs, segments, forwardShares, backwardShares, true);
         }
         int fullest = IntStream.range(0, lanes)
@@ -142,9 +141,8 @@ final class PackLanes {
             List<Integer> own = segments.get(lane);
             if (!own.isEmpty() || forward[lane] > 0 || backward[lane] > 0) {
                 int from = pack.laneFrom(lane) + position.forward[lane];
-                TrainingWork work = new TrainingWork(from, from + forward[lane], backward(lane, backward[lane]));
-                List<Segment> served = SegmentShares.pick(inputs.segments(), own);
-                parts.add(new Part(lane, new IterationInputs(served, Optional.of(work)), own));
+                PackWindows windows = new PackWindows(from, from + forward[lane], backward(lane, backward[lane]));
+                parts.add(new Part(lane, SegmentShares.pick(inputs.segments(), own), own, windows));
                 next.forward[lane] += forward[lane];
                 next.backward[lane] += backward[lane];
             }
@@ -152,23 +150,36 @@ final class PackLanes {
         return new Split(parts, even, new PackLanes(pack, layers, next));
     }
 
-    private static void require(int rows, int[] left) {
-        int all = Arrays.stream(left).sum();
-        if (rows > all) {
-            throw new IllegalArgumentException("windows of " + rows + " rows, the pack has " + all + " left");
+    private void check(TrainingWork work) {
+        if (work.backwardRowLayers() > 0 && !pack.learns()) {
+            throw new IllegalArgumentException("backward with a pack that only measures");
+        }
+        PackProgress left = progress();
+        if (work.forwardRows() < 0
+                || work.backwardRowLayers() < 0
+                || work.forwardRows() > left.forwardRows()
+                || work.backwardRowLayers() > left.backwardRowLayers()) {
+            throw new IllegalArgumentException("an iteration with " + work.forwardRows() + " rows forward and "
+                    + work.backwardRowLayers() + " rows times layers backward; the pack has " + left.forwardRows()
+                    + " and "
+                    + left.backwardRowLayers() + " left");
+        }
+        if (work.backwardRowLayers() > 0 && work.forwardRows() < left.forwardRows()) {
+            throw new IllegalArgumentException("backward with " + (left.forwardRows() - work.forwardRows())
+                    + " rows of the pack that have not gone forward");
         }
     }
 
     /** The next rows that go backward in a lane: from the last layer to the first, in each from the last row. */
-    private List<BackwardWindow> backward(int lane, int count) {
-        List<BackwardWindow> windows = new ArrayList<>();
+    private List<PackWindows.Backward> backward(int lane, int count) {
+        List<PackWindows.Backward> windows = new ArrayList<>();
         int rows = pack.laneRows(lane);
         int at = position.backward[lane];
         int end = at + count;
         while (at < end) {
             int take = Math.min(end - at, rows - at % rows);
             int to = pack.laneFrom(lane) + rows - at % rows;
-            windows.add(new BackwardWindow(layers - 1 - at / rows, to - take, to));
+            windows.add(new PackWindows.Backward(layers - 1 - at / rows, to - take, to));
             at += take;
         }
         return windows;

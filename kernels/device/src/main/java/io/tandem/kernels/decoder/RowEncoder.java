@@ -1,8 +1,6 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
-import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.TrainingPack;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,14 +40,11 @@ final class RowEncoder {
     private final int capacity;
     private int row;
 
-    RowEncoder(IterationInputs inputs, PackRows pack, int capacity) {
+    RowEncoder(List<Segment> segments, PackWindows windows, PackRows pack, int capacity) {
         this.capacity = capacity;
-        List<Segment> segments = inputs.segments();
         inferenceRows = segments.stream().mapToInt(s -> s.tokens().length).sum();
-        int from = inputs.training().map(TrainingWork::forwardFrom).orElse(0);
-        int to = inputs.training().map(TrainingWork::forwardTo).orElse(0);
-        windowFrom = from;
-        int rows = inferenceRows + to - from;
+        windowFrom = windows.from();
+        int rows = inferenceRows + windows.to() - windows.from();
         tokens = new long[rows];
         positions = new long[rows];
         adapterSlots = new int[rows][];
@@ -81,7 +76,7 @@ final class RowEncoder {
                 lastRows[index] = row - 1;
             }
         }
-        inputs.training().ifPresent(work -> put(work, pack));
+        put(windows, pack);
     }
 
     private void put(Segment segment) {
@@ -94,8 +89,8 @@ final class RowEncoder {
         }
     }
 
-    private void put(TrainingWork work, PackRows pack) {
-        for (int at = work.forwardFrom(); at < work.forwardTo(); at++, row++) {
+    private void put(PackWindows windows, PackRows pack) {
+        for (int at = windows.from(); at < windows.to(); at++, row++) {
             tokens[row] = pack.token(at);
             positions[row] = pack.position(at);
             adapterSlots[row] = pack.adapterSlots();
@@ -158,8 +153,8 @@ final class RowEncoder {
     }
 
     /** Rows of the window with a label, then the labels. */
-    static long[] learned(TrainingWork work, PackRows pack) {
-        int[] rows = IntStream.range(work.forwardFrom(), work.forwardTo())
+    static long[] learned(PackWindows windows, PackRows pack) {
+        int[] rows = IntStream.range(windows.from(), windows.to())
                 .filter(at -> pack.label(at) != TrainingPack.IGNORED)
                 .toArray();
         long[] learned = new long[2 * rows.length];

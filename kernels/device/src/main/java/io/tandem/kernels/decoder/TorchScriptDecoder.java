@@ -3,13 +3,13 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -28,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,6 +138,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public int memoryBoundRows() {
+        return DeviceProfile.MEMORY_BOUND_ROWS;
+    }
+
+    @Override
     public void putAdapter(int slot, Adapter adapter) {
         adapters.put(slot, adapter);
     }
@@ -222,14 +226,17 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public PackProgress packProgress() {
+        return packLanes.progress();
+    }
+
+    @Override
     public IterationOutputs run(IterationInputs inputs) {
-        if (inputs.training().filter(work -> !work.backward().isEmpty()).isPresent() && !pack.learns()) {
-            throw new IllegalStateException("a backward window of a pack that only measures");
-        }
-        PackLanes.Split split =
-                inputs.training().isPresent() ? packLanes.split(inputs) : inferenceLanes.split(inputs, packLanes);
+        PackLanes.Split split = inputs.training().isPresent()
+                ? packLanes.split(inputs)
+                : inferenceLanes.split(inputs.segments(), packLanes);
         List<RowEncoder> rows = split.parts().stream()
-                .map(part -> new RowEncoder(part.inputs(), pack, limits.contextTokens()))
+                .map(part -> new RowEncoder(part.segments(), part.windows(), pack, limits.contextTokens()))
                 .toList();
         IterationCheck.check(rows, model, limits, pack);
         cache.prepare(inputs.segments());
@@ -249,22 +256,21 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
-        IterationInputs inputs = part.inputs();
         IterationOutputs outputs = new IterationOutputs(List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
-                SamplingRows sampling = new SamplingRows(inputs.segments(), rows.lastRows, model.vocab());
+                SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(inputs, rows, sampling, pack, mixed);
+                        .run(part.windows(), rows, sampling, pack, mixed);
             }
-            Stream<TrainingWork> backward =
-                    inputs.training().stream().filter(work -> !work.backward().isEmpty());
-            backward.forEach(work -> runBackward(scope, work, part.lane()));
+            if (!part.windows().backward().isEmpty()) {
+                runBackward(scope, part.windows(), part.lane());
+            }
             return outputs;
         }
     }
 
-    private void runBackward(TensorScope scope, TrainingWork work, int lane) {
+    private void runBackward(TensorScope scope, PackWindows windows, int lane) {
         long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
         script.call(
                 scope,
@@ -276,7 +282,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                 scope.numbers(frozen),
                 scope.numbers(adapters.ranks(frozen)),
                 arena,
-                scope.numbers(BackwardUnits.encode(work.backward(), pack)));
+                scope.numbers(BackwardUnits.encode(windows.backward(), pack)));
     }
 
     @Override

@@ -18,6 +18,8 @@ import java.util.stream.Collectors;
  * @param trials every type in every form
  */
 public record DeviceProfile(List<Trial> trials) {
+    /** Rows of an AMX tile. Processors without one need about as many before the products take longer than the weights. */
+    public static final int MEMORY_BOUND_ROWS = 16;
 
     /**
      * @param fault why it cannot be used; empty if it works

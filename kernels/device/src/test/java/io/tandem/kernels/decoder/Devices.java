@@ -2,7 +2,6 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
@@ -19,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -149,14 +147,12 @@ final class Devices {
     static void trainInWindows(DeviceModel device, int[] slots, TrainingPack pack, int size, List<Segment> beside) {
         device.beginPack(slots, pack);
         for (int from = 0; from < pack.rows(); from += size) {
-            run(device, new TrainingWork(from, Math.min(pack.rows(), from + size), List.of()), beside);
+            run(device, new TrainingWork(Math.min(size, pack.rows() - from), 0), beside);
         }
-        for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
-            List<BackwardWindow> units = new ArrayList<>();
-            for (int to = pack.rows(); to > 0; to -= size) {
-                units.add(new BackwardWindow(layer, Math.max(0, to - size), to));
+        for (int layer = 0; layer < device.model().layers(); layer++) {
+            for (int left = pack.rows(); left > 0; left -= size) {
+                run(device, new TrainingWork(0, Math.min(size, left)), beside);
             }
-            run(device, new TrainingWork(0, 0, units), beside);
         }
     }
 
@@ -170,7 +166,7 @@ final class Devices {
         device.beginPack(slots, pack);
         SequenceScores scores = SequenceScores.zeros(pack.sequences().size());
         for (int[] window : split(random, pack.rows())) {
-            TrainingWork work = new TrainingWork(window[0], window[1], List.of());
+            TrainingWork work = new TrainingWork(window[1] - window[0], 0);
             scores.add(run(device, work, beside).scores());
         }
         return scores;
@@ -178,19 +174,16 @@ final class Devices {
 
     /** The second half. */
     static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
-        List<BackwardWindow> units = new ArrayList<>();
-        for (int layer = device.model().layers() - 1; layer >= 0; layer--) {
-            List<int[]> windows = split(random, pack.rows());
-            Collections.reverse(windows);
-            for (int[] window : windows) {
-                units.add(new BackwardWindow(layer, window[0], window[1]));
-            }
+        List<Integer> units = new ArrayList<>();
+        for (int layer = 0; layer < device.model().layers(); layer++) {
+            split(random, pack.rows()).forEach(window -> units.add(window[1] - window[0]));
         }
         int at = 0;
         while (at < units.size()) {
             int end = Math.min(units.size(), at + 1 + random.nextInt(3));
-            TrainingWork work = new TrainingWork(0, 0, units.subList(at, end));
-            run(device, work, beside);
+            int rowLayers =
+                    units.subList(at, end).stream().mapToInt(rows -> rows).sum();
+            run(device, new TrainingWork(0, rowLayers), beside);
             at = end;
         }
     }

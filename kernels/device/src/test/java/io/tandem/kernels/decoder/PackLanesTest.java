@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.testing.Seeded;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,14 +40,14 @@ class PackLanesTest {
         for (TrainingWork work : windows(pack.rows())) {
             List<Segment> segments = decodes(random.nextInt(3) * random.nextInt(60));
             PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(work)));
-            assertThat(split.parts().stream().flatMap(part -> part.segments().stream()))
+            assertThat(split.parts().stream().flatMap(part -> part.places().stream()))
                     .as("seed %d", seed)
                     .containsExactlyInAnyOrderElementsOf(
                             IntStream.range(0, segments.size()).boxed().toList());
             for (PackLanes.Part part : split.parts()) {
-                rows.get(part.lane()).addAll(rows(part.inputs()));
-                assertThat(part.inputs().segments())
-                        .isEqualTo(part.segments().stream().map(segments::get).toList());
+                rows.get(part.lane()).addAll(rows(part.windows()));
+                assertThat(part.segments())
+                        .isEqualTo(part.places().stream().map(segments::get).toList());
             }
             lanes = split.next();
         }
@@ -70,10 +70,9 @@ class PackLanesTest {
     @Test
     void decodeRowsAreSharedByNeighbourhood() {
         PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
-        PackLanes.Split split =
-                lanes.split(new IterationInputs(decodes(41), Optional.of(new TrainingWork(0, 160, List.of()))));
+        PackLanes.Split split = lanes.split(new IterationInputs(decodes(41), Optional.of(new TrainingWork(160, 0))));
         assertThat(split.even()).isTrue();
-        assertThat(split.parts().get(0).segments())
+        assertThat(split.parts().get(0).places())
                 .isEqualTo(IntStream.range(0, 21).boxed().toList());
         assertThat(forwardRows(split)).containsExactlyInAnyOrder(80, 80);
     }
@@ -83,41 +82,39 @@ class PackLanesTest {
         PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
         List<Segment> segments = new ArrayList<>(decodes(20));
         segments.add(Devices.segment(30, 0, Devices.tokens(random, 60, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
-        PackLanes.Split split =
-                lanes.split(new IterationInputs(segments, Optional.of(new TrainingWork(0, 160, List.of()))));
+        PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(new TrainingWork(160, 0))));
         assertThat(split.even()).isTrue();
-        assertThat(split.parts()).extracting(PackLanes.Part::segments).contains(List.of(20));
+        assertThat(split.parts()).extracting(PackLanes.Part::places).contains(List.of(20));
         assertThat(forwardRows(split)).containsExactlyInAnyOrder(60, 100);
     }
 
     @Test
     void withoutEvenPartsAllRowsGoTogether() {
         PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS);
-        TrainingWork little = new TrainingWork(0, 20, List.of());
+        TrainingWork little = new TrainingWork(20, 0);
         Segment prompt =
                 Devices.segment(0, 0, Devices.tokens(random, 90, VOCAB), IterationInputs.BASE, Sampling.GREEDY);
         PackLanes.Split split = lanes.split(new IterationInputs(List.of(prompt), Optional.of(little)));
         assertThat(split.even()).isFalse();
         assertThat(forwardRows(split)).containsExactly(20);
-        assertThat(split.parts().get(0).inputs().segments()).containsExactly(prompt);
+        assertThat(split.parts().get(0).segments()).containsExactly(prompt);
     }
 
     @Test
     void answersAloneAreSharedIfThereAreEnoughOfThem() {
         PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS);
         InferenceLanes lanes = new InferenceLanes(2, 4, 2);
-        PackLanes.Split split = lanes.split(new IterationInputs(decodes(5), Optional.empty()), pack);
+        PackLanes.Split split = lanes.split(decodes(5), pack);
         assertThat(split.even()).isTrue();
-        assertThat(split.parts()).extracting(PackLanes.Part::segments).containsExactly(List.of(0, 1, 2), List.of(3, 4));
-        assertThat(split.parts()).allMatch(part -> part.inputs().training().isEmpty());
+        assertThat(split.parts()).extracting(PackLanes.Part::places).containsExactly(List.of(0, 1, 2), List.of(3, 4));
+        assertThat(split.parts()).allMatch(part -> part.windows().equals(PackWindows.NONE));
         assertThat(split.next()).isSameAs(pack);
-        IterationInputs few = new IterationInputs(decodes(3), Optional.empty());
-        assertThat(lanes.split(few, pack).parts()).containsExactly(new PackLanes.Part(0, few, List.of(0, 1, 2)));
+        List<Segment> few = decodes(3);
+        assertThat(lanes.split(few, pack).parts())
+                .containsExactly(new PackLanes.Part(0, few, List.of(0, 1, 2), PackWindows.NONE));
         List<Segment> uneven = new ArrayList<>(decodes(2));
         uneven.add(Devices.segment(9, 0, Devices.tokens(random, 30, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
-        assertThat(lanes.split(new IterationInputs(uneven, Optional.empty()), pack)
-                        .even())
-                .isFalse();
+        assertThat(lanes.split(uneven, pack).even()).isFalse();
         assertThat(new InferenceLanes(1, 1, 1).split(few, pack).even()).isFalse();
     }
 
@@ -132,12 +129,41 @@ class PackLanesTest {
     }
 
     @Test
-    void windowsThatAreNotNextAreRefused() {
-        PackLanes lanes = new PackLanes(pack(2, 50, 50), LAYERS);
-        assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(10, 20, List.of()))))
-                .hasMessage("a forward window from row 10, expected from row 0");
-        assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(0, 101, List.of()))))
-                .hasMessage("windows of 101 rows, the pack has 100 left");
+    void workThatIsNotLeftIsRefused() {
+        for (int count = 1; count <= 2; count++) {
+            PackLanes lanes = new PackLanes(pack(count, 50, 50), LAYERS);
+            assertThat(lanes.progress()).isEqualTo(new PackProgress(100, LAYERS, 100, 300));
+            assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(101, 0))))
+                    .hasMessageContaining("the pack has 100 and 300 left");
+            assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(60, 10))))
+                    .hasMessage("backward with 40 rows of the pack that have not gone forward");
+            PackLanes forward = lanes.split(inputs(new TrainingWork(100, 120))).next();
+            assertThat(forward.progress()).isEqualTo(new PackProgress(100, LAYERS, 0, 180));
+            assertThatThrownBy(() -> forward.split(inputs(new TrainingWork(0, 181))))
+                    .hasMessageContaining("the pack has 0 and 180 left");
+            assertThat(forward.split(inputs(new TrainingWork(0, 180)))
+                            .next()
+                            .progress()
+                            .done())
+                    .isTrue();
+        }
+    }
+
+    /** What the latency model is told of a window is what the device makes of it. */
+    @RepeatedTest(20)
+    void windowsAreCountedAsTheyAreCut() {
+        PackRows pack = pack(1, 1 + random.nextInt(40));
+        PackLanes lanes = new PackLanes(pack, LAYERS)
+                .split(inputs(new TrainingWork(pack.rows(), 0)))
+                .next();
+        while (!lanes.progress().done()) {
+            long rowLayers = 1 + random.nextInt((int) lanes.progress().backwardRowLayers());
+            PackLanes.Split split = lanes.split(inputs(new TrainingWork(0, rowLayers)));
+            assertThat(split.parts().get(0).windows().backward())
+                    .as("seed %d", seed)
+                    .hasSize(lanes.progress().backwardWindows(rowLayers));
+            lanes = split.next();
+        }
     }
 
     private static IterationInputs inputs(TrainingWork work) {
@@ -150,21 +176,17 @@ class PackLanesTest {
 
     private static List<Integer> forwardRows(PackLanes.Split split) {
         return split.parts().stream()
-                .map(part -> part.inputs().training().orElseThrow())
-                .map(work -> work.forwardTo() - work.forwardFrom())
+                .map(part -> part.windows().to() - part.windows().from())
                 .toList();
     }
 
     private List<TrainingWork> windows(int rows) {
         List<TrainingWork> windows = new ArrayList<>();
         for (int[] window : Devices.split(random, rows)) {
-            windows.add(new TrainingWork(window[0], window[1], List.of()));
+            windows.add(new TrainingWork(window[1] - window[0], 0));
         }
-        for (int layer = LAYERS - 1; layer >= 0; layer--) {
-            for (int[] window : Devices.split(random, rows)) {
-                List<BackwardWindow> backward = List.of(new BackwardWindow(layer, rows - window[1], rows - window[0]));
-                windows.add(new TrainingWork(0, 0, backward));
-            }
+        for (int[] window : Devices.split(random, LAYERS * rows)) {
+            windows.add(new TrainingWork(0, window[1] - window[0]));
         }
         return windows;
     }
@@ -175,13 +197,12 @@ class PackLanesTest {
                 .toList();
     }
 
-    private static List<String> rows(IterationInputs inputs) {
+    private static List<String> rows(PackWindows windows) {
         List<String> rows = new ArrayList<>();
-        TrainingWork work = inputs.training().orElseThrow();
-        for (int row = work.forwardFrom(); row < work.forwardTo(); row++) {
+        for (int row = windows.from(); row < windows.to(); row++) {
             rows.add("forward " + row);
         }
-        for (BackwardWindow window : work.backward()) {
+        for (PackWindows.Backward window : windows.backward()) {
             for (int row = window.to() - 1; row >= window.from(); row--) {
                 rows.add("layer " + window.layer() + " row " + row);
             }

@@ -199,7 +199,7 @@ class SeparationTest {
             Devices.trainInWindows(device, new int[] {TRAINEE}, pack, 13);
             assertThat(device.optimizerStep(TRAINEE, 1e38, 1e6)).isNaN();
             device.beginPack(new int[] {TRAINEE}, pack);
-            Draw draw = Devices.run(device, new IterationInputs.TrainingWork(0, 13, List.of()), List.of(base))
+            Draw draw = Devices.run(device, new IterationInputs.TrainingWork(13, 0), List.of(base))
                     .draws()
                     .get(0);
             assertSame(draw, Devices.run(device, base).draws().get(0));

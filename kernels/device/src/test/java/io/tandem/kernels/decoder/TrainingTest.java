@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.BackwardWindow;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
@@ -121,7 +120,7 @@ class TrainingTest {
             // Leaves half of a backward pass behind, which the next pack must not notice.
             TrainingPack abandoned = Devices.pack(random, tiny.config().vocab(), 90, 90);
             device.beginPack(new int[] {SLOT}, abandoned);
-            Devices.run(device, new TrainingWork(0, 180, List.of(new BackwardWindow(1, 100, 180))), List.of());
+            Devices.run(device, new TrainingWork(180, 80), List.of());
             device.openTrainee(SLOT, initial, OptimizerConfig.DEFAULT);
             for (TrainingPack pack : packs) {
                 Devices.trainInWindows(device, new int[] {SLOT}, pack, window, beside);

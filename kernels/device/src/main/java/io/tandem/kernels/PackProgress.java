@@ -1,0 +1,27 @@
+package io.tandem.kernels;
+
+/**
+ * How far the current pack has come.
+ *
+ * @param rows of the pack
+ * @param layers that each row goes backward through
+ * @param forwardRows rows that have not gone forward
+ * @param backwardRowLayers rows times layers that have not gone backward; 0 if the pack only measures
+ */
+public record PackProgress(int rows, int layers, int forwardRows, long backwardRowLayers) {
+
+    public boolean done() {
+        return forwardRows == 0 && backwardRowLayers == 0;
+    }
+
+    /** Whether nothing has run. */
+    public boolean untouched() {
+        return forwardRows == rows;
+    }
+
+    /** How many layers the next rows that go backward lie in, if these are so many rows times layers, 1 or more. */
+    public int backwardWindows(long rowLayers) {
+        long top = (backwardRowLayers + rows - 1) / rows;
+        return Math.toIntExact(top - (backwardRowLayers - rowLayers) / rows);
+    }
+}
