@@ -16,6 +16,11 @@ public enum Tolerances {
     FLOAT32(1e-5, 1e-5, 0),
     /** Weights after some optimizer steps in float32; a square root near zero loses half the digits. */
     FLOAT32_WEIGHTS(2e-6, 1e-5, 0),
+    /**
+     * Weights after some optimizer steps with states in 8 bits, those not counted whose code was rounded to its neighbour:
+     * float32 may see the other side of a middle.
+     */
+    EIGHT_BIT_STATE_WEIGHTS(1e-5, 1e-5, 2e-3),
     /** Logits of a whole model in float32. */
     FLOAT32_LOGITS(1e-4, 1e-4, 0),
     /** Gradients of a whole model in float32, against automatic differentiation. */
@@ -50,6 +55,11 @@ public enum Tolerances {
 
     public double relative() {
         return relative;
+    }
+
+    /** The share of values that may be further off. */
+    public double outliers() {
+        return outliers;
     }
 
     /** Compares; the failure names the tensor, the worst place and both values. */

@@ -1,33 +1,36 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.Slots;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Adapters on the device. The adapters of an iteration are joined by rank; the join is made again only when other
  * slots are used than before, or one of them changed.
  */
 final class AdapterSlots {
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final TensorScope scope;
     private final AdapterLayout layout;
     private final KernelsConfig limits;
-    private final IValue value;
+    private final AdaptersObject value;
     private final int[][] ranks;
     private long[] active = {};
     private boolean stale = true;
 
     AdapterSlots(
-            ScriptModule script,
+            DecoderScript script,
             TensorScope owner,
-            IValue weights,
+            ModelObject loaded,
             AdapterLayout layout,
             ModelConfig model,
             KernelsConfig limits) {
@@ -36,15 +39,7 @@ final class AdapterSlots {
         this.layout = layout;
         this.limits = limits;
         this.ranks = new int[limits.adapterSlots()][AdapterLayout.LINEARS.size()];
-        try (TensorScope call = owner.open()) {
-            value = script.call(
-                    owner,
-                    "new_adapters",
-                    weights,
-                    call.number(limits.adapterSlots()),
-                    call.number(limits.maxRank()),
-                    call.numbers(sizes(model)));
-        }
+        value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
     private static long[] sizes(ModelConfig model) {
@@ -59,21 +54,21 @@ final class AdapterSlots {
                 .toArray();
     }
 
-    IValue value() {
+    AdaptersObject value() {
         return value;
     }
 
     void put(int slot, Adapter adapter) {
         layout.check(adapter, limits.maxRank(), limits.dtype());
         try (TensorScope call = scope.open()) {
-            PtNDArray[] a = new PtNDArray[layout.banks()];
-            PtNDArray[] b = new PtNDArray[layout.banks()];
-            for (int bank = 0; bank < a.length; bank++) {
+            List<PtNDArray> a = new ArrayList<>();
+            List<PtNDArray> b = new ArrayList<>();
+            for (int bank = 0; bank < layout.banks(); bank++) {
                 int rows = layout.ranks(adapter, bank);
-                a[bank] = call.tensor(layout.joinedA(adapter, bank), rows, layout.inputs(bank));
-                b[bank] = call.tensor(layout.joinedB(adapter, bank), rows, layout.outputs(bank));
+                a.add(call.tensor(layout.joinedA(adapter, bank), rows, layout.inputs(bank)));
+                b.add(call.tensor(layout.joinedB(adapter, bank), rows, layout.outputs(bank)));
             }
-            script.call(call, "put_adapter", value, call.number(slot), call.list(a), call.list(b));
+            script.putAdapter(call, value, slot, a, b);
         }
         occupy(slot, adapter);
     }
@@ -104,7 +99,7 @@ final class AdapterSlots {
                 .toArray();
         if (stale || !Arrays.equals(wanted, active)) {
             try (TensorScope call = scope.open()) {
-                script.call(call, "activate", value, call.numbers(wanted), call.numbers(ranks(wanted)));
+                script.activate(call, value, withRanks(wanted));
             }
             active = wanted;
             stale = false;
@@ -112,10 +107,11 @@ final class AdapterSlots {
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
     }
 
-    /** Four numbers for each slot: the ranks of its adapter in each joined linear. */
-    long[] ranks(long[] slots) {
-        return Arrays.stream(slots)
+    /** Slots and the ranks of their adapters. */
+    Slots withRanks(long[] slots) {
+        long[] all = Arrays.stream(slots)
                 .flatMap(slot -> Arrays.stream(ranks[(int) slot]).asLongStream())
                 .toArray();
+        return new Slots(slots, all);
     }
 }

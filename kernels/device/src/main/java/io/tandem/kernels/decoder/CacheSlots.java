@@ -1,10 +1,10 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.decoder.DecoderScript.CacheObject;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 
 /**
@@ -13,23 +13,20 @@ import java.util.List;
  * a slot over clears what its own tokens do not overwrite.
  */
 final class CacheSlots {
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final TensorScope scope;
-    private final IValue value;
+    private final CacheObject value;
     /** The end of what was written since the slot was last clear. */
     private final int[] ends;
 
-    CacheSlots(ScriptModule script, TensorScope owner, IValue weights, KernelsConfig limits) {
+    CacheSlots(DecoderScript script, TensorScope owner, ModelObject model, KernelsConfig limits) {
         this.script = script;
         this.scope = owner;
         this.ends = new int[limits.kvSlots()];
-        try (TensorScope call = owner.open()) {
-            value = script.call(
-                    owner, "new_cache", weights, call.number(limits.kvSlots()), call.number(limits.contextTokens()));
-        }
+        value = script.newCache(owner, model, limits.kvSlots(), limits.contextTokens());
     }
 
-    IValue value() {
+    CacheObject value() {
         return value;
     }
 
@@ -40,8 +37,7 @@ final class CacheSlots {
             int end = segment.start() + segment.tokens().length;
             if (end < ends[slot]) {
                 try (TensorScope call = scope.open()) {
-                    script.call(
-                            call, "clear_slot", value, call.number(slot), call.number(end), call.number(ends[slot]));
+                    script.clearSlot(call, value, slot, end, ends[slot]);
                 }
             }
             ends[slot] = end;

@@ -1,51 +1,61 @@
 package io.tandem.kernels.decoder;
 
+import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
+import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
+import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
+import io.tandem.kernels.decoder.DecoderScript.CacheObject;
+import io.tandem.kernels.decoder.DecoderScript.Draws;
+import io.tandem.kernels.decoder.DecoderScript.Labels;
+import io.tandem.kernels.decoder.DecoderScript.Layout;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.Results;
+import io.tandem.kernels.decoder.DecoderScript.Rows;
+import io.tandem.kernels.decoder.DecoderScript.Ways;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.LongStream;
 
 /** The one call that runs all forward rows of an iteration. */
 record IterationCall(
-        ScriptModule script, TensorScope scope, IValue weights, IValue cache, IValue adapters, IValue arena) {
+        DecoderScript script,
+        TensorScope scope,
+        ModelObject model,
+        CacheObject cache,
+        AdaptersObject adapters,
+        ArenaObject arena) {
 
     IterationOutputs run(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, boolean mixed) {
         int draws = sampling.wanted.size();
         long[] learned = RowEncoder.learned(windows, pack);
         long[] stacks = rows.stacks();
-        IValue results = script.call(
+        Results results = script.iterate(
                 scope,
-                "iterate",
-                weights,
+                model,
                 cache,
                 adapters,
                 arena,
-                scope.value(scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length)),
-                scope.value(scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length)),
-                layout(windows, rows, pack),
-                scope.value(scope.tensor(concat(rows.decodePlaces, rows.decodeContexts), 2, rows.decodePlaces.length)),
-                scope.flag(mixed),
-                indices(sampling.wanted),
-                scope.value(scope.tensor(sampling.biasAt, 2, sampling.bias.length)),
-                scope.value(scope.tensor(sampling.bias, sampling.bias.length)),
-                scope.own(IValue.listFrom(
-                        scope.tensor(SamplingRows.indices(sampling.greedy), sampling.greedy.size()),
-                        scope.tensor(SamplingRows.indices(sampling.plain), sampling.plain.size()),
-                        scope.tensor(SamplingRows.indices(sampling.filtered), sampling.filtered.size()))),
-                scope.value(scope.tensor(sampling.options, draws, 4)),
-                scope.number(sampling.top),
-                scope.value(scope.tensor(learned, 2, learned.length / 2)),
-                scope.flag(pack.learns()));
-        IValue[] members = scope.members(results);
+                new Rows(
+                        scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length),
+                        scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length),
+                        layout(windows, rows, pack),
+                        scope.tensor(concat(rows.decodePlaces, rows.decodeContexts), 2, rows.decodePlaces.length),
+                        mixed),
+                new Draws(
+                        indices(sampling.wanted),
+                        scope.tensor(sampling.biasAt, 2, sampling.bias.length),
+                        scope.tensor(sampling.bias, sampling.bias.length),
+                        new Ways(indices(sampling.greedy), indices(sampling.plain), indices(sampling.filtered)),
+                        scope.tensor(sampling.options, draws, 4),
+                        sampling.top),
+                new Labels(scope.tensor(learned, 2, learned.length / 2), pack.learns()));
         return new IterationOutputs(
-                draws(sampling, members[0], members[1]),
-                scores(scope.floats(members[2]), learned, pack),
+                draws(sampling, results.tokens(), results.logprobs()),
+                scores(scope.floats(results.scores()), learned, pack),
                 learned.length / 2);
     }
 
@@ -62,18 +72,17 @@ record IterationCall(
         return scores;
     }
 
-    private IValue indices(List<Integer> values) {
-        return scope.value(scope.tensor(SamplingRows.indices(values), values.size()));
+    private PtNDArray indices(List<Integer> values) {
+        return scope.tensor(SamplingRows.indices(values), values.size());
     }
 
-    private IValue layout(PackWindows windows, RowEncoder rows, PackRows pack) {
-        long[] sequences = RowEncoder.flatten(pack.windows(windows.from(), windows.to()));
-        return scope.own(IValue.listFrom(
-                scope.numbers(RowEncoder.flatten(rows.groups)),
-                scope.numbers(RowEncoder.flatten(rows.chunks)),
-                scope.numbers(LongStream.concat(LongStream.of(rows.windowFrom), LongStream.of(sequences))
-                        .toArray()),
-                scope.numbers(rows.inferenceRows)));
+    private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {
+        return new Layout(
+                RowEncoder.flatten(rows.groups),
+                RowEncoder.flatten(rows.chunks),
+                rows.windowFrom,
+                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
+                rows.inferenceRows);
     }
 
     private List<Draw> draws(SamplingRows sampling, IValue tokenValue, IValue logprobValue) {

@@ -1,13 +1,12 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.WeightNames;
 import java.util.ArrayList;
@@ -15,14 +14,14 @@ import java.util.List;
 
 /** Builds the model object of {@code model.py} from a checkpoint, one layer at a time. */
 final class ModelLoader {
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final Checkpoint checkpoint;
     private final WeightReader weights;
     private final ModelConfig model;
     private final KernelsConfig limits;
     private final boolean packed;
 
-    ModelLoader(ScriptModule script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+    ModelLoader(DecoderScript script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
         this.script = script;
         this.checkpoint = checkpoint;
         this.weights = new WeightReader(script, checkpoint);
@@ -32,23 +31,22 @@ final class ModelLoader {
     }
 
     /** @return the model object, owned by {@code owner} */
-    IValue load(TensorScope owner) {
+    ModelObject load(TensorScope owner) {
         int positions = limits.contextTokens();
         WeightNames.validate(checkpoint, model);
         try (TensorScope scope = owner.open()) {
             RopeTable rope = RopeTable.of(model, positions);
-            IValue loaded = script.call(
+            ModelObject loaded = script.newModel(
                     owner,
-                    "new_model",
-                    scope.numbers(model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()),
-                    scope.number(model.rmsEpsilon()),
-                    scope.value(linear(scope, WeightNames.EMBEDDING)),
-                    scope.value(norm(scope, WeightNames.FINAL_NORM)),
-                    scope.value(model.tiedEmbeddings() ? absent(scope) : linear(scope, WeightNames.HEAD)),
-                    scope.value(scope.tensor(rope.cos(), positions, model.headDim())),
-                    scope.value(scope.tensor(rope.sin(), positions, model.headDim())),
-                    scope.flag(packed),
-                    scope.flag(limits.dtype().quantizesWeights()));
+                    new long[] {model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()},
+                    model.rmsEpsilon(),
+                    linear(scope, WeightNames.EMBEDDING),
+                    norm(scope, WeightNames.FINAL_NORM),
+                    model.tiedEmbeddings() ? absent(scope) : linear(scope, WeightNames.HEAD),
+                    scope.tensor(rope.cos(), positions, model.headDim()),
+                    scope.tensor(rope.sin(), positions, model.headDim()),
+                    packed,
+                    limits.dtype().quantizesWeights());
             for (int layer = 0; layer < model.layers(); layer++) {
                 addLayer(scope, loaded, layer);
             }
@@ -56,7 +54,7 @@ final class ModelLoader {
         }
     }
 
-    private void addLayer(TensorScope parent, IValue loaded, int layer) {
+    private void addLayer(TensorScope parent, ModelObject loaded, int layer) {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
@@ -74,15 +72,14 @@ final class ModelLoader {
                 norms.add(norm(scope, WeightNames.queryNorm(layer)));
                 norms.add(norm(scope, WeightNames.keyNorm(layer)));
             }
-            script.call(
+            script.addLayer(
                     scope,
-                    "add_layer",
                     loaded,
-                    list(scope, linears),
-                    list(scope, biases),
-                    list(scope, norms),
-                    scope.flag(packed),
-                    scope.flag(limits.dtype().quantizesWeights()));
+                    linears,
+                    biases,
+                    norms,
+                    packed,
+                    limits.dtype().quantizesWeights());
         }
     }
 
@@ -97,9 +94,5 @@ final class ModelLoader {
 
     private static PtNDArray absent(TensorScope scope) {
         return scope.tensor(new float[0], 0);
-    }
-
-    private static IValue list(TensorScope scope, List<PtNDArray> tensors) {
-        return scope.list(tensors.toArray(PtNDArray[]::new));
     }
 }

@@ -1,15 +1,19 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.decoder.DecoderScript.Factors;
+import io.tandem.kernels.decoder.DecoderScript.Gradients;
+import io.tandem.kernels.decoder.DecoderScript.OptimizerObject;
+import io.tandem.kernels.decoder.DecoderScript.Range;
+import io.tandem.kernels.decoder.DecoderScript.Regions;
+import io.tandem.kernels.decoder.DecoderScript.Rule;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.decoder.OptimizerLayout.StateTensor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
@@ -22,12 +26,12 @@ import java.util.stream.LongStream;
 
 /** What updates a vector of factors: its object in {@code optim/optimizer.py}, and the names of its state. */
 final class Optimizer {
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final TensorScope scope;
     private final Lanes lanes;
     private final OptimizerConfig config;
     private final OptimizerLayout layout;
-    private final IValue value;
+    private final OptimizerObject value;
     private int steps;
 
     /**
@@ -37,29 +41,24 @@ final class Optimizer {
      * @param factors in the order of the vector
      */
     Optimizer(
-            ScriptModule script,
+            DecoderScript script,
             TensorScope scope,
             Lanes lanes,
             OptimizerConfig config,
-            IValue weights,
+            Factors weights,
             List<Factor> factors) {
         this.script = script;
         this.scope = scope;
         this.lanes = lanes;
         this.config = config;
         this.layout = OptimizerLayout.of(factors, config);
-        try (TensorScope call = scope.open()) {
-            value = script.call(
-                    scope,
-                    "new_optimizer",
-                    call.text(config.method().name().toLowerCase(Locale.ROOT)),
-                    call.own(IValue.listFrom(config.beta1(), config.beta2(), config.epsilon(), config.weightDecay())),
-                    weights,
-                    call.numbers(places()),
-                    call.own(IValue.listFrom(
-                            layout.regions().stream().mapToDouble(Region::rate).toArray())),
-                    call.numbers(sizes()));
-        }
+        double[] settings = {config.beta1(), config.beta2(), config.epsilon(), config.weightDecay()};
+        double[] rates = layout.regions().stream().mapToDouble(Region::rate).toArray();
+        value = script.newOptimizer(
+                scope,
+                new Rule(config.method().name().toLowerCase(Locale.ROOT), settings),
+                weights,
+                new Regions(places(), rates, sizes()));
     }
 
     private long[] places() {
@@ -82,7 +81,7 @@ final class Optimizer {
      *
      * @return the norm of the scaled gradient before clipping; if it is not finite nothing was updated
      */
-    double step(IValue gradients, double learningRate, double scale) {
+    double step(Gradients gradients, double learningRate, double scale) {
         int regions = layout.regions().size();
         double[] norms = new double[regions];
         lanes.share(regions, (from, to) -> gather(gradients, from, to, norms));
@@ -99,43 +98,33 @@ final class Optimizer {
         return norm;
     }
 
-    private void gather(IValue gradients, int from, int to, double[] norms) {
+    private void gather(Gradients gradients, int from, int to, double[] norms) {
         try (TensorScope call = scope.open()) {
-            double[] found = script.call(call, "gather_gradients", value, gradients, call.number(from), call.number(to))
-                    .toDoubleArray();
+            double[] found = script.gatherGradients(call, value, gradients, new Range(from, to));
             System.arraycopy(found, 0, norms, from, found.length);
         }
     }
 
-    private void update(IValue gradients, double learningRate, double factor, int from, int to) {
+    private void update(Gradients gradients, double learningRate, double factor, int from, int to) {
         try (TensorScope call = scope.open()) {
-            script.call(
-                    call,
-                    "optimizer_step",
-                    value,
-                    gradients,
-                    call.number(learningRate),
-                    call.number(factor),
-                    call.number(steps),
-                    call.number(from),
-                    call.number(to));
+            script.optimizerStep(call, value, gradients, learningRate, factor, steps, new Range(from, to));
         }
     }
 
-    private void clear(IValue gradients) {
+    private void clear(Gradients gradients) {
         try (TensorScope call = scope.open()) {
-            script.call(call, "clear_gradients", gradients);
+            script.clearGradients(call, gradients);
         }
     }
 
-    IValue value() {
+    OptimizerObject value() {
         return value;
     }
 
     OptimizerState state() {
         SortedMap<String, byte[]> tensors = new TreeMap<>();
         try (TensorScope call = scope.open()) {
-            PtNDArray[] state = call.tensors(script.call(call, "optimizer_state", value));
+            PtNDArray[] state = script.optimizerState(call, value);
             for (int i = 0; i < state.length; i++) {
                 tensors.put(layout.tensors().get(i).name(), TensorScope.bytes(state[i]));
             }
@@ -147,10 +136,10 @@ final class Optimizer {
     void restore(OptimizerState state) {
         check(state);
         try (TensorScope call = scope.open()) {
-            PtNDArray[] tensors = layout.tensors().stream()
+            List<PtNDArray> tensors = layout.tensors().stream()
                     .map(tensor -> call.tensor(ByteBuffer.wrap(bytes(state, tensor)), tensor.type(), tensor.length()))
-                    .toArray(PtNDArray[]::new);
-            script.call(call, "restore_optimizer", value, call.list(tensors));
+                    .toList();
+            script.restoreOptimizer(call, value, tensors);
         }
         steps = state.steps();
     }

@@ -1,6 +1,5 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationOutputs;
@@ -13,12 +12,13 @@ import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelConfigReader;
 import java.nio.file.Path;
@@ -38,46 +38,19 @@ import org.jspecify.annotations.Nullable;
  * when a trainee opens or closes.
  */
 public final class TorchScriptDecoder implements DeviceModel {
-    private static final List<String> SOURCES = List.of(
-            "__torch__/tandem/ops/rows.py",
-            "__torch__/tandem/ops/linear.py",
-            "__torch__/tandem/ops/rms_norm.py",
-            "__torch__/tandem/ops/rotary.py",
-            "__torch__/tandem/ops/swiglu.py",
-            "__torch__/tandem/ops/attention.py",
-            "__torch__/tandem/ops/cross_entropy.py",
-            "__torch__/tandem/model.py",
-            "__torch__/tandem/cache.py",
-            "__torch__/tandem/batch.py",
-            "__torch__/tandem/arena.py",
-            "__torch__/tandem/adapter/low_rank.py",
-            "__torch__/tandem/adapter/trainee.py",
-            "__torch__/tandem/optim/settings.py",
-            "__torch__/tandem/optim/quantize.py",
-            "__torch__/tandem/optim/adam.py",
-            "__torch__/tandem/optim/adamw.py",
-            "__torch__/tandem/optim/adamw_8bit.py",
-            "__torch__/tandem/optim/sgd.py",
-            "__torch__/tandem/optim/lion.py",
-            "__torch__/tandem/optim/optimizer.py",
-            "__torch__/tandem/block.py",
-            "__torch__/tandem/loss.py",
-            "__torch__/tandem/sample.py",
-            "__torch__/tandem/decoder.py");
-
     private final ModelConfig model;
     private final KernelsConfig limits;
     private final AdapterLayout layout;
     private final TensorScope owned;
-    private final ScriptModule script;
-    private final IValue weights;
+    private final DecoderScript script;
+    private final ModelObject weights;
     private final CacheSlots cache;
     private final AdapterSlots adapters;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
     private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
     private final TensorScope trainingScope;
-    private IValue arena;
+    private ArenaObject arena;
     private boolean arenaReserved;
     private boolean backwardPrepared;
     private PackRows pack = PackRows.EMPTY;
@@ -89,7 +62,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
-        script = compile(owned);
+        script = new DecoderScript(owned);
         weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
@@ -120,11 +93,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits);
         return NativeEngine.onPassingThread(
                 () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context)));
-    }
-
-    /** The sources of {@code decoder.py} without a model. */
-    static ScriptModule compile(TensorScope parent) {
-        return ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
     }
 
     @Override
@@ -182,7 +150,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private void prepareBackward() {
         if (!backwardPrepared) {
             try (TensorScope call = owned.open()) {
-                script.call(call, "prepare_backward", weights);
+                script.prepareBackward(call, weights);
             }
             backwardPrepared = true;
         }
@@ -207,7 +175,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         reserveArena();
         use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
         try (TensorScope call = owned.open()) {
-            script.call(call, "begin_pack", arena);
+            script.beginPack(call, arena);
         }
     }
 
@@ -221,7 +189,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             rows[row] = (float) factors[pack.sequence(row)];
         }
         try (TensorScope call = owned.open()) {
-            script.call(call, "scale_rows", arena, call.value(call.tensor(rows, rows.length, 1)));
+            script.scaleRows(call, arena, call.tensor(rows, rows.length, 1));
         }
     }
 
@@ -272,17 +240,15 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private void runBackward(TensorScope scope, PackWindows windows, int lane) {
         long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
-        script.call(
+        script.backward(
                 scope,
-                "backward",
                 weights,
                 adapters.value(),
                 trainee(pack.traineeSlot()).value(),
-                scope.number(lane),
-                scope.numbers(frozen),
-                scope.numbers(adapters.ranks(frozen)),
+                lane,
+                adapters.withRanks(frozen),
                 arena,
-                scope.numbers(BackwardUnits.encode(windows.backward(), pack)));
+                BackwardUnits.encode(windows.backward(), pack));
     }
 
     @Override
@@ -324,17 +290,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         return trainee;
     }
 
-    private IValue newArena(int rows) {
-        try (TensorScope scope = owned.open()) {
-            return script.call(
-                    trainingScope,
-                    "new_arena",
-                    weights,
-                    scope.number(rows),
-                    scope.number(model.ffn()),
-                    scope.number(limits.stash().code()),
-                    scope.number(MemoryPlan.logitsChunk(model)));
-        }
+    private ArenaObject newArena(int rows) {
+        return script.newArena(
+                trainingScope, weights, rows, model.ffn(), limits.stash().code(), MemoryPlan.logitsChunk(model));
     }
 
     @Override
@@ -353,13 +311,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     long trainingBytes(int slot) {
         try (TensorScope call = owned.open()) {
             Trainee trainee = trainee(slot);
-            return script.call(
-                            call,
-                            "training_bytes",
-                            arena,
-                            trainee.value(),
-                            trainee.optimizer().value())
-                    .toLong();
+            return script.trainingBytes(
+                    call, arena, trainee.value(), trainee.optimizer().value());
         }
     }
 

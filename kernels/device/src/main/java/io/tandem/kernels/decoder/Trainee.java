@@ -1,13 +1,15 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.decoder.DecoderScript.Factors;
+import io.tandem.kernels.decoder.DecoderScript.Gradients;
+import io.tandem.kernels.decoder.DecoderScript.Range;
+import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -15,17 +17,17 @@ import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final TensorScope scope;
     private final AdapterSlots adapters;
     private final AdapterLayout layout;
     private final Adapter like;
     private final Optimizer optimizer;
-    private final IValue value;
+    private final TraineeObject value;
     private final Lanes lanes;
 
     Trainee(
-            ScriptModule script,
+            DecoderScript script,
             TensorScope scope,
             AdapterSlots adapters,
             int slot,
@@ -57,30 +59,28 @@ final class Trainee implements AutoCloseable {
         }
         try (TensorScope call = scope.open()) {
             float[] flat = layout.flatten(initial);
-            value = script.call(
+            value = script.newTrainee(
                     scope,
-                    "new_trainee",
                     adapters.value(),
-                    call.number(slot),
-                    call.value(call.tensor(flat, flat.length)),
-                    call.number(lanes.count()),
-                    call.numbers(banks.stream().flatMapToLong(LongStream::of).toArray()),
-                    call.numbers(parts.stream().flatMapToLong(LongStream::of).toArray()),
-                    call.own(IValue.listFrom(
-                            scalings.stream().mapToDouble(s -> s).toArray())));
-            IValue weights = script.call(call, "weights", value);
+                    slot,
+                    call.tensor(flat, flat.length),
+                    lanes.count(),
+                    banks.stream().flatMapToLong(LongStream::of).toArray(),
+                    parts.stream().flatMapToLong(LongStream::of).toArray(),
+                    scalings.stream().mapToDouble(s -> s).toArray());
+            Factors weights = script.weights(call, value);
             optimizer = new Optimizer(script, scope, lanes, config, weights, layout.factors(initial));
         }
         adapters.occupy(slot, initial);
     }
 
-    IValue value() {
+    TraineeObject value() {
         return value;
     }
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            IValue gradients = script.call(call, "gradients", value);
+            Gradients gradients = script.gradients(call, value);
             double norm = optimizer.step(gradients, learningRate, lossScale);
             AtomicBoolean finite = new AtomicBoolean(true);
             lanes.share(layout.banks(), (from, to) -> publish(from, to, finite));
@@ -91,31 +91,27 @@ final class Trainee implements AutoCloseable {
 
     private void publish(int from, int to, AtomicBoolean finite) {
         try (TensorScope call = scope.open()) {
-            IValue published =
-                    script.call(call, "publish", adapters.value(), value, call.number(from), call.number(to));
-            if (!published.toBoolean()) {
+            if (!script.publish(call, adapters.value(), value, new Range(from, to))) {
                 finite.set(false);
             }
         }
     }
 
     Adapter snapshot() {
-        return layout.unflatten(read("weights"), like);
+        try (TensorScope call = scope.open()) {
+            return layout.unflatten(call.floats(script.weights(call, value).value()), like);
+        }
     }
 
     /** The sum of all lanes'. */
     Adapter gradients() {
-        float[] all = read("gradients");
-        float[] sum = new float[all.length / lanes.count()];
-        for (int i = 0; i < all.length; i++) {
-            sum[i % sum.length] += all[i];
-        }
-        return layout.unflatten(sum, like);
-    }
-
-    private float[] read(String method) {
         try (TensorScope call = scope.open()) {
-            return call.floats(script.call(call, method, value));
+            float[] all = call.floats(script.gradients(call, value).value());
+            float[] sum = new float[all.length / lanes.count()];
+            for (int i = 0; i < all.length; i++) {
+                sum[i % sum.length] += all[i];
+            }
+            return layout.unflatten(sum, like);
         }
     }
 

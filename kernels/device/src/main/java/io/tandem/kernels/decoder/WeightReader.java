@@ -2,9 +2,8 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.decoder.DecoderScript.Weight;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.StoredType;
 import io.tandem.kernels.weights.TensorEntry;
@@ -17,10 +16,10 @@ import java.nio.ByteBuffer;
 final class WeightReader {
     private static final int PIECE_BYTES = 8 << 20;
 
-    private final ScriptModule script;
+    private final DecoderScript script;
     private final Checkpoint checkpoint;
 
-    WeightReader(ScriptModule script, Checkpoint checkpoint) {
+    WeightReader(DecoderScript script, Checkpoint checkpoint) {
         this.script = script;
         this.checkpoint = checkpoint;
     }
@@ -34,16 +33,16 @@ final class WeightReader {
     PtNDArray read(TensorScope owner, String name, int type) {
         TensorEntry entry = checkpoint.entry(name);
         int stored = code(entry.dtype());
-        IValue weight = script.call(owner, "new_weight", owner.numbers(entry.shape()), owner.number(type));
+        Weight weight = script.newWeight(owner, entry.shape(), type);
         long first = 0;
         for (ByteBuffer piece : checkpoint.pieces(name, PIECE_BYTES)) {
             try (TensorScope call = owner.open()) {
                 PtNDArray bytes = call.tensor(aligned(piece, entry.dtype()), DataType.UINT8, piece.capacity());
-                script.call(call, "fill_weight", weight, call.number(first), call.value(bytes), call.number(stored));
+                script.fillWeight(call, weight, first, bytes, stored);
             }
             first += piece.capacity() / entry.dtype().bytes();
         }
-        return owner.tensor(weight);
+        return owner.tensor(weight.value());
     }
 
     /** Headers of any length are allowed, so numbers may lie where a processor does not expect them. */

@@ -3,17 +3,17 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.decoder.DecoderScript.Factors;
+import io.tandem.kernels.decoder.DecoderScript.Gradients;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
-import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -32,8 +32,7 @@ class OptimizerTest {
     private static final double LEARNING_RATE = 1e-2;
     private static final double SCALE = 1 / 7.0;
 
-    /** Share of codes that may differ by one, because float32 rounded to the other side of a middle. */
-    private static final double TIES = 2e-3;
+    private static final Tolerances EIGHT_BITS = Tolerances.EIGHT_BIT_STATE_WEIGHTS;
 
     private static final double MEAN_ERROR = 2e-5;
 
@@ -50,7 +49,7 @@ class OptimizerTest {
             new Factor(5000, true));
 
     private static TensorScope root;
-    private static ScriptModule script;
+    private static DecoderScript script;
     private static Lanes lanes;
 
     @RegisterExtension
@@ -62,7 +61,7 @@ class OptimizerTest {
     static void load() {
         NativeEngine.useThreads(1);
         root = TensorScope.root();
-        script = TorchScriptDecoder.compile(root);
+        script = new DecoderScript(root);
         lanes = new Lanes(3, 1);
     }
 
@@ -77,38 +76,38 @@ class OptimizerTest {
     private final class Learner implements AutoCloseable {
         private final TensorScope scope = root.open();
         private final Optimizer optimizer;
-        private final IValue weights;
+        private final Factors weights;
 
         Learner(OptimizerConfig config, List<Factor> factors, double[] initial) {
             this(config, factors, Devices.narrow(initial));
         }
 
         Learner(OptimizerConfig config, List<Factor> factors, float[] initial) {
-            weights = scope.value(scope.tensor(initial, initial.length));
+            weights = new Factors(scope.value(scope.tensor(initial, initial.length)));
             optimizer = new Optimizer(script, scope, lanes, config, weights, factors);
         }
 
         double step(double[] gradient) {
             try (TensorScope call = scope.open()) {
-                IValue gradients = gradients(call, gradient);
+                Gradients gradients = gradients(call, gradient);
                 double norm = optimizer.step(gradients, LEARNING_RATE, SCALE);
-                assertThat(call.floats(gradients)).containsOnly(0);
+                assertThat(call.floats(gradients.value())).containsOnly(0);
                 return norm;
             }
         }
 
         /** Every lane found some of the numbers. */
-        private IValue gradients(TensorScope call, double[] gradient) {
+        private Gradients gradients(TensorScope call, double[] gradient) {
             float[] found = new float[lanes.count() * gradient.length];
             for (int i = 0; i < gradient.length; i++) {
                 found[i + gradient.length * random.nextInt(lanes.count())] = (float) gradient[i];
             }
-            return call.value(call.tensor(found, lanes.count(), gradient.length));
+            return new Gradients(call.value(call.tensor(found, lanes.count(), gradient.length)));
         }
 
         float[] weights() {
             try (TensorScope call = scope.open()) {
-                return call.floats(weights);
+                return call.floats(weights.value());
             }
         }
 
@@ -172,10 +171,10 @@ class OptimizerTest {
         double sum = 0;
         for (int i = 0; i < actual.length; i++) {
             double error = Math.abs(actual[i] - expected[i]);
-            beyond += error > 1e-5 * (1 + Math.abs(expected[i])) ? 1 : 0;
+            beyond += error > EIGHT_BITS.absolute() + EIGHT_BITS.relative() * Math.abs(expected[i]) ? 1 : 0;
             sum += error;
         }
-        assertThat(beyond).isLessThanOrEqualTo((int) (TIES * actual.length));
+        assertThat(beyond).isLessThanOrEqualTo((int) (EIGHT_BITS.outliers() * actual.length));
         assertThat(sum / actual.length).isLessThan(MEAN_ERROR);
     }
 
@@ -200,7 +199,7 @@ class OptimizerTest {
                 rounded.get(moment).set(i, before.get(i) || difference > 0);
             }
             assertThat(rounded.get(moment).cardinality()).as(names.get(moment)).isLessThanOrEqualTo((int)
-                    (TIES * codes.length));
+                    (EIGHT_BITS.outliers() * codes.length));
         }
     }
 

@@ -7,7 +7,6 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.Checkpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -34,13 +33,13 @@ class WeightReaderTest {
     private Path directory;
 
     private TensorScope scope;
-    private ScriptModule script;
+    private DecoderScript script;
 
     @BeforeEach
     void load() {
         NativeEngine.useThreads(1);
         scope = TensorScope.root();
-        script = TorchScriptDecoder.compile(scope);
+        script = new DecoderScript(scope);
     }
 
     @AfterEach

@@ -1,0 +1,425 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.List;
+
+/**
+ * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
+ * objects. What a method returns belongs to the scope that it is given first.
+ */
+final class DecoderScript implements AutoCloseable {
+    private static final List<String> SOURCES = List.of(
+            "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/linear.py",
+            "__torch__/tandem/ops/rms_norm.py",
+            "__torch__/tandem/ops/rotary.py",
+            "__torch__/tandem/ops/swiglu.py",
+            "__torch__/tandem/ops/attention.py",
+            "__torch__/tandem/ops/cross_entropy.py",
+            "__torch__/tandem/model.py",
+            "__torch__/tandem/cache.py",
+            "__torch__/tandem/batch.py",
+            "__torch__/tandem/arena.py",
+            "__torch__/tandem/adapter/low_rank.py",
+            "__torch__/tandem/adapter/trainee.py",
+            "__torch__/tandem/optim/settings.py",
+            "__torch__/tandem/optim/quantize.py",
+            "__torch__/tandem/optim/adam.py",
+            "__torch__/tandem/optim/adamw.py",
+            "__torch__/tandem/optim/adamw_8bit.py",
+            "__torch__/tandem/optim/sgd.py",
+            "__torch__/tandem/optim/lion.py",
+            "__torch__/tandem/optim/optimizer.py",
+            "__torch__/tandem/block.py",
+            "__torch__/tandem/loss.py",
+            "__torch__/tandem/sample.py",
+            "__torch__/tandem/decoder.py");
+
+    /** {@code model.Model}. */
+    record ModelObject(IValue value) {}
+
+    /** {@code cache.Cache}. */
+    record CacheObject(IValue value) {}
+
+    /** {@code low_rank.Adapters}. */
+    record AdaptersObject(IValue value) {}
+
+    /** {@code arena.Arena}. */
+    record ArenaObject(IValue value) {}
+
+    /** {@code trainee.Trainee}. */
+    record TraineeObject(IValue value) {}
+
+    /** {@code optimizer.Optimizer}. */
+    record OptimizerObject(IValue value) {}
+
+    /** A weight of the model that is being filled. */
+    record Weight(IValue value) {}
+
+    /** The factors of a trainee, [numbers] float32. */
+    record Factors(IValue value) {}
+
+    /** Their gradients, [lanes, numbers] float32. */
+    record Gradients(IValue value) {}
+
+    /** Arguments that belong together; the script takes the components one by one. */
+    interface Arguments {}
+
+    /** Banks or regions, the last one exclusive. */
+    record Range(int first, int last) implements Arguments {}
+
+    /** Slots of adapters, and four ranks for each: those of its adapter in the joined linears. */
+    record Slots(long[] slots, long[] ranks) implements Arguments {}
+
+    /**
+     * Forward rows of an iteration.
+     *
+     * @param rows {@code [3, N]}
+     * @param stacks {@code [S, N]}
+     * @param decodes {@code [2, B]}
+     * @param mixed whether rows differ in their adapters
+     */
+    record Rows(PtNDArray rows, PtNDArray stacks, Layout layout, PtNDArray decodes, boolean mixed)
+            implements Arguments {}
+
+    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
+    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows, long inferenceRows) {}
+
+    /**
+     * Tokens to draw.
+     *
+     * @param wanted {@code [S]}
+     * @param biasAt {@code [2, n]}
+     * @param bias {@code [n]}
+     * @param options {@code [S, 4]}
+     * @param top how many log-probabilities are reported, -1 for none
+     */
+    record Draws(PtNDArray wanted, PtNDArray biasAt, PtNDArray bias, Ways ways, PtNDArray options, int top)
+            implements Arguments {}
+
+    /** Which tokens are drawn how, by their number among those that are wanted. */
+    record Ways(PtNDArray greedy, PtNDArray plain, PtNDArray filtered) {}
+
+    /** Rows of the arena with a label, and the labels: {@code [2, n]}; and whether they will go backward. */
+    record Labels(PtNDArray learned, boolean learn) implements Arguments {}
+
+    /** Of an iteration: tokens and log-probabilities {@code [S, 1 + top]}, scores {@code [2, n]}. */
+    record Results(IValue tokens, IValue logprobs, IValue scores) {}
+
+    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
+    record Rule(String method, double[] settings) implements Arguments {}
+
+    /** As in {@code optimizer.new}. */
+    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
+
+    private final ScriptModule script;
+
+    DecoderScript(TensorScope parent) {
+        script = ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
+    }
+
+    Weight newWeight(TensorScope owner, long[] shape, int dtype) {
+        return new Weight(script.call(owner, "new_weight", owner.numbers(shape), owner.number(dtype)));
+    }
+
+    void fillWeight(TensorScope call, Weight weight, long first, PtNDArray bytes, int stored) {
+        script.call(call, "fill_weight", weight.value(), call.number(first), call.value(bytes), call.number(stored));
+    }
+
+    /** @param sizes layers, C, H, K, D */
+    ModelObject newModel(
+            TensorScope owner,
+            long[] sizes,
+            double epsilon,
+            PtNDArray embedding,
+            PtNDArray norm,
+            PtNDArray head,
+            PtNDArray cos,
+            PtNDArray sin,
+            boolean packed,
+            boolean quantized) {
+        try (TensorScope call = owner.open()) {
+            return new ModelObject(script.call(
+                    owner,
+                    "new_model",
+                    call.numbers(sizes),
+                    call.number(epsilon),
+                    call.value(embedding),
+                    call.value(norm),
+                    call.value(head),
+                    call.value(cos),
+                    call.value(sin),
+                    call.flag(packed),
+                    call.flag(quantized)));
+        }
+    }
+
+    void addLayer(
+            TensorScope call,
+            ModelObject model,
+            List<PtNDArray> weights,
+            List<PtNDArray> biases,
+            List<PtNDArray> norms,
+            boolean packed,
+            boolean quantized) {
+        script.call(
+                call,
+                "add_layer",
+                model.value(),
+                list(call, weights),
+                list(call, biases),
+                list(call, norms),
+                call.flag(packed),
+                call.flag(quantized));
+    }
+
+    CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity) {
+        try (TensorScope call = owner.open()) {
+            return new CacheObject(
+                    script.call(owner, "new_cache", model.value(), call.number(slots), call.number(capacity)));
+        }
+    }
+
+    void clearSlot(TensorScope call, CacheObject cache, int slot, int first, int end) {
+        script.call(call, "clear_slot", cache.value(), call.number(slot), call.number(first), call.number(end));
+    }
+
+    /** @param sizes of each bank: how many linears it joins, inputs, outputs */
+    AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes) {
+        try (TensorScope call = owner.open()) {
+            return new AdaptersObject(script.call(
+                    owner, "new_adapters", model.value(), call.number(slots), call.number(rank), call.numbers(sizes)));
+        }
+    }
+
+    void putAdapter(TensorScope call, AdaptersObject adapters, int slot, List<PtNDArray> a, List<PtNDArray> b) {
+        script.call(call, "put_adapter", adapters.value(), call.number(slot), list(call, a), list(call, b));
+    }
+
+    void activate(TensorScope call, AdaptersObject adapters, Slots active) {
+        script.call(call, "activate", adapters.value(), call.numbers(active.slots()), call.numbers(active.ranks()));
+    }
+
+    Results iterate(
+            TensorScope call,
+            ModelObject model,
+            CacheObject cache,
+            AdaptersObject adapters,
+            ArenaObject arena,
+            Rows rows,
+            Draws draws,
+            Labels labels) {
+        IValue[] members = call.members(script.call(
+                call,
+                "iterate",
+                model.value(),
+                cache.value(),
+                adapters.value(),
+                arena.value(),
+                call.value(rows.rows()),
+                call.value(rows.stacks()),
+                layout(call, rows.layout()),
+                call.value(rows.decodes()),
+                call.flag(rows.mixed()),
+                call.value(draws.wanted()),
+                call.value(draws.biasAt()),
+                call.value(draws.bias()),
+                call.list(
+                        draws.ways().greedy(),
+                        draws.ways().plain(),
+                        draws.ways().filtered()),
+                call.value(draws.options()),
+                call.number(draws.top()),
+                call.value(labels.learned()),
+                call.flag(labels.learn())));
+        return new Results(members[0], members[1], members[2]);
+    }
+
+    private static IValue layout(TensorScope call, Layout layout) {
+        long[] window = new long[1 + layout.windows().length];
+        window[0] = layout.windowFrom();
+        System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
+        return call.own(IValue.listFrom(
+                call.numbers(layout.groups()),
+                call.numbers(layout.chunks()),
+                call.numbers(window),
+                call.numbers(layout.inferenceRows())));
+    }
+
+    /**
+     * @param policy {@link io.tandem.kernels.Stash#code}
+     * @param chunk rows of logits that are alive at once
+     */
+    ArenaObject newArena(TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk) {
+        try (TensorScope call = owner.open()) {
+            return new ArenaObject(script.call(
+                    owner,
+                    "new_arena",
+                    model.value(),
+                    call.number(rows),
+                    call.number(ffn),
+                    call.number(policy),
+                    call.number(chunk)));
+        }
+    }
+
+    void prepareBackward(TensorScope call, ModelObject model) {
+        script.call(call, "prepare_backward", model.value());
+    }
+
+    /**
+     * @param weights {@code [numbers]} float32
+     * @param banks three numbers for each: ranks, inputs, where it begins in the weights
+     * @param parts six numbers for each: bank, row, rank, column, width, where it begins in the weights
+     * @param scalings of the parts
+     */
+    TraineeObject newTrainee(
+            TensorScope owner,
+            AdaptersObject adapters,
+            int slot,
+            PtNDArray weights,
+            int lanes,
+            long[] banks,
+            long[] parts,
+            double[] scalings) {
+        try (TensorScope call = owner.open()) {
+            return new TraineeObject(script.call(
+                    owner,
+                    "new_trainee",
+                    adapters.value(),
+                    call.number(slot),
+                    call.value(weights),
+                    call.number(lanes),
+                    call.numbers(banks),
+                    call.numbers(parts),
+                    call.own(IValue.listFrom(scalings))));
+        }
+    }
+
+    /** @param units as {@link BackwardUnits} encodes them */
+    void backward(
+            TensorScope call,
+            ModelObject model,
+            AdaptersObject adapters,
+            TraineeObject trainee,
+            int lane,
+            Slots frozen,
+            ArenaObject arena,
+            long[] units) {
+        script.call(
+                call,
+                "backward",
+                model.value(),
+                adapters.value(),
+                trainee.value(),
+                call.number(lane),
+                call.numbers(frozen.slots()),
+                call.numbers(frozen.ranks()),
+                arena.value(),
+                call.numbers(units));
+    }
+
+    void beginPack(TensorScope call, ArenaObject arena) {
+        script.call(call, "begin_pack", arena.value());
+    }
+
+    /** @param factors {@code [rows, 1]} */
+    void scaleRows(TensorScope call, ArenaObject arena, PtNDArray factors) {
+        script.call(call, "scale_rows", arena.value(), call.value(factors));
+    }
+
+    /** @return whether all numbers are finite */
+    boolean publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
+        return script.call(
+                        call,
+                        "publish",
+                        adapters.value(),
+                        trainee.value(),
+                        call.number(banks.first()),
+                        call.number(banks.last()))
+                .toBoolean();
+    }
+
+    Factors weights(TensorScope owner, TraineeObject trainee) {
+        return new Factors(script.call(owner, "weights", trainee.value()));
+    }
+
+    Gradients gradients(TensorScope owner, TraineeObject trainee) {
+        return new Gradients(script.call(owner, "gradients", trainee.value()));
+    }
+
+    long trainingBytes(TensorScope call, ArenaObject arena, TraineeObject trainee, OptimizerObject optimizer) {
+        return script.call(call, "training_bytes", arena.value(), trainee.value(), optimizer.value())
+                .toLong();
+    }
+
+    OptimizerObject newOptimizer(TensorScope owner, Rule rule, Factors weights, Regions regions) {
+        try (TensorScope call = owner.open()) {
+            return new OptimizerObject(script.call(
+                    owner,
+                    "new_optimizer",
+                    call.text(rule.method()),
+                    call.own(IValue.listFrom(rule.settings())),
+                    weights.value(),
+                    call.numbers(regions.places()),
+                    call.own(IValue.listFrom(regions.rates())),
+                    call.numbers(regions.sizes())));
+        }
+    }
+
+    /** @return the norm of each region's gradient */
+    double[] gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
+        return script.call(
+                        call,
+                        "gather_gradients",
+                        optimizer.value(),
+                        gradients.value(),
+                        call.number(regions.first()),
+                        call.number(regions.last()))
+                .toDoubleArray();
+    }
+
+    void optimizerStep(
+            TensorScope call,
+            OptimizerObject optimizer,
+            Gradients gradients,
+            double learningRate,
+            double scale,
+            int step,
+            Range regions) {
+        script.call(
+                call,
+                "optimizer_step",
+                optimizer.value(),
+                gradients.value(),
+                call.number(learningRate),
+                call.number(scale),
+                call.number(step),
+                call.number(regions.first()),
+                call.number(regions.last()));
+    }
+
+    void clearGradients(TensorScope call, Gradients gradients) {
+        script.call(call, "clear_gradients", gradients.value());
+    }
+
+    PtNDArray[] optimizerState(TensorScope owner, OptimizerObject optimizer) {
+        return owner.tensors(script.call(owner, "optimizer_state", optimizer.value()));
+    }
+
+    void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
+        script.call(call, "restore_optimizer", optimizer.value(), list(call, state));
+    }
+
+    private static IValue list(TensorScope call, List<PtNDArray> tensors) {
+        return call.list(tensors.toArray(PtNDArray[]::new));
+    }
+
+    @Override
+    public void close() {
+        script.close();
+    }
+}
