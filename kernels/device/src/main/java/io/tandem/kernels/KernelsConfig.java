@@ -42,47 +42,27 @@ public record KernelsConfig(
 
     /** The same limits for other numerics. */
     public KernelsConfig withNumerics(Dtype type, WeightForm form) {
-        return new KernelsConfig(
-                type,
-                form,
-                threads,
-                kvSlots,
-                contextTokens,
-                maxTokensPerIteration,
-                adapterSlots,
-                maxRank,
-                packTokens,
-                stash);
+        return with(type, form, threads, contextTokens, adapterSlots);
+    }
+
+    /** The same limits with another number of threads. */
+    public KernelsConfig withThreads(int count) {
+        return with(dtype, weightForm, count, contextTokens, adapterSlots);
     }
 
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
-        return new KernelsConfig(
-                dtype,
-                weightForm,
-                threads,
-                kvSlots,
-                tokens,
-                maxTokensPerIteration,
-                adapterSlots,
-                maxRank,
-                packTokens,
-                stash);
+        return with(dtype, weightForm, threads, tokens, adapterSlots);
     }
 
     /** The same limits with another number of adapter slots. */
     public KernelsConfig withAdapterSlots(int slots) {
+        return with(dtype, weightForm, threads, contextTokens, slots);
+    }
+
+    private KernelsConfig with(Dtype type, WeightForm form, int threadCount, int context, int slots) {
         return new KernelsConfig(
-                dtype,
-                weightForm,
-                threads,
-                kvSlots,
-                contextTokens,
-                maxTokensPerIteration,
-                slots,
-                maxRank,
-                packTokens,
-                stash);
+                type, form, threadCount, kvSlots, context, maxTokensPerIteration, slots, maxRank, packTokens, stash);
     }
 
     /** Whether weights lie in oneDNN's blocked layout. */
@@ -90,22 +70,15 @@ public record KernelsConfig(
         return weightForm == WeightForm.PACKED;
     }
 
-    /** Threads of one device operation. */
-    public int threadCount() {
-        return threadCount(threads);
-    }
-
-    /** That many, or one per core if it is 0. */
-    public static int threadCount(int threads) {
-        return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
-    }
-
     /**
      * Parts of an iteration that may run at once, each on one thread: as many as there are threads, or 1 if there are so
      * many threads that only large operations make use of them.
      */
     public int lanes() {
-        return threadCount() <= MAX_LANES ? threadCount() : 1;
+        if (threads == 0) {
+            throw new IllegalStateException("kernels.threads has not been resolved for this machine");
+        }
+        return threads <= MAX_LANES ? threads : 1;
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

@@ -48,8 +48,8 @@ public final class Roofline implements Callable<Integer> {
             description = "Where the CSV file goes; default ${DEFAULT-VALUE}.")
     private Path out = Path.of("");
 
-    @Option(names = "--threads", defaultValue = "0", description = "0 means one per core; default ${DEFAULT-VALUE}.")
-    private int threads;
+    @Option(names = "--threads", description = "One per core by default: ${DEFAULT-VALUE}.")
+    private int threads = Runtime.getRuntime().availableProcessors();
 
     @Option(names = "--only", defaultValue = "", description = "Regular expression of the benchmarks to run.")
     private String only = "";

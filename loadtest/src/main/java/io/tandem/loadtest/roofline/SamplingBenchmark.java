@@ -27,7 +27,7 @@ public class SamplingBenchmark {
 
     @Setup(Level.Trial)
     public void load() {
-        NativeEngine.useThreads(Integer.getInteger(Device.THREADS, 0));
+        NativeEngine.useThreads(Integer.getInteger(Device.THREADS, 1));
         scope = TensorScope.root();
         script = ScriptModule.load(scope, Peaks.CLASS, Peaks.SOURCES);
         logits = script.call(scope, "logits", scope.number(ROWS), scope.number(VOCABULARY));

@@ -40,7 +40,7 @@ record InferenceLanes(int lanes, int leastRows, int threads) {
         }
         long perRow = limits.dtype().quantizesWeights() ? QUANTIZED_WEIGHT_BYTES_PER_ROW : WEIGHT_BYTES_PER_ROW;
         int leastRows = Math.toIntExact(weights / perRow + 1);
-        return new InferenceLanes(limits.lanes(), leastRows, limits.threadCount());
+        return new InferenceLanes(limits.lanes(), leastRows, limits.threads());
     }
 
     /** @param next the lanes of the pack, which stay where they are */

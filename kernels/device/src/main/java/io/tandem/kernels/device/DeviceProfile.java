@@ -15,9 +15,10 @@ import java.util.stream.Collectors;
  * Which types and forms of weights this machine can multiply. Names of processors and operating systems say little about
  * it, so each is tried on a small product whose result is known.
  *
+ * @param cores that this process may use
  * @param trials every type in every form
  */
-public record DeviceProfile(List<Trial> trials) {
+public record DeviceProfile(int cores, List<Trial> trials) {
     /** Rows of an AMX tile. Processors without one need about as many before the products take longer than the weights. */
     public static final int MEMORY_BOUND_ROWS = 16;
 
@@ -76,13 +77,14 @@ public record DeviceProfile(List<Trial> trials) {
                 }
             }
         }
-        return new DeviceProfile(trials);
+        return new DeviceProfile(Runtime.getRuntime().availableProcessors(), trials);
     }
 
-    /** The same limits with type and form as {@link #choose} finds them. */
+    /** The same limits with type and form as {@link #choose} finds them, and one thread per core if none are given. */
     public KernelsConfig resolve(KernelsConfig limits) {
         Choice choice = choose(limits.dtype(), limits.weightForm());
-        return limits.withNumerics(choice.dtype(), choice.form());
+        return limits.withNumerics(choice.dtype(), choice.form())
+                .withThreads(limits.threads() > 0 ? limits.threads() : cores);
     }
 
     /**

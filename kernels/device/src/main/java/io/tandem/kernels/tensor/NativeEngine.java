@@ -1,7 +1,6 @@
 package io.tandem.kernels.tensor;
 
 import ai.djl.pytorch.jni.JniUtils;
-import io.tandem.kernels.KernelsConfig;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -13,7 +12,7 @@ public final class NativeEngine {
     /**
      * Loads libtorch if it is not loaded yet.
      *
-     * @param threads of one operation; 0 means one per core
+     * @param threads of one operation
      */
     public static void useThreads(int threads) {
         // The native library comes with the build; nothing is to be looked up or reported elsewhere.
@@ -21,7 +20,7 @@ public final class NativeEngine {
         System.setProperty("OPT_OUT_TRACKING", "true");
         try (TensorScope scope = TensorScope.root()) {
             scope.number(0);
-            JniUtils.setNumThreads(KernelsConfig.threadCount(threads));
+            JniUtils.setNumThreads(threads);
         }
     }
 

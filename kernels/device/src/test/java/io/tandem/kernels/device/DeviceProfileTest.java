@@ -3,6 +3,8 @@ package io.tandem.kernels.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.device.DeviceProfile.Choice;
 import io.tandem.kernels.device.DeviceProfile.Trial;
@@ -31,7 +33,7 @@ class DeviceProfileTest {
             trials.add(
                     works ? trial : new Trial(trial.dtype(), trial.form(), Optional.of("the processor has no avx512")));
         }
-        return new DeviceProfile(trials);
+        return new DeviceProfile(6, trials);
     }
 
     private static Trial works(Dtype dtype, WeightForm form) {
@@ -55,6 +57,15 @@ class DeviceProfileTest {
         assertThat(plain)
                 .hasToString("float32, plain weights: bfloat16 needs packed weights to be fast, and those do not work "
                         + "on this machine (the processor has no avx512)");
+    }
+
+    @Test
+    void asManyThreadsAsCoresUnlessTheyAreGiven() {
+        KernelsConfig open = new KernelsConfig(Dtype.AUTO, WeightForm.AUTO, 0, 8, 256, 256, 4, 8, 256, Stash.KEEP);
+        assertThatThrownBy(open::lanes).hasMessage("kernels.threads has not been resolved for this machine");
+        assertThat(without().resolve(open))
+                .isEqualTo(open.withNumerics(Dtype.BFLOAT16, WeightForm.PACKED).withThreads(6));
+        assertThat(without().resolve(open.withThreads(3)).threads()).isEqualTo(3);
     }
 
     @Test
