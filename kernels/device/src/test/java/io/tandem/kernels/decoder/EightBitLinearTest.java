@@ -44,9 +44,11 @@ class EightBitLinearTest {
         int width = random.nextBoolean() ? (inputs + 31) / 32 * 32 : inputs;
         float[] x = normal(random, rows * width);
         float[] weight = normal(random, outputs * width);
-        float[] y = multiply(x, weight, rows, width, outputs);
+        float[] bias = normal(random, random.nextBoolean() ? outputs : 0);
+        float[] y = multiply(x, weight, bias, rows, width, outputs);
         for (int row = 0; row < rows; row++) {
             for (int output = 0; output < outputs; output++) {
+                double added = bias.length == 0 ? 0 : bias[output];
                 double largest = 0;
                 double product = 0;
                 double sizes = 0;
@@ -60,8 +62,9 @@ class EightBitLinearTest {
                 }
                 double step = largest / 127 * (1 + ROUNDING);
                 double ofWeights = inputSizes * step / 2;
-                double bound = ofWeights + ROUNDING * (Math.abs(product) + ofWeights) + SUM * sizes;
-                assertThat(Math.abs(y[row * outputs + output] - product))
+                double ofProduct = ofWeights + ROUNDING * (Math.abs(product) + ofWeights) + SUM * sizes;
+                double bound = ofProduct + (added == 0 ? 0 : (Math.abs(product + added) + ofProduct) / 256);
+                assertThat(Math.abs(y[row * outputs + output] - (product + added)))
                         .as("row %d, output %d of %d inputs: %s", row, output, width, product)
                         .isLessThanOrEqualTo(bound);
             }
@@ -78,7 +81,7 @@ class EightBitLinearTest {
         for (int row = 0; row < rows; row++) {
             x[row * width + ones[row]] = 1;
         }
-        float[] y = multiply(x, weight, rows, width, width);
+        float[] y = multiply(x, weight, new float[0], rows, width, width);
         for (int row = 0; row < rows; row++) {
             for (int output = 0; output < width; output++) {
                 assertThat(y[row * width + output]).isEqualTo(weight[output * width + ones[row]]);
@@ -109,11 +112,12 @@ class EightBitLinearTest {
         return weight;
     }
 
-    private static float[] multiply(float[] x, float[] weight, int rows, int inputs, int outputs) {
-        return script.floats(
-                "multiply", call -> new IValue[] {
-                    call.value(call.tensor(x, rows, inputs)), call.value(call.tensor(weight, outputs, inputs))
-                });
+    private static float[] multiply(float[] x, float[] weight, float[] bias, int rows, int inputs, int outputs) {
+        return script.floats("multiply", call -> new IValue[] {
+            call.value(call.tensor(x, rows, inputs)),
+            call.value(call.tensor(weight, outputs, inputs)),
+            call.value(call.tensor(bias, bias.length))
+        });
     }
 
     private static float[] normal(Random random, int count) {
