@@ -1,8 +1,8 @@
 package io.tandem.server.http;
 
 import io.tandem.kernels.IterationOutputs.Draw;
-import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
