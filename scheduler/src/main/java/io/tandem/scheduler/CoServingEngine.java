@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * Serves requests and trains adapters on one device, in shared iterations. Its methods may be called from any thread
  * and never wait for the device; {@link #run} is the engine thread's whole life.
  */
-public final class CoServingEngine implements Runnable, TokenSource {
+public final class CoServingEngine implements Runnable, TokenSource, JobEngine, AdapterPins {
     private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
 
     private final SchedulerConfig config;
@@ -96,7 +96,7 @@ public final class CoServingEngine implements Runnable, TokenSource {
         mailbox.send(List.of("cancel", requestId), () -> loop.cancel(requestId));
     }
 
-    /** Queues a job, unless it is refused. An accepted one ends with exactly one {@link JobSink#finish}. */
+    @Override
     public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
         Optional<Rejection> refused = admission.check(job);
         if (refused.isPresent()) {
@@ -143,30 +143,27 @@ public final class CoServingEngine implements Runnable, TokenSource {
         }
     }
 
-    /** Jobs that may train or wait at once. */
+    @Override
     public int mostJobs() {
         return config.maxQueuedJobs() + config.concurrentJobs();
     }
 
-    /** Ends a job within one iteration; nothing happens if it has ended already. */
+    @Override
     public void cancelJob(String jobId) {
         mailbox.send(List.of("cancel", jobId), () -> loop.cancelJob(jobId));
     }
 
-    /**
-     * Suspends a job: when its optimizer step ends, or at once if none is under way. Nothing happens if it has ended
-     * already. To go on, submit it again from the checkpoint that its end carries.
-     */
+    @Override
     public void pauseJob(String jobId) {
         mailbox.send(List.of("pause", jobId), () -> loop.pauseJob(jobId));
     }
 
-    /** Copies an adapter to the device soon and keeps it there until {@link #unpin}. */
+    @Override
     public void pin(AdapterVersion adapter) {
         mailbox.send(List.of("pin", adapter.version()), () -> loop.pin(adapter));
     }
 
-    /** Lets an adapter leave the device when others need its slot. */
+    @Override
     public void unpin(AdapterVersion adapter) {
         mailbox.send(List.of("pin", adapter.version()), () -> loop.unpin(adapter));
     }
@@ -237,8 +234,8 @@ public final class CoServingEngine implements Runnable, TokenSource {
         return latency;
     }
 
-    /** What the device's adapter slots have seen. */
-    public SlotReport adapterSlots() {
+    @Override
+    public SlotReport slots() {
         return adapterSlots;
     }
 

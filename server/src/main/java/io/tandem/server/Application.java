@@ -14,22 +14,15 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.scheduler.CoServingEngine;
-import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.SlotReport;
-import io.tandem.scheduler.finetune.FinetuneJob;
-import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterMerges;
-import io.tandem.server.adapter.AdapterPins;
 import io.tandem.server.adapter.AdapterProbe;
 import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
-import io.tandem.server.finetune.JobEngine;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
@@ -54,7 +47,6 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -114,11 +106,11 @@ public final class Application implements AutoCloseable {
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
-        AdapterValidation validation = new ValidationScores(jobEngine(), setup, files);
+        AdapterValidation validation = new ValidationScores(engine, setup, files);
         adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(
                 setup,
-                jobEngine(),
+                engine,
                 adapters.library(),
                 new JobService.Stores(
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
@@ -172,7 +164,7 @@ public final class Application implements AutoCloseable {
                 config.adapters(),
                 model.name(),
                 config.scheduler().servingSlots(device.limits()) - 1,
-                pins(engine),
+                engine,
                 meters,
                 Clock.systemUTC());
         AdapterTransfer transfer = new AdapterTransfer(
@@ -188,26 +180,7 @@ public final class Application implements AutoCloseable {
                 transfer,
                 new AdapterMerges(library, validation),
                 new AdapterCompression(library, config.adapters(), validation),
-                new AdapterProbe(engine::submit, nextRequestId, prompt));
-    }
-
-    private static AdapterPins pins(CoServingEngine engine) {
-        return new AdapterPins() {
-            @Override
-            public void pin(AdapterVersion version) {
-                engine.pin(version);
-            }
-
-            @Override
-            public void unpin(AdapterVersion version) {
-                engine.unpin(version);
-            }
-
-            @Override
-            public SlotReport slots() {
-                return engine.adapterSlots();
-            }
-        };
+                new AdapterProbe(engine, nextRequestId, prompt));
     }
 
     /** One look at a time, and the next one so long after its end. */
@@ -313,30 +286,6 @@ public final class Application implements AutoCloseable {
                 .baseUnit("bytes")
                 .tag("owner", owner)
                 .register(meters);
-    }
-
-    private JobEngine jobEngine() {
-        return new JobEngine() {
-            @Override
-            public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
-                return engine.submit(job, sink);
-            }
-
-            @Override
-            public int mostJobs() {
-                return engine.mostJobs();
-            }
-
-            @Override
-            public void cancelJob(String jobId) {
-                engine.cancelJob(jobId);
-            }
-
-            @Override
-            public void pauseJob(String jobId) {
-                engine.pauseJob(jobId);
-            }
-        };
     }
 
     public int port() {

@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
+import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.ApiException;

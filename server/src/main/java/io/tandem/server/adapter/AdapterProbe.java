@@ -2,7 +2,7 @@ package io.tandem.server.adapter;
 
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.adapter.AdapterFormatException;
-import io.tandem.scheduler.Rejection;
+import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -16,7 +16,6 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,15 +26,12 @@ public final class AdapterProbe {
     private static final int COMPARED_TOKENS = 20;
     private static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, 0, Map.of(), COMPARED_TOKENS);
 
-    private final BiFunction<InferenceRequest, TokenSink, Optional<Rejection>> engine;
+    private final TokenSource engine;
     private final AtomicLong nextRequestId;
     private final int[] prompt;
 
     /** @param prompt tokens; any text does */
-    public AdapterProbe(
-            BiFunction<InferenceRequest, TokenSink, Optional<Rejection>> engine,
-            AtomicLong nextRequestId,
-            int[] prompt) {
+    public AdapterProbe(TokenSource engine, AtomicLong nextRequestId, int[] prompt) {
         this.engine = engine;
         this.nextRequestId = nextRequestId;
         this.prompt = prompt.clone();
@@ -96,7 +92,7 @@ public final class AdapterProbe {
                 });
             }
         };
-        if (engine.apply(request, sink).isPresent()) {
+        if (engine.submit(request, sink).isPresent()) {
             answer.complete(Optional.empty());
         }
         return answer;

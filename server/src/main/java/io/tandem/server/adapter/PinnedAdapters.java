@@ -1,5 +1,6 @@
 package io.tandem.server.adapter;
 
+import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import java.util.HashMap;
 import java.util.Map;
@@ -44,7 +45,7 @@ final class PinnedAdapters {
         if (loading.isDone()) {
             hold(choice, loading);
         } else {
-            loading.whenComplete((version, failure) -> writer.execute(() -> hold(choice, loading)));
+            var unused = loading.whenComplete((version, failure) -> writer.execute(() -> hold(choice, loading)));
         }
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;

@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.JobEngine;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;

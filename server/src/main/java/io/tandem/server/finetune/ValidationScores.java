@@ -1,5 +1,6 @@
 package io.tandem.server.finetune;
 
+import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;

@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotReport;
