@@ -11,9 +11,11 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -107,18 +109,22 @@ final class InferenceQueue {
             overdue = overdue();
         }
         List<Sequence> blocked = new ArrayList<>();
+        // Admitting others only takes slots, so what found none is not tried again for everybody who asks for the same.
+        Set<List<Long>> withoutSlots = new HashSet<>();
         Iterator<Sequence> first = List.copyOf(preempted).iterator();
         FairQueue.Round round = waiting.round();
         Optional<Sequence> next = first.hasNext() ? Optional.of(first.next()) : round.next();
         while (next.isPresent() && kv.fits(next.get().length())) {
             Sequence sequence = next.get();
-            if (place(sequence)) {
+            List<Long> versions = sequence.versions();
+            if (!withoutSlots.contains(versions) && place(sequence)) {
                 blocked.forEach(Sequence::countBypass);
                 if (blocked.stream().anyMatch(InferenceQueue::isOverdue)) {
                     return;
                 }
             } else if (!sequence.finished()) {
                 blocked.add(sequence);
+                withoutSlots.add(versions);
             }
             next = first.hasNext() ? Optional.of(first.next()) : round.next();
         }

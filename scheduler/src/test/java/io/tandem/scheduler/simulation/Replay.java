@@ -1,5 +1,6 @@
 package io.tandem.scheduler.simulation;
 
+import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
@@ -32,6 +33,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.ToDoubleFunction;
 
 /** One engine on one simulated device, under a trace, while a job trains without end. */
 final class Replay implements IterationListener {
@@ -74,9 +76,14 @@ final class Replay implements IterationListener {
 
     /** @param horizonSeconds after which nothing counts but how the requests that are left end */
     Replay(DeviceCost cost, SchedulerConfig config, int kvSlots, double horizonSeconds, long seed) {
+        this(cost.noisy(new Random(seed)), config, kvSlots, horizonSeconds);
+    }
+
+    /** @param millis what an iteration takes */
+    Replay(ToDoubleFunction<IterationInputs> millis, SchedulerConfig config, int kvSlots, double horizonSeconds) {
         KernelsConfig limits =
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, kvSlots, CONTEXT, 1024, 4, 8, PACK, Stash.KEEP);
-        this.device = new FakeDevice(config.deviceLimits(limits), cost.noisy(new Random(seed)));
+        this.device = new FakeDevice(config.deviceLimits(limits), millis);
         this.engine = new CoServingEngine(device, config, device::nanoTime, this);
         this.horizonSeconds = horizonSeconds;
     }
@@ -120,12 +127,13 @@ final class Replay implements IterationListener {
                 engine.submit(request(next, arrivals.get(next), random), new RecordingSink());
                 next++;
             }
-            if (!engine.iterate()) {
+            boolean worked = engine.iterate();
+            engine.checkIntegrity();
+            if (!worked) {
                 double until = next < arrivals.size() ? arrivals.get(next).seconds() : horizonSeconds;
                 device.sleepMillis(1e3 * Math.max(0, until - now()) + 1e-3);
             }
         }
-        engine.checkIntegrity();
         List<RequestReport> answered =
                 ends.stream().filter(end -> end.tokens() > 1).toList();
         return new Outcome(

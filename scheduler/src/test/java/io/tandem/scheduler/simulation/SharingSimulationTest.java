@@ -127,6 +127,28 @@ class SharingSimulationTest {
         assertThat(outcomes.get(CO_SERVING).trainedTokensPerSecond()).isPositive();
     }
 
+    /** What the latency model predicts is wrong in form, not only in numbers; the policy must stand that. */
+    @ParameterizedTest
+    @CsvSource({"1", "2", "3"})
+    void onADeviceThatIsNotWhatTheLatencyModelBelievesAnswersStillComeFirst(long seed) {
+        List<Arrival> traffic = Arrivals.poisson(8, SECONDS / 3, new Random(seed));
+        Map<String, Outcome> outcomes = new LinkedHashMap<>();
+        outcomes.put(CO_SERVING, tiled(config(Mode.CO_SERVING, 1), seed).serve(traffic));
+        for (int interval : List.of(16, 64, 256)) {
+            outcomes.put(
+                    "temporal " + interval,
+                    tiled(config(Mode.TEMPORAL, interval), seed).serve(traffic));
+        }
+        print("tiled device, seed " + seed, outcomes);
+        Outcome coServing = outcomes.get(CO_SERVING);
+        assertThat(coServing.attainment()).isGreaterThanOrEqualTo(GOOD);
+        assertThat(coServing.trainedTokensPerSecond()).isGreaterThan(bestOther(outcomes, GOOD));
+    }
+
+    private static Replay tiled(SchedulerConfig config, long seed) {
+        return new Replay(new TiledDevice(seed), config, 64, SECONDS / 3).train();
+    }
+
     @Test
     void aRecordedTraceIsReplayed() throws IOException {
         Path file = Path.of(System.getProperty("simulation.trace", "src/test/resources/arrivals.csv"));

@@ -1,0 +1,43 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.testing.RecordingSink;
+import java.util.List;
+import java.util.Set;
+
+/** Sequences as planners meet them. */
+final class Running {
+    private static final Draw TOKEN = new Draw(1, Float.NaN, new int[0], new float[0]);
+
+    private Running() {}
+
+    /** A prompt that nothing has run of. */
+    static Sequence prompt(int tokens, int maxTokens, long arrivalNanos) {
+        InferenceRequest request = new InferenceRequest(
+                0,
+                InferenceRequest.SHARED_CALLER,
+                new int[tokens],
+                maxTokens,
+                List.of(),
+                SamplingParams.GREEDY,
+                Set.of());
+        Sequence sequence = new Sequence(request, new RecordingSink(), 1 << 20, arrivalNanos);
+        sequence.admit(0, 0, IterationInputs.BASE);
+        return sequence;
+    }
+
+    /** An answer that got all its tokens at once. */
+    static Sequence answer(int generated, int maxTokens, long firstTokenNanos) {
+        Sequence sequence = prompt(10, maxTokens, 0);
+        for (int i = 0; i < generated; i++) {
+            sequence.advance(sequence.pending());
+            sequence.lap(firstTokenNanos);
+            sequence.append(TOKEN);
+        }
+        return sequence;
+    }
+}
