@@ -1,7 +1,6 @@
 package io.tandem.kernels.weights;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -74,9 +73,6 @@ public final class JsonFields {
         JsonNode tree;
         try {
             tree = MAPPER.readTree(bytes);
-        } catch (JsonProcessingException e) {
-            e.clearLocation();
-            throw ModelFormatException.in(file, "not valid JSON", e);
         } catch (IOException e) {
             throw ModelFormatException.in(file, "not valid JSON", e);
         }

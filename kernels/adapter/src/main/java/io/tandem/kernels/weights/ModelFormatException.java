@@ -1,5 +1,7 @@
 package io.tandem.kernels.weights;
 
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -20,9 +22,17 @@ public final class ModelFormatException extends RuntimeException {
 
     /** A file cannot be read as what it should be. */
     static ModelFormatException in(Path file, String problem, Throwable cause) {
-        String reason = cause.getMessage();
-        return new ModelFormatException(
-                file + ": " + problem + (reason == null ? "" : ": " + excerpt(firstLine(reason))), cause);
+        return new ModelFormatException(file + ": " + problem + reason(cause), cause);
+    }
+
+    /** A parser's own words are about its insides, and reach clients that upload such files. */
+    private static String reason(Throwable cause) {
+        if (cause instanceof JsonProcessingException json && json.getLocation() != null) {
+            JsonLocation at = json.getLocation();
+            return " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+        }
+        String message = cause.getMessage();
+        return message == null ? "" : ": " + excerpt(firstLine(message));
     }
 
     /** One value of a file is not what it should be. */

@@ -152,7 +152,7 @@ class SafetensorsFileTest {
             value = {
                 "[] | not a JSON object",
                 "`` | not a JSON object",
-                "{ | not valid JSON",
+                "{ | not valid JSON at line 1, column",
                 "{\"x\":3} | not an object",
                 "{}{} | follows",
                 "{\"x\":{}} | needs dtype, shape",
