@@ -18,9 +18,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 
 /** Small devices, and what the tests ask of them again and again. */
 final class Devices {
@@ -36,8 +38,17 @@ final class Devices {
 
     static TorchScriptDecoder load(TinyModel model, KernelsConfig limits) throws IOException {
         Path directory = Files.createTempDirectory("tiny-model");
-        model.write(directory);
-        return TorchScriptDecoder.load(directory, limits);
+        try {
+            model.write(directory);
+            return TorchScriptDecoder.load(directory, limits);
+        } finally {
+            // What is loaded is in memory.
+            try (Stream<Path> files = Files.walk(directory)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
     }
 
     static KernelsConfig limits(Dtype dtype, int packTokens, Stash stash) {
