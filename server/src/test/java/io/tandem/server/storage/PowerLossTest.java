@@ -1,0 +1,245 @@
+package io.tandem.server.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.TargetModule;
+import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.Recording.Change;
+import io.tandem.server.storage.Recording.Check;
+import io.tandem.server.storage.Recording.Write;
+import java.io.IOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Whenever the power goes, and whatever of that which was not forced to the disk is lost, all that was acknowledged is
+ * there. Every state of the disk that may be left is made from a recording, and the stores are opened on it.
+ */
+@Timeout(120)
+class PowerLossTest {
+    private static final TinyModel MODEL = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+    private static final int RANDOM_STATES = 2;
+    private static final String JOB = "ftjob-1";
+
+    @TempDir
+    private Path directory;
+
+    private RecordingFileSystem files;
+    private Recording recording;
+    private final Set<String> seen = new HashSet<>();
+    /** The stores on the state that is checked. */
+    private @Nullable Stores restarted;
+
+    private int states;
+
+    @BeforeEach
+    void record() throws IOException {
+        files = new RecordingFileSystem(Files.createDirectory(directory.resolve("recorded")));
+        recording = files.recording();
+    }
+
+    /** The stores of a data directory. */
+    private record Stores(DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs)
+            implements AutoCloseable {
+        static Stores open(Path root) throws IOException {
+            DataDirectory data = DataDirectory.open(root.resolve("data"));
+            return new Stores(
+                    data,
+                    new FileStore(data.files()),
+                    new AdapterStore(data.adapters(), MODEL.config(), 8),
+                    new JobStore(data.jobs()));
+        }
+
+        @Override
+        public void close() {
+            data.close();
+        }
+    }
+
+    /** What holds of the stores. */
+    private interface Holds {
+        void of(Stores stores) throws Exception;
+    }
+
+    private void promise(String name, Holds holds) {
+        recording.promise(name, root -> {
+            if (restarted == null) {
+                restarted = Stores.open(root);
+            }
+            holds.of(restarted);
+        });
+    }
+
+    /** Tries every moment, and of what may be lost at each: all, nothing, contents alone, and some by chance. */
+    private void loseThePowerEverywhere() throws Exception {
+        Random random = new Random(1);
+        int count = recording.changes().size();
+        for (int moment = 0; moment <= count; moment++) {
+            if (recording.promised(moment).isEmpty()) {
+                continue;
+            }
+            List<Predicate<Change>> kept =
+                    new ArrayList<>(List.of(change -> false, change -> true, change -> !(change instanceof Write)));
+            for (int i = 0; i < RANDOM_STATES; i++) {
+                long seed = random.nextLong();
+                Random some = new Random(seed);
+                kept.add(change -> some.nextBoolean());
+            }
+            for (int i = 0; i < kept.size(); i++) {
+                check(moment, i, new PowerLoss(recording, moment, kept.get(i)));
+            }
+        }
+    }
+
+    private void check(int moment, int kind, PowerLoss loss) throws Exception {
+        if (!seen.add(recording.promised(moment) + " " + loss)) {
+            return;
+        }
+        Path left = Files.createDirectory(directory.resolve("left-" + states++));
+        loss.restore(left);
+        try {
+            for (Check check : recording.promised(moment)) {
+                check.in(left);
+            }
+        } catch (Exception | AssertionError e) {
+            throw new AssertionError("lost after change " + moment + " (kind " + kind + "), in " + left, e);
+        } finally {
+            if (restarted != null) {
+                restarted.close();
+                restarted = null;
+            }
+        }
+        AtomicFiles.delete(left);
+    }
+
+    private static Adapter adapter(long seed) {
+        return TinyAdapters.random(MODEL.config(), Set.of(TargetModule.Q_PROJ), 2, seed);
+    }
+
+    private String upload(Stores stores, String text) throws IOException {
+        Path upload = Files.writeString(stores.data().uploads().resolve("upload"), text);
+        String id =
+                stores.files().add(upload, "a.jsonl", "fine-tune", 1).path("id").asText();
+        promise(id, now -> {
+            assertThat(now.files().find(id)).isPresent();
+            assertThat(content(now.files().open(id).orElseThrow())).isEqualTo(text);
+        });
+        return id;
+    }
+
+    private static String content(FileChannel channel) throws IOException {
+        try (channel) {
+            return new String(Channels.newInputStream(channel).readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        }
+    }
+
+    @Test
+    void filesAreThereAndDeletedOnesAreNot() throws Exception {
+        try (Stores stores = Stores.open(files.root())) {
+            String first = upload(stores, "first");
+            String second = upload(stores, "second");
+            recording.begins(first);
+            assertThat(stores.files().delete(first)).isTrue();
+            promise(first, now -> assertThat(now.files().find(first)).isEmpty());
+            assertThat(stores.files().list())
+                    .singleElement()
+                    .satisfies(file -> assertThat(file.path("id").asText()).isEqualTo(second));
+        }
+        loseThePowerEverywhere();
+        assertThat(states).isGreaterThan(20);
+    }
+
+    @Test
+    void jobsKeepTheirStateAndWhatTheyRead() throws Exception {
+        try (Stores stores = Stores.open(files.root())) {
+            String file = upload(stores, "text");
+            ObjectNode job = JsonBody.MAPPER.createObjectNode().put("id", JOB).put("status", "queued");
+            Adapter under = adapter(5);
+            stores.jobs()
+                    .create(
+                            job,
+                            new JobStore.Inputs(Set.of(file), List.of(new Named("below", under)), List.of()),
+                            stores.files(),
+                            stores.adapters());
+            promise("inputs", now -> {
+                assertThat(content(now.jobs().open(JOB, file).orElseThrow())).isEqualTo("text");
+                ObjectNode stored = now.jobs().loadAll().get(0);
+                assertThat(now.jobs().under(stored, now.adapters()))
+                        .singleElement()
+                        .satisfies(
+                                one -> assertThat(ContentHash.of(one.adapter())).isEqualTo(ContentHash.of(under)));
+            });
+            for (String status : List.of("running", "paused", "cancelled")) {
+                recording.begins("status");
+                stores.jobs().save(job.put("status", status));
+                promise(
+                        "status",
+                        now -> assertThat(now.jobs().loadAll())
+                                .extracting(one -> one.path("status").asText())
+                                .containsExactly(status));
+            }
+            recording.begins("status");
+            recording.begins("inputs");
+            stores.jobs().delete(JOB);
+            promise("status", now -> assertThat(now.jobs().loadAll()).isEmpty());
+        }
+        loseThePowerEverywhere();
+    }
+
+    @Test
+    void adaptersAreWholeInBothForms() throws Exception {
+        try (Stores stores = Stores.open(files.root())) {
+            AdapterStore.Saved plain = stores.adapters().save("one", adapter(1));
+            promise("plain", now -> now.adapters().read("one", plain.hash(), false));
+            AdapterStore.Saved small = stores.adapters()
+                    .saveCompressed("one", adapter(1), CompressionSettings.of(0.5))
+                    .saved();
+            promise("small", now -> now.adapters().read("one", small.hash(), true));
+            stores.adapters()
+                    .saveManifest("one", JsonBody.MAPPER.createObjectNode().put("current", "x"));
+            promise("manifest", now -> assertThat(now.adapters().manifests()).containsOnlyKeys("one"));
+            for (String name : List.of("plain", "small", "manifest")) {
+                recording.begins(name);
+            }
+            stores.adapters().delete("one");
+            promise("manifest", now -> assertThat(now.adapters().manifests()).isEmpty());
+        }
+        loseThePowerEverywhere();
+    }
+
+    @Test
+    void aWriteThatIsNotForcedIsFound() throws Exception {
+        Path target = files.root().resolve("target");
+        Path unfinished = Files.writeString(files.root().resolve("unfinished"), "all of it");
+        Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFiles.sync(files.root());
+        recording.promise("target", root -> assertThat(root.resolve("target")).hasContent("all of it"));
+        loseThePowerEverywhere();
+        recording.begins("target");
+        Files.writeString(files.root().resolve("other"), "more");
+        recording.promise("other", root -> assertThat(root.resolve("other")).hasContent("more"));
+        assertThatThrownBy(this::loseThePowerEverywhere).hasMessageContaining("lost after change");
+    }
+}
