@@ -168,7 +168,7 @@ class PowerLossTest {
                     .satisfies(file -> assertThat(file.path("id").asText()).isEqualTo(second));
         }
         loseThePowerEverywhere();
-        assertThat(states).isGreaterThan(20);
+        assertThat(states).isGreaterThan(10);
     }
 
     @Test
