@@ -7,7 +7,6 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.nio.file.Path;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,7 +17,6 @@ class KillIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final int WINDOW = 48;
     private static final int KILLS = 3;
-    private static final int MAX_MILLIS_AFTERWARDS = 400;
     private static final String JOBS = "/v1/fine_tuning/jobs";
 
     @TempDir
@@ -26,14 +24,12 @@ class KillIT {
 
     @Test
     void aKilledServersJobEndsWithTheSameAdapter() throws Exception {
-        long seed = new Random().nextLong();
-        Random moments = new Random(seed);
         String id;
         Adapter undisturbed;
         try (RunningServer server = RunningServer.start(directory, WINDOW)) {
             String file = server.upload("train.jsonl", TrainingFiles.chats(60));
             String body = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
-                    + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":40,\"batch_size\":4,\"checkpoint_every\":7,"
+                    + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":4,\"checkpoint_every\":7,"
                     + "\"eval_every\":20,\"keep_best\":true}}";
             String first = server.json(server.post(JOBS, body)).path("id").asText();
             while (job(server.get(JOBS + "/" + first).body())
@@ -44,39 +40,33 @@ class KillIT {
             undisturbed = server.adapter(model(server.get(JOBS + "/" + first).body()), MODEL.config());
             id = server.json(server.post(JOBS, body)).path("id").asText();
         }
-        int interrupted = 0;
         for (int i = 0; i < KILLS; i++) {
             try (ServerProcess server = ServerProcess.start(directory, WINDOW)) {
                 awaitCheckpoint(server, id);
-                Thread.sleep(moments.nextInt(MAX_MILLIS_AFTERWARDS));
-                interrupted +=
-                        job(server.get(JOBS + "/" + id)).path("finished_at").isNull() ? 1 : 0;
             }
         }
         assertThat(directory.toFile().list())
                 .as("no caches are left")
                 .containsExactlyInAnyOrder("data", "import", "tiny");
-        assertThat(interrupted).as("kills within the job, seed %d", seed).isPositive();
         try (RunningServer server = RunningServer.start(directory, WINDOW)) {
-            assertThat(server.get(JOBS + "/" + id + "/events?limit=1000").body())
-                    .contains("goes on after step");
+            // The server of the last kill had a checkpoint to go on from, and this one has.
+            String events = server.get(JOBS + "/" + id + "/events?limit=1000").body();
+            assertThat(events.split("goes on after step", -1)).as(events).hasSizeGreaterThan(KILLS - 1);
             while (job(server.get(JOBS + "/" + id).body()).path("finished_at").isNull()) {
                 Thread.sleep(50);
             }
             Adapter disturbed = server.adapter(model(server.get(JOBS + "/" + id).body()), MODEL.config());
-            assertThat(disturbed)
-                    .as("killed %d times, seed %d", interrupted, seed)
-                    .usingRecursiveComparison()
-                    .isEqualTo(undisturbed);
+            assertThat(disturbed).usingRecursiveComparison().isEqualTo(undisturbed);
         }
     }
 
-    /** Waits until the job is further than it ever was, or done. */
+    /** Waits until the job is further than it ever was. It has so many more steps that it is not done by then. */
     private static void awaitCheckpoint(ServerProcess server, String id) throws Exception {
         int before = lastCheckpoint(server, id);
-        while (lastCheckpoint(server, id) == before
-                && job(server.get(JOBS + "/" + id)).path("finished_at").isNull()) {
-            Thread.sleep(20);
+        while (lastCheckpoint(server, id) == before) {
+            assertThat(job(server.get(JOBS + "/" + id)).path("finished_at").isNull())
+                    .isTrue();
+            Thread.sleep(5);
         }
     }
 
