@@ -61,6 +61,15 @@ public final class ApiClient {
         return answer(http.send(request(path).DELETE().build(), BodyHandlers.ofString()));
     }
 
+    /** A file's content. */
+    public byte[] content(String path) throws IOException, InterruptedException {
+        HttpResponse<byte[]> response = http.send(request(path).build(), BodyHandlers.ofByteArray());
+        if (response.statusCode() != 200) {
+            throw refused(response, "");
+        }
+        return response.body();
+    }
+
     private HttpRequest.Builder request(String path) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path));
         authorization().ifPresent(header -> request.header("Authorization", header));

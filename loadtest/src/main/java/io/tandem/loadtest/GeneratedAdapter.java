@@ -52,17 +52,18 @@ public record GeneratedAdapter(int layers, int hidden, int queries, int keys, in
     /** Sends a generated adapter to a server. */
     public void publish(ApiClient client, String name, long seed) throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("tandem-adapter");
-        Path config = directory.resolve("adapter_config.json");
-        Path weights = directory.resolve("adapter_model.safetensors");
         try {
-            Files.writeString(config, config());
-            Files.write(weights, safetensors(seed));
-            client.upload("/v1/adapters", Map.of("name", name), List.of(config, weights));
+            client.upload("/v1/adapters", Map.of("name", name), write(directory, seed));
         } finally {
-            Files.deleteIfExists(config);
-            Files.deleteIfExists(weights);
-            Files.delete(directory);
+            ServerProcess.delete(directory);
         }
+    }
+
+    /** Writes the adapter's files into a directory; returns them. */
+    public List<Path> write(Path directory, long seed) throws IOException {
+        return List.of(
+                Files.writeString(directory.resolve("adapter_config.json"), config()),
+                Files.write(directory.resolve("adapter_model.safetensors"), safetensors(seed)));
     }
 
     private String config() {

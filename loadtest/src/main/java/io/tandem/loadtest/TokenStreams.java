@@ -6,6 +6,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
@@ -29,7 +30,13 @@ final class TokenStreams {
     private TokenStreams() {}
 
     private static HttpClient client() {
-        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setUseDaemonThread(true));
+        // Nothing is read from the class path, so no cache of it is left behind by those that are killed.
+        FileSystemOptions noCache =
+                new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
+        Vertx vertx = Vertx.vertx(new VertxOptions()
+                .setEventLoopPoolSize(1)
+                .setUseDaemonThread(true)
+                .setFileSystemOptions(noCache));
         return vertx.httpClientBuilder()
                 .with(new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS).setEventLoopSize(1))
                 .build();

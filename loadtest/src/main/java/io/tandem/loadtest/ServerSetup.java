@@ -1,0 +1,27 @@
+package io.tandem.loadtest;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * How to start a server.
+ *
+ * @param command that takes the arguments of {@code serve}
+ * @param model directory of the base model
+ * @param settings a configuration file's text
+ */
+public record ServerSetup(List<String> command, Path model, String settings) {
+
+    /** A server as people start it, from the repository's root. */
+    static ServerSetup of(Path model, String settings) {
+        return new ServerSetup(List.of("./tandem", "serve"), model, settings);
+    }
+
+    /** @param cpus processors that the server may use, as {@code taskset -c} takes them; empty for all */
+    ServerSetup on(String cpus) {
+        List<String> bound = new ArrayList<>(cpus.isEmpty() ? List.of() : List.of("taskset", "-c", cpus));
+        bound.addAll(command);
+        return new ServerSetup(bound, model, settings);
+    }
+}
