@@ -55,6 +55,7 @@ public final class ResultFigures {
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
         kinds.put(Set.of("optimizer", "seed", "step", "validation_loss"), ResultFigures::optimizers);
+        kinds.put(Set.of("seconds", "heap_mib", "rss_mib", "threads", "files"), ResultFigures::soak);
         kinds.put(Set.of("optimizer", "rank", "state_bytes"), ResultFigures::optimizerStates);
         return kinds;
     }
@@ -97,6 +98,21 @@ public final class ResultFigures {
             }
         }
         return Figure.of("Memory of a fine-tuning step", bars);
+    }
+
+    private static Figure soak(Table table) {
+        double[] minutes = Arrays.stream(table.numbers("seconds"))
+                .map(seconds -> seconds / 60)
+                .toArray();
+        return Figure.stacked(
+                "What a busy server holds",
+                Panel.across("minutes"),
+                new Panel("MiB")
+                        .line("heap after a collection", minutes, table.numbers("heap_mib"))
+                        .line("resident memory", minutes, table.numbers("rss_mib")),
+                new Panel("count")
+                        .line("threads", minutes, table.numbers("threads"))
+                        .line("open files", minutes, table.numbers("files")));
     }
 
     private static Figure merging(Table table) {
