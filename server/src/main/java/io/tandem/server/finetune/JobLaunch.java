@@ -107,7 +107,7 @@ final class JobLaunch {
         ObjectNode unchanged = job.deepCopy();
         CompletableFuture<Ready> reading = readers.read(() -> read(job, unchanged, spec));
         readings.put(id, reading);
-        reading.whenComplete((ready, failure) -> thread.execute(() -> {
+        var unused = reading.whenComplete((ready, failure) -> thread.execute(() -> {
             boolean wanted = readings.remove(id, reading) && isToRun(job);
             if (!wanted || failure instanceof RejectedExecutionException) {
                 // It was cancelled or paused, or the server stops and the next one reads it again.

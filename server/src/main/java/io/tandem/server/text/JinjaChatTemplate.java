@@ -9,6 +9,7 @@ import io.tandem.server.text.jinja.TemplateException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -121,7 +122,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
         variables.put("tools", null);
         variables.put("documents", null);
         try {
-            return template.render(variables, Clock.systemDefaultZone());
+            return template.render(variables, Clock.system(ZoneId.systemDefault()));
         } catch (TemplateException.LimitExceeded e) {
             throw new ApiException(
                     400,

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.TargetModule;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.ContentHash;

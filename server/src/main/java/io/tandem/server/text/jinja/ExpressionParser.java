@@ -239,33 +239,39 @@ final class ExpressionParser {
 
     private Expression primary() {
         Token token = tokens.next();
-        switch (token.kind()) {
-            case NAME:
-                return named(token.text());
-            case STRING:
-                StringBuilder text = new StringBuilder(token.text());
-                while (tokens.peek().kind() == Kind.STRING) {
-                    text.append(tokens.next().text());
-                }
-                return constant(text.toString());
-            case INTEGER:
-                return constant(integer(token));
-            case FLOAT:
-                return constant(Double.parseDouble(token.text().replace("_", "")));
-            case OPERATOR:
-                if (token.text().equals("(")) {
-                    return parenthesized();
-                } else if (token.text().equals("[")) {
-                    List<Expression> items = items("]");
-                    return scope -> values(items, scope);
-                } else if (token.text().equals("{")) {
-                    return dict();
-                }
-                break;
-            default:
-                break;
+        return switch (token.kind()) {
+            case NAME -> named(token.text());
+            case STRING -> text(token);
+            case INTEGER -> constant(integer(token));
+            case FLOAT -> constant(Double.parseDouble(token.text().replace("_", "")));
+            case OPERATOR -> bracket(token);
+            default -> throw unexpected(token);
+        };
+    }
+
+    /** Strings that follow one another are one. */
+    private Expression text(Token first) {
+        StringBuilder text = new StringBuilder(first.text());
+        while (tokens.peek().kind() == Kind.STRING) {
+            text.append(tokens.next().text());
         }
-        throw new TemplateException("line " + token.line() + ": unexpected "
+        return constant(text.toString());
+    }
+
+    private Expression bracket(Token token) {
+        return switch (token.text()) {
+            case "(" -> parenthesized();
+            case "[" -> {
+                List<Expression> items = items("]");
+                yield scope -> values(items, scope);
+            }
+            case "{" -> dict();
+            default -> throw unexpected(token);
+        };
+    }
+
+    private static TemplateException unexpected(Token token) {
+        return new TemplateException("line " + token.line() + ": unexpected "
                 + (token.text().isEmpty() ? "end of the expression" : "'" + token.text() + "'"));
     }
 

@@ -91,11 +91,9 @@ final class Filters {
         put((budget, arguments) -> Json.of(budget, arguments), "tojson");
         put((budget, arguments) -> Text.repr(budget, value(arguments)), "pprint");
         put(
-                (budget, arguments) ->
-                        arguments.positional().size() == 1 && !arguments.named().isEmpty()
-                                        || arguments.positional().size() > 1
-                                ? Formatting.percent(budget, text(budget, arguments), formatValues(arguments))
-                                : text(budget, arguments),
+                (budget, arguments) -> arguments.count() > 1
+                        ? Formatting.percent(budget, text(budget, arguments), formatValues(arguments))
+                        : text(budget, arguments),
                 "format");
         put(
                 (budget, arguments) -> java.net.URLEncoder.encode(

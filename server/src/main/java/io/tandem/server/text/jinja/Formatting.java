@@ -161,7 +161,7 @@ final class Formatting {
     }
 
     private static Object field(Budget budget, String path, Arguments arguments) {
-        String[] parts = path.split("\\.|(?=\\[)");
+        String[] parts = path.split("\\.|(?=\\[)", -1);
         String first = parts[0];
         Object value = first.matches("[0-9]{1,9}")
                 ? arguments.get(Integer.parseInt(first), first)

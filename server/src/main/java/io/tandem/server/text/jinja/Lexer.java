@@ -147,7 +147,7 @@ final class Lexer {
         String end = variable ? "}}" : "%}";
         while (at < source.length()) {
             char c = source.charAt(at);
-            boolean signed = (c == '-' || c == '+' && !variable) && source.startsWith(end, at + 1);
+            boolean signed = (c == '-' || (c == '+' && !variable)) && source.startsWith(end, at + 1);
             if (open.isEmpty() && (signed || source.startsWith(end, at))) {
                 add(variable ? Kind.VARIABLE_END : Kind.BLOCK_END, "");
                 end(at + (signed ? 3 : 2), signed ? c : ' ', !variable);

@@ -133,7 +133,8 @@ final class Values {
         budget.step();
         requireDepth(depth);
         if (isNumber(left) && isNumber(right)) {
-            return isInteger(left) && isInteger(right) ? integer(left) == integer(right) : real(left) == real(right);
+            boolean exact = isInteger(left) && isInteger(right);
+            return exact ? integer(left) == integer(right) : real(left) == real(right);
         }
         if (left instanceof List<?> some && right instanceof List<?> others) {
             if (some.size() != others.size() || !typeName(left).equals(typeName(right))) {
