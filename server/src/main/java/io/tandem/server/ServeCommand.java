@@ -125,9 +125,9 @@ final class ServeCommand implements Callable<Integer> {
                 config != null ? Optional.of(config) : Optional.of(standard).filter(Files::exists);
         ServerConfig loaded = loader.load(file, flags);
         LOG.info(
-                "settings from {}{}",
-                file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("no file"),
-                flags.isEmpty() ? "" : ", and flags for " + String.join(", ", flags.keySet()));
+                "settings: {}{}",
+                file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("defaults"),
+                flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
         if (!Files.exists(loaded.model().resolve("config.json"))) {
             throw new IOException("there is no model in " + loaded.model()
                     + ": it has no config.json; name a directory in HuggingFace's layout with --model");

@@ -20,13 +20,13 @@ final class StartupLog {
     static void write(ServerConfig config, DeviceModel device, ServedModel model, long trainingBytes, String url) {
         int threads = device.limits().threads();
         LOG.info(
-                "{}, Java {}, {} processors, {} threads in an operation",
+                "{}, Java {}, {} processors, {} threads per operation",
                 Main.version(),
                 Runtime.version().feature(),
                 Runtime.getRuntime().availableProcessors(),
-                threads == 0 ? "as many" : threads);
+                threads);
         LOG.info(
-                "model '{}' from {}: {}, {} million parameters, {} tokens of context of {} that it allows",
+                "model '{}' from {}: {}, {} million parameters, context of {} tokens (the model's maximum is {})",
                 model.name(),
                 config.model(),
                 model.shape().architecture(),
@@ -35,13 +35,13 @@ final class StartupLog {
                 model.shape().maxPositions());
         MemoryReport memory = device.memory();
         LOG.info(
-                "memory: weights {} MB, KV cache {} MB, adapter slots {} MB, at most {} MB for fine-tuning, heap {} MB",
+                "memory: weights {} MB, KV cache {} MB, adapter slots {} MB, up to {} MB for fine-tuning, heap {} MB",
                 megabytes(memory.weightBytes()),
                 megabytes(memory.kvCacheBytes()),
                 megabytes(memory.adapterBytes()),
                 megabytes(trainingBytes),
                 megabytes(Runtime.getRuntime().maxMemory()));
-        LOG.info("data in {}", config.data().toAbsolutePath().normalize());
+        LOG.info("data directory {}", config.data().toAbsolutePath().normalize());
         LOG.info("listening on {}", url);
     }
 
