@@ -94,7 +94,8 @@ public final class Application implements AutoCloseable {
         LOG.info("computing in {}", DeviceProfile.ofThisMachine().choose(kernels.dtype(), kernels.weightForm()));
         device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(kernels));
         int context = device.limits().contextTokens();
-        model = ModelText.load(config.model(), config.servedName(), device.model(), context);
+        ServedModel loaded = ModelText.load(config.model(), config.servedName(), device.model(), context);
+        model = config.modelSampling() ? loaded : loaded.withStandardSampling();
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
         bind(meters);

@@ -43,11 +43,7 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
                     "tool_choice"));
     private static final Set<String> MESSAGE_KNOWN = union(MESSAGE_EMPTY, Set.of("role", "content"));
 
-    /**
-     * @param vocab how many token ids there are
-     * @param contextTokens longest prompt and answer together
-     */
-    public static ChatParams read(JsonBody body, int vocab, int contextTokens) {
+    public static ChatParams read(JsonBody body, RequestBounds bounds) {
         body.rejectUnknown(KNOWN);
         for (String field : UNSUPPORTED) {
             body.refuseUnless(field, ChatParams::isNothing);
@@ -64,7 +60,8 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
                 "tool_choice",
                 value -> value.asText().equals("none") || value.asText().equals("auto"));
         return new ChatParams(
-                GenerationParams.read(body, maxTokens(body, contextTokens), topLogprobs(body), vocab), messages(body));
+                GenerationParams.read(body, maxTokens(body, bounds.contextTokens()), topLogprobs(body), bounds),
+                messages(body));
     }
 
     private static OptionalInt maxTokens(JsonBody body, int contextTokens) {

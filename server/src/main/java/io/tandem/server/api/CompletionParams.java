@@ -7,8 +7,12 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
 
-/** A checked body of {@code POST /v1/completions}. */
-public record CompletionParams(GenerationParams generation, List<Prompt> prompts) {
+/**
+ * A checked body of {@code POST /v1/completions}.
+ *
+ * @param addSpecialTokens whether texts begin with the tokens that the tokenizer puts there (vLLM's field)
+ */
+public record CompletionParams(GenerationParams generation, List<Prompt> prompts, boolean addSpecialTokens) {
     private static final int MAX_TOKENS_DEFAULT = 16;
     private static final int PROMPTS_MAX = 128;
     private static final Set<String> KNOWN = known();
@@ -22,25 +26,22 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
         record Tokens(int[] ids) implements Prompt {}
     }
 
-    /**
-     * @param vocab how many token ids there are
-     * @param contextTokens longest prompt and answer together
-     */
-    public static CompletionParams read(JsonBody body, int vocab, int contextTokens) {
+    public static CompletionParams read(JsonBody body, RequestBounds bounds) {
         body.rejectUnknown(KNOWN);
         body.refuseUnless(
                 "suffix", value -> value.isTextual() && value.textValue().isEmpty());
         body.refuseUnless("echo", value -> value.isBoolean() && !value.booleanValue());
         body.refuseUnless("best_of", value -> value.isInt() && value.intValue() == 1);
-        int maxTokens = body.optionalInt("max_tokens", 1, contextTokens).orElse(MAX_TOKENS_DEFAULT);
+        int maxTokens =
+                body.optionalInt("max_tokens", 1, bounds.contextTokens()).orElse(MAX_TOKENS_DEFAULT);
         int logprobs =
                 body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
-        GenerationParams generation = GenerationParams.read(body, OptionalInt.of(maxTokens), logprobs, vocab);
-        List<Prompt> prompts = prompts(body, vocab);
+        GenerationParams generation = GenerationParams.read(body, OptionalInt.of(maxTokens), logprobs, bounds);
+        List<Prompt> prompts = prompts(body, bounds.vocab());
         if (prompts.size() * generation.n() > PROMPTS_MAX) {
             throw body.invalid("n", "times the number of prompts must be at most " + PROMPTS_MAX + ".");
         }
-        return new CompletionParams(generation, prompts);
+        return new CompletionParams(generation, prompts, body.optionalBoolean("add_special_tokens", true));
     }
 
     private static List<Prompt> prompts(JsonBody body, int vocab) {
@@ -91,7 +92,7 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
 
     private static Set<String> known() {
         Set<String> known = new HashSet<>(GenerationParams.KNOWN);
-        known.addAll(Set.of("prompt", "suffix", "echo", "best_of"));
+        known.addAll(Set.of("prompt", "suffix", "echo", "best_of", "add_special_tokens"));
         return Set.copyOf(known);
     }
 }

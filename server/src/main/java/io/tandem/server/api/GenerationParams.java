@@ -72,9 +72,10 @@ public record GenerationParams(
     /**
      * @param maxTokens already read, as its name differs
      * @param topLogprobs the same
-     * @param vocab how many token ids there are
      */
-    static GenerationParams read(JsonBody body, OptionalInt maxTokens, int topLogprobs, int vocab) {
+    static GenerationParams read(JsonBody body, OptionalInt maxTokens, int topLogprobs, RequestBounds bounds) {
+        int vocab = bounds.vocab();
+        SamplingDefaults standard = bounds.sampling();
         boolean stream = body.optionalBoolean("stream", false);
         return new GenerationParams(
                 body.requiredString("model", MODEL_CHARS_MAX),
@@ -85,9 +86,9 @@ public record GenerationParams(
                 body.optionalBoolean("ignore_eos", false),
                 body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
                 new SamplingParams(
-                        body.optionalNumber("temperature", 0, 2).orElse(1),
-                        topK(body, vocab),
-                        topP(body),
+                        body.optionalNumber("temperature", 0, 2).orElse(standard.temperature()),
+                        topK(body, vocab, standard.topK()),
+                        topP(body, standard.topP()),
                         0,
                         body.optionalNumber("presence_penalty", -2, 2).orElse(0),
                         body.optionalNumber("frequency_penalty", -2, 2).orElse(0),
@@ -97,14 +98,14 @@ public record GenerationParams(
                 includeUsage(body, stream));
     }
 
-    private static int topK(JsonBody body, int vocab) {
+    private static int topK(JsonBody body, int vocab, int absent) {
         // -1 is how vLLM's clients say "all".
-        int topK = body.optionalInt("top_k", -1, Integer.MAX_VALUE).orElse(0);
+        int topK = body.optionalInt("top_k", -1, Integer.MAX_VALUE).orElse(absent);
         return topK <= 0 || topK >= vocab ? 0 : topK;
     }
 
-    private static double topP(JsonBody body) {
-        double topP = body.optionalNumber("top_p", 0, 1).orElse(1);
+    private static double topP(JsonBody body, double absent) {
+        double topP = body.optionalNumber("top_p", 0, 1).orElse(absent);
         // OpenAI takes 0 for "only the most likely token"; the smallest positive number means that too.
         return topP == 0 ? Double.MIN_NORMAL : topP;
     }

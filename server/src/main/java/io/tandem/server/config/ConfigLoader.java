@@ -86,6 +86,7 @@ public final class ConfigLoader {
                     data,
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
+                    modelSampling(values),
                     values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
                     values.longInteger("training-memory-bytes", 0),
                     new FinetuneConfig(
@@ -99,6 +100,14 @@ public final class ConfigLoader {
             String where = values.origin(key);
             throw new ConfigException((where.isEmpty() ? origin + ": " : where) + message, e);
         }
+    }
+
+    private static boolean modelSampling(ConfigValues values) {
+        String from = values.text("sampling-defaults").orElse("model");
+        if (!from.equals("model") && !from.equals("openai")) {
+            throw new IllegalArgumentException("sampling-defaults is " + from + ", expected model or openai");
+        }
+        return from.equals("model");
     }
 
     private static HttpConfig http(ConfigValues values) {

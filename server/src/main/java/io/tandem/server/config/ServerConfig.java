@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param data directory of uploaded files, jobs and adapters; created when missing
  * @param model directory of the base model in HuggingFace's layout
  * @param modelName what clients call the base model by; the directory's name if not given
+ * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
  * @param adapterRoot directory below which clients may name adapters to load
  * @param trainingMemoryBytes native memory that fine-tuning may take; 0 means what the machine has left
  * @param finetune what fine-tuning jobs leave behind
@@ -24,6 +25,7 @@ public record ServerConfig(
         Path data,
         Path model,
         Optional<String> modelName,
+        boolean modelSampling,
         Path adapterRoot,
         long trainingMemoryBytes,
         FinetuneConfig finetune,

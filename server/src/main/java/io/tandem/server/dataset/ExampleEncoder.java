@@ -48,7 +48,7 @@ final class ExampleEncoder {
 
     private LearnedText completion(String prompt, String completion) {
         LearnedText text = new LearnedText(limits.sequenceTokens())
-                .add(encode("", prompt), false)
+                .add(model.tokenizer().begin(encode("", prompt)), false)
                 .add(encode(prompt, completion), true);
         model.stopTokens().stream().limit(1).forEach(stop -> text.add(new int[] {stop}, true));
         return text;

@@ -35,20 +35,22 @@ final class CompletionsHandler {
     void complete(RoutingContext context) {
         ServedModel model = source.model();
         JsonBody body = Json.body(context);
-        CompletionParams params = CompletionParams.read(body, model.shape().vocab(), model.contextTokens());
+        CompletionParams params = CompletionParams.read(body, model.bounds());
         AnswerFormat format = new CompletionFormat(model.tokenizer(), scored(params.generation()));
         answer(
                 context,
                 adapters(body),
                 params.generation(),
                 format,
-                () -> params.prompts().stream().map(this::tokens).toList());
+                () -> params.prompts().stream()
+                        .map(prompt -> tokens(prompt, params.addSpecialTokens()))
+                        .toList());
     }
 
     void chat(RoutingContext context) {
         ServedModel model = source.model();
         JsonBody body = Json.body(context);
-        ChatParams params = ChatParams.read(body, model.shape().vocab(), model.contextTokens());
+        ChatParams params = ChatParams.read(body, model.bounds());
         AnswerFormat format = new ChatFormat(model.tokenizer(), scored(params.generation()));
         answer(context, adapters(body), params.generation(), format, () -> List.of(tokens(params.messages())));
     }
@@ -57,8 +59,12 @@ final class CompletionsHandler {
         return params.sampling().topLogprobs() >= 0;
     }
 
-    private int[] tokens(Prompt prompt) {
-        return prompt instanceof Prompt.Text text ? tokens(text.text(), "prompt") : ((Prompt.Tokens) prompt).ids();
+    private int[] tokens(Prompt prompt, boolean addSpecialTokens) {
+        if (prompt instanceof Prompt.Text text) {
+            int[] tokens = tokens(text.text(), "prompt");
+            return addSpecialTokens ? source.model().tokenizer().begin(tokens) : tokens;
+        }
+        return ((Prompt.Tokens) prompt).ids();
     }
 
     private int[] tokens(List<ChatMessage> messages) {

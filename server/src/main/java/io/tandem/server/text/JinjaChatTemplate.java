@@ -24,14 +24,10 @@ public final class JinjaChatTemplate implements ChatTemplate {
     /** Ten times what the longest published ones have. */
     private static final int MAX_SOURCE_CHARS = 1 << 18;
 
-    /** Tokens that templates know by name, if the tokenizer has them. */
-    private static final List<String> SPECIAL_TOKENS =
-            List.of("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token");
-
     private final Template template;
-    private final Map<String, String> specialTokens;
+    private final SpecialTokens specialTokens;
 
-    private JinjaChatTemplate(Template template, Map<String, String> specialTokens) {
+    private JinjaChatTemplate(Template template, SpecialTokens specialTokens) {
         this.template = template;
         this.specialTokens = specialTokens;
     }
@@ -41,7 +37,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
      *
      * @throws ModelFormatException if a file is damaged
      */
-    public static ChatTemplate load(Path modelDir) {
+    static ChatTemplate load(Path modelDir, SpecialTokens specialTokens) {
         Path config = modelDir.resolve("tokenizer_config.json");
         JsonNode json = Files.exists(config) ? JsonFile.object(config, MAX_FILE_BYTES) : JsonFile.MAPPER.nullNode();
         Path file = modelDir.resolve("chat_template.jinja");
@@ -57,7 +53,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
                     + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
         }
         try {
-            return new JinjaChatTemplate(Template.parse(source.get()), specialTokens(modelDir, json));
+            return new JinjaChatTemplate(Template.parse(source.get()), specialTokens);
         } catch (TemplateException e) {
             // The model can still complete texts.
             LOG.warn(
@@ -73,17 +69,6 @@ public final class JinjaChatTemplate implements ChatTemplate {
         return (messages, addGenerationPrompt) -> {
             throw ApiException.invalid("messages", message);
         };
-    }
-
-    /** Those of tokenizer_config.json, and where it names none those of special_tokens_map.json. */
-    private static Map<String, String> specialTokens(Path modelDir, JsonNode config) {
-        Path file = modelDir.resolve("special_tokens_map.json");
-        JsonNode map = Files.exists(file) ? JsonFile.object(file, MAX_FILE_BYTES) : JsonFile.MAPPER.nullNode();
-        Map<String, String> tokens = new HashMap<>();
-        for (String name : SPECIAL_TOKENS) {
-            token(config.path(name)).or(() -> token(map.path(name))).ifPresent(token -> tokens.put(name, token));
-        }
-        return Map.copyOf(tokens);
     }
 
     private static Optional<String> source(Path file, JsonNode template) {
@@ -103,15 +88,9 @@ public final class JinjaChatTemplate implements ChatTemplate {
                 file + ": chat_template is neither a text nor a list with a template named default");
     }
 
-    /** Either the token or an object that describes it. */
-    private static Optional<String> token(JsonNode token) {
-        JsonNode text = token.isObject() ? token.path("content") : token;
-        return text.isTextual() ? Optional.of(text.textValue()) : Optional.empty();
-    }
-
     @Override
     public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-        Map<String, Object> variables = new HashMap<>(specialTokens);
+        Map<String, Object> variables = new HashMap<>(specialTokens.byName());
         variables.put(
                 "messages",
                 messages.stream()

@@ -33,6 +33,8 @@ public final class JsonTokenizer implements Tokenizer {
     private final TextPieces pieces;
     /** Most bytes of one token, with what a normalizer may drop. */
     private final long tokenBytes;
+    /** What the file's post-processor puts before a text. */
+    private final int[] beginning;
     /** Whether a space is written at the beginning of a text, as SentencePiece does. */
     private final boolean marksBeginnings;
 
@@ -41,12 +43,14 @@ public final class JsonTokenizer implements Tokenizer {
             HuggingFaceTokenizer plain,
             TokenTable table,
             TextPieces pieces,
-            long tokenBytes) {
+            long tokenBytes,
+            int[] beginning) {
         this.parsing = parsing;
         this.plain = plain;
         this.table = table;
         this.pieces = pieces;
         this.tokenBytes = tokenBytes;
+        this.beginning = beginning;
         int[] tokens = encode("a", true);
         this.marksBeginnings = tokens.length > 0 && token(tokens[0]).startsWith(" ");
     }
@@ -66,11 +70,12 @@ public final class JsonTokenizer implements Tokenizer {
             }
             TokenTable table = TokenTable.read(json);
             boolean drops = json.hasNonNull("normalizer") || json.path("model").hasNonNull("unk_token");
+            int[] beginning = TokenizerFile.beginning(json);
             TextPieces pieces = new TextPieces(TokenizerFile.prepare(json), table.texts(), table.added());
             HuggingFaceTokenizer parsing = open(json);
             forgetSpecialTokens(json);
             return new JsonTokenizer(
-                    parsing, open(json), table, pieces, (long) table.longest() * (drops ? DROPPED : 1));
+                    parsing, open(json), table, pieces, (long) table.longest() * (drops ? DROPPED : 1), beginning);
         } catch (ModelFormatException e) {
             throw new ModelFormatException(file + ": " + e.getMessage(), e);
         }
@@ -150,6 +155,18 @@ public final class JsonTokenizer implements Tokenizer {
         int[] whole = encodePiece(tokenizer, "\n" + text);
         boolean begins = Arrays.mismatch(head, Arrays.copyOf(whole, head.length)) < 0;
         return begins ? Arrays.copyOfRange(whole, head.length, whole.length) : encodePiece(tokenizer, text);
+    }
+
+    @Override
+    public int[] begin(int[] tokens) {
+        boolean begun =
+                tokens.length >= beginning.length && Arrays.equals(beginning, Arrays.copyOf(tokens, beginning.length));
+        if (begun) {
+            return tokens;
+        }
+        int[] all = Arrays.copyOf(beginning, beginning.length + tokens.length);
+        System.arraycopy(tokens, 0, all, beginning.length, tokens.length);
+        return all;
     }
 
     @Override

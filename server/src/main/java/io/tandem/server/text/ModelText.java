@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Reads what text needs of a model directory. */
@@ -24,30 +25,39 @@ public final class ModelText {
      * @throws ModelFormatException if a file is missing or damaged
      */
     public static ServedModel load(Path modelDir, String name, ModelConfig shape, int contextTokens) {
+        JsonTokenizer tokenizer = JsonTokenizer.load(modelDir);
+        SpecialTokens special = SpecialTokens.of(modelDir);
         return new ServedModel(
                 name,
                 shape,
                 contextTokens,
-                JsonTokenizer.load(modelDir),
-                JinjaChatTemplate.load(modelDir),
-                stopTokens(modelDir, shape),
+                tokenizer,
+                JinjaChatTemplate.load(modelDir, special),
+                stopTokens(modelDir, shape, special.text("eos_token").flatMap(tokenizer::id)),
+                GenerationFile.sampling(modelDir),
                 ModelIdentity.of(modelDir),
                 created(modelDir));
     }
 
-    /** In the order of the file: training ends a completion with the first. */
-    private static Set<Integer> stopTokens(Path modelDir, ModelConfig shape) {
+    /**
+     * All that the model's files name: instruction-tuned models often have the end of a turn in the tokenizer's
+     * configuration only, and the end of a document in the others.
+     *
+     * @param named by the tokenizer; the first, because it is what fine-tuning ends a text with elsewhere
+     */
+    private static Set<Integer> stopTokens(Path modelDir, ModelConfig shape, Optional<Integer> named) {
+        Set<Integer> tokens = new LinkedHashSet<>();
+        named.filter(id -> id < shape.vocab()).ifPresent(tokens::add);
         for (String name : List.of("generation_config.json", "config.json")) {
             Path file = modelDir.resolve(name);
-            if (!Files.exists(file)) {
-                continue;
-            }
-            JsonNode value = JsonFile.object(file, MAX_FILE_BYTES).path("eos_token_id");
-            if (!value.isMissingNode() && !value.isNull()) {
-                return stopTokens(file, value, shape.vocab());
+            if (Files.exists(file)) {
+                JsonNode value = JsonFile.object(file, MAX_FILE_BYTES).path("eos_token_id");
+                if (!value.isMissingNode() && !value.isNull()) {
+                    tokens.addAll(stopTokens(file, value, shape.vocab()));
+                }
             }
         }
-        return Set.of();
+        return Collections.unmodifiableSet(tokens);
     }
 
     private static Set<Integer> stopTokens(Path file, JsonNode value, int vocab) {
@@ -59,7 +69,7 @@ public final class ModelText {
             }
             tokens.add(id.intValue());
         }
-        return Collections.unmodifiableSet(tokens);
+        return tokens;
     }
 
     private static long created(Path modelDir) {

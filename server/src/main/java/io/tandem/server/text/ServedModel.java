@@ -1,6 +1,8 @@
 package io.tandem.server.text;
 
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.server.api.RequestBounds;
+import io.tandem.server.api.SamplingDefaults;
 import java.util.Set;
 
 /**
@@ -11,7 +13,8 @@ import java.util.Set;
  * @param contextTokens longest prompt and answer together that the server takes
  * @param tokenizer from tokenizer.json
  * @param template renders chats
- * @param stopTokens end an answer, from generation_config.json
+ * @param stopTokens end an answer; training ends a text with the first
+ * @param sampling where a request does not say
  * @param identity tells it from other models, by the content of its files
  * @param created when the model's files were written, in seconds since 1970
  */
@@ -22,5 +25,26 @@ public record ServedModel(
         Tokenizer tokenizer,
         ChatTemplate template,
         Set<Integer> stopTokens,
+        SamplingDefaults sampling,
         String identity,
-        long created) {}
+        long created) {
+
+    /** What requests are read by. */
+    public RequestBounds bounds() {
+        return new RequestBounds(shape.vocab(), contextTokens, sampling);
+    }
+
+    /** The same without sampling defaults of its own. */
+    public ServedModel withStandardSampling() {
+        return new ServedModel(
+                name,
+                shape,
+                contextTokens,
+                tokenizer,
+                template,
+                stopTokens,
+                SamplingDefaults.STANDARD,
+                identity,
+                created);
+    }
+}

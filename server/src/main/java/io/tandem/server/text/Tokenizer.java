@@ -11,6 +11,12 @@ public interface Tokenizer {
      */
     int[] encodeBehind(String before, String text);
 
+    /**
+     * The tokens of a text behind those that the tokenizer puts before a text of its own, such as one that marks the
+     * beginning. Not for rendered chats, whose template writes them. Nothing is added twice.
+     */
+    int[] begin(int[] tokens);
+
     /** Most bytes of UTF-8 that a text of so many tokens may have; a longer one has more, without looking at it. */
     long maxBytes(int tokens);
 

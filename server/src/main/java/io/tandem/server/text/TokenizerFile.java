@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -101,5 +103,32 @@ final class TokenizerFile {
             chars = child.isContainerNode() ? Math.min(chars, maxChars(child)) : chars;
         }
         return chars;
+    }
+
+    /** Tokens that the file's post-processor puts before a text. */
+    static int[] beginning(ObjectNode json) {
+        List<Integer> ids = new ArrayList<>();
+        JsonNode processor = json.path("post_processor");
+        for (JsonNode one : processor.path("type").asText().equals("Sequence")
+                ? processor.path("processors")
+                : List.of(processor)) {
+            if (!one.path("type").asText().equals("TemplateProcessing")) {
+                continue;
+            }
+            for (JsonNode item : one.path("single")) {
+                if (item.has("Sequence")) {
+                    break;
+                }
+                String token = item.path("SpecialToken").path("id").asText();
+                for (JsonNode id : one.path("special_tokens").path(token).path("ids")) {
+                    if (!id.isInt() || id.intValue() < 0) {
+                        throw new ModelFormatException("post_processor: the ids of " + JsonFile.excerpt(token)
+                                + " hold " + JsonFile.excerpt(id.toString()) + ", expected token ids");
+                    }
+                    ids.add(id.intValue());
+                }
+            }
+        }
+        return ids.stream().mapToInt(Integer::intValue).toArray();
     }
 }

@@ -15,17 +15,17 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ParamsTest {
     private static final int VOCAB = 100;
     private static final int CONTEXT = 64;
+    private static final RequestBounds BOUNDS = new RequestBounds(VOCAB, CONTEXT, SamplingDefaults.STANDARD);
 
     private static CompletionParams completion(String fields) {
-        return CompletionParams.read(JsonBody.parse(Buffer.buffer("{\"model\":\"m\"," + fields + "}")), VOCAB, CONTEXT);
+        return CompletionParams.read(JsonBody.parse(Buffer.buffer("{\"model\":\"m\"," + fields + "}")), BOUNDS);
     }
 
     private static ChatParams chat(String fields) {
         return ChatParams.read(
                 JsonBody.parse(Buffer.buffer(
                         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]," + fields + "}")),
-                VOCAB,
-                CONTEXT);
+                BOUNDS);
     }
 
     @Test
@@ -155,7 +155,7 @@ class ParamsTest {
     void wrongMessagesNameThePlace(String param, String messages) {
         Buffer body = Buffer.buffer("{\"model\":\"m\",\"messages\":" + messages + "}");
         ApiException error =
-                catchThrowableOfType(ApiException.class, () -> ChatParams.read(JsonBody.parse(body), VOCAB, CONTEXT));
+                catchThrowableOfType(ApiException.class, () -> ChatParams.read(JsonBody.parse(body), BOUNDS));
         assertThat(error.param()).isEqualTo(param);
     }
 

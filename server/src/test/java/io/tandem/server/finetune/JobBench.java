@@ -171,6 +171,7 @@ final class JobBench implements AutoCloseable {
                         SERVED.tokenizer(),
                         SERVED.template(),
                         SERVED.stopTokens(),
+                        SERVED.sampling(),
                         "another",
                         SERVED.created()),
                 1L << 30);

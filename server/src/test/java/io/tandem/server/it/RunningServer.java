@@ -120,6 +120,7 @@ final class RunningServer implements AutoCloseable {
                 directory.resolve("data"),
                 model,
                 Optional.empty(),
+                true,
                 directory.resolve("import"),
                 trainingMemoryBytes,
                 finetune,

@@ -3,6 +3,7 @@ package io.tandem.server.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFormatException;
@@ -24,6 +25,14 @@ class JsonTokenizerTest {
         "a", " ", "\n", "é", "漢", "字", "😀", "👩‍👩‍👧", "\u0000", "<|im_end|>", "\uFFFD"
     };
 
+    private static final String POST_PROCESSOR = """
+            {"type": "TemplateProcessing",
+             "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+             "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             "special_tokens": {"<|endoftext|>":
+                 {"id": "<|endoftext|>", "ids": [%d], "tokens": ["<|endoftext|>"]}}}
+            """;
+
     @TempDir
     Path directory;
 
@@ -39,6 +48,23 @@ class JsonTokenizerTest {
         int[] plain = tokenizer.encode("a<|im_end|>b", false);
         assertThat(plain).hasSize(12);
         assertThat(decoded(tokenizer, plain)).isEqualTo("a<|im_end|>b");
+    }
+
+    @Test
+    void aTextBeginsWithWhatThePostProcessorPutsThere() throws IOException {
+        JsonTokenizer without = JsonTokenizer.load(directory);
+        assertThat(without.begin(without.encode("a", true))).containsExactly('a');
+        Path file = directory.resolve("tokenizer.json");
+        ObjectNode json = JsonFile.object(file, 1 << 24);
+        json.set("post_processor", JsonFile.MAPPER.readTree(POST_PROCESSOR.formatted(ByteTokenizer.END_OF_TEXT)));
+        Files.writeString(file, json.toString());
+        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        assertThat(tokenizer.encode("a", true)).containsExactly('a');
+        assertThat(tokenizer.begin(tokenizer.encode("a", true))).containsExactly(ByteTokenizer.END_OF_TEXT, 'a');
+        assertThat(tokenizer.begin(tokenizer.encode("<|endoftext|>a", true)))
+                .as("it is there already")
+                .containsExactly(ByteTokenizer.END_OF_TEXT, 'a');
+        assertThat(tokenizer.begin(new int[0])).containsExactly(ByteTokenizer.END_OF_TEXT);
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.server.api.SamplingDefaults;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,10 +39,21 @@ class ModelTextTest {
     }
 
     @Test
-    void fallsBackToTheConfiguration() throws IOException {
+    void stopsAtEveryEndThatAFileNames() throws IOException {
         Path generation = directory.resolve("generation_config.json");
         Files.writeString(generation, "{\"eos_token_id\": 7}");
-        assertThat(load().stopTokens()).containsExactly(7);
+        assertThat(load().stopTokens())
+                .as("the tokenizer's first, since training ends a text with it")
+                .containsExactly(ByteTokenizer.END_OF_MESSAGE, 7);
+        Path tokenizer = directory.resolve("tokenizer_config.json");
+        Files.deleteIfExists(tokenizer);
+        Files.writeString(
+                directory.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"<|endoftext|>\"}}");
+        assertThat(load().stopTokens()).containsExactly(ByteTokenizer.END_OF_TEXT, 7, ByteTokenizer.END_OF_MESSAGE);
+        Files.writeString(tokenizer, "{\"eos_token\": \"no such token\"}");
+        assertThat(load().stopTokens()).containsExactly(7, ByteTokenizer.END_OF_MESSAGE);
+        Files.delete(tokenizer);
+        Files.delete(directory.resolve("special_tokens_map.json"));
         Files.writeString(generation, "{}");
         assertThat(load().stopTokens()).containsExactly(ByteTokenizer.END_OF_MESSAGE);
         Files.delete(generation);
@@ -55,6 +67,17 @@ class ModelTextTest {
         assertThatThrownBy(this::load)
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("generation_config.json: eos_token_id");
+    }
+
+    @Test
+    void requestsSampleAsTheModelsFilesSay() throws IOException {
+        Path generation = directory.resolve("generation_config.json");
+        assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);
+        Files.writeString(generation, "{\"temperature\": 0.7, \"top_p\": 0.8, \"top_k\": 20}");
+        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(0.7, 0.8, 20));
+        assertThat(load().withStandardSampling().sampling()).isEqualTo(SamplingDefaults.STANDARD);
+        Files.writeString(generation, "{\"temperature\": -1, \"top_p\": \"x\", \"top_k\": null}");
+        assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);
     }
 
     private ServedModel load() {

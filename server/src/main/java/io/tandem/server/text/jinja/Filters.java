@@ -13,16 +13,11 @@ import org.jspecify.annotations.Nullable;
 
 /** jinja2's filters, but for those that make HTML or random choices. */
 final class Filters {
-    /** A filter of the first argument. */
-    private interface Filter {
-        Object apply(Budget budget, Arguments arguments);
-    }
-
     private static final Map<String, Filter> ALL = new LinkedHashMap<>();
 
     static {
-        texts();
-        numbers();
+        ALL.putAll(TextFilters.all());
+        ALL.putAll(NumberFilters.all());
         lists();
         selections();
     }
@@ -47,187 +42,10 @@ final class Filters {
         return arguments.positional().get(0);
     }
 
-    private static String text(Budget budget, Arguments arguments) {
-        String text = Text.of(budget, value(arguments));
-        budget.make(text.length());
-        return text;
-    }
-
     private static void put(Filter filter, String... names) {
         for (String name : names) {
             ALL.put(name, filter);
         }
-    }
-
-    private static void texts() {
-        put((budget, arguments) -> text(budget, arguments).toUpperCase(Locale.ROOT), "upper");
-        put((budget, arguments) -> text(budget, arguments).toLowerCase(Locale.ROOT), "lower");
-        put((budget, arguments) -> StringMethods.capitalize(text(budget, arguments)), "capitalize");
-        put((budget, arguments) -> titled(text(budget, arguments)), "title");
-        put((budget, arguments) -> StringMethods.strip(text(budget, arguments), arguments.rest(1), true, true), "trim");
-        put((budget, arguments) -> text(budget, arguments), "string", "safe");
-        put(
-                (budget, arguments) -> StringMethods.replace(
-                        budget,
-                        text(budget, arguments),
-                        Text.of(budget, arguments.get(1, "old")),
-                        Text.of(budget, arguments.get(2, "new")),
-                        arguments.integer(3, "count", -1)),
-                "replace");
-        put(
-                (budget, arguments) ->
-                        StringMethods.center(text(budget, arguments), Budget.width(arguments.integer(1, "width", 80))),
-                "center");
-        put(Filters::indent, "indent");
-        put(Filters::truncate, "truncate");
-        put((budget, arguments) -> escaped(text(budget, arguments)), "escape", "e", "forceescape");
-        put(
-                (budget, arguments) -> text(budget, arguments)
-                        .replaceAll("<!--.*?-->|<[^>]*>", "")
-                        .replaceAll("\\s+", " ")
-                        .strip(),
-                "striptags");
-        put((budget, arguments) -> (long) text(budget, arguments).split("\\W+", -1).length, "wordcount");
-        put((budget, arguments) -> Json.of(budget, arguments), "tojson");
-        put((budget, arguments) -> Text.repr(budget, value(arguments)), "pprint");
-        put(
-                (budget, arguments) -> arguments.count() > 1
-                        ? Formatting.percent(budget, text(budget, arguments), formatValues(arguments))
-                        : text(budget, arguments),
-                "format");
-        put(
-                (budget, arguments) -> java.net.URLEncoder.encode(
-                                text(budget, arguments), java.nio.charset.StandardCharsets.UTF_8)
-                        .replace("+", "%20")
-                        .replace("%2F", "/"),
-                "urlencode");
-    }
-
-    private static Object formatValues(Arguments arguments) {
-        return arguments.named().isEmpty()
-                ? new Tuple(List.copyOf(arguments.rest(1).positional()))
-                : new LinkedHashMap<Object, Object>(arguments.named());
-    }
-
-    /** jinja2's own rule: words begin after blanks, dashes and brackets. */
-    private static String titled(String text) {
-        StringBuilder out = new StringBuilder();
-        boolean starts = true;
-        for (int c : text.codePoints().toArray()) {
-            out.appendCodePoint(starts ? Character.toUpperCase(c) : Character.toLowerCase(c));
-            starts = StringMethods.isSpace(c) || "-([{<".indexOf(c) >= 0;
-        }
-        return out.toString();
-    }
-
-    private static String escaped(String text) {
-        return text.replace("&", "&amp;")
-                .replace("<", "&lt;")
-                .replace(">", "&gt;")
-                .replace("'", "&#39;")
-                .replace("\"", "&#34;");
-    }
-
-    private static Object indent(Budget budget, Arguments arguments) {
-        Object width = arguments.get(1, "width", 4L);
-        String indent =
-                width instanceof String these ? these : " ".repeat(Budget.width(arguments.integer(1, "width", 4)));
-        boolean first = arguments.flag(2, "first", false);
-        boolean blank = arguments.flag(3, "blank", false);
-        String[] lines = text(budget, arguments).split("\n", -1);
-        budget.make(Math.multiplyExact((long) lines.length, (long) indent.length() + 1));
-        StringBuilder out = new StringBuilder();
-        for (int i = 0; i < lines.length; i++) {
-            out.append(i == 0 ? "" : "\n");
-            boolean wanted = i == 0 ? first : blank || !lines[i].isEmpty();
-            out.append(wanted ? indent : "").append(lines[i]);
-        }
-        return out.toString();
-    }
-
-    private static Object truncate(Budget budget, Arguments arguments) {
-        String text = text(budget, arguments);
-        int length = Budget.width(arguments.integer(1, "length", 255));
-        String end = arguments.text(3, "end", "...");
-        if (Values.codePoints(text) <= length + arguments.integer(4, "leeway", 5)) {
-            return text;
-        }
-        int keep = Math.max(0, length - Values.codePoints(end));
-        String cut = text.substring(0, text.offsetByCodePoints(0, keep));
-        int blank = cut.lastIndexOf(' ');
-        return (arguments.flag(2, "killwords", false) || blank < 0 ? cut : cut.substring(0, blank)) + end;
-    }
-
-    private static void numbers() {
-        put((budget, arguments) -> absolute(value(arguments)), "abs");
-        put((budget, arguments) -> toInteger(value(arguments), arguments), "int");
-        put((budget, arguments) -> toReal(value(arguments), arguments), "float");
-        put(Filters::round, "round");
-        put((budget, arguments) -> sum(budget, arguments), "sum");
-    }
-
-    private static Object absolute(Object value) {
-        if (value instanceof Double number) {
-            return Math.abs(number);
-        }
-        if (Values.isInteger(value)) {
-            return Math.abs(Values.integer(value));
-        }
-        throw new TemplateException("bad operand type for abs(): '" + Values.typeName(value) + "'");
-    }
-
-    private static Object toInteger(Object value, Arguments arguments) {
-        if (Values.isNumber(value)) {
-            return Values.isInteger(value) ? (Object) Values.integer(value) : (Object) (long) Values.real(value);
-        }
-        if (value instanceof String text) {
-            String digits = text.strip().replace("_", "");
-            long base = arguments.integer(2, "base", 10);
-            boolean prefixed = base == 0 || digits.toLowerCase(Locale.ROOT).startsWith("0x");
-            try {
-                return prefixed && base != 10 ? Long.decode(digits) : Long.parseLong(digits, (int) base);
-            } catch (NumberFormatException e) {
-                try {
-                    return (long) Double.parseDouble(digits);
-                } catch (NumberFormatException none) {
-                    return arguments.get(1, "default", 0L);
-                }
-            }
-        }
-        return arguments.get(1, "default", 0L);
-    }
-
-    private static Object toReal(Object value, Arguments arguments) {
-        if (Values.isNumber(value)) {
-            return Values.real(value);
-        }
-        try {
-            return value instanceof String text
-                    ? (Object) Double.parseDouble(text.strip().replace("_", ""))
-                    : arguments.get(1, "default", 0.0);
-        } catch (NumberFormatException e) {
-            return arguments.get(1, "default", 0.0);
-        }
-    }
-
-    private static Object round(Budget budget, Arguments arguments) {
-        Object value = value(arguments);
-        if (!Values.isNumber(value)) {
-            throw new TemplateException("round() needs a number, not " + Values.typeName(value));
-        }
-        int precision = (int) Math.max(-300, Math.min(300, arguments.integer(1, "precision", 0)));
-        java.math.RoundingMode mode = switch (arguments.text(2, "method", "common")) {
-            case "ceil" -> java.math.RoundingMode.CEILING;
-            case "floor" -> java.math.RoundingMode.FLOOR;
-            default -> java.math.RoundingMode.HALF_EVEN;
-        };
-        double number = Values.real(value);
-        if (!Double.isFinite(number)) {
-            return number;
-        }
-        double rounded =
-                new java.math.BigDecimal(number).setScale(precision, mode).doubleValue();
-        return Values.isInteger(value) && mode == java.math.RoundingMode.HALF_EVEN ? (Object) (long) rounded : rounded;
     }
 
     private static Object sum(Budget budget, Arguments arguments) {
@@ -263,6 +81,7 @@ final class Filters {
     }
 
     private static void lists() {
+        put(Filters::sum, "sum");
         put((budget, arguments) -> Values.length(value(arguments)), "length", "count");
         put((budget, arguments) -> first(value(arguments)), "first");
         put((budget, arguments) -> last(budget, value(arguments)), "last");

@@ -1,0 +1,10 @@
+package io.tandem.server.api;
+
+/**
+ * What a model makes of requests.
+ *
+ * @param vocab how many token ids there are
+ * @param contextTokens longest prompt and answer together
+ * @param sampling where a request does not say
+ */
+public record RequestBounds(int vocab, int contextTokens, SamplingDefaults sampling) {}
