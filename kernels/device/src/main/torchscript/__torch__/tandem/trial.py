@@ -20,3 +20,22 @@ class Trial(Module):
     __torch__.tandem.ops.linear.prepare_backward_(linear, dtype)
     dx = __torch__.tandem.ops.linear.backward(linear, y)
     return [torch.to(y, 6), torch.to(gated, 6), torch.to(dx, 6)]
+
+  # So many copies of a weight [out, in], float32, in one form; together larger than the caches.
+  def copies(self: __torch__.tandem.trial.Trial, weight: Tensor, dtype: int, packed: bool,
+             quantized: bool, count: int) -> List[__torch__.tandem.ops.linear.Linear]:
+    made = annotate(List[__torch__.tandem.ops.linear.Linear], [])
+    for i in range(count):
+      copy = __torch__.tandem.ops.linear.Linear(torch.to(torch.clone(weight), dtype), None, packed,
+                                                quantized, False)
+      _0 = torch.append(made, copy)
+    return made
+
+  # x [N, in], float32, by each of the weights; returns the last product.
+  def multiply(self: __torch__.tandem.trial.Trial,
+               linears: List[__torch__.tandem.ops.linear.Linear], x: Tensor, dtype: int) -> Tensor:
+    narrow = torch.to(x, dtype)
+    y = narrow
+    for linear in linears:
+      y = __torch__.tandem.ops.linear.forward(linear, narrow)
+    return torch.to(y, 6)

@@ -181,7 +181,8 @@ public final class Application implements AutoCloseable {
                 transfer,
                 new AdapterMerges(library, validation),
                 new AdapterCompression(library, config.adapters(), validation),
-                new AdapterProbe(engine, nextRequestId, prompt));
+                new AdapterProbe(engine, nextRequestId, prompt),
+                validation);
     }
 
     /** One look at a time, and the next one so long after its end. */

@@ -19,6 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Main.Version.class,
         subcommands = {
             ServeCommand.class,
+            DevicesCommand.class,
             AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,

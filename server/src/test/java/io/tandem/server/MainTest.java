@@ -21,6 +21,17 @@ class MainTest {
         return new Said(line.execute(arguments), out.toString(), err.toString());
     }
 
+    @Test
+    void devicesShowsEveryFormAndWhatAutoChooses() {
+        Said said = run("devices", "--threads", "1");
+        assertThat(said.status()).isZero();
+        assertThat(said.out()).contains("float32 (plain)", "bfloat16 (packed)", "int8 (plain)", "kernels.dtype: auto");
+        assertThat(said.out().lines().filter(line -> line.startsWith("float32 (plain)")))
+                .singleElement()
+                .asString()
+                .matches("float32 \\(plain\\) +4\\.00( +[0-9]+){4}");
+    }
+
     @ParameterizedTest
     @CsvSource({
         "finetune x.jsonl --name a --epoch 3, '--epoch', tandem finetune",

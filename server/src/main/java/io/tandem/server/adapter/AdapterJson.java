@@ -105,6 +105,16 @@ public final class AdapterJson {
         return json;
     }
 
+    /** How well a model did on a file. */
+    public static ObjectNode scores(String model, String version, Scores scores) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("model", model);
+        json.put("version", version.isEmpty() ? null : version);
+        putScores(json, "", scores);
+        scores.tokenAccuracy().ifPresent(share -> json.put("token_accuracy", share));
+        return json;
+    }
+
     private static void putScores(ObjectNode json, String prefix, Scores scores) {
         putNumber(json, prefix + "loss", scores.loss());
         scores.exactMatch().ifPresent(share -> json.put(prefix + "exact_match", share));

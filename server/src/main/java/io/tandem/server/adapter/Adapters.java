@@ -4,9 +4,13 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.finetune.Scores;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 
 /** All that can be done with adapters. */
 public record Adapters(
@@ -14,7 +18,28 @@ public record Adapters(
         AdapterTransfer transfer,
         AdapterMerges merges,
         AdapterCompression compression,
-        AdapterProbe probe) {
+        AdapterProbe probe,
+        AdapterValidation validation) {
+
+    /**
+     * How well models do on a file.
+     *
+     * @param file id of an uploaded file
+     * @param stacks adapters of each model that answer together; none for the base model
+     * @return in the order of the models
+     */
+    public CompletableFuture<List<Scores>> compare(String file, List<List<AdapterVersion>> stacks) {
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        Function<List<AdapterVersion>, Scores> scores = validation.scores(file);
+                        return stacks.stream().map(scores).toList();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                library.workers());
+    }
 
     /**
      * The difference that an adapter makes before it is published, as {@link AdapterProbe#difference}.

@@ -28,17 +28,18 @@ public final class AdaptersCommand extends ServerCommand {
     private static final List<String> FILES = List.of("adapter_config.json", "adapter_model.safetensors");
 
     /** What merging and compressing call the fields of their requests. */
-    private static final Map<String, String> FLAGS = Map.of(
-            "weights", "--weights",
-            "merge_strategy", "--strategy",
-            "density", "--density",
-            "majority_sign_method", "--sign",
-            "form", "--form",
-            "max_rank", "--max-rank",
-            "validation_file", "--validation",
-            "evaluations", "--evaluations",
-            "name", "NAME",
-            "ids", "ADAPTER");
+    private static final Map<String, String> FLAGS = Map.ofEntries(
+            Map.entry("weights", "--weights"),
+            Map.entry("merge_strategy", "--strategy"),
+            Map.entry("density", "--density"),
+            Map.entry("majority_sign_method", "--sign"),
+            Map.entry("form", "--form"),
+            Map.entry("max_rank", "--max-rank"),
+            Map.entry("validation_file", "--validation"),
+            Map.entry("evaluations", "--evaluations"),
+            Map.entry("name", "NAME"),
+            Map.entry("models", "MODEL"),
+            Map.entry("ids", "ADAPTER"));
 
     @Override
     Map<String, String> flags() {
@@ -187,6 +188,47 @@ public final class AdaptersCommand extends ServerCommand {
         }
         out().flush();
         return 0;
+    }
+
+    @Command(
+            description = "Measures models on a file of examples: loss, exact matches, token accuracy.",
+            mixinStandardHelpOptions = true)
+    int compare(
+            @Parameters(paramLabel = "FILE", description = "Examples with the right answers.") Path file,
+            @Parameters(
+                            paramLabel = "MODEL",
+                            arity = "1..*",
+                            description = "Adapters, stacks as in a+b, or the base model.")
+                    List<String> models)
+            throws IOException, InterruptedException {
+        ServerClient client = client();
+        ServerClient.Uploaded examples = client.uploadExamples(file);
+        ObjectNode body = object().put("validation_file", examples.id());
+        models.forEach(body.putArray("models")::add);
+        JsonNode answer;
+        try {
+            answer = client.post(ROOT + "/compare", body);
+        } finally {
+            client.discard(examples);
+        }
+        if (json()) {
+            return print(answer);
+        }
+        Table table = new Table("MODEL", "VERSION", "LOSS", "EXACT", "TOKENS");
+        for (JsonNode model : answer.path("data")) {
+            table.add(
+                    model.path("model").asText(),
+                    model.path("version").asText(""),
+                    String.format(Locale.ROOT, "%.4f", model.path("loss").asDouble(Double.NaN)),
+                    share(model.path("exact_match")),
+                    share(model.path("token_accuracy")));
+        }
+        table.print(out());
+        return 0;
+    }
+
+    private static String share(JsonNode share) {
+        return share.isNumber() ? String.format(Locale.ROOT, "%.1f %%", 100 * share.asDouble()) : "";
     }
 
     @Command(description = "Merges adapters into a new one; NAME comes first.", mixinStandardHelpOptions = true)

@@ -1,7 +1,9 @@
 package io.tandem.server.http;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterEntry;
@@ -9,6 +11,7 @@ import io.tandem.server.adapter.AdapterJson;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.CompareParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
 import io.tandem.server.api.MergeSearch;
@@ -167,6 +170,36 @@ final class AdapterMakingHandler {
                         .merge(params, members, search)
                         .thenCompose(result -> published(name, result.adapter(), origin, percent)
                                 .thenApply(json -> json.set("merge", result.report()))));
+    }
+
+    /** Measures models on a validation file, beside everything else that the server does. */
+    void compare(RoutingContext context) {
+        CompareParams params = CompareParams.read(Json.body(context));
+        List<CompletableFuture<ModelNames.Resolved>> models = params.models().stream()
+                .map(name -> names.resolve(name, "models"))
+                .toList();
+        Json.answer(
+                context,
+                CompletableFuture.allOf(models.toArray(CompletableFuture[]::new))
+                        .thenApply(all ->
+                                models.stream().map(CompletableFuture::join).toList())
+                        .thenCompose(found -> adapters.compare(
+                                        params.validationFile(),
+                                        found.stream()
+                                                .map(ModelNames.Resolved::versions)
+                                                .toList())
+                                .thenApply(scores -> comparison(params, found, scores))));
+    }
+
+    private static ObjectNode comparison(CompareParams params, List<ModelNames.Resolved> found, List<Scores> scores) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("object", "adapter.comparison");
+        json.put("validation_file", params.validationFile());
+        ArrayNode data = json.putArray("data");
+        for (int i = 0; i < scores.size(); i++) {
+            data.add(AdapterJson.scores(params.models().get(i), found.get(i).shown(), scores.get(i)));
+        }
+        return json;
     }
 
     void compress(RoutingContext context) {

@@ -55,7 +55,7 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
                 throw ApiException.invalid(
                         "model", "'model' must be the base model '" + base + "' when adapters are named beside it.");
             }
-            return stack(choices(params.model(), params.key()), "model");
+            return stack(choices(params.model(), "model", params.key()), "model");
         }
         if (params.merged().isPresent()) {
             MergeParams merge = params.merged().get();
@@ -67,19 +67,24 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
         return stack(choose(params.adapters(), "adapters", params.key()), "adapters");
     }
 
+    /** The adapters that a name stands for; none if it is the base model. */
+    CompletableFuture<Resolved> resolve(String model, String field) {
+        return model.equals(base) ? stack(List.of(), field) : stack(choices(model, field, ""), field);
+    }
+
     /** Refuses what no request could name. */
     void requireKnown(String model) {
         if (!model.equals(base)) {
-            choices(model, "");
+            choices(model, "model", "");
         }
     }
 
-    private List<AdapterChoice> choices(String model, String key) {
+    private List<AdapterChoice> choices(String model, String field, String key) {
         Optional<AdapterChoice> one = library.choose(model, key);
         if (one.isPresent() || !model.contains("+")) {
-            return List.of(one.orElseThrow(() -> unknown(model, "model")));
+            return List.of(one.orElseThrow(() -> unknown(model, field)));
         }
-        return choose(PLUS.splitAsStream(model).toList(), "model", key);
+        return choose(PLUS.splitAsStream(model).toList(), field, key);
     }
 
     /** The versions of some adapters for a request with this key. */

@@ -107,6 +107,7 @@ public final class Routes {
         table.formOrJson("/v1/adapters", making::upload, making::create);
         table.get("/v1/adapters", adapters::list);
         table.post("/v1/adapters/merge", making::merge);
+        table.post("/v1/adapters/compare", making::compare);
         table.get("/v1/adapters/:id", adapters::get);
         table.delete("/v1/adapters/:id", adapters::delete);
         table.get("/v1/adapters/:id/export", making::export);

@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -74,6 +75,40 @@ class AdapterValidationIT {
             }
             Thread.sleep(20);
         }
+    }
+
+    @Test
+    void comparisonMeasuresEachModelAsAJobOnTopOfItDoes() throws Exception {
+        JsonNode answer = server.json(server.post(
+                "/v1/adapters/compare",
+                "{\"models\":[\"tiny\",\"a\",\"b\",\"a+b\"],\"validation_file\":\"" + file + "\"}"));
+        JsonNode data = answer.path("data");
+        assertThat(data).hasSize(4);
+        assertThat(data.path(1).path("loss").asDouble()).isCloseTo(lossUnderAJob("a"), within(1e-4));
+        assertThat(data.path(2).path("loss").asDouble()).isCloseTo(lossUnderAJob("b"), within(1e-4));
+        assertThat(data.path(0).path("loss").asDouble())
+                .isNotCloseTo(data.path(1).path("loss").asDouble(), within(1e-3));
+        assertThat(data.path(0).path("version").isNull()).isTrue();
+        assertThat(data.path(3).path("version").asText()).contains("a@", "+b@");
+        assertThat(data.path(0).path("token_accuracy").isNumber()).isTrue();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '#',
+            value = {
+                "{\"models\":[],\"validation_file\":\"x\"}#400#models",
+                "{\"models\":[1],\"validation_file\":\"x\"}#400#models",
+                "{\"models\":[\"a\"]}#400#validation_file",
+                "{\"models\":[\"a\"],\"validation_file\":\"file-none\"}#400#validation_file",
+                "{\"models\":[\"nobody\"],\"validation_file\":\"x\"}#404#models",
+                "{\"models\":[\"a\"],\"validation_file\":\"x\",\"n\":1}#400#n",
+            })
+    void aWrongComparisonNamesItsField(String body, int status, String field) throws Exception {
+        HttpResponse<String> answer = server.post("/v1/adapters/compare", body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(status);
+        assertThat(JsonBody.MAPPER.readTree(answer.body()).at("/error/param").asText())
+                .isEqualTo(field);
     }
 
     @Test

@@ -26,7 +26,7 @@ public record DeviceProfile(int cores, List<Trial> trials) {
      * @param fault why it cannot be used; empty if it works
      */
     public record Trial(Dtype dtype, WeightForm form, Optional<String> fault) {
-        boolean works() {
+        public boolean works() {
             return fault.isEmpty();
         }
 

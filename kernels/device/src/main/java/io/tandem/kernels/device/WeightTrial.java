@@ -6,6 +6,7 @@ import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -23,6 +24,10 @@ final class WeightTrial implements AutoCloseable {
     private static final int OUTPUTS = 96;
     /** Kernels differ for one row, for few and for many. */
     private static final int[] ROWS = {1, 8, 40};
+
+    private static final double TIMED_BYTES = 96 << 20;
+    /** As many passes as fit into this, but one at least. */
+    private static final long TIMED_NANOS = 200_000_000;
     /** Of the largest entry; twice what rounding to 8 bits costs here. */
     private static final double TOLERANCE = 0.03;
 
@@ -63,6 +68,45 @@ final class WeightTrial implements AutoCloseable {
             error = Math.max(error, relative(gated(y, rows), tensors[1].toFloatArray()));
             return Math.max(error, relative(dx, tensors[2].toFloatArray()));
         }
+    }
+
+    /**
+     * Times products of weights that are together larger than the caches, the best of some passes over them.
+     *
+     * @param bytesPerParameter of the weight in this form
+     * @return microseconds of one product, for each number of rows
+     */
+    List<Double> microseconds(Dtype dtype, WeightForm form, double bytesPerParameter, int[] rows) {
+        int outputs = WeightSpeed.OUTPUTS;
+        int inputs = WeightSpeed.INPUTS;
+        int copies = (int) Math.ceil(TIMED_BYTES / (bytesPerParameter * outputs * inputs));
+        List<Double> microseconds = new ArrayList<>();
+        try (TensorScope all = scope.open()) {
+            IValue weights = script.call(
+                    all,
+                    "copies",
+                    all.value(all.tensor(WeightSpeed.values(outputs * inputs), outputs, inputs)),
+                    all.number(dtype.code()),
+                    all.flag(form == WeightForm.PACKED),
+                    all.flag(dtype.quantizesWeights()),
+                    all.number(copies));
+            for (int count : rows) {
+                long best = Long.MAX_VALUE;
+                for (long spent = 0, passes = 0; passes == 0 || spent < TIMED_NANOS; passes++) {
+                    try (TensorScope call = all.open()) {
+                        IValue x = call.value(call.tensor(WeightSpeed.values(count * inputs), count, inputs));
+                        IValue type = call.number(dtype.code());
+                        long start = System.nanoTime();
+                        call.floats(script.call(call, "multiply", weights, x, type));
+                        long nanos = System.nanoTime() - start;
+                        best = Math.min(best, nanos);
+                        spent += nanos;
+                    }
+                }
+                microseconds.add(best / 1e3 / copies);
+            }
+        }
+        return microseconds;
     }
 
     /** From -2 to 2, without a pattern that a product of the wrong rows would share. */

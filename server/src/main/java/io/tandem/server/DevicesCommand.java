@@ -1,0 +1,56 @@
+package io.tandem.server;
+
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.device.DeviceProfile.Choice;
+import io.tandem.kernels.device.WeightSpeed;
+import io.tandem.kernels.model.Dtype;
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code tandem devices}: what this machine can compute with, and how fast. */
+@Command(
+        name = "devices",
+        description = "Shows which data types and weight layouts work on this machine, and how fast they are.",
+        mixinStandardHelpOptions = true)
+final class DevicesCommand implements Callable<Integer> {
+    @Spec
+    private @Nullable CommandSpec spec;
+
+    @Option(names = "--threads", paramLabel = "N", description = "Threads per operation; default one per core.")
+    private int threads;
+
+    @Override
+    public Integer call() {
+        PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+        DeviceProfile profile = DeviceProfile.ofThisMachine();
+        int used = threads > 0 ? threads : profile.cores();
+        out.printf(
+                Locale.ROOT,
+                "%d processors, %d threads; microseconds for a product with a weight of [%d, %d], by rows%n%n",
+                profile.cores(),
+                used,
+                WeightSpeed.OUTPUTS,
+                WeightSpeed.INPUTS);
+        out.printf(Locale.ROOT, "%-20s%16s", "FORM", "BYTES/PARAMETER");
+        WeightSpeed.rows().forEach(rows -> out.printf(Locale.ROOT, "%10d", rows));
+        out.println();
+        for (WeightSpeed speed : WeightSpeed.measure(profile, used)) {
+            out.printf(Locale.ROOT, "%-20s%16.2f", speed.trial().name(), speed.bytesPerParameter());
+            speed.microseconds().forEach(time -> out.printf(Locale.ROOT, "%10.0f", time));
+            speed.trial().fault().ifPresent(fault -> out.print("  does not work here: " + fault));
+            out.println();
+        }
+        Choice choice = profile.choose(Dtype.AUTO, WeightForm.AUTO);
+        out.printf("%nkernels.dtype: auto computes in %s%n", choice);
+        out.flush();
+        return 0;
+    }
+}
