@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /** Parses expressions by jinja2's grammar; each method is one level of precedence, the loosest first. */
 final class ExpressionParser {
@@ -117,21 +116,6 @@ final class ExpressionParser {
         }
         boolean negated = times % 2 == 1;
         return scope -> Values.isTrue(value.value(scope)) != negated;
-    }
-
-    private record Comparison(String operator, Expression right) {
-        boolean holds(Budget budget, Object left, Object right) {
-            return switch (operator) {
-                case "==" -> Values.equal(budget, left, right);
-                case "!=" -> !Values.equal(budget, left, right);
-                case "in" -> Values.contains(budget, right, left);
-                case "not in" -> !Values.contains(budget, right, left);
-                case "<" -> Values.compare(budget, left, right, operator) < 0;
-                case "<=" -> Values.compare(budget, left, right, operator) <= 0;
-                case ">" -> Values.compare(budget, left, right, operator) > 0;
-                default -> Values.compare(budget, left, right, operator) >= 0;
-            };
-        }
     }
 
     /** {@code a < b < c} holds if both do. */
@@ -389,52 +373,8 @@ final class ExpressionParser {
                 Values.slice(scope.budget(), of.value(scope), start.value(scope), stop.value(scope), step.value(scope));
     }
 
-    /** Arguments as they stand in a template. */
-    record Call(
-            List<Expression> positional,
-            Map<String, Expression> named,
-            @Nullable Expression more,
-            @Nullable Expression moreNamed) {
-        static final Call NONE = new Call(List.of(), Map.of(), null, null);
-
-        Arguments arguments(String callee, List<Object> first, Scope scope) {
-            List<Object> values = new ArrayList<>(first);
-            positional.forEach(argument -> values.add(argument.value(scope)));
-            if (more != null) {
-                values.addAll(Values.list(scope.budget(), more.value(scope)));
-            }
-            Map<String, Object> byName = new LinkedHashMap<>();
-            named.forEach((name, argument) -> byName.put(name, argument.value(scope)));
-            if (moreNamed != null && moreNamed.value(scope) instanceof Map<?, ?> map) {
-                map.forEach((name, value) -> byName.put(Text.of(scope.budget(), name), value));
-            }
-            return new Arguments(callee, values, byName);
-        }
-    }
-
     private Expression call(Expression of) {
         return new CallExpression(of, arguments());
-    }
-
-    /** A call, for which a call block may bring a further argument. */
-    record CallExpression(Expression of, Call call) implements Expression {
-        @Override
-        public Object value(Scope scope) {
-            return value(scope, Map.of());
-        }
-
-        Object value(Scope scope, Map<String, Object> more) {
-            scope.budget().step();
-            Object callee = of.value(scope);
-            if (callee instanceof Function function) {
-                Arguments arguments = call.arguments("function", List.of(), scope);
-                arguments.named().putAll(more);
-                return function.call(arguments);
-            }
-            throw callee instanceof Undefined undefined
-                    ? undefined.error()
-                    : new TemplateException("'" + Values.typeName(callee) + "' object is not callable");
-        }
     }
 
     /** From the bracket on. */

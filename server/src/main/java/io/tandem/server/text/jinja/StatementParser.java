@@ -274,7 +274,7 @@ final class StatementParser {
 
     private Statement callBlock() {
         Macro head = macro("caller", "endcall");
-        if (!(expressions.expression() instanceof ExpressionParser.CallExpression call)) {
+        if (!(expressions.expression() instanceof CallExpression call)) {
             throw tokens.error("expected a call");
         }
         end();
