@@ -1,10 +1,7 @@
 package io.tandem.server.http;
 
 import io.tandem.server.config.HttpLimits;
-import io.vertx.core.http.HttpConnection;
-import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.TimeUnit;
 
@@ -25,22 +22,12 @@ final class BodyDeadline {
         long watch = context.vertx().setPeriodic(millis, timer -> {
             if (request.bytesRead() - before[0] < MIN_BYTES) {
                 context.vertx().cancelTimer(timer);
-                giveUp(request);
+                ErrorMapper.answerAndClose(
+                        request,
+                        ErrorMapper.wrong(408, "body_timeout", "The body came too slowly; see http.body-timeout."));
             }
             before[0] = request.bytesRead();
         });
         request.end().onComplete(ended -> context.vertx().cancelTimer(watch));
-    }
-
-    private static void giveUp(HttpServerRequest request) {
-        HttpServerResponse response = request.response();
-        HttpConnection connection = request.connection();
-        if (!response.headWritten()) {
-            response.putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
-            ErrorMapper.answer(
-                    request,
-                    ErrorMapper.wrong(408, "body_timeout", "The body came too slowly; see http.body-timeout."));
-        }
-        connection.close();
     }
 }

@@ -48,6 +48,7 @@ final class Connections {
     void opened(HttpConnection connection) {
         StuckWrites.watch(connection, limits.writeSeconds());
         UnknownVersions.refuse(connection);
+        BrokenBodies.refuse(connection);
         open.add(connection);
         connection.closeHandler(closed -> {
             open.remove(connection);
@@ -66,6 +67,7 @@ final class Connections {
         return request -> {
             HttpConnection connection = request.connection();
             stopWaiting(connection);
+            BrokenBodies.begins(request);
             request.response().endHandler(ended -> startWaiting(connection));
             inside.handle(request);
         };

@@ -101,8 +101,15 @@ final class ErrorMapper {
             status = 505;
         }
         RequestIds.assign(request);
-        request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
-        answer(request, byStatus(status));
+        answerAndClose(request, byStatus(status));
+    }
+
+    /** Ends a connection on which no further request can be read, with an answer if there is none yet. */
+    static void answerAndClose(HttpServerRequest request, ApiException error) {
+        if (!request.response().headWritten()) {
+            request.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
+            answer(request, error);
+        }
         request.connection().close();
     }
 

@@ -65,6 +65,8 @@ final class UploadHandler implements Handler<RoutingContext> {
         // From the start, or a client that leaves before its body has a place would not be noticed.
         Promise<Void> received = Promise.promise();
         request.exceptionHandler(received::tryFail);
+        // A body that is too slow or broken is answered elsewhere; after that, Vert.x reports nothing to the request.
+        context.addEndHandler(ended -> received.tryFail("The request was answered before its body had arrived."));
         context.vertx()
                 .executeBlocking(() -> new Upload(ScratchDirectory.in(uploads), type(request)), false)
                 .onFailure(failure -> fail(context, failure))

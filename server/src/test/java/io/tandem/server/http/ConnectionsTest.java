@@ -14,14 +14,18 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Connections with limits of a second, and a server that can be slower than that. */
 @Timeout(60)
@@ -33,6 +37,10 @@ class ConnectionsTest {
     private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     private final CountDownLatch cutOff = new CountDownLatch(1);
     private final CountDownLatch begun = new CountDownLatch(1);
+
+    @TempDir
+    private Path uploads;
+
     private int port;
 
     @BeforeEach
@@ -49,6 +57,13 @@ class ConnectionsTest {
             deadline.watch(context);
             context.request().body().onSuccess(body -> context.end("read " + body.length()));
         });
+        router.post("/upload")
+                .handler(new UploadHandler(
+                        uploads,
+                        1 << 20,
+                        deadline,
+                        (context, upload) -> context.fail(new AssertionError("This upload has no end."))));
+        router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
         Connections connections = new Connections(vertx, LIMITS, 1);
         HttpServer server = vertx.createHttpServer(HttpVerticle.options())
                 .connectionHandler(connections::opened)
@@ -109,6 +124,26 @@ class ConnectionsTest {
         }
         try (Socket socket = connect(head.replace("100000", "5") + "12345")) {
             assertThat(readAll(socket)).endsWith("read 5");
+        }
+    }
+
+    @Test
+    void aSlowUploadLeavesNothing() throws Exception {
+        String head = "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=X\r\n"
+                + "Content-Length: 100000\r\n\r\n--X";
+        try (Socket socket = connect(head)) {
+            assertThat(readAll(socket)).startsWith("HTTP/1.1 408 ");
+        }
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(TIMEOUT_MILLIS);
+        while (!isEmpty(uploads) && System.nanoTime() < deadline) {
+            Thread.sleep(10);
+        }
+        assertThat(uploads).isEmptyDirectory();
+    }
+
+    private static boolean isEmpty(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.findAny().isEmpty();
         }
     }
 

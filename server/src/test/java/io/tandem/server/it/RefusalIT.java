@@ -89,6 +89,20 @@ class RefusalIT {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"zz\r\n", "-1\r\n", "1\r\n{zz", "99999999999999999999\r\n", "0\r\nX: \0\r\n\r\n"})
+    void bodiesThatBreakOffAreRefusedAndTheirConnectionsClosed(String body) throws Exception {
+        for (String path : List.of("/v1/completions", "/v1/files", "/v1/adapters/x/pin")) {
+            for (String type : List.of("Content-Type: application/json", FORM)) {
+                String request = "POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + type
+                        + "\r\nTransfer-Encoding: chunked\r\n\r\n" + body;
+                // A body that a route does not take is refused before it is read.
+                boolean taken = path.equals("/v1/files") == type.equals(FORM);
+                refused(RawHttp.exchange(server.port(), request), taken ? 400 : 415);
+            }
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"/v1/models/%ff", "/v1/models/%00", "/v1/files/%2e%2e%2f%2e%2e", "/v1/files/%F0%9F%98%80"})
     void oddNamesAreNotThere(String path) throws Exception {
         refused(RawHttp.send(server.port(), "GET", path), 404);
