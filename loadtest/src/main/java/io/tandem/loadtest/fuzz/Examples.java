@@ -98,7 +98,9 @@ final class Examples {
     private static String path(Route route, Map<String, String> names) {
         List<String> segments = new ArrayList<>();
         for (String segment : route.path().split("/", -1)) {
-            segments.add(segment.startsWith(":") ? names.getOrDefault(segment.substring(1), "nothing") : segment);
+            // A model's name may have slashes, so its route ends with a wildcard.
+            String parameter = segment.equals("*") ? "model" : segment.startsWith(":") ? segment.substring(1) : "";
+            segments.add(parameter.isEmpty() ? segment : names.getOrDefault(parameter, "nothing"));
         }
         return String.join("/", segments);
     }
