@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class JobReaders implements AutoCloseable {
     /** Longest that reading the files of a job may take. */
-    static final long JOB_SECONDS = 3600;
+    private static final long JOB_SECONDS = 3600;
     /** Longest that a dry run may take. */
-    static final long DRY_RUN_SECONDS = 300;
+    private static final long DRY_RUN_SECONDS = 300;
 
     private static final int JOB_THREADS = 2;
     /** Dry runs that may wait for the one before them. */
@@ -33,18 +33,30 @@ final class JobReaders implements AutoCloseable {
     private final ExecutorService jobs = pool(JOB_THREADS, new LinkedBlockingQueue<>(), "fine-tuning-reader");
     private final ExecutorService dryRuns = pool(1, new ArrayBlockingQueue<>(WAITING_DRY_RUNS), "dry-run-reader");
 
+    private final long jobSeconds;
+    private final long dryRunSeconds;
+
+    JobReaders() {
+        this(JOB_SECONDS, DRY_RUN_SECONDS);
+    }
+
+    JobReaders(long jobSeconds, long dryRunSeconds) {
+        this.jobSeconds = jobSeconds;
+        this.dryRunSeconds = dryRunSeconds;
+    }
+
     private static ExecutorService pool(int threads, BlockingQueue<Runnable> queue, String name) {
         return new ThreadPoolExecutor(threads, threads, 0, TimeUnit.SECONDS, queue, task -> new Thread(task, name));
     }
 
     /** Reads what a job needs. */
     <T> CompletableFuture<T> read(Callable<T> reading) {
-        return start(jobs, JOB_SECONDS, reading);
+        return start(jobs, jobSeconds, reading);
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
     <T> CompletableFuture<T> dryRun(Callable<T> reading) {
-        return start(dryRuns, DRY_RUN_SECONDS, reading);
+        return start(dryRuns, dryRunSeconds, reading);
     }
 
     /** Fails with a {@link RejectedExecutionException} if the server stops meanwhile. */
