@@ -67,9 +67,10 @@ final class Connections {
         return request -> {
             HttpConnection connection = request.connection();
             stopWaiting(connection);
-            BrokenBodies.begins(request);
             request.response().endHandler(ended -> startWaiting(connection));
-            inside.handle(request);
+            if (!BrokenBodies.begins(request)) {
+                inside.handle(request);
+            }
         };
     }
 

@@ -102,6 +102,20 @@ class RefusalIT {
         }
     }
 
+    @Test
+    void aBrokenBodyBehindAnotherRequestIsRefusedInItsTurn() throws Exception {
+        String head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n";
+        String whole = head + "Content-Length: " + COMPLETION.length() + "\r\n\r\n" + COMPLETION;
+        Answer first =
+                RawHttp.exchange(server.port(), whole + whole + head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n");
+        assertThat(first.status()).isEqualTo(200);
+        assertThat(first.body().split("HTTP/1.1 "))
+                .satisfiesExactly(
+                        rest -> assertThat(rest).isNotEmpty(),
+                        second -> assertThat(second).startsWith("200 "),
+                        third -> assertThat(third).startsWith("400 ").contains("broken_body"));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"/v1/models/%ff", "/v1/models/%00", "/v1/files/%2e%2e%2f%2e%2e", "/v1/files/%F0%9F%98%80"})
     void oddNamesAreNotThere(String path) throws Exception {
