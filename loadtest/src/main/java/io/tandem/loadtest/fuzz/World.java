@@ -6,6 +6,8 @@ import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.GeneratedAdapter;
 import io.tandem.loadtest.StatusException;
 import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -45,7 +47,8 @@ final class World {
             client.delete(path);
         }
         for (JsonNode adapter : client.get(ADAPTERS + "?limit=1000").path("data")) {
-            client.delete(ADAPTERS + "/" + adapter.path("id").asText());
+            // Names may have slashes.
+            client.delete(ADAPTERS + "/" + URLEncoder.encode(adapter.path("id").asText(), StandardCharsets.UTF_8));
         }
         for (JsonNode file : client.get("/v1/files?limit=1000").path("data")) {
             client.delete("/v1/files/" + file.path("id").asText());
