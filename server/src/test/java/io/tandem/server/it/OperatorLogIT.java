@@ -112,7 +112,7 @@ class OperatorLogIT {
                 .contains("listening on " + url)
                 .anyMatch(line -> line.startsWith("model 'tiny' from ") && line.contains("million parameters"))
                 .anyMatch(line -> line.startsWith("memory: weights "))
-                .anyMatch(line -> line.startsWith("data in "));
+                .anyMatch(line -> line.startsWith("data directory "));
         assertThat(events).extracting(ILoggingEvent::getFormattedMessage).noneMatch(line -> line.contains(SECRET));
     }
 }

@@ -25,9 +25,9 @@ final class WeightTrial implements AutoCloseable {
     /** Kernels differ for one row, for few and for many. */
     private static final int[] ROWS = {1, 8, 40};
 
-    private static final double TIMED_BYTES = 96 << 20;
+    private static final double TIMED_BYTES = 64 << 20;
     /** As many passes as fit into this, but one at least. */
-    private static final long TIMED_NANOS = 200_000_000;
+    private static final long TIMED_NANOS = 100_000_000;
     /** Of the largest entry; twice what rounding to 8 bits costs here. */
     private static final double TOLERANCE = 0.03;
 
