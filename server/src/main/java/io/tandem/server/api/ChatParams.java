@@ -26,8 +26,9 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
             "prompt_cache_key",
             "prompt_cache_retention");
     /** Parts of an answer that clients send back in the next request, empty as they were. */
+    private static final int NAME_CHARS_MAX = 256;
     private static final Set<String> MESSAGE_EMPTY =
-            Set.of("name", "refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
+            Set.of("refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
 
     private static final Set<String> KNOWN = union(
             GenerationParams.KNOWN,
@@ -41,7 +42,7 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
                     "response_format",
                     "modalities",
                     "tool_choice"));
-    private static final Set<String> MESSAGE_KNOWN = union(MESSAGE_EMPTY, Set.of("role", "content"));
+    private static final Set<String> MESSAGE_KNOWN = union(MESSAGE_EMPTY, Set.of("role", "content", "name"));
 
     public static ChatParams read(JsonBody body, RequestBounds bounds) {
         body.rejectUnknown(KNOWN);
@@ -105,6 +106,8 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
         for (String field : MESSAGE_EMPTY) {
             message.refuseUnless(field, ChatParams::isNothing);
         }
+        // Clients of several agents name each speaker; chat templates do not.
+        message.optionalString("name", NAME_CHARS_MAX);
         String role = message.requiredString("role", 64);
         if (!ROLES.contains(role)) {
             throw message.invalid("role", "must be one of system, developer, user and assistant.");

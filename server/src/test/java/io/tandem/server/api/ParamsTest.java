@@ -29,6 +29,17 @@ class ParamsTest {
     }
 
     @Test
+    void aMessageMayNameItsSpeaker() {
+        String body = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"name\":%s,\"content\":\"hi\"}]}";
+        ChatParams named = ChatParams.read(JsonBody.parse(Buffer.buffer(body.formatted("\"alice\""))), BOUNDS);
+        assertThat(named.messages()).containsExactly(new ChatMessage("user", "hi"));
+        ApiException refusal = catchThrowableOfType(
+                ApiException.class,
+                () -> ChatParams.read(JsonBody.parse(Buffer.buffer(body.formatted("1"))), BOUNDS));
+        assertThat(refusal.param()).isEqualTo("messages[0].name");
+    }
+
+    @Test
     void defaultsAreOpenAis() {
         CompletionParams completion = completion("\"prompt\":\"x\"");
         assertThat(completion.generation().maxTokens()).isEqualTo(OptionalInt.of(16));
