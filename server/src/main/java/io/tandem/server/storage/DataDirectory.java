@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class DataDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DataDirectory.class);
-    /** Where a store writes at most: {@code jobs/ID/checkpoints/UNFINISHED}, seen from {@code jobs}. */
-    private static final int DEPTH = 3;
+    /** The deepest place where a store writes: {@code jobs/ID/checkpoints/STEP/UNFINISHED}, seen from {@code jobs}. */
+    private static final int DEPTH = 4;
 
     private final Path root;
     private final FileChannel lock;

@@ -30,6 +30,7 @@ class DataDirectoryTest {
                 "adapters/a/.unfinished-2",
                 "jobs/ftjob-1/.unfinished-1",
                 "jobs/ftjob-1/checkpoints/.unfinished-1/best/adapter_model.safetensors",
+                "jobs/ftjob-1/checkpoints/step-00000001/.unfinished-1",
                 "uploads/0b3f",
                 "uploads/scratch-1/adapter_config.json",
                 "uploads/export-1.zip"
