@@ -10,6 +10,7 @@ import io.tandem.server.storage.ContainedPath;
 import io.tandem.server.storage.ScratchDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
@@ -112,6 +113,13 @@ public final class AdapterTransfer {
             return archive;
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(archive);
+            boolean known = library.find(choice.name())
+                    .filter(entry -> entry.has(choice.version().content()))
+                    .isPresent();
+            if (e instanceof NoSuchFileException && !known) {
+                throw ApiException.notFound(
+                        "id", "adapter_not_found", "'" + choice.reference() + "' was deleted while it was exported.");
+            }
             throw e;
         }
     }

@@ -12,6 +12,7 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.storage.SafeName;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -144,7 +145,13 @@ public final class JobService implements AutoCloseable {
                         "suffix",
                         "'suffix' is too long for the names of the job's checkpoints, as in '" + longest + "'.");
             }
-            results.create(job, spec, frozen);
+            try {
+                results.create(job, spec, frozen);
+            } catch (NoSuchFileException e) {
+                // A file that was deleted since it was looked for is refused like one that never was.
+                requireThere(spec);
+                throw e;
+            }
             book.add(job);
             book.say(job, "info", "Created fine-tuning job: " + id);
             frozen.controls()

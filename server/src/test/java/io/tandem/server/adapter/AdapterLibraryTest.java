@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.AdapterPins;
@@ -176,6 +180,19 @@ class AdapterLibraryTest {
                     .isInstanceOfSatisfying(
                             ApiException.class, e -> assertThat(e.status()).isEqualTo(404));
         }
+    }
+
+    @Test
+    void aDeletedVersionIsNotExported(@TempDir Path scratch) {
+        AdapterChoice choice = publish("a", 1);
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 256, 4, 16, 256, Stash.KEEP);
+        AdapterTransfer transfer = new AdapterTransfer(library, MODEL.config(), limits, root, scratch, 1 << 20);
+        library.delete("a").join();
+        assertThatThrownBy(() -> transfer.export(choice))
+                .isInstanceOf(ApiException.class)
+                .hasMessageContaining("was deleted");
+        assertThat(scratch).isEmptyDirectory();
     }
 
     @Test
