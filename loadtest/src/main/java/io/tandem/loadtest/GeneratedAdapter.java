@@ -51,11 +51,11 @@ public record GeneratedAdapter(int layers, int hidden, int queries, int keys, in
 
     /** Sends a generated adapter to a server. */
     public void publish(ApiClient client, String name, long seed) throws IOException, InterruptedException {
-        Path directory = Files.createTempDirectory("tandem-adapter");
+        Path directory = Leftovers.directory("tandem-adapter");
         try {
             client.upload("/v1/adapters", Map.of("name", name), write(directory, seed));
         } finally {
-            ServerProcess.delete(directory);
+            Leftovers.delete(directory);
         }
     }
 

@@ -1,15 +1,12 @@
 package io.tandem.loadtest;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /** A server in a process of its own, with settings and data of its own. */
 public final class ServerProcess implements AutoCloseable {
@@ -43,7 +40,7 @@ public final class ServerProcess implements AutoCloseable {
 
     /** Starts a server whose data is gone when it ends, and waits until it is ready. */
     public static ServerProcess start(ServerSetup setup) throws IOException, InterruptedException {
-        ServerProcess server = launch(setup, Files.createTempDirectory("tandem-load"), true);
+        ServerProcess server = launch(setup, Leftovers.directory("tandem-load"), true);
         server.await();
         return server;
     }
@@ -70,10 +67,9 @@ public final class ServerProcess implements AutoCloseable {
                 "--config",
                 Files.writeString(directory.resolve("settings.yaml"), setup.settings())
                         .toString()));
-        Process process = new ProcessBuilder(command)
+        Process process = Leftovers.start(new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log(directory).toFile()))
-                .start();
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log(directory).toFile())));
         return new ServerProcess(process, directory, temporary, "http://127.0.0.1:" + port);
     }
 
@@ -135,6 +131,7 @@ public final class ServerProcess implements AutoCloseable {
     /** What {@code kill -9} does. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
+        Leftovers.ended(process);
     }
 
     @Override
@@ -144,22 +141,12 @@ public final class ServerProcess implements AutoCloseable {
             if (!process.waitFor(20, TimeUnit.SECONDS)) {
                 process.destroyForcibly().waitFor();
             }
+            Leftovers.ended(process);
             if (temporary) {
-                delete(directory);
+                Leftovers.delete(directory);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Deletes a directory with all that is in it. */
-    public static void delete(Path directory) {
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 }

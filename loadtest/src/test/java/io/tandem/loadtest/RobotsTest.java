@@ -48,6 +48,10 @@ class RobotsTest {
 
     @Test
     void killsLoseNothing() {
-        assertThat(run(new Crash(), "--kills", "2", "--work", "1")).isZero();
+        Crash crash = new Crash();
+        assertThat(run(crash, "--kills", "2", "--work", "2")).isZero();
+        assertThat(crash.checked().values().stream().filter(times -> times > 0))
+                .as("kinds of changes checked: " + crash.checked())
+                .hasSizeGreaterThan(5);
     }
 }

@@ -10,10 +10,16 @@ import java.io.IOException;
  * crash a change that was on its way may have happened or not; all others must have.
  */
 abstract class Actor {
+    private final Acknowledged acknowledged;
     private final Tally tally;
 
-    Actor(Tally tally) {
+    Actor(Acknowledged acknowledged, Tally tally) {
+        this.acknowledged = acknowledged;
         this.tally = tally;
+    }
+
+    Acknowledged acknowledged() {
+        return acknowledged;
     }
 
     Tally tally() {

@@ -17,7 +17,7 @@ import java.util.Random;
 /** Publishes, replaces, merges, compresses, labels and deletes adapters of its own, and puts versions on trial. */
 final class AdapterActor extends Actor {
     private static final String ADAPTERS = "/v1/adapters";
-    private static final int NAMES = 4;
+    private static final int NAMES = 3;
 
     private final Random random;
     private final GeneratedAdapter shape;
@@ -28,8 +28,8 @@ final class AdapterActor extends Actor {
     /** The adapter of the change that is on its way; empty if there is none. */
     private String changing = "";
 
-    AdapterActor(long seed, String prefix, GeneratedAdapter shape, Tally tally) {
-        super(tally);
+    AdapterActor(long seed, String prefix, GeneratedAdapter shape, Acknowledged acknowledged, Tally tally) {
+        super(acknowledged, tally);
         this.random = new Random(seed);
         this.shape = shape;
         this.prefix = prefix;
@@ -39,58 +39,61 @@ final class AdapterActor extends Actor {
     void act(ApiClient client) throws IOException, InterruptedException {
         String name = prefix + random.nextInt(NAMES);
         changing = name;
+        String kind;
         if (known.containsKey(name)) {
-            change(client, name);
+            kind = change(client, name);
         } else {
             shape.publish(client, name, random.nextInt(1000));
-            tally().count("adapters published");
+            kind = "adapter published";
         }
         if (isGone(client, ADAPTERS + "/" + name)) {
             known.remove(name);
         } else {
             known.put(name, seen(client, name));
         }
+        acknowledged().add(kind, name);
         changing = "";
     }
 
-    private void change(ApiClient client, String name) throws IOException, InterruptedException {
+    /** @return what was done */
+    private String change(ApiClient client, String name) throws IOException, InterruptedException {
         ObjectNode body = ApiClient.JSON.createObjectNode();
         String path = ADAPTERS + "/" + name;
         List<String> names = new ArrayList<>(known.keySet());
         switch (random.nextInt(7)) {
             case 0 -> {
                 shape.publish(client, name, random.nextInt(1000));
-                tally().count("adapters replaced");
+                return "adapter replaced";
             }
             case 1 -> {
                 client.delete(path);
-                tally().count("adapters deleted");
+                return "adapter deleted";
             }
             case 2 -> {
                 body.putObject("labels").put("number", Integer.toString(random.nextInt(1000)));
                 client.post(path + "/labels", body);
-                tally().count("adapters labelled");
+                return "adapter labelled";
             }
             case 3 -> {
                 JsonNode versions = known(name).path("versions");
                 body.put("version", versions.path(0).path("hash").asText()).put("percent", 50);
                 client.post(path + "/canary", body);
-                tally().count("canaries set");
+                return "canary set";
             }
             case 4 -> {
                 client.post(path + "/compress", body.put("density", 0.3).put("sweeps", 1));
-                tally().count("adapters compressed");
+                return "adapter compressed";
             }
             case 5 -> {
                 client.post(path + "/pin", body.put("pinned", random.nextBoolean()));
-                tally().count("pins set");
+                return "adapter pinned or unpinned";
             }
             default -> {
                 body.put("name", name).put("merge_strategy", "linear");
                 body.putArray("ids").add(names.get(0)).add(names.get(names.size() - 1));
                 body.putArray("weights").add(0.5).add(0.1 * random.nextInt(10) + 0.1);
                 client.post(ADAPTERS + "/merge", body);
-                tally().count("adapters merged");
+                return "adapter merged";
             }
         }
     }
@@ -109,11 +112,12 @@ final class AdapterActor extends Actor {
 
     @Override
     void check(ApiClient client) throws IOException, InterruptedException {
+        acknowledged().interrupted(changing);
         for (int i = 0; i < NAMES; i++) {
             String name = prefix + i;
             boolean gone = isGone(client, ADAPTERS + "/" + name);
             if (name.equals(changing)) {
-                tally().count("changes under way when killed");
+                tally().count("adapter changes interrupted by a kill");
                 known.remove(name);
                 if (!gone) {
                     known.put(name, seen(client, name));
@@ -133,6 +137,7 @@ final class AdapterActor extends Actor {
             if (!gone) {
                 answers(client, name);
             }
+            acknowledged().checked(name);
         }
         changing = "";
     }
@@ -145,7 +150,7 @@ final class AdapterActor extends Actor {
             body.put("model", reference).put("prompt", "Once").put("max_tokens", 1);
             try {
                 client.post("/v1/completions", body);
-                tally().count("adapter versions asked");
+                tally().count("adapter versions loaded after a restart");
             } catch (StatusException e) {
                 tally().fail("adapter " + reference + " does not answer: " + e.getMessage());
             }

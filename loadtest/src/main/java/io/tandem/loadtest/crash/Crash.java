@@ -1,6 +1,7 @@
 package io.tandem.loadtest.crash;
 
 import io.tandem.loadtest.GeneratedAdapter;
+import io.tandem.loadtest.Leftovers;
 import io.tandem.loadtest.RobotOptions;
 import io.tandem.loadtest.ServerLog;
 import io.tandem.loadtest.ServerProcess;
@@ -10,14 +11,20 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -33,9 +40,9 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         sortOptions = false,
         description =
-                "Kills a server of its own at random moments (kill -9), a quarter of the times while it starts, under"
-                        + " uploads, jobs, merges, compressions and changes of adapters. After every start it compares what the"
-                        + " server has with what was acknowledged.",
+                "Kills a server of its own at random moments (kill -9), 12 times in 50 during startup and otherwise under"
+                        + " uploads, jobs, merges, compressions and changes of adapters. After every restart it compares what"
+                        + " the server has with what it acknowledged.",
         footer = {
             "",
             "Fails (exit code 1) if",
@@ -49,7 +56,7 @@ public final class Crash implements Callable<Integer> {
     private static final int RANK = 2;
     private static final int EXAMPLES = 24;
     private static final int SHOWN_FAILURES = 20;
-    private static final double START_SHARE = 0.24;
+    private static final double STARTUP_SHARE = 0.24;
     private static final String SETTINGS = """
             kernels:
               kv-slots: 8
@@ -65,13 +72,14 @@ public final class Crash implements Callable<Integer> {
     @Option(
             names = "--work",
             paramLabel = "SECONDS",
-            defaultValue = "3",
-            description = "Longest time between a start and a kill; default ${DEFAULT-VALUE}.")
+            defaultValue = "6",
+            description = "Mean time from ready to a kill, which varies by half of it; default ${DEFAULT-VALUE}.")
     private double work;
 
     @Mixin
     private RobotOptions options = new RobotOptions();
 
+    private final Acknowledged acknowledged = new Acknowledged();
     private final Tally tally = new Tally();
     private final List<Actor> actors = new ArrayList<>();
 
@@ -82,11 +90,11 @@ public final class Crash implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         OUT.printf(Locale.ROOT, "Seed %d: %d kills%n", options.seed(), kills);
-        Path directory = Files.createTempDirectory("tandem-crash");
+        Path directory = Leftovers.directory("tandem-crash");
         try {
             run(directory);
         } finally {
-            ServerProcess.delete(directory);
+            Leftovers.delete(directory);
         }
         print();
         return tally.failures().isEmpty() ? 0 : 1;
@@ -96,30 +104,31 @@ public final class Crash implements Callable<Integer> {
         Random random = new Random(options.seed());
         Path sent = Files.createDirectory(directory.resolve("sent"));
         GeneratedAdapter shape = GeneratedAdapter.of(options.model(), RANK);
-        JobActor jobs =
-                new JobActor(random.nextLong(), Files.writeString(sent.resolve("train.jsonl"), examples()), tally);
+        JobActor jobs = new JobActor(
+                random.nextLong(), Files.writeString(sent.resolve("train.jsonl"), examples()), acknowledged, tally);
         actors.add(jobs);
-        actors.add(new FileActor(random.nextLong(), sent, tally));
-        actors.add(new AdapterActor(random.nextLong(), "one-", shape, tally));
-        actors.add(new AdapterActor(random.nextLong(), "two-", shape, tally));
+        actors.add(new FileActor(random.nextLong(), sent, acknowledged, tally));
+        actors.add(new AdapterActor(random.nextLong(), "one-", shape, acknowledged, tally));
+        actors.add(new AdapterActor(random.nextLong(), "two-", shape, acknowledged, tally));
+        Set<Integer> duringStartup = duringStartup(random);
         ExecutorService threads = Executors.newFixedThreadPool(actors.size());
         try (ProgressBar bar = new ProgressBarBuilder()
                 .setTaskName("crash")
                 .setInitialMax(kills)
                 .setStyle(ProgressBarStyle.ASCII)
                 .build()) {
-            long startMillis = 2000;
+            long startMillis = Long.MAX_VALUE;
             for (int kill = 0; kill < kills; kill++) {
                 long begin = System.nanoTime();
                 List<Path> unfinished = unfinished(directory);
                 ServerProcess server = ServerProcess.launch(options.setup(SETTINGS), directory);
                 try {
-                    if (kill > 0 && random.nextDouble() < START_SHARE) {
+                    if (duringStartup.contains(kill)) {
                         Thread.sleep((long) (random.nextDouble() * startMillis));
-                        tally.count("kills while starting");
+                        tally.count("kills during startup");
                     } else {
                         server.await();
-                        startMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
+                        startMillis = Math.min(startMillis, TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin));
                         check(server, unfinished);
                         killAtWork(server, threads, random);
                     }
@@ -134,17 +143,24 @@ public final class Crash implements Callable<Integer> {
         }
     }
 
+    /** Which kills hit a server that is starting; the first never does, since it finds nothing. */
+    private Set<Integer> duringStartup(Random random) {
+        List<Integer> later = IntStream.range(1, kills).boxed().collect(Collectors.toList());
+        Collections.shuffle(later, random);
+        return Set.copyOf(later.subList(0, (int) Math.min(later.size(), Math.round(STARTUP_SHARE * kills))));
+    }
+
     private void killAtWork(ServerProcess server, ExecutorService threads, Random random) throws Exception {
         List<Future<?>> working = new ArrayList<>();
         for (Actor actor : actors) {
             working.add(threads.submit(() -> actor.work(server.client())));
         }
-        Thread.sleep((long) (1000 * work * random.nextDouble()));
+        Thread.sleep((long) (1000 * work * (0.5 + random.nextDouble())));
         server.kill();
         for (Future<?> one : working) {
             one.get();
         }
-        tally.count("kills at work");
+        tally.count("kills under load");
     }
 
     private void finish(Path directory, JobActor jobs) throws Exception {
@@ -190,7 +206,24 @@ public final class Crash implements Callable<Integer> {
         return lines.toString();
     }
 
+    /** How many acknowledged changes of each kind a restarted server was checked for. */
+    public Map<String, Integer> checked() {
+        Map<String, Integer> checked = new TreeMap<>();
+        acknowledged.counts().forEach((kind, count) -> checked.put(kind, count.checked()));
+        return checked;
+    }
+
     private void print() {
+        OUT.println();
+        OUT.println("| change | acknowledged | checked after a restart |");
+        OUT.println("|---|---|---|");
+        acknowledged
+                .counts()
+                .forEach(
+                        (kind, count) -> OUT.printf("| %s | %d | %d |%n", kind, count.acknowledged(), count.checked()));
+        OUT.println();
+        OUT.println(
+                "Only the last change of an object before a kill counts as checked; later ones may undo earlier ones.");
         OUT.println();
         OUT.println("| what | times |");
         OUT.println("|---|---|");

@@ -35,8 +35,8 @@ final class FileActor extends Actor {
     private String beingDeleted = "";
 
     /** @param directory for what is sent */
-    FileActor(long seed, Path directory, Tally tally) {
-        super(tally);
+    FileActor(long seed, Path directory, Acknowledged acknowledged, Tally tally) {
+        super(acknowledged, tally);
         this.random = new Random(seed);
         this.directory = directory;
     }
@@ -49,15 +49,16 @@ final class FileActor extends Actor {
             client.delete(FILES + "/" + beingDeleted);
             stored.remove(beingDeleted);
             deleted.add(beingDeleted);
+            acknowledged().add("file deleted", beingDeleted);
             beingDeleted = "";
-            tally().count("files deleted");
         } else {
             byte[] content = new byte[1 + random.nextInt(LARGEST)];
             random.nextBytes(content);
             String hash = hash(content);
             sent.add(hash);
-            stored.put(client.upload(Files.write(directory.resolve("upload"), content)), hash);
-            tally().count("files uploaded");
+            String id = client.upload(Files.write(directory.resolve("upload"), content));
+            stored.put(id, hash);
+            acknowledged().add("file uploaded", id);
         }
     }
 
@@ -67,6 +68,7 @@ final class FileActor extends Actor {
             stored.remove(beingDeleted);
             deleted.add(beingDeleted);
         }
+        acknowledged().interrupted(beingDeleted);
         beingDeleted = "";
         Set<String> there = new HashSet<>();
         for (JsonNode file : client.get(FILES + "?limit=1000").path("data")) {
@@ -76,7 +78,6 @@ final class FileActor extends Actor {
             String id = file.path("id").asText();
             there.add(id);
             String hash = hash(client.content(FILES + "/" + id + "/content"));
-            tally().count("files compared");
             tally().require(
                             sent.contains(hash) && hash.equals(stored.getOrDefault(id, hash)),
                             "file " + id + " has other content than was sent");
@@ -87,6 +88,8 @@ final class FileActor extends Actor {
                 .filter(id -> !there.contains(id))
                 .forEach(id -> tally().fail("file " + id + " was acknowledged and is gone"));
         stored.keySet().retainAll(there);
+        stored.keySet().forEach(acknowledged()::checked);
+        deleted.forEach(acknowledged()::checked);
     }
 
     private static String hash(byte[] content) {

@@ -19,6 +19,8 @@ import java.util.Set;
 /** Creates, pauses, resumes, cancels and deletes fine-tuning jobs. */
 final class JobActor extends Actor {
     private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final Map<String, String> DONE =
+            Map.of("pause", "job paused", "resume", "job resumed", "cancel", "job cancelled");
     private static final Set<String> ENDED = Set.of("succeeded", "failed", "cancelled");
     private static final int OPEN = 4;
     private static final long PAUSE_MILLIS = 50;
@@ -46,8 +48,8 @@ final class JobActor extends Actor {
     }
 
     /** @param examples a training file */
-    JobActor(long seed, Path examples, Tally tally) {
-        super(tally);
+    JobActor(long seed, Path examples, Acknowledged acknowledged, Tally tally) {
+        super(acknowledged, tally);
         this.random = new Random(seed);
         this.examples = examples;
     }
@@ -59,8 +61,9 @@ final class JobActor extends Actor {
             file = client.upload(examples);
         }
         if (jobs.values().stream().filter(known -> !known.ended()).count() < OPEN) {
-            jobs.put(create(client), new Known("queued", 0));
-            tally().count("jobs created");
+            String id = create(client);
+            jobs.put(id, new Known("queued", 0));
+            acknowledged().add("job created", id);
         }
         List<String> ids = new ArrayList<>(jobs.keySet());
         String id = ids.get(random.nextInt(ids.size()));
@@ -93,7 +96,7 @@ final class JobActor extends Actor {
                 client.delete(JOBS + "/" + id);
                 jobs.remove(id);
                 deleted.add(id);
-                tally().count("jobs deleted");
+                acknowledged().add("job deleted", id);
             }
             return;
         }
@@ -106,7 +109,7 @@ final class JobActor extends Actor {
         try {
             JsonNode job = client.post(JOBS + "/" + id + "/" + verb, ApiClient.JSON.createObjectNode());
             jobs.put(id, new Known(job.path("status").asText(), known.checkpoint()));
-            tally().count("jobs told to " + verb);
+            acknowledged().add(Objects.requireNonNull(DONE.get(verb)), id);
         } catch (StatusException e) {
             // It has ended meanwhile.
             see(client, id);
@@ -114,23 +117,37 @@ final class JobActor extends Actor {
         }
     }
 
+    private static String checkpoint(String id) {
+        return id + " checkpoint";
+    }
+
     private void see(ApiClient client, String id) throws IOException, InterruptedException {
+        Known before = known(id);
+        Known now = look(client, id);
+        tally().require(!now.status().equals("failed"), "job " + id + " has failed");
+        if (now.status().equals("succeeded") && !before.ended()) {
+            acknowledged().add("job succeeded", id);
+        }
+        if (now.checkpoint() > before.checkpoint()) {
+            acknowledged().add("job checkpoint written", checkpoint(id));
+        }
+        jobs.put(id, now);
+    }
+
+    private static Known look(ApiClient client, String id) throws IOException, InterruptedException {
         int checkpoint = client.get(JOBS + "/" + id + "/checkpoints?limit=1")
                 .at("/data/0/step_number")
                 .asInt();
-        String status = client.get(JOBS + "/" + id).path("status").asText();
-        tally().require(!status.equals("failed"), "job " + id + " has failed");
-        if (status.equals("succeeded") && !known(id).ended()) {
-            tally().count("jobs succeeded");
-        }
-        jobs.put(id, new Known(status, Math.max(checkpoint, known(id).checkpoint())));
+        return new Known(client.get(JOBS + "/" + id).path("status").asText(), checkpoint);
     }
 
     @Override
     void check(ApiClient client) throws IOException, InterruptedException {
         for (String id : deleted) {
             tally().require(isGone(client, JOBS + "/" + id), "job " + id + " was deleted and is back");
+            acknowledged().checked(id);
         }
+        acknowledged().interrupted(told);
         for (String id : List.copyOf(jobs.keySet())) {
             boolean uncertain = id.equals(told);
             if (isGone(client, JOBS + "/" + id)) {
@@ -140,10 +157,9 @@ final class JobActor extends Actor {
                 continue;
             }
             Known before = known(id);
-            jobs.put(id, new Known(before.status(), 0));
-            see(client, id);
-            Known now = known(id);
-            tally().count("jobs compared");
+            Known now = look(client, id);
+            jobs.put(id, now);
+            tally().require(!now.status().equals("failed"), "job " + id + " has failed");
             tally().require(
                             !before.ended() || now.status().equals(before.status()),
                             "job " + id + " was " + before.status() + " and is " + now.status());
@@ -153,8 +169,15 @@ final class JobActor extends Actor {
                                     || now.status().equals("paused"),
                             "job " + id + " was paused and is " + now.status());
             tally().require(
+                            uncertain
+                                    || before.status().equals("paused")
+                                    || !now.status().equals("paused"),
+                            "job " + id + " was not paused and is now");
+            tally().require(
                             now.checkpoint() >= before.checkpoint(),
                             "job " + id + " has lost the checkpoint of step " + before.checkpoint());
+            acknowledged().checked(id);
+            acknowledged().checked(checkpoint(id));
         }
         told = "";
     }
@@ -183,7 +206,7 @@ final class JobActor extends Actor {
                 client.post(
                         "/v1/completions",
                         body.put("model", name).put("prompt", "Once").put("max_tokens", 1));
-                tally().count("adapters of jobs asked");
+                tally().count("adapters of jobs loaded at the end");
             }
         }
     }

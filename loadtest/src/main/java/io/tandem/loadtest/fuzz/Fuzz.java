@@ -1,6 +1,7 @@
 package io.tandem.loadtest.fuzz;
 
 import io.tandem.loadtest.GeneratedAdapter;
+import io.tandem.loadtest.Leftovers;
 import io.tandem.loadtest.RobotOptions;
 import io.tandem.loadtest.ServerLog;
 import io.tandem.loadtest.ServerProcess;
@@ -95,14 +96,14 @@ public final class Fuzz implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         OUT.printf(Locale.ROOT, "Seed %d: %d requests over %d connections%n", options.seed(), requests, connections);
-        Path directory = Files.createTempDirectory("tandem-fuzz");
+        Path directory = Leftovers.directory("tandem-fuzz");
         Path adapter = Files.createDirectory(directory.resolve("adapter"));
         GeneratedAdapter shape = GeneratedAdapter.of(options.model(), RANK);
         shape.write(adapter, 1);
         try (ServerProcess server = ServerProcess.start(options.setup(SETTINGS.formatted(directory)))) {
             return run(server, new World(server.client(), shape, directory), directory);
         } finally {
-            ServerProcess.delete(directory);
+            Leftovers.delete(directory);
         }
     }
 

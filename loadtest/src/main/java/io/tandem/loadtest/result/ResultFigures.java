@@ -105,7 +105,7 @@ public final class ResultFigures {
                 .map(seconds -> seconds / 60)
                 .toArray();
         return Figure.stacked(
-                "What a busy server holds",
+                "Memory, threads and open files under mixed load",
                 Panel.across("minutes"),
                 new Panel("MiB")
                         .line("heap after a collection", minutes, table.numbers("heap_mib"))
