@@ -12,6 +12,7 @@ import java.io.IOException;
 abstract class Actor {
     private final Acknowledged acknowledged;
     private final Tally tally;
+    private volatile int acts;
 
     Actor(Acknowledged acknowledged, Tally tally) {
         this.acknowledged = acknowledged;
@@ -26,12 +27,19 @@ abstract class Actor {
         return tally;
     }
 
+    /** How often it has acted since the server started. */
+    final int acts() {
+        return acts;
+    }
+
     /** Changes things until the server is gone. */
     final void work(ApiClient client) {
+        acts = 0;
         try {
-            while (true) {
+            for (int next = 1; true; next++) {
                 try {
                     act(client);
+                    acts = next;
                 } catch (StatusException e) {
                     tally.fail("refused: " + e.getMessage());
                 }

@@ -57,6 +57,9 @@ public final class Crash implements Callable<Integer> {
     private static final int EXAMPLES = 24;
     private static final int SHOWN_FAILURES = 20;
     private static final double STARTUP_SHARE = 0.24;
+    private static final int LEAST_ACTS = 3;
+    private static final int ACT_POLLS = 3000;
+    private static final long ACT_MILLIS = 20;
     private static final String SETTINGS = """
             kernels:
               kv-slots: 8
@@ -156,6 +159,12 @@ public final class Crash implements Callable<Integer> {
             working.add(threads.submit(() -> actor.work(server.client())));
         }
         Thread.sleep((long) (1000 * work * (0.5 + random.nextDouble())));
+        // On a slow machine it takes longer until there is something to lose.
+        for (int i = 0;
+                i < ACT_POLLS && server.isAlive() && actors.stream().anyMatch(actor -> actor.acts() < LEAST_ACTS);
+                i++) {
+            Thread.sleep(ACT_MILLIS);
+        }
         server.kill();
         for (Future<?> one : working) {
             one.get();
