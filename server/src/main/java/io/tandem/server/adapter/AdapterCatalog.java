@@ -84,6 +84,13 @@ final class AdapterCatalog {
                         () -> ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + name + "'."));
     }
 
+    /** Whether a version that was chosen before is still there. */
+    boolean has(AdapterChoice choice) {
+        return find(choice.name())
+                .filter(entry -> entry.has(choice.version().content()))
+                .isPresent();
+    }
+
     /** See {@link AdapterLibrary#choose}. */
     Optional<AdapterChoice> choose(String reference, String key) {
         AdapterEntry named = entries.get(reference);

@@ -57,10 +57,7 @@ final class AdapterLoader implements AutoCloseable {
             LOG.debug("{} loaded", choice.reference());
             return new AdapterVersion(choice.name(), version.content(), adapter);
         } catch (AdapterFormatException e) {
-            boolean known = catalog.find(choice.name())
-                    .filter(entry -> entry.has(version.content()))
-                    .isPresent();
-            if (!known) {
+            if (!catalog.has(choice)) {
                 throw ApiException.notFound(
                         "model",
                         "model_not_found",

@@ -113,10 +113,7 @@ public final class AdapterTransfer {
             return archive;
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(archive);
-            boolean known = library.find(choice.name())
-                    .filter(entry -> entry.has(choice.version().content()))
-                    .isPresent();
-            if (e instanceof NoSuchFileException && !known) {
+            if (e instanceof NoSuchFileException && !library.catalog().has(choice)) {
                 throw ApiException.notFound(
                         "id", "adapter_not_found", "'" + choice.reference() + "' was deleted while it was exported.");
             }

@@ -27,6 +27,7 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
             "prompt_cache_retention");
     /** Parts of an answer that clients send back in the next request, empty as they were. */
     private static final int NAME_CHARS_MAX = 256;
+
     private static final Set<String> MESSAGE_EMPTY =
             Set.of("refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
 

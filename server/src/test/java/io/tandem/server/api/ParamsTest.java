@@ -34,8 +34,7 @@ class ParamsTest {
         ChatParams named = ChatParams.read(JsonBody.parse(Buffer.buffer(body.formatted("\"alice\""))), BOUNDS);
         assertThat(named.messages()).containsExactly(new ChatMessage("user", "hi"));
         ApiException refusal = catchThrowableOfType(
-                ApiException.class,
-                () -> ChatParams.read(JsonBody.parse(Buffer.buffer(body.formatted("1"))), BOUNDS));
+                ApiException.class, () -> ChatParams.read(JsonBody.parse(Buffer.buffer(body.formatted("1"))), BOUNDS));
         assertThat(refusal.param()).isEqualTo("messages[0].name");
     }
 
