@@ -24,7 +24,11 @@ public final class ServerLog {
         Map<String, String> traces = new LinkedHashMap<>();
         for (int i = 1; i < lines.size(); i++) {
             if (isFrame(lines.get(i)) && !isFrame(lines.get(i - 1)) && !isCause(lines.get(i - 1))) {
-                int end = Math.min(lines.size(), i + SHOWN_FRAMES);
+                int end = i;
+                while (end < Math.min(lines.size(), i + SHOWN_FRAMES)
+                        && (isFrame(lines.get(end)) || isCause(lines.get(end)))) {
+                    end++;
+                }
                 // The message and the request differ from one to the next.
                 String kind = String.join("\n", lines.subList(i, end));
                 traces.putIfAbsent(kind, String.join("\n", lines.subList(Math.max(0, i - 2), end)));

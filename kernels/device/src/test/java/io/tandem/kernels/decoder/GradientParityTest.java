@@ -46,6 +46,8 @@ class GradientParityTest {
      */
     private static final double TIMES_AUTOGRAD = 2;
 
+    private static final int MODELS = 5;
+
     /** Of the loss, in bfloat16 and with weights in 8 bits. */
     private static final double BFLOAT16_RELATIVE = 0.1;
 
@@ -92,9 +94,9 @@ class GradientParityTest {
     @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
     void bfloat16AsPreciseAsAutograd(TinyModel.Variant variant, WeightForm form) throws IOException {
         for (Stash stash : List.of(Stash.KEEP, Stash.INT8)) {
-            double ours = 0;
-            double autograd = 0;
-            for (int model = 0; model < 5; model++) {
+            double[] ours = new double[MODELS];
+            double[] autograd = new double[MODELS];
+            for (int model = 0; model < MODELS; model++) {
                 TinyModel tiny = TinyModel.of(variant, random.nextLong());
                 Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
                 TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
@@ -105,11 +107,14 @@ class GradientParityTest {
                     AutogradReference.Result rounded = half.run(pack, adapter);
                     device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
                     double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
-                    ours += Math.pow(compare(expected, loss, device.gradients(SLOT), BFLOAT16_RELATIVE), 2);
-                    autograd += Math.pow(compare(expected, rounded.loss(), rounded.gradient(), BFLOAT16_RELATIVE), 2);
+                    ours[model] = compare(expected, loss, device.gradients(SLOT), BFLOAT16_RELATIVE);
+                    autograd[model] = compare(expected, rounded.loss(), rounded.gradient(), BFLOAT16_RELATIVE);
                 }
             }
-            assertThat(Math.sqrt(ours / autograd))
+            // The median, because a single model whose gradient cancels nearly all decides a mean.
+            Arrays.sort(ours);
+            Arrays.sort(autograd);
+            assertThat(ours[MODELS / 2] / autograd[MODELS / 2])
                     .as("error with %s over autograd's, seed %d", stash, seed)
                     .isLessThan(TIMES_AUTOGRAD);
         }
