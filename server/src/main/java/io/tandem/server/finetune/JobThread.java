@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
  * The one thread that changes job objects, so that they need no locks. It only keeps the books: reading a training file
  * takes minutes and happens elsewhere ({@link JobReaders}), or no job could be looked at, cancelled or saved meanwhile.
  */
-final class JobThread implements Executor, AutoCloseable {
+final class JobThread implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(JobThread.class);
     private static final long CLOSE_SECONDS = 10;
 
@@ -52,11 +52,6 @@ final class JobThread implements Executor, AutoCloseable {
     /** Finishes what has arrived, then one last task. */
     void closeAfter(Runnable last) {
         execute(last);
-        close();
-    }
-
-    @Override
-    public void close() {
         synchronized (thread) {
             closing = true;
         }

@@ -17,6 +17,11 @@ record Arguments(String callee, List<Object> positional, Map<String, Object> nam
         return new Arguments(callee, List.of(positional), Map.of());
     }
 
+    /** What a filter or a test is applied to. */
+    Object value() {
+        return positional.get(0);
+    }
+
     int count() {
         return positional.size() + named.size();
     }

@@ -38,16 +38,6 @@ final class Filters {
         return filter.apply(budget, arguments);
     }
 
-    private static Object value(Arguments arguments) {
-        return arguments.positional().get(0);
-    }
-
-    private static void put(Filter filter, String... names) {
-        for (String name : names) {
-            ALL.put(name, filter);
-        }
-    }
-
     private static Object sum(Budget budget, Arguments arguments) {
         Object total = arguments.get(2, "start", 0L);
         for (Object item : attributes(budget, arguments, 1)) {
@@ -58,7 +48,7 @@ final class Filters {
 
     /** The items, or an attribute of each if one is named. */
     private static List<Object> attributes(Budget budget, Arguments arguments, int position) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         @Nullable Object attribute = arguments.find(position, "attribute");
         if (attribute == null || attribute == None.NONE) {
             return items;
@@ -81,35 +71,41 @@ final class Filters {
     }
 
     private static void lists() {
-        put(Filters::sum, "sum");
-        put((budget, arguments) -> Values.length(value(arguments)), "length", "count");
-        put((budget, arguments) -> first(value(arguments)), "first");
-        put((budget, arguments) -> last(budget, value(arguments)), "last");
-        put((budget, arguments) -> Values.list(budget, value(arguments)), "list");
-        put(Filters::reverse, "reverse");
-        put(
+        Filter.put(ALL, Filters::sum, "sum");
+        Filter.put(ALL, (budget, arguments) -> Values.length(arguments.value()), "length", "count");
+        Filter.put(ALL, (budget, arguments) -> first(arguments.value()), "first");
+        Filter.put(ALL, (budget, arguments) -> last(budget, arguments.value()), "last");
+        Filter.put(ALL, (budget, arguments) -> Values.list(budget, arguments.value()), "list");
+        Filter.put(ALL, Filters::reverse, "reverse");
+        Filter.put(
+                ALL,
                 (budget, arguments) ->
                         join(budget, attributes(budget, arguments, 2), Text.of(budget, arguments.get(1, "d", ""))),
                 "join");
-        put(Filters::sort, "sort");
-        put(Filters::unique, "unique");
-        put((budget, arguments) -> extreme(budget, arguments, -1), "min");
-        put((budget, arguments) -> extreme(budget, arguments, 1), "max");
-        put(
-                (budget, arguments) -> value(arguments) instanceof Undefined
+        Filter.put(ALL, Filters::sort, "sort");
+        Filter.put(ALL, Filters::unique, "unique");
+        Filter.put(ALL, (budget, arguments) -> extreme(budget, arguments, -1), "min");
+        Filter.put(ALL, (budget, arguments) -> extreme(budget, arguments, 1), "max");
+        Filter.put(
+                ALL,
+                (budget, arguments) -> arguments.value() instanceof Undefined
                         ? new Lazy(List.of())
-                        : new Lazy(Members.items(budget, dict(value(arguments)))),
+                        : new Lazy(Members.items(budget, dict(arguments.value()))),
                 "items");
-        put(Filters::dictSort, "dictsort");
-        put(Filters::batch, "batch");
-        put(Filters::columns, "slice");
-        put(Filters::groupBy, "groupby");
-        put((budget, arguments) -> Members.attribute(budget, value(arguments), arguments.text(1, "name")), "attr");
-        put(
-                (budget, arguments) -> value(arguments) instanceof Undefined
-                                || (arguments.flag(2, "boolean", false) && !Values.isTrue(value(arguments)))
+        Filter.put(ALL, Filters::dictSort, "dictsort");
+        Filter.put(ALL, Filters::batch, "batch");
+        Filter.put(ALL, Filters::columns, "slice");
+        Filter.put(ALL, Filters::groupBy, "groupby");
+        Filter.put(
+                ALL,
+                (budget, arguments) -> Members.attribute(budget, arguments.value(), arguments.text(1, "name")),
+                "attr");
+        Filter.put(
+                ALL,
+                (budget, arguments) -> arguments.value() instanceof Undefined
+                                || (arguments.flag(2, "boolean", false) && !Values.isTrue(arguments.value()))
                         ? arguments.get(1, "default_value", "")
-                        : value(arguments),
+                        : arguments.value(),
                 "default",
                 "d");
     }
@@ -135,7 +131,7 @@ final class Filters {
     }
 
     private static Object reverse(Budget budget, Arguments arguments) {
-        Object value = value(arguments);
+        Object value = arguments.value();
         if (value instanceof String text) {
             budget.make(text.length());
             return new StringBuilder(text).reverse().toString();
@@ -168,7 +164,7 @@ final class Filters {
     }
 
     private static Object sort(Budget budget, Arguments arguments) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         Comparator<Object> order = order(budget, arguments, 2);
         Object attribute = arguments.get(3, "attribute", None.NONE);
         Comparator<Object> by = attribute == None.NONE
@@ -191,7 +187,7 @@ final class Filters {
         List<Object> kept = new ArrayList<>();
         java.util.Set<Object> seen = new java.util.HashSet<>();
         Object attribute = arguments.get(2, "attribute", None.NONE);
-        for (Object item : Values.list(budget, value(arguments))) {
+        for (Object item : Values.list(budget, arguments.value())) {
             Object key = attribute == None.NONE ? item : path(budget, item, attribute);
             if (seen.add(Values.key(folded(key, exact)))) {
                 kept.add(item);
@@ -201,7 +197,7 @@ final class Filters {
     }
 
     private static Object extreme(Budget budget, Arguments arguments, int sign) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         Comparator<Object> order = order(budget, arguments, 1);
         Object attribute = arguments.get(2, "attribute", None.NONE);
         Object best = null;
@@ -216,7 +212,7 @@ final class Filters {
     }
 
     private static Object dictSort(Budget budget, Arguments arguments) {
-        List<Object> items = Members.items(budget, dict(value(arguments)));
+        List<Object> items = Members.items(budget, dict(arguments.value()));
         int at = arguments.text(2, "by", "key").equals("value") ? 1 : 0;
         Comparator<Object> order = order(budget, arguments, 1);
         Comparator<Object> by = (a, b) -> order.compare(((Tuple) a).get(at), ((Tuple) b).get(at));
@@ -225,7 +221,7 @@ final class Filters {
     }
 
     private static Object batch(Budget budget, Arguments arguments) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         int size = Math.max(1, Budget.width(arguments.integer(1, "linecount", 1)));
         Object fill = arguments.get(2, "fill_with", None.NONE);
         List<Object> batches = new ArrayList<>();
@@ -241,7 +237,7 @@ final class Filters {
     }
 
     private static Object columns(Budget budget, Arguments arguments) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         int count = Math.max(1, Budget.width(arguments.integer(1, "slices", 1)));
         Object fill = arguments.get(2, "fill_with", None.NONE);
         int extra = items.size() % count;
@@ -264,7 +260,7 @@ final class Filters {
         Object attribute = arguments.get(1, "attribute");
         Object absent = arguments.get(2, "default", None.NONE);
         Map<Object, List<Object>> groups = new LinkedHashMap<>();
-        for (Object item : Values.list(budget, value(arguments))) {
+        for (Object item : Values.list(budget, arguments.value())) {
             Object key = path(budget, item, attribute);
             groups.computeIfAbsent(key instanceof Undefined ? absent : key, any -> new ArrayList<>())
                     .add(item);
@@ -276,15 +272,15 @@ final class Filters {
     }
 
     private static void selections() {
-        put(Filters::map, "map");
-        put((budget, arguments) -> select(budget, arguments, false, true), "select");
-        put((budget, arguments) -> select(budget, arguments, false, false), "reject");
-        put((budget, arguments) -> select(budget, arguments, true, true), "selectattr");
-        put((budget, arguments) -> select(budget, arguments, true, false), "rejectattr");
+        Filter.put(ALL, Filters::map, "map");
+        Filter.put(ALL, (budget, arguments) -> select(budget, arguments, false, true), "select");
+        Filter.put(ALL, (budget, arguments) -> select(budget, arguments, false, false), "reject");
+        Filter.put(ALL, (budget, arguments) -> select(budget, arguments, true, true), "selectattr");
+        Filter.put(ALL, (budget, arguments) -> select(budget, arguments, true, false), "rejectattr");
     }
 
     private static Object map(Budget budget, Arguments arguments) {
-        List<Object> items = Values.list(budget, value(arguments));
+        List<Object> items = Values.list(budget, arguments.value());
         @Nullable Object attribute = arguments.named().get("attribute");
         if (attribute != null) {
             @Nullable Object absent = arguments.named().get("default");
@@ -312,7 +308,7 @@ final class Filters {
         int next = byAttribute ? 2 : 1;
         @Nullable Object test = arguments.find(next, "test");
         Arguments rest = arguments.rest(next + 1);
-        List<Object> kept = Values.list(budget, value(arguments));
+        List<Object> kept = Values.list(budget, arguments.value());
         kept.removeIf(item -> {
             Object tested = byAttribute ? path(budget, item, arguments.get(1, "attribute")) : item;
             boolean holds = test == null

@@ -24,10 +24,6 @@ final class Loop implements Function {
         index = newIndex;
     }
 
-    int depth() {
-        return depth;
-    }
-
     Object attribute(String name) {
         int size = items.size();
         return switch (name) {

@@ -10,10 +10,10 @@ final class NumberFilters {
 
     static Map<String, Filter> all() {
         Map<String, Filter> all = new LinkedHashMap<>();
-        put(all, (budget, arguments) -> absolute(value(arguments)), "abs");
-        put(all, (budget, arguments) -> toInteger(value(arguments), arguments), "int");
-        put(all, (budget, arguments) -> toReal(value(arguments), arguments), "float");
-        put(all, NumberFilters::round, "round");
+        Filter.put(all, (budget, arguments) -> absolute(arguments.value()), "abs");
+        Filter.put(all, (budget, arguments) -> toInteger(arguments.value(), arguments), "int");
+        Filter.put(all, (budget, arguments) -> toReal(arguments.value(), arguments), "float");
+        Filter.put(all, NumberFilters::round, "round");
         return all;
     }
 
@@ -62,7 +62,7 @@ final class NumberFilters {
     }
 
     private static Object round(Budget budget, Arguments arguments) {
-        Object value = value(arguments);
+        Object value = arguments.value();
         if (!Values.isNumber(value)) {
             throw new TemplateException("round() needs a number, not " + Values.typeName(value));
         }
@@ -79,15 +79,5 @@ final class NumberFilters {
         double rounded =
                 new java.math.BigDecimal(number).setScale(precision, mode).doubleValue();
         return Values.isInteger(value) && mode == java.math.RoundingMode.HALF_EVEN ? (Object) (long) rounded : rounded;
-    }
-
-    private static void put(Map<String, Filter> all, Filter filter, String... names) {
-        for (String name : names) {
-            all.put(name, filter);
-        }
-    }
-
-    private static Object value(Arguments arguments) {
-        return arguments.positional().get(0);
     }
 }

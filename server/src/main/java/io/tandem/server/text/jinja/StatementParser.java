@@ -177,7 +177,7 @@ final class StatementParser {
                 return Flow.NORMAL;
             };
         }
-        Expression captured = captured("endset");
+        Expression captured = captured("endset", false);
         return scope -> {
             target.set(scope, captured.value(scope));
             return Flow.NORMAL;
@@ -192,7 +192,7 @@ final class StatementParser {
         if (tokens.skip("=")) {
             value = expressions.expressions(true);
         } else {
-            value = captured("endset");
+            value = captured("endset", false);
         }
         return scope -> {
             if (!(scope.get(name) instanceof Namespace namespace)) {
@@ -205,35 +205,28 @@ final class StatementParser {
         };
     }
 
-    /** What a body writes, through the filters that its tag names. */
-    private Expression captured(String end) {
-        List<Statement> holder = new ArrayList<>();
+    /**
+     * What a body writes, through the filters that its tag names.
+     *
+     * @param filtered whether a filter's name is next, without a bar before it
+     */
+    private Expression captured(String end, boolean filtered) {
+        List<Statement> body = new ArrayList<>();
         Expression value = scope -> {
             Scope inner = scope.capturing();
-            Statement.run(holder, inner);
+            Statement.run(body, inner);
             return inner.written();
         };
-        while (tokens.skip("|")) {
+        for (boolean more = filtered || tokens.skip("|"); more; more = tokens.skip("|")) {
             value = expressions.filter(value);
         }
         end();
-        holder.addAll(bodyUpTo(end));
+        body.addAll(bodyUpTo(end));
         return value;
     }
 
     private Statement filterBlock() {
-        List<Statement> holder = new ArrayList<>();
-        Expression value = scope -> {
-            Scope inner = scope.capturing();
-            Statement.run(holder, inner);
-            return inner.written();
-        };
-        do {
-            value = expressions.filter(value);
-        } while (tokens.skip("|"));
-        end();
-        holder.addAll(bodyUpTo("endfilter"));
-        Expression filtered = value;
+        Expression filtered = captured("endfilter", true);
         return scope -> {
             scope.write(Text.of(scope.budget(), filtered.value(scope)));
             return Flow.NORMAL;
@@ -241,15 +234,17 @@ final class StatementParser {
     }
 
     private Statement macro() {
-        String name = tokens.name();
-        Macro macro = macro(name, "endmacro");
+        Macro head = macroHead(tokens.name());
+        end();
+        Macro macro = head.with(bodyUpTo("endmacro"));
         return scope -> {
-            scope.set(name, macro.in(scope));
+            scope.set(macro.name(), macro.in(scope));
             return Flow.NORMAL;
         };
     }
 
-    private Macro macro(String name, String end) {
+    /** A macro without its body. */
+    private Macro macroHead(String name) {
         List<String> parameters = new ArrayList<>();
         List<@Nullable Expression> defaults = new ArrayList<>();
         if (tokens.skip("(")) {
@@ -261,19 +256,11 @@ final class StatementParser {
                 defaults.add(tokens.skip("=") ? expressions.expression() : null);
             }
         }
-        return new Macro(name, parameters, defaults, macroBody(end));
-    }
-
-    private List<Statement> macroBody(String end) {
-        if (end.equals("endcall")) {
-            return List.of();
-        }
-        end();
-        return bodyUpTo(end);
+        return new Macro(name, parameters, defaults, List.of());
     }
 
     private Statement callBlock() {
-        Macro head = macro("caller", "endcall");
+        Macro head = macroHead(Macro.CALLER);
         if (!(expressions.expression() instanceof CallExpression call)) {
             throw tokens.error("expected a call");
         }

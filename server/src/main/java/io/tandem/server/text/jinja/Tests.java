@@ -57,7 +57,7 @@ final class Tests {
     /** @param arguments the value, then the test's own */
     static boolean holds(Budget budget, String name, Arguments arguments) {
         budget.step();
-        Object value = arguments.positional().get(0);
+        Object value = arguments.value();
         return switch (name) {
             case "defined" -> !(value instanceof Undefined);
             case "undefined" -> value instanceof Undefined;

@@ -11,16 +11,16 @@ final class TextFilters {
 
     static Map<String, Filter> all() {
         Map<String, Filter> all = new LinkedHashMap<>();
-        put(all, (budget, arguments) -> text(budget, arguments).toUpperCase(Locale.ROOT), "upper");
-        put(all, (budget, arguments) -> text(budget, arguments).toLowerCase(Locale.ROOT), "lower");
-        put(all, (budget, arguments) -> StringMethods.capitalize(text(budget, arguments)), "capitalize");
-        put(all, (budget, arguments) -> titled(text(budget, arguments)), "title");
-        put(
+        Filter.put(all, (budget, arguments) -> text(budget, arguments).toUpperCase(Locale.ROOT), "upper");
+        Filter.put(all, (budget, arguments) -> text(budget, arguments).toLowerCase(Locale.ROOT), "lower");
+        Filter.put(all, (budget, arguments) -> StringMethods.capitalize(text(budget, arguments)), "capitalize");
+        Filter.put(all, (budget, arguments) -> titled(text(budget, arguments)), "title");
+        Filter.put(
                 all,
                 (budget, arguments) -> StringMethods.strip(text(budget, arguments), arguments.rest(1), true, true),
                 "trim");
-        put(all, (budget, arguments) -> text(budget, arguments), "string", "safe");
-        put(
+        Filter.put(all, (budget, arguments) -> text(budget, arguments), "string", "safe");
+        Filter.put(
                 all,
                 (budget, arguments) -> StringMethods.replace(
                         budget,
@@ -29,31 +29,31 @@ final class TextFilters {
                         Text.of(budget, arguments.get(2, "new")),
                         arguments.integer(3, "count", -1)),
                 "replace");
-        put(
+        Filter.put(
                 all,
                 (budget, arguments) ->
                         StringMethods.center(text(budget, arguments), Budget.width(arguments.integer(1, "width", 80))),
                 "center");
-        put(all, TextFilters::indent, "indent");
-        put(all, TextFilters::truncate, "truncate");
-        put(all, (budget, arguments) -> escaped(text(budget, arguments)), "escape", "e", "forceescape");
-        put(
+        Filter.put(all, TextFilters::indent, "indent");
+        Filter.put(all, TextFilters::truncate, "truncate");
+        Filter.put(all, (budget, arguments) -> escaped(text(budget, arguments)), "escape", "e", "forceescape");
+        Filter.put(
                 all,
                 (budget, arguments) -> text(budget, arguments)
                         .replaceAll("<!--.*?-->|<[^>]*>", "")
                         .replaceAll("\\s+", " ")
                         .strip(),
                 "striptags");
-        put(all, (budget, arguments) -> (long) text(budget, arguments).split("\\W+", -1).length, "wordcount");
-        put(all, (budget, arguments) -> Json.of(budget, arguments), "tojson");
-        put(all, (budget, arguments) -> Text.repr(budget, value(arguments)), "pprint");
-        put(
+        Filter.put(all, (budget, arguments) -> (long) text(budget, arguments).split("\\W+", -1).length, "wordcount");
+        Filter.put(all, (budget, arguments) -> Json.of(budget, arguments), "tojson");
+        Filter.put(all, (budget, arguments) -> Text.repr(budget, arguments.value()), "pprint");
+        Filter.put(
                 all,
                 (budget, arguments) -> arguments.count() > 1
                         ? Formatting.percent(budget, text(budget, arguments), formatValues(arguments))
                         : text(budget, arguments),
                 "format");
-        put(
+        Filter.put(
                 all,
                 (budget, arguments) -> java.net.URLEncoder.encode(
                                 text(budget, arguments), java.nio.charset.StandardCharsets.UTF_8)
@@ -118,18 +118,8 @@ final class TextFilters {
         return (arguments.flag(2, "killwords", false) || blank < 0 ? cut : cut.substring(0, blank)) + end;
     }
 
-    private static void put(Map<String, Filter> all, Filter filter, String... names) {
-        for (String name : names) {
-            all.put(name, filter);
-        }
-    }
-
-    private static Object value(Arguments arguments) {
-        return arguments.positional().get(0);
-    }
-
     private static String text(Budget budget, Arguments arguments) {
-        String text = Text.of(budget, value(arguments));
+        String text = Text.of(budget, arguments.value());
         budget.make(text.length());
         return text;
     }

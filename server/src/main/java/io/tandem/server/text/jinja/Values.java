@@ -81,11 +81,6 @@ final class Values {
         return text.codePointCount(0, text.length());
     }
 
-    /** A text of a part of another's code points. */
-    static String sub(int[] codePoints, int from, int to) {
-        return new String(codePoints, from, Math.max(0, to - from));
-    }
-
     static long length(Object value) {
         if (value instanceof String text) {
             return codePoints(text);
