@@ -286,7 +286,8 @@ class OptimizerTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void theRatioOfLoraPlusChangesOnlyB(Method method) {
-        double[] initial = gradient(AWKWARD);
+        // From zero a weight is its step alone, so that no rounding of the sum is multiplied by the ratio.
+        double[] initial = new double[AWKWARD.stream().mapToInt(Factor::length).sum()];
         double[] gradient = gradient(AWKWARD);
         List<float[]> weights = new ArrayList<>();
         for (double ratio : new double[] {1, 16}) {
@@ -299,7 +300,7 @@ class OptimizerTest {
         int at = 0;
         for (Factor factor : AWKWARD) {
             for (int end = at + factor.length(); at < end; at++) {
-                float expected = (float) (initial[at] + (factor.isB() ? 16 : 1) * (weights.get(0)[at] - initial[at]));
+                float expected = (factor.isB() ? 16 : 1) * weights.get(0)[at];
                 Tolerances.FLOAT32_WEIGHTS.check(
                         factor.toString(), new float[] {expected}, new float[] {weights.get(1)[at]});
                 if (!factor.isB()) {
