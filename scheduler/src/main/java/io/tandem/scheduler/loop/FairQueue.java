@@ -4,14 +4,17 @@ import io.tandem.scheduler.inference.Sequence;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Optional;
+import java.util.PriorityQueue;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Waiting requests, in the order in which they should be admitted: first come, first served for the requests of one
@@ -24,6 +27,8 @@ import java.util.stream.Stream;
  * therefore the oldest request of a caller is passed by a bounded number of others only. And what a caller's fine-tuning
  * adds to its counter is bounded, because training takes what nobody else wanted: it makes the caller wait for a while,
  * not for as long as the job has trained.
+ *
+ * <p>Adding, admitting and charging take logarithmic time in the number of callers that wait.
  */
 final class FairQueue {
     /** What a token of a prompt counts; many are computed at once. */
@@ -39,21 +44,36 @@ final class FairQueue {
 
     private static final int MAX_REMEMBERED_CALLERS = 1024;
 
-    private static final Comparator<Account> ORDER = Comparator.comparingInt((Account account) -> -account.overdue())
+    private static final Comparator<Account> ORDER = Comparator.comparingLong((Account account) -> -account.overdue())
             .thenComparingDouble(account -> account.served);
 
     private final Map<String, Account> accounts = new HashMap<>();
+    /** Those with requests that wait, the least served first. */
+    private final NavigableSet<Account> active =
+            new TreeSet<>(Comparator.comparingDouble((Account account) -> account.served)
+                    .thenComparingLong(account -> account.number));
+
     private double leastServed;
     private int size;
+    private long admissions;
+    private long nextNumber;
+    /** Counts whatever may put the callers into another order. */
+    private long changes;
 
-    private static final class Account {
+    private final class Account {
+        final long number = nextNumber++;
         final LinkedHashSet<Sequence> waiting = new LinkedHashSet<>();
         double served;
-        int passed;
+        /** Of others, before those that have passed its oldest request; while it waits. */
+        private long admissionsBefore = admissions;
 
-        /** How long its oldest request has waited, if too long; else 0. */
-        int overdue() {
-            return passed < MAX_PASSED ? 0 : passed;
+        private long passed() {
+            return admissions - admissionsBefore;
+        }
+
+        /** How many have passed its oldest request, if too many; else 0. */
+        long overdue() {
+            return passed() < MAX_PASSED ? 0 : passed();
         }
     }
 
@@ -61,8 +81,10 @@ final class FairQueue {
         Account account = account(sequence);
         if (account.waiting.isEmpty()) {
             account.served = Math.max(account.served, level());
+            account.admissionsBefore = admissions;
         }
         account.waiting.add(sequence);
+        active.add(account);
         size++;
     }
 
@@ -75,20 +97,51 @@ final class FairQueue {
         return new Round();
     }
 
+    /** Naming a request takes logarithmic time, so that all who wait can be looked at in every iteration. */
     final class Round {
-        private final Map<Account, Iterator<Sequence>> left = new LinkedHashMap<>();
+        private PriorityQueue<Turn> left = new PriorityQueue<>();
+        private long orderedAt = changes;
 
         private Round() {
-            active().forEach(account ->
-                    left.put(account, List.copyOf(account.waiting).iterator()));
+            active.forEach(account -> left.add(new Turn(account)));
         }
 
         /** The request that should be admitted next, among those that this has not named yet. */
         Optional<Sequence> next() {
-            left.values().removeIf(sequences -> !sequences.hasNext());
-            return left.entrySet().stream()
-                    .min(Map.Entry.comparingByKey(ORDER))
-                    .map(next -> next.getValue().next());
+            if (orderedAt != changes) {
+                left = new PriorityQueue<>(List.copyOf(left));
+                orderedAt = changes;
+            }
+            for (Turn turn = left.poll(); turn != null; turn = left.poll()) {
+                if (turn.sequences().hasNext()) {
+                    left.add(turn);
+                    return Optional.of(turn.sequences().next());
+                }
+            }
+            return Optional.empty();
+        }
+    }
+
+    /** A caller whose requests a round has not all named. */
+    private static final class Turn implements Comparable<Turn> {
+        private final Account account;
+        private @Nullable Iterator<Sequence> sequences;
+
+        Turn(Account account) {
+            this.account = account;
+        }
+
+        /** Those that waited when the first was named. */
+        Iterator<Sequence> sequences() {
+            if (sequences == null) {
+                sequences = List.copyOf(account.waiting).iterator();
+            }
+            return sequences;
+        }
+
+        @Override
+        public int compareTo(Turn other) {
+            return ORDER.compare(account, other.account);
         }
     }
 
@@ -100,21 +153,30 @@ final class FairQueue {
     void admitted(Sequence sequence, int promptTokens) {
         Account account = account(sequence);
         remove(account, sequence);
-        account.passed = 0;
-        active().filter(other -> other != account).forEach(other -> other.passed++);
-        account.served += promptTokens * PROMPT_TOKEN;
+        admissions++;
+        account.admissionsBefore = admissions;
+        charge(account, promptTokens * PROMPT_TOKEN);
+    }
+
+    private void charge(Account account, double tokens) {
+        boolean waits = active.remove(account);
+        account.served += tokens;
+        if (waits) {
+            active.add(account);
+        }
+        changes++;
     }
 
     /** A running request got a token. */
     void served(Sequence sequence) {
-        account(sequence).served += ANSWER_TOKEN;
+        charge(account(sequence), ANSWER_TOKEN);
     }
 
     /** A caller's job trained. */
     void trained(String caller, double tokens) {
         Account account = accounts.computeIfAbsent(caller, key -> new Account());
         double most = Math.max(account.served, level() + MAX_TRAINING_LEAD);
-        account.served = Math.min(most, account.served + tokens * TRAINED_TOKEN);
+        charge(account, Math.min(most - account.served, tokens * TRAINED_TOKEN));
     }
 
     /** Weighted tokens that a caller was served. */
@@ -125,7 +187,7 @@ final class FairQueue {
     }
 
     Stream<Sequence> waiting() {
-        return active().flatMap(account -> account.waiting.stream());
+        return active.stream().flatMap(account -> account.waiting.stream());
     }
 
     /** Takes out and returns those that meet the condition. */
@@ -140,19 +202,18 @@ final class FairQueue {
         if (account.waiting.remove(sequence)) {
             size--;
         }
+        if (account.waiting.isEmpty()) {
+            active.remove(account);
+        }
     }
 
     /** The counter of the least-served caller that waits, or of the last that did. */
     private double level() {
-        return active().mapToDouble(account -> account.served).min().orElse(leastServed);
-    }
-
-    private Stream<Account> active() {
-        return accounts.values().stream().filter(account -> !account.waiting.isEmpty());
+        return active.isEmpty() ? leastServed : active.first().served;
     }
 
     private Account account(Sequence sequence) {
-        if (accounts.size() > MAX_REMEMBERED_CALLERS) {
+        if (accounts.size() - active.size() > MAX_REMEMBERED_CALLERS) {
             forget();
         }
         return accounts.computeIfAbsent(sequence.request().caller(), key -> new Account());

@@ -86,8 +86,8 @@ class FairQueueTest {
         assertThat(cost).isEqualTo(1000 * FairQueue.TRAINED_TOKEN);
         queue.trained("trainer", 1e9);
         assertThat(queue.served("trainer")).isEqualTo(FairQueue.MAX_TRAINING_LEAD);
-        add("trainer");
         add("other");
+        add("trainer");
         assertThat(admit()).isEqualTo("other");
     }
 
