@@ -1,9 +1,11 @@
 package io.tandem.scheduler;
 
 import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.OpenRequests.Entry;
 import io.tandem.scheduler.OpenRequests.Ticket;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -28,6 +30,7 @@ import org.slf4j.LoggerFactory;
 public final class CoServingEngine implements Runnable, TokenSource, JobEngine, AdapterPins {
     private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
 
+    private final DeviceModel device;
     private final SchedulerConfig config;
     private final LongSupplier nanoTime;
     private final IterationLoop loop;
@@ -44,6 +47,7 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** @param nanoTime the clock; a virtual one in simulations */
     public CoServingEngine(
             DeviceModel device, SchedulerConfig config, LongSupplier nanoTime, IterationListener listener) {
+        this.device = device;
         this.config = config;
         this.nanoTime = nanoTime;
         this.loop = new IterationLoop(device, config, nanoTime, listener);
@@ -94,6 +98,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     @Override
     public void cancel(long requestId) {
         mailbox.send(List.of("cancel", requestId), () -> loop.cancel(requestId));
+    }
+
+    @Override
+    public FinetuneJob prepare(FinetuneJob job) {
+        return job.trains() ? job.starting(device.prepare(job.initialAdapter(device.model()))) : job;
     }
 
     @Override
@@ -156,6 +165,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     @Override
     public void pauseJob(String jobId) {
         mailbox.send(List.of("pause", jobId), () -> loop.pauseJob(jobId));
+    }
+
+    @Override
+    public AdapterVersion prepare(String name, ContentHash hash, Adapter adapter) {
+        return new AdapterVersion(name, hash, device.prepare(adapter));
     }
 
     @Override

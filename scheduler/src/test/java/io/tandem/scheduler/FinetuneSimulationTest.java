@@ -150,6 +150,23 @@ class FinetuneSimulationTest {
         assertThat(jobs).allMatch(sink -> sink.end() instanceof JobOutcome.Succeeded);
     }
 
+    @Test
+    void theEngineThreadOnlyCopiesWhatOthersPrepared() {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 2), Scenario.CONFIG);
+        FinetuneJob job = Scenario.job("job", new Random(1), 30, 2);
+        FinetuneJob prepared = scenario.engine.prepare(job);
+        AdapterVersion version = scenario.engine.prepare(
+                "a", Scenario.version(1).hash(), Scenario.version(1).adapter());
+        assertThat(scenario.device.preparations()).isEqualTo(2);
+        RecordingJobSink trained = new RecordingJobSink();
+        scenario.engine.submit(prepared, trained);
+        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5, version), new RecordingSink());
+        scenario.runDry();
+        assertThat(trained.end()).isInstanceOf(JobOutcome.Succeeded.class);
+        assertThat(scenario.device.preparations()).isEqualTo(2);
+        assertThat(story(prepared, 1, false)).isEqualTo(story(job, 1, false));
+    }
+
     private static FinetuneJob under(FinetuneJob job, AdapterVersion... adapters) {
         return new FinetuneJob(
                 job.id(),

@@ -127,8 +127,8 @@ final class Scenario {
         float[] a = {version, 0, 0, 0, 0, 0, 0, 0};
         LowRank factors = new LowRank(1, 8, 8, a, new float[8], 1);
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 0));
-        return new AdapterVersion(
-                "adapter-" + version, hash, new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors)));
+        Adapter adapter = new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors));
+        return new AdapterVersion("adapter-" + version, hash, FakeDevice.prepared(adapter));
     }
 
     static InferenceRequest request(long id, int[] prompt, int maxTokens, AdapterVersion... adapters) {

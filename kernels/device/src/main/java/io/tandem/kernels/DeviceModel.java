@@ -22,16 +22,30 @@ public interface DeviceModel extends AutoCloseable {
     int memoryBoundRows();
 
     /**
-     * Copies an adapter into a slot, replacing what was there.
+     * Checks an adapter and does the work on it that needs no device. Safe from any thread; takes time in proportion to
+     * the weights.
      *
      * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
      *     rank exceeds {@link KernelsConfig#maxRank}, or a weight, the scaling included, is not finite in
      *     {@link KernelsConfig#dtype}
      */
-    void putAdapter(int slot, Adapter adapter);
+    PreparedAdapter prepare(Adapter adapter);
+
+    /** Copies an adapter that this device prepared into a slot, replacing what was there. */
+    void putAdapter(int slot, PreparedAdapter adapter);
+
+    /** {@link #prepare Prepares} and puts an adapter, for tools that serve nobody meanwhile. */
+    default void putAdapter(int slot, Adapter adapter) {
+        putAdapter(slot, prepare(adapter));
+    }
 
     /** Starts training the given adapter in the slot; optimizer states are zero. */
-    void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer);
+    void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer);
+
+    /** {@link #prepare Prepares} and opens a trainee, for tools that serve nobody meanwhile. */
+    default void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+        openTrainee(slot, prepare(initial), optimizer);
+    }
 
     /**
      * Goes on training where {@link #snapshot} and {@link #optimizerState} were taken; every later update is the same,
@@ -39,7 +53,7 @@ public interface DeviceModel extends AutoCloseable {
      *
      * @throws IllegalArgumentException if the state does not belong to such an adapter and optimizer
      */
-    void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state);
+    void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state);
 
     /**
      * Lays the sequences of a mini-batch, or a part of one, one after the other into the rows {@code 0..total} of the
@@ -84,7 +98,7 @@ public interface DeviceModel extends AutoCloseable {
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);
 
-    /** What the optimizer remembers, for {@link #openTrainee(int, Adapter, OptimizerConfig, OptimizerState)}. */
+    /** What the optimizer remembers, for {@link #openTrainee(int, PreparedAdapter, OptimizerConfig, OptimizerState)}. */
     OptimizerState optimizerState(int slot);
 
     /** Ends training in the slot and frees what belonged to it; a pack of another trainee goes on. */

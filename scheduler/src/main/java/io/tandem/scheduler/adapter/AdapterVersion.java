@@ -1,5 +1,6 @@
 package io.tandem.scheduler.adapter;
 
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 
 /**
@@ -7,9 +8,14 @@ import io.tandem.kernels.adapter.Adapter;
  *
  * @param name what clients call it by
  * @param hash of its content
- * @param adapter its weights
+ * @param prepared its weights, ready to be copied to the device
  */
-public record AdapterVersion(String name, ContentHash hash, Adapter adapter) {
+public record AdapterVersion(String name, ContentHash hash, PreparedAdapter prepared) {
+    /** Its weights. */
+    public Adapter adapter() {
+        return prepared.adapter();
+    }
+
     /** The same for the same content only: versions that differ in it never share keys and values. */
     public long version() {
         return hash.number();

@@ -56,7 +56,6 @@ public final class SlotResidency {
      * all of them.
      *
      * @return empty, and nothing taken, if there are not enough slots that nobody else uses
-     * @throws IllegalArgumentException if the device refuses an adapter; nothing is taken
      * @throws io.tandem.kernels.KernelException if the device fails; nothing is taken
      */
     public Optional<int[]> acquire(List<AdapterVersion> adapters) {
@@ -95,7 +94,7 @@ public final class SlotResidency {
 
     private void put(Slot slot, AdapterVersion adapter) {
         empty(slot);
-        device.putAdapter(slot.index, adapter.adapter());
+        device.putAdapter(slot.index, adapter.prepared());
         swaps++;
         slot.version = adapter.version();
         countResident();

@@ -1,7 +1,10 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.PreparedAdapter;
+import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import java.util.List;
@@ -23,6 +26,7 @@ import java.util.stream.Stream;
  * @param settings how to train
  * @param weight share of the fine-tuning tokens, in proportion to the weights of other jobs
  * @param resumeFrom where an earlier run of the same job got to
+ * @param start what its adapter starts with; if empty, the engine thread makes it
  */
 public record FinetuneJob(
         String id,
@@ -33,7 +37,8 @@ public record FinetuneJob(
         List<Example> validation,
         Settings settings,
         double weight,
-        Optional<JobCheckpoint> resumeFrom) {
+        Optional<JobCheckpoint> resumeFrom,
+        Optional<PreparedAdapter> start) {
 
     /** Most adapters below a trainee in one pack. */
     public static final int MAX_UNDER = 2;
@@ -83,6 +88,20 @@ public record FinetuneJob(
         }
     }
 
+    /** A job whose adapter starts with what the engine thread makes. */
+    public FinetuneJob(
+            String id,
+            String caller,
+            LoraConfig lora,
+            List<AdapterVersion> under,
+            List<Example> training,
+            List<Example> validation,
+            Settings settings,
+            double weight,
+            Optional<JobCheckpoint> resumeFrom) {
+        this(id, caller, lora, under, training, validation, settings, weight, resumeFrom, Optional.empty());
+    }
+
     /** A job that only measures what adapters that answer together make of texts. */
     public static FinetuneJob measuring(String id, List<AdapterVersion> adapters, List<Example> texts) {
         Settings settings = new Settings(
@@ -115,6 +134,19 @@ public record FinetuneJob(
     /** The same job, from there on. */
     public FinetuneJob from(Optional<JobCheckpoint> checkpoint) {
         return new FinetuneJob(id, caller, lora, under, training, validation, settings, weight, checkpoint);
+    }
+
+    /** The same job, whose adapter starts with these weights: those of {@link #initialAdapter}. */
+    public FinetuneJob starting(PreparedAdapter weights) {
+        return new FinetuneJob(
+                id, caller, lora, under, training, validation, settings, weight, resumeFrom, Optional.of(weights));
+    }
+
+    /** The checkpoint's adapter, or a new one, which takes time in proportion to its parameters. */
+    public Adapter initialAdapter(ModelConfig model) {
+        return resumeFrom
+                .map(JobCheckpoint::adapter)
+                .orElseGet(() -> LoraInitializer.initialize(lora, model, settings.seed()));
     }
 
     /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */

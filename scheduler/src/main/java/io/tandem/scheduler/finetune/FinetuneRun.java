@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PackProgress;
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
@@ -64,16 +65,12 @@ public final class FinetuneRun {
 
     private void openTrainee(int at) {
         OptimizerConfig optimizer = job.settings().optimizer();
+        // Absent after a failure of the device only.
+        PreparedAdapter start = job.start().orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
         job.resumeFrom()
                 .ifPresentOrElse(
-                        from -> device.openTrainee(at, from.adapter(), optimizer, from.optimizer()),
-                        () -> device.openTrainee(
-                                at,
-                                LoraInitializer.initialize(
-                                        job.lora(),
-                                        device.model(),
-                                        job.settings().seed()),
-                                optimizer));
+                        from -> device.openTrainee(at, start, optimizer, from.optimizer()),
+                        () -> device.openTrainee(at, start, optimizer));
     }
 
     public FinetuneJob job() {

@@ -159,8 +159,6 @@ final class InferenceQueue {
             slots.ifPresent(taken -> admit(
                     sequence, kv.lease(sequence.tokens(), sequence.versions()).orElseThrow(), taken));
             return slots.isPresent();
-        } catch (IllegalArgumentException e) {
-            refuse(sequence, FinishReason.BROKEN_ADAPTER, String.valueOf(e.getMessage()));
         } catch (KernelException e) {
             LOG.error(
                     "the device failed to take an adapter of request {}",

@@ -118,7 +118,7 @@ public final class IterationLoop {
     public void pin(AdapterVersion adapter) {
         try {
             adapters.pin(adapter);
-        } catch (IllegalArgumentException | KernelException e) {
+        } catch (KernelException e) {
             LOG.error("the device does not take the pinned adapter {}", adapter.reference(), e);
             adapters.unpin(adapter);
         }

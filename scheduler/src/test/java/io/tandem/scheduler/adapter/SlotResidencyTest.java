@@ -26,7 +26,7 @@ class SlotResidencyTest {
         Adapter adapter = new Adapter(
                 new LoraConfig(1, 1, false, Set.of(TargetModule.Q_PROJ), ""),
                 Map.of(new Site(0, TargetModule.Q_PROJ), new LowRank(1, 8, 8, a, a, 1)));
-        return new AdapterVersion("a" + seed, ContentHash.of(adapter), adapter);
+        return new AdapterVersion("a" + seed, ContentHash.of(adapter), FakeDevice.prepared(adapter));
     }
 
     private int use(int seed) {
@@ -124,7 +124,7 @@ class SlotResidencyTest {
     @Test
     void theSameContentIsTheSameVersionUnderEveryName() {
         AdapterVersion other =
-                new AdapterVersion("other", version(1).hash(), version(1).adapter());
+                new AdapterVersion("other", version(1).hash(), version(1).prepared());
         assertThat(slots.acquire(List.of(other)).orElseThrow())
                 .isEqualTo(slots.acquire(List.of(version(1))).orElseThrow());
         assertThat(version(2).version()).isNotEqualTo(version(1).version());

@@ -13,6 +13,7 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PackProgress;
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -50,6 +51,7 @@ public final class FakeDevice implements DeviceModel {
     private Optional<FakePack> pack = Optional.empty();
     private long nanos;
     private int failures;
+    private volatile int prepared;
     private Predicate<String> fails = method -> false;
     private final Map<String, Integer> failed = new TreeMap<>();
 
@@ -129,27 +131,43 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
-    public void putAdapter(int slot, Adapter adapter) {
-        require(!trainees.containsKey(slot), "an adapter overwrites a trainee");
-        require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
+    public PreparedAdapter prepare(Adapter adapter) {
+        prepared++;
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
+        return prepared(adapter);
+    }
+
+    /** What a device would make of an adapter. */
+    public static PreparedAdapter prepared(Adapter adapter) {
+        return new PreparedAdapter(adapter, new TreeMap<>());
+    }
+
+    /** How many adapters were prepared. */
+    public int preparations() {
+        return prepared;
+    }
+
+    @Override
+    public void putAdapter(int slot, PreparedAdapter adapter) {
+        require(!trainees.containsKey(slot), "an adapter overwrites a trainee");
+        require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
         slots[slot] = null;
         luck("putAdapter");
-        slots[slot] = adapter;
+        slots[slot] = adapter.adapter();
     }
 
     @Override
-    public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+    public void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer) {
         require(!trainees.containsKey(slot), "two trainees in one slot");
         luck("openTrainee");
-        slots[slot] = initial;
-        trainees.put(slot, new FakeTrainee(initial));
+        slots[slot] = initial.adapter();
+        trainees.put(slot, new FakeTrainee(initial.adapter()));
     }
 
     @Override
-    public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
+    public void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         openTrainee(slot, snapshot, optimizer);
         trainee(slot).restore(state);
     }

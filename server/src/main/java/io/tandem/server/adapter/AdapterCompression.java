@@ -113,10 +113,10 @@ public final class AdapterCompression {
     }
 
     /** The stack with another adapter at its top. */
-    private static List<AdapterVersion> instead(List<AdapterVersion> stack, Adapter top) {
+    private List<AdapterVersion> instead(List<AdapterVersion> stack, Adapter top) {
         List<AdapterVersion> other = new ArrayList<>(stack);
         AdapterVersion old = other.remove(other.size() - 1);
-        other.add(new AdapterVersion(old.name(), ContentHash.of(top), top));
+        other.add(library.prepared(old.name(), top));
         return other;
     }
 

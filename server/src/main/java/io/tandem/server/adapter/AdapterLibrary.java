@@ -86,7 +86,8 @@ public final class AdapterLibrary implements AutoCloseable {
         this.clock = clock;
         this.catalog = new AdapterCatalog(clock);
         this.cache = new HostCache(config.hostMemoryBytes());
-        this.loader = new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device));
+        this.loader =
+                new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device);
         this.pinned = new PinnedAdapters(catalog, loader, cache, device, writer);
         store.manifests().forEach(catalog::restore);
         catalog.all().stream()
@@ -133,6 +134,15 @@ public final class AdapterLibrary implements AutoCloseable {
     /** A version with what it answers together with, the lowest first. */
     public CompletableFuture<List<AdapterVersion>> stack(AdapterChoice choice) {
         return loader.stack(choice);
+    }
+
+    /**
+     * A version of an adapter that is in no library, ready for the device. Takes time in proportion to the weights.
+     *
+     * @throws AdapterFormatException if the device cannot hold it
+     */
+    public AdapterVersion prepared(String name, Adapter adapter) {
+        return loader.prepared(name, adapter);
     }
 
     TernaryAdapter readTernary(AdapterChoice choice) {

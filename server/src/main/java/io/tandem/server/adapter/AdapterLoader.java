@@ -2,7 +2,9 @@ package io.tandem.server.adapter;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.AdapterStore;
 import java.util.List;
@@ -25,14 +27,17 @@ final class AdapterLoader implements AutoCloseable {
     private final AdapterCatalog catalog;
     private final HostCache cache;
     private final AdapterMetrics metrics;
+    private final AdapterPins device;
     private final ExecutorService threads =
             Executors.newFixedThreadPool(THREADS, task -> new Thread(task, "adapter-loader"));
 
-    AdapterLoader(AdapterStore store, AdapterCatalog catalog, HostCache cache, AdapterMetrics metrics) {
+    AdapterLoader(
+            AdapterStore store, AdapterCatalog catalog, HostCache cache, AdapterMetrics metrics, AdapterPins device) {
         this.store = store;
         this.catalog = catalog;
         this.cache = cache;
         this.metrics = metrics;
+        this.device = device;
     }
 
     /** See {@link AdapterLibrary#load}. */
@@ -55,7 +60,10 @@ final class AdapterLoader implements AutoCloseable {
             Adapter adapter = metrics.timed(
                     version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
             LOG.debug("{} loaded", choice.reference());
-            return new AdapterVersion(choice.name(), version.content(), adapter);
+            return device.prepare(choice.name(), version.content(), adapter);
+        } catch (IllegalArgumentException e) {
+            LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
+            throw broken("'" + choice.reference() + "' does not fit this server: " + e.getMessage() + ".");
         } catch (AdapterFormatException e) {
             if (!catalog.has(choice)) {
                 throw ApiException.notFound(
@@ -64,12 +72,20 @@ final class AdapterLoader implements AutoCloseable {
                         "'" + choice.reference() + "' was deleted while the request waited.");
             }
             LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
-            throw new ApiException(
-                    409,
-                    "invalid_request_error",
-                    "model",
-                    "adapter_broken",
-                    "The files of '" + choice.reference() + "' cannot be used; the server's log says why.");
+            throw broken("The files of '" + choice.reference() + "' cannot be used; the server's log says why.");
+        }
+    }
+
+    private static ApiException broken(String message) {
+        return new ApiException(409, "invalid_request_error", "model", "adapter_broken", message);
+    }
+
+    /** See {@link AdapterLibrary#prepared}. */
+    AdapterVersion prepared(String name, Adapter adapter) {
+        try {
+            return device.prepare(name, ContentHash.of(adapter), adapter);
+        } catch (IllegalArgumentException e) {
+            throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
     }
 

@@ -62,10 +62,15 @@ public final class AdapterMerges {
         String key = UNNAMED + "@" + ContentHash.of(description).hex();
         Optional<CompletableFuture<AdapterVersion>> known = library.cache().find(key);
         return known.orElseGet(() -> load(params, members)
-                .thenCompose(loaded -> library.cache().get(key, library.workers(), () -> {
-                    Adapter adapter = merge(params, members, loaded).adapter();
-                    return new AdapterVersion(UNNAMED, ContentHash.of(adapter), adapter);
-                })));
+                .thenCompose(loaded -> library.cache()
+                        .get(
+                                key,
+                                library.workers(),
+                                () -> orRefusal(
+                                        params,
+                                        () -> library.prepared(
+                                                UNNAMED,
+                                                merge(params, members, loaded).adapter())))));
     }
 
     /**
@@ -102,10 +107,16 @@ public final class AdapterMerges {
     }
 
     private static Result made(MergeParams params, Supplier<Result> merge) {
-        try {
+        return orRefusal(params, () -> {
             Result result = merge.get();
             LoadReport.of(result.adapter()).requireChange(UNNAMED);
             return result;
+        });
+    }
+
+    private static <T> T orRefusal(MergeParams params, Supplier<T> work) {
+        try {
+            return work.get();
         } catch (IllegalArgumentException | AdapterFormatException e) {
             throw ApiException.invalid(params.field("ids"), "The merge is not possible: " + e.getMessage() + ".");
         }
@@ -128,7 +139,7 @@ public final class AdapterMerges {
         List<Scores> tried = Collections.synchronizedList(new ArrayList<>());
         WeightSearch.Found found = library.workers()
                 .submit(() -> WeightSearch.of(search.evaluations(), spec.seed()).search(spec, adapters, merged -> {
-                    Scores scores = measure.apply(List.of(new AdapterVersion(UNNAMED, ContentHash.of(merged), merged)));
+                    Scores scores = measure.apply(List.of(library.prepared(UNNAMED, merged)));
                     tried.add(scores);
                     return worth(scores);
                 }))

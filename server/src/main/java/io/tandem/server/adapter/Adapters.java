@@ -3,7 +3,6 @@ package io.tandem.server.adapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.Scores;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -48,8 +47,7 @@ public record Adapters(
      * @return fails with an {@link AdapterFormatException} that names the largest module if the device cannot answer with it
      */
     public CompletableFuture<OptionalDouble> probed(String name, Adapter adapter) {
-        return CompletableFuture.supplyAsync(
-                        () -> new AdapterVersion(name, ContentHash.of(adapter), adapter), library.workers())
+        return CompletableFuture.supplyAsync(() -> library.prepared(name, adapter), library.workers())
                 .thenCompose(version -> probe.difference(List.of(version)))
                 .exceptionallyCompose(failure -> CompletableFuture.failedFuture(
                         failure.getCause() instanceof AdapterFormatException broken

@@ -2,7 +2,6 @@ package io.tandem.server.adapter;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import java.util.Map;
 import java.util.Optional;
@@ -149,10 +148,6 @@ final class HostCache {
     }
 
     private static int weight(AdapterVersion version) {
-        long bytes = 0;
-        for (LowRank factors : version.adapter().modules().values()) {
-            bytes += (long) Float.BYTES * (factors.a().length + factors.b().length);
-        }
-        return Math.toIntExact(1 + (bytes >> UNIT_BITS));
+        return Math.toIntExact(1 + (version.prepared().bytes() >> UNIT_BITS));
     }
 }

@@ -2,6 +2,7 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +47,10 @@ final class JobLaunch {
     private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary) {
         String id() {
             return work.id();
+        }
+
+        Ready with(FinetuneJob prepared) {
+            return new Ready(job, prepared, plan, summary);
         }
     }
 
@@ -102,10 +108,13 @@ final class JobLaunch {
     }
 
     private void startReading(ObjectNode job, JobSpec spec) {
-        String id = JobObject.id(job);
         // Another thread reads while this one may change the job.
         ObjectNode unchanged = job.deepCopy();
-        CompletableFuture<Ready> reading = readers.read(() -> read(job, unchanged, spec));
+        follow(job, readers.read(() -> read(job, unchanged, spec)), this::enter);
+    }
+
+    private void follow(ObjectNode job, CompletableFuture<Ready> reading, Consumer<Ready> next) {
+        String id = JobObject.id(job);
         readings.put(id, reading);
         var unused = reading.whenComplete((ready, failure) -> thread.execute(() -> {
             boolean wanted = readings.remove(id, reading) && isToRun(job);
@@ -114,9 +123,11 @@ final class JobLaunch {
                 return;
             }
             if (failure == null) {
-                guarded(job, () -> enter(ready));
+                guarded(job, () -> next.accept(ready));
             } else {
+                budget.release(id);
                 fail(job, failure);
+                startWaiting();
             }
         }));
     }
@@ -185,8 +196,20 @@ final class JobLaunch {
                         waitingForMemory.getFirst().id(),
                         waitingForMemory.getFirst().plan())) {
             Ready ready = waitingForMemory.removeFirst();
-            guarded(ready.job(), () -> submit(ready));
+            guarded(ready.job(), () -> prepare(ready));
         }
+    }
+
+    /** Makes the first weights only now, because a job that waits need not have them in memory. */
+    private void prepare(Ready ready) {
+        CompletableFuture<Ready> preparing = readers.prepare(() -> {
+            try {
+                return ready.with(engine.prepare(ready.work()));
+            } catch (IllegalArgumentException e) {
+                throw new AdapterFormatException("its adapter cannot be trained here: " + e.getMessage(), e);
+            }
+        });
+        follow(ready.job(), preparing, this::submit);
     }
 
     private void submit(Ready ready) {
@@ -228,7 +251,11 @@ final class JobLaunch {
 
     /** Gives up what a job that was cancelled or paused still waits for. */
     void withdraw(String id) {
-        Optional.ofNullable(readings.remove(id)).ifPresent(reading -> reading.cancel(true));
+        Optional.ofNullable(readings.remove(id)).ifPresent(reading -> {
+            reading.cancel(true);
+            budget.release(id);
+            startWaiting();
+        });
         if (waitingForMemory.removeIf(ready -> ready.id().equals(id))) {
             startWaiting();
         }
@@ -245,7 +272,7 @@ final class JobLaunch {
 
     /** Whatever it is, the other jobs go on and this one does not stay in its state for ever. */
     private void fail(ObjectNode job, Throwable failure) {
-        if (failure instanceof ApiException) {
+        if (failure instanceof ApiException || failure instanceof AdapterFormatException) {
             book.end(job, JobObject.FAILED, String.valueOf(failure.getMessage()));
         } else {
             LOG.error("job {} cannot be started", JobObject.id(job), failure);

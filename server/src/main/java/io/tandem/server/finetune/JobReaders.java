@@ -15,9 +15,10 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Threads that read training files. Dry runs have one of their own, with a bounded queue, so that trying out files keeps
- * no job from starting. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its
- * next answer.
+ * Threads that read training files and make what jobs start with. Dry runs have one of their own, with a bounded queue,
+ * so that trying out files keeps no job from starting; the first weights have one, so that they do not wait for the files
+ * of other jobs. Cancelling a reading interrupts its thread, which ends it at its next piece of the file or its next
+ * answer.
  */
 final class JobReaders implements AutoCloseable {
     /** Longest that reading the files of a job may take. */
@@ -32,6 +33,8 @@ final class JobReaders implements AutoCloseable {
     // Jobs are as many as scheduler.max-queued-jobs lets in, so their queue is bounded already.
     private final ExecutorService jobs = pool(JOB_THREADS, new LinkedBlockingQueue<>(), "fine-tuning-reader");
     private final ExecutorService dryRuns = pool(1, new ArrayBlockingQueue<>(WAITING_DRY_RUNS), "dry-run-reader");
+
+    private final ExecutorService weights = pool(1, new LinkedBlockingQueue<>(), "first-weights");
 
     private final long jobSeconds;
     private final long dryRunSeconds;
@@ -52,6 +55,11 @@ final class JobReaders implements AutoCloseable {
     /** Reads what a job needs. */
     <T> CompletableFuture<T> read(Callable<T> reading) {
         return start(jobs, jobSeconds, reading);
+    }
+
+    /** Makes the weights that a job starts with. */
+    <T> CompletableFuture<T> prepare(Callable<T> making) {
+        return start(weights, jobSeconds, making);
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
@@ -131,5 +139,6 @@ final class JobReaders implements AutoCloseable {
     public void close() {
         jobs.shutdownNow();
         dryRuns.shutdownNow();
+        weights.shutdownNow();
     }
 }

@@ -3,7 +3,6 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.adapter.AdapterLibrary;
@@ -58,23 +57,23 @@ record JobResults(
         if (unpublished.isEmpty()) {
             return;
         }
-        List<AdapterVersion> under = frozen(job).under();
+        List<Adapter> below =
+                jobs.under(job, adapters).stream().map(Named::adapter).toList();
         for (Map.Entry<Integer, Adapter> checkpoint : unpublished.entrySet()) {
-            publishCheckpoint(job, checkpoint.getKey(), checkpoint.getValue(), under);
+            publishCheckpoint(job, checkpoint.getKey(), checkpoint.getValue(), below);
         }
     }
 
-    private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<AdapterVersion> under)
+    private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<Adapter> below)
             throws IOException {
         String name = JobObject.checkpointName(job, step);
-        publish(name, adapter, under, JobObject.id(job));
+        publish(name, adapter, below, JobObject.id(job));
         checkpoints.setPublished(JobObject.id(job), step);
         return name;
     }
 
-    private void publish(String name, Adapter adapter, List<AdapterVersion> under, String jobId) throws IOException {
+    private void publish(String name, Adapter adapter, List<Adapter> below, String jobId) throws IOException {
         if (library.find(name).isEmpty()) {
-            List<Adapter> below = under.stream().map(AdapterVersion::adapter).toList();
             await(library.publishTrained(name, adapter, below, "trained by " + jobId));
         }
     }
@@ -93,13 +92,17 @@ record JobResults(
     /** The adapters that a job stands on, as they were when it was created. */
     FrozenAdapters frozen(ObjectNode job) throws IOException {
         SortedMap<String, AdapterVersion> controls = new TreeMap<>();
-        jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), version(control)));
+        jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), prepared(control)));
         return new FrozenAdapters(
-                jobs.under(job, adapters).stream().map(JobResults::version).toList(), controls);
+                jobs.under(job, adapters).stream().map(this::prepared).toList(), controls);
     }
 
-    private static AdapterVersion version(Named named) {
-        return new AdapterVersion(named.name(), ContentHash.of(named.adapter()), named.adapter());
+    private AdapterVersion prepared(Named named) {
+        return library.prepared(named.name(), named.adapter());
+    }
+
+    private static List<Adapter> weights(List<AdapterVersion> versions) {
+        return versions.stream().map(AdapterVersion::adapter).toList();
     }
 
     /** Makes a job's folder, with copies of all that it reads. */
@@ -121,7 +124,7 @@ record JobResults(
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
         checkpoints.save(id, checkpoint, object);
-        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.adapter(), under);
+        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.adapter(), weights(under));
         deleteCheckpoints(job, FinetuneConfig.CHECKPOINTS_MAX);
         return name;
     }
@@ -173,7 +176,7 @@ record JobResults(
     /** Keeps a job's adapter and puts its name into the job. */
     String succeed(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
         String name = JobObject.modelName(job);
-        publish(name, outcome.adapter(), under, JobObject.id(job));
+        publish(name, outcome.adapter(), weights(under), JobObject.id(job));
         job.put("fine_tuned_model", name);
         return name;
     }

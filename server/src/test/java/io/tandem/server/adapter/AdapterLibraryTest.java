@@ -8,16 +8,16 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
-import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
-import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.config.AdaptersConfig;
@@ -31,8 +31,10 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
@@ -76,9 +78,20 @@ class AdapterLibraryTest {
         }
     }
 
+    /** The scaling of adapters that the device refuses. */
+    private static final double UNFIT = 3;
+
     @BeforeEach
     void open() throws IOException {
-        AdapterPins device = new AdapterPins() {
+        NoDevice device = new NoDevice() {
+            @Override
+            public AdapterVersion prepare(String name, ContentHash hash, Adapter adapter) {
+                if (adapter.modules().values().stream().anyMatch(factors -> factors.scaling() == UNFIT)) {
+                    throw new IllegalArgumentException("its scaling is too much");
+                }
+                return super.prepare(name, hash, adapter);
+            }
+
             @Override
             public void pin(AdapterVersion version) {
                 pinned.add(version.hash());
@@ -87,11 +100,6 @@ class AdapterLibraryTest {
             @Override
             public void unpin(AdapterVersion version) {
                 pinned.remove(version.hash());
-            }
-
-            @Override
-            public SlotReport slots() {
-                return SlotReport.NONE;
             }
         };
         AdapterStore store = new AdapterStore(root, MODEL.config(), 8);
@@ -130,6 +138,31 @@ class AdapterLibraryTest {
                 .extracting(AdapterVersion::hash)
                 .isEqualTo(expected);
         assertThatThrownBy(() -> library.pin("top", true).join()).hasCauseInstanceOf(ApiException.class);
+    }
+
+    @Test
+    void whatTheDeviceCannotHoldIsRefusedBeforeTheEngineHearsOfIt() {
+        Adapter unfit = scaled(adapter(1), UNFIT);
+        library.publish("unfit", unfit, "test", AdapterLibrary.WHOLE).join();
+        AdapterChoice choice = library.choose("unfit", "").orElseThrow();
+        assertThatThrownBy(() -> library.load(choice).join())
+                .cause()
+                .isInstanceOfSatisfying(ApiException.class, refusal -> {
+                    assertThat(refusal.status()).isEqualTo(409);
+                    assertThat(refusal.code()).isEqualTo("adapter_broken");
+                    assertThat(refusal).hasMessageContainingAll("unfit@", "its scaling is too much");
+                });
+        assertThatThrownBy(() -> library.prepared("merged", unfit))
+                .isInstanceOf(AdapterFormatException.class)
+                .hasMessageContainingAll("merged", "its scaling is too much");
+    }
+
+    private static Adapter scaled(Adapter adapter, double scaling) {
+        Map<Site, LowRank> modules = new TreeMap<>();
+        adapter.modules()
+                .forEach((site, old) -> modules.put(
+                        site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), old.b(), scaling)));
+        return new Adapter(adapter.config(), modules);
     }
 
     @Test

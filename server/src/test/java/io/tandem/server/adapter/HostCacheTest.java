@@ -3,6 +3,7 @@ package io.tandem.server.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -10,6 +11,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -34,7 +36,7 @@ class HostCacheTest {
     private AdapterVersion load(int seed) {
         loads.incrementAndGet();
         var adapter = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, seed);
-        return new AdapterVersion("a" + seed, ContentHash.of(adapter), adapter);
+        return new AdapterVersion("a" + seed, ContentHash.of(adapter), new PreparedAdapter(adapter, new TreeMap<>()));
     }
 
     private AdapterVersion get(HostCache cache, int seed) {

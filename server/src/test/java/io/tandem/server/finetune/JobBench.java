@@ -11,11 +11,8 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
-import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
-import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
@@ -23,6 +20,7 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.FinetuneConfig;
@@ -46,6 +44,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /** Jobs with all their stores and without a device: a test says what the engine says. */
@@ -69,6 +68,13 @@ final class JobBench implements AutoCloseable {
     static final class Engine implements JobEngine {
         private final Map<String, JobSink> sinks = new ConcurrentHashMap<>();
         private final Map<String, FinetuneJob> work = new ConcurrentHashMap<>();
+        /** What making a job's first weights does. */
+        volatile UnaryOperator<FinetuneJob> preparing = UnaryOperator.identity();
+
+        @Override
+        public FinetuneJob prepare(FinetuneJob job) {
+            return preparing.apply(job);
+        }
 
         @Override
         public Optional<Rejection> submit(FinetuneJob job, JobSink sink) {
@@ -106,19 +112,6 @@ final class JobBench implements AutoCloseable {
 
         void end(String jobId, JobOutcome outcome) {
             Optional.ofNullable(sinks.remove(jobId)).ifPresent(sink -> sink.finish(outcome));
-        }
-    }
-
-    private static final class NoDevice implements AdapterPins {
-        @Override
-        public void pin(AdapterVersion version) {}
-
-        @Override
-        public void unpin(AdapterVersion version) {}
-
-        @Override
-        public SlotReport slots() {
-            return SlotReport.NONE;
         }
     }
 

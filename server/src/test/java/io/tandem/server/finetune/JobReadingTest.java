@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -126,5 +128,49 @@ class JobReadingTest {
         assertThat(bench.engine.has(second)).isTrue();
         bench.succeed(second, 2);
         assertThat(bench.jobs.plannedBytes()).isZero();
+    }
+
+    @Test
+    void aJobWhoseFirstWeightsAreMadeStopsNothingAndCanBeCancelled() throws Exception {
+        long one = bench.jobBytes(bench.request(""));
+        bench.close();
+        bench = JobBench.openWithMemory(root, one);
+        CountDownLatch making = new CountDownLatch(1);
+        CountDownLatch never = new CountDownLatch(1);
+        bench.engine.preparing = job -> {
+            making.countDown();
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                throw new CompletionException(e);
+            }
+            return job;
+        };
+        String first = bench.jobs.create(bench.request("")).join().path("id").asText();
+        making.await();
+        assertThat(bench.status(first)).isEqualTo("queued");
+        assertThat(bench.jobs.plannedBytes()).isEqualTo(one);
+        bench.engine.preparing = UnaryOperator.identity();
+        bench.jobs.cancel(first).join();
+        assertThat(bench.status(first)).isEqualTo("cancelled");
+        String second = bench.create("");
+        bench.succeed(second, 1);
+        assertThat(bench.engine.has(first)).isFalse();
+        assertThat(bench.jobs.plannedBytes()).isZero();
+    }
+
+    @Test
+    void aJobWhoseAdapterTheDeviceCannotTrainFailsAndTheNextOneStarts() throws Exception {
+        bench.engine.preparing = job -> {
+            throw new IllegalArgumentException("its rank is too large");
+        };
+        String first = bench.jobs.create(bench.request("")).join().path("id").asText();
+        while (!bench.status(first).equals("failed")) {
+            Thread.onSpinWait();
+        }
+        assertThat(bench.said(first, "error")).anyMatch(message -> message.contains("its rank is too large"));
+        assertThat(bench.jobs.plannedBytes()).isZero();
+        bench.engine.preparing = UnaryOperator.identity();
+        bench.succeed(bench.create(""), 1);
     }
 }

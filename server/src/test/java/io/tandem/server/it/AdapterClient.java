@@ -8,10 +8,8 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.scheduler.AdapterPins;
-import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
 import java.io.ByteArrayOutputStream;
@@ -143,21 +141,15 @@ final class AdapterClient {
 
     /** Publishes an adapter in the data directory of a server that is not running, as one without checks would have. */
     static void publishUnchecked(Path directory, ModelConfig model, String name, Adapter adapter) throws Exception {
-        AdapterPins none = new AdapterPins() {
-            @Override
-            public void pin(AdapterVersion version) {}
-
-            @Override
-            public void unpin(AdapterVersion version) {}
-
-            @Override
-            public SlotReport slots() {
-                return SlotReport.NONE;
-            }
-        };
         AdapterStore store = new AdapterStore(directory.resolve("data/adapters"), model, adapter.maxRank());
         try (AdapterLibrary library = new AdapterLibrary(
-                store, AdaptersConfig.DEFAULT, "tiny", 1, none, new SimpleMeterRegistry(), Clock.systemUTC())) {
+                store,
+                AdaptersConfig.DEFAULT,
+                "tiny",
+                1,
+                new NoDevice(),
+                new SimpleMeterRegistry(),
+                Clock.systemUTC())) {
             library.publish(name, adapter, "test", AdapterLibrary.WHOLE).get();
         }
     }

@@ -49,14 +49,14 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
             }
         }
 
-        /** Element {@code i} of B with the scaling inside, as the device keeps it. */
-        public float scaledB(int i) {
-            return (float) (scaling * b[i]);
+        /** An element of B with the scaling inside, as the device keeps it. */
+        public float scaled(float element) {
+            return (float) (scaling * element);
         }
 
         private boolean isFinite(Dtype dtype) {
             return IntStream.range(0, a.length).allMatch(i -> dtype.holds(a[i]))
-                    && IntStream.range(0, b.length).allMatch(i -> dtype.holds(scaledB(i)));
+                    && IntStream.range(0, b.length).allMatch(i -> dtype.holds(scaled(b[i])));
         }
 
         /** The inner product with another module's product, without making them: {@code tr((B^T B') (A' A^T))}. */

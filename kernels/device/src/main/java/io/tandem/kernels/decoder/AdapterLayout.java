@@ -1,5 +1,6 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -9,6 +10,7 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -98,19 +100,25 @@ final class AdapterLayout {
     }
 
     /** B of a bank with the scaling inside, transposed and block-diagonal, {@code [ranks, outputs]}. */
-    float[] joinedB(Adapter adapter, int bank) {
+    float[] joinedB(PreparedAdapter adapter, int bank) {
         int width = outputs(bank);
-        float[] joined = new float[ranks(adapter, bank) * width];
-        for (Part part : parts(adapter, bank)) {
+        float[] joined = new float[ranks(adapter.adapter(), bank) * width];
+        for (Part part : parts(adapter.adapter(), bank)) {
             LowRank factors = part.factors();
+            float[] b = transposedB(adapter, part);
             for (int rank = 0; rank < factors.rank(); rank++) {
+                int to = (part.row() + rank) * width + part.column();
+                int from = rank * factors.outputs();
                 for (int out = 0; out < factors.outputs(); out++) {
-                    joined[(part.row() + rank) * width + part.column() + out] =
-                            factors.scaledB(out * factors.rank() + rank);
+                    joined[to + out] = factors.scaled(b[from + out]);
                 }
             }
         }
         return joined;
+    }
+
+    private static float[] transposedB(PreparedAdapter adapter, Part part) {
+        return Objects.requireNonNull(adapter.transposedB().get(part.site()));
     }
 
     /** The factors in the order of {@link #flatten}. */
@@ -125,7 +133,8 @@ final class AdapterLayout {
     }
 
     /** All factors in one vector: for each bank its A, then the transposed B of each part. */
-    float[] flatten(Adapter adapter) {
+    float[] flatten(PreparedAdapter prepared) {
+        Adapter adapter = prepared.adapter();
         int length = adapter.modules().values().stream()
                 .mapToInt(factors -> factors.a().length + factors.b().length)
                 .sum();
@@ -136,9 +145,9 @@ final class AdapterLayout {
             System.arraycopy(a, 0, flat, at, a.length);
             at += a.length;
             for (Part part : parts(adapter, bank)) {
-                LowRank factors = part.factors();
-                transpose(factors.b(), 0, factors.outputs(), factors.rank(), flat, at);
-                at += factors.b().length;
+                float[] b = transposedB(prepared, part);
+                System.arraycopy(b, 0, flat, at, b.length);
+                at += b.length;
             }
         }
         return flat;
@@ -172,8 +181,23 @@ final class AdapterLayout {
         }
     }
 
-    /** @throws IllegalArgumentException naming the first module that the model does not have like this */
-    void check(Adapter adapter, int maxRank, Dtype dtype) {
+    /**
+     * See {@link io.tandem.kernels.DeviceModel#prepare}.
+     *
+     * @throws IllegalArgumentException naming the first module that the model does not have like this
+     */
+    PreparedAdapter prepare(Adapter adapter, int maxRank, Dtype dtype) {
+        check(adapter, maxRank, dtype);
+        SortedMap<Site, float[]> transposed = new TreeMap<>();
+        adapter.modules().forEach((site, factors) -> {
+            float[] b = new float[factors.b().length];
+            transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
+            transposed.put(site, b);
+        });
+        return new PreparedAdapter(adapter, transposed);
+    }
+
+    private void check(Adapter adapter, int maxRank, Dtype dtype) {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
@@ -21,7 +22,6 @@ final class AdapterSlots {
     private final DecoderScript script;
     private final TensorScope scope;
     private final AdapterLayout layout;
-    private final KernelsConfig limits;
     private final AdaptersObject value;
     private final int[][] ranks;
     private long[] active = {};
@@ -37,7 +37,6 @@ final class AdapterSlots {
         this.script = script;
         this.scope = owner;
         this.layout = layout;
-        this.limits = limits;
         this.ranks = new int[limits.adapterSlots()][AdapterLayout.LINEARS.size()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
@@ -58,15 +57,15 @@ final class AdapterSlots {
         return value;
     }
 
-    void put(int slot, Adapter adapter) {
-        layout.check(adapter, limits.maxRank(), limits.dtype());
+    void put(int slot, PreparedAdapter prepared) {
+        Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
             for (int bank = 0; bank < layout.banks(); bank++) {
                 int rows = layout.ranks(adapter, bank);
                 a.add(call.tensor(layout.joinedA(adapter, bank), rows, layout.inputs(bank)));
-                b.add(call.tensor(layout.joinedB(adapter, bank), rows, layout.outputs(bank)));
+                b.add(call.tensor(layout.joinedB(prepared, bank), rows, layout.outputs(bank)));
             }
             script.putAdapter(call, value, slot, a, b);
         }

@@ -9,6 +9,7 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PackProgress;
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -111,17 +112,22 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
-    public void putAdapter(int slot, Adapter adapter) {
+    public PreparedAdapter prepare(Adapter adapter) {
+        return layout.prepare(adapter, limits.maxRank(), limits.dtype());
+    }
+
+    @Override
+    public void putAdapter(int slot, PreparedAdapter adapter) {
         adapters.put(slot, adapter);
     }
 
     @Override
-    public void openTrainee(int slot, Adapter initial, OptimizerConfig optimizer) {
+    public void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer) {
         open(slot, initial, optimizer);
     }
 
     @Override
-    public void openTrainee(int slot, Adapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
+    public void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
             trainee.optimizer().restore(state);
@@ -131,8 +137,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
     }
 
-    private Trainee open(int slot, Adapter initial, OptimizerConfig optimizer) {
-        layout.check(initial, limits.maxRank(), limits.dtype());
+    private Trainee open(int slot, PreparedAdapter initial, OptimizerConfig optimizer) {
         reserveArena();
         prepareBackward();
         closeTrainee(slot);

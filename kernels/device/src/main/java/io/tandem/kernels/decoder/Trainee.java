@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
@@ -31,7 +32,7 @@ final class Trainee implements AutoCloseable {
             TensorScope scope,
             AdapterSlots adapters,
             int slot,
-            Adapter initial,
+            PreparedAdapter prepared,
             AdapterLayout layout,
             OptimizerConfig config,
             Lanes lanes) {
@@ -39,6 +40,7 @@ final class Trainee implements AutoCloseable {
         this.scope = scope;
         this.adapters = adapters;
         this.layout = layout;
+        Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
         List<long[]> banks = new ArrayList<>();
@@ -58,7 +60,7 @@ final class Trainee implements AutoCloseable {
             }
         }
         try (TensorScope call = scope.open()) {
-            float[] flat = layout.flatten(initial);
+            float[] flat = layout.flatten(prepared);
             value = script.newTrainee(
                     scope,
                     adapters.value(),

@@ -220,10 +220,10 @@ class SeparationTest {
         }
         AdapterLayout layout = new AdapterLayout(tiny.config());
         Adapter float32Only = new Adapter(huge.config(), withFirstA(huge, 3.397e38f));
-        layout.check(float32Only, RANK, Dtype.FLOAT32);
-        assertThatThrownBy(() -> layout.check(float32Only, RANK, Dtype.BFLOAT16))
+        layout.prepare(float32Only, RANK, Dtype.FLOAT32);
+        assertThatThrownBy(() -> layout.prepare(float32Only, RANK, Dtype.BFLOAT16))
                 .hasMessageContaining("bfloat16");
-        layout.check(new Adapter(huge.config(), withFirstA(huge, 3.395e38f)), RANK, Dtype.BFLOAT16);
+        layout.prepare(new Adapter(huge.config(), withFirstA(huge, 3.395e38f)), RANK, Dtype.BFLOAT16);
     }
 
     private static Map<Site, LowRank> scaledBy(Adapter adapter, double scaling) {

@@ -184,12 +184,12 @@ class TrainingTest {
             uninterrupted = device.snapshot(SLOT);
         }
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
-            device.openTrainee(SLOT, snapshot, optimizer, state);
+            device.openTrainee(SLOT, device.prepare(snapshot), optimizer, state);
             assertThat(device.optimizerState(SLOT).steps()).isEqualTo(3);
             learn(device, packs.subList(3, 6), new Random(windows + 1));
             assertThat(values(device.snapshot(SLOT))).isEqualTo(values(uninterrupted));
             OptimizerState foreign = new OptimizerState(3, new TreeMap<>(Map.of("foreign", new byte[4])));
-            assertThatThrownBy(() -> device.openTrainee(SLOT, snapshot, optimizer, foreign))
+            assertThatThrownBy(() -> device.openTrainee(SLOT, device.prepare(snapshot), optimizer, foreign))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("[foreign], " + method + " has [");
         }
@@ -285,13 +285,13 @@ class TrainingTest {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             TinyModel other = TinyModel.of(TinyModel.Variant.LLAMA3, 1);
             Adapter wrong = TinyAdapters.random(other.config(), LoraConfig.allLinears(), 2, 1);
-            assertThatThrownBy(() -> device.putAdapter(0, wrong))
+            assertThatThrownBy(() -> device.prepare(wrong))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("model.layers.0.self_attn.q_proj is [48, 48], expected [32, 32]");
             Adapter large = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 9, 1);
-            assertThatThrownBy(() -> device.putAdapter(0, large)).hasMessageContaining("has rank 9");
+            assertThatThrownBy(() -> device.prepare(large)).hasMessageContaining("has rank 9");
             initial.modules().get(initial.modules().firstKey()).a()[0] = Float.NaN;
-            assertThatThrownBy(() -> device.putAdapter(0, initial)).hasMessageContaining("not a finite number");
+            assertThatThrownBy(() -> device.prepare(initial)).hasMessageContaining("not a finite number");
         }
     }
 
