@@ -146,8 +146,9 @@ final class AtomicFiles {
         } catch (NoSuchFileException e) {
             return false;
         }
-        delete(unfinished);
+        // Or a loss of power might leave the old name with half of its files.
         forceParent(directory);
+        delete(unfinished);
         return true;
     }
 

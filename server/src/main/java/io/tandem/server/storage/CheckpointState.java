@@ -6,16 +6,17 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,26 +24,35 @@ import java.util.OptionalDouble;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.zip.CRC32C;
+import java.util.zip.CheckedOutputStream;
 
 /**
- * A checkpoint without its adapters, as bytes. They end with a CRC-32C of everything before it and hold those of the
- * adapters' weights, so that a checkpoint whose parts do not belong together is noticed.
+ * A checkpoint without its adapters, in a file. It ends with a CRC-32C of everything before it and holds those of the
+ * adapters' weights, so that a checkpoint whose parts do not belong together is noticed. Optimizer states may be as large
+ * as the heap, so they are never copied as a whole.
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
     private static final int VERSION = 2;
+    private static final int BUFFER_BYTES = 1 << 16;
 
     private CheckpointState() {}
 
     /** @param weights files that belong to it */
-    static byte[] encode(JobCheckpoint checkpoint, List<Path> weights) throws IOException {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        DataOutputStream out = new DataOutputStream(bytes);
+    static void write(Path file, JobCheckpoint checkpoint, List<Path> weights) throws IOException {
+        CRC32C crc = new CRC32C();
+        try (OutputStream bytes = new BufferedOutputStream(Files.newOutputStream(file), BUFFER_BYTES)) {
+            write(new DataOutputStream(new CheckedOutputStream(bytes, crc)), checkpoint, weights);
+            new DataOutputStream(bytes).writeInt((int) crc.getValue());
+        }
+    }
+
+    private static void write(DataOutputStream out, JobCheckpoint checkpoint, List<Path> weights) throws IOException {
         out.writeInt(MAGIC);
         out.writeInt(VERSION);
         out.writeInt(weights.size());
         for (Path file : weights) {
-            out.writeInt(checksum(Files.readAllBytes(file)));
+            out.writeInt(checksum(file, Files.size(file)));
         }
         out.writeInt(checkpoint.step());
         out.writeLong(checkpoint.trainedTokens());
@@ -63,8 +73,6 @@ final class CheckpointState {
             write(out, checkpoint.measured().get());
         }
         write(out, checkpoint.optimizer());
-        out.writeInt(checksum(bytes.toByteArray()));
-        return bytes.toByteArray();
     }
 
     private static void write(DataOutputStream out, Measured measured) throws IOException {
@@ -98,15 +106,24 @@ final class CheckpointState {
      * @param weights files that belong to it
      * @param adapter read from the first of them
      * @param best read from the second
-     * @throws IOException if the bytes, or the files that belong to them, are not what was written
+     * @throws IOException if the file, or one that belongs to it, is not what was written
      */
-    static JobCheckpoint decode(byte[] bytes, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+    static JobCheckpoint read(Path file, List<Path> weights, Adapter adapter, Optional<Adapter> best)
             throws IOException {
-        int end = bytes.length - Integer.BYTES;
-        if (end < 0 || ByteBuffer.wrap(bytes).getInt(end) != checksum(Arrays.copyOf(bytes, end))) {
-            throw new IOException("the checksum of its state is wrong");
+        long end = Files.size(file) - Integer.BYTES;
+        try (InputStream bytes = Files.newInputStream(file)) {
+            bytes.skipNBytes(Math.max(0, end));
+            if (new DataInputStream(bytes).readInt() != checksum(file, end)) {
+                throw new IOException("the checksum of its state is wrong");
+            }
         }
-        DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes, 0, end));
+        try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
+            return read(new DataInputStream(bytes), weights, adapter, best);
+        }
+    }
+
+    private static JobCheckpoint read(
+            DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best) throws IOException {
         if (in.readInt() != MAGIC || in.readInt() != VERSION) {
             throw new IOException("its state is of another version");
         }
@@ -114,7 +131,7 @@ final class CheckpointState {
             throw new IOException("an adapter of it is missing");
         }
         for (Path file : weights) {
-            if (in.readInt() != checksum(Files.readAllBytes(file))) {
+            if (in.readInt() != checksum(file, Files.size(file))) {
                 throw new IOException("the checksum of " + file.getFileName() + " is wrong");
             }
         }
@@ -171,17 +188,25 @@ final class CheckpointState {
         for (int left = in.readInt(); left > 0; left--) {
             String name = in.readUTF();
             int length = in.readInt();
-            if (length < 0 || length > in.available()) {
-                throw new IOException("its state ends within " + name);
-            }
             tensors.put(name, in.readNBytes(length));
         }
         return new OptimizerState(steps, tensors);
     }
 
-    private static int checksum(byte[] bytes) {
+    /** Of the first bytes of a file. */
+    private static int checksum(Path file, long length) throws IOException {
         CRC32C crc = new CRC32C();
-        crc.update(bytes);
+        byte[] buffer = new byte[BUFFER_BYTES];
+        try (InputStream bytes = Files.newInputStream(file)) {
+            for (long left = length; left > 0; ) {
+                int read = bytes.readNBytes(buffer, 0, (int) Math.min(left, buffer.length));
+                if (read == 0) {
+                    throw new EOFException(file.getFileName() + " became shorter");
+                }
+                crc.update(buffer, 0, read);
+                left -= read;
+            }
+        }
         return (int) crc.getValue();
     }
 }

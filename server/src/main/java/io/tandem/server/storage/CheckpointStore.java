@@ -64,7 +64,7 @@ public final class CheckpointStore {
                 PeftFormat.write(
                         unfinished.resolve(BEST), checkpoint.best().get().adapter());
             }
-            Files.write(unfinished.resolve(STATE), CheckpointState.encode(checkpoint, weights(unfinished)));
+            CheckpointState.write(unfinished.resolve(STATE), checkpoint, weights(unfinished));
             Files.writeString(unfinished.resolve(OBJECT), object.toString());
         });
     }
@@ -94,8 +94,8 @@ public final class CheckpointStore {
 
     private JobCheckpoint read(Path directory) throws IOException {
         Path best = directory.resolve(BEST);
-        return CheckpointState.decode(
-                Files.readAllBytes(directory.resolve(STATE)),
+        return CheckpointState.read(
+                directory.resolve(STATE),
                 weights(directory),
                 adapters.read(directory),
                 Files.exists(best) ? Optional.of(adapters.read(best)) : Optional.empty());

@@ -10,6 +10,10 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.io.FileOutputStream;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -113,6 +117,60 @@ class ArchitectureTest {
                                 "io.tandem.kernels.tensor",
                                 "io.tandem.kernels.torchscript",
                                 "io.tandem.kernels.weights"));
+    }
+
+    /** Each is in docs/hardening.md: tested for what a loss of power leaves of it, or with the reason why not. */
+    @Test
+    void whoeverWritesFilesIsKnown() {
+        Set<String> known = Set.of(
+                // Stores, tested by PowerLossTest, and what they write with.
+                "AdapterStore",
+                "AtomicFiles",
+                "CheckpointState",
+                "CheckpointStore",
+                "DataDirectory",
+                "DurableFile",
+                "FileStore",
+                "JobStore",
+                "SafetensorsWriter",
+                // Progress that may lose its last lines.
+                "TensorBoardFile",
+                // Scratch files, which the next start deletes.
+                "AdapterArchive",
+                "AdapterTransfer",
+                "ScratchDirectory",
+                // Downloads of the command line.
+                "ServerClient",
+                // They only read.
+                "ModelIdentity",
+                "SafetensorsFile");
+        Set<String> writing = Set.of(
+                "copy",
+                "createFile",
+                "createLink",
+                "createSymbolicLink",
+                "createTempDirectory",
+                "createTempFile",
+                "move",
+                "newBufferedWriter",
+                "newByteChannel",
+                "newOutputStream",
+                "write",
+                "writeString");
+        check(noClasses()
+                .that(describe("are not known", type -> !known.contains(type.getSimpleName())))
+                .should()
+                .callMethodWhere(describe(
+                        "write files",
+                        call -> call.getTargetOwner().isEquivalentTo(Files.class) && writing.contains(call.getName())
+                                || call.getTargetOwner().isEquivalentTo(FileChannel.class)
+                                        && call.getName().equals("open")))
+                .orShould()
+                .dependOnClassesThat()
+                .areAssignableTo(FileOutputStream.class)
+                .orShould()
+                .dependOnClassesThat()
+                .areAssignableTo(RandomAccessFile.class));
     }
 
     @Test

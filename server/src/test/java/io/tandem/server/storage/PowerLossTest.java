@@ -3,13 +3,18 @@ package io.tandem.server.storage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.JobCheckpoint.Best;
+import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.Recording.Change;
@@ -24,8 +29,12 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,15 +70,17 @@ class PowerLossTest {
     }
 
     /** The stores of a data directory. */
-    private record Stores(DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs)
+    private record Stores(DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs, CheckpointStore checkpoints)
             implements AutoCloseable {
         static Stores open(Path root) throws IOException {
             DataDirectory data = DataDirectory.open(root.resolve("data"));
+            AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 8);
             return new Stores(
                     data,
                     new FileStore(data.files()),
-                    new AdapterStore(data.adapters(), MODEL.config(), 8),
-                    new JobStore(data.jobs()));
+                    adapters,
+                    new JobStore(data.jobs()),
+                    new CheckpointStore(data.jobs(), adapters));
         }
 
         @Override
@@ -225,6 +236,82 @@ class PowerLossTest {
             }
             stores.adapters().delete("one");
             promise("manifest", now -> assertThat(now.adapters().manifests()).isEmpty());
+        }
+        loseThePowerEverywhere();
+    }
+
+    @Test
+    void checkpointsAreWholeAndStayPublished() throws Exception {
+        ObjectMapper json = JsonBody.MAPPER;
+        try (Stores stores = Stores.open(files.root())) {
+            ObjectNode job = json.createObjectNode().put("id", JOB);
+            stores.jobs()
+                    .create(
+                            job,
+                            new JobStore.Inputs(Set.of(), List.of(), List.of()),
+                            stores.files(),
+                            stores.adapters());
+            for (int step : List.of(2, 4)) {
+                JobCheckpoint checkpoint = checkpoint(step);
+                recording.begins("latest");
+                stores.checkpoints().save(JOB, checkpoint, json.createObjectNode().put("step_number", step));
+                promise(
+                        "latest",
+                        now -> assertThat(now.checkpoints().latest(JOB).orElseThrow())
+                                .usingRecursiveComparison()
+                                .isEqualTo(checkpoint));
+                stores.checkpoints().setPublished(JOB, step);
+                promise(
+                        "published " + step,
+                        now -> assertThat(now.checkpoints().unpublished(JOB)).doesNotContainKey(step));
+            }
+            stores.checkpoints().delete(JOB, 2);
+            promise(
+                    "objects",
+                    now -> assertThat(now.checkpoints().objects(JOB))
+                            .extracting(object -> object.path("step_number").asInt())
+                            .containsExactly(4));
+        }
+        loseThePowerEverywhere();
+    }
+
+    private static JobCheckpoint checkpoint(int step) {
+        return new JobCheckpoint(
+                step,
+                adapter(step),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
+                Optional.of(new Best(step - 1, 0.5, adapter(step - 1))),
+                0.5,
+                0,
+                List.of(),
+                100,
+                new Scores(0.25, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()),
+                Optional.empty());
+    }
+
+    @Test
+    void anUploadThatWasNotFinishedIsGoneAndOneThatWasAcknowledgedIsNot() throws Exception {
+        try (Stores stores = Stores.open(files.root())) {
+            upload(stores, "whole");
+            try (ScratchDirectory scratch = ScratchDirectory.in(stores.data().uploads())) {
+                Files.writeString(scratch.path().resolve("adapter_model.safetensors"), "of a request");
+            }
+            Files.writeString(stores.data().uploads().resolve("half"), "of a bod");
+            promise("nothing", now -> assertThat(now.data().uploads()).isEmptyDirectory());
+        }
+        loseThePowerEverywhere();
+    }
+
+    @Test
+    void whatWasFoundOfAnAdapterStaysWithIt() throws Exception {
+        try (Stores stores = Stores.open(files.root())) {
+            AdapterStore.Saved saved = stores.adapters().save("one", adapter(1));
+            ObjectNode report = JsonBody.MAPPER.createObjectNode().put("norm", 1.5);
+            stores.adapters().saveReport("one", saved.hash(), report);
+            promise(
+                    "report",
+                    now -> assertThat(now.adapters().loadReport("one", saved.hash()))
+                            .isEqualTo(report));
         }
         loseThePowerEverywhere();
     }
