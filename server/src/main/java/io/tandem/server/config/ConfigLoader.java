@@ -8,20 +8,10 @@ import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
-import io.vertx.config.yaml.YamlProcessor;
-import io.vertx.core.Vertx;
-import io.vertx.core.VertxOptions;
-import io.vertx.core.buffer.Buffer;
-import io.vertx.core.file.FileSystemOptions;
-import io.vertx.core.json.JsonObject;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletionException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads settings from a YAML file, from environment variables, which win over the file, and from flags, which win over
@@ -58,7 +48,7 @@ public final class ConfigLoader {
      */
     public ServerConfig load(Optional<Path> file, Map<String, Object> flags) {
         ConfigValues values = new ConfigValues();
-        file.ifPresent(path -> values.addAll(path.toString(), "", read(path)));
+        file.ifPresent(path -> SettingsFile.read(path, values));
         VARIABLES.forEach((variable, key) -> {
             String value = environment.getOrDefault(variable, "");
             if (!value.isBlank()) {
@@ -169,34 +159,4 @@ public final class ConfigLoader {
     }
 
     /** Vert.x parses on a thread of its own, so it lives for the moment of reading. */
-    private static JsonObject read(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw new ConfigException(file + ": no such file; name the configuration with --config FILE");
-        }
-        FileSystemOptions noCache =
-                new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
-        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setFileSystemOptions(noCache));
-        try {
-            @Nullable
-            JsonObject settings = new YamlProcessor()
-                    .process(vertx, new JsonObject(), Buffer.buffer(Files.readAllBytes(file)))
-                    .toCompletionStage()
-                    .toCompletableFuture()
-                    .join();
-            // A file of comments alone holds no document.
-            return settings == null ? new JsonObject() : settings;
-        } catch (IOException e) {
-            throw new ConfigException(file + ": cannot be read: " + e, e);
-        } catch (CompletionException e) {
-            throw new ConfigException(file + ": not a YAML mapping: " + firstLine(e.getCause()), e);
-        } finally {
-            vertx.close().toCompletionStage().toCompletableFuture().join();
-        }
-    }
-
-    private static String firstLine(@Nullable Throwable cause) {
-        return cause == null
-                ? ""
-                : String.valueOf(cause.getMessage()).lines().findFirst().orElse("");
-    }
 }

@@ -1,6 +1,5 @@
 package io.tandem.server.config;
 
-import io.vertx.core.json.JsonObject;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -23,18 +22,11 @@ final class ConfigValues {
     private final Map<String, Setting> settings = new LinkedHashMap<>();
     private final SortedSet<String> known = new TreeSet<>();
 
-    /** Adds the settings of a file, or of one of its sections; later ones win. */
-    void addAll(String origin, String prefix, JsonObject section) {
-        for (String name : section.fieldNames()) {
-            @Nullable Object value = section.getValue(name);
-            if (value instanceof JsonObject inner) {
-                addAll(origin, prefix + name + ".", inner);
-            } else {
-                add(origin, prefix + name, value);
-            }
-        }
-    }
-
+    /**
+     * Later ones win.
+     *
+     * @param origin where the value comes from, to begin a message with
+     */
     void add(String origin, String key, @Nullable Object value) {
         settings.put(key, new Setting(value, origin));
     }

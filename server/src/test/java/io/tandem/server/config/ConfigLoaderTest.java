@@ -160,23 +160,39 @@ class ConfigLoaderTest {
             scheduler: {mode: spatial}         | scheduler.mode is "spatial", expected co-serving or temporal
             scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
             scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
-            scheduler: {tpot-target: .nan} | scheduler.tpot-target is NaN, expected a number
+            scheduler: {tpot-target: .nan}     | invalid YAML: Malformed numeric value
             kernels: {dtype: float16}          | kernels.dtype is "float16", expected auto or float32 or bfloat16 or int8
             kernels: {weight-form: fast}       | kernels.weight-form is "fast", expected auto or plain or packed
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
             kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096
-            data: [a]                          | data is ["a"], expected text
+            data: [a]                          | data is [a], expected text
             - a                                | not a YAML mapping
-            http: {port: 1                     | not a YAML mapping
+            http: {port: 1                     | invalid YAML
+            http: {port: 1, port: 2}           | Duplicate field 'port'
             """)
     void refusesByNameWithFoundAndExpected(String yaml, String message) throws IOException {
         Path file = write(yaml);
         assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageStartingWith(file + ": ")
+                .hasMessageStartingWith(file + ":1: ")
                 .hasMessageContaining(message)
                 .message()
                 .doesNotContain("\n");
+    }
+
+    @Test
+    void namesTheLine() throws IOException {
+        Path file = write("# first\nhttp:\n  host: localhost\n\n  port: eighty\nscheduler:\n  mode: temporal\n  mode: x\n");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of())).hasMessageStartingWith(file + ":8: ");
+        write("http:\n  host: localhost\n\n  port: eighty\n");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                .hasMessage(file + ":4: http.port is \"eighty\", expected a whole number");
+        write("http:\n  port: 70000\n");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                .hasMessageStartingWith(file + ":2: http.port is 70000");
+        write("http:\n  port: 1\n---\nhttp:\n  port: 2\n");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                .hasMessageContaining("a second document");
     }
 
     @Test
@@ -198,7 +214,7 @@ class ConfigLoaderTest {
             Path file = write("http: {api-key: " + wrong + "}");
             assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
                     .isInstanceOf(ConfigException.class)
-                    .hasMessageStartingWith(file + ": http.api-key ")
+                    .hasMessageStartingWith(file + ":1: http.api-key ")
                     .message()
                     .doesNotContain("4711");
         }
