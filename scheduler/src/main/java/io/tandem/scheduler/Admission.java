@@ -104,21 +104,23 @@ final class Admission {
             }
             for (TrainingPack.Sequence sequence : example.sequences()) {
                 if (sequence.tokens().length > limits.contextTokens()) {
-                    return tooLong(which, sequence.tokens().length, limits.contextTokens());
+                    return tooLong(which, sequence.tokens().length, limits.contextTokens(), "kernels.context-tokens");
                 }
                 if (Arrays.stream(sequence.labels()).allMatch(label -> label == TrainingPack.IGNORED)) {
                     return refuse(Reason.NOTHING_TO_LEARN, which + " has no token to learn");
                 }
             }
             if (example.rows() > limits.packTokens()) {
-                return tooLong(which, example.rows(), limits.packTokens());
+                return tooLong(which, example.rows(), limits.packTokens(), "kernels.pack-tokens");
             }
         }
         return Optional.empty();
     }
 
-    private static Optional<Rejection> tooLong(String which, int tokens, int most) {
-        return refuse(Reason.EXAMPLE_TOO_LONG, which + " has " + tokens + " tokens, at most " + most + " are possible");
+    private static Optional<Rejection> tooLong(String which, int tokens, int most, String setting) {
+        return refuse(
+                Reason.EXAMPLE_TOO_LONG,
+                which + " has " + tokens + " tokens, at most " + most + " are possible (" + setting + ")");
     }
 
     private Optional<Rejection> rankTooLarge(int rank) {

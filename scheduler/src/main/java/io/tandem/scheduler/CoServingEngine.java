@@ -88,7 +88,8 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
         return new Rejection(
                 Rejection.Reason.QUEUE_FULL,
                 "all " + admission.maxOpenRequests() + " places for running and waiting answers are taken, "
-                        + openRequests.held(caller) + " of them by this user; try again later");
+                        + openRequests.held(caller)
+                        + " of them by this user; try again later (kernels.kv-slots, scheduler.max-queued-requests)");
     }
 
     private static Rejection shuttingDown() {

@@ -5,7 +5,6 @@ import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
 import java.nio.file.FileSystemException;
 import java.util.Locale;
-import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -23,7 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,
-            AutoComplete.GenerateCompletion.class
+            CompletionCommand.class
         })
 public final class Main {
     private Main() {}

@@ -39,6 +39,7 @@ class MainTest {
         "finetune x.jsonl, '--name=NAME', tandem finetune",
         "jobs list --wrong, '--wrong', tandem jobs list",
         "adapters merge, 'NAME', tandem adapters merge",
+        "generate-completion --shell fish, '--shell', tandem generate-completion",
         "serv, 'serv', tandem",
     })
     void aWrongCommandIsExplainedInThreeLines(String command, String named, String help) {
@@ -47,6 +48,16 @@ class MainTest {
         assertThat(said.out()).isEmpty();
         assertThat(said.err().lines()).hasSizeBetween(2, 3);
         assertThat(said.err()).contains(named).contains("'" + help + " --help'");
+    }
+
+    @Test
+    void completionIsForTheShellsThatItNames() {
+        assertThat(run("generate-completion", "--help").out())
+                .contains("bash and zsh")
+                .contains("none for fish");
+        Said script = run("generate-completion");
+        assertThat(script.status()).isZero();
+        assertThat(script.out()).startsWith("#!/usr/bin/env bash").contains("--epochs", "finetune", "adapters");
     }
 
     @Test

@@ -73,7 +73,8 @@ public final class AdapterArchive {
         for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
             copied += read;
             if (copied > left) {
-                throw new AdapterFormatException("the archive unpacks to more than " + maxBytes + " bytes");
+                throw new AdapterFormatException(
+                        "the archive unpacks to more than " + maxBytes + " bytes (http.max-upload-bytes)");
             }
             out.write(buffer, 0, read);
         }

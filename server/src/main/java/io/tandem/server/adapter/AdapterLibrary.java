@@ -352,7 +352,9 @@ public final class AdapterLibrary implements AutoCloseable {
                     .count();
             if (keep && others >= maxPinned) {
                 throw ApiException.invalid(
-                        "pinned", "'pinned': " + others + " adapters are pinned, at most " + maxPinned + " can be.");
+                        "pinned",
+                        "'pinned': " + others + " adapters are pinned, at most " + maxPinned
+                                + " can be; unpin some or raise kernels.adapter-slots.");
             }
             if (keep) {
                 new AdapterChoice(name, entry.currentVersion()).requireAlone("pinned", "pinned");

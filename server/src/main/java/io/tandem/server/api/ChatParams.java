@@ -67,8 +67,8 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
     }
 
     private static OptionalInt maxTokens(JsonBody body, int contextTokens) {
-        OptionalInt old = body.optionalInt("max_tokens", 1, contextTokens);
-        OptionalInt now = body.optionalInt("max_completion_tokens", 1, contextTokens);
+        OptionalInt old = body.optionalInt("max_tokens", 1, contextTokens, RequestBounds.CONTEXT_SETTING);
+        OptionalInt now = body.optionalInt("max_completion_tokens", 1, contextTokens, RequestBounds.CONTEXT_SETTING);
         if (old.isPresent() && now.isPresent() && !old.equals(now)) {
             throw body.invalid("max_tokens", "contradicts 'max_completion_tokens'; send only one of them.");
         }

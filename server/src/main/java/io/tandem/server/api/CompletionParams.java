@@ -32,8 +32,8 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
                 "suffix", value -> value.isTextual() && value.textValue().isEmpty());
         body.refuseUnless("echo", value -> value.isBoolean() && !value.booleanValue());
         body.refuseUnless("best_of", value -> value.isInt() && value.intValue() == 1);
-        int maxTokens =
-                body.optionalInt("max_tokens", 1, bounds.contextTokens()).orElse(MAX_TOKENS_DEFAULT);
+        int maxTokens = body.optionalInt("max_tokens", 1, bounds.contextTokens(), RequestBounds.CONTEXT_SETTING)
+                .orElse(MAX_TOKENS_DEFAULT);
         int logprobs =
                 body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
         GenerationParams generation = GenerationParams.read(body, OptionalInt.of(maxTokens), logprobs, bounds);

@@ -155,7 +155,17 @@ public final class JsonBody {
         return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
     }
 
+    /** @param setting that gives the largest value, for complaints */
+    public OptionalInt optionalInt(String field, int min, int max, String setting) {
+        OptionalLong value = optionalLong(field, min, max, " (" + setting + ")");
+        return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
+    }
+
     public OptionalLong optionalLong(String field, long min, long max) {
+        return optionalLong(field, min, max, "");
+    }
+
+    private OptionalLong optionalLong(String field, long min, long max, String source) {
         JsonNode value = find(field);
         if (value == null) {
             return OptionalLong.empty();
@@ -164,7 +174,7 @@ public final class JsonBody {
             throw invalid(field, "must be an integer.");
         }
         if (!value.canConvertToLong() || value.longValue() < min || value.longValue() > max) {
-            throw invalid(field, "must be from " + min + " to " + max + ".");
+            throw invalid(field, "must be from " + min + " to " + max + source + ".");
         }
         return OptionalLong.of(value.longValue());
     }

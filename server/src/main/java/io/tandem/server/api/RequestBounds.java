@@ -7,4 +7,7 @@ package io.tandem.server.api;
  * @param contextTokens longest prompt and answer together
  * @param sampling where a request does not say
  */
-public record RequestBounds(int vocab, int contextTokens, SamplingDefaults sampling) {}
+public record RequestBounds(int vocab, int contextTokens, SamplingDefaults sampling) {
+    /** What {@code contextTokens} is set by. */
+    static final String CONTEXT_SETTING = "kernels.context-tokens";
+}

@@ -1,15 +1,24 @@
 package io.tandem.server.client;
 
+import java.nio.charset.Charset;
 import java.util.List;
 
-/** A line of block characters as high as the numbers are. */
+/** A line of characters as high as the numbers are: of blocks where the terminal has them, else of ASCII. */
 final class Sparkline {
     private static final String BLOCKS = "▁▂▃▄▅▆▇█";
+    private static final String ASCII = "_.-:=+*#";
 
     private Sparkline() {}
 
-    /** @param width most characters; where there are more numbers, each stands for the mean of its share */
+    /** The line in what the locale of the process can show. */
     static String of(List<Double> numbers, int width) {
+        // The default charset is UTF-8 whatever the locale, since Java 18.
+        return of(numbers, width, Charset.forName(System.getProperty("native.encoding", "US-ASCII")));
+    }
+
+    /** @param width most characters; where there are more numbers, each stands for the mean of its share */
+    static String of(List<Double> numbers, int width, Charset charset) {
+        String levels = charset.newEncoder().canEncode(BLOCKS) ? BLOCKS : ASCII;
         double[] means = means(numbers, Math.min(width, numbers.size()));
         double least = Double.POSITIVE_INFINITY;
         double most = Double.NEGATIVE_INFINITY;
@@ -20,7 +29,7 @@ final class Sparkline {
         StringBuilder line = new StringBuilder();
         for (double mean : means) {
             double height = most > least ? (mean - least) / (most - least) : 0;
-            line.append(BLOCKS.charAt((int) Math.round(height * (BLOCKS.length() - 1))));
+            line.append(levels.charAt((int) Math.round(height * (levels.length() - 1))));
         }
         return line.toString();
     }

@@ -32,8 +32,7 @@ final class SettingsFile {
             new SettingsFile(file, into).document(parser);
         } catch (JsonProcessingException e) {
             String problem = e.getOriginalMessage().lines().findFirst().orElse("");
-            throw new ConfigException(
-                    file + ":" + e.getLocation().getLineNr() + ": invalid YAML: " + problem, e);
+            throw new ConfigException(file + ":" + e.getLocation().getLineNr() + ": invalid YAML: " + problem, e);
         } catch (IOException e) {
             throw new ConfigException(file + ": cannot be read: " + e, e);
         }

@@ -85,7 +85,9 @@ final class DatasetDraft {
             counter.addTruncated();
         }
         if (cut && !truncate) {
-            throw new RejectedLine("has more than " + limits.sequenceTokens() + " tokens");
+            throw new RejectedLine(
+                    "has more than " + limits.sequenceTokens() + " tokens; shorten it, set 'truncate', or"
+                            + " raise kernels.context-tokens and kernels.pack-tokens");
         }
         if (!teaches) {
             throw new RejectedLine("has nothing to learn" + where);
@@ -107,7 +109,8 @@ final class DatasetDraft {
         full = counter.examples() == limits.examples() || tokens > limits.tokens();
         if (full) {
             throw new RejectedLine("the file has more than "
-                    + (tokens > limits.tokens() ? limits.tokens() + " tokens" : limits.examples() + " examples"));
+                    + (tokens > limits.tokens() ? limits.tokens() + " tokens" : limits.examples() + " examples")
+                    + "; split it");
         }
     }
 

@@ -122,8 +122,8 @@ final class CheckpointState {
         }
     }
 
-    private static JobCheckpoint read(
-            DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best) throws IOException {
+    private static JobCheckpoint read(DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+            throws IOException {
         if (in.readInt() != MAGIC || in.readInt() != VERSION) {
             throw new IOException("its state is of another version");
         }

@@ -182,7 +182,8 @@ class ConfigLoaderTest {
 
     @Test
     void namesTheLine() throws IOException {
-        Path file = write("# first\nhttp:\n  host: localhost\n\n  port: eighty\nscheduler:\n  mode: temporal\n  mode: x\n");
+        Path file =
+                write("# first\nhttp:\n  host: localhost\n\n  port: eighty\nscheduler:\n  mode: temporal\n  mode: x\n");
         assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of())).hasMessageStartingWith(file + ":8: ");
         write("http:\n  host: localhost\n\n  port: eighty\n");
         assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
@@ -191,8 +192,7 @@ class ConfigLoaderTest {
         assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
                 .hasMessageStartingWith(file + ":2: http.port is 70000");
         write("http:\n  port: 1\n---\nhttp:\n  port: 2\n");
-        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
-                .hasMessageContaining("a second document");
+        assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of())).hasMessageContaining("a second document");
     }
 
     @Test

@@ -130,8 +130,9 @@ class InvalidDatasetTest extends SmallModelTest {
         assertThat(supervised(fits).examples()).hasSize(1);
         String promptOnly = "{\"prompt\":\"" + "x".repeat(100) + "\",\"completion\":\"x\"}";
         InvalidDataset invalid = invalid(fits.replace("xx", "xxx") + "\n" + fits + "\n" + promptOnly);
-        assertThat(invalid.reasons())
-                .containsExactly("line 1: has more than 100 tokens", "line 3: has more than 100 tokens");
+        String tooLong = ": has more than 100 tokens; shorten it, set 'truncate', or raise kernels.context-tokens and"
+                + " kernels.pack-tokens";
+        assertThat(invalid.reasons()).containsExactly("line 1" + tooLong, "line 3" + tooLong);
         assertThat(invalid.summary().truncated()).isEqualTo(1);
         assertThat(invalid.summary().examples()).isEqualTo(1);
     }
@@ -213,12 +214,12 @@ class InvalidDatasetTest extends SmallModelTest {
                 .isInstanceOfSatisfying(
                         InvalidDataset.class,
                         invalid -> assertThat(invalid.reasons())
-                                .containsExactly("line 4: the file has more than 3 examples"));
+                                .containsExactly("line 4: the file has more than 3 examples; split it"));
         assertThat(limited(three + "{}", 3, 14))
                 .isInstanceOfSatisfying(
                         InvalidDataset.class,
                         invalid -> assertThat(invalid.reasons())
-                                .containsExactly("line 3: the file has more than 14 tokens"));
+                                .containsExactly("line 3: the file has more than 14 tokens; split it"));
     }
 
     @Test

@@ -174,6 +174,7 @@ class AdapterVersionsIT {
         HttpResponse<String> tooMany = server.post("/v1/adapters/a5/pin", "{\"pinned\":true}");
         assertThat(tooMany.statusCode()).isEqualTo(400);
         assertThat(AdapterClient.error(tooMany).path("param").asText()).isEqualTo("pinned");
+        assertThat(AdapterClient.error(tooMany).path("message").asText()).contains("kernels.adapter-slots");
     }
 
     @Test

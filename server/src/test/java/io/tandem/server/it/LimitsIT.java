@@ -72,6 +72,19 @@ class LimitsIT {
     }
 
     @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    /v1/completions      | max_tokens            | "prompt":"a"
+                    /v1/chat/completions | max_tokens            | "messages":[{"role":"user","content":"a"}]
+                    /v1/chat/completions | max_completion_tokens | "messages":[{"role":"user","content":"a"}]
+                    """)
+    void longAnswersNameTheSetting(String path, String field, String prompt) throws Exception {
+        int tooMany = RunningServer.CONTEXT + 1;
+        String body = "{\"model\":\"tiny\"," + prompt + ",\"" + field + "\":" + tooMany + "}";
+        assertThat(refused(server.post(path, body), 400, field).path("message").asText())
+                .isEqualTo("'" + field + "' must be from 1 to " + RunningServer.CONTEXT + " (kernels.context-tokens).");
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {JOBS, JOBS + "/dry_run"})
     void ranksThatTheDeviceCannotHoldAreRefusedAtOnce(String path) throws Exception {
         JsonNode error = refused(job(path, "\"hyperparameters\":{\"rank\":128}"), 400, "rank");

@@ -70,7 +70,8 @@ class PowerLossTest {
     }
 
     /** The stores of a data directory. */
-    private record Stores(DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs, CheckpointStore checkpoints)
+    private record Stores(
+            DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs, CheckpointStore checkpoints)
             implements AutoCloseable {
         static Stores open(Path root) throws IOException {
             DataDirectory data = DataDirectory.open(root.resolve("data"));
@@ -254,7 +255,8 @@ class PowerLossTest {
             for (int step : List.of(2, 4)) {
                 JobCheckpoint checkpoint = checkpoint(step);
                 recording.begins("latest");
-                stores.checkpoints().save(JOB, checkpoint, json.createObjectNode().put("step_number", step));
+                stores.checkpoints()
+                        .save(JOB, checkpoint, json.createObjectNode().put("step_number", step));
                 promise(
                         "latest",
                         now -> assertThat(now.checkpoints().latest(JOB).orElseThrow())
