@@ -21,6 +21,7 @@ import io.tandem.server.adapter.AdapterProbe;
 import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.BaseModel;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobService;
@@ -163,7 +164,7 @@ public final class Application implements AutoCloseable {
         AdapterLibrary library = new AdapterLibrary(
                 store,
                 config.adapters(),
-                model.name(),
+                new BaseModel(model.name(), model.identity()),
                 config.scheduler().servingSlots(device.limits()) - 1,
                 engine,
                 meters,

@@ -1,6 +1,8 @@
 package io.tandem.server;
 
 import java.io.PrintWriter;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.AutoComplete;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -20,12 +22,13 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class CompletionCommand implements Runnable {
     @Spec
-    private CommandSpec spec;
+    private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        CommandLine tandem = spec.root().commandLine();
-        PrintWriter out = spec.commandLine().getOut();
+        CommandSpec own = Objects.requireNonNull(spec);
+        CommandLine tandem = own.root().commandLine();
+        PrintWriter out = own.commandLine().getOut();
         out.println(AutoComplete.bash(tandem.getCommandName(), tandem));
         out.flush();
     }

@@ -141,7 +141,8 @@ public final class AdapterCompression {
                 made.saved().bytes(),
                 library.now(),
                 "compressed " + choice.reference(),
-                original.under());
+                original.under(),
+                original.base());
         AdapterEntry entry = library.require(choice.name()).with(version);
         if (entry.current().equals(original.hash())) {
             entry = entry.withCurrent(version.hash());
@@ -191,6 +192,7 @@ public final class AdapterCompression {
         return !entry.pinned()
                 && entry.canary() == null
                 && !entry.currentVersion().compressed()
+                && library.fits(entry.currentVersion())
                 && library.catalog().idleMillis(entry.name()) > config.compressAfterSeconds() * MILLIS;
     }
 }

@@ -31,6 +31,7 @@ import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,7 +52,7 @@ public final class AdapterLibrary implements AutoCloseable {
 
     private final AdapterStore store;
     private final AdaptersConfig config;
-    private final String baseName;
+    private final BaseModel base;
     private final int maxPinned;
     private final AdapterPins device;
     private final Clock clock;
@@ -65,14 +66,14 @@ public final class AdapterLibrary implements AutoCloseable {
             new ForkJoinPool(Math.max(2, Runtime.getRuntime().availableProcessors() / 2));
 
     /**
-     * @param baseName what the base model is called; no adapter may be called so
+     * @param base no adapter may be called like it
      * @param maxPinned most adapters that may be pinned
      * @throws IOException if the directory cannot be read; a broken adapter in it is only reported
      */
     public AdapterLibrary(
             AdapterStore store,
             AdaptersConfig config,
-            String baseName,
+            BaseModel base,
             int maxPinned,
             AdapterPins device,
             MeterRegistry meters,
@@ -80,16 +81,19 @@ public final class AdapterLibrary implements AutoCloseable {
             throws IOException {
         this.store = store;
         this.config = config;
-        this.baseName = baseName;
+        this.base = base;
         this.maxPinned = maxPinned;
         this.device = device;
         this.clock = clock;
         this.catalog = new AdapterCatalog(clock);
         this.cache = new HostCache(config.hostMemoryBytes());
         this.loader =
-                new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device);
+                new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device, base);
         this.pinned = new PinnedAdapters(catalog, loader, cache, device, writer);
         store.manifests().forEach(catalog::restore);
+        catalog.all().stream()
+                .filter(entry -> !entry.currentVersion().fits(base))
+                .forEach(entry -> LOG.warn("adapter {} was made for another base model and is not served", entry.name()));
         catalog.all().stream()
                 .filter(AdapterEntry::pinned)
                 .forEach(entry -> writer.execute(() -> pinned.update(entry.name())));
@@ -125,10 +129,15 @@ public final class AdapterLibrary implements AutoCloseable {
     /**
      * A version with its weights, read if they are not in memory.
      *
-     * @return fails with an {@link ApiException} if the files are broken
+     * @return fails with an {@link ApiException} if the files are broken, or it was made for another base model
      */
     public CompletableFuture<AdapterVersion> load(AdapterChoice choice) {
         return loader.load(choice);
+    }
+
+    /** The same to be looked at, also if it was made for another base model. */
+    CompletableFuture<AdapterVersion> weights(AdapterChoice choice) {
+        return loader.weights(choice);
     }
 
     /** A version with what it answers together with, the lowest first. */
@@ -166,8 +175,23 @@ public final class AdapterLibrary implements AutoCloseable {
      * @return fails with an {@link AdapterFormatException} if the adapter changes nothing
      */
     public CompletableFuture<AdapterEntry> publish(String name, Adapter adapter, String origin, double percent) {
+        return publish(name, adapter, origin, percent, null);
+    }
+
+    /** The same for what was made here from adapters of this base model. */
+    public CompletableFuture<AdapterEntry> publishMade(String name, Adapter adapter, String origin, double percent) {
+        return publish(name, adapter, origin, percent, base.identity());
+    }
+
+    private CompletableFuture<AdapterEntry> publish(
+            String name, Adapter adapter, String origin, double percent, @Nullable String madeFor) {
         return reported(name, adapter, report -> report.requireChange(name))
-                .thenCompose(report -> ask(() -> add(name, adapter, List.of(), report, origin, percent)));
+                .thenCompose(report -> ask(() -> {
+                    StoredVersion version = save(name, adapter, List.of(), report, origin, madeFor);
+                    return commit(find(name)
+                            .map(known -> onTrial(known.with(version), version, percent, "canary_percent"))
+                            .orElseGet(() -> AdapterEntry.first(name, version)));
+                }));
     }
 
     /**
@@ -178,7 +202,12 @@ public final class AdapterLibrary implements AutoCloseable {
     public CompletableFuture<AdapterEntry> publishTrained(
             String name, Adapter adapter, List<Adapter> under, String origin) {
         return reported(name, adapter, report -> report)
-                .thenCompose(report -> ask(() -> add(name, adapter, under, report, origin, WHOLE)));
+                .thenCompose(report -> ask(() -> {
+                    StoredVersion version = save(name, adapter, under, report, origin, base.identity());
+                    return commit(find(name)
+                            .map(known -> known.with(version).withCurrent(version.hash()))
+                            .orElseGet(() -> AdapterEntry.first(name, version)));
+                }));
     }
 
     /** Norms of large adapters take seconds, in which others may publish. */
@@ -189,8 +218,13 @@ public final class AdapterLibrary implements AutoCloseable {
         });
     }
 
-    private AdapterEntry add(
-            String name, Adapter adapter, List<Adapter> under, LoadReport report, String origin, double percent)
+    private StoredVersion save(
+            String name,
+            Adapter adapter,
+            List<Adapter> under,
+            LoadReport report,
+            String origin,
+            @Nullable String madeFor)
             throws IOException {
         requireSpace(adapter);
         AdapterStore.Saved saved = store.save(name, adapter);
@@ -202,14 +236,22 @@ public final class AdapterLibrary implements AutoCloseable {
             below.add(kept.hash().hex());
             bytes += kept.bytes();
         }
-        StoredVersion version = new StoredVersion(saved.hash().hex(), false, bytes, now(), origin, below);
-        return commit(find(name)
-                .map(known -> known.with(version).withCanary(version.hash(), percent))
-                .orElseGet(() -> AdapterEntry.first(name, version)));
+        return new StoredVersion(saved.hash().hex(), false, bytes, now(), origin, below, madeFor);
+    }
+
+    /** @param field of the request that asks for a trial, for complaints */
+    private static AdapterEntry onTrial(AdapterEntry entry, StoredVersion version, double percent, String field) {
+        if (percent > 0 && percent < WHOLE && version.hash().equals(entry.current())) {
+            throw ApiException.invalid(
+                    field,
+                    "'" + field + "': " + new AdapterChoice(entry.name(), version).reference()
+                            + " is the current version already and answers all requests; there is nothing to try.");
+        }
+        return entry.withCanary(version.hash(), percent);
     }
 
     private void requireName(String name) {
-        if (!SafeName.allowed(name) || name.equals(baseName)) {
+        if (!SafeName.allowed(name) || name.equals(base.name())) {
             throw ApiException.invalid("name", "'" + name + "' is not a possible name for an adapter.");
         }
     }
@@ -322,9 +364,8 @@ public final class AdapterLibrary implements AutoCloseable {
     public CompletableFuture<AdapterEntry> canary(String name, Optional<String> version, double percent) {
         return change(
                 name,
-                entry -> entry.withCanary(
-                        version.map(hash -> version(entry, hash).hash()).orElse(entry.current()),
-                        version.isPresent() ? percent : 0));
+                entry -> version.map(hash -> onTrial(entry, version(entry, hash), percent, "version"))
+                        .orElseGet(() -> entry.withCanary(entry.current(), 0)));
     }
 
     private static StoredVersion version(AdapterEntry entry, String hash) {
@@ -374,6 +415,10 @@ public final class AdapterLibrary implements AutoCloseable {
             return "device";
         }
         return cache.contains(choice.key()) ? "host" : "disk";
+    }
+
+    boolean fits(StoredVersion version) {
+        return version.fits(base);
     }
 
     AdapterCatalog catalog() {

@@ -28,20 +28,42 @@ final class AdapterLoader implements AutoCloseable {
     private final HostCache cache;
     private final AdapterMetrics metrics;
     private final AdapterPins device;
+    private final BaseModel base;
     private final ExecutorService threads =
             Executors.newFixedThreadPool(THREADS, task -> new Thread(task, "adapter-loader"));
 
     AdapterLoader(
-            AdapterStore store, AdapterCatalog catalog, HostCache cache, AdapterMetrics metrics, AdapterPins device) {
+            AdapterStore store,
+            AdapterCatalog catalog,
+            HostCache cache,
+            AdapterMetrics metrics,
+            AdapterPins device,
+            BaseModel base) {
         this.store = store;
         this.catalog = catalog;
         this.cache = cache;
         this.metrics = metrics;
         this.device = device;
+        this.base = base;
     }
 
     /** See {@link AdapterLibrary#load}. */
     CompletableFuture<AdapterVersion> load(AdapterChoice choice) {
+        if (!choice.version().fits(base)) {
+            return CompletableFuture.failedFuture(new ApiException(
+                    409,
+                    "invalid_request_error",
+                    "model",
+                    "adapter_of_other_model",
+                    "'" + choice.reference() + "' was made for another base model than this server has ('" + base.name()
+                            + "'). Start the server with that model. If it fits this one too, export the adapter and"
+                            + " import it again."));
+        }
+        return weights(choice);
+    }
+
+    /** See {@link AdapterLibrary#weights}. */
+    CompletableFuture<AdapterVersion> weights(AdapterChoice choice) {
         return cache.get(choice.key(), threads, () -> read(choice));
     }
 

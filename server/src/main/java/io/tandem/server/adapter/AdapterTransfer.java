@@ -105,7 +105,7 @@ public final class AdapterTransfer {
         Path archive = Files.createTempFile(scratch, "export-", ".zip");
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
             if (choice.version().compressed()) {
-                AdapterArchive.pack(library.load(choice).join().adapter(), directory.path(), archive);
+                AdapterArchive.pack(library.weights(choice).join().adapter(), directory.path(), archive);
             } else {
                 AdapterArchive.pack(
                         library.store().plain(choice.name(), choice.version().content()), archive);

@@ -28,6 +28,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 
 /** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
 final class AdapterMakingHandler {
@@ -112,14 +113,17 @@ final class AdapterMakingHandler {
                 context.vertx()
                         .executeBlocking(read, false)
                         .toCompletionStage()
-                        .thenCompose(in -> published(in.name(), in.adapter(), origin, in.percent())));
+                        .thenCompose(in -> published(
+                                in.name(),
+                                in.adapter(),
+                                () -> library.publish(in.name(), in.adapter(), origin, in.percent()))));
     }
 
     /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
-    private CompletableFuture<ObjectNode> published(String name, Adapter adapter, String origin, double percent) {
+    private CompletableFuture<ObjectNode> published(
+            String name, Adapter adapter, Supplier<CompletableFuture<AdapterEntry>> publish) {
         return adapters.probed(name, adapter)
-                .thenCompose(difference -> library.publish(name, adapter, origin, percent)
-                        .thenCompose(entry -> described(entry, difference)));
+                .thenCompose(difference -> publish.get().thenCompose(entry -> described(entry, difference)));
     }
 
     private CompletableFuture<ObjectNode> described(AdapterEntry entry, OptionalDouble difference) {
@@ -168,7 +172,10 @@ final class AdapterMakingHandler {
                 context,
                 adapters.merges()
                         .merge(params, members, search)
-                        .thenCompose(result -> published(name, result.adapter(), origin, percent)
+                        .thenCompose(result -> published(
+                                        name,
+                                        result.adapter(),
+                                        () -> library.publishMade(name, result.adapter(), origin, percent))
                                 .thenApply(json -> json.set("merge", result.report()))));
     }
 

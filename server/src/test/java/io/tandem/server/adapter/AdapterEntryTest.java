@@ -17,7 +17,7 @@ class AdapterEntryTest {
     private static final int KEYS = 20_000;
 
     private static StoredVersion version(int i) {
-        return new StoredVersion(ContentHash.of("v" + i).hex(), i % 2 == 0, 10 * i, i, "test", List.of());
+        return new StoredVersion(ContentHash.of("v" + i).hex(), i % 2 == 0, 10 * i, i, "test", List.of(), null);
     }
 
     private static AdapterEntry entry(int versions) {

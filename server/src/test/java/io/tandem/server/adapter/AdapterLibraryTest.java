@@ -78,6 +78,8 @@ class AdapterLibraryTest {
         }
     }
 
+    private String identity = "one";
+
     /** The scaling of adapters that the device refuses. */
     private static final double UNFIT = 3;
 
@@ -103,7 +105,8 @@ class AdapterLibraryTest {
             }
         };
         AdapterStore store = new AdapterStore(root, MODEL.config(), 8);
-        library = new AdapterLibrary(store, CONFIG, "base", 1, device, new SimpleMeterRegistry(), clock);
+        library = new AdapterLibrary(
+                store, CONFIG, new BaseModel("base", identity), 1, device, new SimpleMeterRegistry(), clock);
     }
 
     @AfterEach
@@ -155,6 +158,49 @@ class AdapterLibraryTest {
         assertThatThrownBy(() -> library.prepared("merged", unfit))
                 .isInstanceOf(AdapterFormatException.class)
                 .hasMessageContainingAll("merged", "its scaling is too much");
+    }
+
+    @Test
+    void whatWasMadeForAnotherBaseModelIsNotServedOnThisOne() throws IOException {
+        publish("trained", 1, adapter(2));
+        library.publishMade("merged", adapter(3), "test", AdapterLibrary.WHOLE).join();
+        library.publish("imported", adapter(4), "test", AdapterLibrary.WHOLE).join();
+        library.close();
+        identity = "two";
+        open();
+        for (String name : List.of("trained", "merged")) {
+            AdapterChoice choice = library.choose(name, "").orElseThrow();
+            assertThatThrownBy(() -> library.stack(choice).join())
+                    .cause()
+                    .isInstanceOfSatisfying(ApiException.class, refusal -> {
+                        assertThat(refusal.status()).isEqualTo(409);
+                        assertThat(refusal.code()).isEqualTo("adapter_of_other_model");
+                        assertThat(refusal).hasMessageContainingAll(name + "@", "'base'");
+                    });
+            assertThat(library.weights(choice).join().name()).isEqualTo(name);
+        }
+        library.stack(library.choose("imported", "").orElseThrow()).join();
+        library.close();
+        identity = "one";
+        open();
+        assertThat(library.stack(library.choose("trained", "").orElseThrow()).join())
+                .hasSize(2);
+    }
+
+    @Test
+    void theCurrentVersionIsNotItsOwnCanary() {
+        publish("a", 1);
+        publish("a", 2);
+        String current = library.require("a").currentVersion().shown();
+        assertThatThrownBy(() -> library.publish("a", adapter(2), "test", 10).join())
+                .hasMessageContainingAll("'canary_percent'", "a@" + current, "nothing to try");
+        assertThatThrownBy(() ->
+                        library.canary("a", Optional.of(current), 10).join())
+                .hasMessageContainingAll("'version'", "nothing to try");
+        assertThat(library.require("a").canary()).isNull();
+        library.publish("a", adapter(1), "test", 10).join();
+        assertThat(library.require("a").canary()).isNotNull();
+        assertThat(library.require("a").currentVersion().shown()).isEqualTo(current);
     }
 
     private static Adapter scaled(Adapter adapter, double scaling) {

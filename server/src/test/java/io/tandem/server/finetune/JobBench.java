@@ -20,6 +20,7 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.BaseModel;
 import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.AdaptersConfig;
@@ -126,7 +127,7 @@ final class JobBench implements AutoCloseable {
         library = new AdapterLibrary(
                 adapters,
                 AdaptersConfig.DEFAULT,
-                model.name(),
+                new BaseModel(model.name(), model.identity()),
                 1,
                 new NoDevice(),
                 new SimpleMeterRegistry(),

@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.BaseModel;
 import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
@@ -145,7 +146,7 @@ final class AdapterClient {
         try (AdapterLibrary library = new AdapterLibrary(
                 store,
                 AdaptersConfig.DEFAULT,
-                "tiny",
+                new BaseModel("tiny", ""),
                 1,
                 new NoDevice(),
                 new SimpleMeterRegistry(),
