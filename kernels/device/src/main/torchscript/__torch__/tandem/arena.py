@@ -3,10 +3,12 @@ class Rows:
   data : Tensor
   # [M, 1] float32, without rows if the data are not in 8 bits
   scales : Tensor
-  def __init__(self: __torch__.tandem.arena.Rows, rows: int, width: int, dtype: int,
+  # like: of the model's type, and on its device
+  def __init__(self: __torch__.tandem.arena.Rows, rows: int, width: int, like: Tensor,
                compressed: bool) -> None:
-    self.data = torch.zeros([rows, width], dtype=1 if compressed else dtype)
-    self.scales = torch.zeros([rows if compressed else 0, 1])
+    self.data = torch.zeros([rows, width], dtype=1 if compressed else like.dtype,
+                            device=like.device)
+    self.scales = torch.zeros([rows if compressed else 0, 1], device=like.device)
 
 # x [n, width], or more dimensions that flatten to it
 def put_(self: __torch__.tandem.arena.Rows, start: int, x: Tensor) -> None:
@@ -52,8 +54,9 @@ class Arena:
   dx : Tensor
   dkeys : Tensor
   dvalues : Tensor
+  # like: as in Rows
   def __init__(self: __torch__.tandem.arena.Arena, shape: __torch__.tandem.model.Shape,
-               rows: int, ffn: int, dtype: int, policy: int, chunk: int) -> None:
+               rows: int, ffn: int, like: Tensor, policy: int, chunk: int) -> None:
     self.policy = policy
     self.chunk = chunk
     self.x = annotate(List[Tensor], [])
@@ -66,21 +69,22 @@ class Arena:
     kv_heads, dim = shape.kv_heads, shape.head_dim
     width = shape.heads * dim
     compressed = policy == 2
+    dtype, device = like.dtype, like.device
     for layer in range(shape.layers):
-      self.x.append(torch.zeros([rows, shape.hidden], dtype=dtype))
-      self.keys.append(torch.zeros([rows, kv_heads, dim], dtype=dtype))
-      self.values.append(torch.zeros([rows, kv_heads, dim], dtype=dtype))
+      self.x.append(torch.zeros([rows, shape.hidden], dtype=dtype, device=device))
+      self.keys.append(torch.zeros([rows, kv_heads, dim], dtype=dtype, device=device))
+      self.values.append(torch.zeros([rows, kv_heads, dim], dtype=dtype, device=device))
       if policy == 0:
-        self.middle.append(__torch__.tandem.arena.Rows(rows, shape.hidden, dtype, False))
+        self.middle.append(__torch__.tandem.arena.Rows(rows, shape.hidden, like, False))
       if policy != 1:
-        self.queries.append(__torch__.tandem.arena.Rows(rows, width, dtype, compressed))
-        self.attended.append(__torch__.tandem.arena.Rows(rows, width, dtype, compressed))
-        self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, dtype, compressed))
-    self.cos = torch.zeros([rows, 1, dim])
-    self.sin = torch.zeros([rows, 1, dim])
-    self.dx = torch.zeros([rows, shape.hidden])
-    self.dkeys = torch.zeros([rows, kv_heads, dim])
-    self.dvalues = torch.zeros([rows, kv_heads, dim])
+        self.queries.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
+        self.attended.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
+        self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, like, compressed))
+    self.cos = torch.zeros([rows, 1, dim], device=device)
+    self.sin = torch.zeros([rows, 1, dim], device=device)
+    self.dx = torch.zeros([rows, shape.hidden], device=device)
+    self.dkeys = torch.zeros([rows, kv_heads, dim], device=device)
+    self.dvalues = torch.zeros([rows, kv_heads, dim], device=device)
 
 # Keeps what the policy says of a layer's rows from start on: x and middle [n, C], q [n, H, D],
 # o [n, H D], gate_up [n, 2 F].

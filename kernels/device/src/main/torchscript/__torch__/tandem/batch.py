@@ -22,34 +22,37 @@ class Batch:
   # per linear of a layer, true where a column of the adapters' joined rank belongs to none of the
   # row's adapters; empty list if every row uses all active adapters
   masks : List[Tensor]
-  def __init__(self: __torch__.tandem.batch.Batch, cos: Tensor, sin: Tensor, cache_rows: Tensor,
-               groups: List[int], chunks: List[int], window_from: int,
-               windows: List[int]) -> None:
-    self.cos = cos
-    self.sin = sin
-    self.cache_rows = cache_rows
-    self.inference_rows = cache_rows.size(0)
-    self.groups = groups
+  # layout: groups, chunks, and window_from with windows after it
+  def __init__(self: __torch__.tandem.batch.Batch, model: __torch__.tandem.model.Model,
+               inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]]) -> None:
+    positions = inputs.rows[1]
+    self.cos = torch.unsqueeze(torch.index_select(model.cos, 0, positions), 1)
+    self.sin = torch.unsqueeze(torch.index_select(model.sin, 0, positions), 1)
+    self.cache_rows = inputs.cache_rows
+    self.inference_rows = inputs.cache_rows.size(0)
+    self.groups = layout[0]
     self.group_slots = 0
-    self.group_places = torch.empty([0], dtype=4)
+    self.group_places = inputs.decodes[0]
     self.group_masks = annotate(List[Tensor], [])
-    self.chunks = chunks
-    self.window_from = window_from
-    self.windows = windows
+    self.chunks = layout[1]
+    self.window_from = layout[2][0]
+    self.windows = layout[2][1:]
     self.masks = annotate(List[Tensor], [])
 
-# places and contexts [decode rows]: group_places, and each row's context length, itself included.
-def add_groups_(self: __torch__.tandem.batch.Batch, places: Tensor, contexts: Tensor,
-                dtype: int) -> None:
-  self.group_places = places
+# contexts [decode rows]: each row's context length, itself included.
+def mask_groups_(self: __torch__.tandem.batch.Batch, contexts: Tensor, dtype: int) -> None:
+  device = contexts.device
   for i in range(len(self.groups) // 3):
     self.group_slots = self.group_slots + self.groups[3 * i + 1]
-  lengths = torch.index_put(torch.ones([self.group_slots], dtype=4), [places], contexts)
+  lengths = torch.index_put(torch.ones([self.group_slots], dtype=4, device=device),
+                            [self.group_places], contexts)
   lengths = torch.unsqueeze(lengths, 1)
   at = 0
   for i in range(len(self.groups) // 3):
     span, longest = self.groups[3 * i + 1 : 3 * i + 3]
-    hidden = torch.ge(torch.unsqueeze(torch.arange(longest), 0), lengths[at : at + span])
-    mask = torch.masked_fill(torch.zeros([span, longest], dtype=dtype), hidden, -inf)
+    positions = torch.unsqueeze(torch.arange(longest, device=device), 0)
+    hidden = torch.ge(positions, lengths[at : at + span])
+    mask = torch.masked_fill(torch.zeros([span, longest], dtype=dtype, device=device), hidden,
+                             -inf)
     self.group_masks.append(torch.view(mask, [span, 1, 1, longest]))
     at = at + span

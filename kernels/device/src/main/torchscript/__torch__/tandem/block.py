@@ -206,7 +206,7 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   dtype, eps = model.embedding.dtype, shape.eps
   x = arena.x[number][start : end]
   h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, eps)
-  qkv = torch.empty([0])
+  qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
     qkv = __torch__.tandem.block.project_again(layer, number, 0, adapters, frozen, trainee, h)
   q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)

@@ -5,15 +5,17 @@ class Cache:
   values : List[Tensor]
   slots : int
   capacity : int
-  def __init__(self: __torch__.tandem.cache.Cache, layers: int, slots: int, capacity: int,
-               kv_heads: int, head_dim: int, dtype: int) -> None:
+  # like: of the type and on the device that they get
+  def __init__(self: __torch__.tandem.cache.Cache, shape: __torch__.tandem.model.Shape,
+               slots: int, capacity: int, like: Tensor) -> None:
     self.keys = annotate(List[Tensor], [])
     self.values = annotate(List[Tensor], [])
     self.slots = slots
     self.capacity = capacity
-    for layer in range(layers):
-      self.keys.append(torch.zeros([slots * capacity, kv_heads, head_dim], dtype=dtype))
-      self.values.append(torch.zeros([slots * capacity, kv_heads, head_dim], dtype=dtype))
+    size = [slots * capacity, shape.kv_heads, shape.head_dim]
+    for layer in range(shape.layers):
+      self.keys.append(torch.zeros(size, dtype=like.dtype, device=like.device))
+      self.values.append(torch.zeros(size, dtype=like.dtype, device=like.device))
 
 # Clears positions [first, end) of a slot.
 def clear_(self: __torch__.tandem.cache.Cache, slot: int, first: int, end: int) -> None:

@@ -6,15 +6,17 @@ class Decoder(Module):
 
   # ---- the model
 
-  # Numbers of the given type, to be filled.
-  def new_weight(self: __torch__.tandem.decoder.Decoder, shape: List[int], dtype: int) -> Tensor:
-    return torch.empty(shape, dtype=dtype)
+  # Numbers of the given type on the device of that name, to be filled. Whatever is made for a model
+  # later lives on the device of its embedding.
+  def new_weight(self: __torch__.tandem.decoder.Decoder, shape: List[int], dtype: int,
+                 device: str) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device=torch.device(device))
 
   # bytes [n] uint8: numbers of the type that the file has, for the weight's numbers from first on.
   # TorchScript has no view of another type without a copy.
   def fill_weight(self: __torch__.tandem.decoder.Decoder, weight: Tensor, first: int,
                   bytes: Tensor, stored: int) -> None:
-    numbers = torch.view_copy(bytes, dtype=stored)
+    numbers = torch.view_copy(torch.to(bytes, weight.device), dtype=stored)
     flat = torch.view(weight, [-1])
     torch.copy_(flat[first : first + torch.numel(numbers)], numbers)
 
@@ -28,7 +30,8 @@ class Decoder(Module):
     weight = embedding if torch.numel(head) == 0 else head
     last = __torch__.tandem.ops.linear.Linear(weight, None, packed, quantized, False)
     return __torch__.tandem.model.Model(shape, embedding, torch.cat([norm, norm]), last,
-                                        torch.clone(cos), torch.clone(sin))
+                                        torch.to(cos, embedding.device, None, False, True),
+                                        torch.to(sin, embedding.device, None, False, True))
 
   # weights: the four linears' parts one after the other, q k v o gate up down; biases: the same,
   # empty where there is none, both in the type of activations; norms: attention, mlp, and if the
@@ -55,9 +58,7 @@ class Decoder(Module):
 
   def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
-    shape = model.shape
-    return __torch__.tandem.cache.Cache(shape.layers, slots, capacity, shape.kv_heads,
-                                        shape.head_dim, model.embedding.dtype)
+    return __torch__.tandem.cache.Cache(model.shape, slots, capacity, model.embedding)
 
   def clear_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
                  slot: int, first: int, end: int) -> None:
@@ -69,7 +70,7 @@ class Decoder(Module):
                    slots: int, rank: int,
                    sizes: List[int]) -> __torch__.tandem.adapter.low_rank.Adapters:
     return __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes,
-                                                 model.embedding.dtype)
+                                                 model.embedding)
 
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
@@ -83,68 +84,49 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # rows: [3, N] int64: token, position, and for inference rows the cache row. stacks [S, N]: slots
-  # of each row's adapters, -1 where it has fewer than others.
-  # layout: groups, chunks, [window_from] and windows as in Batch. decodes [2, B]: places and
-  # contexts as in add_groups_. mixed: whether rows differ in their adapter.
-  # wanted [S]: rows whose next token is drawn; bias_at [2, n] and bias: added to the logits.
-  # ways: greedy, plain and filtered as in sample.draw, options likewise; top: how many
-  # log-probabilities are reported, -1 for none.
-  # learned [2, n]: rows of the arena with a label, and the labels; learn: whether the window will
-  # go backward.
-  # Returns draws [S, 1 + top] int64, log-probabilities [S, 1 + top] float32, and [2, n] float32:
-  # losses, and 1 where the label is the most likely, 0 elsewhere.
+  # numbers, sizes: as in inputs.Inputs. layout: groups, chunks, and window_from with windows, as in
+  # batch.Batch. mixed: whether rows differ in their adapter. top: how many log-probabilities are
+  # reported, -1 for none. learn: whether the window will go backward.
+  # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any,
+  # and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              arena: __torch__.tandem.arena.Arena, rows: Tensor, stacks: Tensor,
-              layout: List[List[int]], decodes: Tensor, mixed: bool, wanted: Tensor,
-              bias_at: Tensor, bias: Tensor, ways: List[Tensor], options: Tensor, top: int,
-              learned: Tensor, learn: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    dtype = model.embedding.dtype
-    inference = layout[3][0]
-    cos = torch.unsqueeze(torch.index_select(model.cos, 0, rows[1]), 1)
-    sin = torch.unsqueeze(torch.index_select(model.sin, 0, rows[1]), 1)
-    batch = __torch__.tandem.batch.Batch(cos, sin, rows[2, :inference], layout[0], layout[1],
-                                         layout[2][0], layout[2][1:])
-    __torch__.tandem.batch.add_groups_(batch, decodes[0], decodes[1], dtype)
+              arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
+              layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
+    numbers = torch.to(numbers, model.embedding.device)
+    inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
+    batch = __torch__.tandem.batch.Batch(model, inputs, layout)
+    __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.embedding.dtype)
+    rows, inference = inputs.rows.size(1), batch.inference_rows
     if mixed:
-      missing = __torch__.tandem.ops.rows.missing(rows.size(1), model.head.packed)
+      missing = __torch__.tandem.ops.rows.missing(rows, model.head.packed)
       batch.masks = __torch__.tandem.adapter.low_rank.masks(
-          adapters, torch.constant_pad_nd(stacks, [0, missing], -1))
-    if rows.size(1) > inference:
-      end = batch.window_from + rows.size(1) - inference
-      torch.copy_(arena.cos[batch.window_from : end], cos[inference:])
-      torch.copy_(arena.sin[batch.window_from : end], sin[inference:])
-    x = torch.embedding(model.embedding, rows[0])
+          adapters, torch.constant_pad_nd(inputs.stacks, [0, missing], -1))
+    if rows > inference:
+      end = batch.window_from + rows - inference
+      torch.copy_(arena.cos[batch.window_from : end], batch.cos[inference:])
+      torch.copy_(arena.sin[batch.window_from : end], batch.sin[inference:])
+    x = torch.embedding(model.embedding, inputs.rows[0])
     for number in range(len(model.layers)):
       x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
-    scores = torch.empty([2, 0])
-    if rows.size(1) > inference:
-      scores = __torch__.tandem.loss.forward_backward_(model, arena, x[inference:],
-                                                       batch.window_from, learned, learn)
-    tokens, logprobs = torch.empty([0, 1], dtype=4), torch.empty([0, 1])
-    if wanted.size(0) > 0:
-      logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, wanted))
-      if bias.size(0) > 0:
-        logits = torch.index_put(logits, [bias_at[0], bias_at[1]], bias, True)
-      tokens = torch.unsqueeze(
-          __torch__.tandem.sample.draw(logits, ways[0], ways[1], ways[2], options), 1)
-      if top >= 0:
-        of_all = torch.log_softmax(logits, 1)
-        logprobs = torch.gather(of_all, 1, torch.clamp(tokens, 0))
-        if top > 0:
-          values, indices = torch.topk(of_all, top, 1)
-          logprobs = torch.cat([logprobs, values], 1)
-          tokens = torch.cat([tokens, indices], 1)
-    return (tokens, logprobs, scores)
+    results = annotate(List[Tensor], [])
+    if inputs.wanted.size(0) > 0:
+      logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, inputs.wanted))
+      if inputs.bias.size(0) > 0:
+        logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
+      tokens = __torch__.tandem.sample.draw(logits, inputs.plain, inputs.filtered, inputs.options)
+      results = __torch__.tandem.sample.report(logits, tokens, top)
+    if rows > inference:
+      results.append(__torch__.tandem.loss.forward_backward_(
+          model, arena, x[inference:], batch.window_from, inputs.learned, learn))
+    return __torch__.tandem.host.read_all(results)
 
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 rows: int, ffn: int, policy: int, chunk: int) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding.dtype, policy,
-                                        chunk)
+    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding, policy, chunk)
 
   # Once, before anything goes backward.
   def prepare_backward(self: __torch__.tandem.decoder.Decoder,
@@ -155,15 +137,14 @@ class Decoder(Module):
       for linear in layer.linears:
         __torch__.tandem.ops.linear.prepare_backward_(linear, dtype)
 
+  # weights: copied to the device of the adapters
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], parts: List[int],
                   scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
-    trainee = __torch__.tandem.adapter.trainee.new(slot, weights, lanes, banks, parts,
-                                                    scalings)
-    empty = [torch.empty([0, bank.size(2)]) for bank in adapters.a]
-    empty_b = [torch.empty([0, bank.size(2)]) for bank in adapters.b]
-    __torch__.tandem.adapter.low_rank.put_(adapters, slot, empty, empty_b)
+    copy = torch.to(weights, adapters.a[0].device, None, False, True)
+    trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, parts, scalings)
+    __torch__.tandem.adapter.low_rank.clear_(adapters, slot)
     __torch__.tandem.adapter.trainee.publish_(trainee, adapters, 0, len(trainee.a))
     return trainee
 
@@ -193,12 +174,21 @@ class Decoder(Module):
   # Multiplies the gradients that the loss left in the arena; factors [rows, 1].
   def scale_rows(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
                  factors: Tensor) -> None:
-    torch.mul_(arena.dx[: factors.size(0)], factors)
+    torch.mul_(arena.dx[: factors.size(0)], torch.to(factors, arena.dx.device))
 
   def publish(self: __torch__.tandem.decoder.Decoder,
               adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> bool:
-    return __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
+              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
+    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
+
+  # Brings a trainee's weights or gradients to the host.
+  def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
+    return __torch__.tandem.host.read(vector)
+
+  # Whether what each bank published last is finite, [banks] bool.
+  def finite(self: __torch__.tandem.decoder.Decoder,
+             trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return trainee.finite
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
@@ -227,25 +217,35 @@ class Decoder(Module):
     constants = __torch__.tandem.optim.settings.Settings(settings)
     return __torch__.tandem.optim.optimizer.new(method, constants, weights, places, rates, sizes)
 
+  # A step: gather_gradients of all regions, begin_step, optimizer_step of all regions, publish. The
+  # host reads nothing before step_result.
+
   # The regions from first to last, as in optimizer.gather_ and optimizer.step_.
   def gather_gradients(self: __torch__.tandem.decoder.Decoder,
                        optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
-                       first: int, last: int) -> List[float]:
-    return __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
+                       first: int, last: int) -> None:
+    __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
+
+  # The t-th step, from gradients * scale, clipped to the norm `largest` unless that is 0.
+  def begin_step(self: __torch__.tandem.decoder.Decoder,
+                 optimizer: __torch__.tandem.optim.optimizer.Optimizer, scale: float,
+                 largest: float, lr: float, t: int) -> __torch__.tandem.optim.step.Step:
+    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr, t)
 
   def optimizer_step(self: __torch__.tandem.decoder.Decoder,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
-                     lr: float, scale: float, t: int, first: int,
-                     last: int) -> None:
-    __torch__.tandem.optim.optimizer.step_(optimizer, gradients[0], lr, scale, t, first,
-                                           last)
+                     step: __torch__.tandem.optim.step.Step, first: int, last: int) -> None:
+    __torch__.tandem.optim.optimizer.step_(optimizer, gradients[0], step, first, last)
 
-  def clear_gradients(self: __torch__.tandem.decoder.Decoder, gradients: Tensor) -> None:
-    torch.zero_(gradients)
+  # The norm of the scaled gradient before it was clipped, and 1 if all that was published is finite,
+  # 0 otherwise: [2] float32. If the norm is not finite nothing was updated.
+  def step_result(self: __torch__.tandem.decoder.Decoder, step: __torch__.tandem.optim.step.Step,
+                  finite: Tensor) -> Tensor:
+    return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(torch.all(finite), 6)]))
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:
-    return optimizer.state
+    return [__torch__.tandem.host.read(tensor) for tensor in optimizer.state]
 
   def restore_optimizer(self: __torch__.tandem.decoder.Decoder,
                         optimizer: __torch__.tandem.optim.optimizer.Optimizer,

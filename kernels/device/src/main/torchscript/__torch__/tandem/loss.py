@@ -5,7 +5,7 @@
 # float32: the losses, and 1 where the label is the most likely, 0 elsewhere.
 def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
                       x: Tensor, start: int, learned: Tensor, learn: bool) -> Tensor:
-  scores = annotate(List[Tensor], [torch.empty([2, 0])])
+  scores = annotate(List[Tensor], [torch.empty([2, 0], device=x.device)])
   torch.zero_(arena.dx[start : start + x.size(0)])
   count = learned.size(1)
   chunk = arena.chunk

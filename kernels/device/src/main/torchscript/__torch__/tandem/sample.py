@@ -1,9 +1,9 @@
 # Draws one token per row. logits [S, V] float32.
-# greedy, plain, filtered: which rows are drawn how; options [S, 4] float32: temperature, top-k,
-# top-p, uniform random number. A row's draw depends on its own logits and options alone.
+# plain, filtered: rows that are drawn from all tokens or from the most likely ones, others are
+# greedy; options [S, 4] float32: temperature, top-k, top-p, uniform random number. A row's draw depends
+# on its own logits and options alone.
 # Returns tokens [S], -1 where the logits are not finite.
-def draw(logits: Tensor, greedy: Tensor, plain: Tensor, filtered: Tensor,
-         options: Tensor) -> Tensor:
+def draw(logits: Tensor, plain: Tensor, filtered: Tensor, options: Tensor) -> Tensor:
   best, tokens = torch.max(logits, 1)
   if plain.size(0) > 0:
     chosen = __torch__.tandem.sample.draw_plain(logits[plain], options[plain])
@@ -12,6 +12,20 @@ def draw(logits: Tensor, greedy: Tensor, plain: Tensor, filtered: Tensor,
     chosen = __torch__.tandem.sample.draw_filtered(logits[filtered], options[filtered])
     tokens = torch.index_copy(tokens, 0, filtered, chosen)
   return torch.masked_fill(tokens, torch.logical_not(torch.isfinite(best)), -1)
+
+# tokens [S] that were drawn from logits [S, V]. Returns them if top is -1; otherwise each with the
+# `top` most likely tokens after it, [S, 1 + top], and the log-probabilities of all, [S, 1 + top].
+def report(logits: Tensor, tokens: Tensor, top: int) -> List[Tensor]:
+  if top < 0:
+    return [tokens]
+  tokens = torch.unsqueeze(tokens, 1)
+  of_all = torch.log_softmax(logits, 1)
+  logprobs = torch.gather(of_all, 1, torch.clamp(tokens, 0))
+  if top > 0:
+    values, indices = torch.topk(of_all, top, 1)
+    logprobs = torch.cat([logprobs, values], 1)
+    tokens = torch.cat([tokens, indices], 1)
+  return [tokens, logprobs]
 
 # Inverts the cumulative distribution at the uniform number; p [S, V] need not sum to one.
 def invert(p: Tensor, uniform: Tensor) -> Tensor:
@@ -27,7 +41,7 @@ def draw_plain(logits: Tensor, options: Tensor) -> Tensor:
 # Top-k first, then the nucleus of what it leaves, as transformers and vLLM apply them.
 def draw_filtered(logits: Tensor, options: Tensor) -> Tensor:
   sorted, order = torch.sort(torch.softmax(torch.div(logits, options[:, 0:1]), 1), 1, True)
-  rank = torch.unsqueeze(torch.arange(sorted.size(1)), 0)
+  rank = torch.unsqueeze(torch.arange(sorted.size(1), device=sorted.device), 0)
   p = torch.masked_fill(sorted, torch.ge(rank, options[:, 1:2]), 0.)
   before = torch.sub(torch.cumsum(p, 1), p)
   nucleus = torch.mul(torch.sum(p, [1], True), options[:, 2:3])

@@ -29,23 +29,29 @@ class Frozen:
     self.slots = slots
     self.ranks = ranks
 
-# sizes: for each of the four linears its parts, inputs and outputs
+# sizes: for each of the four linears its parts, inputs and outputs; like: of the type and on the
+# device that the slots get
 def new(layers: int, slots: int, rank: int, sizes: List[int],
-        dtype: int) -> __torch__.tandem.adapter.low_rank.Adapters:
+        like: Tensor) -> __torch__.tandem.adapter.low_rank.Adapters:
+  dtype, device = like.dtype, like.device
   self = __torch__.tandem.adapter.low_rank.Adapters()
   for layer in range(layers):
     for linear in range(4):
       parts, inputs, outputs = sizes[3 * linear : 3 * linear + 3]
-      self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype))
-      self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype))
+      self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype, device=device))
+      self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype, device=device))
   return self
 
-# a[bank] [ranks, in], b[bank] [ranks, out] float32
-def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, a: List[Tensor],
-         b: List[Tensor]) -> None:
+def clear_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int) -> None:
   for bank in range(len(self.a)):
     torch.zero_(self.a[bank][slot])
     torch.zero_(self.b[bank][slot])
+
+# a[bank] [ranks, in], b[bank] [ranks, out] float32, on any device
+def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, a: List[Tensor],
+         b: List[Tensor]) -> None:
+  __torch__.tandem.adapter.low_rank.clear_(self, slot)
+  for bank in range(len(self.a)):
     torch.copy_(self.a[bank][slot, : a[bank].size(0)], a[bank])
     torch.copy_(self.b[bank][slot, : b[bank].size(0)], b[bank])
 
@@ -60,7 +66,8 @@ def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]
   for linear in range(4):
     owners = annotate(List[Tensor], [])
     for i in range(len(slots)):
-      owners.append(torch.full([ranks[4 * i + linear]], slots[i], dtype=4))
+      owners.append(torch.full([ranks[4 * i + linear]], slots[i], dtype=4,
+                               device=self.a[linear].device))
     self.owners.append(torch.cat(owners))
   for bank in range(len(self.a)):
     linear = bank % 4

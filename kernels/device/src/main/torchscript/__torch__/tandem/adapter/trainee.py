@@ -28,15 +28,18 @@ class Trainee:
   weights : Tensor
   # [lanes, numbers]
   gradients : Tensor
+  # per bank, whether what it published last is finite [banks] bool
+  finite : Tensor
   # per bank: views A [ranks, in] and per lane its gradient, and which parts it has
   a : List[Tensor]
   da : List[List[Tensor]]
   parts : List[List[__torch__.tandem.adapter.trainee.Part]]
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
-               weights: Tensor, lanes: int) -> None:
+               weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
-    self.weights = torch.clone(weights)
-    self.gradients = torch.zeros([lanes, weights.size(0)])
+    self.weights = weights
+    self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
+    self.finite = torch.ones([banks], dtype=11, device=weights.device)
     self.a = annotate(List[Tensor], [])
     self.da = annotate(List[List[Tensor]], [])
     self.parts = annotate(List[List[__torch__.tandem.adapter.trainee.Part]], [])
@@ -52,12 +55,13 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
     lanes.append(__torch__.tandem.adapter.trainee.view(self.gradients[lane], offset, rows, columns))
   return lanes
 
-# banks: three numbers each: ranks of all parts, inputs, offset of A in the vector.
+# weights [numbers] are updated. banks: three numbers each: ranks of all parts, inputs, offset of A in the vector.
 # parts: six numbers each: bank, row, rank, column, width, offset of B^T in the vector.
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], parts: List[int],
         scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
-  self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes)
-  for bank in range(len(banks) // 3):
+  count = len(banks) // 3
+  self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes, count)
+  for bank in range(count):
     ranks, inputs, offset = banks[3 * bank : 3 * bank + 3]
     self.a.append(__torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs))
     self.da.append(__torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs))
@@ -71,30 +75,32 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], parts: List[in
     self.parts[place[0]].append(part)
   return self
 
-# Copies the weights of the banks from first to last into the adapter's slot. False if some are not
-# finite there; such a bank is zero in the slot, because rows of others must not meet it.
+# Copies the weights of the banks from first to last into the adapter's slot. A bank that is not finite
+# there is zero instead, because rows of others must not meet it.
 def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
-             adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> bool:
-  finite = True
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> None:
   for bank in range(first, last):
     ranks = self.a[bank].size(0)
-    a = adapters.a[bank][self.slot, :ranks]
-    b = adapters.b[bank][self.slot, :ranks]
-    torch.copy_(a, self.a[bank])
-    for part in self.parts[bank]:
-      block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
-      torch.copy_(block, torch.mul(part.b, part.scaling))
-    if ranks > 0 and not (__torch__.tandem.adapter.trainee.is_finite(a) and
-                          __torch__.tandem.adapter.trainee.is_finite(b)):
-      finite = False
-      torch.zero_(a)
-      torch.zero_(b)
-  return finite
+    if ranks > 0:
+      a = adapters.a[bank][self.slot, :ranks]
+      b = adapters.b[bank][self.slot, :ranks]
+      torch.copy_(a, self.a[bank])
+      for part in self.parts[bank]:
+        block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
+        torch.copy_(block, torch.mul(part.b, part.scaling))
+      finite = __torch__.tandem.adapter.trainee.are_finite(a, b)
+      torch.copy_(self.finite[bank], finite)
+      broken = torch.logical_not(finite)
+      torch.masked_fill_(a, broken, 0.)
+      torch.masked_fill_(b, broken, 0.)
 
-# Whether all numbers are; in one pass, as NaN is both the least and the largest.
-def is_finite(x: Tensor) -> bool:
-  least, largest = torch.aminmax(x)
-  return -inf < float(least) and float(largest) < inf
+# Whether all numbers are, [] bool; in one pass over each, as NaN is both the least and the largest.
+# Neither it nor infinity is zero after it is subtracted from itself.
+def are_finite(a: Tensor, b: Tensor) -> Tensor:
+  least_a, largest_a = torch.aminmax(a)
+  least_b, largest_b = torch.aminmax(b)
+  extremes = torch.stack([least_a, largest_a, least_b, largest_b])
+  return torch.all(torch.eq(torch.sub(extremes, extremes), 0.))
 
 # y [n, out] plus what the adapter adds to the output for x [n, in]
 def forward(self: __torch__.tandem.adapter.trainee.Trainee,

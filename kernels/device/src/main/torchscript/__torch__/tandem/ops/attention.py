@@ -26,7 +26,8 @@ def decode(q: Tensor, keys: Tensor, values: Tensor, groups: List[int], slots: in
                        [batch, rest, joined * group, joined * dim])
   spread = slots > batch
   if spread:
-    all = torch.zeros([slots, rest, joined * group, joined * dim], dtype=q.dtype)
+    all = torch.zeros([slots, rest, joined * group, joined * dim], dtype=q.dtype,
+                      device=q.device)
     wide = torch.index_copy_(all, 0, places, wide)
   shape = [keys.size(0), keys.size(1), rest, joined * dim]
   k = torch.transpose(torch.view(keys, shape), 1, 2)

@@ -6,7 +6,9 @@
 # The list must come from an object: what is written to a list made here counts as unused, and the
 # compiler would drop it.
 def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
-            constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
-  torch._fused_adam_(w, [g], [m], [v], annotate(List[Tensor], []), [torch.full([], float(t))],
-                     lr=lr, beta1=constants.beta1, beta2=constants.beta2, weight_decay=0.,
-                     eps=constants.eps, amsgrad=False, maximize=False)
+            constants: __torch__.tandem.optim.settings.Settings,
+            step: __torch__.tandem.optim.step.Step, lr: float) -> None:
+  torch._fused_adam_(w, [g], [m], [v], annotate(List[Tensor], []),
+                     [torch.full_like(step.norm, float(step.t))], lr=lr, beta1=constants.beta1,
+                     beta2=constants.beta2, weight_decay=0., eps=constants.eps, amsgrad=False,
+                     maximize=False, found_inf=step.found_inf)

@@ -5,18 +5,20 @@
 # For factors too small to gain from 8 bits. Adam, then w = (1 - lr decay) w: the decay comes last
 # in bitsandbytes. Shapes as in adam.py.
 def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
-            constants: __torch__.tandem.optim.settings.Settings, t: int, lr: float) -> None:
-  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, t, lr)
-  torch.mul_(w[0], 1. - lr * constants.decay)
+            constants: __torch__.tandem.optim.settings.Settings,
+            step: __torch__.tandem.optim.step.Step, lr: float) -> None:
+  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, step, lr)
+  kept = __torch__.tandem.optim.step.unless_skipped(step, 1. - lr * constants.decay, 1.)
+  torch.mul_(w[0], kept)
 
 # The same for moments in 8 bits.
 def update_quantized_(w: List[Tensor], g: Tensor,
                       first: __torch__.tandem.optim.quantize.Quantized,
                       second: __torch__.tandem.optim.quantize.Quantized,
-                      constants: __torch__.tandem.optim.settings.Settings, t: int,
-                      lr: float) -> None:
+                      constants: __torch__.tandem.optim.settings.Settings,
+                      step: __torch__.tandem.optim.step.Step, lr: float) -> None:
   m = __torch__.tandem.optim.quantize.dequantize(first)
   v = __torch__.tandem.optim.quantize.dequantize(second)
-  __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, t, lr)
-  __torch__.tandem.optim.quantize.quantize_(first, m)
-  __torch__.tandem.optim.quantize.quantize_(second, v)
+  __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, step, lr)
+  __torch__.tandem.optim.quantize.quantize_(first, m, step.skipped)
+  __torch__.tandem.optim.quantize.quantize_(second, v, step.skipped)

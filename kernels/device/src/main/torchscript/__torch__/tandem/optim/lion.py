@@ -3,7 +3,7 @@
 #   m = beta2 m + (1 - beta2) g
 # w, g, m [n] float32; w and m are updated.
 def update_(w: Tensor, g: Tensor, m: Tensor, constants: __torch__.tandem.optim.settings.Settings,
-            lr: float) -> None:
+            step: __torch__.tandem.optim.step.Step, lr: float) -> None:
   direction = torch.sign_(torch.lerp(m, g, 1. - constants.beta1))
-  torch.add_(torch.mul_(w, 1. - lr * constants.decay), direction, alpha=-lr)
-  torch.lerp_(m, g, 1. - constants.beta2)
+  __torch__.tandem.optim.step.descend_(w, direction, step, lr, constants.decay)
+  torch.lerp_(m, g, __torch__.tandem.optim.step.unless_skipped(step, 1. - constants.beta2, 0.))

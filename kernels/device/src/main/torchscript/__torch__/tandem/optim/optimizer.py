@@ -29,32 +29,38 @@ class Optimizer:
   constants : __torch__.tandem.optim.settings.Settings
   regions : List[__torch__.tandem.optim.optimizer.Region]
   state : List[Tensor]
+  # of the gathered gradient, [regions] float32
+  norms : Tensor
   # with signs for the first moment, without for the second
   maps : List[__torch__.tandem.optim.quantize.Map]
   def __init__(self: __torch__.tandem.optim.optimizer.Optimizer, method: str,
-               constants: __torch__.tandem.optim.settings.Settings) -> None:
+               constants: __torch__.tandem.optim.settings.Settings, norms: Tensor) -> None:
     self.method = method
     self.constants = constants
+    self.norms = norms
     self.regions = annotate(List[__torch__.tandem.optim.optimizer.Region], [])
     self.state = annotate(List[Tensor], [])
     self.maps = annotate(List[__torch__.tandem.optim.quantize.Map], [])
 
-# weights [P] float32 are updated.
+# weights [P] float32 are updated; the state lives on their device.
 # places: four numbers for each region: start, length, place in the state, first block.
 # sizes: two for each tensor of the state: length, bytes of one number.
 def new(method: str, constants: __torch__.tandem.optim.settings.Settings, weights: Tensor,
         places: List[int], rates: List[float],
         sizes: List[int]) -> __torch__.tandem.optim.optimizer.Optimizer:
-  self = __torch__.tandem.optim.optimizer.Optimizer(method, constants)
+  device = weights.device
+  norms = torch.zeros([len(rates)], device=device)
+  self = __torch__.tandem.optim.optimizer.Optimizer(method, constants, norms)
   for i in range(len(rates)):
     place = places[4 * i : 4 * i + 4]
     region = __torch__.tandem.optim.optimizer.Region(place, rates[i], weights)
     self.regions.append(region)
   for i in range(len(sizes) // 2):
-    self.state.append(torch.zeros([sizes[2 * i]], dtype=0 if sizes[2 * i + 1] == 1 else 6))
+    self.state.append(torch.zeros([sizes[2 * i]], dtype=0 if sizes[2 * i + 1] == 1 else 6,
+                                  device=device))
   if method == "adamw_8bit":
-    self.maps.append(__torch__.tandem.optim.quantize.new_map(True))
-    self.maps.append(__torch__.tandem.optim.quantize.new_map(False))
+    self.maps.append(__torch__.tandem.optim.quantize.new_map(True, device))
+    self.maps.append(__torch__.tandem.optim.quantize.new_map(False, device))
   return self
 
 # The i-th moment of a region in 8 bits.
@@ -67,46 +73,45 @@ def moment(self: __torch__.tandem.optim.optimizer.Optimizer, i: int,
 
 # g [n] of the region
 def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
-            region: __torch__.tandem.optim.optimizer.Region, g: Tensor, t: int,
-            lr: float) -> None:
-  w = region.w
+            region: __torch__.tandem.optim.optimizer.Region, g: Tensor,
+            step: __torch__.tandem.optim.step.Step) -> None:
+  w, constants = region.w, self.constants
+  lr = step.lr * region.rate
   end = region.at + region.end - region.start
   if region.block >= 0:
     m = __torch__.tandem.optim.optimizer.moment(self, 0, region)
     v = __torch__.tandem.optim.optimizer.moment(self, 1, region)
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, self.constants, t, lr)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, constants, step, lr)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
-                                              self.state[1][region.at : end], self.constants, t,
-                                              lr)
+                                              self.state[1][region.at : end], constants, step, lr)
   elif self.method == "adamw":
     __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
-                                         self.state[1][region.at : end], self.constants, t, lr)
+                                         self.state[1][region.at : end], constants, step, lr)
   elif self.method == "lion":
-    __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], self.constants, lr)
+    __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
   else:
     assert self.method == "sgd", "no such optimizer"
-    __torch__.tandem.optim.sgd.update_(w[0], g, self.state[0][region.at : end], self.constants, lr)
+    __torch__.tandem.optim.sgd.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
 
-# Adds the gradients [lanes, P] of all lanes up into those of the first. Returns the norm of each
-# region from first to last.
+# Adds the gradients [lanes, P] of all lanes up into those of the first, and takes the norm, in the
+# regions from first to last.
 def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor, first: int,
-            last: int) -> List[float]:
-  norms = annotate(List[float], [])
-  for region in self.regions[first:last]:
+            last: int) -> None:
+  for i in range(first, last):
+    region = self.regions[i]
     g = gradients[0, region.start : region.end]
     for lane in range(1, gradients.size(0)):
       more = gradients[lane, region.start : region.end]
       torch.add_(g, more)
       torch.zero_(more)
-    norms.append(float(torch.linalg_vector_norm(g)))
-  return norms
+    torch.copy_(self.norms[i], torch.linalg_vector_norm(g))
 
-# The t-th update of the weights from gradients [P] * scale, which are cleared, in the regions
-# from first to last.
-def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor, lr: float,
-          scale: float, t: int, first: int, last: int) -> None:
+# Updates the weights from gradients [P], which are cleared, in the regions from first to last.
+def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
+          step: __torch__.tandem.optim.step.Step, first: int, last: int) -> None:
   for region in self.regions[first:last]:
-    g = torch.mul_(gradients[region.start : region.end], scale)
-    __torch__.tandem.optim.optimizer.update_(self, region, g, t, lr * region.rate)
+    g = torch.mul_(gradients[region.start : region.end], step.factor)
+    torch.masked_fill_(g, step.skipped, 0.)
+    __torch__.tandem.optim.optimizer.update_(self, region, g, step)
     torch.zero_(g)

@@ -31,23 +31,23 @@ class Quantized:
 
 # For i from 0 to 6 the middles of 2^i equal cells of [0.1, 1], or of 2^(i + 1) without signs, times
 # 10^(i - 6); with signs their negatives too; then 0 and 1.
-def new_map(signed: bool) -> __torch__.tandem.optim.quantize.Map:
-  values = [torch.zeros([1], dtype=7), torch.ones([1], dtype=7)]
+def new_map(signed: bool, device: Device) -> __torch__.tandem.optim.quantize.Map:
+  values = [torch.zeros([1], dtype=7, device=device), torch.ones([1], dtype=7, device=device)]
   for i in range(7):
     cells = (1 if signed else 2) << i
-    cell = torch.add(torch.arange(cells, dtype=7), 0.5)
+    cell = torch.add(torch.arange(cells, dtype=7, device=device), 0.5)
     decade = torch.mul(torch.add(torch.mul(cell, 0.9 / float(cells)), 0.1), 10. ** (i - 6))
     values.append(decade)
     if signed:
       values.append(torch.neg(decade))
   ascending = torch.to(torch.sort(torch.cat(values))[0], 6)
   middles = torch.div(torch.add(ascending[:-1], ascending[1:]), 2.)
-  bounds = torch.cat([middles, torch.full([1], float("inf"))])
+  bounds = torch.cat([middles, torch.full([1], inf, device=device)])
   if signed:
     # Nothing negative becomes zero, so that signs survive. The smallest normal number, because a
     # processor may take smaller ones for zero.
     torch.fill_(bounds[126], -1.1754943508222875e-38)
-  upper = torch.bitwise_left_shift(torch.arange(65536, dtype=3), 16)
+  upper = torch.bitwise_left_shift(torch.arange(65536, dtype=3, device=device), 16)
   # of what is negative, the lower end is that of the largest magnitude
   ends = torch.where(torch.lt(upper, 0), torch.add(upper, 65535), upper)
   table = torch.bucketize(torch.view_copy(ends, dtype=6), bounds)
@@ -73,11 +73,12 @@ def dequantize(self: __torch__.tandem.optim.quantize.Quantized) -> Tensor:
                  torch.unsqueeze(self.absmax, 1))
   return torch.view(x, [-1])[: self.codes.size(0)]
 
-# Replaces the numbers by x [n].
-def quantize_(self: __torch__.tandem.optim.quantize.Quantized, x: Tensor) -> None:
+# Replaces the numbers by x [n], unless it is skipped: [] bool.
+def quantize_(self: __torch__.tandem.optim.quantize.Quantized, x: Tensor, skipped: Tensor) -> None:
   rows = __torch__.tandem.optim.quantize.blocks(x)
-  torch.copy_(self.absmax, torch.amax(torch.abs(rows), [1]))
-  divisors = torch.masked_fill(self.absmax, torch.eq(self.absmax, 0.), 1.)
+  absmax = torch.amax(torch.abs(rows), [1])
+  divisors = torch.masked_fill(absmax, torch.eq(absmax, 0.), 1.)
   quotients = torch.view(torch.div(rows, torch.unsqueeze(divisors, 1)), [-1])
-  torch.copy_(self.codes,
-              __torch__.tandem.optim.quantize.encode(self.map, quotients[: x.size(0)]))
+  codes = __torch__.tandem.optim.quantize.encode(self.map, quotients[: x.size(0)])
+  torch.copy_(self.absmax, torch.where(skipped, self.absmax, absmax))
+  torch.copy_(self.codes, torch.where(skipped, self.codes, codes))

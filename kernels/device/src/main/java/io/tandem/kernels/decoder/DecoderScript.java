@@ -5,6 +5,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
+import java.util.Map;
 
 /**
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
@@ -20,12 +21,15 @@ final class DecoderScript implements AutoCloseable {
             "__torch__/tandem/ops/attention.py",
             "__torch__/tandem/ops/cross_entropy.py",
             "__torch__/tandem/model.py",
+            "__torch__/tandem/host.py",
+            "__torch__/tandem/inputs.py",
             "__torch__/tandem/cache.py",
             "__torch__/tandem/batch.py",
             "__torch__/tandem/arena.py",
             "__torch__/tandem/adapter/low_rank.py",
             "__torch__/tandem/adapter/trainee.py",
             "__torch__/tandem/optim/settings.py",
+            "__torch__/tandem/optim/step.py",
             "__torch__/tandem/optim/quantize.py",
             "__torch__/tandem/optim/adam.py",
             "__torch__/tandem/optim/adamw.py",
@@ -56,6 +60,9 @@ final class DecoderScript implements AutoCloseable {
     /** {@code optimizer.Optimizer}. */
     record OptimizerObject(IValue value) {}
 
+    /** {@code step.Step}. */
+    record StepObject(IValue value) {}
+
     /** A weight of the model that is being filled. */
     record Weight(IValue value) {}
 
@@ -64,6 +71,9 @@ final class DecoderScript implements AutoCloseable {
 
     /** Their gradients, [lanes, numbers] float32. */
     record Gradients(IValue value) {}
+
+    /** Whether each bank of a trainee is finite, {@code [banks]} bool. */
+    record Finite(IValue value) {}
 
     /** Arguments that belong together; the script takes the components one by one. */
     interface Arguments {}
@@ -75,39 +85,19 @@ final class DecoderScript implements AutoCloseable {
     record Slots(long[] slots, long[] ranks) implements Arguments {}
 
     /**
-     * Forward rows of an iteration.
+     * What an iteration reads.
      *
-     * @param rows {@code [3, N]}
-     * @param stacks {@code [S, N]}
-     * @param decodes {@code [2, B]}
+     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
+     * @param sizes of its sections
      * @param mixed whether rows differ in their adapters
+     * @param top how many log-probabilities are reported, -1 for none
+     * @param learn whether the window will go backward
      */
-    record Rows(PtNDArray rows, PtNDArray stacks, Layout layout, PtNDArray decodes, boolean mixed)
+    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
             implements Arguments {}
 
     /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows, long inferenceRows) {}
-
-    /**
-     * Tokens to draw.
-     *
-     * @param wanted {@code [S]}
-     * @param biasAt {@code [2, n]}
-     * @param bias {@code [n]}
-     * @param options {@code [S, 4]}
-     * @param top how many log-probabilities are reported, -1 for none
-     */
-    record Draws(PtNDArray wanted, PtNDArray biasAt, PtNDArray bias, Ways ways, PtNDArray options, int top)
-            implements Arguments {}
-
-    /** Which tokens are drawn how, by their number among those that are wanted. */
-    record Ways(PtNDArray greedy, PtNDArray plain, PtNDArray filtered) {}
-
-    /** Rows of the arena with a label, and the labels: {@code [2, n]}; and whether they will go backward. */
-    record Labels(PtNDArray learned, boolean learn) implements Arguments {}
-
-    /** Of an iteration: tokens and log-probabilities {@code [S, 1 + top]}, scores {@code [2, n]}. */
-    record Results(IValue tokens, IValue logprobs, IValue scores) {}
+    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -116,13 +106,34 @@ final class DecoderScript implements AutoCloseable {
     record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
+    private final String device;
 
     DecoderScript(TensorScope parent) {
-        script = ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", SOURCES);
+        this(parent, "cpu", sources());
     }
 
-    Weight newWeight(TensorScope owner, long[] shape, int dtype) {
-        return new Weight(script.call(owner, "new_weight", owner.numbers(shape), owner.number(dtype)));
+    /**
+     * @param device where the model lives, by libtorch's name
+     * @param sources {@link #sources}
+     */
+    DecoderScript(TensorScope parent, String device, Map<String, String> sources) {
+        this.script = ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", sources);
+        this.device = device;
+    }
+
+    /** The text of each file. */
+    static Map<String, String> sources() {
+        return ScriptModule.read(SOURCES);
+    }
+
+    /** Where weights are to be made. */
+    String device() {
+        return device;
+    }
+
+    Weight newWeight(TensorScope owner, long[] shape, int dtype, String device) {
+        return new Weight(
+                script.call(owner, "new_weight", owner.numbers(shape), owner.number(dtype), owner.text(device)));
     }
 
     void fillWeight(TensorScope call, Weight weight, long first, PtNDArray bytes, int stored) {
@@ -203,50 +214,35 @@ final class DecoderScript implements AutoCloseable {
         script.call(call, "activate", adapters.value(), call.numbers(active.slots()), call.numbers(active.ranks()));
     }
 
-    Results iterate(
+    /** @return what {@code host.py} makes of the results: int32 */
+    IValue iterate(
             TensorScope call,
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
             ArenaObject arena,
-            Rows rows,
-            Draws draws,
-            Labels labels) {
-        IValue[] members = call.members(script.call(
+            Inputs inputs) {
+        return script.call(
                 call,
                 "iterate",
                 model.value(),
                 cache.value(),
                 adapters.value(),
                 arena.value(),
-                call.value(rows.rows()),
-                call.value(rows.stacks()),
-                layout(call, rows.layout()),
-                call.value(rows.decodes()),
-                call.flag(rows.mixed()),
-                call.value(draws.wanted()),
-                call.value(draws.biasAt()),
-                call.value(draws.bias()),
-                call.list(
-                        draws.ways().greedy(),
-                        draws.ways().plain(),
-                        draws.ways().filtered()),
-                call.value(draws.options()),
-                call.number(draws.top()),
-                call.value(labels.learned()),
-                call.flag(labels.learn())));
-        return new Results(members[0], members[1], members[2]);
+                call.value(inputs.numbers()),
+                call.numbers(inputs.sizes()),
+                layout(call, inputs.layout()),
+                call.flag(inputs.mixed()),
+                call.number(inputs.top()),
+                call.flag(inputs.learn()));
     }
 
     private static IValue layout(TensorScope call, Layout layout) {
         long[] window = new long[1 + layout.windows().length];
         window[0] = layout.windowFrom();
         System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
-        return call.own(IValue.listFrom(
-                call.numbers(layout.groups()),
-                call.numbers(layout.chunks()),
-                call.numbers(window),
-                call.numbers(layout.inferenceRows())));
+        return call.own(
+                IValue.listFrom(call.numbers(layout.groups()), call.numbers(layout.chunks()), call.numbers(window)));
     }
 
     /**
@@ -331,16 +327,23 @@ final class DecoderScript implements AutoCloseable {
         script.call(call, "scale_rows", arena.value(), call.value(factors));
     }
 
-    /** @return whether all numbers are finite */
-    boolean publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
-        return script.call(
-                        call,
-                        "publish",
-                        adapters.value(),
-                        trainee.value(),
-                        call.number(banks.first()),
-                        call.number(banks.last()))
-                .toBoolean();
+    void publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
+        script.call(
+                call,
+                "publish",
+                adapters.value(),
+                trainee.value(),
+                call.number(banks.first()),
+                call.number(banks.last()));
+    }
+
+    Finite finite(TensorScope owner, TraineeObject trainee) {
+        return new Finite(script.call(owner, "finite", trainee.value()));
+    }
+
+    /** Copies a vector to the host. */
+    float[] floats(TensorScope call, IValue vector) {
+        return call.floats(script.call(call, "floats", vector));
     }
 
     Factors weights(TensorScope owner, TraineeObject trainee) {
@@ -370,42 +373,51 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    /** @return the norm of each region's gradient */
-    double[] gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
-        return script.call(
-                        call,
-                        "gather_gradients",
-                        optimizer.value(),
-                        gradients.value(),
-                        call.number(regions.first()),
-                        call.number(regions.last()))
-                .toDoubleArray();
+    void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
+        script.call(
+                call,
+                "gather_gradients",
+                optimizer.value(),
+                gradients.value(),
+                call.number(regions.first()),
+                call.number(regions.last()));
+    }
+
+    StepObject beginStep(
+            TensorScope owner,
+            OptimizerObject optimizer,
+            double scale,
+            double largestNorm,
+            double learningRate,
+            int number) {
+        return new StepObject(script.call(
+                owner,
+                "begin_step",
+                optimizer.value(),
+                owner.number(scale),
+                owner.number(largestNorm),
+                owner.number(learningRate),
+                owner.number(number)));
     }
 
     void optimizerStep(
-            TensorScope call,
-            OptimizerObject optimizer,
-            Gradients gradients,
-            double learningRate,
-            double scale,
-            int step,
-            Range regions) {
+            TensorScope call, OptimizerObject optimizer, Gradients gradients, StepObject step, Range regions) {
         script.call(
                 call,
                 "optimizer_step",
                 optimizer.value(),
                 gradients.value(),
-                call.number(learningRate),
-                call.number(scale),
-                call.number(step),
+                step.value(),
                 call.number(regions.first()),
                 call.number(regions.last()));
     }
 
-    void clearGradients(TensorScope call, Gradients gradients) {
-        script.call(call, "clear_gradients", gradients.value());
+    /** @return the norm of the gradient, and 1 if all is finite, 0 otherwise */
+    float[] stepResult(TensorScope call, StepObject step, Finite finite) {
+        return call.floats(script.call(call, "step_result", step.value(), finite.value()));
     }
 
+    /** Copies the state to the host. */
     PtNDArray[] optimizerState(TensorScope owner, OptimizerObject optimizer) {
         return owner.tensors(script.call(owner, "optimizer_state", optimizer.value()));
     }

@@ -1,21 +1,16 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.CacheObject;
-import io.tandem.kernels.decoder.DecoderScript.Draws;
-import io.tandem.kernels.decoder.DecoderScript.Labels;
+import io.tandem.kernels.decoder.DecoderScript.Inputs;
 import io.tandem.kernels.decoder.DecoderScript.Layout;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.decoder.DecoderScript.Results;
-import io.tandem.kernels.decoder.DecoderScript.Rows;
-import io.tandem.kernels.decoder.DecoderScript.Ways;
 import io.tandem.kernels.tensor.TensorScope;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,50 +25,28 @@ record IterationCall(
         ArenaObject arena) {
 
     IterationOutputs run(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, boolean mixed) {
-        int draws = sampling.wanted.size();
         long[] learned = RowEncoder.learned(windows, pack);
-        long[] stacks = rows.stacks();
-        Results results = script.iterate(
-                scope,
-                model,
-                cache,
-                adapters,
-                arena,
-                new Rows(
-                        scope.tensor(concat(rows.tokens, rows.positions, rows.cacheRows), 3, rows.tokens.length),
-                        scope.tensor(stacks, stacks.length / rows.tokens.length, rows.tokens.length),
-                        layout(windows, rows, pack),
-                        scope.tensor(concat(rows.decodePlaces, rows.decodeContexts), 2, rows.decodePlaces.length),
-                        mixed),
-                new Draws(
-                        indices(sampling.wanted),
-                        scope.tensor(sampling.biasAt, 2, sampling.bias.length),
-                        scope.tensor(sampling.bias, sampling.bias.length),
-                        new Ways(indices(sampling.greedy), indices(sampling.plain), indices(sampling.filtered)),
-                        scope.tensor(sampling.options, draws, 4),
-                        sampling.top),
-                new Labels(scope.tensor(learned, 2, learned.length / 2), pack.learns()));
-        return new IterationOutputs(
-                draws(sampling, results.tokens(), results.logprobs()),
-                scores(scope.floats(results.scores()), learned, pack),
-                learned.length / 2);
-    }
-
-    /**
-     * @param found losses of the learned tokens, and 1 where they are the most likely; their rows are the first half of
-     *     {@code learned}
-     */
-    private static SequenceScores scores(float[] found, long[] learned, PackRows pack) {
-        SequenceScores scores = SequenceScores.zeros(pack.sequences());
-        int tokens = found.length / 2;
-        for (int i = 0; i < tokens; i++) {
-            scores.add(pack.sequence((int) learned[i]), found[i], found[tokens + i] == 0);
-        }
-        return scores;
-    }
-
-    private PtNDArray indices(List<Integer> values) {
-        return scope.tensor(SamplingRows.indices(values), values.size());
+        Staging staging = new Staging(
+                concat(sampling.options, sampling.bias),
+                concat(rows.tokens, rows.positions),
+                Arrays.copyOf(rows.cacheRows, rows.inferenceRows),
+                rows.stacks(),
+                concat(rows.decodePlaces, rows.decodeContexts),
+                SamplingRows.indices(sampling.wanted),
+                SamplingRows.indices(sampling.plain),
+                SamplingRows.indices(sampling.filtered),
+                sampling.biasAt,
+                learned);
+        Inputs inputs = new Inputs(
+                staging.tensor(scope),
+                staging.sizes(),
+                layout(windows, rows, pack),
+                mixed,
+                sampling.top,
+                pack.learns());
+        IntBuffer results = IntBuffer.wrap(scope.ints(script.iterate(scope, model, cache, adapters, arena, inputs)));
+        List<Draw> draws = draws(sampling, results);
+        return new IterationOutputs(draws, scores(learned, results, pack), learned.length / 2);
     }
 
     private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {
@@ -81,34 +54,66 @@ record IterationCall(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 rows.windowFrom,
-                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
-                rows.inferenceRows);
+                RowEncoder.flatten(pack.windows(windows.from(), windows.to())));
     }
 
-    private List<Draw> draws(SamplingRows sampling, IValue tokenValue, IValue logprobValue) {
-        if (sampling.wanted.isEmpty()) {
-            return List.of();
-        }
-        long[] tokens = scope.longs(tokenValue);
-        float[] logprobs = sampling.top < 0 ? new float[0] : scope.floats(logprobValue);
+    private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {
+        int rows = sampling.wanted.size();
         int width = 1 + Math.max(sampling.top, 0);
+        int[] tokens = ints(results, rows * width);
+        float[] logprobs = floats(results, sampling.top < 0 ? 0 : rows * width);
         List<Draw> draws = new ArrayList<>();
-        for (int row = 0; row < sampling.wanted.size(); row++) {
+        for (int row = 0; row < rows; row++) {
             int asked = sampling.sampling(row).topLogprobs();
             int first = row * width;
             int count = Math.max(0, Math.min(asked, width - 1));
-            int[] topTokens = Arrays.stream(tokens, first + 1, first + 1 + count)
-                    .mapToInt(Math::toIntExact)
-                    .toArray();
+            int[] topTokens = Arrays.copyOfRange(tokens, first + 1, first + 1 + count);
             float[] topLogprobs =
                     count == 0 ? new float[0] : Arrays.copyOfRange(logprobs, first + 1, first + 1 + count);
             float logprob = asked < 0 ? Float.NaN : logprobs[first];
-            draws.add(new Draw((int) tokens[first], logprob, topTokens, topLogprobs));
+            draws.add(new Draw(tokens[first], logprob, topTokens, topLogprobs));
         }
         return draws;
     }
 
-    private static long[] concat(long[]... parts) {
-        return Arrays.stream(parts).flatMapToLong(Arrays::stream).toArray();
+    /**
+     * @param learned rows with a label are its first half
+     * @param results losses of the learned tokens, and 1 where they are the most likely
+     */
+    private static SequenceScores scores(long[] learned, IntBuffer results, PackRows pack) {
+        SequenceScores scores = SequenceScores.zeros(pack.sequences());
+        int tokens = learned.length / 2;
+        float[] losses = floats(results, tokens);
+        float[] hits = floats(results, tokens);
+        for (int i = 0; i < tokens; i++) {
+            scores.add(pack.sequence((int) learned[i]), losses[i], hits[i] == 0);
+        }
+        return scores;
+    }
+
+    private static int[] ints(IntBuffer results, int count) {
+        int[] next = new int[count];
+        results.get(next);
+        return next;
+    }
+
+    private static float[] floats(IntBuffer results, int count) {
+        float[] next = new float[count];
+        for (int i = 0; i < count; i++) {
+            next[i] = Float.intBitsToFloat(results.get());
+        }
+        return next;
+    }
+
+    private static long[] concat(long[] first, long[] second) {
+        long[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
+    }
+
+    private static float[] concat(float[] first, float[] second) {
+        float[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
     }
 }

@@ -9,13 +9,13 @@ import io.tandem.kernels.decoder.DecoderScript.OptimizerObject;
 import io.tandem.kernels.decoder.DecoderScript.Range;
 import io.tandem.kernels.decoder.DecoderScript.Regions;
 import io.tandem.kernels.decoder.DecoderScript.Rule;
+import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.decoder.OptimizerLayout.StateTensor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -77,43 +77,35 @@ final class Optimizer {
 
     /**
      * Updates the weights from gradients [lanes, numbers] * scale, and clears the gradients. What it does to a
-     * number does not depend on how many lanes share it.
+     * number does not depend on how many lanes share it. Reads nothing from the device: if the gradient is not finite,
+     * which only the result says, nothing is updated.
      *
-     * @return the norm of the scaled gradient before clipping; if it is not finite nothing was updated
+     * @return its result has the norm of the scaled gradient before clipping, for {@link #count}
      */
-    double step(Gradients gradients, double learningRate, double scale) {
+    StepObject step(TensorScope owner, Gradients gradients, double learningRate, double scale) {
         int regions = layout.regions().size();
-        double[] norms = new double[regions];
-        lanes.share(regions, (from, to) -> gather(gradients, from, to, norms));
-        double norm =
-                scale * Math.sqrt(Arrays.stream(norms).map(one -> one * one).reduce(0, Double::sum));
-        if (!Double.isFinite(norm)) {
-            clear(gradients);
-            return norm;
-        }
-        steps++;
-        double largest = config.maxGradientNorm();
-        double factor = largest > 0 && norm > largest ? scale * largest / norm : scale;
-        lanes.share(regions, (from, to) -> update(gradients, learningRate, factor, from, to));
-        return norm;
+        lanes.share(regions, (from, to) -> gather(gradients, from, to));
+        StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate, steps + 1);
+        lanes.share(regions, (from, to) -> update(gradients, step, from, to));
+        return step;
     }
 
-    private void gather(Gradients gradients, int from, int to, double[] norms) {
-        try (TensorScope call = scope.open()) {
-            double[] found = script.gatherGradients(call, value, gradients, new Range(from, to));
-            System.arraycopy(found, 0, norms, from, found.length);
+    /** Counts the last step if it updated something. */
+    void count(double norm) {
+        if (Double.isFinite(norm)) {
+            steps++;
         }
     }
 
-    private void update(Gradients gradients, double learningRate, double factor, int from, int to) {
+    private void gather(Gradients gradients, int from, int to) {
         try (TensorScope call = scope.open()) {
-            script.optimizerStep(call, value, gradients, learningRate, factor, steps, new Range(from, to));
+            script.gatherGradients(call, value, gradients, new Range(from, to));
         }
     }
 
-    private void clear(Gradients gradients) {
+    private void update(Gradients gradients, StepObject step, int from, int to) {
         try (TensorScope call = scope.open()) {
-            script.clearGradients(call, gradients);
+            script.optimizerStep(call, value, gradients, step, new Range(from, to));
         }
     }
 

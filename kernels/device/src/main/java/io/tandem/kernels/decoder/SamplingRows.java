@@ -10,8 +10,9 @@ final class SamplingRows {
     /** Rows whose next token is drawn, in the order of the segments. */
     final List<Integer> wanted = new ArrayList<>();
 
-    final List<Integer> greedy = new ArrayList<>();
+    /** Numbers of the draws from all tokens, and of those from the most likely ones; the others are greedy. */
     final List<Integer> plain = new ArrayList<>();
+
     final List<Integer> filtered = new ArrayList<>();
     final float[] options;
     final long[] biasAt;
@@ -43,9 +44,7 @@ final class SamplingRows {
 
     private void sort(int row, Sampling sampling, int vocab) {
         boolean all = sampling.topK() <= 0 && sampling.topP() >= 1;
-        if (sampling.temperature() == 0) {
-            greedy.add(row);
-        } else {
+        if (sampling.temperature() != 0) {
             (all ? plain : filtered).add(row);
         }
         options[4 * row] = (float) Math.max(sampling.temperature(), 1e-6);

@@ -28,6 +28,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -57,13 +58,17 @@ public final class TorchScriptDecoder implements DeviceModel {
     private PackRows pack = PackRows.EMPTY;
     private PackLanes packLanes;
 
-    private TorchScriptDecoder(Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+    private TorchScriptDecoder(
+            Checkpoint checkpoint,
+            ModelConfig model,
+            KernelsConfig limits,
+            Function<TensorScope, DecoderScript> scripts) {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
-        script = new DecoderScript(owned);
+        script = scripts.apply(owned);
         weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
@@ -88,12 +93,17 @@ public final class TorchScriptDecoder implements DeviceModel {
      * @throws UnsupportedOperationException if this machine cannot compute in the given type
      */
     public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
+        return load(directory, limits, DecoderScript::new);
+    }
+
+    /** @param scripts compiles the sources, and says which device they run on */
+    static TorchScriptDecoder load(Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         Checkpoint checkpoint = Checkpoint.open(directory);
         KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits);
         return NativeEngine.onPassingThread(
-                () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context)));
+                () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context), scripts));
     }
 
     @Override

@@ -8,12 +8,12 @@ import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
 import io.tandem.kernels.decoder.DecoderScript.Range;
+import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
@@ -83,32 +83,32 @@ final class Trainee implements AutoCloseable {
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
             Gradients gradients = script.gradients(call, value);
-            double norm = optimizer.step(gradients, learningRate, lossScale);
-            AtomicBoolean finite = new AtomicBoolean(true);
-            lanes.share(layout.banks(), (from, to) -> publish(from, to, finite));
+            StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
+            lanes.share(layout.banks(), this::publish);
             adapters.changed();
-            return finite.get() ? norm : Double.NaN;
+            float[] result = script.stepResult(call, step, script.finite(call, value));
+            optimizer.count(result[0]);
+            return result[1] == 1 ? result[0] : Double.NaN;
         }
     }
 
-    private void publish(int from, int to, AtomicBoolean finite) {
+    private void publish(int from, int to) {
         try (TensorScope call = scope.open()) {
-            if (!script.publish(call, adapters.value(), value, new Range(from, to))) {
-                finite.set(false);
-            }
+            script.publish(call, adapters.value(), value, new Range(from, to));
         }
     }
 
     Adapter snapshot() {
         try (TensorScope call = scope.open()) {
-            return layout.unflatten(call.floats(script.weights(call, value).value()), like);
+            return layout.unflatten(
+                    script.floats(call, script.weights(call, value).value()), like);
         }
     }
 
     /** The sum of all lanes'. */
     Adapter gradients() {
         try (TensorScope call = scope.open()) {
-            float[] all = call.floats(script.gradients(call, value).value());
+            float[] all = script.floats(call, script.gradients(call, value).value());
             float[] sum = new float[all.length / lanes.count()];
             for (int i = 0; i < all.length; i++) {
                 sum[i % sum.length] += all[i];

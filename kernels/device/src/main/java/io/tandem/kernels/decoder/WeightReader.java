@@ -33,7 +33,7 @@ final class WeightReader {
     PtNDArray read(TensorScope owner, String name, int type) {
         TensorEntry entry = checkpoint.entry(name);
         int stored = code(entry.dtype());
-        Weight weight = script.newWeight(owner, entry.shape(), type);
+        Weight weight = script.newWeight(owner, entry.shape(), type, script.device());
         long first = 0;
         for (ByteBuffer piece : checkpoint.pieces(name, PIECE_BYTES)) {
             try (TensorScope call = owner.open()) {

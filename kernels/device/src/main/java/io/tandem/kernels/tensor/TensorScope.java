@@ -139,6 +139,11 @@ public final class TensorScope implements AutoCloseable {
         return bytes;
     }
 
+    /** Copies an int32 tensor out. */
+    public int[] ints(IValue value) {
+        return tensor(value).toIntArray();
+    }
+
     /** Copies an int64 tensor out. */
     public long[] longs(IValue value) {
         return tensor(value).toLongArray();

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -22,15 +22,15 @@ final class ScriptArchive {
 
     /**
      * @param className qualified name of the module's class, for example {@code __torch__.tandem.decoder.Decoder}
-     * @param sources paths below {@code code/}, for example {@code __torch__/tandem/decoder.py}
+     * @param sources texts by their path below {@code code/}, for example {@code __torch__/tandem/decoder.py}
      */
-    static byte[] pack(String className, List<String> sources) {
+    static byte[] pack(String className, Map<String, String> sources) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
             zip.setMethod(ZipOutputStream.STORED);
             store(zip, "data.pkl", instanceOf(className));
-            for (String source : sources) {
-                store(zip, "code/" + source, read(source));
+            for (Map.Entry<String, String> source : sources.entrySet()) {
+                store(zip, "code/" + source.getKey(), source.getValue().getBytes(StandardCharsets.UTF_8));
             }
             store(zip, "constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
             store(zip, "version", ascii("10\n"));
@@ -58,12 +58,14 @@ final class ScriptArchive {
         return pickle.toByteArray();
     }
 
-    private static byte[] read(String source) throws IOException {
+    static String read(String source) {
         try (InputStream in = ScriptArchive.class.getResourceAsStream(RESOURCES + source)) {
             if (in == null) {
                 throw new IllegalStateException("TorchScript source " + source + " is not on the class path");
             }
-            return in.readAllBytes();
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

@@ -10,7 +10,9 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** A compiled TorchScript module whose methods can be called; it holds no state between calls. */
 public final class ScriptModule implements AutoCloseable {
@@ -30,6 +32,24 @@ public final class ScriptModule implements AutoCloseable {
      * @param sources every file that the module reaches, as a path below {@code src/main/torchscript}
      */
     public static ScriptModule load(TensorScope parent, String className, List<String> sources) {
+        return load(parent, className, read(sources));
+    }
+
+    /** The text of sources of this project, by path. */
+    public static Map<String, String> read(List<String> sources) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        sources.forEach(source -> texts.put(source, ScriptArchive.read(source)));
+        return texts;
+    }
+
+    /**
+     * Compiles sources.
+     *
+     * @param parent outlives the module
+     * @param className of the module, for example {@code __torch__.tandem.decoder.Decoder}
+     * @param sources the text of every file that the module reaches, by its path
+     */
+    public static ScriptModule load(TensorScope parent, String className, Map<String, String> sources) {
         byte[] archive = ScriptArchive.pack(className, sources);
         TensorScope scope = parent.open();
         try {

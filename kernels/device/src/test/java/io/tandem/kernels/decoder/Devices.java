@@ -12,6 +12,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** Small devices, and what the tests ask of them again and again. */
@@ -37,10 +39,15 @@ final class Devices {
     }
 
     static TorchScriptDecoder load(TinyModel model, KernelsConfig limits) throws IOException {
+        return load(model, limits, DecoderScript::new);
+    }
+
+    static TorchScriptDecoder load(TinyModel model, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts)
+            throws IOException {
         Path directory = Files.createTempDirectory("tiny-model");
         try {
             model.write(directory);
-            return TorchScriptDecoder.load(directory, limits);
+            return TorchScriptDecoder.load(directory, limits, scripts);
         } finally {
             // What is loaded is in memory.
             try (Stream<Path> files = Files.walk(directory)) {

@@ -3,17 +3,21 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.types.DataType;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
+import io.tandem.kernels.decoder.DecoderScript.Finite;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
+import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -90,10 +94,16 @@ class OptimizerTest {
         double step(double[] gradient) {
             try (TensorScope call = scope.open()) {
                 Gradients gradients = gradients(call, gradient);
-                double norm = optimizer.step(gradients, LEARNING_RATE, SCALE);
+                StepObject step = optimizer.step(call, gradients, LEARNING_RATE, SCALE);
+                double norm = script.stepResult(call, step, nothingPublished(call))[0];
+                optimizer.count(norm);
                 assertThat(call.floats(gradients.value())).containsOnly(0);
                 return norm;
             }
+        }
+
+        private Finite nothingPublished(TensorScope call) {
+            return new Finite(call.value(call.tensor(ByteBuffer.allocateDirect(0), DataType.BOOLEAN, 0)));
         }
 
         /** Every lane found some of the numbers. */

@@ -33,5 +33,5 @@ class Peaks(Module):
     none = rows[:0]
     options = torch.tensor([0.8, 50. if filtered else 0., 0.95 if filtered else 1., 0.5])
     options = torch.expand(torch.unsqueeze(options, 0), [logits.size(0), 4])
-    return __torch__.tandem.sample.draw(logits, none, none if filtered else rows,
+    return __torch__.tandem.sample.draw(logits, none if filtered else rows,
                                         rows if filtered else none, options)

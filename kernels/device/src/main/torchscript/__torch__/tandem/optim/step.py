@@ -1,0 +1,37 @@
+# What all regions share in one step. Whether the gradient is finite is known on the device alone, and a
+# step with one that is not leaves weights and state as they are. So what the formulas multiply with are
+# tensors, which are neutral in such a step.
+class Step:
+  # counts from one
+  t : int
+  lr : float
+  # norm of the scaled gradient before it is clipped, and the factor that scales and clips, [] float32
+  norm : Tensor
+  factor : Tensor
+  # whether the gradient is not finite, [] bool, and the same as 0 or 1, [] float32
+  skipped : Tensor
+  found_inf : Tensor
+  # norms of the regions [n]; largest: what the norm is clipped to, 0 for any
+  def __init__(self: __torch__.tandem.optim.step.Step, norms: Tensor, scale: float, largest: float,
+               lr: float, t: int) -> None:
+    self.t = t
+    self.lr = lr
+    self.norm = torch.mul(torch.linalg_vector_norm(norms), scale)
+    self.factor = torch.full_like(self.norm, scale)
+    if largest > 0.:
+      clip = torch.clamp(torch.mul(torch.reciprocal(self.norm), largest), None, 1.)
+      self.factor = torch.mul(clip, scale)
+    # neither infinity nor NaN is zero after it is subtracted from itself
+    self.skipped = torch.ne(torch.sub(self.norm, self.norm), 0.)
+    self.found_inf = torch.to(self.skipped, 6)
+
+# A number as a tensor [], or what is neutral in its place if the step is skipped.
+def unless_skipped(self: __torch__.tandem.optim.step.Step, number: float, neutral: float) -> Tensor:
+  return torch.masked_fill(torch.full_like(self.norm, number), self.skipped, neutral)
+
+# w - lr decay w - lr x
+def descend_(w: Tensor, x: Tensor, self: __torch__.tandem.optim.step.Step, lr: float,
+             decay: float) -> None:
+  kept = __torch__.tandem.optim.step.unless_skipped(self, 1. - lr * decay, 1.)
+  rate = __torch__.tandem.optim.step.unless_skipped(self, -lr, 0.)
+  torch.addcmul_(torch.mul_(w, kept), x, rate)
