@@ -57,11 +57,12 @@ def attention(x: Tensor, qkv: Tensor, out: Tensor, shape: List[int], cos: Tensor
 def forward(ids: Tensor, weights: List[Tensor], shape: List[int], theta: float) -> Tensor:
   layers, hidden, heads, kv_heads, head_dim, ffn, vocab = shape
   x = torch.embedding(weights[0], ids)
-  exponents = torch.arange(0, head_dim, 2).to(6) * (-1. / head_dim)
-  angles = torch.outer(torch.arange(ids.size(1)).to(6), torch.pow(theta, exponents))
+  exponents = torch.arange(0, head_dim, 2, device=x.device).to(6) * (-1. / head_dim)
+  positions = torch.arange(ids.size(1), device=x.device).to(6)
+  angles = torch.outer(positions, torch.pow(theta, exponents))
   angles = torch.cat([angles, angles], 1).unsqueeze(1)
   cos, sin = torch.cos(angles).to(x.dtype), torch.sin(angles).to(x.dtype)
-  mask = torch.full([ids.size(1), ids.size(1)], -10000., dtype=x.dtype).triu_(1)
+  mask = torch.full([ids.size(1), ids.size(1)], -10000., dtype=x.dtype, device=x.device).triu_(1)
   for layer in range(layers):
     base = 1 + 4 * layer
     norms = 1 + 4 * layers + 2 * layer
