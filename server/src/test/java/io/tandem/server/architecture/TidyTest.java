@@ -19,6 +19,10 @@ class TidyTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final int MAX_FILE_LINES = 500;
     private static final int MAX_SCRIPT_COLUMNS = 120;
+    /** TorchScript calls whose tensor is on the CPU unless they name a device. */
+    private static final Pattern CREATION = Pattern.compile(
+            "torch\\.(zeros|ones|empty|full|tensor|scalar_tensor|arange|range|linspace|logspace|eye|rand|randn|randint"
+                    + "|randperm|normal|tril_indices|triu_indices|empty_strided|empty_permuted)\\(");
 
     private static List<Path> files(String extension) throws IOException {
         try (Stream<Path> tree = Files.walk(ROOT)) {
@@ -42,6 +46,39 @@ class TidyTest {
                 assertThat(line.length()).as(file + ": " + line).isLessThanOrEqualTo(MAX_SCRIPT_COLUMNS);
             }
         }
+    }
+
+    @Test
+    void kernelsSayWhereTheirTensorsLive() throws IOException {
+        int creations = 0;
+        for (Path file : files(".py")) {
+            if (!file.toString().contains("/src/main/torchscript/")) {
+                continue;
+            }
+            String text = Files.readString(file).replaceAll("(?m)#.*$", "");
+            Matcher creation = CREATION.matcher(text);
+            while (creation.find()) {
+                creations++;
+                String call = creation.group() + arguments(text, creation.end());
+                assertThat(call).as(file.toString()).contains("device=");
+            }
+            // Only what the host reads is on a device by name.
+            if (!file.endsWith("host.py")) {
+                assertThat(text).as(file.toString()).doesNotContain("torch.device(\"");
+            }
+        }
+        assertThat(creations).isPositive();
+    }
+
+    /** The rest of a call whose arguments begin there. */
+    private static String arguments(String text, int from) {
+        int open = 1;
+        int at = from;
+        while (open > 0) {
+            char next = text.charAt(at++);
+            open += next == '(' ? 1 : next == ')' ? -1 : 0;
+        }
+        return text.substring(from, at);
     }
 
     @Test
