@@ -14,7 +14,9 @@ public record AdapterChoice(String name, StoredVersion version) {
     List<AdapterChoice> under() {
         return version.under().stream()
                 .map(hash -> new AdapterChoice(
-                        name, new StoredVersion(hash, false, 0, version.createdAt(), version.origin(), List.of(), version.base())))
+                        name,
+                        new StoredVersion(
+                                hash, false, 0, version.createdAt(), version.origin(), List.of(), version.base())))
                 .toList();
     }
 

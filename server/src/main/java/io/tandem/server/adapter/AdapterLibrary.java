@@ -87,13 +87,14 @@ public final class AdapterLibrary implements AutoCloseable {
         this.clock = clock;
         this.catalog = new AdapterCatalog(clock);
         this.cache = new HostCache(config.hostMemoryBytes());
-        this.loader =
-                new AdapterLoader(store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device, base);
+        this.loader = new AdapterLoader(
+                store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device, base);
         this.pinned = new PinnedAdapters(catalog, loader, cache, device, writer);
         store.manifests().forEach(catalog::restore);
         catalog.all().stream()
                 .filter(entry -> !entry.currentVersion().fits(base))
-                .forEach(entry -> LOG.warn("adapter {} was made for another base model and is not served", entry.name()));
+                .forEach(entry ->
+                        LOG.warn("adapter {} was made for another base model and is not served", entry.name()));
         catalog.all().stream()
                 .filter(AdapterEntry::pinned)
                 .forEach(entry -> writer.execute(() -> pinned.update(entry.name())));

@@ -157,6 +157,4 @@ public final class ConfigLoader {
                 values.integer("kernels.pack-tokens", 2048),
                 values.oneOf("kernels.stash", Stash.KEEP));
     }
-
-    /** Vert.x parses on a thread of its own, so it lives for the moment of reading. */
 }

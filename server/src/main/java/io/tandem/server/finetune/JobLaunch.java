@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -40,6 +41,9 @@ final class JobLaunch {
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
+
+    /** Until another job leaves the engine. */
+    private final Deque<Ready> waitingForPlace = new ArrayDeque<>();
 
     private final Map<String, JobRun> runs = new HashMap<>();
 
@@ -75,16 +79,32 @@ final class JobLaunch {
         return budget.plannedBytes();
     }
 
-    /** @throws ApiException if no further job may wait; a job that the engine lets go of counts until it has */
-    void requireRoom() {
-        long waiting = book.all().stream()
-                .filter(job -> isToRun(job) && !runs.containsKey(JobObject.id(job)))
-                .count();
-        if (runs.size() + waiting >= engine.mostJobs()) {
-            throw ApiException.tooMany(
-                    engine.mostJobs()
-                            + " jobs are running or waiting, more than scheduler.max-queued-jobs may not wait; try again later.");
+    /**
+     * Finds a place for a job, if need be that of a waiting job of a user that holds more, which pauses.
+     *
+     * @throws ApiException if there is none
+     */
+    void makeRoom(String user) throws IOException {
+        List<ObjectNode> open = book.all().stream().filter(JobLaunch::isToRun).toList();
+        if (open.size() < engine.mostJobs()) {
+            return;
         }
+        String full = "All " + engine.mostJobs()
+                + " places for running and waiting jobs (scheduler.concurrent-jobs, scheduler.max-queued-jobs) are taken";
+        ObjectNode other =
+                JobPlaces.makesWay(open, user).orElseThrow(() -> ApiException.tooMany(full + "; try again later."));
+        pause(other);
+        book.say(
+                other,
+                "warn",
+                full + ", most of them by this job's user, so it makes way for another one's. Resume it later.");
+    }
+
+    /** Pauses a job; it holds nothing on the device once its optimizer step has ended. */
+    void pause(ObjectNode job) throws IOException {
+        book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.PAUSED));
+        withdraw(JobObject.id(job));
+        engine.pauseJob(JobObject.id(job));
     }
 
     private static boolean isToRun(ObjectNode job) {
@@ -202,6 +222,10 @@ final class JobLaunch {
 
     /** Makes the first weights only now, because a job that waits need not have them in memory. */
     private void prepare(Ready ready) {
+        if (ready.work().start().isPresent()) {
+            submit(ready);
+            return;
+        }
         CompletableFuture<Ready> preparing = readers.prepare(() -> {
             try {
                 return ready.with(engine.prepare(ready.work()));
@@ -218,13 +242,19 @@ final class JobLaunch {
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun run = new JobRun(job, work, book, results, book.table(work, step), thread, () -> left(job));
         runs.put(ready.id(), run);
-        engine.submit(work, run).ifPresent(rejection -> refused(job, rejection));
+        engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }
 
-    private void refused(ObjectNode job, Rejection rejection) {
-        runs.remove(JobObject.id(job));
-        budget.release(JobObject.id(job));
+    private void refused(Ready ready, Rejection rejection) {
+        ObjectNode job = ready.job();
+        runs.remove(ready.id());
+        budget.release(ready.id());
         if (rejection.reason() == Rejection.Reason.SHUTTING_DOWN) {
+            return;
+        }
+        if (rejection.reason() == Rejection.Reason.QUEUE_FULL && !runs.isEmpty()) {
+            // One that pauses has still a place in the engine.
+            waitingForPlace.addLast(ready);
             return;
         }
         if (rejection.reason() == Rejection.Reason.QUEUE_FULL) {
@@ -238,6 +268,9 @@ final class JobLaunch {
     private void left(ObjectNode job) {
         JobRun run = runs.remove(JobObject.id(job));
         budget.release(JobObject.id(job));
+        while (!waitingForPlace.isEmpty()) {
+            waitingForMemory.addFirst(waitingForPlace.removeLast());
+        }
         startWaiting();
         if (run != null && run.goesOn()) {
             begin(job);
@@ -256,6 +289,7 @@ final class JobLaunch {
             budget.release(id);
             startWaiting();
         });
+        waitingForPlace.removeIf(ready -> ready.id().equals(id));
         if (waitingForMemory.removeIf(ready -> ready.id().equals(id))) {
             startWaiting();
         }

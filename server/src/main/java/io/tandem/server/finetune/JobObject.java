@@ -5,6 +5,7 @@ import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -109,6 +110,11 @@ final class JobObject {
 
     static String id(ObjectNode job) {
         return job.path("id").asText();
+    }
+
+    /** On whose account it trains. */
+    static String user(ObjectNode job) {
+        return job.path(REQUEST).path("user").asText(InferenceRequest.SHARED_CALLER);
     }
 
     /** What the model that the job makes is called. */

@@ -133,7 +133,6 @@ public final class JobService implements AutoCloseable {
         return thread.ask(() -> {
             JobSpec.requireSmall(body);
             requireThere(spec);
-            launch.requireRoom();
             setup.device().requireFits("hyperparameters", spec.lora(), spec.optimizer());
             FrozenAdapters frozen = spec.below().find(library);
             String id = JobObject.newId("ftjob-");
@@ -145,6 +144,7 @@ public final class JobService implements AutoCloseable {
                         "suffix",
                         "'suffix' is too long for the names of the job's checkpoints, as in '" + longest + "'.");
             }
+            launch.makeRoom(spec.user());
             try {
                 results.create(job, spec, frozen);
             } catch (NoSuchFileException e) {
@@ -217,14 +217,12 @@ public final class JobService implements AutoCloseable {
         });
     }
 
-    /** Pauses a job; it holds nothing on the device once its optimizer step has ended. */
+    /** See {@link JobLaunch#pause}. */
     public CompletableFuture<ObjectNode> pause(String id) {
         return thread.ask(() -> {
             ObjectNode job = open(id);
             if (!JobObject.status(job).equals(JobObject.PAUSED)) {
-                book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.PAUSED));
-                launch.withdraw(id);
-                engine.pauseJob(id);
+                launch.pause(job);
                 book.say(job, "info", "The job pauses when its step has ended.");
             }
             return JobObject.shown(job);
@@ -238,10 +236,10 @@ public final class JobService implements AutoCloseable {
                 throw ApiException.invalid(
                         "fine_tuning_job_id", "The job is not paused: " + JobObject.status(job) + ".");
             }
-            launch.requireRoom();
             if (!JobObject.isOf(job, setup.model())) {
                 throw ApiException.invalid("fine_tuning_job_id", launch.otherModel(job));
             }
+            launch.makeRoom(JobObject.user(job));
             book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.QUEUED));
             launch.resume(job);
             return JobObject.shown(job);

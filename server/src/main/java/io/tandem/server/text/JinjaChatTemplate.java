@@ -35,19 +35,18 @@ public final class JinjaChatTemplate implements ChatTemplate {
     /**
      * The template of a model; one that refuses every chat if the model has none.
      *
+     * @param config the model's tokenizer_config.json
      * @throws ModelFormatException if a file is damaged
      */
-    static ChatTemplate load(Path modelDir, SpecialTokens specialTokens) {
-        Path config = modelDir.resolve("tokenizer_config.json");
-        JsonNode json = Files.exists(config) ? JsonFile.object(config, MAX_FILE_BYTES) : JsonFile.MAPPER.nullNode();
+    static ChatTemplate load(Path modelDir, ModelFile config, SpecialTokens specialTokens) {
         Path file = modelDir.resolve("chat_template.jinja");
         Optional<String> source = Files.exists(file)
                 ? Optional.of(JsonFile.text(file, MAX_FILE_BYTES))
-                : source(config, json.path("chat_template"));
+                : source(config.path(), config.json().path("chat_template"));
         if (source.isEmpty()) {
             return refusing("The model has no chat template. Use /v1/completions.");
         }
-        Path place = Files.exists(file) ? file : config;
+        Path place = Files.exists(file) ? file : config.path();
         if (source.get().length() > MAX_SOURCE_CHARS) {
             throw new ModelFormatException(place + ": the chat template has "
                     + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);

@@ -14,8 +14,6 @@ import java.util.Set;
 
 /** Reads what text needs of a model directory. */
 public final class ModelText {
-    private static final int MAX_FILE_BYTES = 4 << 20;
-
     private ModelText() {}
 
     /**
@@ -26,15 +24,20 @@ public final class ModelText {
      */
     public static ServedModel load(Path modelDir, String name, ModelConfig shape, int contextTokens) {
         JsonTokenizer tokenizer = JsonTokenizer.load(modelDir);
-        SpecialTokens special = SpecialTokens.of(modelDir);
+        ModelFile config = ModelFile.read(modelDir, "tokenizer_config.json");
+        ModelFile generation = ModelFile.read(modelDir, "generation_config.json");
+        SpecialTokens special = SpecialTokens.of(config, ModelFile.read(modelDir, "special_tokens_map.json"));
         return new ServedModel(
                 name,
                 shape,
                 contextTokens,
                 tokenizer,
-                JinjaChatTemplate.load(modelDir, special),
-                stopTokens(modelDir, shape, special.text("eos_token").flatMap(tokenizer::id)),
-                GenerationFile.sampling(modelDir),
+                JinjaChatTemplate.load(modelDir, config, special),
+                stopTokens(
+                        List.of(generation, ModelFile.read(modelDir, "config.json")),
+                        shape,
+                        special.text("eos_token").flatMap(tokenizer::id)),
+                GenerationFile.sampling(generation),
                 ModelIdentity.of(modelDir),
                 created(modelDir));
     }
@@ -45,16 +48,13 @@ public final class ModelText {
      *
      * @param named by the tokenizer; the first, because it is what fine-tuning ends a text with elsewhere
      */
-    private static Set<Integer> stopTokens(Path modelDir, ModelConfig shape, Optional<Integer> named) {
+    private static Set<Integer> stopTokens(List<ModelFile> files, ModelConfig shape, Optional<Integer> named) {
         Set<Integer> tokens = new LinkedHashSet<>();
         named.filter(id -> id < shape.vocab()).ifPresent(tokens::add);
-        for (String name : List.of("generation_config.json", "config.json")) {
-            Path file = modelDir.resolve(name);
-            if (Files.exists(file)) {
-                JsonNode value = JsonFile.object(file, MAX_FILE_BYTES).path("eos_token_id");
-                if (!value.isMissingNode() && !value.isNull()) {
-                    tokens.addAll(stopTokens(file, value, shape.vocab()));
-                }
+        for (ModelFile file : files) {
+            JsonNode value = file.json().path("eos_token_id");
+            if (!value.isMissingNode() && !value.isNull()) {
+                tokens.addAll(stopTokens(file.path(), value, shape.vocab()));
             }
         }
         return Collections.unmodifiableSet(tokens);

@@ -194,8 +194,7 @@ class AdapterLibraryTest {
         String current = library.require("a").currentVersion().shown();
         assertThatThrownBy(() -> library.publish("a", adapter(2), "test", 10).join())
                 .hasMessageContainingAll("'canary_percent'", "a@" + current, "nothing to try");
-        assertThatThrownBy(() ->
-                        library.canary("a", Optional.of(current), 10).join())
+        assertThatThrownBy(() -> library.canary("a", Optional.of(current), 10).join())
                 .hasMessageContainingAll("'version'", "nothing to try");
         assertThat(library.require("a").canary()).isNull();
         library.publish("a", adapter(1), "test", 10).join();

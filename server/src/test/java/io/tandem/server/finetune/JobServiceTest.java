@@ -11,7 +11,9 @@ import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -317,6 +319,36 @@ class JobServiceTest {
         assertThat(bench.status(fourth)).isEqualTo("queued");
         assertTooMany(() -> bench.jobs.create(bench.request("")));
         assertThat(bench.jobs.list().join()).hasSize(4);
+    }
+
+    @Test
+    void usersShareThePlacesForWaitingJobs() throws IOException {
+        List<String> flood = new ArrayList<>();
+        for (int i = 0; i < bench.engine.mostJobs(); i++) {
+            flood.add(bench.create(",\"user\":\"flood\""));
+        }
+        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"flood\"")));
+        String drop = bench.create(",\"user\":\"drop\"");
+        String newest = flood.get(flood.size() - 1);
+        assertThat(bench.status(newest)).isEqualTo("paused");
+        assertThat(bench.said(newest, "warn"))
+                .singleElement()
+                .asString()
+                .contains("scheduler.max-queued-jobs", "Resume");
+        assertThat(bench.engine.has(newest)).isFalse();
+        assertThat(bench.status(drop)).isEqualTo("queued");
+        // One of both would hold as many as the other.
+        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"drop\"")));
+        assertTooMany(() -> bench.jobs.resume(newest));
+        bench.succeed(drop, 1);
+        bench.jobs.resume(newest).join();
+        bench.awaitStart(newest);
+        for (String id : flood) {
+            bench.engine.sink(id).start();
+            assertThat(bench.status(id)).isEqualTo("running");
+        }
+        // What trains stays.
+        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"drop\"")));
     }
 
     private interface Request {

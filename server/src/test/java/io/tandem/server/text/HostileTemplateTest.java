@@ -247,6 +247,6 @@ class HostileTemplateTest {
         Files.write(
                 directory.resolve("tokenizer_config.json"),
                 JsonBody.MAPPER.writeValueAsBytes(Map.of("chat_template", source)));
-        return JinjaChatTemplate.load(directory, SpecialTokens.of(directory));
+        return JinjaChatTemplateTest.load(directory);
     }
 }

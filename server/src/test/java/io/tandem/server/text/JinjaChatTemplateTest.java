@@ -134,9 +134,7 @@ class JinjaChatTemplateTest {
         Files.writeString(
                 directory.resolve("special_tokens_map.json"),
                 "{\"bos_token\":\"other\",\"pad_token\":{\"content\":\"<pad>\"}}");
-        assertThat(JinjaChatTemplate.load(directory, SpecialTokens.of(directory))
-                        .render(CHAT, false))
-                .isEqualTo("<s><pad>False");
+        assertThat(load(directory).render(CHAT, false)).isEqualTo("<s><pad>False");
     }
 
     @Test
@@ -153,32 +151,32 @@ class JinjaChatTemplateTest {
         config(Map.of(
                 "chat_template",
                 List.of(Map.of("name", "tools", "template", "a"), Map.of("name", "default", "template", "b"))));
-        assertThat(JinjaChatTemplate.load(directory, SpecialTokens.of(directory))
-                        .render(CHAT, true))
-                .isEqualTo("b");
+        assertThat(load(directory).render(CHAT, true)).isEqualTo("b");
         Files.writeString(directory.resolve("chat_template.jinja"), "c");
-        assertThat(JinjaChatTemplate.load(directory, SpecialTokens.of(directory))
-                        .render(CHAT, true))
-                .isEqualTo("c");
+        assertThat(load(directory).render(CHAT, true)).isEqualTo("c");
     }
 
     @Test
     void withoutTemplateSendsTheClientToCompletions() throws IOException {
-        assertThatThrownBy(() -> JinjaChatTemplate.load(directory, SpecialTokens.of(directory))
-                        .render(CHAT, true))
+        assertThatThrownBy(() -> load(directory).render(CHAT, true))
                 .isInstanceOf(ApiException.class)
                 .hasMessageContaining("/v1/completions");
         config(Map.of("chat_template", 5));
-        assertThatThrownBy(() -> JinjaChatTemplate.load(directory, SpecialTokens.of(directory)))
-                .isInstanceOf(ModelFormatException.class);
+        assertThatThrownBy(() -> load(directory)).isInstanceOf(ModelFormatException.class);
     }
 
     private ChatTemplate template(String source) throws IOException {
         config(Map.of("chat_template", source, "bos_token", Map.of("content", "<s>"), "eos_token", "</s>"));
-        return JinjaChatTemplate.load(directory, SpecialTokens.of(directory));
+        return load(directory);
     }
 
     private void config(Map<String, ?> fields) throws IOException {
         Files.write(directory.resolve("tokenizer_config.json"), JsonFile.MAPPER.writeValueAsBytes(fields));
+    }
+
+    static ChatTemplate load(Path directory) {
+        ModelFile config = ModelFile.read(directory, "tokenizer_config.json");
+        SpecialTokens special = SpecialTokens.of(config, ModelFile.read(directory, "special_tokens_map.json"));
+        return JinjaChatTemplate.load(directory, config, special);
     }
 }
