@@ -111,7 +111,9 @@ class GradientParityTest {
                     autograd[model] = compare(expected, rounded.loss(), rounded.gradient(), BFLOAT16_RELATIVE);
                 }
             }
-            // The median, because a single model whose gradient cancels nearly all decides a mean.
+            // The median, because some random models are so ill-conditioned that rounding decides: with one of them,
+            // changing the adapter by a thousandth moves autograd's own error between 0.07 and 0.49, and ours between
+            // 0.09 and 0.60. Whose is larger there is chance, and has nothing to do with the stash.
             Arrays.sort(ours);
             Arrays.sort(autograd);
             assertThat(ours[MODELS / 2] / autograd[MODELS / 2])
