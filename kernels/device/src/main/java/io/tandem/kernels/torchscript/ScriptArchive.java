@@ -58,6 +58,10 @@ final class ScriptArchive {
         return pickle.toByteArray();
     }
 
+    static boolean exists(String source) {
+        return ScriptArchive.class.getResource(RESOURCES + source) != null;
+    }
+
     static String read(String source) {
         try (InputStream in = ScriptArchive.class.getResourceAsStream(RESOURCES + source)) {
             if (in == null) {

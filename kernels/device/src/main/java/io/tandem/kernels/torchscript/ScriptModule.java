@@ -13,9 +13,12 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** A compiled TorchScript module whose methods can be called; it holds no state between calls. */
 public final class ScriptModule implements AutoCloseable {
+    private static final String MISSING_OPERATOR = "Unknown builtin op: ";
+
     private final TensorScope scope;
     private final PtSymbolBlock block;
 
@@ -25,20 +28,38 @@ public final class ScriptModule implements AutoCloseable {
     }
 
     /**
-     * Compiles sources of this project.
+     * Compiles sources of this project. Builds of libtorch differ in their operators, and nothing compiles that names
+     * one that is missing: where that happens, each source {@code x.py} with a stand-in {@code x_absent.py} is replaced
+     * by it. A stand-in has the same classes and functions, which throw when they are called.
      *
      * @param parent outlives the module
      * @param className of the module, for example {@code __torch__.tandem.decoder.Decoder}
      * @param sources every file that the module reaches, as a path below {@code src/main/torchscript}
      */
     public static ScriptModule load(TensorScope parent, String className, List<String> sources) {
-        return load(parent, className, read(sources));
+        try {
+            return load(parent, className, read(sources));
+        } catch (KernelException e) {
+            if (!String.valueOf(e.getMessage()).contains(MISSING_OPERATOR)) {
+                throw e;
+            }
+            return load(parent, className, read(sources, ScriptModule::orStandIn));
+        }
+    }
+
+    private static String orStandIn(String source) {
+        String standIn = source.replaceFirst("\.py$", "_absent.py");
+        return ScriptArchive.exists(standIn) ? standIn : source;
     }
 
     /** The text of sources of this project, by path. */
     public static Map<String, String> read(List<String> sources) {
+        return read(sources, source -> source);
+    }
+
+    private static Map<String, String> read(List<String> sources, UnaryOperator<String> from) {
         Map<String, String> texts = new LinkedHashMap<>();
-        sources.forEach(source -> texts.put(source, ScriptArchive.read(source)));
+        sources.forEach(source -> texts.put(source, ScriptArchive.read(from.apply(source))));
         return texts;
     }
 
