@@ -14,11 +14,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 class DeviceProfileTest {
-    private static final Logger LOG = LoggerFactory.getLogger(DeviceProfileTest.class);
     private static final Trial FLOAT32 = works(Dtype.FLOAT32, WeightForm.PLAIN);
     private static final Trial BFLOAT16_PACKED = works(Dtype.BFLOAT16, WeightForm.PACKED);
     private static final Trial BFLOAT16_PLAIN = works(Dtype.BFLOAT16, WeightForm.PLAIN);
@@ -42,11 +39,7 @@ class DeviceProfileTest {
 
     @Test
     void plainFormsWorkOnThisMachine() {
-        DeviceProfile profile = DeviceProfile.ofThisMachine();
-        assertThat(profile.trials()).contains(FLOAT32, BFLOAT16_PLAIN, INT8_PLAIN);
-        for (Trial trial : profile.trials()) {
-            trial.fault().ifPresent(fault -> LOG.warn("tests leave out {}: {}", trial.name(), fault));
-        }
+        assertThat(DeviceProfile.ofThisMachine().trials()).contains(FLOAT32, BFLOAT16_PLAIN, INT8_PLAIN);
     }
 
     @Test
