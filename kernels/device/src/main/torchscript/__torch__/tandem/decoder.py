@@ -146,6 +146,7 @@ class Decoder(Module):
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, parts, scalings)
     __torch__.tandem.adapter.low_rank.clear_(adapters, slot)
     __torch__.tandem.adapter.trainee.publish_(trainee, adapters, 0, len(trainee.a))
+    __torch__.tandem.adapter.trainee.clear_broken_(trainee, adapters)
     return trainee
 
   # frozen: slots of the adapters below the trainee, ranks: four numbers for each of them.
@@ -185,10 +186,16 @@ class Decoder(Module):
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
     return __torch__.tandem.host.read(vector)
 
-  # Whether what each bank published last is finite, [banks] bool.
-  def finite(self: __torch__.tandem.decoder.Decoder,
-             trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
-    return trainee.finite
+  # What publish_ says of the numbers that it published last.
+  def extremes(self: __torch__.tandem.decoder.Decoder,
+               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return trainee.extremes
+
+  # After a publish of numbers that are not all finite, before any row uses the adapter.
+  def clear_broken(self: __torch__.tandem.decoder.Decoder,
+                   adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                   trainee: __torch__.tandem.adapter.trainee.Trainee) -> None:
+    __torch__.tandem.adapter.trainee.clear_broken_(trainee, adapters)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
@@ -240,8 +247,9 @@ class Decoder(Module):
   # The norm of the scaled gradient before it was clipped, and 1 if all that was published is finite,
   # 0 otherwise: [2] float32. If the norm is not finite nothing was updated.
   def step_result(self: __torch__.tandem.decoder.Decoder, step: __torch__.tandem.optim.step.Step,
-                  finite: Tensor) -> Tensor:
-    return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(torch.all(finite), 6)]))
+                  extremes: Tensor) -> Tensor:
+    finite = torch.all(__torch__.tandem.adapter.trainee.are_finite(extremes))
+    return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(finite, 6)]))
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:

@@ -70,6 +70,9 @@ def isfinite(x: Tensor) -> Tensor:
 def logical_not(x: Tensor) -> Tensor:
   return torch.empty_like(__torch__.meta.kernels.here(x), dtype=11)
 
+def nan_to_num_(x: Tensor, nan: float, largest: float, least: float) -> Tensor:
+  return __torch__.meta.kernels.here(x)
+
 def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
   __torch__.meta.kernels.all_here([condition, x, y])
   return torch.add(torch.mul(x, condition), y)

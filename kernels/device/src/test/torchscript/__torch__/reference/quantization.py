@@ -14,5 +14,5 @@ class Quantization(Module):
     codes = torch.zeros([x.size(0)], dtype=0)
     absmax = torch.zeros([(x.size(0) + 255) // 256])
     quantized = __torch__.tandem.optim.quantize.Quantized(map, codes, absmax)
-    __torch__.tandem.optim.quantize.quantize_(quantized, x, torch.tensor(False))
+    __torch__.tandem.optim.quantize.quantize_(quantized, x, torch.ones([], dtype=0))
     return __torch__.tandem.optim.quantize.dequantize(quantized)

@@ -28,8 +28,8 @@ class Trainee:
   weights : Tensor
   # [lanes, numbers]
   gradients : Tensor
-  # per bank, whether what it published last is finite [banks] bool
-  finite : Tensor
+  # per bank, the least and the largest numbers of A and of B as published last, [banks, 4] float32
+  extremes : Tensor
   # per bank: views A [ranks, in] and per lane its gradient, and which parts it has
   a : List[Tensor]
   da : List[List[Tensor]]
@@ -39,7 +39,7 @@ class Trainee:
     self.slot = slot
     self.weights = weights
     self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
-    self.finite = torch.ones([banks], dtype=11, device=weights.device)
+    self.extremes = torch.zeros([banks, 4], device=weights.device)
     self.a = annotate(List[Tensor], [])
     self.da = annotate(List[List[Tensor]], [])
     self.parts = annotate(List[List[__torch__.tandem.adapter.trainee.Part]], [])
@@ -75,8 +75,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], parts: List[in
     self.parts[place[0]].append(part)
   return self
 
-# Copies the weights of the banks from first to last into the adapter's slot. A bank that is not finite
-# there is zero instead, because rows of others must not meet it.
+# Copies the weights of the banks from first to last into the adapter's slot.
 def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
              adapters: __torch__.tandem.adapter.low_rank.Adapters, first: int, last: int) -> None:
   for bank in range(first, last):
@@ -88,19 +87,22 @@ def publish_(self: __torch__.tandem.adapter.trainee.Trainee,
       for part in self.parts[bank]:
         block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
         torch.copy_(block, torch.mul(part.b, part.scaling))
-      finite = __torch__.tandem.adapter.trainee.are_finite(a, b)
-      torch.copy_(self.finite[bank], finite)
-      broken = torch.logical_not(finite)
-      torch.masked_fill_(a, broken, 0.)
-      torch.masked_fill_(b, broken, 0.)
+      least_a, largest_a = torch.aminmax(a)
+      least_b, largest_b = torch.aminmax(b)
+      torch.copy_(self.extremes[bank], torch.stack([least_a, largest_a, least_b, largest_b]))
 
-# Whether all numbers are, [] bool; in one pass over each, as NaN is both the least and the largest.
-# Neither it nor infinity is zero after it is subtracted from itself.
-def are_finite(a: Tensor, b: Tensor) -> Tensor:
-  least_a, largest_a = torch.aminmax(a)
-  least_b, largest_b = torch.aminmax(b)
-  extremes = torch.stack([least_a, largest_a, least_b, largest_b])
-  return torch.all(torch.eq(torch.sub(extremes, extremes), 0.))
+# Whether all numbers with these extremes are finite, [banks, 4] -> [banks] bool. NaN is both the least
+# and the largest of numbers, and neither it nor infinity is zero after it is subtracted from itself.
+def are_finite(extremes: Tensor) -> Tensor:
+  return torch.all(torch.eq(torch.sub(extremes, extremes), 0.), 1)
+
+# Zeros in the adapter's slot for a bank that is not finite, because rows of others must not meet it.
+def clear_broken_(self: __torch__.tandem.adapter.trainee.Trainee,
+                  adapters: __torch__.tandem.adapter.low_rank.Adapters) -> None:
+  broken = torch.logical_not(__torch__.tandem.adapter.trainee.are_finite(self.extremes))
+  for bank in range(len(self.a)):
+    torch.masked_fill_(adapters.a[bank][self.slot], broken[bank], 0.)
+    torch.masked_fill_(adapters.b[bank][self.slot], broken[bank], 0.)
 
 # y [n, out] plus what the adapter adds to the output for x [n, in]
 def forward(self: __torch__.tandem.adapter.trainee.Trainee,

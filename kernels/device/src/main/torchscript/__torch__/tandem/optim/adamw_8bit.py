@@ -20,5 +20,5 @@ def update_quantized_(w: List[Tensor], g: Tensor,
   m = __torch__.tandem.optim.quantize.dequantize(first)
   v = __torch__.tandem.optim.quantize.dequantize(second)
   __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, step, lr)
-  __torch__.tandem.optim.quantize.quantize_(first, m, step.skipped)
-  __torch__.tandem.optim.quantize.quantize_(second, v, step.skipped)
+  __torch__.tandem.optim.quantize.quantize_(first, m, step.kept)
+  __torch__.tandem.optim.quantize.quantize_(second, v, step.kept)

@@ -111,7 +111,6 @@ def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
 def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
           step: __torch__.tandem.optim.step.Step, first: int, last: int) -> None:
   for region in self.regions[first:last]:
-    g = torch.mul_(gradients[region.start : region.end], step.factor)
-    torch.masked_fill_(g, step.skipped, 0.)
+    g = __torch__.tandem.optim.step.scale_(step, gradients[region.start : region.end])
     __torch__.tandem.optim.optimizer.update_(self, region, g, step)
     torch.zero_(g)

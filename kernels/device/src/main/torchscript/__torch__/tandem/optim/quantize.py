@@ -73,12 +73,13 @@ def dequantize(self: __torch__.tandem.optim.quantize.Quantized) -> Tensor:
                  torch.unsqueeze(self.absmax, 1))
   return torch.view(x, [-1])[: self.codes.size(0)]
 
-# Replaces the numbers by x [n], unless it is skipped: [] bool.
-def quantize_(self: __torch__.tandem.optim.quantize.Quantized, x: Tensor, skipped: Tensor) -> None:
+# Replaces the numbers by x [n] if kept is 1, and leaves them if it is 0: [] uint8. The difference of
+# two codes is modulo 256.
+def quantize_(self: __torch__.tandem.optim.quantize.Quantized, x: Tensor, kept: Tensor) -> None:
   rows = __torch__.tandem.optim.quantize.blocks(x)
   absmax = torch.amax(torch.abs(rows), [1])
   divisors = torch.masked_fill(absmax, torch.eq(absmax, 0.), 1.)
   quotients = torch.view(torch.div(rows, torch.unsqueeze(divisors, 1)), [-1])
   codes = __torch__.tandem.optim.quantize.encode(self.map, quotients[: x.size(0)])
-  torch.copy_(self.absmax, torch.where(skipped, self.absmax, absmax))
-  torch.copy_(self.codes, torch.where(skipped, self.codes, codes))
+  torch.copy_(self.absmax, torch.where(torch.gt(kept, 0), absmax, self.absmax))
+  torch.add_(self.codes, torch.mul_(torch.sub_(codes, self.codes), kept))

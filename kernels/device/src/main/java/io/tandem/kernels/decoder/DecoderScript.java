@@ -72,8 +72,8 @@ final class DecoderScript implements AutoCloseable {
     /** Their gradients, [lanes, numbers] float32. */
     record Gradients(IValue value) {}
 
-    /** Whether each bank of a trainee is finite, {@code [banks]} bool. */
-    record Finite(IValue value) {}
+    /** The least and the largest numbers that each bank of a trainee has published, {@code [banks, 4]} float32. */
+    record Extremes(IValue value) {}
 
     /** Arguments that belong together; the script takes the components one by one. */
     interface Arguments {}
@@ -337,8 +337,12 @@ final class DecoderScript implements AutoCloseable {
                 call.number(banks.last()));
     }
 
-    Finite finite(TensorScope owner, TraineeObject trainee) {
-        return new Finite(script.call(owner, "finite", trainee.value()));
+    Extremes extremes(TensorScope owner, TraineeObject trainee) {
+        return new Extremes(script.call(owner, "extremes", trainee.value()));
+    }
+
+    void clearBroken(TensorScope call, AdaptersObject adapters, TraineeObject trainee) {
+        script.call(call, "clear_broken", adapters.value(), trainee.value());
     }
 
     /** Copies a vector to the host. */
@@ -412,9 +416,9 @@ final class DecoderScript implements AutoCloseable {
                 call.number(regions.last()));
     }
 
-    /** @return the norm of the gradient, and 1 if all is finite, 0 otherwise */
-    float[] stepResult(TensorScope call, StepObject step, Finite finite) {
-        return call.floats(script.call(call, "step_result", step.value(), finite.value()));
+    /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
+    float[] stepResult(TensorScope call, StepObject step, Extremes extremes) {
+        return call.floats(script.call(call, "step_result", step.value(), extremes.value()));
     }
 
     /** Copies the state to the host. */

@@ -86,9 +86,13 @@ final class Trainee implements AutoCloseable {
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
             lanes.share(layout.banks(), this::publish);
             adapters.changed();
-            float[] result = script.stepResult(call, step, script.finite(call, value));
+            float[] result = script.stepResult(call, step, script.extremes(call, value));
             optimizer.count(result[0]);
-            return result[1] == 1 ? result[0] : Double.NaN;
+            if (result[1] == 1) {
+                return result[0];
+            }
+            script.clearBroken(call, adapters.value(), value);
+            return Double.NaN;
         }
     }
 

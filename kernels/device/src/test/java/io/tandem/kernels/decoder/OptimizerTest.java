@@ -3,12 +3,11 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.ndarray.types.DataType;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.decoder.DecoderScript.Extremes;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
-import io.tandem.kernels.decoder.DecoderScript.Finite;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
 import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
@@ -17,7 +16,6 @@ import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -102,8 +100,8 @@ class OptimizerTest {
             }
         }
 
-        private Finite nothingPublished(TensorScope call) {
-            return new Finite(call.value(call.tensor(ByteBuffer.allocateDirect(0), DataType.BOOLEAN, 0)));
+        private Extremes nothingPublished(TensorScope call) {
+            return new Extremes(call.value(call.tensor(new float[4], 1, 4)));
         }
 
         /** Every lane found some of the numbers. */
