@@ -1,5 +1,6 @@
 package io.tandem.server.storage;
 
+import io.tandem.kernels.weights.DurableFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -84,34 +85,27 @@ final class AtomicFiles {
         return path.getFileName().toString().startsWith(UNFINISHED);
     }
 
-    /** Gives a finished file or directory its name; a directory must not exist yet. */
+    /** Gives a finished file or directory its name; a file replaces what is there, a directory must not exist yet. */
     static void publish(Path finished, Path target) throws IOException {
         sync(finished);
-        Files.move(finished, target, StandardCopyOption.ATOMIC_MOVE);
-        forceParent(target);
+        DurableFile.publish(finished, target);
     }
 
     /** Forces a file, or a directory with all that is in it, to the disk. */
     static void sync(Path path) throws IOException {
         try (Stream<Path> tree = Files.walk(path)) {
             for (Path entry : tree.sorted(Comparator.reverseOrder()).toList()) {
-                force(entry);
+                DurableFile.force(entry);
             }
         }
     }
 
     private static void forceParent(Path path) throws IOException {
-        force(parent(path));
+        DurableFile.force(parent(path));
     }
 
     private static Path parent(Path path) {
         return Objects.requireNonNull(path.toAbsolutePath().getParent());
-    }
-
-    private static void force(Path path) throws IOException {
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
     }
 
     /** Makes a directory and those above it that are missing; when this returns they survive a crash. */

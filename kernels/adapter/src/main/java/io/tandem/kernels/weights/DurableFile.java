@@ -35,16 +35,21 @@ public final class DurableFile {
         publish(unfinished, file);
     }
 
-    /** Gives a file that is complete and on the disk its name, replacing what is there. */
+    /** Gives a file, or a new directory, that is complete and on the disk its name; a file replaces what is there. */
     public static void publish(Path finished, Path file) throws IOException {
         Files.move(finished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        forceDirectory(Objects.requireNonNull(file.toAbsolutePath().getParent()));
+        force(Objects.requireNonNull(file.toAbsolutePath().getParent()));
     }
 
-    /** Makes renames and deletions last; some platforms cannot open a directory and need no such thing. */
-    public static void forceDirectory(Path directory) throws IOException {
-        if (!System.getProperty("os.name", "").startsWith("Windows")) {
-            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+    /**
+     * Forces a file's content, or the names in a directory, to the disk. Windows cannot open a directory, and NTFS
+     * journals names by itself; and it flushes files only through channels that may write.
+     */
+    public static void force(Path path) throws IOException {
+        boolean posix = path.getFileSystem().supportedFileAttributeViews().contains("posix");
+        if (posix || !Files.isDirectory(path)) {
+            try (FileChannel channel =
+                    FileChannel.open(path, posix ? StandardOpenOption.READ : StandardOpenOption.WRITE)) {
                 channel.force(true);
             }
         }

@@ -48,7 +48,7 @@ final class PeftWriter {
         // The configuration goes first and comes last: whenever a crash happens, either both files belong together or
         // there is no configuration, and a directory without one is not an adapter to any reader.
         Files.deleteIfExists(directory.resolve(PeftConfig.FILE));
-        DurableFile.forceDirectory(directory);
+        DurableFile.force(directory);
         Path weights = directory.resolve(PeftReader.WEIGHTS);
         SafetensorsWriter.write(DurableFile.unfinished(weights), tensors());
         DurableFile.publish(DurableFile.unfinished(weights), weights);
