@@ -75,8 +75,10 @@ final class AdapterActor extends Actor {
                 return "adapter labelled";
             }
             case 3 -> {
-                JsonNode versions = known(name).path("versions");
-                body.put("version", versions.path(0).path("hash").asText()).put("percent", 50);
+                String oldest = known(name).path("versions").path(0).path("hash").asText();
+                // The current version cannot be tried beside itself, but a trial can be ended.
+                boolean current = oldest.startsWith(known(name).path("version").asText());
+                body.put("version", oldest).put("percent", current ? 0 : 50);
                 client.post(path + "/canary", body);
                 return "canary set";
             }
