@@ -142,6 +142,11 @@ public record FinetuneJob(
                 id, caller, lora, under, training, validation, settings, weight, resumeFrom, Optional.of(weights));
     }
 
+    /** The same job without the weights that it {@link #start starts} with, once the device has them. */
+    public FinetuneJob started() {
+        return from(resumeFrom);
+    }
+
     /** The checkpoint's adapter, or a new one, which takes time in proportion to its parameters. */
     public Adapter initialAdapter(ModelConfig model) {
         return resumeFrom

@@ -50,23 +50,23 @@ public final class FinetuneRun {
      * @throws IllegalArgumentException if the device refuses the trainee, or the checkpoint is one of another job
      */
     public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, OptionalInt slot, LongSupplier nanoTime) {
-        this.job = job;
+        this.job = job.started();
         this.sink = sink;
         this.device = device;
         this.slot = slot;
         this.nanoTime = nanoTime;
-        this.course = new TrainingCourse(job, device.limits().packTokens());
-        slot.ifPresent(this::openTrainee);
+        this.course = new TrainingCourse(this.job, device.limits().packTokens());
+        slot.ifPresent(at -> openTrainee(at, job.start()));
         tell(sink::start);
         if (!course.needsReferences()) {
             settle();
         }
     }
 
-    private void openTrainee(int at) {
+    private void openTrainee(int at, Optional<PreparedAdapter> prepared) {
         OptimizerConfig optimizer = job.settings().optimizer();
         // Absent after a failure of the device only.
-        PreparedAdapter start = job.start().orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
+        PreparedAdapter start = prepared.orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
         job.resumeFrom()
                 .ifPresentOrElse(
                         from -> device.openTrainee(at, start, optimizer, from.optimizer()),

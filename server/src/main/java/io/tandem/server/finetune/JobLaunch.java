@@ -240,7 +240,7 @@ final class JobLaunch {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
-        JobRun run = new JobRun(job, work, book, results, book.table(work, step), thread, () -> left(job));
+        JobRun run = new JobRun(job, work.started(), book, results, book.table(work, step), thread, () -> left(job));
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }
