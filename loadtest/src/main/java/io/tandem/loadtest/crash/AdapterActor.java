@@ -75,7 +75,8 @@ final class AdapterActor extends Actor {
                 return "adapter labelled";
             }
             case 3 -> {
-                String oldest = known(name).path("versions").path(0).path("hash").asText();
+                String oldest =
+                        known(name).path("versions").path(0).path("hash").asText();
                 // The current version cannot be tried beside itself, but a trial can be ended.
                 boolean current = oldest.startsWith(known(name).path("version").asText());
                 body.put("version", oldest).put("percent", current ? 0 : 50);
