@@ -6,7 +6,7 @@ def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
             adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor],
             x: Tensor) -> Tensor:
   linear = layer.linears[index]
-  padded = __torch__.tandem.ops.rows.pad(x, linear.packed)
+  padded = __torch__.tandem.ops.rows.pad(x, linear.padded)
   y = __torch__.tandem.ops.linear.forward(linear, padded)
   y = __torch__.tandem.adapter.low_rank.forward(adapters, 4 * number + index, padded, y, masks)
   return y[: x.size(0)]
@@ -17,12 +17,11 @@ def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
 def activate(layer: __torch__.tandem.model.Layer, number: int,
              adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor], x: Tensor,
              kept: bool) -> Tuple[Tensor, Tensor]:
-  linear = layer.linears[2]
-  second = linear.second
+  gated = layer.linears[2].gated
   idle = __torch__.tandem.adapter.low_rank.is_idle(adapters, 4 * number + 2)
-  if second is not None and idle and not kept:
+  if gated is not None and idle and not kept:
     padded = __torch__.tandem.ops.rows.pad(x, True)
-    act = __torch__.tandem.ops.linear.swiglu(linear, second, padded)
+    act = __torch__.tandem.ops.weight.packed.swiglu(gated, padded, layer.linears[2].bias)
     return (act[: x.size(0)], act)
   gate_up = __torch__.tandem.block.project(layer, number, 2, adapters, masks, x)
   return (__torch__.tandem.ops.swiglu.forward(gate_up)[0], gate_up)
@@ -106,8 +105,8 @@ def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: in
                      dy: Tensor) -> Tensor:
   bank = 4 * number + index
   linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.packed)
-  dy = __torch__.tandem.ops.rows.pad(dy, linear.packed)
+  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
+  dy = __torch__.tandem.ops.rows.pad(dy, linear.padded)
   dx = __torch__.tandem.ops.linear.backward(linear, dy)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
   dx = __torch__.tandem.adapter.trainee.backward(trainee, lane, adapters, bank, x, dy, dx)
@@ -120,7 +119,7 @@ def project_again(layer: __torch__.tandem.model.Layer, number: int, index: int,
                   trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor) -> Tensor:
   bank = 4 * number + index
   linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.packed)
+  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
   y = __torch__.tandem.ops.linear.forward(linear, x)
   y = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, bank, x, y)
   y = __torch__.tandem.adapter.trainee.forward(trainee, adapters, bank, x, y)

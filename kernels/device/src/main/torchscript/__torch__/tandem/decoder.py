@@ -12,11 +12,19 @@ class Decoder(Module):
                  device: str) -> Tensor:
     return torch.empty(shape, dtype=dtype, device=torch.device(device))
 
+  # How weights lie in memory: the forms for few rows, up to how many, and for more.
+  def new_forms(self: __torch__.tandem.decoder.Decoder, few: str, rows: int,
+                many: str) -> __torch__.tandem.ops.linear.Forms:
+    return __torch__.tandem.ops.linear.Forms(few, rows, many)
+
   # bytes [n] uint8: numbers of the type that the file has, for the weight's numbers from first on.
-  # TorchScript has no view of another type without a copy.
+  # TorchScript has no view of another type without a copy. half: whether they are rounded to float16,
+  # so that forms in float16 and others have the same numbers.
   def fill_weight(self: __torch__.tandem.decoder.Decoder, weight: Tensor, first: int,
-                  bytes: Tensor, stored: int) -> None:
+                  bytes: Tensor, stored: int, half: bool) -> None:
     numbers = torch.view_copy(torch.to(bytes, weight.device), dtype=stored)
+    if half:
+      numbers = torch.to(torch.clamp(numbers, -65504., 65504.), 5)
     flat = torch.view(weight, [-1])
     torch.copy_(flat[first : first + torch.numel(numbers)], numbers)
 
@@ -24,11 +32,11 @@ class Decoder(Module):
   # head are in the type of activations, all others in float32.
   def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
                 embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
-                packed: bool, quantized: bool) -> __torch__.tandem.model.Model:
+                forms: __torch__.tandem.ops.linear.Forms) -> __torch__.tandem.model.Model:
     layers, hidden, heads, kv_heads, head_dim = sizes
     shape = __torch__.tandem.model.Shape(layers, hidden, heads, kv_heads, head_dim, eps)
     weight = embedding if torch.numel(head) == 0 else head
-    last = __torch__.tandem.ops.linear.Linear(weight, None, packed, quantized, False)
+    last = __torch__.tandem.ops.linear.new(weight, None, forms, False)
     return __torch__.tandem.model.Model(shape, embedding, torch.cat([norm, norm]), last,
                                         torch.to(cos, embedding.device, None, False, True),
                                         torch.to(sin, embedding.device, None, False, True))
@@ -38,7 +46,7 @@ class Decoder(Module):
   # model has them q and k, in float32.
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 weights: List[Tensor], biases: List[Tensor], norms: List[Tensor],
-                packed: bool, quantized: bool) -> None:
+                forms: __torch__.tandem.ops.linear.Forms) -> None:
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     for bounds in [[0, 3], [3, 4], [4, 6], [6, 7]]:
       first, last = bounds
@@ -46,8 +54,7 @@ class Decoder(Module):
       bias = annotate(Optional[Tensor], None)
       if torch.numel(biases[first]) > 0:
         bias = torch.cat(biases[first : last])
-      linears.append(__torch__.tandem.ops.linear.Linear(weight, bias, packed, quantized,
-                                                        last - first == 2))
+      linears.append(__torch__.tandem.ops.linear.new(weight, bias, forms, last - first == 2))
     copies = [torch.cat([norm, norm]) for norm in norms]
     q_norm = annotate(Optional[Tensor], None)
     k_norm = annotate(Optional[Tensor], None)
@@ -100,7 +107,7 @@ class Decoder(Module):
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.embedding.dtype)
     rows, inference = inputs.rows.size(1), batch.inference_rows
     if mixed:
-      missing = __torch__.tandem.ops.rows.missing(rows, model.head.packed)
+      missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
       batch.masks = __torch__.tandem.adapter.low_rank.masks(
           adapters, torch.constant_pad_nd(inputs.stacks, [0, missing], -1))
     if rows > inference:
@@ -131,11 +138,10 @@ class Decoder(Module):
   # Once, before anything goes backward.
   def prepare_backward(self: __torch__.tandem.decoder.Decoder,
                        model: __torch__.tandem.model.Model) -> None:
-    dtype = model.embedding.dtype
-    __torch__.tandem.ops.linear.prepare_backward_(model.head, dtype)
+    __torch__.tandem.ops.linear.prepare_backward_(model.head)
     for layer in model.layers:
       for linear in layer.linears:
-        __torch__.tandem.ops.linear.prepare_backward_(linear, dtype)
+        __torch__.tandem.ops.linear.prepare_backward_(linear)
 
   # weights: copied to the device of the adapters
   def new_trainee(self: __torch__.tandem.decoder.Decoder,

@@ -18,7 +18,7 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
         logits, learned[1, first : first + chunk], learn)
     scores.append(torch.stack([losses, torch.to(hits, 6)]))
     if learn:
-      padded = __torch__.tandem.ops.rows.pad(torch.to(dlogits, x.dtype), model.head.packed)
+      padded = __torch__.tandem.ops.rows.pad(torch.to(dlogits, x.dtype), model.head.padded)
       dnormed = __torch__.tandem.ops.linear.backward(model.head, padded)[: hidden.size(0)]
       dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
       torch.index_copy_(arena.dx, 0, rows, dx)

@@ -53,7 +53,7 @@ class Model:
 
 # x [n, C] -> [n, V] float32
 def logits(model: __torch__.tandem.model.Model, x: Tensor) -> Tensor:
-  padded = __torch__.tandem.ops.rows.pad(x, model.head.packed)
+  padded = __torch__.tandem.ops.rows.pad(x, model.head.padded)
   normed = __torch__.tandem.ops.rms_norm.forward(padded, model.norm, model.shape.eps)
   scores = __torch__.tandem.ops.linear.forward(model.head, normed)
   return torch.to(scores[: x.size(0)], 6)

@@ -1,6 +1,5 @@
 package io.tandem.server;
 
-import com.sun.management.OperatingSystemMXBean;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -9,7 +8,6 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
@@ -44,7 +42,6 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
@@ -91,9 +88,7 @@ public final class Application implements AutoCloseable {
         String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
-        KernelsConfig kernels = config.kernels();
-        LOG.info("computing in {}", DeviceProfile.ofThisMachine().choose(kernels.dtype(), kernels.weightForm()));
-        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(kernels));
+        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()));
         int context = device.limits().contextTokens();
         ServedModel loaded = ModelText.load(config.model(), config.servedName(), device.model(), context);
         model = config.modelSampling() ? loaded : loaded.withStandardSampling();
@@ -274,9 +269,8 @@ public final class Application implements AutoCloseable {
         if (configured > 0) {
             return configured;
         }
-        OperatingSystemMXBean machine = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
         MemoryReport reserved = device.memory();
-        return machine.getTotalMemorySize()
+        return DeviceProfile.ofThisMachine().memoryBytes()
                 - Runtime.getRuntime().maxMemory()
                 - reserved.weightBytes()
                 - reserved.kvCacheBytes()

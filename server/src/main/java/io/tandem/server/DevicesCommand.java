@@ -2,7 +2,7 @@ package io.tandem.server;
 
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.device.DeviceProfile;
-import io.tandem.kernels.device.DeviceProfile.Choice;
+import io.tandem.kernels.device.DeviceProfile.Trial;
 import io.tandem.kernels.device.WeightSpeed;
 import io.tandem.kernels.model.Dtype;
 import java.io.PrintWriter;
@@ -18,9 +18,12 @@ import picocli.CommandLine.Spec;
 /** {@code tandem devices}: what this machine can compute with, and how fast. */
 @Command(
         name = "devices",
-        description = "Shows which data types and weight layouts work on this machine, and how fast they are.",
+        description = "Shows which forms of weights work on this machine, and how fast they are.",
         mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {
+    /** Bytes per parameter: for models that leave room for weights in two forms. */
+    private static final double PLENTY = 16;
+
     @Spec
     private @Nullable CommandSpec spec;
 
@@ -42,14 +45,17 @@ final class DevicesCommand implements Callable<Integer> {
         out.printf(Locale.ROOT, "%-20s%16s", "FORM", "BYTES/PARAMETER");
         WeightSpeed.rows().forEach(rows -> out.printf(Locale.ROOT, "%10d", rows));
         out.println();
-        for (WeightSpeed speed : WeightSpeed.measure(profile, used)) {
-            out.printf(Locale.ROOT, "%-20s%16.2f", speed.trial().name(), speed.bytesPerParameter());
-            speed.microseconds().forEach(time -> out.printf(Locale.ROOT, "%10.0f", time));
-            speed.trial().fault().ifPresent(fault -> out.print("  does not work here: " + fault));
+        for (Trial trial : profile.trials()) {
+            double bytes = trial.form().bytesPerParameter(trial.dtype());
+            out.printf(Locale.ROOT, "%-20s%16.2f", trial.name(), bytes);
+            if (trial.works()) {
+                WeightSpeed speed = WeightSpeed.measure(trial, used);
+                speed.best().forEach(time -> out.printf(Locale.ROOT, "%10.0f", time));
+            }
+            trial.fault().ifPresent(fault -> out.print("  does not work here: " + fault));
             out.println();
         }
-        Choice choice = profile.choose(Dtype.AUTO, WeightForm.AUTO);
-        out.printf("%nkernels.dtype: auto computes in %s%n", choice);
+        out.printf("%nBy default the server computes in %s%n", profile.choose(Dtype.AUTO, WeightForm.AUTO, PLENTY));
         out.flush();
         return 0;
     }

@@ -69,8 +69,14 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
-            description = "Type of the weights: auto, float32, bfloat16 or int8; default auto.")
+            description = "Data type of activations and KV cache: auto, float32 or bfloat16; default auto.")
     private @Nullable String dtype;
+
+    @Option(
+            names = "--weight-form",
+            paramLabel = "FORM",
+            description = "How the weights are stored: auto, plain, packed, float16, int8 or int4; default auto.")
+    private @Nullable String weightForm;
 
     @Option(
             names = "--context-tokens",
@@ -116,6 +122,7 @@ final class ServeCommand implements Callable<Integer> {
         put(flags, "model", model);
         put(flags, "model-name", modelName);
         put(flags, "kernels.dtype", dtype);
+        put(flags, "kernels.weight-form", weightForm);
         put(flags, "kernels.context-tokens", contextTokens);
         if (config != null && !Files.isReadable(config)) {
             throw new IOException("the configuration file " + config + " cannot be read");

@@ -25,11 +25,11 @@ class MainTest {
     void devicesShowsEveryFormAndWhatAutoChooses() {
         Said said = run("devices", "--threads", "1");
         assertThat(said.status()).isZero();
-        assertThat(said.out()).contains("float32 (plain)", "bfloat16 (packed)", "int8 (plain)", "kernels.dtype: auto");
-        assertThat(said.out().lines().filter(line -> line.startsWith("float32 (plain)")))
+        assertThat(said.out()).contains("plain (float32)", "packed (bfloat16)", "float16 (float32)", "int4 (float32)", "By default the server");
+        assertThat(said.out().lines().filter(line -> line.startsWith("plain (float32)")))
                 .singleElement()
                 .asString()
-                .matches("float32 \\(plain\\) +4\\.00( +[0-9]+){4}");
+                .matches("plain \\(float32\\) +4\\.00( +[0-9]+){5}");
     }
 
     @ParameterizedTest

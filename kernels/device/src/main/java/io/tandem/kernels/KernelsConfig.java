@@ -5,8 +5,8 @@ import io.tandem.kernels.model.Dtype;
 /**
  * Every limit of the device model; all memory is carved from these at start.
  *
- * @param dtype type of weights, activations and KV cache
- * @param weightForm layout of the frozen weights
+ * @param dtype type of activations, the embedding and the KV cache
+ * @param weights forms of the frozen weights
  * @param threads threads of one device operation; 0 means one per core
  * @param kvSlots sequences that can hold keys and values at once
  * @param contextTokens longest sequence, prompt and answer together, in tokens
@@ -18,7 +18,7 @@ import io.tandem.kernels.model.Dtype;
  */
 public record KernelsConfig(
         Dtype dtype,
-        WeightForm weightForm,
+        WeightForms weights,
         int threads,
         int kvSlots,
         int contextTokens,
@@ -40,34 +40,54 @@ public record KernelsConfig(
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
     }
 
+    /** The same with weights in one form, which may be left open like the type. */
+    public KernelsConfig(
+            Dtype dtype,
+            WeightForm weightForm,
+            int threads,
+            int kvSlots,
+            int contextTokens,
+            int maxTokensPerIteration,
+            int adapterSlots,
+            int maxRank,
+            int packTokens,
+            Stash stash) {
+        this(
+                dtype,
+                WeightForms.of(weightForm),
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash);
+    }
+
     /** The same limits for other numerics. */
-    public KernelsConfig withNumerics(Dtype type, WeightForm form) {
-        return with(type, form, threads, contextTokens, adapterSlots);
+    public KernelsConfig withNumerics(Dtype type, WeightForms forms) {
+        return with(type, forms, threads, contextTokens, adapterSlots);
     }
 
     /** The same limits with another number of threads. */
     public KernelsConfig withThreads(int count) {
-        return with(dtype, weightForm, count, contextTokens, adapterSlots);
+        return with(dtype, weights, count, contextTokens, adapterSlots);
     }
 
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
-        return with(dtype, weightForm, threads, tokens, adapterSlots);
+        return with(dtype, weights, threads, tokens, adapterSlots);
     }
 
     /** The same limits with another number of adapter slots. */
     public KernelsConfig withAdapterSlots(int slots) {
-        return with(dtype, weightForm, threads, contextTokens, slots);
+        return with(dtype, weights, threads, contextTokens, slots);
     }
 
-    private KernelsConfig with(Dtype type, WeightForm form, int threadCount, int context, int slots) {
+    private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots) {
         return new KernelsConfig(
-                type, form, threadCount, kvSlots, context, maxTokensPerIteration, slots, maxRank, packTokens, stash);
-    }
-
-    /** Whether weights lie in oneDNN's blocked layout. */
-    public boolean packsWeights() {
-        return weightForm == WeightForm.PACKED;
+                type, forms, threadCount, kvSlots, context, maxTokensPerIteration, slots, maxRank, packTokens, stash);
     }
 
     /**

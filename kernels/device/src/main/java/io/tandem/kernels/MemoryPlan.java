@@ -64,7 +64,6 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
         long element = limits.dtype().bytes();
         long embedding = (long) model.vocab() * model.hidden();
-        boolean oneTable = model.tiedEmbeddings() && !transposes(limits);
         long rotary = 2L * Float.BYTES * limits.contextTokens() * model.headDim();
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
         // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
@@ -73,9 +72,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 + 2L * (model.hidden() + 2L * model.ffn())
                 + (model.ffn() + model.hidden());
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
-        long weight = limits.dtype().quantizesWeights() ? 1 : element;
-        long head = oneTable ? 0 : embedding;
-        bytes.put(Part.WEIGHTS, weight * (linears(model) + head) + element * embedding + rotary);
+        double weight = limits.weights().bytesPerParameter(limits.dtype());
+        double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
+        long weights = Math.round(weight * linears(model) + ofHead * embedding);
+        bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         bytes.put(Part.ADAPTER_SLOTS, element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank);
         return new MemoryPlan(bytes);
@@ -102,9 +102,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
                 + scores * (3 * Float.BYTES + narrowCopy);
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
-        if (transposes(limits)) {
-            bytes.put(Part.TRANSPOSED_WEIGHTS, element * (linears(model) + (long) model.vocab() * model.hidden()));
-        }
+        long transposed = limits.weights().many().backwardBytesPerParameter(limits.dtype());
+        bytes.put(Part.TRANSPOSED_WEIGHTS, transposed * linearParameters(model));
         bytes.put(Part.INPUTS, tokens * model.layers() * element * model.hidden());
         bytes.put(Part.KEYS_AND_VALUES, tokens * model.layers() * element * 2 * keys(model));
         bytes.put(Part.ACTIVATIONS, tokens * model.layers() * activationBytes(model, limits));
@@ -139,14 +138,14 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         };
     }
 
-    /** Whether weights are stored in a form of their own, which backward cannot read the other way round. */
-    private static boolean transposes(KernelsConfig limits) {
-        return limits.packsWeights() || limits.dtype().quantizesWeights();
-    }
-
     /** Rows of logits that are alive at once while a loss is computed. */
     public static int logitsChunk(ModelConfig model) {
         return Math.max(1, CHUNK_LOGITS / model.vocab());
+    }
+
+    /** Parameters of all linear layers, the output layer included. */
+    public static long linearParameters(ModelConfig model) {
+        return linears(model) + (long) model.vocab() * model.hidden();
     }
 
     private static long linears(ModelConfig model) {

@@ -146,7 +146,7 @@ public final class ConfigLoader {
 
     private static KernelsConfig kernels(ConfigValues values) {
         return new KernelsConfig(
-                values.oneOf("kernels.dtype", Dtype.AUTO),
+                values.oneOf("kernels.dtype", Dtype.AUTO, "; for weights in other types set kernels.weight-form"),
                 values.oneOf("kernels.weight-form", WeightForm.AUTO),
                 values.integer("kernels.threads", 0),
                 values.integer("kernels.kv-slots", 32),

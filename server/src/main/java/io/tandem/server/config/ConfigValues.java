@@ -117,6 +117,11 @@ final class ConfigValues {
     }
 
     <E extends Enum<E>> E oneOf(String key, E standard) {
+        return oneOf(key, standard, "");
+    }
+
+    /** @param note for who wrote something else */
+    <E extends Enum<E>> E oneOf(String key, E standard, String note) {
         Setting setting = find(key);
         if (setting == null) {
             return standard;
@@ -129,10 +134,11 @@ final class ConfigValues {
                         key,
                         setting,
                         String.join(
-                                " or ",
-                                Stream.of(type.getEnumConstants())
-                                        .map(ConfigValues::label)
-                                        .toList())));
+                                        " or ",
+                                        Stream.of(type.getEnumConstants())
+                                                .map(ConfigValues::label)
+                                                .toList())
+                                + note));
     }
 
     private static String label(Enum<?> constant) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
@@ -104,18 +105,18 @@ class ConfigLoaderTest {
     @Test
     void theEnvironmentWinsOverTheFile() throws IOException {
         Path file = write("kernels: {weight-form: packed}");
-        assertThat(weightForm(file, "plain")).isEqualTo(WeightForm.PLAIN);
-        assertThat(weightForm(file, "")).isEqualTo(WeightForm.PACKED);
+        assertThat(weightForm(file, "plain")).isEqualTo(WeightForms.of(WeightForm.PLAIN));
+        assertThat(weightForm(file, "")).isEqualTo(WeightForms.of(WeightForm.PACKED));
         assertThatThrownBy(() -> weightForm(file, "Plain"))
                 .isInstanceOf(ConfigException.class)
-                .hasMessage("TANDEM_WEIGHT_FORM: kernels.weight-form is \"Plain\", expected auto or plain or packed");
+                .hasMessage("TANDEM_WEIGHT_FORM: kernels.weight-form is \"Plain\", expected auto or plain or packed or float16 or int8 or int4");
     }
 
-    private static WeightForm weightForm(Path file, String variable) {
+    private static WeightForms weightForm(Path file, String variable) {
         return new ConfigLoader(Path.of("."), Map.of("TANDEM_WEIGHT_FORM", variable))
                 .load(Optional.of(file), Map.of())
                 .kernels()
-                .weightForm();
+                .weights();
     }
 
     @Test
@@ -161,8 +162,8 @@ class ConfigLoaderTest {
             scheduler: {temporal-interval: 0}  | scheduler.temporal-interval is 0, expected 1 or more
             scheduler: {fixed-window-tokens: 993} | scheduler.fixed-window-tokens is 993, expected at most 992
             scheduler: {tpot-target: .nan}     | invalid YAML: Malformed numeric value
-            kernels: {dtype: float16}          | kernels.dtype is "float16", expected auto or float32 or bfloat16 or int8
-            kernels: {weight-form: fast}       | kernels.weight-form is "fast", expected auto or plain or packed
+            kernels: {dtype: int8} | kernels.dtype is "int8", expected auto or float32 or bfloat16; for weights in other types set kernels.weight-form
+            kernels: {weight-form: fast}       | kernels.weight-form is "fast", expected auto or plain or packed or float16 or int8 or int4
             kernels: {kv-slots: true}          | kernels.kv-slots is true, expected a whole number
             kernels: {kv-slots: 0}             | kernels.kv-slots is 0, expected 1 to 4096
             data: [a]                          | data is [a], expected text

@@ -2,14 +2,12 @@ package io.tandem.kernels.model;
 
 import java.util.Locale;
 
-/** Element type of weights, activations and the KV cache. */
+/** Element type of activations, the embedding and the KV cache; frozen weights of linear layers have forms of their own. */
 public enum Dtype {
     /** To be chosen for this machine; a device that runs has one of the others. */
     AUTO(-1, -1, 0),
     FLOAT32(6, 4, Float.MAX_VALUE),
-    BFLOAT16(15, 2, Dtype.BFLOAT16_LARGEST),
-    /** Weights of linear layers in 8 bits with one scale per output, all else in bfloat16; quantization is lossy. */
-    INT8(15, 2, Dtype.BFLOAT16_LARGEST);
+    BFLOAT16(15, 2, Dtype.BFLOAT16_LARGEST);
 
     /** The last float32 that rounds down to a finite bfloat16. */
     private static final float BFLOAT16_LARGEST = 0x1.fefffep127f;
@@ -46,11 +44,6 @@ public enum Dtype {
     public boolean holds(float value) {
         requireChosen();
         return Math.abs(value) <= largest;
-    }
-
-    /** Whether the weights of linears have one byte. */
-    public boolean quantizesWeights() {
-        return this == INT8;
     }
 
     /** The name used in configuration files. */

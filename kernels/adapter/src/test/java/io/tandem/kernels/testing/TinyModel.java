@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.BiFunction;
 
 /**
  * A random model of a few thousand parameters; the same variant and seed always give the same weights. Every weight is
@@ -100,8 +101,12 @@ public final class TinyModel {
     private final Map<String, float[]> weights;
 
     private TinyModel(ModelConfig config, long seed) {
+        this(config, random(config, seed));
+    }
+
+    private TinyModel(ModelConfig config, Map<String, float[]> weights) {
         this.config = config;
-        this.weights = Collections.unmodifiableMap(random(config, seed));
+        this.weights = Collections.unmodifiableMap(weights);
     }
 
     /** A model with a vocabulary of 61 tokens and no tokenizer. */
@@ -126,6 +131,13 @@ public final class TinyModel {
     /** The weights by HuggingFace's names, row by row. */
     public Map<String, float[]> weights() {
         return weights;
+    }
+
+    /** The same with other weights, each made from its name and values. */
+    public TinyModel withWeights(BiFunction<String, float[], float[]> change) {
+        Map<String, float[]> changed = new LinkedHashMap<>();
+        weights.forEach((name, values) -> changed.put(name, change.apply(name, values)));
+        return new TinyModel(config, changed);
     }
 
     /** Writes a HuggingFace directory with one weight file in float32. */

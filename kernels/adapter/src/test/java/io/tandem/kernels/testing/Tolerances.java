@@ -33,9 +33,7 @@ public enum Tolerances {
     /** Gradients against central differences in double precision. */
     DIFFERENCES(1e-6, 1e-4, 0),
     /** Logits of a whole model in bfloat16; its mantissa has 8 bits. */
-    BFLOAT16_LOGITS(1e-1, 1e-1, 0.05),
-    /** Logits of a whole model with weights in 8 bits. */
-    INT8_LOGITS(2e-1, 1e-1, 0.05);
+    BFLOAT16_LOGITS(1e-1, 1e-1, 0.05);
 
     private static final double OUTLIER_FACTOR = 10;
 

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -14,6 +15,13 @@ import java.util.Map;
 final class DecoderScript implements AutoCloseable {
     private static final List<String> SOURCES = List.of(
             "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/weight/weight.py",
+            "__torch__/tandem/ops/weight/plain.py",
+            "__torch__/tandem/ops/weight/packed.py",
+            "__torch__/tandem/ops/weight/half.py",
+            "__torch__/tandem/ops/weight/eight_bits.py",
+            "__torch__/tandem/ops/weight/four_bits.py",
+            "__torch__/tandem/ops/weight/widened.py",
             "__torch__/tandem/ops/linear.py",
             "__torch__/tandem/ops/rms_norm.py",
             "__torch__/tandem/ops/rotary.py",
@@ -44,6 +52,9 @@ final class DecoderScript implements AutoCloseable {
 
     /** {@code model.Model}. */
     record ModelObject(IValue value) {}
+
+    /** {@code linear.Forms}. */
+    record FormsObject(IValue value) {}
 
     /** {@code cache.Cache}. */
     record CacheObject(IValue value) {}
@@ -136,8 +147,26 @@ final class DecoderScript implements AutoCloseable {
                 script.call(owner, "new_weight", owner.numbers(shape), owner.number(dtype), owner.text(device)));
     }
 
-    void fillWeight(TensorScope call, Weight weight, long first, PtNDArray bytes, int stored) {
-        script.call(call, "fill_weight", weight.value(), call.number(first), call.value(bytes), call.number(stored));
+    FormsObject newForms(TensorScope owner, WeightForms forms) {
+        try (TensorScope call = owner.open()) {
+            return new FormsObject(script.call(
+                    owner,
+                    "new_forms",
+                    call.text(forms.few().label()),
+                    call.number(forms.rows()),
+                    call.text(forms.many().label())));
+        }
+    }
+
+    void fillWeight(TensorScope call, Weight weight, long first, PtNDArray bytes, int stored, boolean half) {
+        script.call(
+                call,
+                "fill_weight",
+                weight.value(),
+                call.number(first),
+                call.value(bytes),
+                call.number(stored),
+                call.flag(half));
     }
 
     /** @param sizes layers, C, H, K, D */
@@ -150,8 +179,7 @@ final class DecoderScript implements AutoCloseable {
             PtNDArray head,
             PtNDArray cos,
             PtNDArray sin,
-            boolean packed,
-            boolean quantized) {
+            FormsObject forms) {
         try (TensorScope call = owner.open()) {
             return new ModelObject(script.call(
                     owner,
@@ -163,8 +191,7 @@ final class DecoderScript implements AutoCloseable {
                     call.value(head),
                     call.value(cos),
                     call.value(sin),
-                    call.flag(packed),
-                    call.flag(quantized)));
+                    forms.value()));
         }
     }
 
@@ -174,8 +201,7 @@ final class DecoderScript implements AutoCloseable {
             List<PtNDArray> weights,
             List<PtNDArray> biases,
             List<PtNDArray> norms,
-            boolean packed,
-            boolean quantized) {
+            FormsObject forms) {
         script.call(
                 call,
                 "add_layer",
@@ -183,8 +209,7 @@ final class DecoderScript implements AutoCloseable {
                 list(call, weights),
                 list(call, biases),
                 list(call, norms),
-                call.flag(packed),
-                call.flag(quantized));
+                forms.value());
     }
 
     CacheObject newCache(TensorScope owner, ModelObject model, int slots, int capacity) {

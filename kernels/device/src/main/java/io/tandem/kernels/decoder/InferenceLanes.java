@@ -38,7 +38,7 @@ record InferenceLanes(int lanes, int leastRows, int threads) {
         if (limits.lanes() > 1 && weights <= CACHED_WEIGHT_BYTES) {
             return new InferenceLanes(limits.lanes(), 2, 1);
         }
-        long perRow = limits.dtype().quantizesWeights() ? QUANTIZED_WEIGHT_BYTES_PER_ROW : WEIGHT_BYTES_PER_ROW;
+        long perRow = limits.weights().many().isQuantized() ? QUANTIZED_WEIGHT_BYTES_PER_ROW : WEIGHT_BYTES_PER_ROW;
         int leastRows = Math.toIntExact(weights / perRow + 1);
         return new InferenceLanes(limits.lanes(), leastRows, limits.threads());
     }

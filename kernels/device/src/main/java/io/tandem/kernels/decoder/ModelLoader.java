@@ -2,8 +2,8 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.decoder.DecoderScript.FormsObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
@@ -19,15 +19,13 @@ final class ModelLoader {
     private final WeightReader weights;
     private final ModelConfig model;
     private final KernelsConfig limits;
-    private final boolean packed;
 
     ModelLoader(DecoderScript script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
         this.script = script;
         this.checkpoint = checkpoint;
-        this.weights = new WeightReader(script, checkpoint);
+        this.weights = new WeightReader(script, checkpoint, limits.weights().roundsToFloat16());
         this.model = model;
         this.limits = limits;
-        this.packed = limits.packsWeights();
     }
 
     /** @return the model object, owned by {@code owner} */
@@ -35,6 +33,7 @@ final class ModelLoader {
         int positions = limits.contextTokens();
         WeightNames.validate(checkpoint, model);
         try (TensorScope scope = owner.open()) {
+            FormsObject forms = script.newForms(scope, limits.weights());
             RopeTable rope = RopeTable.of(model, positions);
             ModelObject loaded = script.newModel(
                     owner,
@@ -45,16 +44,15 @@ final class ModelLoader {
                     model.tiedEmbeddings() ? absent(scope) : linear(scope, WeightNames.HEAD),
                     scope.tensor(rope.cos(), positions, model.headDim()),
                     scope.tensor(rope.sin(), positions, model.headDim()),
-                    packed,
-                    limits.dtype().quantizesWeights());
+                    forms);
             for (int layer = 0; layer < model.layers(); layer++) {
-                addLayer(scope, loaded, layer);
+                addLayer(scope, loaded, layer, forms);
             }
             return loaded;
         }
     }
 
-    private void addLayer(TensorScope parent, ModelObject loaded, int layer) {
+    private void addLayer(TensorScope parent, ModelObject loaded, int layer, FormsObject forms) {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
@@ -72,24 +70,17 @@ final class ModelLoader {
                 norms.add(norm(scope, WeightNames.queryNorm(layer)));
                 norms.add(norm(scope, WeightNames.keyNorm(layer)));
             }
-            script.addLayer(
-                    scope,
-                    loaded,
-                    linears,
-                    biases,
-                    norms,
-                    packed,
-                    limits.dtype().quantizesWeights());
+            script.addLayer(scope, loaded, linears, biases, norms, forms);
         }
     }
 
     /** A weight of a linear, or its bias. */
     private PtNDArray linear(TensorScope scope, String name) {
-        return weights.read(scope, name, limits.dtype().code());
+        return weights.read(scope, name, limits.dtype());
     }
 
     private PtNDArray norm(TensorScope scope, String name) {
-        return weights.read(scope, name, Dtype.FLOAT32.code());
+        return weights.readExactly(scope, name);
     }
 
     private static PtNDArray absent(TensorScope scope) {

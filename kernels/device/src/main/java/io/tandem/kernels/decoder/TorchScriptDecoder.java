@@ -101,7 +101,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         Checkpoint checkpoint = Checkpoint.open(directory);
-        KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits);
+        KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits, model);
         return NativeEngine.onPassingThread(
                 () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context), scripts));
     }
@@ -118,7 +118,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public int memoryBoundRows() {
-        return DeviceProfile.MEMORY_BOUND_ROWS;
+        return DeviceProfile.ofThisMachine().memoryBoundRows(limits.dtype(), limits.weights());
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.DecoderScript.Weight;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.StoredType;
@@ -18,27 +19,39 @@ final class WeightReader {
 
     private final DecoderScript script;
     private final Checkpoint checkpoint;
+    private final boolean half;
 
-    WeightReader(DecoderScript script, Checkpoint checkpoint) {
+    /** @param half whether weights of linear layers are rounded to float16 first */
+    WeightReader(DecoderScript script, Checkpoint checkpoint, boolean half) {
         this.script = script;
         this.checkpoint = checkpoint;
+        this.half = half;
     }
 
     /**
-     * Reads a weight.
+     * Reads a weight of a linear layer or the embedding.
      *
-     * @param type what to convert its numbers to, as {@link io.tandem.kernels.model.Dtype#code}
+     * @param type what to convert its numbers to
      * @return in the shape that the file says, for as long as {@code owner}
      */
-    PtNDArray read(TensorScope owner, String name, int type) {
+    PtNDArray read(TensorScope owner, String name, Dtype type) {
+        return read(owner, name, type, half);
+    }
+
+    /** Reads a weight in float32, with all the precision that the file has. */
+    PtNDArray readExactly(TensorScope owner, String name) {
+        return read(owner, name, Dtype.FLOAT32, false);
+    }
+
+    private PtNDArray read(TensorScope owner, String name, Dtype type, boolean round) {
         TensorEntry entry = checkpoint.entry(name);
         int stored = code(entry.dtype());
-        Weight weight = script.newWeight(owner, entry.shape(), type, script.device());
+        Weight weight = script.newWeight(owner, entry.shape(), type.code(), script.device());
         long first = 0;
         for (ByteBuffer piece : checkpoint.pieces(name, PIECE_BYTES)) {
             try (TensorScope call = owner.open()) {
                 PtNDArray bytes = call.tensor(aligned(piece, entry.dtype()), DataType.UINT8, piece.capacity());
-                script.fillWeight(call, weight, first, bytes, stored);
+                script.fillWeight(call, weight, first, bytes, stored, round);
             }
             first += piece.capacity() / entry.dtype().bytes();
         }

@@ -3,7 +3,9 @@ package io.tandem.kernels.device;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.KernelException;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.device.DeviceProfile.Trial;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
@@ -11,12 +13,19 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A small weight multiplied in one type and form, forward and backward, by the operators that the decoder uses. Entries
- * are small integers, so that the right result is exact in every type but for quantization.
+ * A small weight multiplied in one form, forward and backward, by the operators that the decoder uses. Entries are small
+ * integers, so that the right result is exact in every form but for quantization.
  */
 final class WeightTrial implements AutoCloseable {
     private static final List<String> SOURCES = List.of(
             "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/weight/weight.py",
+            "__torch__/tandem/ops/weight/plain.py",
+            "__torch__/tandem/ops/weight/packed.py",
+            "__torch__/tandem/ops/weight/half.py",
+            "__torch__/tandem/ops/weight/eight_bits.py",
+            "__torch__/tandem/ops/weight/four_bits.py",
+            "__torch__/tandem/ops/weight/widened.py",
             "__torch__/tandem/ops/linear.py",
             "__torch__/tandem/ops/swiglu.py",
             "__torch__/tandem/trial.py");
@@ -26,19 +35,36 @@ final class WeightTrial implements AutoCloseable {
     private static final int[] ROWS = {1, 8, 40};
 
     private static final double TIMED_BYTES = 64 << 20;
-    /** As many passes as fit into this, but one at least. */
-    private static final long TIMED_NANOS = 100_000_000;
+    /** As many passes as fit into this, but two at least: the first one finds buffers and caches cold. */
+    private static final long TIMED_NANOS = 20_000_000;
+    /** Products of many rows do not wait for weights, so a few of those do. */
+    private static final int TIMED_ROWS = 1024;
     /** Of the largest entry; twice what rounding to 8 bits costs here. */
     private static final double TOLERANCE = 0.03;
 
     private final TensorScope scope = TensorScope.root();
     private final ScriptModule script = ScriptModule.load(scope, "__torch__.tandem.trial.Trial", SOURCES);
 
+    interface Use<T> {
+        T of(WeightTrial trials);
+    }
+
+    /** Tries something on a thread of its own, with so many threads per operation. */
+    static <T> T use(int threads, Use<T> use) {
+        return NativeEngine.onPassingThread(() -> {
+            NativeEngine.useThreads(threads);
+            try (WeightTrial trials = new WeightTrial()) {
+                return use.of(trials);
+            }
+        });
+    }
+
     /** Why the form cannot be used; empty if it works. */
     Optional<String> fault(Dtype dtype, WeightForm form) {
         try {
             for (int rows : ROWS) {
-                double error = error(dtype, form, rows);
+                // Both kernels of a quantized weight.
+                double error = Math.max(error(dtype, form, rows, rows), error(dtype, form, rows, 0));
                 if (!(error <= TOLERANCE)) {
                     return Optional.of("a product of %d rows is off by %.1f %%".formatted(rows, 100 * error));
                 }
@@ -49,9 +75,9 @@ final class WeightTrial implements AutoCloseable {
         }
     }
 
-    private double error(Dtype dtype, WeightForm form, int rows) {
-        float[] weight = integers(OUTPUTS, INPUTS);
-        float[] x = integers(rows, INPUTS);
+    private double error(Dtype dtype, WeightForm form, int rows, int few) {
+        float[] weight = integers(OUTPUTS, INPUTS, 16);
+        float[] x = integers(rows, INPUTS, 5);
         float[] y = product(x, transposed(weight, OUTPUTS, INPUTS), rows, INPUTS, OUTPUTS);
         float[] dx = product(y, weight, rows, OUTPUTS, INPUTS);
         try (TensorScope call = scope.open()) {
@@ -61,8 +87,9 @@ final class WeightTrial implements AutoCloseable {
                     call.value(call.tensor(weight, OUTPUTS, INPUTS)),
                     call.value(call.tensor(x, rows, INPUTS)),
                     call.number(dtype.code()),
-                    call.flag(form == WeightForm.PACKED),
-                    call.flag(dtype.quantizesWeights()));
+                    call.text(form.label()),
+                    call.number(few),
+                    call.text(form.label()));
             var tensors = call.tensors(results);
             double error = relative(y, tensors[0].toFloatArray());
             error = Math.max(error, relative(gated(y, rows), tensors[1].toFloatArray()));
@@ -73,13 +100,14 @@ final class WeightTrial implements AutoCloseable {
     /**
      * Times products of weights that are together larger than the caches, the best of some passes over them.
      *
-     * @param bytesPerParameter of the weight in this form
+     * @param few rows up to which the kernel for few is used
      * @return microseconds of one product, for each number of rows
      */
-    List<Double> microseconds(Dtype dtype, WeightForm form, double bytesPerParameter, int[] rows) {
+    List<Double> microseconds(Trial trial, int few, int[] rows) {
+        Dtype dtype = trial.dtype();
         int outputs = WeightSpeed.OUTPUTS;
         int inputs = WeightSpeed.INPUTS;
-        int copies = (int) Math.ceil(TIMED_BYTES / (bytesPerParameter * outputs * inputs));
+        int copies = (int) Math.ceil(TIMED_BYTES / (trial.form().bytesPerParameter(dtype) * outputs * inputs));
         List<Double> microseconds = new ArrayList<>();
         try (TensorScope all = scope.open()) {
             IValue weights = script.call(
@@ -87,34 +115,40 @@ final class WeightTrial implements AutoCloseable {
                     "copies",
                     all.value(all.tensor(WeightSpeed.values(outputs * inputs), outputs, inputs)),
                     all.number(dtype.code()),
-                    all.flag(form == WeightForm.PACKED),
-                    all.flag(dtype.quantizesWeights()),
+                    all.text(trial.form().label()),
+                    all.number(few),
+                    all.text(trial.form().label()),
                     all.number(copies));
             for (int count : rows) {
+                int timed = Math.min(copies, Math.max(2, TIMED_ROWS / count));
                 long best = Long.MAX_VALUE;
-                for (long spent = 0, passes = 0; passes == 0 || spent < TIMED_NANOS; passes++) {
+                for (long spent = 0, passes = 0; passes < 2 || spent < TIMED_NANOS; passes++) {
                     try (TensorScope call = all.open()) {
                         IValue x = call.value(call.tensor(WeightSpeed.values(count * inputs), count, inputs));
                         IValue type = call.number(dtype.code());
+                        IValue products = call.number(timed);
                         long start = System.nanoTime();
-                        call.floats(script.call(call, "multiply", weights, x, type));
+                        call.floats(script.call(call, "multiply", weights, x, type, products));
                         long nanos = System.nanoTime() - start;
                         best = Math.min(best, nanos);
                         spent += nanos;
                     }
                 }
-                microseconds.add(best / 1e3 / copies);
+                microseconds.add(best / 1e3 / timed);
             }
         }
         return microseconds;
     }
 
-    /** From -2 to 2, without a pattern that a product of the wrong rows would share. */
-    private static float[] integers(int rows, int columns) {
+    /**
+     * So many different numbers around 0, in each row; without a pattern that a product of the wrong rows would share. 16
+     * of them are what 4 bits can tell apart, and any 16 neighbours have them all.
+     */
+    private static float[] integers(int rows, int columns, int count) {
         float[] values = new float[rows * columns];
         for (int row = 0; row < rows; row++) {
             for (int column = 0; column < columns; column++) {
-                values[row * columns + column] = (row * row + 3 * row * column + 2 * column) % 5 - 2;
+                values[row * columns + column] = (row * row + (2 * row + 3) * column) % count - count / 2;
             }
         }
         return values;

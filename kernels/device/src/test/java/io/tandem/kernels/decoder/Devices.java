@@ -64,7 +64,7 @@ final class Devices {
 
     /** @param threads as many lanes as there may be */
     static KernelsConfig limits(Dtype dtype, int threads, int packTokens, Stash stash) {
-        return new KernelsConfig(dtype, Forms.STANDARD, threads, 6, 96, 256, 4, 8, packTokens, stash);
+        return new KernelsConfig(dtype, Forms.standard(dtype), threads, 6, 96, 256, 4, 8, packTokens, stash);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */

@@ -5,40 +5,66 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyModel;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 
 /** Forms of frozen weights in tests: plain weights are always tested, others where the machine has them. */
 final class Forms {
-    private static final List<WeightForm> ALL = List.of(WeightForm.PLAIN, WeightForm.PACKED);
+    private static final boolean PLAIN_ONLY = "plain".equals(System.getenv("TANDEM_WEIGHT_FORM"));
 
-    /** Where a test names no form: the fastest that works here, or plain if the environment asks for it. */
-    static final WeightForm STANDARD =
-            "plain".equals(System.getenv("TANDEM_WEIGHT_FORM")) ? WeightForm.PLAIN : WeightForm.AUTO;
+    /** Fewer rows than a test's longest chunks have, so that both kernels take part. */
+    private static final int FEW = 8;
 
     private Forms() {}
 
-    /** Each architecture in each form. */
-    static Stream<Arguments> ofVariants() {
-        return Arrays.stream(TinyModel.Variant.values())
-                .flatMap(variant -> ALL.stream().map(form -> Arguments.of(variant, form)));
+    /** Where a test names no form: plain in float32, else the fastest that works here. */
+    static WeightForm standard(Dtype dtype) {
+        return PLAIN_ONLY || dtype == Dtype.FLOAT32 ? WeightForm.PLAIN : WeightForm.AUTO;
     }
 
-    /** Limits with weights in the form; the test is skipped if it does not work on this machine. */
-    static KernelsConfig limits(Dtype dtype, WeightForm form, Stash stash) {
-        if (form == WeightForm.PACKED) {
-            assumeTrue(STANDARD != WeightForm.PLAIN, "left out: TANDEM_WEIGHT_FORM asks for plain weights");
+    /** Each architecture in each form of bfloat16. */
+    static Stream<Arguments> bfloat16() {
+        return variants(variant -> Stream.of(WeightForm.PLAIN, WeightForm.PACKED)
+                .map(form -> Arguments.of(variant, WeightForms.of(form))));
+    }
+
+    /** Each architecture in float16, alone and beside float32. */
+    static Stream<Arguments> float16() {
+        return variants(variant -> Stream.of(
+                        WeightForms.of(WeightForm.FLOAT16),
+                        new WeightForms(WeightForm.FLOAT16, FEW, WeightForm.PLAIN))
+                .map(forms -> Arguments.of(variant, forms)));
+    }
+
+    /** Each architecture in each quantized form, for each type of activations. */
+    static Stream<Arguments> quantized() {
+        return variants(variant -> Stream.of(Dtype.FLOAT32, Dtype.BFLOAT16)
+                .flatMap(dtype -> Stream.of(WeightForm.INT8, WeightForm.INT4)
+                        .map(form -> Arguments.of(variant, dtype, new WeightForms(form, FEW, form)))));
+    }
+
+    private static Stream<Arguments> variants(Function<TinyModel.Variant, Stream<Arguments>> forms) {
+        return Arrays.stream(TinyModel.Variant.values()).flatMap(forms);
+    }
+
+    /** Limits with weights in the forms; the test is skipped if they do not work on this machine. */
+    static KernelsConfig limits(Dtype dtype, WeightForms forms, Stash stash) {
+        for (WeightForm form : List.of(forms.few(), forms.many())) {
+            assumeTrue(
+                    form == WeightForm.PLAIN || !PLAIN_ONLY,
+                    "left out: TANDEM_WEIGHT_FORM asks for plain weights");
             DeviceProfile.ofThisMachine().trials().stream()
                     .filter(trial -> trial.dtype() == dtype && trial.form() == form)
                     .forEach(trial -> assumeTrue(
-                            trial.fault().isEmpty(),
-                            () -> "left out: " + trial.name() + " does not work on this machine"));
+                            trial.works(), () -> "left out: " + trial.name() + " does not work on this machine"));
         }
-        return Devices.limits(dtype, 128, stash).withNumerics(dtype, form);
+        return Devices.limits(dtype, 128, stash).withNumerics(dtype, forms);
     }
 }

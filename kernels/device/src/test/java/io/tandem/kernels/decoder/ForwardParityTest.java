@@ -7,7 +7,7 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
-import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.Dtype;
@@ -51,15 +51,25 @@ class ForwardParityTest {
     }
 
     @ParameterizedTest
-    @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
-    void everyArchitectureInBfloat16(TinyModel.Variant variant, WeightForm form) throws IOException {
-        check(variant, Forms.limits(Dtype.BFLOAT16, form, Stash.KEEP), Tolerances.BFLOAT16_LOGITS);
+    @MethodSource("io.tandem.kernels.decoder.Forms#bfloat16")
+    void everyArchitectureInBfloat16(TinyModel.Variant variant, WeightForms forms) throws IOException {
+        check(variant, Forms.limits(Dtype.BFLOAT16, forms, Stash.KEEP), Tolerances.BFLOAT16_LOGITS);
     }
 
     @ParameterizedTest
-    @MethodSource("io.tandem.kernels.decoder.Forms#ofVariants")
-    void everyArchitectureInEightBits(TinyModel.Variant variant, WeightForm form) throws IOException {
-        check(variant, Forms.limits(Dtype.INT8, form, Stash.KEEP), Tolerances.INT8_LOGITS);
+    @MethodSource("io.tandem.kernels.decoder.Forms#float16")
+    void everyArchitectureInFloat16(TinyModel.Variant variant, WeightForms forms) throws IOException {
+        check(variant, Forms.limits(Dtype.FLOAT32, forms, Stash.KEEP), Tolerances.FLOAT32_LOGITS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("io.tandem.kernels.decoder.Forms#quantized")
+    void everyArchitectureQuantized(TinyModel.Variant variant, Dtype dtype, WeightForms forms) throws IOException {
+        TinyModel tiny = QuantizedWeights.of(TinyModel.of(variant, random.nextLong()), forms.many());
+        check(
+                tiny,
+                Forms.limits(dtype, forms, Stash.KEEP),
+                dtype == Dtype.FLOAT32 ? Tolerances.FLOAT32_LOGITS : Tolerances.BFLOAT16_LOGITS);
     }
 
     /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */
@@ -93,7 +103,10 @@ class ForwardParityTest {
 
     /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */
     private void check(TinyModel.Variant variant, KernelsConfig limits, Tolerances tolerance) throws IOException {
-        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        check(TinyModel.of(variant, random.nextLong()), limits, tolerance);
+    }
+
+    private void check(TinyModel tiny, KernelsConfig limits, Tolerances tolerance) throws IOException {
         ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
         List<@Nullable Adapter> adapters = new ArrayList<>(List.of(
                 TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong()),

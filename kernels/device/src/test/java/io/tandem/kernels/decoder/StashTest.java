@@ -58,7 +58,7 @@ class StashTest {
     @ParameterizedTest
     @EnumSource
     void trainingOccupiesWhatThePlanSays(Stash stash) throws IOException {
-        for (Dtype dtype : List.of(Dtype.FLOAT32, Dtype.BFLOAT16, Dtype.INT8)) {
+        for (Dtype dtype : List.of(Dtype.FLOAT32, Dtype.BFLOAT16)) {
             try (TorchScriptDecoder device = Devices.load(tiny, dtype, stash)) {
                 for (Method method : Method.values()) {
                     OptimizerConfig optimizer = OptimizerConfig.of(method);

@@ -117,8 +117,10 @@ public final class TrainingBenchmark {
 
     private void windowed(Stash stash) throws IOException {
         KernelsConfig limits = DeviceProfile.ofThisMachine()
-                .resolve(new KernelsConfig(
-                        Dtype.BFLOAT16, WeightForm.AUTO, 1, 1, tokens, window, 1, RANK, tokens, stash));
+                .resolve(
+                        new KernelsConfig(
+                                Dtype.BFLOAT16, WeightForm.AUTO, 1, 1, tokens, window, 1, RANK, tokens, stash),
+                        model);
         LoraConfig adapter = new LoraConfig(RANK, 2.0 * RANK, false, LoraConfig.allLinears(), "");
         MemoryPlan plan = MemoryPlan.training(model, limits, adapter, OptimizerConfig.DEFAULT);
         long excluded = EXCLUDED.stream().mapToLong(plan::bytes).sum();

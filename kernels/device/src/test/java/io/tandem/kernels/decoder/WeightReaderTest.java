@@ -68,7 +68,7 @@ class WeightReaderTest {
     }
 
     private PtNDArray read(Dtype type) {
-        return new WeightReader(script, Checkpoint.open(directory)).read(scope, NAME, type.code());
+        return new WeightReader(script, Checkpoint.open(directory), false).read(scope, NAME, type);
     }
 
     private static List<Float> values(PtNDArray weight, long... places) {

@@ -13,23 +13,23 @@ class UntestedFormsTest {
     private static final Trial FLOAT32 = new Trial(Dtype.FLOAT32, WeightForm.PLAIN, Optional.empty());
 
     private static String line(boolean plainOnly, Trial... trials) {
-        return UntestedForms.line(new DeviceProfile(2, List.of(trials)), plainOnly);
+        return UntestedForms.line(new DeviceProfile(2, 0, List.of(trials), DeviceProfile.ofThisMachine().speeds()), plainOnly);
     }
 
-    private static Trial packed(Dtype dtype, String fault) {
-        return new Trial(dtype, WeightForm.PACKED, Optional.of(fault));
+    private static Trial unusable(Dtype dtype, WeightForm form, String fault) {
+        return new Trial(dtype, form, Optional.of(fault));
     }
 
     @Test
     void formsThatDoNotWorkAreNamedWithTheReason() {
-        assertThat(line(false, FLOAT32, packed(Dtype.BFLOAT16, "no avx512"), packed(Dtype.INT8, "no amx")))
-                .isEqualTo("Not tested on this machine: bfloat16 (packed): no avx512; int8 (packed): no amx");
+        assertThat(line(false, FLOAT32, unusable(Dtype.BFLOAT16, WeightForm.PACKED, "no avx512"), unusable(Dtype.FLOAT32, WeightForm.FLOAT16, "no fbgemm")))
+                .isEqualTo("Not tested on this machine: packed (bfloat16): no avx512; float16 (float32): no fbgemm");
         assertThat(line(false, FLOAT32)).isEqualTo("This machine can test every weight type and form.");
     }
 
     @Test
     void formsLeftOutOnRequestAreNamedToo() {
         assertThat(line(true, FLOAT32, new Trial(Dtype.BFLOAT16, WeightForm.PACKED, Optional.empty())))
-                .isEqualTo("Not tested on this machine: bfloat16 (packed): TANDEM_WEIGHT_FORM asks for plain weights");
+                .isEqualTo("Not tested on this machine: packed (bfloat16): TANDEM_WEIGHT_FORM asks for plain weights");
     }
 }
