@@ -47,7 +47,7 @@ public enum WeightForm {
             case PLAIN, PACKED -> activations.bytes();
             case FLOAT16 -> 2;
             case INT8 -> 1;
-            case INT4 -> 0.5 + 2.0 * activations.bytes() / GROUP;
+            case INT4 -> 0.5 + 2.0 * Dtype.BFLOAT16.bytes() / GROUP;
         };
     }
 

@@ -23,8 +23,9 @@ public final class RandomModel implements Callable<Integer> {
     public static final String BF16_FILE = "model-bf16.gguf";
 
     public static final String Q8_0_FILE = "model-q8_0.gguf";
+    public static final String Q4_0_FILE = "model-q4_0.gguf";
     private static final PrintStream OUT = System.out;
-    private static final int FILES = 3;
+    private static final int FILES = 4;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "The directory to write.")
     private Path out = Path.of("");
@@ -50,6 +51,7 @@ public final class RandomModel implements Callable<Integer> {
             HuggingFaceDirectory.write(out, weights, made);
             GgufModel.write(out.resolve(BF16_FILE), weights, GgufType.BF16, made);
             GgufModel.write(out.resolve(Q8_0_FILE), weights, GgufType.Q8_0, made);
+            GgufModel.write(out.resolve(Q4_0_FILE), weights, GgufType.Q4_0, made);
         }
         OUT.println("Serve it: ./tandem serve --model " + out);
         return 0;

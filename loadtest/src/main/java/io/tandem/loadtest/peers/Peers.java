@@ -3,7 +3,6 @@ package io.tandem.loadtest.peers;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
-import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.loadtest.model.RandomModel;
 import java.io.IOException;
@@ -37,6 +36,8 @@ public final class Peers implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final int SEQUENCES = 32;
     private static final int PROMPT = 64;
+    private static final String EIGHT_BITS = "llama.cpp q8_0";
+    private static final String FOUR_BITS = "llama.cpp q4_0";
 
     @Option(
             names = "--cache",
@@ -65,7 +66,7 @@ public final class Peers implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Path model = cache.resolve("model");
-        if (!Files.exists(model.resolve("config.json"))) {
+        if (!Files.exists(model.resolve(RandomModel.Q4_0_FILE))) {
             new CommandLine(new RandomModel()).execute("--out", model.toString());
         }
         NodePackages.install(cache);
@@ -85,13 +86,13 @@ public final class Peers implements Callable<Integer> {
     }
 
     private void open(List<Engine> engines, Path model) throws IOException {
-        // bfloat16, or what is faster here than its plain products.
-        Dtype best = DeviceProfile.ofThisMachine().resolve(limits(Dtype.AUTO)).dtype();
-        engines.add(new TandemEngine("tandem " + (best == Dtype.BFLOAT16 ? "bf16" : "f32"), model, limits(best)));
-        engines.add(new TandemEngine("tandem int8", model, limits(Dtype.INT8)));
+        for (WeightForm form : List.of(WeightForm.AUTO, WeightForm.INT8, WeightForm.INT4)) {
+            engines.add(new TandemEngine("tandem " + form.label(), model, limits(form)));
+        }
         LlamaCppEngine peer = llama("llama.cpp bf16", model.resolve(RandomModel.BF16_FILE));
         engines.add(peer);
-        engines.add(llama("llama.cpp q8_0", model.resolve(RandomModel.Q8_0_FILE)));
+        engines.add(llama(EIGHT_BITS, model.resolve(RandomModel.Q8_0_FILE)));
+        engines.add(llama(FOUR_BITS, model.resolve(RandomModel.Q4_0_FILE)));
         OUT.println("llama.cpp uses " + peer.system());
     }
 
@@ -100,9 +101,9 @@ public final class Peers implements Callable<Integer> {
                 name, cache.toAbsolutePath(), file.toAbsolutePath(), threads, SEQUENCES, Workload.longest());
     }
 
-    private KernelsConfig limits(Dtype dtype) {
+    private KernelsConfig limits(WeightForm form) {
         int longest = Workload.longest();
-        return new KernelsConfig(dtype, WeightForm.AUTO, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
+        return new KernelsConfig(Dtype.AUTO, form, threads, SEQUENCES, longest, longest, 1, 8, 16, Stash.KEEP);
     }
 
     /** How often engines find the same token the most likely one, which they would not if the weights were not equal. */
@@ -169,21 +170,24 @@ public final class Peers implements Callable<Integer> {
     }
 
     private static void print(Map<Workload, Map<String, List<Double>>> results) {
-        OUT.println("\n| | engine | ms, median (least to most) | tokens/s | llama.cpp q8_0's |\n|---|---|---|---|---|");
+        OUT.println("\n| | engine | ms, median (least to most) | tokens/s | over q8_0 | over q4_0 |\n"
+                + "|---|---|---|---|---|---|");
         results.forEach((workload, engines) -> {
-            double peer = median(engines.getOrDefault("llama.cpp q8_0", List.of()));
+            double eightBits = median(engines.getOrDefault(EIGHT_BITS, List.of()));
+            double fourBits = median(engines.getOrDefault(FOUR_BITS, List.of()));
             engines.forEach((engine, rounds) -> {
                 double millis = median(rounds);
                 OUT.printf(
                         Locale.ROOT,
-                        "| %s | %s | %.1f (%.1f to %.1f) | %.0f | %.2f times |%n",
+                        "| %s | %s | %.1f (%.1f to %.1f) | %.0f | %.2fx | %.2fx |%n",
                         workload.label(),
                         engine,
                         millis,
                         rounds.stream().mapToDouble(x -> x).min().orElseThrow(),
                         rounds.stream().mapToDouble(x -> x).max().orElseThrow(),
                         workload.tokensAtOnce() / millis * 1e3,
-                        peer / millis);
+                        eightBits / millis,
+                        fourBits / millis);
             });
         });
     }

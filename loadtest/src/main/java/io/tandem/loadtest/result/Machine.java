@@ -10,12 +10,10 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.stream.Stream;
 
 /** Writes {@code machine.txt}: where, when and how a result was measured. Arguments: a directory, and the command. */
 public final class Machine {
     private static final String FILE = "machine.txt";
-    private static final Path PROCESSORS = Path.of("/proc/cpuinfo");
     private static final double GIGA = 1 << 30;
 
     private Machine() {}
@@ -31,7 +29,7 @@ public final class Machine {
         return String.format(
                 Locale.ROOT,
                 """
-                processor  %s, %d cores
+                processor  %s (%s), %d cores
                 memory     %.0f GiB
                 system     %s %s, %s
                 Java       %s %s
@@ -39,7 +37,8 @@ public final class Machine {
                 date       %s
                 command    %s
                 """,
-                processor(),
+                Processor.name(),
+                Processor.kind(),
                 Runtime.getRuntime().availableProcessors(),
                 system.getTotalMemorySize() / GIGA,
                 System.getProperty("os.name"),
@@ -50,18 +49,6 @@ public final class Machine {
                 commit(),
                 LocalDate.now(ZoneOffset.UTC),
                 command);
-    }
-
-    private static String processor() throws IOException {
-        if (!Files.exists(PROCESSORS)) {
-            return System.getProperty("os.arch");
-        }
-        try (Stream<String> lines = Files.lines(PROCESSORS)) {
-            return lines.filter(line -> line.startsWith("model name"))
-                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
-                    .findFirst()
-                    .orElse("unknown");
-        }
     }
 
     private static String commit() throws IOException, InterruptedException {

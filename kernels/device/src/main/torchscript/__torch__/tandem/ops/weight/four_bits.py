@@ -1,9 +1,10 @@
 # 4 bits, with a scale and a zero for each group of 32 inputs of an output: w = (code - 8) scale + zero.
-# The two are chosen such that the codes 0 and 15 are the least and the largest of a group.
+# The two are chosen such that the codes 0 and 15 are the least and the largest of a group. Few rows
+# are multiplied in bfloat16, as in eight_bits.py.
 class FourBits:
   # libtorch's layout for products of few rows, [padded out, in / 2] bytes
   packed : Tensor
-  # [in / 32, padded out, 2], in the type of activations
+  # [in / 32, padded out, 2] bfloat16
   scales : Tensor
   outputs : int
   # how the layout is read back, as found by layout()
@@ -15,8 +16,8 @@ class FourBits:
     least = torch.amin(groups, [2], True)
     step = torch.div(torch.sub(torch.amax(groups, [2], True), least), 15.)
     # Rounded before they are used, so that codes make up for it.
-    scales = torch.to(torch.clamp(step, 1e-30), weight.dtype)
-    zeros = torch.to(torch.add(least, scales, alpha=8), weight.dtype)
+    scales = torch.to(torch.clamp(step, 1e-30), 15)
+    zeros = torch.to(torch.add(least, scales, alpha=8), 15)
     codes = torch.sub(groups, torch.to(zeros, 6))
     codes = torch.round_(torch.div_(codes, torch.to(scales, 6)))
     codes = torch.to(torch.clamp_(torch.add_(codes, 8), 0, 15), 3)
@@ -29,8 +30,9 @@ class FourBits:
     self.block = __torch__.tandem.ops.weight.four_bits.layout(weight.device)
   def forward(self: __torch__.tandem.ops.weight.four_bits.FourBits, x: Tensor,
               bias: Optional[Tensor]) -> Tensor:
-    y = torch._weight_int4pack_mm_for_cpu(torch.contiguous(x), self.packed, 32, self.scales)
-    y = y[:, : self.outputs]
+    narrow = torch.contiguous(torch.to(x, 15))
+    y = torch._weight_int4pack_mm_for_cpu(narrow, self.packed, 32, self.scales)
+    y = torch.to(y[:, : self.outputs], x.dtype)
     return y if bias is None else torch.add(y, bias)
   def size(self: __torch__.tandem.ops.weight.four_bits.FourBits) -> List[int]:
     return [self.outputs, 32 * self.scales.size(0)]
@@ -38,11 +40,11 @@ class FourBits:
             dtype: int) -> Tensor:
     last = min((end + 63) // 64 * 64, self.packed.size(0))
     codes = __torch__.tandem.ops.weight.four_bits.unpack(self.packed[first : last], self.block)
-    groups = torch.reshape(torch.to(codes, dtype), [last - first, self.scales.size(0), 32])
-    both = torch.permute(self.scales[:, first : last], [1, 0, 2])
+    groups = torch.reshape(torch.to(codes, 6), [last - first, self.scales.size(0), 32])
+    both = torch.to(torch.permute(self.scales[:, first : last], [1, 0, 2]), 6)
     shift = torch.sub(both[:, :, 1:], both[:, :, :1], alpha=8)
     wide = torch.add_(torch.mul_(groups, both[:, :, :1]), shift)
-    return torch.reshape(wide, [last - first, -1])[: end - first]
+    return torch.to(torch.reshape(wide, [last - first, -1])[: end - first], dtype)
 
 # Codes can be grouped by 32 inputs.
 def takes(inputs: int) -> bool:

@@ -69,7 +69,7 @@ class ForwardParityTest {
         check(
                 tiny,
                 Forms.limits(dtype, forms, Stash.KEEP),
-                dtype == Dtype.FLOAT32 ? Tolerances.FLOAT32_LOGITS : Tolerances.BFLOAT16_LOGITS);
+                Forms.isExact(dtype, forms) ? Tolerances.FLOAT32_LOGITS : Tolerances.BFLOAT16_LOGITS);
     }
 
     /** Rows of two adapters, of either alone and of none, in one iteration; two slots in any order are the same. */

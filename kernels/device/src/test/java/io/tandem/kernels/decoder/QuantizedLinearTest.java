@@ -23,6 +23,9 @@ class QuantizedLinearTest {
     /** Adding up in float32. */
     private static final double SUM = 1e-5;
 
+    /** Rounding to bfloat16. */
+    private static final double UNIT = 1.0 / 256;
+
     private static TestScript script;
 
     @BeforeContainer
@@ -41,7 +44,7 @@ class QuantizedLinearTest {
         script.close();
     }
 
-    /** Whatever the shape; in bfloat16, scales, weights and results are rounded to 8 bits once each. */
+    /** Whatever the shape. Scales and zeros are bfloat16 numbers; so are inputs, widened weights and results if narrow. */
     @Property(tries = 100)
     void productsAreOffByTheRoundingOfWeightsAlone(
             @ForAll @IntRange(min = 1, max = 40) int rows,
@@ -53,13 +56,13 @@ class QuantizedLinearTest {
         float[] x = normal(random, rows * width);
         float[] weight = normal(random, outputs * width);
         float[] bias = normal(random, random.nextBoolean() ? outputs : 0);
-        double unit = narrow ? 1.0 / 256 : 1e-7;
         float[] y = multiply(x, weight, bias, rows, width, outputs, narrow ? Dtype.BFLOAT16 : Dtype.FLOAT32);
-        double[] ofEightBits = errors(weight, width, row -> ofEightBits(row, unit));
+        double[] ofEightBits = errors(weight, width, QuantizedLinearTest::ofEightBits);
         double[] ofFourBits = width % WeightForm.GROUP == 0
-                ? errors(weight, WeightForm.GROUP, group -> ofFourBits(group, unit))
+                ? errors(weight, WeightForm.GROUP, QuantizedLinearTest::ofFourBits)
                 : ofEightBits;
         for (int kernel = 0; kernel < KERNELS.size(); kernel++) {
+            double unit = narrow || kernel % 2 == 0 ? UNIT : 1e-7;
             double[] ofWeights = kernel >= 2 ? ofFourBits : ofEightBits;
             if (kernel != 1 && width % WeightForm.GROUP != 0) {
                 continue;
@@ -93,22 +96,22 @@ class QuantizedLinearTest {
         return errors;
     }
 
-    private static double ofEightBits(float[] row, double unit) {
+    private static double ofEightBits(float[] row) {
         double largest = 0;
         for (float value : row) {
             largest = Math.max(largest, Math.abs(value));
         }
-        return largest / 127 * (0.5 + unit) + largest * 2 * unit;
+        return largest / 127 * (0.5 + UNIT);
     }
 
     /** A code is at most half a step off; scale and zero are rounded, and the last code may lie beyond. */
-    private static double ofFourBits(float[] group, double unit) {
+    private static double ofFourBits(float[] group) {
         float[] sorted = group.clone();
         Arrays.sort(sorted);
         double least = sorted[0];
         double step = (sorted[sorted.length - 1] - least) / 15;
         double zero = Math.abs(least + 8 * step);
-        return step * (0.5 + 16 * unit) + 3 * zero * unit;
+        return step * (0.5 + 16 * UNIT) + 2 * zero * UNIT;
     }
 
     private static float[] row(float[] weight, int from, int length) {
