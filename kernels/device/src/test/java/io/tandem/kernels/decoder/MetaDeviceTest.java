@@ -15,6 +15,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.Dtype;
@@ -45,7 +46,7 @@ class MetaDeviceTest {
     }
 
     private static KernelsConfig limits(Dtype dtype, int lanes, Stash stash) {
-        return Devices.limits(dtype, lanes, 128, stash).withNumerics(dtype, WeightForm.PLAIN);
+        return Devices.limits(dtype, lanes, 128, stash).withNumerics(dtype, WeightForms.of(WeightForm.PLAIN));
     }
 
     private static Adapter adapter(TinyModel model, int rank) {
@@ -63,8 +64,8 @@ class MetaDeviceTest {
 
     private void serve(TorchScriptDecoder device, TinyModel model) {
         int vocab = model.config().vocab();
-        device.putAdapter(0, adapter(model, 3));
-        device.putAdapter(1, adapter(model, 4));
+        device.putAdapter(0, device.prepare(adapter(model, 3)));
+        device.putAdapter(1, device.prepare(adapter(model, 4)));
         Segment unfinished =
                 new Segment(0, 0, Devices.tokens(random, 7, vocab), IterationInputs.BASE, Optional.empty());
         assertThat(Devices.run(device, unfinished).draws()).isEmpty();
@@ -101,8 +102,8 @@ class MetaDeviceTest {
     }
 
     private void train(TorchScriptDecoder device, TinyModel model, OptimizerConfig optimizer) {
-        device.putAdapter(0, adapter(model, 3));
-        device.openTrainee(TRAINEE, adapter(model, 4), optimizer);
+        device.putAdapter(0, device.prepare(adapter(model, 3)));
+        device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), optimizer);
         TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20, 21);
         int[] slots = {0, TRAINEE};
         List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));
@@ -112,7 +113,7 @@ class MetaDeviceTest {
         // All that was read is zeros, and zero says that the published weights are not finite.
         assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
         OptimizerState state = device.optimizerState(TRAINEE);
-        device.openTrainee(TRAINEE, device.snapshot(TRAINEE), optimizer, state);
+        device.openTrainee(TRAINEE, device.prepare(device.snapshot(TRAINEE)), optimizer, state);
         assertThat(device.optimizerState(TRAINEE).steps()).isEqualTo(1);
     }
 
