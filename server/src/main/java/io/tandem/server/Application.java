@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
@@ -84,11 +85,11 @@ public final class Application implements AutoCloseable {
     private volatile boolean ready;
     private volatile boolean closing;
 
-    private Application(ServerConfig config) throws IOException {
+    private Application(ServerConfig config, LoadProgress loading) throws IOException {
         String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
-        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()));
+        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()), loading);
         int context = device.limits().contextTokens();
         ServedModel loaded = ModelText.load(config.model(), config.servedName(), device.model(), context);
         model = config.modelSampling() ? loaded : loaded.withStandardSampling();
@@ -201,8 +202,8 @@ public final class Application implements AutoCloseable {
      *
      * @throws IOException if the data directory cannot be used or the port is taken
      */
-    public static Application start(ServerConfig config) throws IOException {
-        Application application = new Application(config);
+    public static Application start(ServerConfig config, LoadProgress loading) throws IOException {
+        Application application = new Application(config, loading);
         try {
             application.jobs.restore().get();
             application.ready = true;
@@ -258,6 +259,11 @@ public final class Application implements AutoCloseable {
                 .register(meters);
         Gauge.builder("tandem.jobs.open", engine, CoServingEngine::openJobs)
                 .description("fine-tuning jobs that have not ended")
+                .register(meters);
+        Gauge.builder("tandem.device.info", () -> 1)
+                .description("what the device computes with, in the tags")
+                .tag("dtype", device.limits().dtype().label())
+                .tag("weights", device.limits().weights().toString())
                 .register(meters);
         memory(meters, "weights", memory.weightBytes());
         memory(meters, "kv", memory.kvCacheBytes());

@@ -3,6 +3,8 @@ package io.tandem.server;
 import io.tandem.server.config.ConfigLoader;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -89,7 +91,7 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        Application application = Application.start(load());
+        Application application = start(load());
         CountDownLatch stop = new CountDownLatch(1);
         Thread closer = new Thread(
                 () -> {
@@ -108,6 +110,12 @@ final class ServeCommand implements Callable<Integer> {
         }
         stop.await();
         return 0;
+    }
+
+    private static Application start(ServerConfig settings) throws IOException {
+        try (LoadingProgress loading = new LoadingProgress(new PrintWriter(System.err, true, StandardCharsets.UTF_8))) {
+            return Application.start(settings, loading);
+        }
     }
 
     private ServerConfig load() throws IOException {

@@ -25,7 +25,13 @@ class MainTest {
     void devicesShowsEveryFormAndWhatAutoChooses() {
         Said said = run("devices", "--threads", "1");
         assertThat(said.status()).isZero();
-        assertThat(said.out()).contains("plain (float32)", "packed (bfloat16)", "float16 (float32)", "int4 (float32)", "By default the server");
+        assertThat(said.out())
+                .contains(
+                        "plain (float32)",
+                        "packed (bfloat16)",
+                        "float16 (float32)",
+                        "int4 (float32)",
+                        "By default the server");
         assertThat(said.out().lines().filter(line -> line.startsWith("plain (float32)")))
                 .singleElement()
                 .asString()

@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,7 +21,7 @@ final class TandemEngine implements Engine {
 
     TandemEngine(String name, Path model, KernelsConfig limits) {
         this.name = name;
-        device = TorchScriptDecoder.load(model, limits);
+        device = TorchScriptDecoder.load(model, limits, LoadProgress.NONE);
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
@@ -43,7 +44,7 @@ final class Device {
                 RANK,
                 PACK,
                 stash);
-        return TorchScriptDecoder.load(Path.of(System.getProperty(MODEL)), limits);
+        return TorchScriptDecoder.load(Path.of(System.getProperty(MODEL)), limits, LoadProgress.NONE);
     }
 
     /** An adapter of every linear. */

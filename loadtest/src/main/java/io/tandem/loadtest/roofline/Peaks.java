@@ -54,9 +54,11 @@ record Peaks(double bytesPerSecond, double operationsPerSecond, double wideOpera
     }
 
     private static double products(TensorScope parent, ScriptModule script, Dtype dtype) {
-        boolean packed =
-                DeviceProfile.ofThisMachine().choose(dtype, WeightForm.AUTO, 0).weights().many()
-                        == WeightForm.PACKED;
+        boolean packed = DeviceProfile.ofThisMachine()
+                        .choose(dtype, WeightForm.AUTO, 0)
+                        .weights()
+                        .many()
+                == WeightForm.PACKED;
         try (TensorScope scope = parent.open()) {
             IValue x = script.call(scope, "matrix", scope.number(SIDE), scope.number(dtype.code()), scope.flag(false));
             IValue weight =

@@ -35,7 +35,7 @@ final class JobFollower {
         // Who interrupts this ends the command only.
         Thread farewell = new Thread(() -> farewell(id), "farewell");
         Runtime.getRuntime().addShutdownHook(farewell);
-        try (JobProgress progress = JobProgress.of(id, command.err())) {
+        try (Progress progress = Progress.of(id, "step", command.err())) {
             long start = System.nanoTime();
             long tokensBefore = job.path("trained_tokens").asLong();
             while (open(job)) {
@@ -74,7 +74,7 @@ final class JobFollower {
         return status.equals("validating_files") || status.equals("queued") || status.equals("running");
     }
 
-    private void show(JobProgress progress, JsonNode job, String path, double tokensPerSecond)
+    private void show(Progress progress, JsonNode job, String path, double tokensPerSecond)
             throws IOException, InterruptedException {
         for (JsonNode event : client.get(path + "/events?limit=10").path("data")) {
             JsonNode data = event.path("data");

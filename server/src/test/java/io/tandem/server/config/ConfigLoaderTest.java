@@ -109,7 +109,8 @@ class ConfigLoaderTest {
         assertThat(weightForm(file, "")).isEqualTo(WeightForms.of(WeightForm.PACKED));
         assertThatThrownBy(() -> weightForm(file, "Plain"))
                 .isInstanceOf(ConfigException.class)
-                .hasMessage("TANDEM_WEIGHT_FORM: kernels.weight-form is \"Plain\", expected auto or plain or packed or float16 or int8 or int4");
+                .hasMessage(
+                        "TANDEM_WEIGHT_FORM: kernels.weight-form is \"Plain\", expected auto or plain or packed or float16 or int8 or int4");
     }
 
     private static WeightForms weightForm(Path file, String variable) {

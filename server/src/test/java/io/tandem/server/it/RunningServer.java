@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
@@ -134,7 +135,7 @@ final class RunningServer implements AutoCloseable {
                         4,
                         2),
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
-        return new RunningServer(directory, Application.start(config));
+        return new RunningServer(directory, Application.start(config, LoadProgress.NONE));
     }
 
     String url() {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /**
  * The weights in a model directory: {@code model.safetensors}, or the shards that
@@ -105,12 +106,12 @@ public final class Checkpoint {
     }
 
     /**
-     * The bytes of a tensor as in {@link SafetensorsFile#pieces}.
+     * Reads a tensor as {@link SafetensorsFile#read}.
      *
-     * @throws ModelFormatException if there is none of that name
+     * @throws ModelFormatException if there is none of that name, or the file cannot be read
      */
-    public List<ByteBuffer> pieces(String name, int limit) {
-        return file(name).pieces(name, limit);
+    public void read(String name, ByteBuffer piece, Consumer<ByteBuffer> sink) {
+        file(name).read(name, piece, sink);
     }
 
     /**

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /**
  * A safetensors file, memory-mapped: opening reads the header only, and pages of a tensor are read when they are
@@ -26,8 +27,6 @@ import java.util.TreeMap;
 public final class SafetensorsFile {
     /** The format's own limit. */
     private static final int MAX_HEADER_BYTES = 100_000_000;
-    /** Of a tensor that does not fit into one buffer; a multiple of every element's bytes. */
-    private static final int WINDOW_BYTES = 1 << 30;
 
     private final Path file;
     private final Map<String, TensorEntry> entries;
@@ -110,21 +109,13 @@ public final class SafetensorsFile {
                 to++;
             }
             if (to > from) {
-                map(channel, begin, byPlace.get(to - 1).end(), windows);
-                from = to;
-            } else {
-                long end = byPlace.get(from++).end();
-                for (long at = begin; at < end; at += WINDOW_BYTES) {
-                    map(channel, at, Math.min(end, at + WINDOW_BYTES), windows);
-                }
+                long end = byPlace.get(to - 1).end();
+                windows.put(begin, channel.map(FileChannel.MapMode.READ_ONLY, begin, end - begin));
             }
+            // A tensor that does not fit into one buffer is read, not mapped.
+            from = Math.max(to, from + 1);
         }
         return windows;
-    }
-
-    private static void map(FileChannel channel, long begin, long end, NavigableMap<Long, MappedByteBuffer> windows)
-            throws IOException {
-        windows.put(begin, channel.map(FileChannel.MapMode.READ_ONLY, begin, end - begin));
     }
 
     /** Names of the tensors. */
@@ -148,37 +139,41 @@ public final class SafetensorsFile {
     /**
      * The bytes of a tensor as they are in the file: read-only, little-endian, from position 0, without a copy.
      *
-     * @throws ModelFormatException if there is none of that name, or it has 2 GiB or more: use {@link #pieces}
+     * @throws ModelFormatException if there is none of that name, or it has 2 GiB or more: use {@link #read}
      */
     public ByteBuffer bytes(String name) {
         TensorEntry entry = entry(name);
-        List<ByteBuffer> pieces = pieces(name, Integer.MAX_VALUE);
-        if (pieces.size() > 1) {
+        if (entry.bytes() > Integer.MAX_VALUE) {
             throw ModelFormatException.in(
                     file, "tensor " + entry + " has " + entry.bytes() + " bytes, expected less than 2 GiB");
         }
-        return pieces.isEmpty() ? ByteBuffer.allocate(0) : pieces.get(0);
+        Map.Entry<Long, MappedByteBuffer> window = windows.floorEntry(entry.begin());
+        if (entry.bytes() == 0 || window == null) {
+            return ByteBuffer.allocate(0);
+        }
+        int offset = (int) (entry.begin() - window.getKey());
+        return window.getValue().slice(offset, (int) entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /**
-     * The bytes of a tensor of any size, in order and as {@link #bytes}. No element lies in two pieces.
+     * Reads a tensor of any size piece by piece, in order. Unlike mapped pages, what was read does not stay in the
+     * process's memory.
      *
-     * @param limit bytes of a piece at most; a multiple of an element's
-     * @throws ModelFormatException if there is none of that name
+     * @param piece is filled again and again; its capacity is a multiple of an element's bytes
+     * @param sink gets the piece each time, from position 0 to its limit
+     * @throws ModelFormatException if there is none of that name, or the file cannot be read
      */
-    public List<ByteBuffer> pieces(String name, int limit) {
+    public void read(String name, ByteBuffer piece, Consumer<ByteBuffer> sink) {
         TensorEntry entry = entry(name);
-        List<ByteBuffer> pieces = new ArrayList<>();
-        long at = entry.begin();
-        while (at < entry.end()) {
-            Map.Entry<Long, MappedByteBuffer> window = windows.floorEntry(at);
-            int offset = (int) (at - window.getKey());
-            long left = Math.min(entry.end() - at, window.getValue().capacity() - offset);
-            int length = (int) Math.min(left, limit);
-            pieces.add(window.getValue().slice(offset, length).order(ByteOrder.LITTLE_ENDIAN));
-            at += length;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            for (long at = entry.begin(); at < entry.end(); at += piece.limit()) {
+                piece.clear().limit((int) Math.min(piece.capacity(), entry.end() - at));
+                readFully(channel, piece, at);
+                sink.accept(piece.rewind());
+            }
+        } catch (IOException e) {
+            throw ModelFormatException.in(file, "cannot be read", e);
         }
-        return pieces;
     }
 
     /**

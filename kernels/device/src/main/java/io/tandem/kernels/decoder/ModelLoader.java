@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.decoder.DecoderScript.FormsObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.model.ModelConfig;
@@ -20,10 +21,15 @@ final class ModelLoader {
     private final ModelConfig model;
     private final KernelsConfig limits;
 
-    ModelLoader(DecoderScript script, Checkpoint checkpoint, ModelConfig model, KernelsConfig limits) {
+    ModelLoader(
+            DecoderScript script,
+            Checkpoint checkpoint,
+            ModelConfig model,
+            KernelsConfig limits,
+            LoadProgress progress) {
         this.script = script;
         this.checkpoint = checkpoint;
-        this.weights = new WeightReader(script, checkpoint, limits.weights().roundsToFloat16());
+        this.weights = new WeightReader(script, checkpoint, limits.weights().roundsToFloat16(), progress);
         this.model = model;
         this.limits = limits;
     }
@@ -34,8 +40,19 @@ final class ModelLoader {
         WeightNames.validate(checkpoint, model);
         try (TensorScope scope = owner.open()) {
             FormsObject forms = script.newForms(scope, limits.weights());
+            ModelObject loaded = newModel(owner, positions, forms);
+            for (int layer = 0; layer < model.layers(); layer++) {
+                addLayer(scope, loaded, layer, forms);
+            }
+            return loaded;
+        }
+    }
+
+    private ModelObject newModel(TensorScope owner, int positions, FormsObject forms) {
+        // An output layer of its own is in memory twice until this scope closes: as it was read, and in its form.
+        try (TensorScope scope = owner.open()) {
             RopeTable rope = RopeTable.of(model, positions);
-            ModelObject loaded = script.newModel(
+            return script.newModel(
                     owner,
                     new long[] {model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()},
                     model.rmsEpsilon(),
@@ -45,10 +62,6 @@ final class ModelLoader {
                     scope.tensor(rope.cos(), positions, model.headDim()),
                     scope.tensor(rope.sin(), positions, model.headDim()),
                     forms);
-            for (int layer = 0; layer < model.layers(); layer++) {
-                addLayer(scope, loaded, layer, forms);
-            }
-            return loaded;
         }
     }
 

@@ -4,6 +4,7 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.OptimizerConfig;
@@ -62,14 +63,15 @@ public final class TorchScriptDecoder implements DeviceModel {
             Checkpoint checkpoint,
             ModelConfig model,
             KernelsConfig limits,
-            Function<TensorScope, DecoderScript> scripts) {
+            Function<TensorScope, DecoderScript> scripts,
+            LoadProgress progress) {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
         script = scripts.apply(owned);
-        weights = new ModelLoader(script, checkpoint, model, limits).load(owned);
+        weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         inferenceLanes = InferenceLanes.of(model, limits);
@@ -92,18 +94,19 @@ public final class TorchScriptDecoder implements DeviceModel {
      * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
      * @throws UnsupportedOperationException if this machine cannot compute in the given type
      */
-    public static TorchScriptDecoder load(Path directory, KernelsConfig limits) {
-        return load(directory, limits, DecoderScript::new);
+    public static TorchScriptDecoder load(Path directory, KernelsConfig limits, LoadProgress progress) {
+        return load(directory, limits, DecoderScript::new, progress);
     }
 
     /** @param scripts compiles the sources, and says which device they run on */
-    static TorchScriptDecoder load(Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts) {
+    static TorchScriptDecoder load(
+            Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts, LoadProgress progress) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
         int context = Math.min(limits.contextTokens(), model.maxPositions());
         Checkpoint checkpoint = Checkpoint.open(directory);
         KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits, model);
-        return NativeEngine.onPassingThread(
-                () -> new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context), scripts));
+        return NativeEngine.onPassingThread(() ->
+                new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context), scripts, progress));
     }
 
     @Override

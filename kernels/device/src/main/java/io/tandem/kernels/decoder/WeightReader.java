@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.decoder.DecoderScript.Weight;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.TensorScope;
@@ -9,10 +10,11 @@ import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.StoredType;
 import io.tandem.kernels.weights.TensorEntry;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /**
- * Makes tensors of a checkpoint's weights, of any size. libtorch converts them piece by piece straight from the mapped
- * file, so beside the tensor itself only the page cache takes memory.
+ * Makes tensors of a checkpoint's weights, of any size. libtorch converts them piece by piece, so beside the tensor itself
+ * only one piece takes memory.
  */
 final class WeightReader {
     private static final int PIECE_BYTES = 8 << 20;
@@ -20,12 +22,22 @@ final class WeightReader {
     private final DecoderScript script;
     private final Checkpoint checkpoint;
     private final boolean half;
+    private final LoadProgress progress;
+    private final long total;
+    private long done;
+    private final ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-    /** @param half whether weights of linear layers are rounded to float16 first */
-    WeightReader(DecoderScript script, Checkpoint checkpoint, boolean half) {
+    /**
+     * @param half whether weights of linear layers are rounded to float16 first
+     */
+    WeightReader(DecoderScript script, Checkpoint checkpoint, boolean half, LoadProgress progress) {
         this.script = script;
         this.checkpoint = checkpoint;
         this.half = half;
+        this.progress = progress;
+        this.total = checkpoint.names().stream()
+                .mapToLong(name -> checkpoint.entry(name).bytes())
+                .sum();
     }
 
     /**
@@ -47,26 +59,17 @@ final class WeightReader {
         TensorEntry entry = checkpoint.entry(name);
         int stored = code(entry.dtype());
         Weight weight = script.newWeight(owner, entry.shape(), type.code(), script.device());
-        long first = 0;
-        for (ByteBuffer piece : checkpoint.pieces(name, PIECE_BYTES)) {
+        long[] first = {0};
+        checkpoint.read(name, piece, part -> {
             try (TensorScope call = owner.open()) {
-                PtNDArray bytes = call.tensor(aligned(piece, entry.dtype()), DataType.UINT8, piece.capacity());
-                script.fillWeight(call, weight, first, bytes, stored, round);
+                PtNDArray bytes = call.tensor(part, DataType.UINT8, part.remaining());
+                script.fillWeight(call, weight, first[0], bytes, stored, round);
             }
-            first += piece.capacity() / entry.dtype().bytes();
-        }
+            first[0] += part.limit() / entry.dtype().bytes();
+            done += part.limit();
+            progress.show(done, total);
+        });
         return owner.tensor(weight.value());
-    }
-
-    /** Headers of any length are allowed, so numbers may lie where a processor does not expect them. */
-    private static ByteBuffer aligned(ByteBuffer piece, StoredType type) {
-        if (piece.alignmentOffset(0, type.bytes()) == 0) {
-            return piece;
-        }
-        return ByteBuffer.allocateDirect(piece.capacity())
-                .order(piece.order())
-                .put(piece.duplicate())
-                .rewind();
     }
 
     /** The number by which TorchScript knows a type of a file ({@code c10::ScalarType}). */

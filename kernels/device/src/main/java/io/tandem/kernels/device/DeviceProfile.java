@@ -135,9 +135,8 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
     public Choice choose(Dtype dtype, WeightForm form, double bytesPerParameter) {
         List<Trial> asked = trials.stream()
                 .filter(trial -> dtype == Dtype.AUTO || trial.dtype() == dtype)
-                .filter(trial -> form == WeightForm.AUTO
-                        ? WeightForm.PRECISE.contains(trial.form())
-                        : trial.form() == form)
+                .filter(trial ->
+                        form == WeightForm.AUTO ? WeightForm.PRECISE.contains(trial.form()) : trial.form() == form)
                 .toList();
         if (asked.isEmpty()) {
             throw new UnsupportedOperationException(setting(dtype, form) + " does not exist; " + others());
@@ -177,8 +176,9 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
         Optional<Trial> packed = trial(Dtype.BFLOAT16, WeightForm.PACKED).filter(Trial::works);
         List<Trial> wide =
                 working.stream().filter(trial -> trial.dtype() == Dtype.FLOAT32).toList();
-        List<Trial> narrow =
-                working.stream().filter(trial -> trial.dtype() == Dtype.BFLOAT16).toList();
+        List<Trial> narrow = working.stream()
+                .filter(trial -> trial.dtype() == Dtype.BFLOAT16)
+                .toList();
         if (wide.isEmpty()) {
             return Dtype.BFLOAT16;
         }

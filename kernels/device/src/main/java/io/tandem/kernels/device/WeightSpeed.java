@@ -54,8 +54,7 @@ public record WeightSpeed(List<Double> few, List<Double> many) {
 
     /** What products cost over all numbers of rows, each as important as the next: the geometric mean. */
     static double overall(List<Double> microseconds) {
-        return Math.exp(
-                microseconds.stream().mapToDouble(Math::log).average().orElseThrow());
+        return Math.exp(microseconds.stream().mapToDouble(Math::log).average().orElseThrow());
     }
 
     /**

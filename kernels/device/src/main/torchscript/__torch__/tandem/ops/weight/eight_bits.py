@@ -5,13 +5,17 @@ class EightBits:
   codes : Tensor
   # [out] bfloat16
   scales : Tensor
-  # Scales are rounded before they divide, so that products with them are exact.
+  # Some outputs at a time, because a large weight should not be in memory several times.
   def __init__(self: __torch__.tandem.ops.weight.eight_bits.EightBits, weight: Tensor) -> None:
-    largest = torch.to(torch.amax(torch.abs(weight), [1], True), 6)
-    scales = torch.to(torch.clamp(torch.div(largest, 127.), 1e-30), 15)
-    codes = torch.round_(torch.div(torch.to(weight, 6), torch.to(scales, 6)))
-    self.codes = torch.to(codes, 1)
-    self.scales = torch.squeeze(scales, 1)
+    outputs, inputs = weight.size(0), weight.size(1)
+    self.codes = torch.empty([outputs, inputs], dtype=1, device=weight.device)
+    self.scales = torch.empty([outputs], dtype=15, device=weight.device)
+    block = __torch__.tandem.ops.weight.widened.block(inputs)
+    for first in range(0, outputs, block):
+      end = min(first + block, outputs)
+      codes, scales = __torch__.tandem.ops.weight.eight_bits.quantize(weight[first : end])
+      torch.copy_(self.codes[first : end], codes)
+      torch.copy_(self.scales[first : end], scales)
   def forward(self: __torch__.tandem.ops.weight.eight_bits.EightBits, x: Tensor,
               bias: Optional[Tensor]) -> Tensor:
     narrow = torch.contiguous(torch.to(x, 15))
@@ -23,6 +27,15 @@ class EightBits:
             dtype: int) -> Tensor:
     return torch.mul_(torch.to(self.codes[first : end], dtype),
                       torch.unsqueeze(self.scales[first : end], 1))
+
+# weight [n, in] -> codes [n, in], scales [n]. Scales are rounded before they divide, so that products
+# with them are exact.
+def quantize(weight: Tensor) -> Tuple[Tensor, Tensor]:
+  wide = torch.to(weight, 6)
+  largest = torch.amax(torch.abs(wide), [1], True)
+  scales = torch.to(torch.clamp(torch.div(largest, 127.), 1e-30), 15)
+  codes = torch.round_(torch.div(wide, torch.to(scales, 6)))
+  return (codes, torch.squeeze(scales, 1))
 
 # The operation for few rows reads 32 inputs at once, whether they are there or not.
 def takes(inputs: int) -> bool:

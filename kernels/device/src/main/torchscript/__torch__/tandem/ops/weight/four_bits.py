@@ -9,24 +9,22 @@ class FourBits:
   outputs : int
   # how the layout is read back, as found by layout()
   block : int
+  # Some outputs at a time, because a large weight should not be in memory several times.
   def __init__(self: __torch__.tandem.ops.weight.four_bits.FourBits, weight: Tensor) -> None:
     outputs, inputs = weight.size(0), weight.size(1)
     padded = (outputs + 63) // 64 * 64
-    groups = torch.reshape(torch.to(weight, 6), [outputs, inputs // 32, 32])
-    least = torch.amin(groups, [2], True)
-    step = torch.div(torch.sub(torch.amax(groups, [2], True), least), 15.)
-    # Rounded before they are used, so that codes make up for it.
-    scales = torch.to(torch.clamp(step, 1e-30), 15)
-    zeros = torch.to(torch.add(least, scales, alpha=8), 15)
-    codes = torch.sub(groups, torch.to(zeros, 6))
-    codes = torch.round_(torch.div_(codes, torch.to(scales, 6)))
-    codes = torch.to(torch.clamp_(torch.add_(codes, 8), 0, 15), 3)
-    filled = torch.constant_pad_nd(torch.reshape(codes, [outputs, inputs]),
-                                   [0, 0, 0, padded - outputs])
-    self.packed = torch._convert_weight_to_int4pack_for_cpu(filled, 2)
-    both = torch.permute(torch.cat([scales, zeros], 2), [1, 0, 2])
-    self.scales = torch.contiguous(torch.constant_pad_nd(both, [0, 0, 0, padded - outputs]))
+    self.packed = torch.empty([padded, inputs // 2], dtype=0, device=weight.device)
+    self.scales = torch.empty([inputs // 32, padded, 2], dtype=15, device=weight.device)
     self.outputs = outputs
+    block = __torch__.tandem.ops.weight.widened.block(inputs)
+    for first in range(0, padded, block):
+      last = min(first + block, padded)
+      missing = max(0, last - outputs)
+      part = torch.constant_pad_nd(weight[first : min(last, outputs)], [0, 0, 0, missing])
+      codes, scales = __torch__.tandem.ops.weight.four_bits.quantize(part)
+      packed = torch._convert_weight_to_int4pack_for_cpu(codes, 2)
+      torch.copy_(self.packed[first : last], packed)
+      torch.copy_(self.scales[:, first : last], torch.permute(scales, [1, 0, 2]))
     self.block = __torch__.tandem.ops.weight.four_bits.layout(weight.device)
   def forward(self: __torch__.tandem.ops.weight.four_bits.FourBits, x: Tensor,
               bias: Optional[Tensor]) -> Tensor:
@@ -45,6 +43,19 @@ class FourBits:
     shift = torch.sub(both[:, :, 1:], both[:, :, :1], alpha=8)
     wide = torch.add_(torch.mul_(groups, both[:, :, :1]), shift)
     return torch.to(torch.reshape(wide, [last - first, -1])[: end - first], dtype)
+
+# weight [n, in] -> codes [n, in] int32, scales and zeros [n, in / 32, 2]. Both are rounded before they
+# are used, so that codes make up for it.
+def quantize(weight: Tensor) -> Tuple[Tensor, Tensor]:
+  groups = torch.reshape(torch.to(weight, 6), [weight.size(0), -1, 32])
+  least = torch.amin(groups, [2], True)
+  step = torch.div(torch.sub(torch.amax(groups, [2], True), least), 15.)
+  scales = torch.to(torch.clamp(step, 1e-30), 15)
+  zeros = torch.to(torch.add(least, scales, alpha=8), 15)
+  codes = torch.sub(groups, torch.to(zeros, 6))
+  codes = torch.round_(torch.div_(codes, torch.to(scales, 6)))
+  codes = torch.to(torch.clamp_(torch.add_(codes, 8), 0, 15), 3)
+  return (torch.reshape(codes, [weight.size(0), -1]), torch.cat([scales, zeros], 2))
 
 # Codes can be grouped by 32 inputs.
 def takes(inputs: int) -> bool:

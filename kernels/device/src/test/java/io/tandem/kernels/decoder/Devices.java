@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -47,7 +48,7 @@ final class Devices {
         Path directory = Files.createTempDirectory("tiny-model");
         try {
             model.write(directory);
-            return TorchScriptDecoder.load(directory, limits, scripts);
+            return TorchScriptDecoder.load(directory, limits, scripts, LoadProgress.NONE);
         } finally {
             // What is loaded is in memory.
             try (Stream<Path> files = Files.walk(directory)) {

@@ -38,8 +38,7 @@ final class Forms {
     /** Each architecture in float16, alone and beside float32. */
     static Stream<Arguments> float16() {
         return variants(variant -> Stream.of(
-                        WeightForms.of(WeightForm.FLOAT16),
-                        new WeightForms(WeightForm.FLOAT16, FEW, WeightForm.PLAIN))
+                        WeightForms.of(WeightForm.FLOAT16), new WeightForms(WeightForm.FLOAT16, FEW, WeightForm.PLAIN))
                 .map(forms -> Arguments.of(variant, forms)));
     }
 
@@ -67,9 +66,7 @@ final class Forms {
     /** Limits with weights in the forms; the test is skipped if they do not work on this machine. */
     static KernelsConfig limits(Dtype dtype, WeightForms forms, Stash stash) {
         for (WeightForm form : List.of(forms.few(), forms.many())) {
-            assumeTrue(
-                    form == WeightForm.PLAIN || !PLAIN_ONLY,
-                    "left out: TANDEM_WEIGHT_FORM asks for plain weights");
+            assumeTrue(form == WeightForm.PLAIN || !PLAIN_ONLY, "left out: TANDEM_WEIGHT_FORM asks for plain weights");
             DeviceProfile.ofThisMachine().trials().stream()
                     .filter(trial -> trial.dtype() == dtype && trial.form() == form)
                     .forEach(trial -> assumeTrue(

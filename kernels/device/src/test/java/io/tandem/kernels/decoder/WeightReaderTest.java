@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
@@ -68,7 +69,7 @@ class WeightReaderTest {
     }
 
     private PtNDArray read(Dtype type) {
-        return new WeightReader(script, Checkpoint.open(directory), false).read(scope, NAME, type);
+        return new WeightReader(script, Checkpoint.open(directory), false, LoadProgress.NONE).read(scope, NAME, type);
     }
 
     private static List<Float> values(PtNDArray weight, long... places) {

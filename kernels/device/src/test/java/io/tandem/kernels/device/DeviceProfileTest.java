@@ -27,8 +27,7 @@ class DeviceProfileTest {
             "plain (float32)", speed(715, 1037, 1598, 5407, 14728),
             "float16 (float32)", speed(326, 548, 1513, 5275, 20848),
             "plain (bfloat16)", speed(295, 2066, 7234, 25033, 115350),
-            "int8 (float32)",
-                    new WeightSpeed(times(251, 540, 2076, 7694, 28999), times(1500, 1800, 2300, 6100, 15500)),
+            "int8 (float32)", new WeightSpeed(times(251, 540, 2076, 7694, 28999), times(1500, 1800, 2300, 6100, 15500)),
             "int4 (float32)",
                     new WeightSpeed(times(150, 708, 2203, 6897, 35376), times(2500, 2800, 3300, 7100, 16500)));
 
@@ -72,8 +71,7 @@ class DeviceProfileTest {
         DeviceProfile profile = DeviceProfile.ofThisMachine();
         assertThat(profile.trials().stream().filter(Trial::works).map(Trial::name))
                 .contains("plain (float32)", "plain (bfloat16)");
-        WeightSpeed speed = profile.speeds()
-                .apply(new Trial(Dtype.FLOAT32, WeightForm.PLAIN, Optional.empty()));
+        WeightSpeed speed = profile.speeds().apply(new Trial(Dtype.FLOAT32, WeightForm.PLAIN, Optional.empty()));
         assertThat(speed.best())
                 .hasSize(WeightSpeed.rows().size())
                 .allSatisfy(time -> assertThat(time).isPositive());
@@ -84,8 +82,9 @@ class DeviceProfileTest {
         assertThat(machine(AMX).choose(Dtype.AUTO, WeightForm.AUTO, PLENTY))
                 .hasToString("bfloat16, packed weights: the fastest on this machine");
         assertThat(machine(AVX2).choose(Dtype.AUTO, WeightForm.AUTO, PLENTY))
-                .hasToString("float32, float16 weights up to 128 rows, plain beyond: the fastest on this machine, where "
-                        + "packed products in bfloat16 do not work (the processor has no avx512)");
+                .hasToString(
+                        "float32, float16 weights up to 128 rows, plain beyond: the fastest on this machine, where "
+                                + "packed products in bfloat16 do not work (the processor has no avx512)");
     }
 
     @Test
@@ -170,7 +169,8 @@ class DeviceProfileTest {
                 .hasMessage("kernels.weight-form: packed " + others);
         assertThatThrownBy(() -> machine(AMX).choose(Dtype.FLOAT32, WeightForm.PACKED, 1))
                 .hasMessageStartingWith("kernels.dtype: float32 with kernels.weight-form: packed does not exist");
-        KernelsConfig fixed = new KernelsConfig(Dtype.FLOAT32, WeightForm.FLOAT16, 1, 8, 256, 256, 4, 8, 256, Stash.KEEP);
+        KernelsConfig fixed =
+                new KernelsConfig(Dtype.FLOAT32, WeightForm.FLOAT16, 1, 8, 256, 256, 4, 8, 256, Stash.KEEP);
         assertThatThrownBy(() -> machine(Map.of("plain (float32)", speed(1, 1, 1, 1, 1)))
                         .choose(fixed, TinyModel.of(TinyModel.Variant.LLAMA, 1).config()))
                 .hasMessageStartingWith("kernels.dtype: float32 with kernels.weight-form: float16 does not work");
