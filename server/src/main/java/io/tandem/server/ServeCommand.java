@@ -113,7 +113,8 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private static Application start(ServerConfig settings) throws IOException {
-        try (LoadingProgress loading = new LoadingProgress(new PrintWriter(System.err, true, StandardCharsets.UTF_8))) {
+        PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+        try (LoadingProgress loading = new LoadingProgress(err)) {
             return Application.start(settings, loading);
         }
     }
