@@ -13,6 +13,7 @@ import java.util.Map;
  * objects. What a method returns belongs to the scope that it is given first.
  */
 final class DecoderScript implements AutoCloseable {
+    private static final String CLASS = "__torch__.tandem.decoder.Decoder";
     private static final List<String> SOURCES = List.of(
             "__torch__/tandem/ops/rows.py",
             "__torch__/tandem/ops/weight/weight.py",
@@ -120,7 +121,7 @@ final class DecoderScript implements AutoCloseable {
     private final String device;
 
     DecoderScript(TensorScope parent) {
-        this(parent, "cpu", sources());
+        this(ScriptModule.load(parent, CLASS, SOURCES), "cpu");
     }
 
     /**
@@ -128,7 +129,11 @@ final class DecoderScript implements AutoCloseable {
      * @param sources {@link #sources}
      */
     DecoderScript(TensorScope parent, String device, Map<String, String> sources) {
-        this.script = ScriptModule.load(parent, "__torch__.tandem.decoder.Decoder", sources);
+        this(ScriptModule.load(parent, CLASS, sources), device);
+    }
+
+    private DecoderScript(ScriptModule script, String device) {
+        this.script = script;
         this.device = device;
     }
 

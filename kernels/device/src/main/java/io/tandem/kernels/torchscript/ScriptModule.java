@@ -48,7 +48,7 @@ public final class ScriptModule implements AutoCloseable {
     }
 
     private static String orStandIn(String source) {
-        String standIn = source.replaceFirst("\.py$", "_absent.py");
+        String standIn = source.replaceFirst("\\.py$", "_absent.py");
         return ScriptArchive.exists(standIn) ? standIn : source;
     }
 
