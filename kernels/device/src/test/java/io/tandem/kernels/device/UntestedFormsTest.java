@@ -13,7 +13,10 @@ class UntestedFormsTest {
     private static final Trial FLOAT32 = new Trial(Dtype.FLOAT32, WeightForm.PLAIN, Optional.empty());
 
     private static String line(boolean plainOnly, Trial... trials) {
-        return UntestedForms.line(new DeviceProfile(2, 0, List.of(trials), DeviceProfile.ofThisMachine().speeds()), plainOnly);
+        return UntestedForms.line(
+                new DeviceProfile(
+                        2, 0, List.of(trials), DeviceProfile.ofThisMachine().speeds()),
+                plainOnly);
     }
 
     private static Trial unusable(Dtype dtype, WeightForm form, String fault) {
@@ -22,7 +25,11 @@ class UntestedFormsTest {
 
     @Test
     void formsThatDoNotWorkAreNamedWithTheReason() {
-        assertThat(line(false, FLOAT32, unusable(Dtype.BFLOAT16, WeightForm.PACKED, "no avx512"), unusable(Dtype.FLOAT32, WeightForm.FLOAT16, "no fbgemm")))
+        assertThat(line(
+                        false,
+                        FLOAT32,
+                        unusable(Dtype.BFLOAT16, WeightForm.PACKED, "no avx512"),
+                        unusable(Dtype.FLOAT32, WeightForm.FLOAT16, "no fbgemm")))
                 .isEqualTo("Not tested on this machine: packed (bfloat16): no avx512; float16 (float32): no fbgemm");
         assertThat(line(false, FLOAT32)).isEqualTo("This machine can test every weight type and form.");
     }
