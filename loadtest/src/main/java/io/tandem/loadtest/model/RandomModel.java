@@ -1,5 +1,6 @@
 package io.tandem.loadtest.model;
 
+import io.tandem.kernels.model.ModelConfig;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "random-model",
         mixinStandardHelpOptions = true,
-        description = "Writes a model of SmolLM-135M's shape with random weights, as a HuggingFace directory and beside"
+        description = "Writes a model with random weights, as a HuggingFace directory, and one of SmolLM-135M's shape beside"
                 + " it as GGUF files for llama.cpp.")
 public final class RandomModel implements Callable<Integer> {
     /** Beside the HuggingFace files. */
@@ -33,25 +34,46 @@ public final class RandomModel implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", description = "Of the weights; default ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = "--shape",
+            defaultValue = "SMOL_135M",
+            description = "Of which model: ${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
+    private Shape shape = Shape.SMOL_135M;
+
+    /** Models whose sizes can be had. */
+    enum Shape {
+        SMOL_135M(RandomWeights.SMOL_135M),
+        QWEN_1_5B(RandomWeights.QWEN_1_5B);
+
+        private final ModelConfig config;
+
+        Shape(ModelConfig config) {
+            this.config = config;
+        }
+    }
+
     public static void main(String[] args) {
         System.exit(new CommandLine(new RandomModel()).execute(args));
     }
 
     @Override
     public Integer call() throws Exception {
-        RandomWeights weights = new RandomWeights(RandomWeights.SMOL_135M, seed);
+        RandomWeights weights = new RandomWeights(shape.config, seed);
+        boolean compared = shape == Shape.SMOL_135M;
         Files.createDirectories(out);
         try (ProgressBar bar = new ProgressBarBuilder()
                 .setTaskName("random model")
-                .setInitialMax(FILES * weights.count())
+                .setInitialMax((compared ? FILES : 1) * weights.count())
                 .setUnit(" M weights", 1_000_000)
                 .setStyle(ProgressBarStyle.ASCII)
                 .build()) {
             LongConsumer made = bar::stepBy;
             HuggingFaceDirectory.write(out, weights, made);
-            GgufModel.write(out.resolve(BF16_FILE), weights, GgufType.BF16, made);
-            GgufModel.write(out.resolve(Q8_0_FILE), weights, GgufType.Q8_0, made);
-            GgufModel.write(out.resolve(Q4_0_FILE), weights, GgufType.Q4_0, made);
+            if (compared) {
+                GgufModel.write(out.resolve(BF16_FILE), weights, GgufType.BF16, made);
+                GgufModel.write(out.resolve(Q8_0_FILE), weights, GgufType.Q8_0, made);
+                GgufModel.write(out.resolve(Q4_0_FILE), weights, GgufType.Q4_0, made);
+            }
         }
         OUT.println("Serve it: ./tandem serve --model " + out);
         return 0;

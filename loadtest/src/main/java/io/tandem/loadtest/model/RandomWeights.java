@@ -33,6 +33,26 @@ final class RandomWeights {
             false,
             true);
 
+    /** The shape of Qwen2.5-1.5B, but for its biases. */
+    static final ModelConfig QWEN_1_5B = new ModelConfig(
+            "LlamaForCausalLM",
+            28,
+            1536,
+            12,
+            2,
+            128,
+            8960,
+            151_936,
+            32_768,
+            1e-6,
+            1_000_000,
+            Optional.empty(),
+            false,
+            false,
+            false,
+            false,
+            true);
+
     private final ModelConfig config;
     private final long seed;
 

@@ -44,6 +44,18 @@ public final class TourFiles {
         }
     }
 
+    /** So many stories in the sample model's language, as {@code {"text"}} lines; training saw other ones. */
+    public static String stories(long seed, int count) throws JsonProcessingException {
+        StoryGenerator stories = new StoryGenerator(Words.load());
+        Draw draw = new Draw(seed);
+        StringBuilder lines = new StringBuilder();
+        for (int made = 0; made < count; made++) {
+            lines.append(JSON.writeValueAsString(JSON.createObjectNode().put("text", stories.story(draw))))
+                    .append('\n');
+        }
+        return lines.toString();
+    }
+
     static String examples(TourTask task, Words words, Draw draw, int count, Set<String> used)
             throws JsonProcessingException {
         StringBuilder lines = new StringBuilder();
