@@ -2,7 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
-import io.tandem.kernels.WeightForms;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -152,14 +152,14 @@ final class DecoderScript implements AutoCloseable {
                 script.call(owner, "new_weight", owner.numbers(shape), owner.number(dtype), owner.text(device)));
     }
 
-    FormsObject newForms(TensorScope owner, WeightForms forms) {
+    FormsObject newForms(TensorScope owner, WeightForm few, int rows, WeightForm many) {
         try (TensorScope call = owner.open()) {
             return new FormsObject(script.call(
                     owner,
                     "new_forms",
-                    call.text(forms.few().label()),
-                    call.number(forms.rows()),
-                    call.text(forms.many().label())));
+                    call.text(few.label()),
+                    call.number(rows),
+                    call.text(many.label())));
         }
     }
 

@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.decoder.DecoderScript.FormsObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.model.ModelConfig;
@@ -39,7 +40,8 @@ final class ModelLoader {
         int positions = limits.contextTokens();
         WeightNames.validate(checkpoint, model);
         try (TensorScope scope = owner.open()) {
-            FormsObject forms = script.newForms(scope, limits.weights());
+            WeightForms chosen = limits.weights();
+            FormsObject forms = script.newForms(scope, chosen.few(), chosen.rows(), chosen.many());
             ModelObject loaded = newModel(owner, positions, forms);
             for (int layer = 0; layer < model.layers(); layer++) {
                 addLayer(scope, loaded, layer, forms);
