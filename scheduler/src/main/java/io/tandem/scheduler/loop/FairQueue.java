@@ -45,7 +45,8 @@ final class FairQueue {
     private static final int MAX_REMEMBERED_CALLERS = 1024;
 
     private static final Comparator<Account> ORDER = Comparator.comparingLong((Account account) -> -account.overdue())
-            .thenComparingDouble(account -> account.served);
+            .thenComparingDouble(account -> account.served)
+            .thenComparingLong(account -> account.number);
 
     private final Map<String, Account> accounts = new HashMap<>();
     /** Those with requests that wait, the least served first. */
