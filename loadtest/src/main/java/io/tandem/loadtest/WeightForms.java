@@ -21,8 +21,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "weight-forms",
         mixinStandardHelpOptions = true,
-        description = "Measures each form of weights that works on this machine: memory, perplexity of stories that training"
-                + " did not use, and what fine-tuning over it reaches, and how fast.")
+        description =
+                "Measures each form of weights that works on this machine: memory, perplexity of stories that training"
+                        + " did not use, and what fine-tuning over it reaches, and how fast.")
 public final class WeightForms implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final List<String> FORMS = List.of("auto", "plain", "packed", "float16", "int8", "int4");
@@ -57,7 +58,9 @@ public final class WeightForms implements Callable<Integer> {
             Files.delete(stories);
         }
         Table.write(
-                out.resolve("weight-forms.csv"), "form,weight_bytes,perplexity,exact_match,training_tokens_per_s", rows);
+                out.resolve("weight-forms.csv"),
+                "form,weight_bytes,perplexity,exact_match,training_tokens_per_s",
+                rows);
         return 0;
     }
 

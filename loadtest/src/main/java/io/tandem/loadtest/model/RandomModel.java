@@ -17,8 +17,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "random-model",
         mixinStandardHelpOptions = true,
-        description = "Writes a model with random weights, as a HuggingFace directory, and one of SmolLM-135M's shape beside"
-                + " it as GGUF files for llama.cpp.")
+        description =
+                "Writes a model with random weights, as a HuggingFace directory, and one of SmolLM-135M's shape beside"
+                        + " it as GGUF files for llama.cpp.")
 public final class RandomModel implements Callable<Integer> {
     /** Beside the HuggingFace files. */
     public static final String BF16_FILE = "model-bf16.gguf";

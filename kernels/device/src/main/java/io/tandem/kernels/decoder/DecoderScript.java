@@ -155,11 +155,7 @@ final class DecoderScript implements AutoCloseable {
     FormsObject newForms(TensorScope owner, WeightForm few, int rows, WeightForm many) {
         try (TensorScope call = owner.open()) {
             return new FormsObject(script.call(
-                    owner,
-                    "new_forms",
-                    call.text(few.label()),
-                    call.number(rows),
-                    call.text(many.label())));
+                    owner, "new_forms", call.text(few.label()), call.number(rows), call.text(many.label())));
         }
     }
 
