@@ -43,13 +43,11 @@ public final class RandomModel implements Callable<Integer> {
 
     /** Models whose sizes can be had. */
     enum Shape {
-        SMOL_135M(RandomWeights.SMOL_135M),
-        QWEN_1_5B(RandomWeights.QWEN_1_5B);
+        SMOL_135M,
+        QWEN_1_5B;
 
-        private final ModelConfig config;
-
-        Shape(ModelConfig config) {
-            this.config = config;
+        private ModelConfig config() {
+            return this == SMOL_135M ? RandomWeights.SMOL_135M : RandomWeights.QWEN_1_5B;
         }
     }
 
@@ -59,7 +57,7 @@ public final class RandomModel implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        RandomWeights weights = new RandomWeights(shape.config, seed);
+        RandomWeights weights = new RandomWeights(shape.config(), seed);
         boolean compared = shape == Shape.SMOL_135M;
         Files.createDirectories(out);
         try (ProgressBar bar = new ProgressBarBuilder()
