@@ -23,7 +23,7 @@ final class LoadingProgress implements LoadProgress, AutoCloseable {
     public void show(long read, long total) {
         long nanos = System.nanoTime() - start;
         if (shown == null && nanos > MOMENT_NANOS) {
-            shown = Progress.of("loading the model", "MB", err);
+            shown = Progress.of("loading the model", "%d of %d MB", err);
         }
         if (shown != null) {
             String rate = String.format(Locale.ROOT, "%.0f MB/s", read / (double) MEGA / (nanos / 1e9));

@@ -35,7 +35,7 @@ final class JobFollower {
         // Who interrupts this ends the command only.
         Thread farewell = new Thread(() -> farewell(id), "farewell");
         Runtime.getRuntime().addShutdownHook(farewell);
-        try (Progress progress = Progress.of(id, "step", command.err())) {
+        try (Progress progress = Progress.of(id, "step %d/%d", command.err())) {
             long start = System.nanoTime();
             long tokensBefore = job.path("trained_tokens").asLong();
             while (open(job)) {

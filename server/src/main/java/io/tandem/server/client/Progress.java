@@ -1,6 +1,7 @@
 package io.tandem.server.client;
 
 import java.io.PrintWriter;
+import java.util.Locale;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
@@ -18,10 +19,10 @@ public interface Progress extends AutoCloseable {
 
     /**
      * @param name of what is shown, for example a job
-     * @param unit what is counted, for example {@code step}
+     * @param pattern of how much is done and of how much, for example {@code step %d/%d}
      */
-    static Progress of(String name, String unit, PrintWriter err) {
-        return "bar".equals(System.getenv(VARIABLE)) ? new Bar(name) : new Lines(name, unit, err);
+    static Progress of(String name, String pattern, PrintWriter err) {
+        return "bar".equals(System.getenv(VARIABLE)) ? new Bar(name) : new Lines(name, pattern, err);
     }
 
     /** On a terminal. */
@@ -56,20 +57,21 @@ public interface Progress extends AutoCloseable {
         private static final long NANOS_BETWEEN = 5_000_000_000L;
 
         private final String name;
-        private final String unit;
+        private final String pattern;
         private final PrintWriter err;
         private String shown = "";
         private long last;
 
-        Lines(String name, String unit, PrintWriter err) {
+        Lines(String name, String pattern, PrintWriter err) {
             this.name = name;
-            this.unit = unit;
+            this.pattern = pattern;
             this.err = err;
         }
 
         @Override
         public void show(long done, long total, String message) {
-            String line = name + ": " + (total > 0 ? unit + " " + done + "/" + total + ", " : "") + message;
+            String line =
+                    name + ": " + (total > 0 ? String.format(Locale.ROOT, pattern, done, total) + ", " : "") + message;
             boolean due = shown.isEmpty() || System.nanoTime() - last > NANOS_BETWEEN || done == total;
             if (due && !line.equals(shown)) {
                 err.println(line);
