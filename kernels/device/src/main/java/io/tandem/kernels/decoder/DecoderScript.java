@@ -4,9 +4,11 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.LinearSources;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
@@ -14,42 +16,37 @@ import java.util.Map;
  */
 final class DecoderScript implements AutoCloseable {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
-    private static final List<String> SOURCES = List.of(
-            "__torch__/tandem/ops/rows.py",
-            "__torch__/tandem/ops/weight/weight.py",
-            "__torch__/tandem/ops/weight/plain.py",
-            "__torch__/tandem/ops/weight/packed.py",
-            "__torch__/tandem/ops/weight/half.py",
-            "__torch__/tandem/ops/weight/eight_bits.py",
-            "__torch__/tandem/ops/weight/four_bits.py",
-            "__torch__/tandem/ops/weight/widened.py",
-            "__torch__/tandem/ops/linear.py",
-            "__torch__/tandem/ops/rms_norm.py",
-            "__torch__/tandem/ops/rotary.py",
-            "__torch__/tandem/ops/swiglu.py",
-            "__torch__/tandem/ops/attention.py",
-            "__torch__/tandem/ops/cross_entropy.py",
-            "__torch__/tandem/model.py",
-            "__torch__/tandem/host.py",
-            "__torch__/tandem/inputs.py",
-            "__torch__/tandem/cache.py",
-            "__torch__/tandem/batch.py",
-            "__torch__/tandem/arena.py",
-            "__torch__/tandem/adapter/low_rank.py",
-            "__torch__/tandem/adapter/trainee.py",
-            "__torch__/tandem/optim/settings.py",
-            "__torch__/tandem/optim/step.py",
-            "__torch__/tandem/optim/quantize.py",
-            "__torch__/tandem/optim/adam.py",
-            "__torch__/tandem/optim/adamw.py",
-            "__torch__/tandem/optim/adamw_8bit.py",
-            "__torch__/tandem/optim/sgd.py",
-            "__torch__/tandem/optim/lion.py",
-            "__torch__/tandem/optim/optimizer.py",
-            "__torch__/tandem/block.py",
-            "__torch__/tandem/loss.py",
-            "__torch__/tandem/sample.py",
-            "__torch__/tandem/decoder.py");
+    private static final List<String> SOURCES = Stream.concat(
+                    LinearSources.FILES.stream(),
+                    Stream.of(
+                            "__torch__/tandem/ops/rows.py",
+                            "__torch__/tandem/ops/rms_norm.py",
+                            "__torch__/tandem/ops/rotary.py",
+                            "__torch__/tandem/ops/swiglu.py",
+                            "__torch__/tandem/ops/attention.py",
+                            "__torch__/tandem/ops/cross_entropy.py",
+                            "__torch__/tandem/model.py",
+                            "__torch__/tandem/host.py",
+                            "__torch__/tandem/inputs.py",
+                            "__torch__/tandem/cache.py",
+                            "__torch__/tandem/batch.py",
+                            "__torch__/tandem/arena.py",
+                            "__torch__/tandem/adapter/low_rank.py",
+                            "__torch__/tandem/adapter/trainee.py",
+                            "__torch__/tandem/optim/settings.py",
+                            "__torch__/tandem/optim/step.py",
+                            "__torch__/tandem/optim/quantize.py",
+                            "__torch__/tandem/optim/adam.py",
+                            "__torch__/tandem/optim/adamw.py",
+                            "__torch__/tandem/optim/adamw_8bit.py",
+                            "__torch__/tandem/optim/sgd.py",
+                            "__torch__/tandem/optim/lion.py",
+                            "__torch__/tandem/optim/optimizer.py",
+                            "__torch__/tandem/block.py",
+                            "__torch__/tandem/loss.py",
+                            "__torch__/tandem/sample.py",
+                            "__torch__/tandem/decoder.py"))
+            .toList();
 
     /** {@code model.Model}. */
     record ModelObject(IValue value) {}

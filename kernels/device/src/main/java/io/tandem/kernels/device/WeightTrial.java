@@ -7,28 +7,25 @@ import io.tandem.kernels.device.DeviceProfile.Trial;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.torchscript.LinearSources;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A small weight multiplied in one form, forward and backward, by the operators that the decoder uses. Entries are small
  * integers, so that the right result is exact in every form but for quantization.
  */
 final class WeightTrial implements AutoCloseable {
-    private static final List<String> SOURCES = List.of(
-            "__torch__/tandem/ops/rows.py",
-            "__torch__/tandem/ops/weight/weight.py",
-            "__torch__/tandem/ops/weight/plain.py",
-            "__torch__/tandem/ops/weight/packed.py",
-            "__torch__/tandem/ops/weight/half.py",
-            "__torch__/tandem/ops/weight/eight_bits.py",
-            "__torch__/tandem/ops/weight/four_bits.py",
-            "__torch__/tandem/ops/weight/widened.py",
-            "__torch__/tandem/ops/linear.py",
-            "__torch__/tandem/ops/swiglu.py",
-            "__torch__/tandem/trial.py");
+    private static final List<String> SOURCES = Stream.concat(
+                    LinearSources.FILES.stream(),
+                    Stream.of(
+                            "__torch__/tandem/ops/rows.py",
+                            "__torch__/tandem/ops/swiglu.py",
+                            "__torch__/tandem/trial.py"))
+            .toList();
     private static final int INPUTS = 64;
     private static final int OUTPUTS = 96;
     /** Kernels differ for one row, for few and for many. */
