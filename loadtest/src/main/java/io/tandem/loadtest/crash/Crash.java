@@ -64,7 +64,7 @@ public final class Crash implements Callable<Integer> {
             kernels:
               kv-slots: 8
               context-tokens: 128
-              adapter-slots: 4
+              adapter-slots: 16
               max-rank: 16
               pack-tokens: 256
             """;
