@@ -133,18 +133,7 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
      * @param bytesPerParameter that weights in two forms may take together
      */
     public Choice choose(Dtype dtype, WeightForm form, double bytesPerParameter) {
-        List<Trial> asked = trials.stream()
-                .filter(trial -> dtype == Dtype.AUTO || trial.dtype() == dtype)
-                .filter(trial ->
-                        form == WeightForm.AUTO ? WeightForm.PRECISE.contains(trial.form()) : trial.form() == form)
-                .toList();
-        if (asked.isEmpty()) {
-            throw new UnsupportedOperationException(setting(dtype, form) + " does not exist; " + others());
-        }
-        List<Trial> working = asked.stream().filter(Trial::works).toList();
-        if (working.isEmpty()) {
-            throw unsupported(setting(dtype, form), asked.get(0));
-        }
+        List<Trial> working = requireWorking(dtype, form);
         Dtype type = dtype == Dtype.AUTO ? fastestType(working) : dtype;
         List<Trial> candidates =
                 working.stream().filter(trial -> trial.dtype() == type).toList();
@@ -159,13 +148,21 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
         return new Choice(type, weights, "as configured");
     }
 
-    private void requireWorking(Dtype dtype, WeightForm form) {
-        if (trials.stream().noneMatch(trial -> trial.dtype() == dtype && trial.form() == form)) {
+    /** The trials of what is asked for that work, one at least; open means any type, or any precise form. */
+    private List<Trial> requireWorking(Dtype dtype, WeightForm form) {
+        List<Trial> asked = trials.stream()
+                .filter(trial -> dtype == Dtype.AUTO || trial.dtype() == dtype)
+                .filter(trial ->
+                        form == WeightForm.AUTO ? WeightForm.PRECISE.contains(trial.form()) : trial.form() == form)
+                .toList();
+        if (asked.isEmpty()) {
             throw new UnsupportedOperationException(setting(dtype, form) + " does not exist; " + others());
         }
-        trial(dtype, form).filter(trial -> !trial.works()).ifPresent(trial -> {
-            throw unsupported(setting(dtype, form), trial);
-        });
+        List<Trial> working = asked.stream().filter(Trial::works).toList();
+        if (working.isEmpty()) {
+            throw unsupported(setting(dtype, form), asked.get(0));
+        }
+        return working;
     }
 
     /**
