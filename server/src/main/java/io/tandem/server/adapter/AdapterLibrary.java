@@ -105,6 +105,14 @@ public final class AdapterLibrary implements AutoCloseable {
         return catalog.names();
     }
 
+    /** The names, sorted, of those that were made for this base model. */
+    public List<String> servable() {
+        return catalog.all().stream()
+                .filter(entry -> fits(entry.currentVersion()))
+                .map(AdapterEntry::name)
+                .toList();
+    }
+
     public Optional<AdapterEntry> find(String name) {
         return catalog.find(name);
     }

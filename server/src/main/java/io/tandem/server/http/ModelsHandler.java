@@ -9,7 +9,7 @@ import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 
-/** {@code /v1/models}: the base model and every adapter; checkpoints of jobs are listed only when asked for. */
+/** {@code /v1/models}: the base model and every adapter of it; checkpoints of jobs are listed only when asked for. */
 final class ModelsHandler {
     private final ServedModel model;
     private final ModelNames names;
@@ -30,7 +30,7 @@ final class ModelsHandler {
         json.put("object", "list");
         ArrayNode models = json.putArray("data");
         models.add(card(model.name(), model.created()));
-        names.library().names().stream()
+        names.library().servable().stream()
                 .filter(name -> checkpoints || !AdapterEntry.isCheckpoint(name))
                 .forEach(name -> models.add(card(name, created(name))));
         return json;

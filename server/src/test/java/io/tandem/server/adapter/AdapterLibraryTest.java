@@ -180,6 +180,8 @@ class AdapterLibraryTest {
             assertThat(library.weights(choice).join().name()).isEqualTo(name);
         }
         library.stack(library.choose("imported", "").orElseThrow()).join();
+        assertThat(library.servable()).containsExactly("imported");
+        assertThat(library.names()).containsExactly("imported", "merged", "trained");
         library.close();
         identity = "one";
         open();
