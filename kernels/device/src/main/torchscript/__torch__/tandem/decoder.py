@@ -120,9 +120,12 @@ class Decoder(Module):
     results = annotate(List[Tensor], [])
     if inputs.wanted.size(0) > 0:
       logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, inputs.wanted))
+      logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
       if inputs.bias.size(0) > 0:
         logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
       tokens = __torch__.tandem.sample.draw(logits, inputs.plain, inputs.filtered, inputs.options)
+      if inputs.scored.size(1) > 0:
+        tokens = torch.index_copy(tokens, 0, inputs.scored[0], inputs.scored[1])
       results = __torch__.tandem.sample.report(logits, tokens, top)
     if rows > inference:
       results.append(__torch__.tandem.loss.forward_backward_(

@@ -14,15 +14,20 @@ class Inputs:
   wanted : Tensor
   plain : Tensor
   filtered : Tensor
-  # draw and token of each number that is added to the logits [2, n]
+  # draw and token of each number that is added to the logits [2, n], and of each logit that a
+  # repetition penalty changes [2, r]
   bias_at : Tensor
+  repeated_at : Tensor
+  # wanted rows that report a known token instead of a draw, and the tokens [2, k]
+  scored : Tensor
   # rows of the arena with a label, and the labels [2, m]
   learned : Tensor
-  # options of sample.draw [S, 4], and what is added to the logits [n]; float32
+  # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
-  # numbers: int64, all of the above one after the other; the last two as bits, two float32 in one.
-  # sizes: how many numbers each of them takes, the last two together.
+  repeated : Tensor
+  # numbers: int64, all of the above one after the other; the last three as bits, two float32 in one.
+  # sizes: how many numbers each of them takes, the last three together.
   def __init__(self: __torch__.tandem.inputs.Inputs, numbers: Tensor, sizes: List[int]) -> None:
     parts = torch.split_with_sizes(numbers, sizes)
     self.rows = torch.view(parts[0], [2, -1])
@@ -33,8 +38,12 @@ class Inputs:
     self.plain = parts[5]
     self.filtered = parts[6]
     self.bias_at = torch.view(parts[7], [2, -1])
-    self.learned = torch.view(parts[8], [2, -1])
-    floats = torch.view_copy(parts[9], dtype=6)
-    draws, biases = self.wanted.size(0), self.bias_at.size(1)
-    self.options = torch.view(floats[: 4 * draws], [draws, 4])
-    self.bias = floats[4 * draws : 4 * draws + biases]
+    self.repeated_at = torch.view(parts[8], [2, -1])
+    self.scored = torch.view(parts[9], [2, -1])
+    self.learned = torch.view(parts[10], [2, -1])
+    floats = torch.view_copy(parts[11], dtype=6)
+    first = 5 * self.wanted.size(0)
+    second = first + self.bias_at.size(1)
+    self.options = torch.view(floats[: first], [-1, 5])
+    self.bias = floats[first : second]
+    self.repeated = floats[second : second + self.repeated_at.size(1)]

@@ -1,7 +1,7 @@
 # Draws one token per row. logits [S, V] float32.
 # plain, filtered: rows that are drawn from all tokens or from the most likely ones, others are
-# greedy; options [S, 4] float32: temperature, top-k, top-p, uniform random number. A row's draw depends
-# on its own logits and options alone.
+# greedy; options [S, 5] float32: temperature, top-k, top-p, uniform random number, min-p. A row's draw
+# depends on its own logits and options alone.
 # Returns tokens [S], -1 where the logits are not finite.
 def draw(logits: Tensor, plain: Tensor, filtered: Tensor, options: Tensor) -> Tensor:
   best, tokens = torch.max(logits, 1)
@@ -27,6 +27,15 @@ def report(logits: Tensor, tokens: Tensor, top: int) -> List[Tensor]:
     tokens = torch.cat([tokens, indices], 1)
   return [tokens, logprobs]
 
+# logits [S, V], of which those at [2, r], rows and tokens, are divided by the penalties [r] if they
+# are positive, else multiplied.
+def penalized(logits: Tensor, at: Tensor, penalties: Tensor) -> Tensor:
+  if penalties.size(0) == 0:
+    return logits
+  before = logits[at[0], at[1]]
+  after = torch.where(torch.gt(before, 0.), torch.div(before, penalties), torch.mul(before, penalties))
+  return torch.index_put(logits, [at[0], at[1]], after)
+
 # Inverts the cumulative distribution at the uniform number; p [S, V] need not sum to one.
 def invert(p: Tensor, uniform: Tensor) -> Tensor:
   steps = torch.cumsum(p, 1)
@@ -38,11 +47,13 @@ def draw_plain(logits: Tensor, options: Tensor) -> Tensor:
   p = torch.softmax(torch.div(logits, options[:, 0:1]), 1)
   return torch.squeeze(__torch__.tandem.sample.invert(p, options[:, 3:4]), 1)
 
-# Top-k first, then the nucleus of what it leaves, as transformers and vLLM apply them.
+# Min-p and top-k first, then the nucleus of what they leave, as vLLM applies them.
 def draw_filtered(logits: Tensor, options: Tensor) -> Tensor:
   sorted, order = torch.sort(torch.softmax(torch.div(logits, options[:, 0:1]), 1), 1, True)
   rank = torch.unsqueeze(torch.arange(sorted.size(1), device=sorted.device), 0)
+  least = torch.mul(sorted[:, 0:1], options[:, 4:5])
   p = torch.masked_fill(sorted, torch.ge(rank, options[:, 1:2]), 0.)
+  p = torch.masked_fill(p, torch.lt(sorted, least), 0.)
   before = torch.sub(torch.cumsum(p, 1), p)
   nucleus = torch.mul(torch.sum(p, [1], True), options[:, 2:3])
   dropped = torch.ge(before, nucleus)

@@ -26,11 +26,23 @@ final class TicketSink implements TokenSink {
     }
 
     @Override
+    public void promptToken(Draw draw) {
+        if (begins()) {
+            sink.promptToken(draw);
+        }
+    }
+
+    @Override
     public void token(Draw draw) {
-        begun = begun || places.begin(ticket);
-        if (begun) {
+        if (begins()) {
             sink.token(draw);
         }
+    }
+
+    /** Whether the request still has its place, which nobody can take once something of it was delivered. */
+    private boolean begins() {
+        begun = begun || places.begin(ticket);
+        return begun;
     }
 
     @Override

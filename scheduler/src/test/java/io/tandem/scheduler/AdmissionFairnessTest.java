@@ -8,6 +8,7 @@ import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.testing.FakeDevice;
 import java.util.ArrayList;
@@ -15,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
@@ -60,8 +60,8 @@ class AdmissionFairnessTest {
         for (int i = 0; i < answers; i++) {
             client.ids.add(nextId);
             int[] prompt = {(int) nextId, 2, 3};
-            InferenceRequest request =
-                    new InferenceRequest(nextId++, caller, prompt, tokens, List.of(), SamplingParams.GREEDY, Set.of());
+            InferenceRequest request = new InferenceRequest(
+                    nextId++, caller, prompt, tokens, List.of(), SamplingParams.GREEDY, StopRule.NONE);
             submissions.add(new Submission(request, sink(client)));
         }
         Optional<Rejection> refused = scenario.engine.submit(submissions);
@@ -74,6 +74,9 @@ class AdmissionFairnessTest {
 
     private TokenSink sink(Client client) {
         return new TokenSink() {
+            @Override
+            public void promptToken(Draw draw) {}
+
             @Override
             public void token(Draw draw) {
                 assertThat(client.displaced).isFalse();
@@ -203,7 +206,7 @@ class AdmissionFairnessTest {
         duringIteration = () -> {
             duringIteration = () -> {};
             InferenceRequest request =
-                    new InferenceRequest(3, "b", new int[] {1}, 3, List.of(), SamplingParams.GREEDY, Set.of());
+                    new InferenceRequest(3, "b", new int[] {1}, 3, List.of(), SamplingParams.GREEDY, StopRule.NONE);
             assertThat(one.engine.submit(request, sink(winner))).isEmpty();
         };
         one.runDry();

@@ -27,6 +27,9 @@ class EngineThreadTest {
         }
 
         @Override
+        public void promptToken(Draw draw) {}
+
+        @Override
         public void token(Draw draw) {
             if (broken) {
                 throw new IllegalStateException("a receiver's mistake");

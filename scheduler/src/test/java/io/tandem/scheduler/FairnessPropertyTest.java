@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.testing.FakeDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
@@ -42,6 +42,9 @@ class FairnessPropertyTest {
         TokenSink sink(int promptTokens) {
             return new TokenSink() {
                 private boolean begun;
+
+                @Override
+                public void promptToken(Draw draw) {}
 
                 @Override
                 public void token(Draw draw) {
@@ -100,7 +103,7 @@ class FairnessPropertyTest {
                 1 + random.nextInt(caller.maxAnswer),
                 List.of(),
                 SamplingParams.GREEDY,
-                Set.of());
+                StopRule.NONE);
         assertThat(scenario.engine.submit(request, caller.sink(prompt.length))).isEmpty();
     }
 }

@@ -11,6 +11,7 @@ import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import net.jqwik.api.ForAll;
@@ -38,7 +39,8 @@ class InferenceSimulationTest {
         scenario.engine.submit(Scenario.job("job", random, 10, 1), job);
         int context = Math.min(CONTEXT, budget);
         for (int id = 0; id < 25; id++) {
-            InferenceRequest request = Scenario.request(random, id, context, limits.adapterSlots(), adapters);
+            InferenceRequest request = Scenario.withOptions(
+                    random, Scenario.request(random, id, context, limits.adapterSlots(), adapters));
             RecordingSink sink = new RecordingSink();
             assertThat(scenario.engine.submit(request, sink)).isEmpty();
             requests.add(request);
@@ -65,9 +67,16 @@ class InferenceSimulationTest {
                         .isEqualTo(sinks.get(i).tokens());
             } else {
                 assertThat(sinks.get(i).tokens()).isEqualTo(alone.tokens());
+                assertThat(sinks.get(i).promptTokens()).isEqualTo(scored(requests.get(i)));
                 assertThat(reason).isEqualTo(alone.end().reason());
             }
         }
+    }
+
+    private static List<Integer> scored(InferenceRequest request) {
+        return request.options().promptLogprobs() < 0
+                ? List.of()
+                : Arrays.stream(request.prompt()).skip(1).boxed().toList();
     }
 
     @Test

@@ -23,7 +23,10 @@ import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Objective.Supervised;
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.InferenceRequest.Options;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.loop.RequestReport;
@@ -139,7 +142,7 @@ final class Scenario {
                 maxTokens,
                 List.of(adapters),
                 SamplingParams.GREEDY,
-                Set.of());
+                StopRule.NONE);
     }
 
     /** A random request: any prompt length that fits, often with a beginning that others share, half of them drawn. */
@@ -155,7 +158,7 @@ final class Scenario {
         stack = stack.subList(0, Math.min(Math.min(most, stack.size()), random.nextInt(3)));
         SamplingParams sampling = random.nextBoolean()
                 ? SamplingParams.GREEDY
-                : new SamplingParams(1, 0, 1, random.nextLong(), 0.5, 0.5, Map.of(3, 1f), -1);
+                : new SamplingParams(1, 0, 1, 0, random.nextLong(), new Penalties(0.5, 0.5, 1), Map.of(3, 1f), -1);
         return new InferenceRequest(
                 id,
                 InferenceRequest.SHARED_CALLER,
@@ -163,7 +166,20 @@ final class Scenario {
                 1 + random.nextInt(40),
                 stack,
                 sampling,
-                Set.of(random.nextInt(1000)));
+                StopRule.at(Set.of(random.nextInt(1000))));
+    }
+
+    /** The same, but for options at random. */
+    static InferenceRequest withOptions(Random random, InferenceRequest request) {
+        return new InferenceRequest(
+                request.id(),
+                request.caller(),
+                request.prompt(),
+                request.maxTokens(),
+                request.adapters(),
+                request.sampling(),
+                new StopRule(request.stop().tokens(), random.nextInt(10), random.nextBoolean()),
+                new Options(random.nextInt(3) == 0 ? 3 : -1, random.nextInt(3)));
     }
 
     /** The text of a request that has a device to itself. */

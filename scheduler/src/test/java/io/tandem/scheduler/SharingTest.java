@@ -46,8 +46,8 @@ class SharingTest {
     /** As many short requests as there are slots, and {@code more} that wait. */
     private static void fill(Scenario scenario, int more) {
         while (scenario.engine.openRequests() < SLOTS + more) {
-            scenario.engine.submit(
-                    Scenario.request(scenario.ends.size() + 1000L, new int[] {1, 2}, 60), new RecordingSink());
+            long id = 1000L + scenario.ends.size() + scenario.engine.openRequests();
+            scenario.engine.submit(Scenario.request(id, new int[] {1, 2}, 60), new RecordingSink());
         }
     }
 

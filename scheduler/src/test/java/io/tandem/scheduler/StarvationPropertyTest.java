@@ -7,12 +7,12 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -92,7 +92,7 @@ class StarvationPropertyTest {
                 1 + random.nextInt(20),
                 stack,
                 SamplingParams.GREEDY,
-                Set.of());
+                StopRule.NONE);
     }
 
     @Test

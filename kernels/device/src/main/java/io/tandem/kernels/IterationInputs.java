@@ -22,8 +22,29 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param tokens at least one
      * @param adapterSlots adapters whose changes add up, each slot once; {@link #BASE} for none
      * @param sampling how to draw the token that follows the last one; absent if none is wanted yet
+     * @param scoring what to say of the tokens themselves; absent if nothing
      */
-    public record Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {}
+    public record Segment(
+            int kvSlot,
+            int start,
+            int[] tokens,
+            int[] adapterSlots,
+            Optional<Sampling> sampling,
+            Optional<Scoring> scoring) {
+
+        public Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {
+            this(kvSlot, start, tokens, adapterSlots, sampling, Optional.empty());
+        }
+    }
+
+    /**
+     * Log-probabilities of tokens that are known already.
+     *
+     * @param first index of the segment's token that the first of them follows
+     * @param next the tokens that follow this one and those behind it
+     * @param topLogprobs report log-probabilities of this many tokens at each position
+     */
+    public record Scoring(int first, int[] next, int topLogprobs) {}
 
     /**
      * One draw. The draw depends on nothing but this and the logits, never on who shares the batch.
@@ -31,7 +52,9 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param temperature 0 means greedy
      * @param topK keep this many of the most likely tokens; 0 means all
      * @param topP keep the smallest set of most likely tokens with at least this much probability; 1 means all
+     * @param minP drop tokens less likely than the most likely one by this factor, before top-k and top-p; 0 means none
      * @param uniform in [0, 1), the random number of this draw
+     * @param repetition lowers the logits of tokens that were there before, before biases are added
      * @param biasTokens tokens whose logits change (logit bias, presence and frequency penalties)
      * @param biasValues what is added to them
      * @param topLogprobs report log-probabilities of this many tokens; -1 means not even of the drawn one
@@ -40,12 +63,25 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             double temperature,
             int topK,
             double topP,
+            double minP,
             double uniform,
+            Repetition repetition,
             int[] biasTokens,
             float[] biasValues,
             int topLogprobs) {
 
-        public static final Sampling GREEDY = new Sampling(0, 0, 1, 0, new int[0], new float[0], -1);
+        public static final Sampling GREEDY =
+                new Sampling(0, 0, 1, 0, 0, Repetition.NONE, new int[0], new float[0], -1);
+    }
+
+    /**
+     * Divides positive logits and multiplies negative ones (CTRL, Keskar et al., arXiv 1909.05858).
+     *
+     * @param tokens each once
+     * @param penalty above 0; 1 changes nothing
+     */
+    public record Repetition(int[] tokens, double penalty) {
+        public static final Repetition NONE = new Repetition(new int[0], 1);
     }
 
     /**

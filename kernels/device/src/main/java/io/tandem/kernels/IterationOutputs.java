@@ -7,10 +7,11 @@ import java.util.List;
  * What one iteration produced.
  *
  * @param draws one for each segment with a sampling, in the order of the segments
+ * @param scored for each segment with a scoring, in the order of the segments, one for each token
  * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
  * @param learnedTokens how many tokens those are together
  */
-public record IterationOutputs(List<Draw> draws, SequenceScores scores, int learnedTokens) {
+public record IterationOutputs(List<Draw> draws, List<List<Draw>> scored, SequenceScores scores, int learnedTokens) {
 
     /** Sum over the sequences. */
     public double lossSum() {
@@ -18,7 +19,7 @@ public record IterationOutputs(List<Draw> draws, SequenceScores scores, int lear
     }
 
     /**
-     * A drawn token.
+     * A drawn token, or a known one that was scored.
      *
      * @param token its id; -1 if the logits were not finite, so that there was nothing to draw from
      * @param logprob natural logarithm of its probability, before temperature and filters; NaN if not asked for

@@ -2,7 +2,6 @@ package io.tandem.scheduler.inference;
 
 import io.tandem.scheduler.adapter.AdapterVersion;
 import java.util.List;
-import java.util.Set;
 
 /**
  * What a client asked for, in tokens.
@@ -13,7 +12,8 @@ import java.util.Set;
  * @param maxTokens most tokens to generate; cut to what the context still holds
  * @param adapters the versions that answer together, from the first token to the last; none means the base model
  * @param sampling how tokens are drawn
- * @param stopTokens tokens that end the answer; the one that ends it is not delivered
+ * @param stop tokens that end the answer
+ * @param options what few requests ask for
  */
 public record InferenceRequest(
         long id,
@@ -22,13 +22,36 @@ public record InferenceRequest(
         int maxTokens,
         List<AdapterVersion> adapters,
         SamplingParams sampling,
-        Set<Integer> stopTokens) {
+        StopRule stop,
+        Options options) {
 
     /** All who do not say who they are. */
     public static final String SHARED_CALLER = "";
 
     public InferenceRequest {
         adapters = List.copyOf(adapters);
-        stopTokens = Set.copyOf(stopTokens);
+    }
+
+    /** A request without options. */
+    public InferenceRequest(
+            long id,
+            String caller,
+            int[] prompt,
+            int maxTokens,
+            List<AdapterVersion> adapters,
+            SamplingParams sampling,
+            StopRule stop) {
+        this(id, caller, prompt, maxTokens, adapters, sampling, stop, Options.NONE);
+    }
+
+    /**
+     * What few requests ask for.
+     *
+     * @param promptLogprobs as {@link SamplingParams#topLogprobs}, of the prompt's tokens but the first. The prompt then
+     *     runs as a whole, whatever is cached of it
+     * @param priority among the waiting requests of the same caller, the lowest first
+     */
+    public record Options(int promptLogprobs, int priority) {
+        public static final Options NONE = new Options(-1, 0);
     }
 }

@@ -8,9 +8,9 @@ import java.util.Map;
  * @param temperature 0 means greedy
  * @param topK 0 means all tokens
  * @param topP 1 means all tokens
+ * @param minP 0 means all tokens; else those at least this times as likely as the most likely one
  * @param seed with the position, decides every draw of the request
- * @param presencePenalty taken from the logit of each token that the answer has already
- * @param frequencyPenalty the same, times how often it has it
+ * @param penalties on tokens that came before
  * @param logitBias added to the logits of single tokens
  * @param topLogprobs log-probabilities of this many most likely tokens; -1 means none, not even of the drawn token
  */
@@ -18,26 +18,47 @@ public record SamplingParams(
         double temperature,
         int topK,
         double topP,
+        double minP,
         long seed,
-        double presencePenalty,
-        double frequencyPenalty,
+        Penalties penalties,
         Map<Integer, Float> logitBias,
         int topLogprobs) {
 
-    public static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, 0, Map.of(), -1);
+    /** Always the most likely token. */
+    public static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(), -1);
+
+    /**
+     * Penalties on tokens that came before.
+     *
+     * @param presence taken from the logit of each token that the answer has already
+     * @param frequency the same, times how often it has it
+     * @param repetition positive logits of tokens of the prompt or the answer are divided by it, negative ones multiplied;
+     *     1 means none
+     */
+    public record Penalties(double presence, double frequency, double repetition) {
+        public static final Penalties NONE = new Penalties(0, 0, 1);
+
+        boolean countTokens() {
+            return presence != 0 || frequency != 0 || repeats();
+        }
+
+        /** Whether the prompt's tokens count too. */
+        public boolean repeats() {
+            return repetition != 1;
+        }
+    }
 
     public SamplingParams {
         logitBias = Map.copyOf(logitBias);
     }
 
-    /** The same with another seed. */
-    public SamplingParams withSeed(long other) {
-        return new SamplingParams(
-                temperature, topK, topP, other, presencePenalty, frequencyPenalty, logitBias, topLogprobs);
+    /** The same with log-probabilities of the drawn tokens at least. */
+    public SamplingParams withLogprob() {
+        return new SamplingParams(temperature, topK, topP, minP, seed, penalties, logitBias, Math.max(0, topLogprobs));
     }
 
-    /** Whether a token's logit depends on the answer so far. */
-    public boolean penalizes() {
-        return presencePenalty != 0 || frequencyPenalty != 0;
+    /** The same with another seed. */
+    public SamplingParams withSeed(long other) {
+        return new SamplingParams(temperature, topK, topP, minP, other, penalties, logitBias, topLogprobs);
     }
 }

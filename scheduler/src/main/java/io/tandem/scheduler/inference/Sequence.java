@@ -1,12 +1,15 @@
 package io.tandem.scheduler.inference;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.slf4j.Logger;
@@ -30,6 +33,8 @@ public final class Sequence {
     private long firstTokenNanos;
     private long lastEventNanos;
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
+    private final BitSet seen = new BitSet();
+    private int scored;
     private int bypassed;
     private boolean cancelled;
     private boolean finished;
@@ -43,6 +48,10 @@ public final class Sequence {
         this.length = tokens.length;
         this.arrivalNanos = nowNanos;
         this.lastEventNanos = nowNanos;
+        if (request.sampling().penalties().repeats()) {
+            Arrays.stream(tokens).forEach(seen::set);
+        }
+        this.scored = request.options().promptLogprobs() < 0 ? tokens.length : 1;
     }
 
     public InferenceRequest request() {
@@ -90,6 +99,39 @@ public final class Sequence {
 
     public int generated() {
         return length - request.prompt().length;
+    }
+
+    /** Tokens of the prompt and the answer so far, each once; empty if no repetition penalty asks for it. */
+    public int[] seen() {
+        return seen.stream().toArray();
+    }
+
+    /** Whether log-probabilities of the prompt are still due. */
+    public boolean scoring() {
+        return scored < request.prompt().length;
+    }
+
+    /** What the next tokens score of the prompt. */
+    public Optional<Scoring> scoring(int count) {
+        int from = Math.max(scored, computed + 1);
+        int to = Math.min(computed + count + 1, request.prompt().length);
+        return to <= from
+                ? Optional.empty()
+                : Optional.of(new Scoring(
+                        from - computed - 1,
+                        Arrays.copyOfRange(tokens, from, to),
+                        request.options().promptLogprobs()));
+    }
+
+    /** How many tokens in a cache it can do without running, as running them is what gives log-probabilities. */
+    public int reusable(int cachedTokens) {
+        return scoring() ? Math.min(cachedTokens, scored - 1) : cachedTokens;
+    }
+
+    /** The next tokens of the prompt were scored. */
+    public void score(List<Draw> draws) {
+        scored += draws.size();
+        deliver(() -> draws.forEach(sink::promptToken));
     }
 
     /** How often each token stands in the answer so far; empty if no penalty asks for it. */
@@ -176,9 +218,9 @@ public final class Sequence {
         return cancelled;
     }
 
-    /** Whether the token ends the answer and is not part of it. */
+    /** Whether the token ends the answer. */
     public boolean stopsAt(Draw draw) {
-        return request.stopTokens().contains(draw.token());
+        return request.stop().tokens().contains(draw.token());
     }
 
     /** Appends a token and delivers it. */
@@ -187,11 +229,16 @@ public final class Sequence {
             tokens = Arrays.copyOf(tokens, Math.max(16, 2 * length));
         }
         tokens[length++] = draw.token();
-        if (request.sampling().penalizes()) {
+        if (request.sampling().penalties().countTokens()) {
             counts.merge(draw.token(), 1, Integer::sum);
+            seen.set(draw.token());
         }
+        deliver(() -> sink.token(draw));
+    }
+
+    private void deliver(Runnable delivery) {
         try {
-            sink.token(draw);
+            delivery.run();
         } catch (RuntimeException e) {
             LOG.error("request {} is cancelled: its receiver failed", request.id(), e);
             cancelled = true;

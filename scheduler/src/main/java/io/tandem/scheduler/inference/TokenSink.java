@@ -9,6 +9,9 @@ import io.tandem.kernels.IterationOutputs.Draw;
 public interface TokenSink {
     void token(Draw draw);
 
+    /** The next token of the prompt, from the second one on, if the request asks for their log-probabilities. */
+    void promptToken(Draw draw);
+
     void finish(Finish finish);
 
     /**

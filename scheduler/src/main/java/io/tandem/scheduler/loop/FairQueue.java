@@ -4,7 +4,6 @@ import io.tandem.scheduler.inference.Sequence;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
@@ -17,8 +16,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Waiting requests, in the order in which they should be admitted: first come, first served for the requests of one
- * caller, and the caller that has been served least before the others (VTC, Sheng et al., OSDI 2024). Each caller has a
+ * Waiting requests, in the order in which they should be admitted: by priority, then first come, first served, for the
+ * requests of one caller, and the caller that has been served least before the others (VTC, Sheng et al., OSDI 2024). Each caller has a
  * counter of the tokens that it was served, weighted by what they cost. As long as two callers have requests waiting,
  * their counters stay as close as the tokens that can be running at once, whatever either of them sends.
  *
@@ -48,6 +47,11 @@ final class FairQueue {
             .thenComparingDouble(account -> account.served)
             .thenComparingLong(account -> account.number);
 
+    private static final Comparator<Sequence> WITHIN_CALLER = Comparator.comparingInt(
+                    (Sequence sequence) -> sequence.request().options().priority())
+            .thenComparingLong(Sequence::arrivalNanos)
+            .thenComparingLong(sequence -> sequence.request().id());
+
     private final Map<String, Account> accounts = new HashMap<>();
     /** Those with requests that wait, the least served first. */
     private final NavigableSet<Account> active =
@@ -63,7 +67,7 @@ final class FairQueue {
 
     private final class Account {
         final long number = nextNumber++;
-        final LinkedHashSet<Sequence> waiting = new LinkedHashSet<>();
+        final NavigableSet<Sequence> waiting = new TreeSet<>(WITHIN_CALLER);
         double served;
         /** Of others, before those that have passed its oldest request; while it waits. */
         private long admissionsBefore = admissions;

@@ -176,7 +176,7 @@ final class InferenceQueue {
     }
 
     private void admit(Sequence sequence, Lease lease, int[] slots) {
-        sequence.admit(lease.slot(), lease.cachedTokens(), slots);
+        sequence.admit(lease.slot(), sequence.reusable(lease.cachedTokens()), slots);
         // Whoever was preempted has been charged already, and running again is not what it asked for.
         if (!preempted.remove(sequence)) {
             waiting.admitted(sequence, sequence.pending());

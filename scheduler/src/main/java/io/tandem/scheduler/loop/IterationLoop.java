@@ -26,6 +26,7 @@ import io.tandem.scheduler.plan.TemporalPlanner;
 import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
 import io.tandem.scheduler.slo.LatencyReport;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongSupplier;
@@ -168,7 +169,11 @@ public final class IterationLoop {
 
     private void apply(IterationPlan plan, IterationOutputs outputs, long now) {
         int next = 0;
+        Iterator<List<Draw>> scored = outputs.scored().iterator();
         for (Chunk chunk : plan.chunks()) {
+            if (chunk.sequence().scoring(chunk.tokens()).isPresent()) {
+                chunk.sequence().score(scored.next());
+            }
             chunk.sequence().advance(chunk.tokens());
             if (chunk.draws()) {
                 apply(chunk.sequence(), outputs.draws().get(next++), now);
@@ -181,9 +186,13 @@ public final class IterationLoop {
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {
+        boolean stops = sequence.stopsAt(draw);
         if (draw.token() < 0) {
             failOverflow(sequence);
-        } else if (sequence.stopsAt(draw)) {
+        } else if (sequence.full()) {
+            // Only the prompt's log-probabilities were asked for.
+            inference.end(sequence, FinishReason.LENGTH, "");
+        } else if (stops && !sequence.request().stop().delivered()) {
             inference.end(sequence, FinishReason.STOP, "");
         } else {
             boolean first = sequence.generated() == 0;
@@ -195,7 +204,9 @@ public final class IterationLoop {
             }
             sequence.append(draw);
             inference.served(sequence);
-            if (sequence.full()) {
+            if (stops) {
+                inference.end(sequence, FinishReason.STOP, "");
+            } else if (sequence.full()) {
                 inference.end(sequence, FinishReason.LENGTH, "");
             }
         }

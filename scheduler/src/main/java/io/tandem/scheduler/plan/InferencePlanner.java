@@ -20,6 +20,9 @@ import java.util.Optional;
  * takes to make it. A prompt whose first token is late already hurries nobody any more.
  */
 final class InferencePlanner {
+    /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
+    private static final int SCORED_ROWS = 64;
+
     private final SchedulerConfig config;
     private final LatencyModel latency;
     private final IterationBudget budget;
@@ -91,7 +94,7 @@ final class InferencePlanner {
         List<Chunk> chunks = new ArrayList<>();
         int left = rows;
         for (Sequence prompt : prompts) {
-            int tokens = Math.min(prompt.pending(), left);
+            int tokens = Math.min(prompt.scoring() ? Math.min(prompt.pending(), SCORED_ROWS) : prompt.pending(), left);
             if (tokens == 0) {
                 break;
             }

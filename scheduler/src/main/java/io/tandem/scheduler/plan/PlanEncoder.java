@@ -1,10 +1,13 @@
 package io.tandem.scheduler.plan;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Repetition;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import java.util.List;
 import java.util.Map;
@@ -28,15 +31,21 @@ public final class PlanEncoder {
                 sequence.computed(),
                 sequence.next(chunk.tokens()),
                 sequence.adapterSlots(),
-                chunk.draws() ? Optional.of(sampling(sequence)) : Optional.empty());
+                chunk.draws() ? Optional.of(sampling(sequence)) : Optional.empty(),
+                sequence.scoring(chunk.tokens()));
     }
 
     private static Sampling sampling(Sequence sequence) {
         SamplingParams params = sequence.request().sampling();
+        Penalties penalties = params.penalties();
         Map<Integer, Float> biases = new TreeMap<>(params.logitBias());
         sequence.counts()
                 .forEach((token, count) -> biases.merge(
-                        token, (float) -(params.presencePenalty() + count * params.frequencyPenalty()), Float::sum));
+                        token, (float) -(penalties.presence() + count * penalties.frequency()), Float::sum));
+        StopRule stop = sequence.request().stop();
+        if (sequence.generated() < stop.minTokens()) {
+            stop.tokens().forEach(token -> biases.put(token, Float.NEGATIVE_INFINITY));
+        }
         int[] tokens = new int[biases.size()];
         float[] values = new float[biases.size()];
         int at = 0;
@@ -48,7 +57,9 @@ public final class PlanEncoder {
                 params.temperature(),
                 params.topK(),
                 params.topP(),
+                params.minP(),
                 uniform(params.seed(), sequence.generated()),
+                penalties.repeats() ? new Repetition(sequence.seen(), penalties.repetition()) : Repetition.NONE,
                 tokens,
                 values,
                 params.topLogprobs());

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -25,7 +26,7 @@ class FairQueuePropertyTest {
     private static final int CALLERS = 12;
     private static final int REQUESTS = 80;
 
-    private final FairQueue queue = new FairQueue();
+    private FairQueue queue = new FairQueue();
     private final Map<String, Caller> callers = new TreeMap<>();
     private long nextId;
     private boolean overdue;
@@ -50,7 +51,7 @@ class FairQueuePropertyTest {
 
     private void add(String name) {
         InferenceRequest request =
-                new InferenceRequest(nextId++, name, new int[10], 5, List.of(), SamplingParams.GREEDY, Set.of());
+                new InferenceRequest(nextId++, name, new int[10], 5, List.of(), SamplingParams.GREEDY, StopRule.NONE);
         Sequence sequence = new Sequence(request, new RecordingSink(), 100, 0);
         queue.add(sequence);
         caller(sequence).waiting.add(sequence);
@@ -69,7 +70,7 @@ class FairQueuePropertyTest {
 
     private void serve(String name) {
         InferenceRequest request =
-                new InferenceRequest(nextId++, name, new int[10], 5, List.of(), SamplingParams.GREEDY, Set.of());
+                new InferenceRequest(nextId++, name, new int[10], 5, List.of(), SamplingParams.GREEDY, StopRule.NONE);
         Sequence running = new Sequence(request, new RecordingSink(), 100, 0);
         queue.served(running);
         caller(running).served += FairQueue.ANSWER_TOKEN;
@@ -106,6 +107,8 @@ class FairQueuePropertyTest {
     @Property(tries = 50)
     void everyRoundNamesThemInTheOrderOfTheRules(@ForAll long seed) {
         Random random = new Random(seed);
+        queue = new FairQueue();
+        callers.clear();
         for (int i = 0; i < CALLERS * REQUESTS; i++) {
             add("caller-" + i % CALLERS);
         }

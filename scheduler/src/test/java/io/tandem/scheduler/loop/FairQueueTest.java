@@ -3,12 +3,13 @@ package io.tandem.scheduler.loop;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.InferenceRequest.Options;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class FairQueueTest {
@@ -16,8 +17,19 @@ class FairQueueTest {
     private long nextId;
 
     private Sequence add(String caller) {
-        InferenceRequest request =
-                new InferenceRequest(nextId++, caller, new int[10], 5, List.of(), SamplingParams.GREEDY, Set.of());
+        return add(caller, 0);
+    }
+
+    private Sequence add(String caller, int priority) {
+        InferenceRequest request = new InferenceRequest(
+                nextId++,
+                caller,
+                new int[10],
+                5,
+                List.of(),
+                SamplingParams.GREEDY,
+                StopRule.NONE,
+                new Options(-1, priority));
         Sequence sequence = new Sequence(request, new RecordingSink(), 100, 0);
         queue.add(sequence);
         return sequence;
@@ -46,6 +58,21 @@ class FairQueueTest {
         add("drop");
         assertThat(admit(5)).containsExactlyInAnyOrder("flood", "drop", "flood", "drop", "flood");
         assertThat(queue.size()).isEqualTo(47);
+    }
+
+    @Test
+    void prioritiesOrderTheRequestsOfOneCallerOnly() {
+        Sequence other = add("other");
+        add("a", 0);
+        Sequence last = add("a", 5);
+        Sequence first = add("a", -1);
+        Sequence second = add("a", -1);
+        FairQueue.Round round = queue.round();
+        assertThat(round.next()).contains(other);
+        assertThat(round.next()).contains(first);
+        assertThat(round.next()).contains(second);
+        round.next();
+        assertThat(round.next()).contains(last);
     }
 
     @Test

@@ -5,9 +5,9 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.List;
-import java.util.Set;
 
 /** Sequences as planners meet them. */
 final class Running {
@@ -24,7 +24,7 @@ final class Running {
                 maxTokens,
                 List.of(),
                 SamplingParams.GREEDY,
-                Set.of());
+                StopRule.NONE);
         Sequence sequence = new Sequence(request, new RecordingSink(), 1 << 20, arrivalNanos);
         sequence.admit(0, 0, IterationInputs.BASE);
         return sequence;

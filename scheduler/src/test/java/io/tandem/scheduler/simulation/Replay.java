@@ -22,6 +22,7 @@ import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.loop.RequestReport;
@@ -166,7 +167,7 @@ final class Replay implements IterationListener {
                 arrival.outputTokens(),
                 List.of(),
                 SamplingParams.GREEDY,
-                Set.of());
+                StopRule.NONE);
     }
 
     private static FinetuneJob endlessJob(int fewestTokens, int mostTokens) {

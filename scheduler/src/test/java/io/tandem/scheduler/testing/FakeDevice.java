@@ -3,6 +3,7 @@ package io.tandem.scheduler.testing;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
@@ -221,8 +222,10 @@ public final class FakeDevice implements DeviceModel {
                         == inputs.segments().size(),
                 "a KV slot occurs twice");
         List<Draw> draws = new ArrayList<>();
+        List<List<Draw>> scored = new ArrayList<>();
         for (Segment segment : inputs.segments()) {
             long state = write(segment);
+            segment.scoring().ifPresent(scoring -> scored.add(known(scoring)));
             segment.sampling().ifPresent(sampling -> draws.add(draw(state, sampling)));
         }
         SequenceScores scores = SequenceScores.NONE;
@@ -239,7 +242,7 @@ public final class FakeDevice implements DeviceModel {
             }
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
-        return new IterationOutputs(draws, scores, learned);
+        return new IterationOutputs(draws, scored, scores, learned);
     }
 
     private long write(Segment segment) {
@@ -260,6 +263,12 @@ public final class FakeDevice implements DeviceModel {
         }
         Arrays.fill(slot, at, slot.length, 0);
         return state;
+    }
+
+    private static List<Draw> known(Scoring scoring) {
+        return Arrays.stream(scoring.next())
+                .mapToObj(token -> new Draw(token, -token, new int[0], new float[0]))
+                .toList();
     }
 
     private static Draw draw(long state, Sampling sampling) {

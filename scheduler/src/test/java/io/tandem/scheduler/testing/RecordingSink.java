@@ -8,7 +8,16 @@ import java.util.List;
 /** Remembers what a request got. */
 public final class RecordingSink implements TokenSink {
     private final List<Integer> tokens = new ArrayList<>();
+    private final List<Integer> promptTokens = new ArrayList<>();
     private final List<Finish> ends = new ArrayList<>();
+
+    @Override
+    public void promptToken(Draw draw) {
+        if (!ends.isEmpty() || !tokens.isEmpty()) {
+            throw new IllegalStateException("a token of the prompt behind the answer's first");
+        }
+        promptTokens.add(draw.token());
+    }
 
     @Override
     public void token(Draw draw) {
@@ -25,6 +34,11 @@ public final class RecordingSink implements TokenSink {
 
     public List<Integer> tokens() {
         return tokens;
+    }
+
+    /** Those of the prompt that came with their log-probabilities. */
+    public List<Integer> promptTokens() {
+        return promptTokens;
     }
 
     public boolean ended() {

@@ -7,13 +7,14 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenSink;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AdapterProbe {
     private static final int COMPARED_TOKENS = 20;
-    private static final SamplingParams GREEDY = new SamplingParams(0, 0, 1, 0, 0, 0, Map.of(), COMPARED_TOKENS);
+    private static final SamplingParams GREEDY =
+            new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(), COMPARED_TOKENS);
 
     private final TokenSource engine;
     private final AtomicLong nextRequestId;
@@ -70,9 +72,18 @@ public final class AdapterProbe {
     private CompletableFuture<Optional<Draw>> ask(List<AdapterVersion> adapters) {
         CompletableFuture<Optional<Draw>> answer = new CompletableFuture<>();
         InferenceRequest request = new InferenceRequest(
-                nextRequestId.getAndIncrement(), InferenceRequest.SHARED_CALLER, prompt, 1, adapters, GREEDY, Set.of());
+                nextRequestId.getAndIncrement(),
+                InferenceRequest.SHARED_CALLER,
+                prompt,
+                1,
+                adapters,
+                GREEDY,
+                StopRule.NONE);
         TokenSink sink = new TokenSink() {
             private @Nullable Draw first;
+
+            @Override
+            public void promptToken(Draw draw) {}
 
             @Override
             public void token(Draw draw) {

@@ -1,5 +1,6 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
@@ -13,7 +14,9 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The one call that runs all forward rows of an iteration. */
 record IterationCall(
@@ -24,10 +27,17 @@ record IterationCall(
         AdaptersObject adapters,
         ArenaObject arena) {
 
-    IterationOutputs run(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, boolean mixed) {
+    /** @param segments those of the rows */
+    IterationOutputs run(
+            List<Segment> segments,
+            PackWindows windows,
+            RowEncoder rows,
+            SamplingRows sampling,
+            PackRows pack,
+            boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
-                concat(sampling.options, sampling.bias),
+                concat(concat(sampling.options, sampling.bias), sampling.repeated),
                 concat(rows.tokens, rows.positions),
                 Arrays.copyOf(rows.cacheRows, rows.inferenceRows),
                 rows.stacks(),
@@ -36,6 +46,8 @@ record IterationCall(
                 SamplingRows.indices(sampling.plain),
                 SamplingRows.indices(sampling.filtered),
                 sampling.biasAt,
+                sampling.repeatedAt,
+                concat(SamplingRows.indices(sampling.scored), SamplingRows.indices(sampling.scoredTokens)),
                 learned);
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
@@ -45,8 +57,17 @@ record IterationCall(
                 sampling.top,
                 pack.learns());
         IntBuffer results = IntBuffer.wrap(scope.ints(script.iterate(scope, model, cache, adapters, arena, inputs)));
-        List<Draw> draws = draws(sampling, results);
-        return new IterationOutputs(draws, scores(learned, results, pack), learned.length / 2);
+        Iterator<Draw> reported = draws(sampling, results).iterator();
+        List<Draw> draws = new ArrayList<>();
+        List<List<Draw>> scored = new ArrayList<>();
+        for (Segment segment : segments) {
+            segment.scoring()
+                    .ifPresent(scoring -> scored.add(Stream.generate(reported::next)
+                            .limit(scoring.next().length)
+                            .toList()));
+            segment.sampling().ifPresent(drawn -> draws.add(reported.next()));
+        }
+        return new IterationOutputs(draws, scored, scores(learned, results, pack), learned.length / 2);
     }
 
     private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {

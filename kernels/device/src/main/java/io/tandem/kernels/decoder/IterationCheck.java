@@ -1,5 +1,7 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs.Scoring;
+import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.List;
@@ -8,14 +10,24 @@ import java.util.List;
 final class IterationCheck {
     private IterationCheck() {}
 
-    /** @param parts of one iteration */
-    static void check(List<RowEncoder> parts, ModelConfig model, KernelsConfig limits, PackRows pack) {
+    /** @param parts of one iteration with these segments */
+    static void check(
+            List<Segment> segments, List<RowEncoder> parts, ModelConfig model, KernelsConfig limits, PackRows pack) {
         int tokens = parts.stream().mapToInt(rows -> rows.tokens.length).sum();
         if (tokens > limits.maxTokensPerIteration()) {
             throw new IllegalArgumentException("an iteration of " + tokens
                     + " tokens, kernels.max-tokens-per-iteration is " + limits.maxTokensPerIteration());
         }
         parts.forEach(rows -> check(rows, model, limits, pack));
+        segments.forEach(segment -> segment.scoring().ifPresent(scoring -> check(segment, scoring, model)));
+    }
+
+    private static void check(Segment segment, Scoring scoring, ModelConfig model) {
+        inside("first scored token", scoring.first(), 0, segment.tokens().length);
+        inside("last scored token", scoring.first() + scoring.next().length, 0, segment.tokens().length + 1);
+        for (int token : scoring.next()) {
+            inside("scored token", token, 0, model.vocab());
+        }
     }
 
     private static void check(RowEncoder rows, ModelConfig model, KernelsConfig limits, PackRows pack) {

@@ -1,23 +1,42 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs.Repetition;
 import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.ToIntFunction;
 
-/** The draws of one iteration, as {@code sample.py} wants them. */
+/**
+ * The rows of one iteration whose logits are wanted, as {@code sample.py} wants them: those of known tokens that are
+ * scored, segment by segment, and those of draws.
+ */
 final class SamplingRows {
-    /** Rows whose next token is drawn, in the order of the segments. */
+    /** Numbers of {@code options} for each draw. */
+    private static final int OPTIONS = 5;
+
+    /** Rows of the batch, in the order in which they are reported. */
     final List<Integer> wanted = new ArrayList<>();
 
     /** Numbers of the draws from all tokens, and of those from the most likely ones; the others are greedy. */
     final List<Integer> plain = new ArrayList<>();
 
     final List<Integer> filtered = new ArrayList<>();
+
+    /** Numbers of the wanted rows that are not drawn, and the tokens that they report. */
+    final List<Integer> scored = new ArrayList<>();
+
+    final List<Integer> scoredTokens = new ArrayList<>();
+
     final float[] options;
     final long[] biasAt;
     final float[] bias;
-    /** Most log-probabilities that a draw asks for; -1 if none asks for any. */
+    final long[] repeatedAt;
+    final float[] repeated;
+    /** Most log-probabilities that a row asks for; -1 if none asks for any. */
     final int top;
 
     private final List<Sampling> samplings = new ArrayList<>();
@@ -25,44 +44,86 @@ final class SamplingRows {
     SamplingRows(List<Segment> segments, int[] lastRows, int vocab) {
         for (int i = 0; i < segments.size(); i++) {
             Segment segment = segments.get(i);
-            if (segment.sampling().isPresent()) {
+            int first = lastRows[i] + 1 - segment.tokens().length;
+            segment.scoring().ifPresent(scoring -> want(scoring, first));
+            Optional<Sampling> sampling = segment.sampling();
+            if (sampling.isPresent()) {
                 wanted.add(lastRows[i]);
-                samplings.add(segment.sampling().get());
+                samplings.add(sampling.get());
             }
         }
-        options = new float[4 * samplings.size()];
+        options = new float[OPTIONS * samplings.size()];
         for (int i = 0; i < samplings.size(); i++) {
             sort(i, samplings.get(i), vocab);
         }
-        int biases = samplings.stream().mapToInt(s -> s.biasTokens().length).sum();
-        biasAt = new long[2 * biases];
-        bias = new float[biases];
-        putBiases(biases);
+        biasAt = places(sampling -> sampling.biasTokens().length, Sampling::biasTokens);
+        bias = new float[biasAt.length / 2];
+        repeatedAt = places(
+                sampling -> sampling.repetition().tokens().length,
+                sampling -> sampling.repetition().tokens());
+        repeated = new float[repeatedAt.length / 2];
+        fill();
         top = Math.min(
                 vocab, samplings.stream().mapToInt(Sampling::topLogprobs).max().orElse(-1));
     }
 
+    /** A scored row is a draw whose token is given. */
+    private void want(Scoring scoring, int first) {
+        for (int i = 0; i < scoring.next().length; i++) {
+            scored.add(wanted.size());
+            scoredTokens.add(scoring.next()[i]);
+            wanted.add(first + scoring.first() + i);
+            samplings.add(scores(scoring.topLogprobs()));
+        }
+    }
+
+    private static Sampling scores(int topLogprobs) {
+        Sampling greedy = Sampling.GREEDY;
+        return new Sampling(0, 0, 1, 0, 0, greedy.repetition(), greedy.biasTokens(), greedy.biasValues(), topLogprobs);
+    }
+
     private void sort(int row, Sampling sampling, int vocab) {
-        boolean all = sampling.topK() <= 0 && sampling.topP() >= 1;
+        boolean all = sampling.topK() <= 0 && sampling.topP() >= 1 && sampling.minP() <= 0;
         if (sampling.temperature() != 0) {
             (all ? plain : filtered).add(row);
         }
-        options[4 * row] = (float) Math.max(sampling.temperature(), 1e-6);
-        options[4 * row + 1] = sampling.topK() <= 0 ? vocab : sampling.topK();
+        options[OPTIONS * row] = (float) Math.max(sampling.temperature(), 1e-6);
+        options[OPTIONS * row + 1] = sampling.topK() <= 0 ? vocab : sampling.topK();
         // Rounding may bring the sum of probabilities to 1 before the last token; 1 means all of them.
-        options[4 * row + 2] = sampling.topP() >= 1 ? 2 : (float) sampling.topP();
-        options[4 * row + 3] = (float) sampling.uniform();
+        options[OPTIONS * row + 2] = sampling.topP() >= 1 ? 2 : (float) sampling.topP();
+        options[OPTIONS * row + 3] = (float) sampling.uniform();
+        options[OPTIONS * row + 4] = (float) sampling.minP();
     }
 
-    private void putBiases(int biases) {
+    private interface Tokens {
+        int[] of(Sampling sampling);
+    }
+
+    /** Rows of the tokens, then the tokens. */
+    private long[] places(ToIntFunction<Sampling> count, Tokens tokens) {
+        int all = samplings.stream().mapToInt(count).sum();
+        long[] places = new long[2 * all];
         int at = 0;
         for (int row = 0; row < samplings.size(); row++) {
-            Sampling sampling = samplings.get(row);
-            for (int i = 0; i < sampling.biasTokens().length; i++, at++) {
-                biasAt[at] = row;
-                biasAt[biases + at] = sampling.biasTokens()[i];
-                bias[at] = sampling.biasValues()[i];
+            for (int token : tokens.of(samplings.get(row))) {
+                places[at] = row;
+                places[all + at++] = token;
             }
+        }
+        return places;
+    }
+
+    private void fill() {
+        int biasAt = 0;
+        int repeatedAt = 0;
+        for (Sampling sampling : samplings) {
+            float[] values = sampling.biasValues();
+            System.arraycopy(values, 0, bias, biasAt, values.length);
+            biasAt += values.length;
+            Repetition repetition = sampling.repetition();
+            int end = repeatedAt + repetition.tokens().length;
+            Arrays.fill(repeated, repeatedAt, end, (float) repetition.penalty());
+            repeatedAt = end;
         }
     }
 

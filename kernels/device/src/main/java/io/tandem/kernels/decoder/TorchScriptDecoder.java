@@ -224,7 +224,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<RowEncoder> rows = split.parts().stream()
                 .map(part -> new RowEncoder(part.segments(), part.windows(), pack, limits.contextTokens()))
                 .toList();
-        IterationCheck.check(rows, model, limits, pack);
+        IterationCheck.check(inputs.segments(), rows, model, limits, pack);
         cache.prepare(inputs.segments());
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
@@ -242,12 +242,12 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
-        IterationOutputs outputs = new IterationOutputs(List.of(), SequenceScores.NONE, 0);
+        IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(part.windows(), rows, sampling, pack, mixed);
+                        .run(part.segments(), part.windows(), rows, sampling, pack, mixed);
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Repetition;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
@@ -70,7 +71,16 @@ final class Devices {
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */
     static Sampling scored(DeviceModel device) {
-        return new Sampling(0, 0, 1, 0, new int[0], new float[0], device.model().vocab());
+        return new Sampling(
+                0,
+                0,
+                1,
+                0,
+                0,
+                Repetition.NONE,
+                new int[0],
+                new float[0],
+                device.model().vocab());
     }
 
     static Segment segment(int slot, int start, int[] tokens, int[] adapterSlots, Sampling sampling) {

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Repetition;
 import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
 import io.tandem.kernels.KernelsConfig;
@@ -66,11 +69,19 @@ class MetaDeviceTest {
         int vocab = model.config().vocab();
         device.putAdapter(0, device.prepare(adapter(model, 3)));
         device.putAdapter(1, device.prepare(adapter(model, 4)));
-        Segment unfinished =
-                new Segment(0, 0, Devices.tokens(random, 7, vocab), IterationInputs.BASE, Optional.empty());
-        assertThat(Devices.run(device, unfinished).draws()).isEmpty();
-        Sampling plain = new Sampling(0.7, 0, 1, 0.5, new int[0], new float[0], 0);
-        Sampling filtered = new Sampling(0.7, 5, 0.9, 0.5, new int[] {1, 2}, new float[] {1, -1}, 3);
+        Segment unfinished = new Segment(
+                0,
+                0,
+                Devices.tokens(random, 7, vocab),
+                IterationInputs.BASE,
+                Optional.empty(),
+                Optional.of(new Scoring(3, new int[] {1, 2}, 3)));
+        IterationOutputs outputs = Devices.run(device, unfinished);
+        assertThat(outputs.draws()).isEmpty();
+        assertThat(outputs.scored().get(0)).hasSize(2);
+        Sampling plain = new Sampling(0.7, 0, 1, 0, 0.5, Repetition.NONE, new int[0], new float[0], 0);
+        Repetition repetition = new Repetition(new int[] {1, 3}, 1.1);
+        Sampling filtered = new Sampling(0.7, 5, 0.9, 0.01, 0.5, repetition, new int[] {1, 2}, new float[] {1, -1}, 3);
         List<Draw> draws = Devices.run(
                         device,
                         Devices.segment(0, 7, Devices.tokens(random, 5, vocab), IterationInputs.BASE, plain),

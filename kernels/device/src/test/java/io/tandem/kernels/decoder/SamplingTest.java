@@ -1,10 +1,14 @@
 package io.tandem.kernels.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Repetition;
 import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
@@ -74,30 +78,105 @@ class SamplingTest {
     }
 
     @Test
+    void minP() {
+        float[] scores = scores(new int[0], new float[0]);
+        double most = max(scores);
+        for (int i = 0; i < UNIFORMS; i++) {
+            Draw draw = draw(
+                    new Sampling(5, 0, 1, 0.8, random.nextDouble(), Repetition.NONE, new int[0], new float[0], -1));
+            assertThat(Math.exp((scores[draw.token()] - most) / 5)).isGreaterThanOrEqualTo(0.8 - BORDER);
+        }
+        int least = draw(new Sampling(5, 0, 1, 1e-9, 0.9999, Repetition.NONE, new int[0], new float[0], -1))
+                .token();
+        assertThat(Math.exp((scores[least] - most) / 5)).isLessThan(0.8);
+    }
+
+    /** As transformers does it: the sign of the logit decides. */
+    @Test
+    void repetitionDividesPositiveLogitsAndMultipliesNegativeOnes() {
+        int vocab = device.model().vocab();
+        int[] all = IntStream.range(0, vocab).toArray();
+        // The difference to another token is free of the constant that the log-probabilities have.
+        float[] plain = scores(new int[0], new float[0]);
+        float[] repeated = Devices.byToken(
+                draw(new Sampling(0, 0, 1, 0, 0, new Repetition(new int[] {3}, 2), new int[0], new float[0], vocab)));
+        double moved = (repeated[3] - repeated[4]) - (plain[3] - plain[4]);
+        float[] twice = Devices.byToken(
+                draw(new Sampling(0, 0, 1, 0, 0, new Repetition(new int[] {3}, 4), new int[0], new float[0], vocab)));
+        double movedTwice = (twice[3] - twice[4]) - (plain[3] - plain[4]);
+        // logit / 2 - logit and logit / 4 - logit, or 2 logit - logit and 4 logit - logit.
+        assertThat(moved).isNegative();
+        assertThat(movedTwice / moved)
+                .satisfiesAnyOf(
+                        ratio -> assertThat(ratio).isCloseTo(1.5, within(1e-3)),
+                        ratio -> assertThat(ratio).isCloseTo(3.0, within(1e-3)));
+        float[] everywhere = Devices.byToken(
+                draw(new Sampling(0, 0, 1, 0, 0, new Repetition(all, 1), new int[0], new float[0], vocab)));
+        assertThat(everywhere).containsExactly(plain);
+    }
+
+    @Test
+    void knownTokensAreScoredLikeDrawnOnes() {
+        int[] next = {prompt[1], prompt[2]};
+        Segment scored = new Segment(
+                0,
+                0,
+                new int[] {prompt[0], prompt[1]},
+                IterationInputs.BASE,
+                Optional.of(Sampling.GREEDY),
+                Optional.of(new Scoring(0, next, 3)));
+        IterationOutputs outputs = Devices.run(
+                device,
+                Devices.segment(1, 0, prompt, IterationInputs.BASE, Sampling.GREEDY),
+                scored,
+                Devices.segment(2, 0, prompt, IterationInputs.BASE, Sampling.GREEDY));
+        assertThat(outputs.draws()).hasSize(3);
+        assertThat(outputs.scored()).hasSize(1);
+        for (int i = 0; i < next.length; i++) {
+            int[] before = Arrays.copyOf(prompt, i + 1);
+            Draw alone = Devices.run(
+                            device, Devices.segment(0, 0, before, IterationInputs.BASE, Devices.scored(device)))
+                    .draws()
+                    .get(0);
+            Draw known = outputs.scored().get(0).get(i);
+            assertThat(known.token()).isEqualTo(next[i]);
+            assertThat(known.logprob()).isCloseTo(Devices.byToken(alone)[next[i]], within(1e-4f));
+            assertThat(known.topTokens()).containsExactly(Arrays.copyOf(alone.topTokens(), 3));
+        }
+        assertThat(outputs.draws().get(1).logprob()).isNaN();
+    }
+
+    @Test
     void topKOfOneIsGreedy() {
         float[] scores = scores(new int[0], new float[0]);
-        Draw draw = draw(new Sampling(5, 1, 1, 0.999, new int[0], new float[0], -1));
+        Draw draw = draw(new Sampling(5, 1, 1, 0, 0.999, Repetition.NONE, new int[0], new float[0], -1));
         assertThat(scores[draw.token()]).isEqualTo(max(scores));
     }
 
     @Test
     void biasesMoveTheDistribution() {
-        Draw draw = draw(new Sampling(0, 0, 1, 0, new int[] {17}, new float[] {100}, 3));
+        Draw draw = draw(new Sampling(0, 0, 1, 0, 0, Repetition.NONE, new int[] {17}, new float[] {100}, 3));
         assertThat(draw.token()).isEqualTo(17);
         assertThat(draw.logprob()).isGreaterThan(-1e-3f);
         assertThat(draw.topTokens()).hasSize(3).startsWith(17);
-        Draw banned = draw(new Sampling(0, 0, 1, 0, new int[] {17, 17}, new float[] {100, -200}, -1));
+        Draw banned =
+                draw(new Sampling(0, 0, 1, 0, 0, Repetition.NONE, new int[] {17, 17}, new float[] {100, -200}, -1));
         assertThat(banned.token()).isNotEqualTo(17);
     }
 
     @Test
     void aDrawDoesNotDependOnWhoSharesTheBatch() {
         for (int i = 0; i < 20; i++) {
-            Sampling mine = new Sampling(1, 0, 1, random.nextDouble(), new int[0], new float[0], -1);
+            Sampling mine =
+                    new Sampling(1, 0, 1, 0, random.nextDouble(), Repetition.NONE, new int[0], new float[0], -1);
             int alone = draw(mine).token();
             List<Segment> crowd = new ArrayList<>();
             crowd.add(Devices.segment(
-                    1, 0, prompt, IterationInputs.BASE, new Sampling(1, 3, 0.5, 0.3, new int[0], new float[0], 2)));
+                    1,
+                    0,
+                    prompt,
+                    IterationInputs.BASE,
+                    new Sampling(1, 3, 0.5, 0, 0.3, Repetition.NONE, new int[0], new float[0], 2)));
             crowd.add(Devices.segment(0, 0, prompt, IterationInputs.BASE, mine));
             crowd.add(Devices.segment(4, 0, prompt, IterationInputs.BASE, Sampling.GREEDY));
             assertThat(device.run(new IterationInputs(crowd, Optional.empty()))
@@ -138,7 +217,8 @@ class SamplingTest {
         int[] sequence = filtered ? order : IntStream.range(0, p.length).toArray();
         for (int i = 0; i < UNIFORMS; i++) {
             double uniform = random.nextDouble();
-            int token = draw(new Sampling(temperature, topK, topP, uniform, new int[0], new float[0], -1))
+            int token = draw(new Sampling(
+                            temperature, topK, topP, 0, uniform, Repetition.NONE, new int[0], new float[0], -1))
                     .token();
             double low = 0;
             for (int candidate : sequence) {
@@ -153,7 +233,7 @@ class SamplingTest {
 
     private float[] scores(int[] biasTokens, float[] biases) {
         int vocab = device.model().vocab();
-        return Devices.byToken(draw(new Sampling(0, 0, 1, 0, biasTokens, biases, vocab)));
+        return Devices.byToken(draw(new Sampling(0, 0, 1, 0, 0, Repetition.NONE, biasTokens, biases, vocab)));
     }
 
     private Draw draw(Sampling sampling) {

@@ -196,7 +196,8 @@ class SeparationTest {
                 0,
                 Devices.tokens(random, 9, vocab),
                 IterationInputs.BASE,
-                new IterationInputs.Sampling(0, 0, 1, 0, new int[0], new float[0], vocab));
+                new IterationInputs.Sampling(
+                        0, 0, 1, 0, 0, IterationInputs.Repetition.NONE, new int[0], new float[0], vocab));
         try (TorchScriptDecoder device = load(1)) {
             device.openTrainee(TRAINEE, good, new OptimizerConfig(Method.SGD, 0, 0.999, 1e-8, 0, 0, 1));
             Devices.trainInWindows(device, new int[] {TRAINEE}, pack, 13);
