@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.server.config.ApiKey;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
+import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -18,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ListenAddressTest {
     private static HttpConfig listen(String host, Optional<ApiKey> key, boolean anonymous) {
         HttpAccess access = new HttpAccess(Set.of(), Set.of(), key, anonymous);
-        return new HttpConfig(host, 0, 1024, 1024, access, HttpLimits.DEFAULT);
+        return new HttpConfig(host, 0, 1024, 1024, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT);
     }
 
     @ParameterizedTest

@@ -2,77 +2,34 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.RequestField.Route;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A checked body of {@code POST /v1/chat/completions}. */
 public record ChatParams(GenerationParams generation, List<ChatMessage> messages) {
     private static final int MESSAGES_MAX = 4096;
     private static final int PARTS_MAX = 1024;
     private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant");
-    /** Would change the answer, so only values that mean "no" are taken. */
-    private static final Set<String> UNSUPPORTED = Set.of(
-            "tools", "functions", "audio", "web_search_options", "reasoning_effort", "verbosity", "function_call");
-    /** Change nothing here: they are about billing, abuse, speed, or features that are refused elsewhere. */
-    private static final Set<String> HARMLESS = Set.of(
-            "metadata",
-            "service_tier",
-            "parallel_tool_calls",
-            "prediction",
-            "safety_identifier",
-            "prompt_cache_key",
-            "prompt_cache_retention");
     /** Parts of an answer that clients send back in the next request, empty as they were. */
     private static final int NAME_CHARS_MAX = 256;
 
     private static final Set<String> MESSAGE_EMPTY =
             Set.of("refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
 
-    private static final Set<String> KNOWN = union(
-            GenerationParams.KNOWN,
-            UNSUPPORTED,
-            HARMLESS,
-            Set.of(
-                    "messages",
-                    "max_completion_tokens",
-                    "top_logprobs",
-                    "store",
-                    "response_format",
-                    "modalities",
-                    "tool_choice"));
-    private static final Set<String> MESSAGE_KNOWN = union(MESSAGE_EMPTY, Set.of("role", "content", "name"));
+    private static final Set<String> MESSAGE_KNOWN = Stream.concat(
+                    MESSAGE_EMPTY.stream(), Stream.of("role", "content", "name"))
+            .collect(Collectors.toUnmodifiableSet());
 
     public static ChatParams read(JsonBody body, RequestBounds bounds) {
-        body.rejectUnknown(KNOWN);
-        for (String field : UNSUPPORTED) {
-            body.refuseUnless(field, ChatParams::isNothing);
-        }
-        body.refuseUnless("store", value -> value.isBoolean() && !value.booleanValue());
-        body.refuseUnless(
-                "response_format", value -> value.path("type").asText().equals("text"));
-        body.refuseUnless(
-                "modalities",
-                value -> value.isArray()
-                        && value.size() == 1
-                        && value.get(0).asText().equals("text"));
-        body.refuseUnless(
-                "tool_choice",
-                value -> value.asText().equals("none") || value.asText().equals("auto"));
-        return new ChatParams(
-                GenerationParams.read(body, maxTokens(body, bounds.contextTokens()), topLogprobs(body), bounds),
-                messages(body));
-    }
-
-    private static OptionalInt maxTokens(JsonBody body, int contextTokens) {
-        OptionalInt old = body.optionalInt("max_tokens", 1, contextTokens, RequestBounds.CONTEXT_SETTING);
-        OptionalInt now = body.optionalInt("max_completion_tokens", 1, contextTokens, RequestBounds.CONTEXT_SETTING);
-        if (old.isPresent() && now.isPresent() && !old.equals(now)) {
-            throw body.invalid("max_tokens", "contradicts 'max_completion_tokens'; send only one of them.");
-        }
-        return now.isPresent() ? now : old;
+        List<String> ignored = RequestFields.check(body, Route.CHAT);
+        List<ChatMessage> messages = messages(body, ignored);
+        OptionalInt maxTokens = GenerationParams.maxTokens(body, 1, bounds.contextTokens());
+        return new ChatParams(GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds), messages);
     }
 
     private static int topLogprobs(JsonBody body) {
@@ -84,7 +41,7 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
         return logprobs ? top.orElse(0) : -1;
     }
 
-    private static List<ChatMessage> messages(JsonBody body) {
+    private static List<ChatMessage> messages(JsonBody body, List<String> ignored) {
         JsonNode value = body.find("messages");
         if (value == null) {
             throw body.invalid("messages", "is required.");
@@ -97,13 +54,13 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
             if (!(value.get(i) instanceof ObjectNode object)) {
                 throw body.invalid("messages[" + i + "]", "must be an object.");
             }
-            messages.add(message(JsonBody.inside(object, "messages[" + i + "]")));
+            messages.add(message(JsonBody.inside(object, "messages[" + i + "]"), ignored));
         }
         return List.copyOf(messages);
     }
 
-    private static ChatMessage message(JsonBody message) {
-        message.rejectUnknown(MESSAGE_KNOWN);
+    private static ChatMessage message(JsonBody message, List<String> ignored) {
+        ignored.addAll(message.unknown(MESSAGE_KNOWN));
         for (String field : MESSAGE_EMPTY) {
             message.refuseUnless(field, ChatParams::isNothing);
         }
@@ -144,14 +101,5 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
     /** Whether a value says as much as its absence. */
     private static boolean isNothing(JsonNode value) {
         return value.isArray() && value.isEmpty();
-    }
-
-    @SafeVarargs
-    private static Set<String> union(Set<String>... sets) {
-        Set<String> union = new HashSet<>();
-        for (Set<String> set : sets) {
-            union.addAll(set);
-        }
-        return Set.copyOf(union);
     }
 }

@@ -1,21 +1,22 @@
 package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.server.api.RequestField.Route;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 
 /**
  * A checked body of {@code POST /v1/completions}.
  *
  * @param addSpecialTokens whether texts begin with the tokens that the tokenizer puts there (vLLM's field)
+ * @param echo whether answers begin with their prompt
+ * @param bestOf answers to each prompt, of which the best {@code n} count
  */
-public record CompletionParams(GenerationParams generation, List<Prompt> prompts, boolean addSpecialTokens) {
+public record CompletionParams(
+        GenerationParams generation, List<Prompt> prompts, boolean addSpecialTokens, boolean echo, int bestOf) {
     private static final int MAX_TOKENS_DEFAULT = 16;
     private static final int PROMPTS_MAX = 128;
-    private static final Set<String> KNOWN = known();
 
     /** One prompt, as the client wrote it. */
     public sealed interface Prompt {
@@ -27,21 +28,35 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
     }
 
     public static CompletionParams read(JsonBody body, RequestBounds bounds) {
-        body.rejectUnknown(KNOWN);
-        body.refuseUnless(
-                "suffix", value -> value.isTextual() && value.textValue().isEmpty());
-        body.refuseUnless("echo", value -> value.isBoolean() && !value.booleanValue());
-        body.refuseUnless("best_of", value -> value.isInt() && value.intValue() == 1);
-        int maxTokens = body.optionalInt("max_tokens", 1, bounds.contextTokens(), RequestBounds.CONTEXT_SETTING)
-                .orElse(MAX_TOKENS_DEFAULT);
+        List<String> ignored = RequestFields.check(body, Route.COMPLETIONS);
+        boolean echo = body.optionalBoolean("echo", false);
+        int leastTokens = echo || body.find("prompt_logprobs") != null ? 0 : 1;
+        OptionalInt maxTokens = OptionalInt.of(GenerationParams.maxTokens(body, leastTokens, bounds.contextTokens())
+                .orElse(MAX_TOKENS_DEFAULT));
         int logprobs =
                 body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
-        GenerationParams generation = GenerationParams.read(body, OptionalInt.of(maxTokens), logprobs, bounds);
+        GenerationParams generation = GenerationParams.read(body, maxTokens, logprobs, ignored, bounds);
+        int bestOf = bestOf(body, generation);
         List<Prompt> prompts = prompts(body, bounds.vocab());
-        if (prompts.size() * generation.n() > PROMPTS_MAX) {
-            throw body.invalid("n", "times the number of prompts must be at most " + PROMPTS_MAX + ".");
+        if (prompts.size() * bestOf > PROMPTS_MAX) {
+            String field = bestOf > generation.n() ? "best_of" : "n";
+            throw body.invalid(field, "times the number of prompts must be at most " + PROMPTS_MAX + ".");
         }
-        return new CompletionParams(generation, prompts, body.optionalBoolean("add_special_tokens", true));
+        boolean addSpecialTokens = body.optionalBoolean("add_special_tokens", true);
+        return new CompletionParams(generation, prompts, addSpecialTokens, echo, bestOf);
+    }
+
+    private static int bestOf(JsonBody body, GenerationParams generation) {
+        int n = generation.n();
+        int bestOf =
+                body.optionalInt("best_of", 1, GenerationParams.CHOICES_MAX).orElse(n);
+        if (bestOf < n) {
+            throw body.invalid("best_of", "must be at least 'n', " + n + ".");
+        }
+        if (bestOf > n && generation.output().stream()) {
+            throw body.invalid("best_of", "must not be more than 'n' when 'stream' is true.");
+        }
+        return bestOf;
     }
 
     private static List<Prompt> prompts(JsonBody body, int vocab) {
@@ -88,11 +103,5 @@ public record CompletionParams(GenerationParams generation, List<Prompt> prompts
     private static ApiException wrongPrompt(JsonBody body) {
         return body.invalid(
                 "prompt", "must be a string, an array of strings, an array of token ids, or an array of such arrays.");
-    }
-
-    private static Set<String> known() {
-        Set<String> known = new HashSet<>(GenerationParams.KNOWN);
-        known.addAll(Set.of("prompt", "suffix", "echo", "best_of", "add_special_tokens"));
-        return Set.copyOf(known);
     }
 }

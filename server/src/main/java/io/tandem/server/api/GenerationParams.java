@@ -1,16 +1,14 @@
 package io.tandem.server.api;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
-import java.util.ArrayList;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.Set;
 
 /**
  * What completions and chats have in common.
@@ -18,84 +16,100 @@ import java.util.Set;
  * @param model what the client called it
  * @param user on whose account the request runs, as the client says; requests of one user wait for each other before
  *     those of others do
+ * @param priority among the waiting requests of one user, the lowest first
  * @param maxTokens most tokens of one answer; empty means to the end of the context
  * @param n answers to each prompt
- * @param stop texts that end an answer and are not part of it
- * @param ignoreStopTokens whether answers go on to {@code maxTokens} (vLLM's {@code ignore_eos}, for load tests)
+ * @param stop what ends an answer
  * @param seed of the first completion of each prompt; empty for random ones
  * @param sampling without the seed; its {@code topLogprobs} is -1 if no log-probabilities are wanted
- * @param stream whether the answer comes as server-sent events
- * @param includeUsage whether a stream ends with a chunk of token counts
+ * @param output what an answer looks like
+ * @param promptTokens keep this many of the prompt's last tokens; empty for all
+ * @param ignored names of fields that nothing reads
  */
 public record GenerationParams(
         String model,
         String user,
+        int priority,
         OptionalInt maxTokens,
         int n,
-        List<String> stop,
-        boolean ignoreStopTokens,
+        StopParams stop,
         OptionalLong seed,
         SamplingParams sampling,
-        boolean stream,
-        boolean includeUsage) {
+        OutputParams output,
+        OptionalInt promptTokens,
+        List<String> ignored) {
 
     public static final int CHOICES_MAX = 16;
     public static final int LOGPROBS_MAX = 20;
     public static final int USER_CHARS_MAX = 256;
-    private static final int STOPS_MAX = 4;
-    private static final int STOP_CHARS_MAX = 1024;
+    static final int STOPS_MAX = 4;
     private static final int BIASES_MAX = 1024;
+    private static final double REPETITION_MAX = 2;
     /** Names joined by '+' may be long together. */
     static final int MODEL_CHARS_MAX = 1024;
 
-    /** Fields that both requests have and that change nothing here, beside those that are read. */
-    static final Set<String> KNOWN = Set.of(
-            "model",
-            "n",
-            "stop",
-            "ignore_eos",
-            "temperature",
-            "top_p",
-            "top_k",
-            "seed",
-            "presence_penalty",
-            "frequency_penalty",
-            "logit_bias",
-            "logprobs",
-            "max_tokens",
-            "stream",
-            "stream_options",
-            "user",
-            "adapters",
-            "merged_adapters");
-
     /**
-     * @param maxTokens already read, as its name differs
+     * @param maxTokens already read, as its default differs
      * @param topLogprobs the same
+     * @param ignored the same
      */
-    static GenerationParams read(JsonBody body, OptionalInt maxTokens, int topLogprobs, RequestBounds bounds) {
-        int vocab = bounds.vocab();
-        SamplingDefaults standard = bounds.sampling();
-        boolean stream = body.optionalBoolean("stream", false);
+    static GenerationParams read(
+            JsonBody body, OptionalInt maxTokens, int topLogprobs, List<String> ignored, RequestBounds bounds) {
+        int context = bounds.contextTokens();
         return new GenerationParams(
                 body.requiredString("model", MODEL_CHARS_MAX),
                 body.optionalString("user", USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
+                body.optionalInt("priority", Integer.MIN_VALUE, Integer.MAX_VALUE)
+                        .orElse(0),
                 maxTokens,
                 body.optionalInt("n", 1, CHOICES_MAX).orElse(1),
-                stops(body),
-                body.optionalBoolean("ignore_eos", false),
+                StopParams.read(body, bounds, maxTokens.orElse(context)),
                 body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
-                new SamplingParams(
-                        body.optionalNumber("temperature", 0, 2).orElse(standard.temperature()),
-                        topK(body, vocab, standard.topK()),
-                        topP(body, standard.topP()),
-                        0,
+                sampling(body, topLogprobs, bounds),
+                OutputParams.read(body),
+                promptTokens(body, maxTokens.orElse(1), bounds),
+                List.copyOf(ignored));
+    }
+
+    /** {@code max_tokens} or its newer name. */
+    static OptionalInt maxTokens(JsonBody body, int least, int contextTokens) {
+        OptionalInt old = body.optionalInt("max_tokens", least, contextTokens, RequestBounds.CONTEXT_SETTING);
+        OptionalInt now =
+                body.optionalInt("max_completion_tokens", least, contextTokens, RequestBounds.CONTEXT_SETTING);
+        if (old.isPresent() && now.isPresent() && !old.equals(now)) {
+            throw body.invalid("max_tokens", "contradicts 'max_completion_tokens'; send only one of them.");
+        }
+        return now.isPresent() ? now : old;
+    }
+
+    private static SamplingParams sampling(JsonBody body, int topLogprobs, RequestBounds bounds) {
+        SamplingDefaults standard = bounds.sampling();
+        double repetition =
+                body.optionalNumber("repetition_penalty", 0, REPETITION_MAX).orElse(standard.repetitionPenalty());
+        if (repetition == 0) {
+            throw body.invalid("repetition_penalty", "must be above 0 and at most " + REPETITION_MAX + ".");
+        }
+        return new SamplingParams(
+                body.optionalNumber("temperature", 0, 2).orElse(standard.temperature()),
+                topK(body, bounds.vocab(), standard.topK()),
+                topP(body, standard.topP()),
+                body.optionalNumber("min_p", 0, 1).orElse(standard.minP()),
+                0,
+                new Penalties(
                         body.optionalNumber("presence_penalty", -2, 2).orElse(0),
                         body.optionalNumber("frequency_penalty", -2, 2).orElse(0),
-                        biases(body, vocab),
-                        topLogprobs),
-                stream,
-                includeUsage(body, stream));
+                        repetition),
+                biases(body, bounds.vocab()),
+                topLogprobs);
+    }
+
+    private static OptionalInt promptTokens(JsonBody body, int maxTokens, RequestBounds bounds) {
+        int context = bounds.contextTokens();
+        OptionalInt most = body.optionalInt("truncate_prompt_tokens", -1, context, RequestBounds.CONTEXT_SETTING);
+        if (most.isPresent() && most.getAsInt() == 0) {
+            throw body.invalid("truncate_prompt_tokens", "must be -1, or 1 or more.");
+        }
+        return most.isPresent() && most.getAsInt() == -1 ? OptionalInt.of(Math.max(1, context - maxTokens)) : most;
     }
 
     private static int topK(JsonBody body, int vocab, int absent) {
@@ -108,46 +122,6 @@ public record GenerationParams(
         double topP = body.optionalNumber("top_p", 0, 1).orElse(absent);
         // OpenAI takes 0 for "only the most likely token"; the smallest positive number means that too.
         return topP == 0 ? Double.MIN_NORMAL : topP;
-    }
-
-    private static boolean includeUsage(JsonBody body, boolean stream) {
-        JsonBody options = body.optionalObject("stream_options").orElse(null);
-        if (options == null) {
-            return false;
-        }
-        if (!stream) {
-            throw body.invalid("stream_options", "is only allowed when 'stream' is true.");
-        }
-        options.rejectUnknown(Set.of("include_usage", "include_obfuscation"));
-        options.optionalBoolean("include_obfuscation", false);
-        return options.optionalBoolean("include_usage", false);
-    }
-
-    private static List<String> stops(JsonBody body) {
-        JsonNode value = body.find("stop");
-        if (value == null) {
-            return List.of();
-        }
-        List<JsonNode> items = new ArrayList<>();
-        if (value.isArray()) {
-            value.forEach(items::add);
-        } else {
-            items.add(value);
-        }
-        if (items.size() > STOPS_MAX) {
-            throw body.invalid("stop", "must have at most " + STOPS_MAX + " strings.");
-        }
-        List<String> stops = new ArrayList<>();
-        for (JsonNode item : items) {
-            if (!item.isTextual()
-                    || item.textValue().isEmpty()
-                    || item.textValue().length() > STOP_CHARS_MAX) {
-                throw body.invalid(
-                        "stop", "must be a string, or an array of strings, of 1 to " + STOP_CHARS_MAX + " characters.");
-            }
-            stops.add(item.textValue());
-        }
-        return List.copyOf(stops);
     }
 
     private static Map<Integer, Float> biases(JsonBody body, int vocab) {

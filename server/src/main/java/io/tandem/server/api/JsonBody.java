@@ -14,7 +14,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -215,6 +217,25 @@ public final class JsonBody {
         throw invalid(field, "must be an object.");
     }
 
+    /** An array of token ids; empty if there is none. */
+    public List<Integer> tokenIds(String field, int most, int vocab) {
+        JsonNode value = find(field);
+        if (value == null) {
+            return List.of();
+        }
+        if (!value.isArray() || value.size() > most) {
+            throw invalid(field, "must be an array of at most " + most + " token ids.");
+        }
+        List<Integer> ids = new ArrayList<>();
+        for (JsonNode id : value) {
+            if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocab) {
+                throw invalid(field, "must have token ids from 0 to " + (vocab - 1) + ".");
+            }
+            ids.add(id.intValue());
+        }
+        return ids;
+    }
+
     /** Refuses a field that would change the answer in a way that is not supported, unless its value changes nothing. */
     public void refuseUnless(String field, Predicate<JsonNode> changesNothing) {
         JsonNode value = find(field);
@@ -231,5 +252,16 @@ public final class JsonBody {
                 throw unsupported(name, "is not a known field of this request.");
             }
         }
+    }
+
+    /** Fields that nothing reads, with their paths. */
+    List<String> unknown(Set<String> known) {
+        List<String> unknown = new ArrayList<>();
+        node.fieldNames().forEachRemaining(name -> {
+            if (!known.contains(name)) {
+                unknown.add(path + name);
+            }
+        });
+        return unknown;
     }
 }

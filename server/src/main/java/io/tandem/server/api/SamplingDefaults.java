@@ -6,8 +6,10 @@ package io.tandem.server.api;
  * @param temperature from 0 to 2
  * @param topP above 0, at most 1
  * @param topK 0 for all
+ * @param minP from 0 to 1
+ * @param repetitionPenalty above 0, at most 2
  */
-public record SamplingDefaults(double temperature, double topP, int topK) {
+public record SamplingDefaults(double temperature, double topP, int topK, double minP, double repetitionPenalty) {
     /** OpenAI's. */
-    public static final SamplingDefaults STANDARD = new SamplingDefaults(1, 1, 0);
+    public static final SamplingDefaults STANDARD = new SamplingDefaults(1, 1, 0, 0, 1);
 }

@@ -8,6 +8,7 @@ import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
+import io.tandem.server.config.HttpConfig.OnUnknownField;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -106,6 +107,7 @@ public final class ConfigLoader {
                 values.integer("http.port", 8080),
                 values.integer("http.max-body-bytes", 16 << 20),
                 values.longInteger("http.max-upload-bytes", 1L << 30),
+                values.oneOf("http.unknown-fields", OnUnknownField.IGNORE),
                 HttpAccess.of(
                         values.texts("http.hosts"),
                         values.texts("http.cors-origins"),

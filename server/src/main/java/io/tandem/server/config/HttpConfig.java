@@ -11,11 +11,27 @@ import java.util.Set;
  * @param port to listen on; 0 lets the system choose one
  * @param maxBodyBytes largest body of a request
  * @param maxUploadBytes largest file that a client may upload
+ * @param unknownFields what happens to fields of requests for text that nothing reads
  * @param access who may use it
  * @param limits of connections
  */
 public record HttpConfig(
-        String host, int port, int maxBodyBytes, long maxUploadBytes, HttpAccess access, HttpLimits limits) {
+        String host,
+        int port,
+        int maxBodyBytes,
+        long maxUploadBytes,
+        OnUnknownField unknownFields,
+        HttpAccess access,
+        HttpLimits limits) {
+
+    /** What happens to a field that nothing reads. */
+    public enum OnUnknownField {
+        /** It is listed in a header of the answer. */
+        IGNORE,
+        /** The request fails. */
+        REFUSE
+    }
+
     private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
     public HttpConfig {

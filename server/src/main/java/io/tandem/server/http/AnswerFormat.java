@@ -16,8 +16,15 @@ interface AnswerFormat {
     /** The {@code object} field of a whole answer, or of a chunk of a stream. */
     String objectName(boolean chunk);
 
-    /** One answer in a whole response. */
-    ObjectNode whole(Choice choice);
+    /**
+     * One answer in a whole response.
+     *
+     * @param index its place there
+     */
+    ObjectNode whole(Choice choice, int index);
+
+    /** Adds what a response says once of its only prompt, to its first chunk if it is a stream. */
+    default void putPrompt(ObjectNode response, Choice choice) {}
 
     /** What opens one answer's stream before its first token, if anything does. */
     Optional<ObjectNode> opening(Choice choice);

@@ -22,7 +22,7 @@ final class AnswerWriter implements Generation.Listener {
     private final RoutingContext context;
     private final AnswerFormat format;
     private final GenerationParams params;
-    private final List<int[]> prompts;
+    private final List<EncodedPrompt> prompts;
     private final ServedModel model;
     private final String id;
     private final long created;
@@ -34,7 +34,7 @@ final class AnswerWriter implements Generation.Listener {
             RoutingContext context,
             AnswerFormat format,
             GenerationParams params,
-            List<int[]> prompts,
+            List<EncodedPrompt> prompts,
             Generation.Source source,
             long created) {
         this.context = context;
@@ -57,7 +57,7 @@ final class AnswerWriter implements Generation.Listener {
 
     @Override
     public void progress(Choice choice, String delta) {
-        if (!params.stream()) {
+        if (!params.output().stream()) {
             return;
         }
         if (begun.add(choice.index())) {
@@ -68,15 +68,16 @@ final class AnswerWriter implements Generation.Listener {
 
     @Override
     public void done() {
-        if (!params.stream()) {
+        if (!params.output().stream()) {
             ObjectNode json = envelope(false);
             ArrayNode choices = json.putArray("choices");
-            generation.choices().forEach(choice -> choices.add(format.whole(choice)));
+            generation.best(params.n()).forEach(choice -> choices.add(format.whole(choice, choices.size())));
             json.set("usage", usage());
+            format.putPrompt(json, generation.choices().get(0));
             context.response().putHeader("Content-Type", "application/json").end(json.toString());
             return;
         }
-        if (params.includeUsage()) {
+        if (params.output().includeUsage()) {
             ObjectNode json = envelope(true);
             json.putArray("choices");
             send(json.set("usage", usage()));
@@ -121,6 +122,9 @@ final class AnswerWriter implements Generation.Listener {
     private void sendChoice(ObjectNode choice) {
         ObjectNode json = envelope(true);
         json.putArray("choices").add(choice);
+        if (!context.response().headWritten()) {
+            format.putPrompt(json, generation.choices().get(0));
+        }
         send(json);
     }
 
@@ -131,7 +135,7 @@ final class AnswerWriter implements Generation.Listener {
         json.put("created", created);
         json.put("model", params.model());
         json.put("system_fingerprint", "tandem");
-        if (chunk && params.includeUsage()) {
+        if (chunk && params.output().includeUsage()) {
             json.putNull("usage");
         }
         return json;
@@ -139,12 +143,13 @@ final class AnswerWriter implements Generation.Listener {
 
     /** Prompts count once, however many answers they get. */
     private ObjectNode usage() {
-        int prompt = prompts.stream().mapToInt(tokens -> tokens.length).sum();
+        int prompt = prompts.stream().mapToInt(each -> each.tokens().length).sum();
         int completion = generation.choices().stream()
                 .mapToInt(choice -> choice.completionTokens())
                 .sum();
+        int answers = generation.choices().size() / prompts.size();
         int cached = generation.choices().stream()
-                .filter(choice -> choice.index() % params.n() == 0)
+                .filter(choice -> choice.index() % answers == 0)
                 .mapToInt(choice -> choice.cachedTokens())
                 .sum();
         ObjectNode usage = JsonBody.MAPPER.createObjectNode();

@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.Tokenizer;
 import java.util.List;
@@ -10,7 +11,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** OpenAI's {@code chat.completion}. */
-record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
+record ChatFormat(Tokenizer tokenizer, GenerationParams params) implements AnswerFormat {
     @Override
     public String promptField() {
         return "messages";
@@ -27,16 +28,27 @@ record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
     }
 
     @Override
-    public ObjectNode whole(Choice choice) {
+    public ObjectNode whole(Choice choice, int index) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
-        json.put("index", choice.index());
+        json.put("index", index);
         ObjectNode message = json.putObject("message");
         message.put("role", "assistant");
         message.put("content", choice.text());
         message.putNull("refusal");
         json.set("logprobs", logprobs(choice.draws()));
         json.put("finish_reason", choice.finishReason());
+        if (params.output().tokenIds()) {
+            TokenJson.putIds(json, choice.draws());
+        }
         return json;
+    }
+
+    @Override
+    public void putPrompt(ObjectNode response, Choice choice) {
+        if (params.output().tokenIds()) {
+            TokenJson.putPromptIds(response, choice);
+        }
+        TokenJson.putPromptLogprobs(response, choice, params.output().promptLogprobs(), tokenizer);
     }
 
     /** The role comes alone, as from OpenAI: its Node client counts log-probabilities of a first chunk twice. */
@@ -60,11 +72,14 @@ record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
         }
         json.set("logprobs", logprobs(draws));
         json.put("finish_reason", choice.ended() ? choice.finishReason() : null);
+        if (params.output().tokenIds()) {
+            TokenJson.putIds(json, draws);
+        }
         return json;
     }
 
     private @Nullable ObjectNode logprobs(List<Draw> draws) {
-        if (!scored) {
+        if (params.sampling().topLogprobs() < 0) {
             return null;
         }
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
@@ -83,7 +98,7 @@ record ChatFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
 
     private void put(ObjectNode json, int token, float logprob) {
         json.put("token", tokenizer.token(token));
-        json.put("logprob", logprob);
+        json.put("logprob", TokenJson.finite(logprob));
         ArrayNode bytes = json.putArray("bytes");
         for (byte value : tokenizer.bytes(token)) {
             bytes.add(value & 0xff);

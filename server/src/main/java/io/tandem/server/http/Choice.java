@@ -3,7 +3,9 @@ package io.tandem.server.http;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.TokenSink.Finish;
+import io.tandem.server.api.GenerationParams;
 import io.tandem.server.text.StopMatcher;
+import io.tandem.server.text.Tokenizer;
 import io.tandem.server.text.Tokenizer.Detokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,25 +15,37 @@ final class Choice {
     private final int index;
     private final int promptIndex;
     private final long requestId;
+    private final EncodedPrompt prompt;
     private final Detokenizer detokenizer;
     private final StopMatcher stops;
-    private final boolean scored;
+    private final int minTokens;
+    private final boolean recorded;
     private final StringBuilder text = new StringBuilder();
+    private final List<Draw> promptDraws = new ArrayList<>();
     private final List<Draw> draws = new ArrayList<>();
     private List<Draw> fresh = new ArrayList<>();
+    private boolean begun;
     private int tokens;
+    private double logprobs;
     private int scoredChars;
     private String finishReason = "";
     private Finish usage = new Finish(FinishReason.CANCELLED, 0, 0, 0, "");
 
-    /** @param scored whether the tokens' log-probabilities are wanted */
-    Choice(int index, int promptIndex, long requestId, Detokenizer detokenizer, StopMatcher stops, boolean scored) {
+    Choice(
+            int index,
+            int promptIndex,
+            long requestId,
+            EncodedPrompt prompt,
+            Tokenizer tokenizer,
+            GenerationParams params) {
         this.index = index;
         this.promptIndex = promptIndex;
         this.requestId = requestId;
-        this.detokenizer = detokenizer;
-        this.stops = stops;
-        this.scored = scored;
+        this.prompt = prompt;
+        this.detokenizer = tokenizer.detokenizer(params.output().skipSpecialTokens());
+        this.stops = new StopMatcher(params.stop().texts(), params.stop().included());
+        this.minTokens = params.stop().minTokens();
+        this.recorded = params.sampling().topLogprobs() >= 0 || params.output().tokenIds();
     }
 
     int index() {
@@ -47,14 +61,26 @@ final class Choice {
         return requestId;
     }
 
+    EncodedPrompt prompt() {
+        return prompt;
+    }
+
+    /** Takes the next token of the prompt with its log-probabilities. */
+    void acceptPrompt(Draw draw) {
+        promptDraws.add(draw);
+    }
+
     /** Takes a token; returns the text that can be shown now. */
     String accept(Draw draw) {
         tokens++;
-        if (scored) {
+        logprobs += draw.logprob();
+        if (recorded) {
             draws.add(draw);
             fresh.add(draw);
         }
-        return show(stops.accept(detokenizer.accept(draw.token())));
+        String delta = detokenizer.accept(draw.token());
+        // Whether a text or a token ends the answer, it does not end it earlier than asked for.
+        return show(tokens < minTokens ? delta : stops.accept(delta));
     }
 
     /** Whether a stop text came. */
@@ -75,8 +101,10 @@ final class Choice {
     }
 
     private String show(String delta) {
-        text.append(delta);
-        return delta;
+        String shown = begun ? delta : prompt.echo() + delta;
+        begun = true;
+        text.append(shown);
+        return shown;
     }
 
     boolean ended() {
@@ -92,7 +120,12 @@ final class Choice {
         return text.toString();
     }
 
-    /** All tokens, if their log-probabilities are wanted. */
+    /** Of the prompt's tokens from the second on, if their log-probabilities are wanted. */
+    List<Draw> promptDraws() {
+        return promptDraws;
+    }
+
+    /** All tokens, if their ids or log-probabilities are wanted. */
     List<Draw> draws() {
         return draws;
     }
@@ -107,6 +140,11 @@ final class Choice {
     /** Sampled tokens that belong to the answer; what the engine still sampled after a stop text does not. */
     int completionTokens() {
         return stops.stopped() ? tokens : usage.completionTokens();
+    }
+
+    /** Mean log-probability of its tokens, if the device reported them. */
+    double meanLogprob() {
+        return logprobs / Math.max(1, tokens);
     }
 
     int cachedTokens() {

@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.Tokenizer;
 import java.nio.charset.StandardCharsets;
@@ -12,8 +13,12 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** OpenAI's {@code text_completion}. */
-record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFormat {
+/**
+ * OpenAI's {@code text_completion}.
+ *
+ * @param echo whether answers begin with the prompt
+ */
+record CompletionFormat(Tokenizer tokenizer, GenerationParams params, boolean echo) implements AnswerFormat {
     @Override
     public String promptField() {
         return "prompt";
@@ -30,8 +35,10 @@ record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFo
     }
 
     @Override
-    public ObjectNode whole(Choice choice) {
-        return choice(choice, choice.text(), choice.draws());
+    public ObjectNode whole(Choice choice, int index) {
+        ObjectNode json = choice(choice, index, choice.text(), choice.draws());
+        TokenJson.putPromptLogprobs(json, choice, params.output().promptLogprobs(), tokenizer);
+        return json;
     }
 
     @Override
@@ -41,38 +48,67 @@ record CompletionFormat(Tokenizer tokenizer, boolean scored) implements AnswerFo
 
     @Override
     public ObjectNode chunk(Choice choice, String delta, List<Draw> draws) {
-        return choice(choice, delta, draws);
+        return choice(choice, choice.index(), delta, draws);
     }
 
-    private ObjectNode choice(Choice choice, String text, List<Draw> draws) {
+    private ObjectNode choice(Choice choice, int index, String text, List<Draw> draws) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
-        json.put("index", choice.index());
+        json.put("index", index);
         json.put("text", text);
         json.set("logprobs", logprobs(choice, draws));
         json.put("finish_reason", choice.ended() ? choice.finishReason() : null);
+        if (params.output().tokenIds()) {
+            TokenJson.putPromptIds(json, choice);
+            TokenJson.putIds(json, draws);
+        }
         return json;
     }
 
     private @Nullable ObjectNode logprobs(Choice choice, List<Draw> draws) {
-        if (!scored) {
+        if (params.sampling().topLogprobs() < 0) {
             return null;
         }
-        ObjectNode json = JsonBody.MAPPER.createObjectNode();
-        ArrayNode tokens = json.putArray("tokens");
-        ArrayNode logprobs = json.putArray("token_logprobs");
-        ArrayNode tops = json.putArray("top_logprobs");
-        ArrayNode offsets = json.putArray("text_offset");
-        for (Draw draw : draws) {
-            tokens.add(key(draw.token()));
-            logprobs.add(draw.logprob());
+        Columns columns = new Columns(JsonBody.MAPPER.createObjectNode());
+        if (echo && choice.scoredChars() == 0) {
+            columns.add(choice, choice.prompt().tokens()[0], null);
+            choice.promptDraws().forEach(draw -> columns.add(choice, draw.token(), draw));
+        }
+        draws.forEach(draw -> columns.add(choice, draw.token(), draw));
+        return columns.json;
+    }
+
+    private final class Columns {
+        private final ObjectNode json;
+        private final ArrayNode tokens;
+        private final ArrayNode logprobs;
+        private final ArrayNode tops;
+        private final ArrayNode offsets;
+
+        Columns(ObjectNode json) {
+            this.json = json;
+            tokens = json.putArray("tokens");
+            logprobs = json.putArray("token_logprobs");
+            tops = json.putArray("top_logprobs");
+            offsets = json.putArray("text_offset");
+        }
+
+        /** @param draw null for the first token of a prompt, before which there is nothing to predict it from */
+        void add(Choice choice, int token, @Nullable Draw draw) {
+            tokens.add(key(token));
             offsets.add(choice.scoredChars());
-            choice.addScoredChars(tokenizer.token(draw.token()).length());
+            choice.addScoredChars(tokenizer.token(token).length());
+            if (draw == null) {
+                logprobs.addNull();
+                tops.addNull();
+                return;
+            }
+            logprobs.add(TokenJson.finite(draw.logprob()));
             ObjectNode top = tops.addObject();
-            for (int i = 0; i < draw.topTokens().length; i++) {
-                top.put(key(draw.topTokens()[i]), draw.topLogprobs()[i]);
+            int count = Math.min(draw.topTokens().length, params.sampling().topLogprobs());
+            for (int i = 0; i < count; i++) {
+                top.put(key(draw.topTokens()[i]), TokenJson.finite(draw.topLogprobs()[i]));
             }
         }
-        return json;
     }
 
     /** The token's text; OpenAI's spelling of its bytes where they are no text, which all would share one key. */

@@ -9,6 +9,7 @@ import io.tandem.server.api.CompletionParams.Prompt;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.ServedModel;
+import io.tandem.server.text.Tokenizer.Detokenizer;
 import io.tandem.server.text.Utf8;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
@@ -22,9 +23,17 @@ final class CompletionsHandler {
     private final ModelNames names;
     private final TextWork text;
     private final int maxRank;
+    private final UnknownFields unknownFields;
     private final Clock clock;
 
-    CompletionsHandler(Generation.Source source, ModelNames names, TextWork text, int maxRank, Clock clock) {
+    CompletionsHandler(
+            Generation.Source source,
+            ModelNames names,
+            TextWork text,
+            int maxRank,
+            UnknownFields unknownFields,
+            Clock clock) {
+        this.unknownFields = unknownFields;
         this.source = source;
         this.names = names;
         this.text = text;
@@ -36,14 +45,15 @@ final class CompletionsHandler {
         ServedModel model = source.model();
         JsonBody body = Json.body(context);
         CompletionParams params = CompletionParams.read(body, model.bounds());
-        AnswerFormat format = new CompletionFormat(model.tokenizer(), scored(params.generation()));
+        AnswerFormat format = new CompletionFormat(model.tokenizer(), params.generation(), params.echo());
         answer(
                 context,
                 adapters(body),
                 params.generation(),
+                params.bestOf(),
                 format,
                 () -> params.prompts().stream()
-                        .map(prompt -> tokens(prompt, params.addSpecialTokens()))
+                        .map(prompt -> encoded(prompt, params))
                         .toList());
     }
 
@@ -51,12 +61,36 @@ final class CompletionsHandler {
         ServedModel model = source.model();
         JsonBody body = Json.body(context);
         ChatParams params = ChatParams.read(body, model.bounds());
-        AnswerFormat format = new ChatFormat(model.tokenizer(), scored(params.generation()));
-        answer(context, adapters(body), params.generation(), format, () -> List.of(tokens(params.messages())));
+        GenerationParams generation = params.generation();
+        AnswerFormat format = new ChatFormat(model.tokenizer(), generation);
+        answer(
+                context,
+                adapters(body),
+                generation,
+                generation.n(),
+                format,
+                () -> List.of(new EncodedPrompt(tokens(params.messages()))));
     }
 
-    private static boolean scored(GenerationParams params) {
-        return params.sampling().topLogprobs() >= 0;
+    private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
+        int[] tokens = tokens(prompt, params.addSpecialTokens());
+        if (!params.echo()) {
+            return new EncodedPrompt(tokens);
+        }
+        return new EncodedPrompt(
+                tokens,
+                prompt instanceof Prompt.Text text
+                        ? text.text()
+                        : text(tokens, params.generation().output().skipSpecialTokens()));
+    }
+
+    private String text(int[] tokens, boolean skipSpecialTokens) {
+        Detokenizer detokenizer = source.model().tokenizer().detokenizer(skipSpecialTokens);
+        StringBuilder text = new StringBuilder();
+        for (int token : tokens) {
+            text.append(detokenizer.accept(token));
+        }
+        return text.append(detokenizer.finish()).toString();
     }
 
     private int[] tokens(Prompt prompt, boolean addSpecialTokens) {
@@ -104,11 +138,14 @@ final class CompletionsHandler {
             RoutingContext context,
             AdapterParams adapters,
             GenerationParams params,
+            int answers,
             AnswerFormat format,
-            Callable<List<int[]>> prompts) {
+            Callable<List<EncodedPrompt>> prompts) {
+        unknownFields.report(context, params.ignored());
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
-        Future<List<int[]>> encoded = text.run(Math.max(0, context.body().length()), prompts);
+        Future<List<EncodedPrompt>> encoded =
+                text.run(Math.max(0, context.body().length()), prompts);
         Json.later(context, Future.all(resolved, encoded), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
@@ -121,16 +158,20 @@ final class CompletionsHandler {
             if (!resolved.result().tier().isEmpty()) {
                 context.response().putHeader("X-Adapter-Tier", resolved.result().tier());
             }
-            List<int[]> tokens = encoded.result();
+            List<EncodedPrompt> kept = encoded.result().stream()
+                    .map(prompt -> params.promptTokens().isPresent()
+                            ? prompt.last(params.promptTokens().getAsInt())
+                            : prompt)
+                    .toList();
             new AnswerWriter(
                             context,
                             format,
                             params,
-                            tokens,
+                            kept,
                             source,
                             clock.instant().getEpochSecond())
                     .generation()
-                    .start(tokens, params, resolved.result().versions());
+                    .start(kept, params, answers, resolved.result().versions());
         });
     }
 }

@@ -6,18 +6,21 @@ import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.InferenceRequest.Options;
+import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.text.StopMatcher;
 import io.vertx.core.Context;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 
 /**
  * All answers to one HTTP request: each is a request of its own to the engine. What the engine says arrives on the
@@ -55,20 +58,25 @@ final class Generation {
         this.listener = listener;
     }
 
-    /** Starts {@code n} answers to each prompt, all or none. */
-    void start(List<int[]> prompts, GenerationParams params, List<AdapterVersion> adapters) {
+    /**
+     * Starts answers to each prompt, all or none.
+     *
+     * @param count of answers to one prompt; the best {@code n} of them are wanted
+     */
+    void start(List<EncodedPrompt> prompts, GenerationParams params, int count, List<AdapterVersion> adapters) {
         List<Submission> answers = new ArrayList<>();
         for (int prompt = 0; prompt < prompts.size(); prompt++) {
-            for (int i = 0; i < params.n(); i++) {
+            for (int i = 0; i < count; i++) {
                 Choice choice = new Choice(
                         choices.size(),
                         prompt,
                         source.nextRequestId().getAndIncrement(),
-                        source.model().tokenizer().detokenizer(),
-                        new StopMatcher(params.stop()),
-                        params.sampling().topLogprobs() >= 0);
+                        prompts.get(prompt),
+                        source.model().tokenizer(),
+                        params);
                 choices.add(choice);
-                answers.add(new Submission(request(choice, prompts.get(prompt), params, adapters, i), sink(choice)));
+                boolean ranked = count > params.n();
+                answers.add(new Submission(request(choice, params, adapters, i, ranked), sink(choice)));
             }
         }
         open = answers.size();
@@ -78,23 +86,36 @@ final class Generation {
         });
     }
 
+    /** @param ranked whether the answer's probability is needed, wanted or not */
     private InferenceRequest request(
-            Choice choice, int[] prompt, GenerationParams params, List<AdapterVersion> adapters, int copy) {
+            Choice choice, GenerationParams params, List<AdapterVersion> adapters, int copy, boolean ranked) {
         long seed = params.seed().isPresent()
                 ? params.seed().getAsLong() + copy
                 : ThreadLocalRandom.current().nextLong();
+        SamplingParams sampling = params.sampling().withSeed(seed);
         return new InferenceRequest(
                 choice.requestId(),
                 params.user(),
-                prompt,
+                choice.prompt().tokens(),
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,
-                params.sampling().withSeed(seed),
-                params.ignoreStopTokens() ? Set.of() : source.model().stopTokens());
+                ranked ? sampling.withLogprob() : sampling,
+                params.stop().rule(source.model().stopTokens()),
+                new Options(promptLogprobs(choice, params), params.priority()));
+    }
+
+    private static int promptLogprobs(Choice choice, GenerationParams params) {
+        int echoed = choice.prompt().echo().isEmpty() ? -1 : params.sampling().topLogprobs();
+        return Math.max(echoed, params.output().promptLogprobs());
     }
 
     private TokenSink sink(Choice choice) {
         return new TokenSink() {
+            @Override
+            public void promptToken(Draw draw) {
+                context.runOnContext(ignored -> choice.acceptPrompt(draw));
+            }
+
             @Override
             public void token(Draw draw) {
                 context.runOnContext(ignored -> accept(choice, draw));
@@ -142,6 +163,20 @@ final class Generation {
 
     List<Choice> choices() {
         return choices;
+    }
+
+    /** The answers with the highest mean log-probability, this many to each prompt, in the order of their beginning. */
+    List<Choice> best(int n) {
+        return choices.stream()
+                .collect(Collectors.groupingBy(Choice::promptIndex, TreeMap::new, Collectors.toList()))
+                .values()
+                .stream()
+                .flatMap(same -> same.size() == n
+                        ? same.stream()
+                        : same.stream()
+                                .sorted(Comparator.comparingDouble(choice -> -choice.meanLogprob()))
+                                .limit(n))
+                .toList();
     }
 
     /** Ends all answers; the listener hears nothing more. */

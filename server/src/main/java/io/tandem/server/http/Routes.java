@@ -68,7 +68,8 @@ public final class Routes {
                 t.model().name(), t.adapters().library(), t.adapters().merges());
         TextWork text = new TextWork(vertx);
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
-        CompletionsHandler completions = new CompletionsHandler(source, names, text, t.maxRank(), t.clock());
+        CompletionsHandler completions = new CompletionsHandler(
+                source, names, text, t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());

@@ -18,7 +18,9 @@ final class GenerationFile {
         return new SamplingDefaults(
                 number(file, "temperature", 0, 2, standard.temperature()),
                 number(file, "top_p", Double.MIN_NORMAL, 1, standard.topP()),
-                topK.isInt() && topK.intValue() > 0 ? topK.intValue() : standard.topK());
+                topK.isInt() && topK.intValue() > 0 ? topK.intValue() : standard.topK(),
+                number(file, "min_p", 0, 1, standard.minP()),
+                number(file, "repetition_penalty", Double.MIN_NORMAL, 2, standard.repetitionPenalty()));
     }
 
     private static double number(ModelFile file, String name, double least, double most, double absent) {

@@ -201,13 +201,13 @@ public final class JsonTokenizer implements Tokenizer {
     }
 
     @Override
-    public Detokenizer detokenizer() {
+    public Detokenizer detokenizer(boolean skipSpecialTokens) {
         return new Detokenizer() {
             private final Utf8Stream stream = new Utf8Stream();
 
             @Override
             public String accept(int id) {
-                return table.special(id) ? "" : stream.accept(table.bytes(id));
+                return skipSpecialTokens && table.special(id) ? "" : stream.accept(table.bytes(id));
             }
 
             @Override

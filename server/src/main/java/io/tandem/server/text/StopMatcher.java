@@ -5,15 +5,18 @@ import java.util.List;
 
 /**
  * Ends an answer at the first stop string. Text that may begin one is held back until the next text decides, so that
- * nothing of a stop string is ever sent. One answer, one thread.
+ * nothing of a stop string is ever sent unless it is wanted. One answer, one thread.
  */
 public final class StopMatcher {
     private final List<String> stops;
     private final int longest;
+    private final boolean included;
     private String held = "";
     private boolean stopped;
 
-    public StopMatcher(Collection<String> stops) {
+    /** @param included whether the answer keeps the stop string that ended it */
+    public StopMatcher(Collection<String> stops, boolean included) {
+        this.included = included;
         this.stops = stops.stream().filter(stop -> !stop.isEmpty()).distinct().toList();
         longest = this.stops.stream().mapToInt(String::length).max().orElse(0);
     }
@@ -24,7 +27,7 @@ public final class StopMatcher {
             return "";
         }
         String all = held + text;
-        int end = firstStop(all);
+        int end = stopEnd(all);
         stopped = end >= 0;
         if (!stopped) {
             end = undecided(all);
@@ -45,13 +48,18 @@ public final class StopMatcher {
         return rest;
     }
 
-    private int firstStop(String text) {
+    /** Where the answer ends if it has a stop string, the first if it has several; else -1. */
+    private int stopEnd(String text) {
         int first = -1;
+        int end = -1;
         for (String stop : stops) {
             int at = text.indexOf(stop);
-            first = at >= 0 && (first < 0 || at < first) ? at : first;
+            if (at >= 0 && (first < 0 || at < first)) {
+                first = at;
+                end = included ? at + stop.length() : at;
+            }
         }
-        return first;
+        return end;
     }
 
     /** Where the longest ending begins that a stop string begins with. */

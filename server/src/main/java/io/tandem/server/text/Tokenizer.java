@@ -20,8 +20,12 @@ public interface Tokenizer {
     /** Most bytes of UTF-8 that a text of so many tokens may have; a longer one has more, without looking at it. */
     long maxBytes(int tokens);
 
-    /** A decoder of one growing answer. */
-    Detokenizer detokenizer();
+    /**
+     * A decoder of one growing answer.
+     *
+     * @param skipSpecialTokens whether special tokens have no text
+     */
+    Detokenizer detokenizer(boolean skipSpecialTokens);
 
     /** The text of one token as it is, for log-probabilities; bytes that are no text become U+FFFD. */
     String token(int id);
@@ -31,7 +35,7 @@ public interface Tokenizer {
 
     /** Decodes the tokens of one answer as they come; never emits half a character. */
     interface Detokenizer {
-        /** The text that this token completes; empty while a character is unfinished. Special tokens are skipped. */
+        /** The text that this token completes; empty while a character is unfinished. */
         String accept(int id);
 
         /** What was held back, at the end. */

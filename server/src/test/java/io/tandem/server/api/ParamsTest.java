@@ -3,10 +3,12 @@ package io.tandem.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.server.api.CompletionParams.Prompt;
 import io.vertx.core.buffer.Buffer;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -110,10 +112,37 @@ class ParamsTest {
                 "stream|`\"prompt\":\"x\",\"stream\":\"yes\"`",
                 "stream_options|`\"prompt\":\"x\",\"stream_options\":{\"include_usage\":true}`",
                 "stream_options.x|`\"prompt\":\"x\",\"stream\":true,\"stream_options\":{\"x\":true}`",
-                "echo|`\"prompt\":\"x\",\"echo\":true`",
-                "best_of|`\"prompt\":\"x\",\"best_of\":2`",
+                "echo|`\"prompt\":\"x\",\"echo\":1`",
+                "best_of|`\"prompt\":\"x\",\"best_of\":17`",
+                "best_of|`\"prompt\":\"x\",\"best_of\":1,\"n\":2`",
+                "best_of|`\"prompt\":\"x\",\"best_of\":2,\"stream\":true`",
+                "best_of|`\"prompt\":[[1],[1],[1],[1],[1],[1],[1],[1],[1]],\"best_of\":16`",
                 "suffix|`\"prompt\":\"x\",\"suffix\":\"y\"`",
-                "temprature|`\"prompt\":\"x\",\"temprature\":1`",
+                "max_completion_tokens|`\"prompt\":\"x\",\"max_completion_tokens\":65`",
+                "max_tokens|`\"prompt\":\"x\",\"max_completion_tokens\":5,\"max_tokens\":6`",
+                "min_p|`\"prompt\":\"x\",\"min_p\":1.1`",
+                "min_p|`\"prompt\":\"x\",\"min_p\":\"0\"`",
+                "repetition_penalty|`\"prompt\":\"x\",\"repetition_penalty\":0`",
+                "repetition_penalty|`\"prompt\":\"x\",\"repetition_penalty\":2.5`",
+                "min_tokens|`\"prompt\":\"x\",\"min_tokens\":-1`",
+                "min_tokens|`\"prompt\":\"x\",\"min_tokens\":17`",
+                "stop_token_ids|`\"prompt\":\"x\",\"stop_token_ids\":[100]`",
+                "stop_token_ids|`\"prompt\":\"x\",\"stop_token_ids\":5`",
+                "stop_token_ids|`\"prompt\":\"x\",\"stop_token_ids\":[\"5\"]`",
+                "ignore_eos|`\"prompt\":\"x\",\"ignore_eos\":1`",
+                "include_stop_str_in_output|`\"prompt\":\"x\",\"include_stop_str_in_output\":\"yes\"`",
+                "skip_special_tokens|`\"prompt\":\"x\",\"skip_special_tokens\":0`",
+                "return_token_ids|`\"prompt\":\"x\",\"return_token_ids\":0`",
+                "prompt_logprobs|`\"prompt\":\"x\",\"prompt_logprobs\":21`",
+                "prompt_logprobs|`\"prompt\":\"x\",\"prompt_logprobs\":1,\"stream\":true`",
+                "truncate_prompt_tokens|`\"prompt\":\"x\",\"truncate_prompt_tokens\":0`",
+                "truncate_prompt_tokens|`\"prompt\":\"x\",\"truncate_prompt_tokens\":65`",
+                "priority|`\"prompt\":\"x\",\"priority\":0.5`",
+                "priority|`\"prompt\":\"x\",\"priority\":3000000000`",
+                "add_special_tokens|`\"prompt\":\"x\",\"add_special_tokens\":1`",
+                "use_beam_search|`\"prompt\":\"x\",\"use_beam_search\":true`",
+                "length_penalty|`\"prompt\":\"x\",\"length_penalty\":1.2`",
+                "typical_p|`\"prompt\":\"x\",\"typical_p\":0.9`",
             })
     void wrongCompletionsNameTheField(String param, String fields) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> completion(fields));
@@ -133,14 +162,14 @@ class ParamsTest {
                 "response_format|`\"response_format\":\"text\"`",
                 "audio|`\"audio\":{}`",
                 "modalities|`\"modalities\":[\"text\",\"audio\"]`",
-                "store|`\"store\":true`",
+                "echo|`\"echo\":true`",
+                "chat_template|`\"chat_template\":\"{{ messages }}\"`",
                 "tool_choice|`\"tool_choice\":\"required\"`",
                 "top_logprobs|`\"top_logprobs\":3`",
                 "top_logprobs|`\"logprobs\":true,\"top_logprobs\":21`",
                 "logprobs|`\"logprobs\":3`",
                 "max_tokens|`\"max_tokens\":3,\"max_completion_tokens\":4`",
                 "max_completion_tokens|`\"max_completion_tokens\":0`",
-                "prompt|`\"prompt\":\"x\"`",
             })
     void wrongChatsNameTheField(String param, String fields) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> chat(fields));
@@ -160,7 +189,7 @@ class ParamsTest {
                 "messages[0].content|`[{\"role\":\"user\"}]`",
                 "messages[0].content|`[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}]`",
                 "messages[0].tool_calls|`[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{}]}]`",
-                "messages[1].text|`[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\",\"text\":\"x\"}]`",
+                "messages[1].content|`[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\",\"text\":\"x\"}]`",
             })
     void wrongMessagesNameThePlace(String param, String messages) {
         Buffer body = Buffer.buffer("{\"model\":\"m\",\"messages\":" + messages + "}");
@@ -171,12 +200,59 @@ class ParamsTest {
 
     @Test
     void harmlessFieldsAreTaken() {
-        ChatParams params = chat("\"store\":false,\"metadata\":{\"a\":\"b\"},\"service_tier\":\"auto\",\"user\":\"u\","
+        ChatParams params = chat("\"store\":true,\"metadata\":{\"a\":\"b\"},\"service_tier\":\"auto\",\"user\":\"u\","
                 + "\"parallel_tool_calls\":true,\"tools\":[],\"response_format\":{\"type\":\"text\"},"
                 + "\"modalities\":[\"text\"],\"stop\":[],\"logprobs\":true,\"top_logprobs\":2,\"top_k\":-1");
-        assertThat(params.generation().stop()).isEqualTo(List.of());
+        assertThat(params.generation().stop().texts()).isEmpty();
         assertThat(params.generation().sampling().topLogprobs()).isEqualTo(2);
         assertThat(params.generation().sampling().topK()).isZero();
+    }
+
+    @Test
+    void fieldsThatNothingReadsAreListed() {
+        assertThat(completion("\"prompt\":\"x\",\"temprature\":1,\"cache_prompt\":true,\"length_penalty\":1.0")
+                        .generation()
+                        .ignored())
+                .containsExactly("temprature", "cache_prompt");
+        Buffer body = Buffer.buffer(
+                "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"id\":\"7\"}],\"prompt\":\"x\"}");
+        assertThat(ChatParams.read(JsonBody.parse(body), BOUNDS).generation().ignored())
+                .containsExactlyInAnyOrder("prompt", "messages[0].id");
+    }
+
+    @Test
+    void noTokensAreWantedOfAPromptThatIsOnlyScored() {
+        CompletionParams params = completion("\"prompt\":\"x\",\"echo\":true,\"max_tokens\":0");
+        assertThat(params.generation().maxTokens()).isEqualTo(OptionalInt.of(0));
+        assertThat(params.echo()).isTrue();
+        assertThat(completion("\"prompt\":\"x\",\"prompt_logprobs\":0,\"max_tokens\":0")
+                        .generation()
+                        .output()
+                        .promptLogprobs())
+                .isZero();
+    }
+
+    @Test
+    void vllmsFieldsAreRead() {
+        CompletionParams params = completion(
+                "\"prompt\":\"x\",\"max_completion_tokens\":9,\"min_tokens\":3,\"stop_token_ids\":[7,8],"
+                        + "\"min_p\":0.1,\"repetition_penalty\":1.2,\"ignore_eos\":true,\"include_stop_str_in_output\":true,"
+                        + "\"skip_special_tokens\":false,\"return_token_ids\":true,\"priority\":-5,\"truncate_prompt_tokens\":4,\"best_of\":3");
+        GenerationParams generation = params.generation();
+        assertThat(generation.maxTokens()).isEqualTo(OptionalInt.of(9));
+        assertThat(generation.stop().rule(Set.of(1))).isEqualTo(new StopRule(Set.of(7, 8), 3, true));
+        assertThat(generation.sampling().minP()).isEqualTo(0.1);
+        assertThat(generation.sampling().penalties().repetition()).isEqualTo(1.2);
+        assertThat(generation.output().skipSpecialTokens()).isFalse();
+        assertThat(generation.output().tokenIds()).isTrue();
+        assertThat(generation.priority()).isEqualTo(-5);
+        assertThat(generation.promptTokens()).isEqualTo(OptionalInt.of(4));
+        assertThat(params.bestOf()).isEqualTo(3);
+        assertThat(generation.ignored()).isEmpty();
+        assertThat(completion("\"prompt\":\"x\",\"truncate_prompt_tokens\":-1,\"max_tokens\":4")
+                        .generation()
+                        .promptTokens())
+                .isEqualTo(OptionalInt.of(CONTEXT - 4));
     }
 
     @ParameterizedTest

@@ -22,6 +22,7 @@ import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
+import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
@@ -117,7 +118,7 @@ final class RunningServer implements AutoCloseable {
             FinetuneConfig finetune)
             throws IOException {
         ServerConfig config = new ServerConfig(
-                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, access, HttpLimits.DEFAULT),
+                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT),
                 directory.resolve("data"),
                 model,
                 Optional.empty(),

@@ -88,7 +88,7 @@ class JsonTokenizerTest {
             }
             int[] tokens = tokenizer.encode(text.toString(), false);
             assertThat(tokens).hasSize(text.toString().getBytes(StandardCharsets.UTF_8).length);
-            Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer();
+            Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer(true);
             StringBuilder back = new StringBuilder();
             for (int token : tokens) {
                 back.append(detokenizer.accept(token));
@@ -184,7 +184,7 @@ class JsonTokenizerTest {
     }
 
     private static String decoded(Tokenizer tokenizer, int[] tokens) {
-        Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer();
+        Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer(true);
         StringBuilder text = new StringBuilder();
         for (int token : tokens) {
             text.append(detokenizer.accept(token));

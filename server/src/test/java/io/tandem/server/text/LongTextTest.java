@@ -90,7 +90,7 @@ class LongTextTest {
         JsonTokenizer tokenizer = tokenizer(json);
         String text = part.repeat(times) + end;
         StringBuilder back = new StringBuilder();
-        Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer();
+        Tokenizer.Detokenizer detokenizer = tokenizer.detokenizer(true);
         for (int token : tokenizer.encode(text, true)) {
             back.append(detokenizer.accept(token));
         }

@@ -74,7 +74,9 @@ class ModelTextTest {
         Path generation = directory.resolve("generation_config.json");
         assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);
         Files.writeString(generation, "{\"temperature\": 0.7, \"top_p\": 0.8, \"top_k\": 20}");
-        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(0.7, 0.8, 20));
+        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(0.7, 0.8, 20, 0, 1));
+        Files.writeString(generation, "{\"min_p\": 0.1, \"repetition_penalty\": 1.05}");
+        assertThat(load().sampling()).isEqualTo(new SamplingDefaults(1, 1, 0, 0.1, 1.05));
         assertThat(load().withStandardSampling().sampling()).isEqualTo(SamplingDefaults.STANDARD);
         Files.writeString(generation, "{\"temperature\": -1, \"top_p\": \"x\", \"top_k\": null}");
         assertThat(load().sampling()).isEqualTo(SamplingDefaults.STANDARD);

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class StopMatcherTest {
     @Test
     void holdsBackWhatMayBeginAStopString() {
-        StopMatcher matcher = new StopMatcher(List.of("END"));
+        StopMatcher matcher = new StopMatcher(List.of("END"), false);
         assertThat(matcher.accept("aE")).isEqualTo("a");
         assertThat(matcher.accept("N")).isEmpty();
         assertThat(matcher.accept("E")).isEqualTo("EN");
@@ -22,7 +22,7 @@ class StopMatcherTest {
 
     @Test
     void givesBackWhatWasHeldAtTheEnd() {
-        StopMatcher matcher = new StopMatcher(List.of("END"));
+        StopMatcher matcher = new StopMatcher(List.of("END"), false);
         assertThat(matcher.accept("EN")).isEmpty();
         assertThat(matcher.finish()).isEqualTo("EN");
         assertThat(matcher.stopped()).isFalse();
@@ -30,8 +30,8 @@ class StopMatcherTest {
 
     @Test
     void withoutStopStringsHoldsNothing() {
-        assertThat(new StopMatcher(List.of()).accept("text")).isEqualTo("text");
-        assertThat(new StopMatcher(List.of("")).accept("text")).isEqualTo("text");
+        assertThat(new StopMatcher(List.of(), false).accept("text")).isEqualTo("text");
+        assertThat(new StopMatcher(List.of(""), false).accept("text")).isEqualTo("text");
     }
 
     @Test
@@ -43,7 +43,7 @@ class StopMatcherTest {
                 stops.add(text(random, 1 + random.nextInt(4)));
             }
             String all = text(random, random.nextInt(20));
-            StopMatcher matcher = new StopMatcher(stops);
+            StopMatcher matcher = new StopMatcher(stops, false);
             StringBuilder sent = new StringBuilder();
             int at = 0;
             // The server stops asking once the matcher has stopped.

@@ -1,0 +1,200 @@
+package io.tandem.server.api;
+
+import io.tandem.server.api.RequestField.Origin;
+import io.tandem.server.api.RequestField.Route;
+import io.tandem.server.api.RequestField.Support;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * The fields of {@code /v1/completions} and {@code /v1/chat/completions}: all that OpenAI and vLLM define, those of
+ * llama.cpp that change what is sampled, and Tandem's own. What is refused, and docs/compatibility.md, follow from it.
+ */
+public final class RequestFields {
+    private static final Set<Route> BOTH = EnumSet.allOf(Route.class);
+    private static final Set<Route> CHAT = EnumSet.of(Route.CHAT);
+    private static final Set<Route> COMPLETIONS = EnumSet.of(Route.COMPLETIONS);
+
+    private static final List<RequestField> ALL = all();
+
+    private static final Map<Route, Map<String, RequestField>> BY_ROUTE = BOTH.stream()
+            .collect(Collectors.toMap(
+                    Function.identity(),
+                    route -> ALL.stream()
+                            .filter(field -> field.routes().contains(route))
+                            .collect(Collectors.toMap(RequestField::name, Function.identity()))));
+
+    private RequestFields() {}
+
+    /** In the order in which people look for them. */
+    public static List<RequestField> list() {
+        return ALL;
+    }
+
+    /**
+     * Refuses what would change the answer in a way that is not supported.
+     *
+     * @return the names of fields that nothing reads
+     * @throws ApiException naming the field
+     */
+    static List<String> check(JsonBody body, Route route) {
+        Map<String, RequestField> fields = Objects.requireNonNull(BY_ROUTE.get(route));
+        List<String> ignored = new ArrayList<>();
+        for (Iterator<String> names = body.node().fieldNames(); names.hasNext(); ) {
+            String name = names.next();
+            RequestField field = fields.get(name);
+            if (field == null || field.support() == Support.IGNORED) {
+                ignored.add(name);
+            } else if (field.support() == Support.REFUSED) {
+                body.refuseUnless(field.name(), field::asksForNothing);
+            }
+        }
+        return ignored;
+    }
+
+    private static List<RequestField> all() {
+        List<RequestField> all = new ArrayList<>();
+        all.addAll(ofPrompts());
+        all.addAll(ofSampling());
+        all.addAll(ofAnswers());
+        all.addAll(ofTools());
+        all.addAll(ofAccounts());
+        all.addAll(ofPeers());
+        return List.copyOf(all);
+    }
+
+    private static List<RequestField> ofPrompts() {
+        return List.of(
+                honoured("model", Origin.OPENAI, BOTH, "the base model, an adapter, or several joined by `+`"),
+                honoured("messages", Origin.OPENAI, CHAT, "text only"),
+                honoured("prompt", Origin.OPENAI, COMPLETIONS, "a string, strings, token ids, or arrays of token ids"),
+                refused("suffix", Origin.OPENAI, COMPLETIONS, "no model here fills in the middle", "\"\""),
+                honoured("echo", Origin.OPENAI, COMPLETIONS, "with `logprobs`, those of the prompt too"),
+                honoured("add_special_tokens", Origin.VLLM, COMPLETIONS, "default true"),
+                honoured("truncate_prompt_tokens", Origin.VLLM, BOTH, "keeps the last tokens; -1: as many as fit"),
+                refused("echo", Origin.VLLM, CHAT, "send a completion request"),
+                refused("documents", Origin.VLLM, CHAT, "write them into a message"),
+                refused("chat_template", Origin.VLLM, CHAT, "the model's own is used"),
+                refused("mm_processor_kwargs", Origin.VLLM, CHAT, "text only"),
+                refused("prompt_embeds", Origin.VLLM, COMPLETIONS, "text and tokens only"));
+    }
+
+    private static List<RequestField> ofSampling() {
+        return List.of(
+                honoured("temperature", Origin.OPENAI, BOTH, "0 to 2"),
+                honoured("top_p", Origin.OPENAI, BOTH, "0 to 1"),
+                honoured("seed", Origin.OPENAI, BOTH, "64 bits; the same seed gives the same answer in any batch"),
+                honoured("presence_penalty", Origin.OPENAI, BOTH, "-2 to 2"),
+                honoured("frequency_penalty", Origin.OPENAI, BOTH, "-2 to 2"),
+                honoured("logit_bias", Origin.OPENAI, BOTH, "-100 to 100, by token id"),
+                honoured("top_k", Origin.VLLM, BOTH, "0 or -1: all tokens"),
+                honoured("min_p", Origin.VLLM, BOTH, "0 to 1"),
+                honoured("repetition_penalty", Origin.VLLM, BOTH, "above 0, at most 2; counts the prompt too"),
+                refused("use_beam_search", Origin.VLLM, BOTH, "raise `n`"),
+                refused("length_penalty", Origin.VLLM, BOTH, "of beam search", "1", "1.0"),
+                refused("allowed_token_ids", Origin.VLLM, BOTH, "use `logit_bias`"),
+                refused("bad_words", Origin.VLLM, BOTH, "use `logit_bias`"),
+                refused("logits_processors", Origin.VLLM, BOTH, "no code in requests"),
+                refused("typical_p", Origin.LLAMA_CPP, BOTH, "use `top_p` or `min_p`", "1", "1.0"),
+                refused("repeat_penalty", Origin.LLAMA_CPP, BOTH, "use `repetition_penalty`", "1", "1.0"),
+                refused("dry_multiplier", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
+                refused("xtc_probability", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
+                refused("dynatemp_range", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
+                refused("mirostat", Origin.LLAMA_CPP, BOTH, "", "0"));
+    }
+
+    private static List<RequestField> ofAnswers() {
+        return List.of(
+                honoured("n", Origin.OPENAI, BOTH, "1 to " + GenerationParams.CHOICES_MAX),
+                honoured("best_of", Origin.OPENAI, COMPLETIONS, "the best by mean log-probability; not streamed"),
+                honoured(
+                        "max_tokens",
+                        Origin.OPENAI,
+                        BOTH,
+                        "default 16 for completions, else to the end of the context"),
+                honoured("max_completion_tokens", Origin.OPENAI, BOTH, "the same as `max_tokens`"),
+                honoured("stop", Origin.OPENAI, BOTH, "up to " + GenerationParams.STOPS_MAX + " strings"),
+                honoured("min_tokens", Origin.VLLM, BOTH, "no end before"),
+                honoured("stop_token_ids", Origin.VLLM, BOTH, "in addition to the model's end tokens"),
+                honoured("ignore_eos", Origin.VLLM, BOTH, "end tokens do not end the answer"),
+                honoured("include_stop_str_in_output", Origin.VLLM, BOTH, "the answer keeps what ended it"),
+                honoured("logprobs", Origin.OPENAI, BOTH, "up to " + GenerationParams.LOGPROBS_MAX),
+                honoured("top_logprobs", Origin.OPENAI, CHAT, "up to " + GenerationParams.LOGPROBS_MAX),
+                honoured("prompt_logprobs", Origin.VLLM, BOTH, "of the prompt's tokens; not streamed"),
+                honoured("return_token_ids", Origin.VLLM, BOTH, "`prompt_token_ids` and `token_ids`"),
+                honoured("skip_special_tokens", Origin.VLLM, BOTH, "default true"),
+                accepted("spaces_between_special_tokens", Origin.VLLM, BOTH, "no spaces are added"),
+                refused("return_tokens_as_token_ids", Origin.VLLM, BOTH, "use `return_token_ids`"),
+                honoured("stream", Origin.OPENAI, BOTH, ""),
+                honoured("stream_options", Origin.OPENAI, BOTH, "`include_usage`"),
+                refused("modalities", Origin.OPENAI, CHAT, "text only", "[\"text\"]"),
+                refused("audio", Origin.OPENAI, CHAT, "text only"),
+                refused("reasoning_effort", Origin.OPENAI, CHAT, ""),
+                refused("verbosity", Origin.OPENAI, CHAT, ""),
+                accepted("prediction", Origin.OPENAI, CHAT, "only ever saves time"));
+    }
+
+    private static List<RequestField> ofTools() {
+        return List.of(
+                refused("response_format", Origin.OPENAI, CHAT, "", "{\"type\":\"text\"}"),
+                refused("tools", Origin.OPENAI, CHAT, ""),
+                refused("tool_choice", Origin.OPENAI, CHAT, "", "\"none\"", "\"auto\""),
+                accepted("parallel_tool_calls", Origin.OPENAI, CHAT, ""),
+                refused("functions", Origin.OPENAI, CHAT, "OpenAI's former `tools`"),
+                refused("function_call", Origin.OPENAI, CHAT, "OpenAI's former `tool_choice`", "\"none\"", "\"auto\""),
+                refused("web_search_options", Origin.OPENAI, CHAT, ""));
+    }
+
+    private static List<RequestField> ofAccounts() {
+        return List.of(
+                honoured("user", Origin.OPENAI, BOTH, "requests of one user wait for each other first"),
+                honoured("priority", Origin.VLLM, BOTH, "lowest first, among the waiting requests of the same user"),
+                honoured("adapters", Origin.TANDEM, BOTH, "added up for this request"),
+                honoured("merged_adapters", Origin.TANDEM, BOTH, "merged for this request"),
+                accepted("metadata", Origin.OPENAI, BOTH, "not stored"),
+                accepted("store", Origin.OPENAI, CHAT, "not stored"),
+                accepted("service_tier", Origin.OPENAI, BOTH, ""),
+                accepted("safety_identifier", Origin.OPENAI, BOTH, ""),
+                accepted("prompt_cache_key", Origin.OPENAI, BOTH, "prefixes are reused anyway"),
+                accepted("prompt_cache_retention", Origin.OPENAI, BOTH, ""),
+                refused("cache_salt", Origin.VLLM, BOTH, "prefixes are shared by all who send them", "\"\""));
+    }
+
+    private static List<RequestField> ofPeers() {
+        return List.of(
+                ignored("request_id", Origin.VLLM, "send the header `X-Request-Id`"),
+                ignored("kv_transfer_params", Origin.VLLM, ""),
+                ignored("vllm_xargs", Origin.VLLM, ""),
+                ignored("include_reasoning", Origin.VLLM, ""),
+                ignored("cache_prompt", Origin.LLAMA_CPP, "prefixes are reused anyway"),
+                ignored("id_slot", Origin.LLAMA_CPP, ""),
+                ignored("n_keep", Origin.LLAMA_CPP, ""),
+                ignored("n_probs", Origin.LLAMA_CPP, "use `logprobs`"),
+                ignored("samplers", Origin.LLAMA_CPP, ""),
+                ignored("timings_per_token", Origin.LLAMA_CPP, ""),
+                ignored("lora", Origin.LLAMA_CPP, "use `model` or `adapters`"));
+    }
+
+    private static RequestField honoured(String name, Origin origin, Set<Route> routes, String note) {
+        return new RequestField(name, origin, routes, Support.HONOURED, List.of(), note);
+    }
+
+    private static RequestField accepted(String name, Origin origin, Set<Route> routes, String note) {
+        return new RequestField(name, origin, routes, Support.ACCEPTED, List.of(), note);
+    }
+
+    private static RequestField refused(String name, Origin origin, Set<Route> routes, String note, String... neutral) {
+        return new RequestField(name, origin, routes, Support.REFUSED, List.of(neutral), note);
+    }
+
+    private static RequestField ignored(String name, Origin origin, String note) {
+        return new RequestField(name, origin, BOTH, Support.IGNORED, List.of(), note);
+    }
+}
