@@ -123,7 +123,10 @@ class Decoder(Module):
       logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
       if inputs.bias.size(0) > 0:
         logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
-      tokens = __torch__.tandem.sample.draw(logits, inputs.plain, inputs.filtered, inputs.options)
+      drawn = logits
+      if inputs.limited.size(0) > 0:
+        drawn = __torch__.tandem.sample.limit(logits, inputs.limited, inputs.allowed)
+      tokens = __torch__.tandem.sample.draw(drawn, inputs.plain, inputs.filtered, inputs.options)
       if inputs.scored.size(1) > 0:
         tokens = torch.index_copy(tokens, 0, inputs.scored[0], inputs.scored[1])
       results = __torch__.tandem.sample.report(logits, tokens, top)

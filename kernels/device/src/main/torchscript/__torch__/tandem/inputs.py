@@ -22,6 +22,9 @@ class Inputs:
   scored : Tensor
   # rows of the arena with a label, and the labels [2, m]
   learned : Tensor
+  # draws that are limited to some tokens [m], and the tokens' bits, 64 in one number [m, ceil(V / 64)]
+  limited : Tensor
+  allowed : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -41,7 +44,9 @@ class Inputs:
     self.repeated_at = torch.view(parts[8], [2, -1])
     self.scored = torch.view(parts[9], [2, -1])
     self.learned = torch.view(parts[10], [2, -1])
-    floats = torch.view_copy(parts[11], dtype=6)
+    self.limited = parts[11]
+    self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
+    floats = torch.view_copy(parts[13], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -36,12 +36,23 @@ def penalized(logits: Tensor, at: Tensor, penalties: Tensor) -> Tensor:
   after = torch.where(torch.gt(before, 0.), torch.div(before, penalties), torch.mul(before, penalties))
   return torch.index_put(logits, [at[0], at[1]], after)
 
-# Inverts the cumulative distribution at the uniform number; p [S, V] need not sum to one.
+# Leaves only the allowed tokens to the limited rows; the others' logits become -inf. allowed: bits, as
+# in inputs.Inputs.
+def limit(logits: Tensor, limited: Tensor, allowed: Tensor) -> Tensor:
+  places = torch.arange(64, device=allowed.device)
+  bits = torch.bitwise_and(torch.bitwise_right_shift(torch.unsqueeze(allowed, 2), places), 1)
+  forbidden = torch.eq(torch.reshape(bits, [limited.size(0), -1])[:, : logits.size(1)], 0)
+  rows = torch.masked_fill(torch.index_select(logits, 0, limited), forbidden, -inf)
+  return torch.index_copy(logits, 0, limited, rows)
+
+# Inverts the cumulative distribution at the uniform number; p [S, V] need not sum to one. Rounding may
+# lead to a token without probability, which another limit may forbid; then it is the most likely one.
 def invert(p: Tensor, uniform: Tensor) -> Tensor:
   steps = torch.cumsum(p, 1)
   target = torch.mul(uniform, steps[:, -1:])
-  index = torch.searchsorted(steps, target, right=True)
-  return torch.clamp(index, 0, p.size(1) - 1)
+  index = torch.clamp(torch.searchsorted(steps, target, right=True), 0, p.size(1) - 1)
+  possible = torch.gt(torch.gather(p, 1, index), 0)
+  return torch.where(possible, index, torch.argmax(p, 1, True))
 
 def draw_plain(logits: Tensor, options: Tensor) -> Tensor:
   p = torch.softmax(torch.div(logits, options[:, 0:1]), 1)

@@ -58,6 +58,8 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param biasTokens tokens whose logits change (logit bias, presence and frequency penalties)
      * @param biasValues what is added to them
      * @param topLogprobs report log-probabilities of this many tokens; -1 means not even of the drawn one
+     * @param allowed the tokens that may be drawn, at least one of them: token t is bit t % 64 of word t / 64, in as many
+     *     words as the vocabulary takes; absent if all may. Reported log-probabilities are those without this limit
      */
     public record Sampling(
             double temperature,
@@ -68,10 +70,55 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             Repetition repetition,
             int[] biasTokens,
             float[] biasValues,
-            int topLogprobs) {
+            int topLogprobs,
+            Optional<long[]> allowed) {
 
         public static final Sampling GREEDY =
                 new Sampling(0, 0, 1, 0, 0, Repetition.NONE, new int[0], new float[0], -1);
+
+        /** Any token may be drawn. */
+        public Sampling(
+                double temperature,
+                int topK,
+                double topP,
+                double minP,
+                double uniform,
+                Repetition repetition,
+                int[] biasTokens,
+                float[] biasValues,
+                int topLogprobs) {
+            this(
+                    temperature,
+                    topK,
+                    topP,
+                    minP,
+                    uniform,
+                    repetition,
+                    biasTokens,
+                    biasValues,
+                    topLogprobs,
+                    Optional.empty());
+        }
+
+        /** The same, of these tokens alone. */
+        public Sampling among(long[] tokens) {
+            return new Sampling(
+                    temperature,
+                    topK,
+                    topP,
+                    minP,
+                    uniform,
+                    repetition,
+                    biasTokens,
+                    biasValues,
+                    topLogprobs,
+                    Optional.of(tokens));
+        }
+
+        /** Words of {@link #allowed} for a vocabulary of this size. */
+        public static int words(int vocab) {
+            return (vocab + Long.SIZE - 1) / Long.SIZE;
+        }
     }
 
     /**

@@ -48,7 +48,9 @@ record IterationCall(
                 sampling.biasAt,
                 sampling.repeatedAt,
                 concat(SamplingRows.indices(sampling.scored), SamplingRows.indices(sampling.scoredTokens)),
-                learned);
+                learned,
+                SamplingRows.indices(sampling.limited),
+                sampling.allowed);
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),

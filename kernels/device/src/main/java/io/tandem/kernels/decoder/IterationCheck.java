@@ -1,9 +1,11 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.model.ModelConfig;
+import java.util.BitSet;
 import java.util.List;
 
 /** Refuses what would read or write outside of what was reserved; libtorch checks some of it, and far too late. */
@@ -19,14 +21,17 @@ final class IterationCheck {
                     + " tokens, kernels.max-tokens-per-iteration is " + limits.maxTokensPerIteration());
         }
         parts.forEach(rows -> check(rows, model, limits, pack));
-        segments.forEach(segment -> segment.scoring().ifPresent(scoring -> check(segment, scoring, model)));
+        for (Segment segment : segments) {
+            segment.scoring().ifPresent(scoring -> check(segment, scoring, model.vocab()));
+            segment.sampling().flatMap(Sampling::allowed).ifPresent(allowed -> check(allowed, model.vocab()));
+        }
     }
 
-    private static void check(Segment segment, Scoring scoring, ModelConfig model) {
+    private static void check(Segment segment, Scoring scoring, int vocab) {
         inside("first scored token", scoring.first(), 0, segment.tokens().length);
         inside("last scored token", scoring.first() + scoring.next().length, 0, segment.tokens().length + 1);
         for (int token : scoring.next()) {
-            inside("scored token", token, 0, model.vocab());
+            inside("scored token", token, 0, vocab);
         }
     }
 
@@ -41,6 +46,12 @@ final class IterationCheck {
             inside("row of the KV cache", rows.cacheRows[row], 0, cacheRows);
         }
         inside("last row of the window", rows.windowFrom + rows.tokens.length - rows.inferenceRows, 0, pack.rows() + 1);
+    }
+
+    private static void check(long[] allowed, int vocab) {
+        BitSet tokens = BitSet.valueOf(allowed);
+        inside("number of words of allowed tokens", allowed.length, Sampling.words(vocab), Sampling.words(vocab) + 1);
+        inside("last allowed token", tokens.length() - 1, 0, vocab);
     }
 
     private static void inside(String what, long found, long from, long to) {

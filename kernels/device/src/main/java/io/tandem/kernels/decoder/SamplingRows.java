@@ -36,6 +36,11 @@ final class SamplingRows {
     final float[] bias;
     final long[] repeatedAt;
     final float[] repeated;
+
+    /** Numbers of the draws that are limited to some tokens, and those tokens as bits, draw after draw. */
+    final List<Integer> limited = new ArrayList<>();
+
+    final long[] allowed;
     /** Most log-probabilities that a row asks for; -1 if none asks for any. */
     final int top;
 
@@ -63,6 +68,7 @@ final class SamplingRows {
                 sampling -> sampling.repetition().tokens());
         repeated = new float[repeatedAt.length / 2];
         fill();
+        allowed = allowed(Sampling.words(vocab));
         top = Math.min(
                 vocab, samplings.stream().mapToInt(Sampling::topLogprobs).max().orElse(-1));
     }
@@ -125,6 +131,20 @@ final class SamplingRows {
             Arrays.fill(repeated, repeatedAt, end, (float) repetition.penalty());
             repeatedAt = end;
         }
+    }
+
+    private long[] allowed(int words) {
+        for (int row = 0; row < samplings.size(); row++) {
+            if (samplings.get(row).allowed().isPresent()) {
+                limited.add(row);
+            }
+        }
+        long[] all = new long[limited.size() * words];
+        for (int i = 0; i < limited.size(); i++) {
+            long[] own = samplings.get(limited.get(i)).allowed().orElseThrow();
+            System.arraycopy(own, 0, all, i * words, words);
+        }
+        return all;
     }
 
     Sampling sampling(int row) {

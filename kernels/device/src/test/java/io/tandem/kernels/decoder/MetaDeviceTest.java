@@ -81,7 +81,8 @@ class MetaDeviceTest {
         assertThat(outputs.scored().get(0)).hasSize(2);
         Sampling plain = new Sampling(0.7, 0, 1, 0, 0.5, Repetition.NONE, new int[0], new float[0], 0);
         Repetition repetition = new Repetition(new int[] {1, 3}, 1.1);
-        Sampling filtered = new Sampling(0.7, 5, 0.9, 0.01, 0.5, repetition, new int[] {1, 2}, new float[] {1, -1}, 3);
+        Sampling filtered = new Sampling(0.7, 5, 0.9, 0.01, 0.5, repetition, new int[] {1, 2}, new float[] {1, -1}, 3)
+                .among(new long[] {5});
         List<Draw> draws = Devices.run(
                         device,
                         Devices.segment(0, 7, Devices.tokens(random, 5, vocab), IterationInputs.BASE, plain),

@@ -1,6 +1,7 @@
 package io.tandem.kernels.decoder;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.IterationInputs;
@@ -16,6 +17,7 @@ import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -184,6 +186,61 @@ class SamplingTest {
                             .get(1)
                             .token())
                     .isEqualTo(alone);
+        }
+    }
+
+    @Test
+    void onlyAllowedTokensAreDrawn() {
+        float[] scores = scores(new int[0], new float[0]);
+        Sampling[] kinds = {
+            new Sampling(0, 0, 1, 0, 0, Repetition.NONE, new int[0], new float[0], 2),
+            new Sampling(0.7, 0, 1, 0, Math.nextDown(1.0), Repetition.NONE, new int[0], new float[0], 2),
+            new Sampling(1.5, 4, 0.9, 0, Math.nextDown(1.0), Repetition.NONE, new int[0], new float[0], 2),
+            new Sampling(1, 0, 1, 0, 0, Repetition.NONE, new int[0], new float[0], 2)
+        };
+        for (int i = 0; i < 20; i++) {
+            BitSet allowed = new BitSet();
+            for (int count = 1 + random.nextInt(5); count > 0; count--) {
+                allowed.set(random.nextInt(scores.length));
+            }
+            long[] bits = Arrays.copyOf(allowed.toLongArray(), Sampling.words(scores.length));
+            for (Sampling kind : kinds) {
+                Draw draw = draw(kind.among(bits));
+                assertThat(allowed.get(draw.token())).isTrue();
+                // What is reported is what the model thinks of all tokens.
+                assertThat(draw.logprob()).isEqualTo(scores[draw.token()]);
+                assertThat(draw.topLogprobs()[0]).isEqualTo(max(scores));
+            }
+            int best = allowed.stream()
+                    .boxed()
+                    .max(Comparator.comparingDouble(t -> scores[t]))
+                    .orElseThrow();
+            assertThat(scores[draw(kinds[0].among(bits)).token()]).isEqualTo(scores[best]);
+        }
+    }
+
+    @Test
+    void aLimitHoldsForItsOwnDrawAlone() {
+        int greedy = draw(Sampling.GREEDY).token();
+        int other = greedy == 0 ? 1 : 0;
+        long[] bits = new long[Sampling.words(device.model().vocab())];
+        bits[0] = 1L << other;
+        List<Draw> draws = Devices.run(
+                        device,
+                        Devices.segment(0, 0, prompt, IterationInputs.BASE, Sampling.GREEDY),
+                        Devices.segment(1, 0, prompt, IterationInputs.BASE, Sampling.GREEDY.among(bits)),
+                        Devices.segment(2, 0, prompt, IterationInputs.BASE, Sampling.GREEDY))
+                .draws();
+        assertThat(draws).extracting(Draw::token).containsExactly(greedy, other, greedy);
+    }
+
+    @Test
+    void aLimitThatFitsNoVocabularyIsRefused() {
+        int vocab = device.model().vocab();
+        long[] beyond = new long[Sampling.words(vocab)];
+        beyond[beyond.length - 1] = Long.MIN_VALUE;
+        for (long[] bits : List.of(new long[Sampling.words(vocab)], new long[] {1, 1}, beyond)) {
+            assertThatThrownBy(() -> draw(Sampling.GREEDY.among(bits))).isInstanceOf(IllegalArgumentException.class);
         }
     }
 
