@@ -81,6 +81,10 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     private void add(Submission answer, Ticket ticket, long nowNanos) {
         TokenSink sink = new TicketSink(openRequests, ticket, answer.sink());
         Sequence sequence = new Sequence(answer.request(), sink, admission.maxTokens(), nowNanos);
+        // An engine that has nothing else to do waits for messages, so this one only wakes it.
+        answer.request()
+                .constraint()
+                .ifPresent(constraint -> constraint.onComputed(() -> mailbox.send(constraint, () -> {})));
         mailbox.send(sequence, () -> loop.add(sequence));
     }
 

@@ -179,7 +179,7 @@ final class Scenario {
                 request.adapters(),
                 request.sampling(),
                 new StopRule(request.stop().tokens(), random.nextInt(10), random.nextBoolean()),
-                new Options(random.nextInt(3) == 0 ? 3 : -1, random.nextInt(3)));
+                new Options(random.nextInt(3) == 0 ? 3 : -1, random.nextInt(3), Optional.empty()));
     }
 
     /** The text of a request that has a device to itself. */

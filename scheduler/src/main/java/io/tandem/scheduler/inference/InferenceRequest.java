@@ -2,6 +2,7 @@ package io.tandem.scheduler.inference;
 
 import io.tandem.scheduler.adapter.AdapterVersion;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What a client asked for, in tokens.
@@ -32,6 +33,11 @@ public record InferenceRequest(
         adapters = List.copyOf(adapters);
     }
 
+    /** What limits the answer's tokens. */
+    public Optional<TokenConstraint> constraint() {
+        return options.constraint();
+    }
+
     /** A request without options. */
     public InferenceRequest(
             long id,
@@ -50,8 +56,9 @@ public record InferenceRequest(
      * @param promptLogprobs as {@link SamplingParams#topLogprobs}, of the prompt's tokens but the first. The prompt then
      *     runs as a whole, whatever is cached of it
      * @param priority among the waiting requests of the same caller, the lowest first
+     * @param constraint limits the answer's tokens; no other request may have the same one
      */
-    public record Options(int promptLogprobs, int priority) {
-        public static final Options NONE = new Options(-1, 0);
+    public record Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
+        public static final Options NONE = new Options(-1, 0, Optional.empty());
     }
 }

@@ -233,6 +233,7 @@ public final class Sequence {
             counts.merge(draw.token(), 1, Integer::sum);
             seen.set(draw.token());
         }
+        request.constraint().ifPresent(constraint -> constraint.accept(draw.token()));
         deliver(() -> sink.token(draw));
     }
 
@@ -243,6 +244,26 @@ public final class Sequence {
             LOG.error("request {} is cancelled: its receiver failed", request.id(), e);
             cancelled = true;
         }
+    }
+
+    /** What its constraint lets follow; any token if it has none. */
+    public Optional<TokenConstraint.Next> next() {
+        return request.constraint().map(TokenConstraint::next);
+    }
+
+    /** Whether its constraint lets nothing follow. */
+    public boolean complete() {
+        return next().filter(TokenConstraint.Next.Nothing.class::isInstance).isPresent();
+    }
+
+    /** Why its constraint cannot go on; empty if it can. */
+    public Optional<String> failure() {
+        return next().map(next -> next instanceof TokenConstraint.Next.Failed failed ? failed.message() : null);
+    }
+
+    /** Whether it may run: its constraint, if it has one, knows tokens that may follow. */
+    public boolean ready() {
+        return next().map(TokenConstraint.Next.OneOf.class::isInstance).orElse(true);
     }
 
     /** Tokens that the answer may still get. */

@@ -81,6 +81,12 @@ final class InferenceQueue {
     /** Ends what was cancelled, gives every decoding sequence room for its token, and admits who fits. */
     void prepare() {
         endIf(Sequence::cancelled, FinishReason.CANCELLED, "");
+        endIf(Sequence::complete, FinishReason.STOP, "");
+        endIf(
+                sequence -> sequence.failure().isPresent(),
+                FinishReason.FAILED,
+                sequence -> sequence.failure().orElseThrow());
+        endIf(InferenceQueue::isCut, FinishReason.LENGTH, "");
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
             while (sequence.running() && !kv.grow(sequence.kvSlot(), sequence.computed() + sequence.pending())) {
@@ -184,6 +190,26 @@ final class InferenceQueue {
         running.add(sequence);
     }
 
+    /** The running sequences that do not stand still. */
+    List<Sequence> ready() {
+        return running.stream().filter(Sequence::ready).toList();
+    }
+
+    /** Ends a running sequence that may have no further token. */
+    void endIfCut(Sequence sequence) {
+        if (isCut(sequence)) {
+            end(sequence, FinishReason.LENGTH, "");
+        }
+    }
+
+    /**
+     * An answer that is full may be complete as well, which only its constraint knows. One that may have no token at all
+     * still has its prompt scored.
+     */
+    private static boolean isCut(Sequence sequence) {
+        return sequence.full() && sequence.generated() > 0 && sequence.ready();
+    }
+
     /** Ends a running sequence; its tokens stay in the slot for those who come with the same beginning. */
     void end(Sequence sequence, FinishReason reason, String message) {
         running.remove(sequence);
@@ -202,16 +228,18 @@ final class InferenceQueue {
     }
 
     void endIf(Predicate<Sequence> condition, FinishReason reason, String message) {
-        for (Sequence sequence : List.copyOf(running)) {
-            if (condition.test(sequence)) {
-                end(sequence, reason, message);
-            }
+        endIf(condition, reason, sequence -> message);
+    }
+
+    private void endIf(Predicate<Sequence> condition, FinishReason reason, Function<Sequence, String> message) {
+        for (Sequence sequence : running.stream().filter(condition).toList()) {
+            end(sequence, reason, message.apply(sequence));
         }
         for (Sequence sequence : preempted.stream().filter(condition).toList()) {
             preempted.remove(sequence);
-            finish(sequence, reason, message);
+            finish(sequence, reason, message.apply(sequence));
         }
-        waiting.removeIf(condition).forEach(sequence -> finish(sequence, reason, message));
+        waiting.removeIf(condition).forEach(sequence -> finish(sequence, reason, message.apply(sequence)));
     }
 
     private void finish(Sequence sequence, FinishReason reason, String message) {

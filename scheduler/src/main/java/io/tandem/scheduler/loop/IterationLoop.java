@@ -140,8 +140,7 @@ public final class IterationLoop {
         jobs.prepare();
         Optional<PendingTraining> training =
                 jobs.current().map(run -> new PendingTraining(run.progress(), run.betweenSteps(), spell));
-        IterationPlan plan =
-                planner.plan(inference.running(), inference.waitingCount(), training, nanoTime.getAsLong());
+        IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
             return false;
@@ -206,8 +205,8 @@ public final class IterationLoop {
             inference.served(sequence);
             if (stops) {
                 inference.end(sequence, FinishReason.STOP, "");
-            } else if (sequence.full()) {
-                inference.end(sequence, FinishReason.LENGTH, "");
+            } else {
+                inference.endIfCut(sequence);
             }
         }
     }

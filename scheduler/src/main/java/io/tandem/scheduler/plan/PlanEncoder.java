@@ -8,6 +8,7 @@ import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.StopRule;
+import io.tandem.scheduler.inference.TokenConstraint.Next.OneOf;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,9 @@ import java.util.TreeMap;
 
 /** A plan in the device's words. */
 public final class PlanEncoder {
+    /** Added to a logit whose token is not drawn unless nothing else may be. */
+    private static final float UNLIKELY = -1e9f;
+
     private PlanEncoder() {}
 
     public static IterationInputs encode(IterationPlan plan) {
@@ -44,7 +48,7 @@ public final class PlanEncoder {
                         token, (float) -(penalties.presence() + count * penalties.frequency()), Float::sum));
         StopRule stop = sequence.request().stop();
         if (sequence.generated() < stop.minTokens()) {
-            stop.tokens().forEach(token -> biases.put(token, Float.NEGATIVE_INFINITY));
+            stop.tokens().forEach(token -> biases.put(token, UNLIKELY));
         }
         int[] tokens = new int[biases.size()];
         float[] values = new float[biases.size()];
@@ -53,7 +57,7 @@ public final class PlanEncoder {
             tokens[at] = bias.getKey();
             values[at++] = bias.getValue();
         }
-        return new Sampling(
+        Sampling sampling = new Sampling(
                 params.temperature(),
                 params.topK(),
                 params.topP(),
@@ -63,6 +67,7 @@ public final class PlanEncoder {
                 tokens,
                 values,
                 params.topLogprobs());
+        return sequence.next().orElse(null) instanceof OneOf allowed ? sampling.among(allowed.tokens()) : sampling;
     }
 
     /**

@@ -10,6 +10,7 @@ import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class FairQueueTest {
@@ -29,7 +30,7 @@ class FairQueueTest {
                 List.of(),
                 SamplingParams.GREEDY,
                 StopRule.NONE,
-                new Options(-1, priority));
+                new Options(-1, priority, Optional.empty()));
         Sequence sequence = new Sequence(request, new RecordingSink(), 100, 0);
         queue.add(sequence);
         return sequence;

@@ -24,6 +24,7 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -274,7 +275,15 @@ public final class FakeDevice implements DeviceModel {
     private static Draw draw(long state, Sampling sampling) {
         long mixed = sampling.temperature() == 0 ? state : state + (long) (sampling.uniform() * 1e15);
         int token = (int) Math.floorMod(mixed * 0xBF58476D1CE4E5B9L >>> 20, (long) VOCAB);
-        return new Draw(token, Float.NaN, new int[0], new float[0]);
+        int drawn = sampling.allowed().map(bits -> nearest(bits, token)).orElse(token);
+        return new Draw(drawn, Float.NaN, new int[0], new float[0]);
+    }
+
+    private static int nearest(long[] allowed, int token) {
+        BitSet bits = BitSet.valueOf(allowed);
+        require(bits.length() > 0 && bits.length() <= VOCAB, "the allowed tokens are not in the vocabulary");
+        int next = bits.nextSetBit(token);
+        return next < 0 ? bits.nextSetBit(0) : next;
     }
 
     @Override

@@ -101,7 +101,7 @@ final class Generation {
                 adapters,
                 ranked ? sampling.withLogprob() : sampling,
                 params.stop().rule(source.model().stopTokens()),
-                new Options(promptLogprobs(choice, params), params.priority()));
+                new Options(promptLogprobs(choice, params), params.priority(), Optional.empty()));
     }
 
     private static int promptLogprobs(Choice choice, GenerationParams params) {
