@@ -47,16 +47,16 @@ class Arena:
   attended : List[__torch__.tandem.arena.Rows]
   middle : List[__torch__.tandem.arena.Rows]
   gate_up : List[__torch__.tandem.arena.Rows]
-  # rotary tables of each row's position [M, 1, D]
-  cos : Tensor
-  sin : Tensor
+  # per rotary table of the model, of each row's position [M, 1, R]
+  cos : List[Tensor]
+  sin : List[Tensor]
   # gradient of the residual stream [M, C], of one layer's keys and values [M, K, D]; float32
   dx : Tensor
   dkeys : Tensor
   dvalues : Tensor
-  # like: as in Rows
-  def __init__(self: __torch__.tandem.arena.Arena, shape: __torch__.tandem.model.Shape,
-               rows: int, ffn: int, like: Tensor, policy: int, chunk: int) -> None:
+  def __init__(self: __torch__.tandem.arena.Arena, model: __torch__.tandem.model.Model,
+               rows: int, ffn: int, policy: int, chunk: int) -> None:
+    shape, like = model.shape, model.embedding
     self.policy = policy
     self.chunk = chunk
     self.x = annotate(List[Tensor], [])
@@ -80,8 +80,11 @@ class Arena:
         self.queries.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
         self.attended.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
         self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, like, compressed))
-    self.cos = torch.zeros([rows, 1, dim], device=device)
-    self.sin = torch.zeros([rows, 1, dim], device=device)
+    self.cos = annotate(List[Tensor], [])
+    self.sin = annotate(List[Tensor], [])
+    for table in model.cos:
+      self.cos.append(torch.zeros([rows, 1, table.size(1)], device=device))
+      self.sin.append(torch.zeros([rows, 1, table.size(1)], device=device))
     self.dx = torch.zeros([rows, shape.hidden], device=device)
     self.dkeys = torch.zeros([rows, kv_heads, dim], device=device)
     self.dvalues = torch.zeros([rows, kv_heads, dim], device=device)
@@ -100,8 +103,8 @@ def keep_(self: __torch__.tandem.arena.Arena, number: int, start: int, x: Tensor
 
 # Everything that the arena occupies.
 def tensors(self: __torch__.tandem.arena.Arena) -> List[Tensor]:
-  all = [self.cos, self.sin, self.dx, self.dkeys, self.dvalues]
-  for layers in [self.x, self.keys, self.values]:
+  all = [self.dx, self.dkeys, self.dvalues]
+  for layers in [self.cos, self.sin, self.x, self.keys, self.values]:
     for tensor in layers:
       all.append(tensor)
   for kept in [self.queries, self.attended, self.middle, self.gate_up]:

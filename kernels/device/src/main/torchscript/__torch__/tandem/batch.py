@@ -1,8 +1,8 @@
 # The rows of one iteration, in this order: decode rows, prefill chunks, fine-tuning window.
 class Batch:
-  # [N, 1, D] float32, of each row's position
-  cos : Tensor
-  sin : Tensor
+  # per rotary table of the model: [N, 1, R] float32, of each row's position
+  cos : List[Tensor]
+  sin : List[Tensor]
   # row of the cache that each inference row writes
   cache_rows : Tensor
   inference_rows : int
@@ -11,8 +11,8 @@ class Batch:
   # how many slots all groups span, and where among them each decode row sits
   group_slots : int
   group_places : Tensor
-  # per group: additive [slots spanned, 1, 1, longest context]
-  group_masks : List[Tensor]
+  # per window of the model, per group: additive [slots spanned, 1, 1, longest context]
+  group_masks : List[List[Tensor]]
   # four numbers per chunk: first row, rows, slot, position of the first row
   chunks : List[int]
   # first row of the arena that goes forward, and three numbers per sequence with rows in the
@@ -26,33 +26,40 @@ class Batch:
   def __init__(self: __torch__.tandem.batch.Batch, model: __torch__.tandem.model.Model,
                inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]]) -> None:
     positions = inputs.rows[1]
-    self.cos = torch.unsqueeze(torch.index_select(model.cos, 0, positions), 1)
-    self.sin = torch.unsqueeze(torch.index_select(model.sin, 0, positions), 1)
+    self.cos = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.cos]
+    self.sin = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.sin]
     self.cache_rows = inputs.cache_rows
     self.inference_rows = inputs.cache_rows.size(0)
     self.groups = layout[0]
     self.group_slots = 0
     self.group_places = inputs.decodes[0]
-    self.group_masks = annotate(List[Tensor], [])
+    self.group_masks = annotate(List[List[Tensor]], [])
     self.chunks = layout[1]
     self.window_from = layout[2][0]
     self.windows = layout[2][1:]
     self.masks = annotate(List[Tensor], [])
 
-# contexts [decode rows]: each row's context length, itself included.
-def mask_groups_(self: __torch__.tandem.batch.Batch, contexts: Tensor, dtype: int) -> None:
+# contexts [decode rows]: each row's context length, itself included; windows: the model's.
+def mask_groups_(self: __torch__.tandem.batch.Batch, contexts: Tensor, windows: List[int],
+                 dtype: int) -> None:
   device = contexts.device
   for i in range(len(self.groups) // 3):
     self.group_slots = self.group_slots + self.groups[3 * i + 1]
   lengths = torch.index_put(torch.ones([self.group_slots], dtype=4, device=device),
                             [self.group_places], contexts)
   lengths = torch.unsqueeze(lengths, 1)
-  at = 0
-  for i in range(len(self.groups) // 3):
-    span, longest = self.groups[3 * i + 1 : 3 * i + 3]
-    positions = torch.unsqueeze(torch.arange(longest, device=device), 0)
-    hidden = torch.ge(positions, lengths[at : at + span])
-    mask = torch.masked_fill(torch.zeros([span, longest], dtype=dtype, device=device), hidden,
-                             -inf)
-    self.group_masks.append(torch.view(mask, [span, 1, 1, longest]))
-    at = at + span
+  for window in windows:
+    masks = annotate(List[Tensor], [])
+    at = 0
+    for i in range(len(self.groups) // 3):
+      span, longest = self.groups[3 * i + 1 : 3 * i + 3]
+      positions = torch.unsqueeze(torch.arange(longest, device=device), 0)
+      ends = lengths[at : at + span]
+      hidden = torch.ge(positions, ends)
+      if window > 0 and longest > window:
+        hidden = torch.bitwise_or(hidden, torch.lt(positions, torch.sub(ends, window)))
+      mask = torch.masked_fill(torch.zeros([span, longest], dtype=dtype, device=device), hidden,
+                               -inf)
+      masks.append(torch.view(mask, [span, 1, 1, longest]))
+      at = at + span
+    self.group_masks.append(masks)

@@ -1,5 +1,5 @@
-# One decoder layer: x + attention(norm(x)), then x + mlp(norm(x)). Linears of a layer by number:
-# 0 qkv, 1 output, 2 gate_up, 3 down.
+# One decoder layer: x + attention(x), then x + mlp(x), each normed before, after, or both. Linears of
+# a layer by number: 0 qkv, 1 output, 2 gate_up, 3 down.
 
 # Linear `index` of the layer with the rows' adapters. x [N, in] -> [N, out]
 def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
@@ -14,7 +14,7 @@ def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
 # x [N, in] -> the input of the down projection [N, F], and the projection of gate and up [N, 2 F],
 # which is only made if an adapter changes it or it is to be kept; otherwise the former stands for
 # it.
-def activate(layer: __torch__.tandem.model.Layer, number: int,
+def activate(layer: __torch__.tandem.model.Layer, number: int, f: int,
              adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor], x: Tensor,
              kept: bool) -> Tuple[Tensor, Tensor]:
   gated = layer.linears[2].gated
@@ -24,24 +24,41 @@ def activate(layer: __torch__.tandem.model.Layer, number: int,
     act = __torch__.tandem.ops.weight.packed.swiglu(gated, padded, layer.linears[2].bias)
     return (act[: x.size(0)], act)
   gate_up = __torch__.tandem.block.project(layer, number, 2, adapters, masks, x)
-  return (__torch__.tandem.ops.swiglu.forward(gate_up)[0], gate_up)
+  return (__torch__.tandem.ops.gated.forward(gate_up, f)[0], gate_up)
+
+# x [N, heads, D] normed in parts of the norm's width: head by head, or all of a row.
+def norm_heads(norm: __torch__.tandem.ops.norm.Norm, x: Tensor) -> Tensor:
+  if norm.width == x.size(2):
+    return __torch__.tandem.ops.norm.forward(norm, x)
+  parts = torch.reshape(x, [x.size(0), -1, norm.width])
+  return torch.reshape(__torch__.tandem.ops.norm.forward(norm, parts), x.size())
+
+# dy, x [N, heads, D] -> dx
+def norm_heads_backward(norm: __torch__.tandem.ops.norm.Norm, dy: Tensor, x: Tensor) -> Tensor:
+  if norm.width == x.size(2):
+    return __torch__.tandem.ops.norm.backward(norm, dy, x)
+  shape = [x.size(0), -1, norm.width]
+  dx = __torch__.tandem.ops.norm.backward(norm, torch.reshape(dy, shape), torch.reshape(x, shape))
+  return torch.reshape(dx, x.size())
 
 # Queries and keys of the joined projection qkv [N, (H + 2 K) D], normed if the model does, rotated:
 # [N, H + K, D]
 def queries_and_keys(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
-                     qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                     qkv: Tensor, cos: List[Tensor], sin: List[Tensor]) -> Tensor:
   both = shape.heads + shape.kv_heads
   qk = torch.reshape(qkv[:, : both * shape.head_dim], [qkv.size(0), both, shape.head_dim])
   q_norm, k_norm = layer.q_norm, layer.k_norm
   if q_norm is not None and k_norm is not None:
-    q = __torch__.tandem.ops.rms_norm.forward(qk[:, : shape.heads], q_norm, shape.eps)
-    k = __torch__.tandem.ops.rms_norm.forward(qk[:, shape.heads :], k_norm, shape.eps)
+    q = __torch__.tandem.block.norm_heads(q_norm, qk[:, : shape.heads])
+    k = __torch__.tandem.block.norm_heads(k_norm, qk[:, shape.heads :])
     qk = torch.cat([q, k], 1)
-  return __torch__.tandem.ops.rotary.forward(qk, cos, sin)
+  return __torch__.tandem.ops.rotary.forward(qk, cos[layer.rotary], sin[layer.rotary])
 
 # q [N, H, D], k and v [N, K, D] -> [N, H D]; writes keys and values where they belong.
-def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem.cache.Cache,
+def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer, number: int,
+           q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem.cache.Cache,
            arena: __torch__.tandem.arena.Arena, batch: __torch__.tandem.batch.Batch) -> Tensor:
+  scale, window, cap = shape.scale, layer.window, shape.cap
   outputs = annotate(List[Tensor], [])
   rows = batch.inference_rows
   if rows > 0:
@@ -53,13 +70,13 @@ def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem
       by_slot = [cache.slots, cache.capacity, k.size(1), k.size(2)]
       outputs.append(__torch__.tandem.ops.attention.decode(
           q[:decodes], torch.view(keys, by_slot), torch.view(values, by_slot), batch.groups,
-          batch.group_slots, batch.group_places, batch.group_masks))
+          batch.group_slots, batch.group_places, batch.group_masks[layer.mask], scale, cap))
     for i in range(len(batch.chunks) // 4):
       row, count, slot, start = batch.chunks[4 * i : 4 * i + 4]
       first = slot * cache.capacity
       end = first + start + count
       outputs.append(__torch__.tandem.ops.attention.prefill(
-          q[row : row + count], keys[first : end], values[first : end]))
+          q[row : row + count], keys[first : end], values[first : end], scale, window, cap))
   if q.size(0) > rows:
     start = batch.window_from
     end = start + q.size(0) - rows
@@ -69,7 +86,7 @@ def attend(number: int, q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem
       origin, first, last = batch.windows[3 * i : 3 * i + 3]
       outputs.append(__torch__.tandem.ops.attention.prefill(
           q[rows + first - start : rows + last - start], arena.keys[number][origin : last],
-          arena.values[number][origin : last]))
+          arena.values[number][origin : last], scale, window, cap))
   return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 # x [N, C] -> [N, C]; the rows of the fine-tuning window leave in the arena what backward needs.
@@ -80,22 +97,36 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
             batch: __torch__.tandem.batch.Batch) -> Tensor:
   shape, layer = model.shape, model.layers[number]
   heads, both = shape.heads, shape.heads + shape.kv_heads
-  h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, shape.eps)
+  h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   qkv = __torch__.tandem.block.project(layer, number, 0, adapters, batch.masks, h)
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
-  o = __torch__.tandem.block.attend(number, qk[:, :heads], qk[:, heads:], v, cache, arena, batch)
+  o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
+                                    arena, batch)
   attention = __torch__.tandem.block.project(layer, number, 1, adapters, batch.masks, o)
-  middle = torch.add(x, attention)
-  h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, shape.eps)
+  middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
+  h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   rows = batch.inference_rows
-  act, gate_up = __torch__.tandem.block.activate(layer, number, adapters, batch.masks, h,
-                                                 x.size(0) > rows)
+  act, gate_up = __torch__.tandem.block.activate(layer, number, shape.activation, adapters,
+                                                 batch.masks, h, x.size(0) > rows)
   if x.size(0) > rows:
     __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
                                  o[rows:], middle[rows:], gate_up[rows:])
   mlp = __torch__.tandem.block.project(layer, number, 3, adapters, batch.masks, act)
-  return torch.add(middle, mlp)
+  return __torch__.tandem.block.add(shape, middle, layer.after_mlp, mlp)
+
+# The residual stream x [N, C] with what attention or MLP add to it, normed if the model does.
+def add(shape: __torch__.tandem.model.Shape, x: Tensor,
+        norm: Optional[__torch__.tandem.ops.norm.Norm], y: Tensor) -> Tensor:
+  return torch.add(x, __torch__.tandem.ops.norm.forward_if(norm, y), alpha=shape.residual)
+
+# dx [n, C] float32, the gradient of add's result, and y as there -> that of y, in the model's type
+def add_backward(shape: __torch__.tandem.model.Shape, dx: Tensor,
+                 norm: Optional[__torch__.tandem.ops.norm.Norm], y: Tensor, dtype: int) -> Tensor:
+  dy = dx if shape.residual == 1. else torch.mul(dx, shape.residual)
+  if norm is not None:
+    dy = __torch__.tandem.ops.norm.backward(norm, torch.to(dy, dtype), y)
+  return torch.to(dy, dtype)
 
 # Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]
 def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: int,
@@ -136,10 +167,10 @@ def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
   q_norm, k_norm = layer.q_norm, layer.k_norm
   if q_norm is not None and k_norm is not None:
     qk = torch.reshape(qkv[:, : both * shape.head_dim], [n, both, shape.head_dim])
-    dq = __torch__.tandem.ops.rms_norm.backward(dqk[:, : shape.heads], qk[:, : shape.heads],
-                                                q_norm, shape.eps)
-    dk = __torch__.tandem.ops.rms_norm.backward(dqk[:, shape.heads :], qk[:, shape.heads :],
-                                                k_norm, shape.eps)
+    dq = __torch__.tandem.block.norm_heads_backward(q_norm, dqk[:, : shape.heads],
+                                                    qk[:, : shape.heads])
+    dk = __torch__.tandem.block.norm_heads_backward(k_norm, dqk[:, shape.heads :],
+                                                    qk[:, shape.heads :])
     dqk = torch.to(torch.cat([dq, dk], 1), dtype)
   return torch.reshape(dqk, [n, both * shape.head_dim])
 
@@ -152,15 +183,17 @@ def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: 
     q = __torch__.tandem.arena.get(arena.queries[number], start, end, dtype)
     return (torch.view(q, [end - start, shape.heads, shape.head_dim]),
             __torch__.tandem.arena.get(arena.attended[number], start, end, dtype))
-  qk = __torch__.tandem.block.queries_and_keys(shape, model.layers[number], qkv,
-                                               arena.cos[start : end], arena.sin[start : end])
+  layer = model.layers[number]
+  qk = __torch__.tandem.block.queries_and_keys(
+      shape, layer, qkv, [table[start : end] for table in arena.cos],
+      [table[start : end] for table in arena.sin])
   q = qk[:, : shape.heads]
   outputs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
     outputs.append(__torch__.tandem.ops.attention.prefill(
         q[first - start : last - start], arena.keys[number][origin : last],
-        arena.values[number][origin : last]))
+        arena.values[number][origin : last], shape.scale, layer.window, shape.cap))
   return (q, outputs[0] if len(outputs) == 1 else torch.cat(outputs))
 
 # The second half of the layer: dy [n, C] float32, the gradient of its output, becomes that of the
@@ -171,25 +204,29 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
                   frozen: __torch__.tandem.adapter.low_rank.Frozen,
                   trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
                   arena: __torch__.tandem.arena.Arena) -> None:
-  layer = model.layers[number]
-  dtype, eps = x.dtype, model.shape.eps
+  shape, layer, dtype = model.shape, model.layers[number], x.dtype
+  f = shape.activation
   if arena.policy == 0:
     middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
   else:
-    middle = torch.add(x, __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen,
-                                                               trainee, o))
-  h = __torch__.tandem.ops.rms_norm.forward(middle, layer.mlp_norm, eps)
+    attention = __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen, trainee, o)
+    middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
+  h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   if arena.policy == 1:
     gate_up = __torch__.tandem.block.project_again(layer, number, 2, adapters, frozen, trainee, h)
   else:
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, dtype)
-  act, opened = __torch__.tandem.ops.swiglu.forward(gate_up)
+  act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
+  mlp = act
+  if layer.after_mlp is not None:
+    mlp = __torch__.tandem.block.project_again(layer, number, 3, adapters, frozen, trainee, act)
+  dmlp = __torch__.tandem.block.add_backward(shape, dy, layer.after_mlp, mlp, dtype)
   dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
-                                                 lane, act, torch.to(dy, dtype))
-  dgate_up = __torch__.tandem.ops.swiglu.backward(dact, gate_up, opened)
+                                                 lane, act, dmlp)
+  dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
   dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, lane, h,
                                                dgate_up)
-  torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, middle, layer.mlp_norm, eps))
+  torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
@@ -202,9 +239,9 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
               trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
-  dtype, eps = model.embedding.dtype, shape.eps
+  dtype = model.embedding.dtype
   x = arena.x[number][start : end]
-  h = __torch__.tandem.ops.rms_norm.forward(x, layer.attention_norm, eps)
+  h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
     qkv = __torch__.tandem.block.project_again(layer, number, 0, adapters, frozen, trainee, h)
@@ -212,23 +249,29 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   dy = arena.dx[start : end]
   __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, frozen,
                                        trainee, lane, arena)
+  attention = o
+  if layer.after_attention is not None:
+    attention = __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen, trainee, o)
+  dattention = __torch__.tandem.block.add_backward(shape, dy, layer.after_attention, attention, dtype)
   do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, lane,
-                                               o, torch.to(dy, dtype))
+                                               o, dattention)
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
     dqs.append(__torch__.tandem.ops.attention.backward_(
         do[first - start : last - start], q[first - start : last - start],
         arena.keys[number][origin : last], arena.values[number][origin : last],
-        arena.dkeys[origin : last], arena.dvalues[origin : last]))
+        arena.dkeys[origin : last], arena.dvalues[origin : last], shape.scale, layer.window,
+        shape.cap))
   dq = dqs[0] if len(dqs) == 1 else torch.cat(dqs)
   dkeys, dvalues = arena.dkeys[start : end], arena.dvalues[start : end]
   dqk = torch.cat([dq, torch.to(dkeys, dtype)], 1)
   dqk = __torch__.tandem.block.queries_and_keys_backward(
-      shape, layer, qkv, dqk, arena.cos[start : end], arena.sin[start : end])
+      shape, layer, qkv, dqk, arena.cos[layer.rotary][start : end],
+      arena.sin[layer.rotary][start : end])
   dv = torch.reshape(torch.to(dvalues, dtype), [end - start, -1])
   dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, lane,
                                                h, torch.cat([dqk, dv], 1))
-  torch.add_(dy, __torch__.tandem.ops.rms_norm.backward(dh, x, layer.attention_norm, eps))
+  torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.attention_norm, dh, x))
   torch.zero_(dkeys)
   torch.zero_(dvalues)

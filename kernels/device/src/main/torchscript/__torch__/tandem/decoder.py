@@ -28,40 +28,44 @@ class Decoder(Module):
     flat = torch.view(weight, [-1])
     torch.copy_(flat[first : first + torch.numel(numbers)], numbers)
 
-  # sizes: layers, C, H, K, D. An empty head is the embedding. Takes the tensors over; embedding and
-  # head are in the type of activations, all others in float32.
-  def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], eps: float,
-                embedding: Tensor, norm: Tensor, head: Tensor, cos: Tensor, sin: Tensor,
+  # sizes, factors: as in model.Shape; windows: as in Model. norm: weight and bias, like all norms in
+  # float32. An empty head is the embedding. Takes the tensors over; embedding and head are in the
+  # type of activations.
+  def new_model(self: __torch__.tandem.decoder.Decoder, sizes: List[int], factors: List[float],
+                windows: List[int], embedding: Tensor, embedding_scale: float, norm: List[Tensor],
+                head: Tensor, cos: List[Tensor], sin: List[Tensor],
                 forms: __torch__.tandem.ops.linear.Forms) -> __torch__.tandem.model.Model:
-    layers, hidden, heads, kv_heads, head_dim = sizes
-    shape = __torch__.tandem.model.Shape(layers, hidden, heads, kv_heads, head_dim, eps)
+    shape = __torch__.tandem.model.Shape(sizes, factors)
     weight = embedding if torch.numel(head) == 0 else head
     last = __torch__.tandem.ops.linear.new(weight, None, forms, False)
-    return __torch__.tandem.model.Model(shape, embedding, torch.cat([norm, norm]), last,
-                                        torch.to(cos, embedding.device, None, False, True),
-                                        torch.to(sin, embedding.device, None, False, True))
+    final = __torch__.tandem.model.final_norm(shape, norm[0], norm[1])
+    return __torch__.tandem.model.Model(
+        shape, windows, embedding, embedding_scale, final, last,
+        [torch.to(table, embedding.device, None, False, True) for table in cos],
+        [torch.to(table, embedding.device, None, False, True) for table in sin])
 
-  # weights: the four linears' parts one after the other, q k v o gate up down; biases: the same,
-  # empty where there is none, both in the type of activations; norms: attention, mlp, and if the
-  # model has them q and k, in float32.
+  # weights, biases: the parts of the four linears one after the other, in the type of activations;
+  # parts: how many each of them has; an empty bias is none. norms: weight and bias of each of
+  # model.Layer's, empty where there is none. place: window, its number and that of the rotary table.
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                weights: List[Tensor], biases: List[Tensor], norms: List[Tensor],
-                forms: __torch__.tandem.ops.linear.Forms) -> None:
+                weights: List[Tensor], biases: List[Tensor], parts: List[int], norms: List[Tensor],
+                place: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
-    for bounds in [[0, 3], [3, 4], [4, 6], [6, 7]]:
-      first, last = bounds
-      weight = torch.cat(weights[first : last])
+    first = 0
+    for index in range(4):
+      last = first + parts[index]
       bias = annotate(Optional[Tensor], None)
       if torch.numel(biases[first]) > 0:
         bias = torch.cat(biases[first : last])
-      linears.append(__torch__.tandem.ops.linear.new(weight, bias, forms, last - first == 2))
-    copies = [torch.cat([norm, norm]) for norm in norms]
-    q_norm = annotate(Optional[Tensor], None)
-    k_norm = annotate(Optional[Tensor], None)
-    if len(norms) > 2:
-      q_norm = copies[2]
-      k_norm = copies[3]
-    model.layers.append(__torch__.tandem.model.Layer(copies[0], copies[1], q_norm, k_norm, linears))
+      gated = index == 2 and model.shape.activation == 0
+      linears.append(__torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms,
+                                                     gated))
+      first = last
+    made = annotate(List[Optional[__torch__.tandem.ops.norm.Norm]], [])
+    for i in range(len(norms) // 2):
+      made.append(__torch__.tandem.model.new_norm(model.shape, norms[2 * i], norms[2 * i + 1]))
+    window, mask, rotary = place
+    model.layers.append(__torch__.tandem.model.Layer(made, linears, window, mask, rotary))
 
   def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
@@ -104,7 +108,8 @@ class Decoder(Module):
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     batch = __torch__.tandem.batch.Batch(model, inputs, layout)
-    __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.embedding.dtype)
+    __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
+                                        model.embedding.dtype)
     rows, inference = inputs.rows.size(1), batch.inference_rows
     if mixed:
       missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
@@ -112,9 +117,10 @@ class Decoder(Module):
           adapters, torch.constant_pad_nd(inputs.stacks, [0, missing], -1))
     if rows > inference:
       end = batch.window_from + rows - inference
-      torch.copy_(arena.cos[batch.window_from : end], batch.cos[inference:])
-      torch.copy_(arena.sin[batch.window_from : end], batch.sin[inference:])
-    x = torch.embedding(model.embedding, inputs.rows[0])
+      for table in range(len(batch.cos)):
+        torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
+        torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
+    x = __torch__.tandem.model.embed(model, inputs.rows[0])
     for number in range(len(model.layers)):
       x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
     results = annotate(List[Tensor], [])
@@ -139,7 +145,7 @@ class Decoder(Module):
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 rows: int, ffn: int, policy: int, chunk: int) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model.shape, rows, ffn, model.embedding, policy, chunk)
+    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk)
 
   # Once, before anything goes backward.
   def prepare_backward(self: __torch__.tandem.decoder.Decoder,

@@ -14,13 +14,18 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
     rows = learned[0, first : first + chunk]
     hidden = torch.index_select(x, 0, torch.sub(rows, start))
     logits = __torch__.tandem.model.logits(model, hidden)
+    slope = annotate(Optional[Tensor], None)
+    if learn and model.shape.logit_cap != 0.:
+      slope = __torch__.tandem.ops.soft_cap.slope(logits, model.shape.logit_cap)
     losses, hits, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
         logits, learned[1, first : first + chunk], learn)
     scores.append(torch.stack([losses, torch.to(hits, 6)]))
     if learn:
+      if slope is not None:
+        torch.mul_(dlogits, slope)
       padded = __torch__.tandem.ops.rows.pad(torch.to(dlogits, x.dtype), model.head.padded)
       dnormed = __torch__.tandem.ops.linear.backward(model.head, padded)[: hidden.size(0)]
-      dx = __torch__.tandem.ops.rms_norm.backward(dnormed, hidden, model.norm, model.shape.eps)
+      dx = __torch__.tandem.ops.norm.backward(model.norm, dnormed, hidden)
       torch.index_copy_(arena.dx, 0, rows, dx)
     first = first + chunk
   return torch.cat(scores, 1)

@@ -3,6 +3,7 @@ package io.tandem.kernels;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Rotary;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
@@ -64,13 +65,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
         long element = limits.dtype().bytes();
         long embedding = (long) model.vocab() * model.hidden();
-        long rotary = 2L * Float.BYTES * limits.contextTokens() * model.headDim();
+        long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
         // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
-        long perRank = 3L * (model.hidden() + model.qkvRows())
-                + (queries(model) + model.hidden())
-                + 2L * (model.hidden() + 2L * model.ffn())
-                + (model.ffn() + model.hidden());
+        long perRank = model.linears().stream()
+                .mapToLong(parts -> parts.size()
+                        * (parts.get(0).inputs(model)
+                                + parts.stream()
+                                        .mapToLong(part -> part.outputs(model))
+                                        .sum()))
+                .sum();
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         double weight = limits.weights().bytesPerParameter(limits.dtype());
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
@@ -96,18 +100,21 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long window = Math.min(tokens, limits.maxTokensPerIteration());
         long narrowCopy = limits.dtype() == Dtype.FLOAT32 ? 0 : element;
         long lanes = limits.lanes();
-        long logits = lanes * (Float.BYTES + narrowCopy) * logitsChunk(model) * model.vocab();
+        // The derivative of a cap is as large as what is capped.
+        long slope = model.scales().logitCap() == 0 ? 0 : Float.BYTES;
+        long logits = lanes * (Float.BYTES + narrowCopy + slope) * logitsChunk(model) * model.vocab();
         long scores =
                 lanes * model.heads() * Math.min(window, ATTENTION_ROWS) * Math.min(tokens, limits.contextTokens());
+        long scoreBytes = Float.BYTES * (model.scales().attentionCap() == 0 ? 3L : 4L);
         long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
-                + scores * (3 * Float.BYTES + narrowCopy);
+                + scores * (scoreBytes + narrowCopy);
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         long transposed = limits.weights().many().backwardBytesPerParameter(limits.dtype());
         bytes.put(Part.TRANSPOSED_WEIGHTS, transposed * linearParameters(model));
         bytes.put(Part.INPUTS, tokens * model.layers() * element * model.hidden());
         bytes.put(Part.KEYS_AND_VALUES, tokens * model.layers() * element * 2 * keys(model));
         bytes.put(Part.ACTIVATIONS, tokens * model.layers() * activationBytes(model, limits));
-        bytes.put(Part.ROTARY, tokens * Float.BYTES * 2 * model.headDim());
+        bytes.put(Part.ROTARY, tokens * Float.BYTES * 2 * rotated(model));
         bytes.put(Part.STREAM_GRADIENT, tokens * Float.BYTES * model.hidden());
         bytes.put(Part.KEY_VALUE_GRADIENTS, tokens * Float.BYTES * 2 * keys(model));
         bytes.put(Part.LOGITS, logits);
@@ -151,6 +158,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     private static long linears(ModelConfig model) {
         long outputs = model.qkvRows() + queries(model) + 3L * model.ffn();
         return outputs * model.hidden() * model.layers();
+    }
+
+    /** Channels of a row of all rotary tables. */
+    private static long rotated(ModelConfig model) {
+        return model.rotaries().stream().mapToLong(Rotary::width).sum();
     }
 
     private static long queries(ModelConfig model) {

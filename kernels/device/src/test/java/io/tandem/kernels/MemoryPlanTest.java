@@ -8,7 +8,6 @@ import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class MemoryPlanTest {
@@ -18,24 +17,11 @@ class MemoryPlanTest {
     private static final LoraConfig ADAPTER = new LoraConfig(RANK, 32, false, LoraConfig.allLinears(), "");
 
     /** SmolLM2-135M. */
-    private static final ModelConfig MODEL = new ModelConfig(
-            "LlamaForCausalLM",
-            30,
-            576,
-            9,
-            3,
-            64,
-            1536,
-            49152,
-            8192,
-            1e-5,
-            1e5,
-            Optional.empty(),
-            false,
-            false,
-            false,
-            false,
-            true);
+    private static final ModelConfig MODEL = ModelConfig.llama(30, 576, 9, 3, 64, 1536, 49152)
+            .maxPositions(8192)
+            .theta(1e5)
+            .tied(true)
+            .build();
 
     private static KernelsConfig limits(Stash stash) {
         return new KernelsConfig(Dtype.BFLOAT16, WeightForm.PACKED, 1, 8, 1024, 256, 4, RANK, TOKENS, stash);

@@ -3,10 +3,12 @@ package io.tandem.loadtest.model;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.WeightNames;
+import io.tandem.kernels.weights.WeightNames.NormPlace;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 
@@ -58,8 +60,9 @@ final class GgufModel {
         file.put("llama.context_length", model.maxPositions()).put("llama.embedding_length", model.hidden());
         file.put("llama.block_count", model.layers()).put("llama.feed_forward_length", model.ffn());
         file.put("llama.attention.head_count", model.heads()).put("llama.attention.head_count_kv", model.kvHeads());
-        file.put("llama.attention.layer_norm_rms_epsilon", (float) model.rmsEpsilon());
-        file.put("llama.rope.dimension_count", model.headDim()).put("llama.rope.freq_base", (float) model.ropeTheta());
+        file.put("llama.attention.layer_norm_rms_epsilon", (float) model.norms().epsilon());
+        file.put("llama.rope.dimension_count", model.headDim())
+                .put("llama.rope.freq_base", (float) model.rotaries().get(0).theta());
         file.put("llama.vocab_size", model.vocab());
     }
 
@@ -82,8 +85,8 @@ final class GgufModel {
         tensor(WeightNames.EMBEDDING, "token_embd", 0);
         for (int layer = 0; layer < model.layers(); layer++) {
             String block = "blk." + layer + ".";
-            tensor(WeightNames.attentionNorm(layer), block + "attn_norm", 0);
-            for (TargetModule module : TargetModule.values()) {
+            tensor(name(layer, NormPlace.ATTENTION), block + "attn_norm", 0);
+            for (TargetModule module : model.modules()) {
                 int heads = switch (module) {
                     case Q_PROJ -> model.heads();
                     case K_PROJ -> model.kvHeads();
@@ -91,9 +94,13 @@ final class GgufModel {
                 };
                 tensor(WeightNames.weight(layer, module), block + LINEARS.get(module), heads);
             }
-            tensor(WeightNames.mlpNorm(layer), block + "ffn_norm", 0);
+            tensor(name(layer, NormPlace.MLP), block + "ffn_norm", 0);
         }
         tensor(WeightNames.FINAL_NORM, "output_norm", 0);
+    }
+
+    private String name(int layer, NormPlace place) {
+        return Objects.requireNonNull(WeightNames.norms(model, layer).get(place));
     }
 
     /** @param heads whose rows llama.cpp wants in another order; 0 if it does not */

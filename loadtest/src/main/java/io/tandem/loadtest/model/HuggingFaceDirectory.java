@@ -53,7 +53,8 @@ final class HuggingFaceDirectory {
         config.put("num_attention_heads", model.heads()).put("num_key_value_heads", model.kvHeads());
         config.put("head_dim", model.headDim()).put("intermediate_size", model.ffn());
         config.put("vocab_size", model.vocab()).put("max_position_embeddings", model.maxPositions());
-        config.put("rms_norm_eps", model.rmsEpsilon()).put("rope_theta", model.ropeTheta());
+        config.put("rms_norm_eps", model.norms().epsilon())
+                .put("rope_theta", model.rotaries().get(0).theta());
         config.putNull("rope_scaling").put("attention_bias", false).put("mlp_bias", false);
         config.put("tie_word_embeddings", true).put("eos_token_id", ByteVocabulary.END_OF_TEXT);
         return config;

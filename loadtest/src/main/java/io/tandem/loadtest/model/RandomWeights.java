@@ -5,7 +5,6 @@ import io.tandem.kernels.weights.HalfPrecision;
 import io.tandem.kernels.weights.WeightNames;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -14,44 +13,18 @@ import java.util.SplittableRandom;
  */
 final class RandomWeights {
     /** The shape of SmolLM-135M. */
-    static final ModelConfig SMOL_135M = new ModelConfig(
-            "LlamaForCausalLM",
-            30,
-            576,
-            9,
-            3,
-            64,
-            1536,
-            49152,
-            2048,
-            1e-5,
-            10_000,
-            Optional.empty(),
-            false,
-            false,
-            false,
-            false,
-            true);
+    static final ModelConfig SMOL_135M = ModelConfig.llama(30, 576, 9, 3, 64, 1536, 49152)
+            .maxPositions(2048)
+            .tied(true)
+            .build();
 
     /** The shape of Qwen2.5-1.5B, but for its biases. */
-    static final ModelConfig QWEN_1_5B = new ModelConfig(
-            "LlamaForCausalLM",
-            28,
-            1536,
-            12,
-            2,
-            128,
-            8960,
-            151_936,
-            32_768,
-            1e-6,
-            1_000_000,
-            Optional.empty(),
-            false,
-            false,
-            false,
-            false,
-            true);
+    static final ModelConfig QWEN_1_5B = ModelConfig.llama(28, 1536, 12, 2, 128, 8960, 151_936)
+            .maxPositions(32_768)
+            .epsilon(1e-6)
+            .theta(1_000_000)
+            .tied(true)
+            .build();
 
     private final ModelConfig config;
     private final long seed;

@@ -1,8 +1,8 @@
 package io.tandem.loadtest.roofline;
 
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.weights.ModelConfigReader;
 import io.tandem.loadtest.model.RandomModel;
 import java.io.IOException;
 import java.io.PrintStream;

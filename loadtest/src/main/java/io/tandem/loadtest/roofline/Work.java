@@ -82,7 +82,7 @@ record Work(double bytes, double operations, double wideOperations) {
 
     private static double layerWeights(ModelConfig model) {
         double sum = 0;
-        for (TargetModule module : TargetModule.values()) {
+        for (TargetModule module : model.modules()) {
             sum += (double) module.inputs(model) * module.outputs(model);
         }
         return model.layers() * sum;
@@ -110,7 +110,7 @@ record Work(double bytes, double operations, double wideOperations) {
 
     private static double factors(ModelConfig model, int rank) {
         double outputs = 0;
-        for (TargetModule module : TargetModule.values()) {
+        for (TargetModule module : model.modules()) {
             outputs += module.outputs(model);
         }
         return inputs(model, rank) + model.layers() * rank * outputs;
@@ -118,7 +118,7 @@ record Work(double bytes, double operations, double wideOperations) {
 
     private static double inputs(ModelConfig model, int rank) {
         double inputs = 0;
-        for (TargetModule module : TargetModule.values()) {
+        for (TargetModule module : model.modules()) {
             inputs += module.inputs(model);
         }
         return model.layers() * rank * inputs;

@@ -3,38 +3,23 @@ package io.tandem.loadtest.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.Checkpoint;
-import io.tandem.kernels.weights.ModelConfigReader;
 import io.tandem.kernels.weights.WeightNames;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class RandomModelTest {
-    private static final ModelConfig SMALL = new ModelConfig(
-            "LlamaForCausalLM",
-            2,
-            64,
-            4,
-            2,
-            16,
-            96,
-            300,
-            128,
-            1e-5,
-            10_000,
-            Optional.empty(),
-            false,
-            false,
-            false,
-            false,
-            true);
+    private static final ModelConfig SMALL = ModelConfig.llama(2, 64, 4, 2, 16, 96, 300)
+            .maxPositions(128)
+            .tied(true)
+            .build();
 
     private final RandomWeights weights = new RandomWeights(SMALL, 7);
 

@@ -102,24 +102,11 @@ public final class FakeDevice implements DeviceModel {
 
     @Override
     public ModelConfig model() {
-        return new ModelConfig(
-                "Fake",
-                LAYERS,
-                8,
-                2,
-                1,
-                4,
-                16,
-                VOCAB,
-                limits.contextTokens(),
-                1e-5,
-                1e4,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false,
-                true);
+        return ModelConfig.llama(LAYERS, 8, 2, 1, 4, 16, VOCAB)
+                .architecture("Fake")
+                .maxPositions(limits.contextTokens())
+                .tied(true)
+                .build();
     }
 
     @Override

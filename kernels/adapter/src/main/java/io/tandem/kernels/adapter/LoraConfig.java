@@ -24,9 +24,9 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         targets = Set.copyOf(targets);
     }
 
-    /** All linears of the layer. */
+    /** All linears of a layer of Llama. */
     public static Set<TargetModule> allLinears() {
-        return EnumSet.allOf(TargetModule.class);
+        return EnumSet.complementOf(EnumSet.of(TargetModule.QKV_PROJ, TargetModule.GATE_UP_PROJ));
     }
 
     /** The factor on the product of the factors, for a module of the given rank. */

@@ -1,13 +1,17 @@
 package io.tandem.kernels.model;
 
-/** A linear of the decoder layer that an adapter can change, by HuggingFace's name. */
+/** A linear of the decoder layer that an adapter can change, by HuggingFace's name; {@link ModelConfig#modules} are those of a model. */
 public enum TargetModule {
     Q_PROJ("self_attn", "q_proj"),
     K_PROJ("self_attn", "k_proj"),
     V_PROJ("self_attn", "v_proj"),
+    /** Queries, keys and values in one. */
+    QKV_PROJ("self_attn", "qkv_proj"),
     O_PROJ("self_attn", "o_proj"),
     GATE_PROJ("mlp", "gate_proj"),
     UP_PROJ("mlp", "up_proj"),
+    /** Gate and up in one. */
+    GATE_UP_PROJ("mlp", "gate_up_proj"),
     DOWN_PROJ("mlp", "down_proj");
 
     private final String parent;
@@ -31,7 +35,7 @@ public enum TargetModule {
     /** Columns of its weight. */
     public int inputs(ModelConfig model) {
         return switch (this) {
-            case Q_PROJ, K_PROJ, V_PROJ, GATE_PROJ, UP_PROJ -> model.hidden();
+            case Q_PROJ, K_PROJ, V_PROJ, QKV_PROJ, GATE_PROJ, UP_PROJ, GATE_UP_PROJ -> model.hidden();
             case O_PROJ -> model.heads() * model.headDim();
             case DOWN_PROJ -> model.ffn();
         };
@@ -42,8 +46,10 @@ public enum TargetModule {
         return switch (this) {
             case Q_PROJ -> model.heads() * model.headDim();
             case K_PROJ, V_PROJ -> model.kvHeads() * model.headDim();
+            case QKV_PROJ -> model.qkvRows();
             case O_PROJ, DOWN_PROJ -> model.hidden();
             case GATE_PROJ, UP_PROJ -> model.ffn();
+            case GATE_UP_PROJ -> 2 * model.ffn();
         };
     }
 }

@@ -1,9 +1,11 @@
 package io.tandem.kernels.weights;
 
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,33 +36,74 @@ public final class WeightNames {
         return layer(layer) + module.parent() + "." + module.label() + ".bias";
     }
 
-    /** {@code [hidden]}: RMSNorm before attention. */
-    public static String attentionNorm(int layer) {
-        return layer(layer) + "input_layernorm.weight";
+    /**
+     * The norms of a layer with their widths, in the order of the computation: before and after attention, before and
+     * after the MLP; those that a model does not have are left out.
+     */
+    public static Map<NormPlace, String> norms(ModelConfig model, int layer) {
+        Map<NormPlace, String> names = new EnumMap<>(NormPlace.class);
+        Norms.Placement placement = model.norms().placement();
+        if (placement.before()) {
+            names.put(NormPlace.ATTENTION, layer(layer) + "input_layernorm.weight");
+            // Where there is a norm behind attention, the name by which Llama calls the one before the MLP is taken.
+            String mlp = placement.after() ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
+            names.put(NormPlace.MLP, layer(layer) + mlp);
+        }
+        if (placement.after()) {
+            names.put(NormPlace.AFTER_ATTENTION, layer(layer) + "post_attention_layernorm.weight");
+            names.put(NormPlace.AFTER_MLP, layer(layer) + "post_feedforward_layernorm.weight");
+        }
+        if (model.norms().queryKey() != Norms.QueryKey.NONE) {
+            names.put(NormPlace.QUERIES, layer(layer) + "self_attn.q_norm.weight");
+            names.put(NormPlace.KEYS, layer(layer) + "self_attn.k_norm.weight");
+        }
+        return names;
     }
 
-    /** {@code [hidden]}: RMSNorm before the MLP. */
-    public static String mlpNorm(int layer) {
-        return layer(layer) + "post_attention_layernorm.weight";
+    /** A norm of a layer. */
+    public enum NormPlace {
+        ATTENTION,
+        QUERIES,
+        KEYS,
+        AFTER_ATTENTION,
+        MLP,
+        AFTER_MLP;
+
+        /** Norms of queries and keys never have one. */
+        public boolean hasBias(ModelConfig model) {
+            return this != QUERIES && this != KEYS && model.norms().kind() == Norms.Kind.LAYER;
+        }
+
+        /** Numbers in its weight. */
+        public int width(ModelConfig model) {
+            boolean together = model.norms().queryKey() == Norms.QueryKey.PROJECTION;
+            return switch (this) {
+                case QUERIES -> together ? model.heads() * model.headDim() : model.headDim();
+                case KEYS -> together ? model.kvHeads() * model.headDim() : model.headDim();
+                default -> model.hidden();
+            };
+        }
     }
 
-    /** {@code [headDim]}: RMSNorm of every query head. */
-    public static String queryNorm(int layer) {
-        return layer(layer) + "self_attn.q_norm.weight";
-    }
-
-    /** {@code [headDim]}: RMSNorm of every key head. */
-    public static String keyNorm(int layer) {
-        return layer(layer) + "self_attn.k_norm.weight";
+    /** The bias of a norm, from the name of its weight. */
+    public static String normBias(String weight) {
+        return weight.substring(0, weight.length() - "weight".length()) + "bias";
     }
 
     /** Whether a linear has a bias in a model. */
     public static boolean hasBias(ModelConfig model, TargetModule module) {
         return switch (module) {
-            case Q_PROJ, K_PROJ, V_PROJ -> model.qkvBias();
-            case O_PROJ -> model.outputBias();
-            case GATE_PROJ, UP_PROJ, DOWN_PROJ -> model.mlpBias();
+            case Q_PROJ, K_PROJ, V_PROJ, QKV_PROJ -> model.biases().qkv();
+            case O_PROJ -> model.biases().output();
+            case GATE_PROJ, UP_PROJ, GATE_UP_PROJ, DOWN_PROJ -> model.biases().mlp();
         };
+    }
+
+    private static void put(Map<String, long[]> shapes, ModelConfig model, NormPlace place, String name) {
+        shapes.put(name, new long[] {place.width(model)});
+        if (place.hasBias(model)) {
+            shapes.put(normBias(name), new long[] {model.hidden()});
+        }
     }
 
     /** All tensors of a model with their shapes, in the order of the computation. */
@@ -68,20 +111,23 @@ public final class WeightNames {
         Map<String, long[]> shapes = new LinkedHashMap<>();
         shapes.put(EMBEDDING, new long[] {model.vocab(), model.hidden()});
         for (int layer = 0; layer < model.layers(); layer++) {
-            shapes.put(attentionNorm(layer), new long[] {model.hidden()});
-            for (TargetModule module : TargetModule.values()) {
+            Map<NormPlace, String> norms = norms(model, layer);
+            String first = norms.remove(NormPlace.ATTENTION);
+            if (first != null) {
+                put(shapes, model, NormPlace.ATTENTION, first);
+            }
+            for (TargetModule module : model.modules()) {
                 shapes.put(weight(layer, module), new long[] {module.outputs(model), module.inputs(model)});
                 if (hasBias(model, module)) {
                     shapes.put(bias(layer, module), new long[] {module.outputs(model)});
                 }
             }
-            if (model.qkNorm()) {
-                shapes.put(queryNorm(layer), new long[] {model.headDim()});
-                shapes.put(keyNorm(layer), new long[] {model.headDim()});
-            }
-            shapes.put(mlpNorm(layer), new long[] {model.hidden()});
+            norms.forEach((place, name) -> put(shapes, model, place, name));
         }
         shapes.put(FINAL_NORM, new long[] {model.hidden()});
+        if (model.norms().kind() == Norms.Kind.LAYER) {
+            shapes.put(normBias(FINAL_NORM), new long[] {model.hidden()});
+        }
         if (!model.tiedEmbeddings()) {
             shapes.put(HEAD, new long[] {model.vocab(), model.hidden()});
         }

@@ -2,7 +2,7 @@ package io.tandem.kernels.testing;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.ModelConfig.RopeScaling;
+import io.tandem.kernels.model.RopeScaling;
 import io.tandem.kernels.weights.SafetensorsWriter;
 import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
 import io.tandem.kernels.weights.StoredType;
@@ -85,20 +85,21 @@ final class ModelDirectory {
             fields.put("head_dim", model.headDim());
         }
         fields.put("max_position_embeddings", model.maxPositions());
-        fields.put("rms_norm_eps", model.rmsEpsilon());
-        fields.put("rope_theta", model.ropeTheta());
+        fields.put("rms_norm_eps", model.norms().epsilon());
+        fields.put("rope_theta", model.rotaries().get(0).theta());
         fields.put(
-                "rope_scaling", model.ropeScaling().map(ModelDirectory::scaling).orElse(null));
+                "rope_scaling",
+                model.rotaries().get(0).scaling().map(ModelDirectory::scaling).orElse(null));
         fields.put("tie_word_embeddings", model.tiedEmbeddings());
         fields.put("vocab_size", model.vocab());
         switch (model.architecture()) {
             case "LlamaForCausalLM" -> {
-                fields.put("attention_bias", model.outputBias());
-                fields.put("mlp_bias", model.mlpBias());
+                fields.put("attention_bias", model.biases().output());
+                fields.put("mlp_bias", model.biases().mlp());
             }
             case "MistralForCausalLM" -> fields.put("sliding_window", null);
             case "Qwen3ForCausalLM" -> {
-                fields.put("attention_bias", model.outputBias());
+                fields.put("attention_bias", model.biases().output());
                 fields.put("head_dim", model.headDim());
                 fields.put("use_sliding_window", false);
             }

@@ -1,7 +1,10 @@
 package io.tandem.kernels.testing;
 
+import io.tandem.kernels.model.Biases;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.ModelConfig.RopeScaling;
+import io.tandem.kernels.model.Norms;
+import io.tandem.kernels.model.RopeScaling;
+import io.tandem.kernels.model.Rotary;
 import io.tandem.kernels.weights.HalfPrecision;
 import io.tandem.kernels.weights.StoredType;
 import io.tandem.kernels.weights.WeightNames;
@@ -38,60 +41,33 @@ public final class TinyModel {
         QWEN3;
 
         ModelConfig config(int vocab) {
-            ModelConfig llama = new ModelConfig(
-                    "LlamaForCausalLM",
-                    2,
-                    32,
-                    4,
-                    2,
-                    8,
-                    44,
-                    vocab,
-                    512,
-                    1e-5,
-                    10_000,
-                    Optional.empty(),
-                    false,
-                    false,
-                    false,
-                    false,
-                    false);
-            return switch (this) {
+            ModelConfig.Builder llama = ModelConfig.llama(2, 32, 4, 2, 8, 44, vocab);
+            ModelConfig.Builder model = switch (this) {
                 case LLAMA -> llama;
                 case LLAMA3 ->
-                    new Shape(llama)
-                            .layers(3)
-                            .hidden(48)
-                            .heads(3, 1, 16)
-                            .rope(10_000, new RopeScaling.Llama3(8, 1, 4, 32))
-                            .tied()
-                            .build();
-                case LLAMA_LINEAR ->
-                    new Shape(llama).rope(10_000, new RopeScaling.Linear(4)).build();
-                case MHA -> new Shape(llama).heads(4, 4, 8).build();
-                case BIASES -> new Shape(llama).biases(true, true, true).build();
+                    ModelConfig.llama(3, 48, 3, 1, 16, 44, vocab)
+                            .rotary(new Rotary(10_000, 16, Optional.of(new RopeScaling.Llama3(8, 1, 4, 32))))
+                            .tied(true);
+                case LLAMA_LINEAR -> llama.rotary(new Rotary(10_000, 8, Optional.of(new RopeScaling.Linear(4))));
+                case MHA -> ModelConfig.llama(2, 32, 4, 4, 8, 44, vocab);
+                case BIASES -> llama.biases(new Biases(true, true, true));
                 case MISTRAL ->
-                    new Shape(llama)
-                            .family("MistralForCausalLM")
-                            .heads(4, 2, 16)
-                            .rope(1e6, null)
-                            .build();
+                    ModelConfig.llama(2, 32, 4, 2, 16, 44, vocab)
+                            .architecture("MistralForCausalLM")
+                            .theta(1e6);
                 case QWEN2 ->
-                    new Shape(llama)
-                            .family("Qwen2ForCausalLM")
-                            .layers(3)
-                            .biases(true, false, false)
-                            .rope(1e6, null)
-                            .tied()
-                            .build();
+                    ModelConfig.llama(3, 32, 4, 2, 8, 44, vocab)
+                            .architecture("Qwen2ForCausalLM")
+                            .biases(new Biases(true, false, false))
+                            .theta(1e6)
+                            .tied(true);
                 case QWEN3 ->
-                    new Shape(llama)
-                            .family("Qwen3ForCausalLM")
-                            .heads(4, 2, 16)
-                            .rope(1e6, null)
-                            .queryAndKeyNorm()
-                            .build();
+                    ModelConfig.llama(2, 32, 4, 2, 16, 44, vocab)
+                            .architecture("Qwen3ForCausalLM")
+                            .theta(1e6)
+                            .queryKeyNorm(Norms.QueryKey.HEAD);
             };
+            return model.maxPositions(512).build();
         }
     }
 

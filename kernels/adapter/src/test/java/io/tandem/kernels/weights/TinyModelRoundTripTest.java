@@ -3,6 +3,7 @@ package io.tandem.kernels.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.testing.Tolerances;

@@ -20,12 +20,8 @@ import org.jspecify.annotations.Nullable;
  * each layer, the parts of a joined linear one after the other in the bank's ranks.
  */
 final class AdapterLayout {
-    /** The joined linears of a layer, in the order in which the TorchScript sources number them. */
-    static final List<List<TargetModule>> LINEARS = List.of(
-            List.of(TargetModule.Q_PROJ, TargetModule.K_PROJ, TargetModule.V_PROJ),
-            List.of(TargetModule.O_PROJ),
-            List.of(TargetModule.GATE_PROJ, TargetModule.UP_PROJ),
-            List.of(TargetModule.DOWN_PROJ));
+    /** Joined linears of a layer. */
+    static final int LINEARS = 4;
 
     private final ModelConfig model;
 
@@ -37,7 +33,7 @@ final class AdapterLayout {
     record Part(int bank, int row, int column, Site site, LowRank factors) {}
 
     int banks() {
-        return model.layers() * LINEARS.size();
+        return model.layers() * LINEARS;
     }
 
     int inputs(int bank) {
@@ -48,8 +44,8 @@ final class AdapterLayout {
         return linear(bank).stream().mapToInt(module -> module.outputs(model)).sum();
     }
 
-    private static List<TargetModule> linear(int bank) {
-        return LINEARS.get(bank % LINEARS.size());
+    private List<TargetModule> linear(int bank) {
+        return model.linears().get(bank % LINEARS);
     }
 
     /** The parts of a bank that the adapter changes. */
@@ -58,7 +54,7 @@ final class AdapterLayout {
         int row = 0;
         int column = 0;
         for (TargetModule module : linear(bank)) {
-            Site site = new Site(bank / LINEARS.size(), module);
+            Site site = new Site(bank / LINEARS, module);
             @Nullable LowRank factors = adapter.modules().get(site);
             if (factors != null) {
                 parts.add(new Part(bank, row, column, site, factors));
@@ -77,9 +73,9 @@ final class AdapterLayout {
 
     /** The most ranks that the adapter uses in any layer, for each joined linear. */
     int[] ranksByLinear(Adapter adapter) {
-        int[] most = new int[LINEARS.size()];
+        int[] most = new int[LINEARS];
         for (int bank = 0; bank < banks(); bank++) {
-            int linear = bank % LINEARS.size();
+            int linear = bank % LINEARS;
             most[linear] = Math.max(most[linear], ranks(adapter, bank));
         }
         return most;
@@ -206,6 +202,10 @@ final class AdapterLayout {
             int outputs = site.module().outputs(model);
             if (site.layer() < 0 || site.layer() >= model.layers()) {
                 throw new IllegalArgumentException(site + " is not in a model of " + model.layers() + " layers");
+            }
+            if (!model.modules().contains(site.module())) {
+                throw new IllegalArgumentException(
+                        site + " is not a linear of this model, which has " + model.moduleNames());
             }
             if (factors.inputs() != inputs || factors.outputs() != outputs) {
                 throw new IllegalArgumentException(site + " is [" + factors.outputs() + ", " + factors.inputs()

@@ -37,12 +37,12 @@ final class AdapterSlots {
         this.script = script;
         this.scope = owner;
         this.layout = layout;
-        this.ranks = new int[limits.adapterSlots()][AdapterLayout.LINEARS.size()];
+        this.ranks = new int[limits.adapterSlots()][AdapterLayout.LINEARS];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
     private static long[] sizes(ModelConfig model) {
-        return AdapterLayout.LINEARS.stream()
+        return model.linears().stream()
                 .flatMapToLong(parts -> Arrays.stream(new long[] {
                     parts.size(),
                     parts.get(0).inputs(model),

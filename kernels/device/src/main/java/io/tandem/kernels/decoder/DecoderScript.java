@@ -21,8 +21,10 @@ final class DecoderScript implements AutoCloseable {
                     Stream.of(
                             "__torch__/tandem/ops/rows.py",
                             "__torch__/tandem/ops/rms_norm.py",
+                            "__torch__/tandem/ops/norm.py",
                             "__torch__/tandem/ops/rotary.py",
-                            "__torch__/tandem/ops/swiglu.py",
+                            "__torch__/tandem/ops/gated.py",
+                            "__torch__/tandem/ops/soft_cap.py",
                             "__torch__/tandem/ops/attention.py",
                             "__torch__/tandem/ops/cross_entropy.py",
                             "__torch__/tandem/model.py",
@@ -167,46 +169,66 @@ final class DecoderScript implements AutoCloseable {
                 call.flag(half));
     }
 
-    /** @param sizes layers, C, H, K, D */
+    /**
+     * The structure of a model.
+     *
+     * @param sizes layers, C, H, K, D, activation
+     * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
+     * @param windows of its layers, each once
+     */
+    record Structure(long[] sizes, double[] factors, long[] windows) implements Arguments {}
+
+    /** @param norm weight and bias of the last one */
     ModelObject newModel(
             TensorScope owner,
-            long[] sizes,
-            double epsilon,
+            Structure structure,
             PtNDArray embedding,
-            PtNDArray norm,
+            double embeddingScale,
+            List<PtNDArray> norm,
             PtNDArray head,
-            PtNDArray cos,
-            PtNDArray sin,
+            List<PtNDArray> cos,
+            List<PtNDArray> sin,
             FormsObject forms) {
         try (TensorScope call = owner.open()) {
             return new ModelObject(script.call(
                     owner,
                     "new_model",
-                    call.numbers(sizes),
-                    call.number(epsilon),
+                    call.numbers(structure.sizes()),
+                    call.own(IValue.listFrom(structure.factors())),
+                    call.numbers(structure.windows()),
                     call.value(embedding),
-                    call.value(norm),
+                    call.number(embeddingScale),
+                    list(call, norm),
                     call.value(head),
-                    call.value(cos),
-                    call.value(sin),
+                    list(call, cos),
+                    list(call, sin),
                     forms.value()));
         }
     }
 
-    void addLayer(
-            TensorScope call,
-            ModelObject model,
-            List<PtNDArray> weights,
-            List<PtNDArray> biases,
-            List<PtNDArray> norms,
-            FormsObject forms) {
+    /**
+     * What a layer consists of.
+     *
+     * @param weights of all modules, in the order of the computation
+     * @param biases the same, empty where there is none
+     * @param parts how many modules each of the four linears joins
+     * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
+     * @param place its window, the window's number, and that of its rotary table
+     */
+    record LayerParts(
+            List<PtNDArray> weights, List<PtNDArray> biases, long[] parts, List<PtNDArray> norms, long[] place)
+            implements Arguments {}
+
+    void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
         script.call(
                 call,
                 "add_layer",
                 model.value(),
-                list(call, weights),
-                list(call, biases),
-                list(call, norms),
+                list(call, layer.weights()),
+                list(call, layer.biases()),
+                call.numbers(layer.parts()),
+                list(call, layer.norms()),
+                call.numbers(layer.place()),
                 forms.value());
     }
 

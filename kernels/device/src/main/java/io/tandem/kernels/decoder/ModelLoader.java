@@ -5,17 +5,34 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.decoder.DecoderScript.FormsObject;
+import io.tandem.kernels.decoder.DecoderScript.LayerParts;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.Structure;
+import io.tandem.kernels.model.LayerAttention;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Norms;
+import io.tandem.kernels.model.Rotary;
+import io.tandem.kernels.model.Scales;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.WeightNames;
+import io.tandem.kernels.weights.WeightNames.NormPlace;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Builds the model object of {@code model.py} from a checkpoint, one layer at a time. */
 final class ModelLoader {
+    /** In the order of {@code model.py}. */
+    private static final List<NormPlace> NORMS = List.of(
+            NormPlace.ATTENTION,
+            NormPlace.AFTER_ATTENTION,
+            NormPlace.MLP,
+            NormPlace.AFTER_MLP,
+            NormPlace.QUERIES,
+            NormPlace.KEYS);
+
     private final DecoderScript script;
     private final Checkpoint checkpoint;
     private final WeightReader weights;
@@ -53,25 +70,55 @@ final class ModelLoader {
     private ModelObject newModel(TensorScope owner, int positions, FormsObject forms) {
         // An output layer of its own is in memory twice until this scope closes: as it was read, and in its form.
         try (TensorScope scope = owner.open()) {
-            RopeTable rope = RopeTable.of(model, positions);
+            List<PtNDArray> cos = new ArrayList<>();
+            List<PtNDArray> sin = new ArrayList<>();
+            for (Rotary rotary : model.rotaries()) {
+                RopeTable rope = RopeTable.of(rotary, positions);
+                cos.add(scope.tensor(rope.cos(), positions, rotary.width()));
+                sin.add(scope.tensor(rope.sin(), positions, rotary.width()));
+            }
+            String bias = model.norms().kind() == Norms.Kind.LAYER ? WeightNames.normBias(WeightNames.FINAL_NORM) : "";
             return script.newModel(
                     owner,
-                    new long[] {model.layers(), model.hidden(), model.heads(), model.kvHeads(), model.headDim()},
-                    model.rmsEpsilon(),
+                    structure(),
                     linear(scope, WeightNames.EMBEDDING),
-                    norm(scope, WeightNames.FINAL_NORM),
+                    model.scales().embedding(),
+                    norm(scope, WeightNames.FINAL_NORM, bias),
                     model.tiedEmbeddings() ? absent(scope) : linear(scope, WeightNames.HEAD),
-                    scope.tensor(rope.cos(), positions, model.headDim()),
-                    scope.tensor(rope.sin(), positions, model.headDim()),
+                    cos,
+                    sin,
                     forms);
         }
+    }
+
+    private Structure structure() {
+        Scales scales = model.scales();
+        return new Structure(
+                new long[] {
+                    model.layers(),
+                    model.hidden(),
+                    model.heads(),
+                    model.kvHeads(),
+                    model.headDim(),
+                    model.activation().code()
+                },
+                new double[] {
+                    model.norms().epsilon(),
+                    model.norms().kind() == Norms.Kind.RMS_FROM_ONE ? 1 : 0,
+                    scales.attention(),
+                    scales.attentionCap(),
+                    scales.residual(),
+                    scales.logits(),
+                    scales.logitCap()
+                },
+                model.windows().stream().mapToLong(window -> window).toArray());
     }
 
     private void addLayer(TensorScope parent, ModelObject loaded, int layer, FormsObject forms) {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
-            for (TargetModule module : TargetModule.values()) {
+            for (TargetModule module : model.modules()) {
                 linears.add(linear(scope, WeightNames.weight(layer, module)));
                 biases.add(
                         WeightNames.hasBias(model, module)
@@ -79,13 +126,21 @@ final class ModelLoader {
                                 : absent(scope));
             }
             List<PtNDArray> norms = new ArrayList<>();
-            norms.add(norm(scope, WeightNames.attentionNorm(layer)));
-            norms.add(norm(scope, WeightNames.mlpNorm(layer)));
-            if (model.qkNorm()) {
-                norms.add(norm(scope, WeightNames.queryNorm(layer)));
-                norms.add(norm(scope, WeightNames.keyNorm(layer)));
+            Map<NormPlace, String> names = WeightNames.norms(model, layer);
+            for (NormPlace place : NORMS) {
+                String name = names.getOrDefault(place, "");
+                String bias = !name.isEmpty() && place.hasBias(model) ? WeightNames.normBias(name) : "";
+                norms.addAll(norm(scope, name, bias));
             }
-            script.addLayer(scope, loaded, linears, biases, norms, forms);
+            long[] parts = model.linears().stream().mapToLong(List::size).toArray();
+            LayerAttention attention = model.attention().get(layer);
+            int mask = model.windows().indexOf(attention.window());
+            script.addLayer(
+                    scope,
+                    loaded,
+                    new LayerParts(
+                            linears, biases, parts, norms, new long[] {attention.window(), mask, attention.rotary()}),
+                    forms);
         }
     }
 
@@ -94,8 +149,13 @@ final class ModelLoader {
         return weights.read(scope, name, limits.dtype());
     }
 
-    private PtNDArray norm(TensorScope scope, String name) {
-        return weights.readExactly(scope, name);
+    /** Weight and bias of a norm, empty where the name is. */
+    private List<PtNDArray> norm(TensorScope scope, String name, String bias) {
+        return List.of(exactly(scope, name), exactly(scope, bias));
+    }
+
+    private PtNDArray exactly(TensorScope scope, String name) {
+        return name.isEmpty() ? absent(scope) : weights.readExactly(scope, name);
     }
 
     private static PtNDArray absent(TensorScope scope) {

@@ -23,7 +23,7 @@ final class WeightTrial implements AutoCloseable {
                     LinearSources.FILES.stream(),
                     Stream.of(
                             "__torch__/tandem/ops/rows.py",
-                            "__torch__/tandem/ops/swiglu.py",
+                            "__torch__/tandem/ops/gated.py",
                             "__torch__/tandem/trial.py"))
             .toList();
     private static final int INPUTS = 64;

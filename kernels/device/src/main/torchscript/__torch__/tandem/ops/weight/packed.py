@@ -46,7 +46,7 @@ def multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor], after: str) -> T
 def half(bias: Optional[Tensor], number: int) -> Optional[Tensor]:
   return None if bias is None else torch.chunk(bias, 2)[number]
 
-# silu of the first half of the outputs times the second, as ops/swiglu.py; [N, in] -> [N, out / 2].
+# silu of the first half of the outputs times the second, as ops/gated.py; [N, in] -> [N, out / 2].
 # oneDNN does both while it writes the products.
 def swiglu(self: __torch__.tandem.ops.weight.packed.Packed, x: Tensor,
            bias: Optional[Tensor]) -> Tensor:

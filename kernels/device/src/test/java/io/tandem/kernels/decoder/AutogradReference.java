@@ -8,14 +8,17 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import io.tandem.kernels.weights.WeightNames;
+import io.tandem.kernels.weights.WeightNames.NormPlace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -78,7 +81,7 @@ final class AutogradReference implements AutoCloseable {
 
     Result run(TrainingPack.Sequence sequence, Adapter adapter) {
         int length = sequence.tokens().length;
-        RopeTable rope = RopeTable.of(model, length);
+        RopeTable rope = RopeTable.of(model.rotaries().get(0), length);
         float[] sin = new float[rope.sin().length];
         for (int i = 0; i < sin.length; i++) {
             boolean firstHalf = i % model.headDim() < model.headDim() / 2;
@@ -112,10 +115,10 @@ final class AutogradReference implements AutoCloseable {
                 model.headDim(),
                 model.ffn(),
                 model.vocab(),
-                model.qkvBias() ? 1 : 0,
-                model.outputBias() ? 1 : 0,
-                model.mlpBias() ? 1 : 0,
-                model.qkNorm() ? 1 : 0,
+                model.biases().qkv() ? 1 : 0,
+                model.biases().output() ? 1 : 0,
+                model.biases().mlp() ? 1 : 0,
+                model.norms().queryKey() != Norms.QueryKey.NONE ? 1 : 0,
                 model.tiedEmbeddings() ? 1 : 0,
                 dtype.code()));
         for (Site site : sites()) {
@@ -126,7 +129,7 @@ final class AutogradReference implements AutoCloseable {
     }
 
     private float[] reals(Adapter adapter) {
-        List<Double> reals = new ArrayList<>(List.of(model.rmsEpsilon()));
+        List<Double> reals = new ArrayList<>(List.of(model.norms().epsilon()));
         for (Site site : sites()) {
             LowRank module = adapter.modules().get(site);
             reals.add(module == null ? 0 : module.scaling());
@@ -141,7 +144,7 @@ final class AutogradReference implements AutoCloseable {
     private List<Site> sites() {
         List<Site> sites = new ArrayList<>();
         for (int layer = 0; layer < model.layers(); layer++) {
-            for (TargetModule module : TargetModule.values()) {
+            for (TargetModule module : model.modules()) {
                 sites.add(new Site(layer, module));
             }
         }
@@ -152,18 +155,18 @@ final class AutogradReference implements AutoCloseable {
         List<float[]> parts = new ArrayList<>();
         parts.add(weights.get(WeightNames.EMBEDDING));
         for (int layer = 0; layer < model.layers(); layer++) {
-            parts.add(weights.get(WeightNames.attentionNorm(layer)));
-            for (TargetModule module : TargetModule.values()) {
+            parts.add(weights.get(name(layer, NormPlace.ATTENTION)));
+            for (TargetModule module : model.modules()) {
                 parts.add(weights.get(WeightNames.weight(layer, module)));
                 if (WeightNames.hasBias(model, module)) {
                     parts.add(weights.get(WeightNames.bias(layer, module)));
                 }
-                if (module == TargetModule.V_PROJ && model.qkNorm()) {
-                    parts.add(weights.get(WeightNames.queryNorm(layer)));
-                    parts.add(weights.get(WeightNames.keyNorm(layer)));
+                if (module == TargetModule.V_PROJ && model.norms().queryKey() != Norms.QueryKey.NONE) {
+                    parts.add(weights.get(name(layer, NormPlace.QUERIES)));
+                    parts.add(weights.get(name(layer, NormPlace.KEYS)));
                 }
                 if (module == TargetModule.O_PROJ) {
-                    parts.add(weights.get(WeightNames.mlpNorm(layer)));
+                    parts.add(weights.get(name(layer, NormPlace.MLP)));
                 }
             }
         }
@@ -172,6 +175,10 @@ final class AutogradReference implements AutoCloseable {
             parts.add(weights.get(WeightNames.HEAD));
         }
         return concat(parts);
+    }
+
+    private String name(int layer, NormPlace place) {
+        return Objects.requireNonNull(WeightNames.norms(model, layer).get(place));
     }
 
     private float[] factors(Adapter adapter) {

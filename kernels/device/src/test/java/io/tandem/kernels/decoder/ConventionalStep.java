@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValueUtils;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
@@ -27,7 +28,7 @@ final class ConventionalStep implements AutoCloseable {
         this.rank = rank;
         int linears = 0;
         int learned = 0;
-        for (TargetModule target : TargetModule.values()) {
+        for (TargetModule target : LoraConfig.allLinears()) {
             linears += target.inputs(model) * target.outputs(model);
             learned += rank * (target.inputs(model) + target.outputs(model));
         }
@@ -50,7 +51,7 @@ final class ConventionalStep implements AutoCloseable {
 
     private NDList forward(TensorScope call, int[] tokens, int[] labels, PtNDArray weights) {
         int length = tokens.length;
-        RopeTable rope = RopeTable.of(model, Math.max(1, length));
+        RopeTable rope = RopeTable.of(model.rotaries().get(0), Math.max(1, length));
         long[] numbers = {
             model.layers(),
             model.hidden(),

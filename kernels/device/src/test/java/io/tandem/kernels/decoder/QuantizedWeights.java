@@ -21,10 +21,14 @@ final class QuantizedWeights {
             if (shape == null || shape.length != 2) {
                 return values;
             }
-            int inputs = Math.toIntExact(shape[1]);
-            boolean grouped = form == WeightForm.INT4 && inputs % WeightForm.GROUP == 0;
-            return grouped ? fourBits(values) : eightBits(values, inputs);
+            return of(values, Math.toIntExact(shape[1]), form);
         });
+    }
+
+    /** A matrix of so many columns on the form's grid. */
+    static float[] of(float[] values, int inputs, WeightForm form) {
+        boolean grouped = form == WeightForm.INT4 && inputs % WeightForm.GROUP == 0;
+        return grouped ? fourBits(values) : eightBits(values, inputs);
     }
 
     private static float[] eightBits(float[] values, int inputs) {

@@ -69,24 +69,10 @@ public final class TrainingBenchmark {
         this.tokens = tokens;
         this.window = window;
         this.repetitions = repetitions;
-        model = new ModelConfig(
-                "LlamaForCausalLM",
-                layers,
-                576,
-                9,
-                3,
-                64,
-                1536,
-                49152,
-                8192,
-                1e-5,
-                10_000,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false,
-                true);
+        model = ModelConfig.llama(layers, 576, 9, 3, 64, 1536, 49152)
+                .maxPositions(8192)
+                .tied(true)
+                .build();
         pack = Devices.pack(new Random(1), model.vocab(), tokens);
     }
 

@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
 import java.util.Map;
@@ -103,7 +104,7 @@ public final class ReferenceDecoder {
         for (double value : x) {
             squares += value * value;
         }
-        double scale = 1 / Math.sqrt(squares / x.length + model.rmsEpsilon());
+        double scale = 1 / Math.sqrt(squares / x.length + model.norms().epsilon());
         double[] y = new double[x.length];
         for (int j = 0; j < x.length; j++) {
             y[j] = x[j] * scale * weight[j];
@@ -140,7 +141,7 @@ public final class ReferenceDecoder {
         int d = model.headDim();
         for (int head = 0; head < heads; head++) {
             double[] x = Arrays.copyOfRange(row, head * d, (head + 1) * d);
-            if (model.qkNorm()) {
+            if (model.norms().queryKey() != Norms.QueryKey.NONE) {
                 x = rmsNorm(x, weight(norm));
             }
             System.arraycopy(rotary.rotate(x, position), 0, row, head * d, d);

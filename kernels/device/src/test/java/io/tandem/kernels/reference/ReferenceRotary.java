@@ -1,7 +1,7 @@
 package io.tandem.kernels.reference;
 
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.ModelConfig.RopeScaling;
+import io.tandem.kernels.model.RopeScaling;
 
 /**
  * Rotary positions (Su et al., 2021) as HuggingFace arranges them: channel j turns with channel j + d/2, not with its
@@ -13,9 +13,12 @@ final class ReferenceRotary {
     ReferenceRotary(ModelConfig model) {
         frequencies = new double[model.headDim() / 2];
         for (int j = 0; j < frequencies.length; j++) {
-            double plain = Math.pow(model.ropeTheta(), -2.0 * j / model.headDim());
-            frequencies[j] =
-                    model.ropeScaling().map(scaling -> scaled(plain, scaling)).orElse(plain);
+            double plain = Math.pow(model.rotaries().get(0).theta(), -2.0 * j / model.headDim());
+            frequencies[j] = model.rotaries()
+                    .get(0)
+                    .scaling()
+                    .map(scaling -> scaled(plain, scaling))
+                    .orElse(plain);
         }
     }
 

@@ -37,7 +37,9 @@ final class CompeftReader {
             TargetModule.O_PROJ,
             TargetModule.GATE_PROJ,
             TargetModule.UP_PROJ,
-            TargetModule.DOWN_PROJ);
+            TargetModule.DOWN_PROJ,
+            TargetModule.QKV_PROJ,
+            TargetModule.GATE_UP_PROJ);
 
     private static final int CHECKSUM_BYTES = Integer.BYTES;
     private static final int MAX_HEADER_BYTES = 1 << 20;
@@ -69,7 +71,7 @@ final class CompeftReader {
     private byte[] bytes() {
         // More than the factors in float32 would mean that nothing was compressed.
         long numbers = 0;
-        for (TargetModule module : MODULES) {
+        for (TargetModule module : model.modules()) {
             numbers += (long) maxRank * (module.inputs(model) + module.outputs(model));
         }
         long most = MAX_HEADER_BYTES + Float.BYTES * numbers * model.layers();
@@ -168,7 +170,8 @@ final class CompeftReader {
 
     private SortedMap<Site, TernaryLowRank> modules(ByteInput in, LoraConfig config, JsonFields scaling) {
         in.enter("the tensors");
-        int count = in.varint("number of tensors", 2 * model.layers() * MODULES.size());
+        int count = in.varint(
+                "number of tensors", 2 * model.layers() * model.modules().size());
         if (count == 0 || count % 2 != 0) {
             throw in.refusal(count + " tensors", "two for each of one or more modules");
         }
@@ -194,8 +197,9 @@ final class CompeftReader {
     private Site site(ByteInput in, @Nullable Site previous, LoraConfig config) {
         int layer = in.varint("layer", model.layers() - 1);
         int module = in.unsignedByte();
-        if (module >= MODULES.size()) {
-            throw in.refusal("module " + module, "factor A of one of " + MODULES.size() + " modules");
+        if (module >= MODULES.size() || !model.modules().contains(MODULES.get(module))) {
+            throw in.refusal(
+                    "module " + module, "factor A of one of " + model.modules().size() + " modules");
         }
         Site site = new Site(layer, MODULES.get(module));
         if (previous != null && site.compareTo(previous) <= 0) {

@@ -101,8 +101,8 @@ final class PeftReader {
         return sites;
     }
 
-    private static @Nullable TargetModule module(String parent, String label) {
-        for (TargetModule module : TargetModule.values()) {
+    private @Nullable TargetModule module(String parent, String label) {
+        for (TargetModule module : model.modules()) {
             if (module.parent().equals(parent) && module.label().equals(label)) {
                 return module;
             }

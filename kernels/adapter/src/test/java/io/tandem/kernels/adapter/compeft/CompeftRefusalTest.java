@@ -14,7 +14,6 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Optional;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -188,24 +187,8 @@ class CompeftRefusalTest {
         // A shape of 4 [32] claims 128 entries; nothing of it is there.
         new CompeftFile().tensors("02 01 01 04 20 00000040 8001 00").write(file());
         assertRefusal().hasMessageContaining("128 entries");
-        ModelConfig huge = new ModelConfig(
-                "LlamaForCausalLM",
-                2,
-                1 << 20,
-                4,
-                2,
-                8,
-                44,
-                61,
-                512,
-                1e-5,
-                1e4,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false,
-                false);
+        ModelConfig huge =
+                ModelConfig.llama(2, 1 << 20, 4, 2, 8, 44, 61).maxPositions(512).build();
         // [64, 2^20] and a count of 2^26
         new CompeftFile()
                 .tensors("02 01 01 40 808040 00000040 80808020 00 4A80")

@@ -1,13 +1,19 @@
-package io.tandem.kernels.weights;
+package io.tandem.kernels.family;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.model.Biases;
+import io.tandem.kernels.model.LayerAttention;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.ModelConfig.RopeScaling;
+import io.tandem.kernels.model.Norms;
+import io.tandem.kernels.model.RopeScaling;
+import io.tandem.kernels.model.Rotary;
+import io.tandem.kernels.weights.ModelFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,16 +32,16 @@ class ModelConfigReaderTest {
         assertThat(llama.kvHeads()).isEqualTo(4);
         assertThat(llama.headDim()).isEqualTo(16);
         assertThat(llama.maxPositions()).isEqualTo(2048);
-        assertThat(llama.rmsEpsilon()).isEqualTo(1e-6);
-        assertThat(llama.ropeTheta()).isEqualTo(10_000);
-        assertThat(llama.ropeScaling()).isEmpty();
-        assertThat(llama.qkvBias() || llama.outputBias() || llama.mlpBias() || llama.qkNorm() || llama.tiedEmbeddings())
-                .isFalse();
+        assertThat(llama.norms().epsilon()).isEqualTo(1e-6);
+        assertThat(rotary(llama)).isEqualTo(new Rotary(10_000, 16, Optional.empty()));
+        assertThat(llama.biases()).isEqualTo(Biases.NONE);
+        assertThat(llama.norms().queryKey()).isEqualTo(Norms.QueryKey.NONE);
+        assertThat(llama.tiedEmbeddings()).isFalse();
         ModelConfig qwen2 = read("Qwen2", SIZES);
-        assertThat(qwen2.qkvBias()).isTrue();
-        assertThat(qwen2.outputBias()).isFalse();
+        assertThat(qwen2.biases()).isEqualTo(new Biases(true, false, false));
         ModelConfig qwen3 = read("Qwen3", SIZES + ",\"attention_bias\":true");
-        assertThat(qwen3.qkNorm() && qwen3.qkvBias() && qwen3.outputBias()).isTrue();
+        assertThat(qwen3.norms().queryKey()).isEqualTo(Norms.QueryKey.HEAD);
+        assertThat(qwen3.biases()).isEqualTo(new Biases(true, true, false));
         assertThat(qwen3.headDim()).isEqualTo(128);
     }
 
@@ -47,35 +53,62 @@ class ModelConfigReaderTest {
     }
 
     @Test
-    void aSlidingWindowEndsTheContext() throws IOException {
+    void aSlidingWindowIsOneAndNotAShorterContext() throws IOException {
         String sizes = SIZES + ",\"max_position_embeddings\":32768";
-        assertThat(read("Mistral", sizes + ",\"sliding_window\":null").maxPositions())
-                .isEqualTo(32768);
-        assertThat(read("Mistral", sizes + ",\"sliding_window\":65536").maxPositions())
-                .isEqualTo(32768);
-        assertThat(read("Mistral", sizes + ",\"sliding_window\":1000").maxPositions())
-                .isEqualTo(1000);
-        assertThat(read("Mistral", sizes).maxPositions()).isEqualTo(4096);
-        assertThat(read("Qwen2", sizes + ",\"sliding_window\":1000,\"use_sliding_window\":false")
-                        .maxPositions())
-                .isEqualTo(32768);
+        ModelConfig model = read("Mistral", sizes + ",\"sliding_window\":1000");
+        assertThat(model.maxPositions()).isEqualTo(32768);
+        assertThat(model.windows()).containsExactly(1000);
+        assertThat(read("Mistral", sizes).windows()).containsExactly(4096);
+        assertThat(read("Mistral", sizes + ",\"sliding_window\":null").windows())
+                .containsExactly(0);
+        String qwen = sizes + ",\"sliding_window\":1000";
+        assertThat(read("Qwen2", qwen + ",\"use_sliding_window\":false").windows())
+                .containsExactly(0);
+        assertThat(read("Qwen2", qwen + ",\"use_sliding_window\":true,\"max_window_layers\":1")
+                        .attention())
+                .containsExactly(new LayerAttention(0, 0), new LayerAttention(1000, 0));
+        String types = ",\"layer_types\":[\"sliding_attention\",\"full_attention\"]";
+        assertThat(read("Qwen3", qwen + ",\"use_sliding_window\":true" + types).attention())
+                .containsExactly(new LayerAttention(1000, 0), new LayerAttention(0, 0));
     }
 
     @Test
     void rotaryScalingIsReadFromBothPlaces() throws IOException {
-        assertThat(read("Llama", SIZES + ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}")
-                        .ropeScaling())
-                .contains(new RopeScaling.Linear(2));
+        assertThat(scaling("\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}"))
+                .isEqualTo(new RopeScaling.Linear(2));
         ModelConfig newer = read(
                 "Llama",
                 SIZES + ",\"rope_parameters\":{\"rope_theta\":500000.0,\"rope_type\":\"llama3\",\"factor\":8,"
                         + "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":8192}");
-        assertThat(newer.ropeTheta()).isEqualTo(500_000);
-        assertThat(newer.ropeScaling()).contains(new RopeScaling.Llama3(8, 1, 4, 8192));
+        assertThat(rotary(newer))
+                .isEqualTo(new Rotary(500_000, 16, Optional.of(new RopeScaling.Llama3(8, 1, 4, 8192))));
         ModelConfig plain =
                 read("Qwen3", SIZES + ",\"rope_parameters\":{\"rope_theta\":1e6,\"rope_type\":\"default\"}");
-        assertThat(plain.ropeTheta()).isEqualTo(1e6);
-        assertThat(plain.ropeScaling()).isEmpty();
+        assertThat(rotary(plain)).isEqualTo(new Rotary(1e6, 128, Optional.empty()));
+    }
+
+    /** As transformers computes them; Qwen 2.5 publishes such a change for contexts beyond its own. */
+    @Test
+    void scalingThatLengthensTheContext() throws IOException {
+        String sizes = SIZES + ",\"max_position_embeddings\":1000,";
+        ModelConfig yarn = read("Qwen2", sizes + "\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}");
+        assertThat(yarn.maxPositions()).isEqualTo(4000);
+        assertThat(rotary(yarn).scaling()).contains(new RopeScaling.Yarn(4, 1000, 32, 1, 0.1 * Math.log(4) + 1, true));
+        assertThat(scaling("\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4,\"beta_fast\":16,\"beta_slow\":2,"
+                        + "\"attention_factor\":1.5,\"original_max_position_embeddings\":500,\"truncate\":false}"))
+                .isEqualTo(new RopeScaling.Yarn(4, 500, 16, 2, 1.5, false));
+        ModelConfig dynamic = read("Llama", sizes + "\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}");
+        assertThat(dynamic.maxPositions()).isEqualTo(2000);
+        assertThat(rotary(dynamic).scaling()).contains(new RopeScaling.Dynamic(2, 1000));
+    }
+
+    private static Rotary rotary(ModelConfig model) {
+        assertThat(model.rotaries()).hasSize(1);
+        return model.rotaries().get(0);
+    }
+
+    private RopeScaling scaling(String field) throws IOException {
+        return rotary(read("Llama", SIZES + "," + field)).scaling().orElseThrow();
     }
 
     @ParameterizedTest
@@ -102,15 +135,17 @@ class ModelConfigReaderTest {
                 "rms_norm_eps | -1 | a number of",
                 "rms_norm_eps | true | a number of",
                 "rope_theta | 0 | a number of",
-                "hidden_act | \"gelu\" | silu",
+                "hidden_act | \"relu\" | silu, gelu or gelu_pytorch_tanh",
                 "hidden_act | 3 | a string",
                 "attention_bias | \"no\" | true or false",
                 "tie_word_embeddings | 1 | true or false",
                 "quantization_config | {\"bits\":4} | none",
                 "partial_rotary_factor | 0.5 | 1",
-                "rope_scaling | {\"type\":\"yarn\",\"factor\":4} | default, linear or llama3",
-                "rope_scaling | {\"rope_type\":\"dynamic\",\"factor\":4} | default, linear or llama3",
-                "rope_scaling | {\"factor\":4} | default, linear or llama3",
+                "rope_scaling | {\"type\":\"xpos\",\"factor\":4} | default, linear, dynamic, llama3, yarn or longrope",
+                "rope_scaling | {\"factor\":4} | default, linear, dynamic, llama3, yarn or longrope",
+                "rope_scaling | {\"type\":\"yarn\"} | a number of",
+                "rope_scaling | {\"type\":\"longrope\",\"factor\":4} | an integer of 2",
+                "rope_scaling | {\"type\":\"longrope\",\"original_max_position_embeddings\":99} | a list of 8",
                 "rope_scaling | {\"type\":\"linear\"} | a number of",
                 "rope_scaling | {\"type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4} | more",
                 "rope_scaling | [] | an object",
@@ -132,18 +167,21 @@ class ModelConfigReaderTest {
     }
 
     @Test
-    void slidingWindowsOfQwenAreRefused() {
-        assertThatThrownBy(() -> read("Qwen3", SIZES + ",\"use_sliding_window\":true"))
-                .hasMessageContaining("use_sliding_window is true, expected false");
+    void layersOfAnUnknownTypeAreRefused() {
+        assertThatThrownBy(() -> read("Qwen2", SIZES + ",\"layer_types\":[\"full_attention\",\"linear_attention\"]"))
+                .hasMessageContaining("layer_types")
+                .hasMessageContaining("full_attention or sliding_attention in every layer (docs/models.md)");
+        assertThatThrownBy(() -> read("Qwen2", SIZES + ",\"layer_types\":[\"full_attention\"]"))
+                .hasMessageContaining("one for each of the 2 num_hidden_layers");
         assertThatThrownBy(() -> read("Qwen2", SIZES + ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]"))
-                .hasMessageContaining("layer_types");
+                .hasMessageContaining("sliding_window");
     }
 
     @Test
     void otherArchitecturesAreRefused() {
-        assertThatThrownBy(() -> read("Gemma3", SIZES))
+        assertThatThrownBy(() -> read("Bloom", SIZES))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessageContaining("architectures is [\"Gemma3ForCausalLM\"], expected one of LlamaForCausalLM");
+                .hasMessageContaining("architectures is [\"BloomForCausalLM\"], expected one of LlamaForCausalLM");
     }
 
     @Test

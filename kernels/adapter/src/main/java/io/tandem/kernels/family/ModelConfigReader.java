@@ -1,0 +1,57 @@
+package io.tandem.kernels.family;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.weights.JsonFields;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** Reads HuggingFace's {@code config.json} of any family. */
+public final class ModelConfigReader {
+    private static final int MAX_FILE_BYTES = 4 << 20;
+
+    /** All that are supported. */
+    static final List<Family> FAMILIES = List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3());
+
+    private ModelConfigReader() {}
+
+    /**
+     * Reads the configuration of a model.
+     *
+     * @param path the {@code config.json}, or the directory that holds it
+     * @throws io.tandem.kernels.weights.ModelFormatException if the file is missing or damaged, a value is absurd, or
+     *     the model is of an unsupported kind
+     */
+    public static ModelConfig read(Path path) {
+        Path file = Files.isDirectory(path) ? path.resolve("config.json") : path;
+        JsonFields json = JsonFields.read(file, MAX_FILE_BYTES);
+        Family family = family(json);
+        // transformers picks the implementation by model_type, not by architectures.
+        if (!json.text("model_type").orElse(family.modelType()).equals(family.modelType())) {
+            throw json.refuse("model_type", family.modelType() + ", as " + family.architecture() + " has");
+        }
+        if (json.value("quantization_config").isPresent()) {
+            throw json.refuse(
+                    "quantization_config",
+                    "none: Tandem reads plain floating-point weights and quantizes them itself, see kernels.weights"
+                            + " and docs/models.md");
+        }
+        return family.read(new DecoderFields(json))
+                .architecture(family.architecture())
+                .build();
+    }
+
+    private static Family family(JsonFields json) {
+        String expected = "one of "
+                + FAMILIES.stream().map(Family::architecture).collect(Collectors.joining(", "))
+                + " (docs/models.md)";
+        JsonNode names = json.value("architectures").orElseThrow(() -> json.refuse("architectures", expected));
+        return FAMILIES.stream()
+                .filter(family -> names.isArray()
+                        && family.architecture().equals(names.path(0).textValue()))
+                .findFirst()
+                .orElseThrow(() -> json.refuse("architectures", expected));
+    }
+}

@@ -1,0 +1,261 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.WeightForms;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.family.ModelConfigReader;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.reference.FamilyReference;
+import io.tandem.kernels.tensor.TensorScope;
+import io.tandem.kernels.testing.Seeded;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.Tolerances;
+import io.tandem.kernels.weights.SafetensorsWriter;
+import io.tandem.kernels.weights.StoredType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import org.assertj.core.data.Percentage;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * What is proven of a family: a small random model, written as HuggingFace saves it, gives the logits and the gradients
+ * that {@link FamilyReference} computes in double precision, however sequences are cut. A test class for each family says
+ * what its published code does, and what its {@code config.json} says.
+ */
+abstract class FamilyProof {
+    private static final JsonMapper MAPPER = JsonMapper.builder().build();
+    private static final int SLOT = 1;
+    private static final double GRADIENT = 1e-4;
+
+    @RegisterExtension
+    final Seeded seeded = new Seeded();
+
+    final Random random = seeded.random();
+    final FamilyReference reference = new FamilyReference(random.nextLong());
+    /** Keys of the {@code config.json}. */
+    final Map<String, @Nullable Object> config = new LinkedHashMap<>();
+
+    @TempDir
+    Path directory;
+
+    /** @param setUp sets what differs from Llama in the reference; sizes follow it into the configuration */
+    FamilyProof(String architecture, String modelType, Consumer<FamilyReference> setUp) {
+        setUp.accept(reference);
+        config.put("architectures", List.of(architecture));
+        config.put("model_type", modelType);
+        config.put("hidden_size", reference.hidden);
+        config.put("intermediate_size", reference.ffn);
+        config.put("num_hidden_layers", reference.layers);
+        config.put("num_attention_heads", reference.heads);
+        config.put("num_key_value_heads", reference.kvHeads);
+        config.put("vocab_size", reference.vocab);
+        config.put("max_position_embeddings", 512);
+        config.put("rms_norm_eps", reference.epsilon);
+        config.put("tie_word_embeddings", reference.tied);
+    }
+
+    final ModelConfig write() throws IOException {
+        Files.write(directory.resolve("config.json"), MAPPER.writeValueAsBytes(config));
+        Map<String, SafetensorsWriter.Tensor> tensors = new TreeMap<>();
+        reference.weights().forEach((name, weight) -> {
+            long[] shape =
+                    weight.rows() == 0 ? new long[] {weight.columns()} : new long[] {weight.rows(), weight.columns()};
+            tensors.put(name, new SafetensorsWriter.Tensor(StoredType.F32, shape, weight.values()));
+        });
+        SafetensorsWriter.write(directory.resolve("model.safetensors"), tensors);
+        return ModelConfigReader.read(directory);
+    }
+
+    final TorchScriptDecoder load(KernelsConfig limits) {
+        return load(limits, DecoderScript::new);
+    }
+
+    private TorchScriptDecoder load(KernelsConfig limits, Function<TensorScope, DecoderScript> scripts) {
+        return TorchScriptDecoder.load(directory, limits, scripts, LoadProgress.NONE);
+    }
+
+    private Adapter adapter(ModelConfig model, int rank) {
+        return TinyAdapters.mixedRanks(model, new LinkedHashSet<>(model.modules()), rank, random.nextLong());
+    }
+
+    @Test
+    void logitsOfPromptsChunksAndDecodedTokens() throws IOException {
+        checkLogits(Devices.limits(Dtype.FLOAT32, 1 + random.nextInt(2), 128, Stash.KEEP), Tolerances.FLOAT32_LOGITS);
+    }
+
+    @Test
+    void logitsInBfloat16() throws IOException {
+        checkLogits(Devices.limits(Dtype.BFLOAT16, 128, Stash.KEEP), Tolerances.BFLOAT16_LOGITS);
+    }
+
+    /** In float32 throughout, so that nothing but the form differs. */
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "INT4"})
+    void logitsOfQuantizedWeights(WeightForm form) throws IOException {
+        reference.weights().forEach((name, weight) -> {
+            if (weight.rows() > 0) {
+                reference.replace(name, QuantizedWeights.of(weight.values(), weight.columns(), form));
+            }
+        });
+        checkLogits(Forms.limits(Dtype.FLOAT32, new WeightForms(form, 0, form), Stash.KEEP), Tolerances.FLOAT32_LOGITS);
+    }
+
+    /** Sequences with an adapter and without, cut at random and sharing iterations, as long as the cache. */
+    private void checkLogits(KernelsConfig limits, Tolerances tolerance) throws IOException {
+        ModelConfig model = write();
+        List<@Nullable Adapter> adapters = new ArrayList<>();
+        adapters.add(adapter(model, 5));
+        adapters.add(null);
+        adapters.add(null);
+        try (TorchScriptDecoder device = load(limits)) {
+            device.putAdapter(SLOT, device.prepare(adapters.get(0)));
+            int[] lengths = {limits.contextTokens(), 9, 31};
+            List<int[]> sequences = new ArrayList<>();
+            List<double[][]> expected = new ArrayList<>();
+            for (int s = 0; s < lengths.length; s++) {
+                sequences.add(Devices.tokens(random, lengths[s], model.vocab()));
+                expected.add(reference.logits(sequences.get(s), adapters.get(s)));
+            }
+            int[] done = new int[lengths.length];
+            while (!Arrays.equals(done, lengths)) {
+                List<Segment> segments = new ArrayList<>();
+                List<Integer> drawn = new ArrayList<>();
+                for (int s = 0; s < lengths.length; s++) {
+                    int left = lengths[s] - done[s];
+                    if (left > 0 && random.nextInt(4) > 0) {
+                        int count = random.nextInt(4) > 0 ? 1 : 1 + random.nextInt(left);
+                        int[] tokens = Arrays.copyOfRange(sequences.get(s), done[s], done[s] + count);
+                        int[] slots = adapters.get(s) == null ? IterationInputs.BASE : new int[] {SLOT};
+                        segments.add(Devices.segment(s, done[s], tokens, slots, Devices.scored(device)));
+                        done[s] += count;
+                        drawn.add(s);
+                    }
+                }
+                List<Draw> draws = device.run(new IterationInputs(segments, Optional.empty()))
+                        .draws();
+                for (int i = 0; i < drawn.size(); i++) {
+                    int s = drawn.get(i);
+                    tolerance.check(
+                            "sequence " + s + " after " + done[s] + " tokens",
+                            Devices.narrow(Devices.logSoftmax(expected.get(s)[done[s] - 1])),
+                            Devices.byToken(draws.get(i)));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void gradientsOfRandomWindows(Stash stash) throws IOException {
+        ModelConfig model = write();
+        Adapter adapter = adapter(model, 4);
+        double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : GRADIENT;
+        try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 1, 128, stash))) {
+            for (int split = 0; split < 3; split++) {
+                TrainingPack pack = Devices.pack(random, model.vocab(), 40, 1, 17);
+                device.openTrainee(SLOT, device.prepare(adapter), OptimizerConfig.DEFAULT);
+                List<Segment> beside = split == 0
+                        ? List.of()
+                        : List.of(Devices.segment(
+                                2, 0, Devices.tokens(random, 9, model.vocab()), IterationInputs.BASE, Sampling.GREEDY));
+                double loss = Devices.train(device, new int[] {SLOT}, pack, random, beside);
+                compare(pack, adapter, loss, device.gradients(SLOT), tolerance, stash != Stash.INT8);
+            }
+        }
+    }
+
+    private void compare(
+            TrainingPack pack, Adapter adapter, double loss, Adapter gradients, double tolerance, boolean each) {
+        List<FamilyReference.Result> expected = pack.sequences().stream()
+                .map(sequence -> reference.learn(sequence.tokens(), sequence.labels(), adapter))
+                .toList();
+        double whole =
+                expected.stream().mapToDouble(FamilyReference.Result::loss).sum();
+        assertThat(loss).isCloseTo(whole, Percentage.withPercentage(100 * tolerance));
+        double[] all = new double[2];
+        gradients.modules().forEach((site, actual) -> {
+            add(site, expected, actual.a(), LowRank::a, each, all);
+            add(site, expected, actual.b(), LowRank::b, each, all);
+        });
+        assertThat(Math.sqrt(all[0] / all[1]))
+                .as("relative error of the gradient")
+                .isLessThan(tolerance);
+    }
+
+    /** Adds the squares of a factor's differences and of what is expected; each tensor is checked too if asked for. */
+    private static void add(
+            Site site,
+            List<FamilyReference.Result> expected,
+            float[] actual,
+            Function<LowRank, float[]> factor,
+            boolean each,
+            double[] all) {
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            double right = 0;
+            for (FamilyReference.Result result : expected) {
+                right += factor.apply(result.gradient().modules().get(site))[i];
+            }
+            difference += Math.pow(right - actual[i], 2);
+            norm += right * right;
+        }
+        all[0] += difference;
+        all[1] += norm;
+        if (each) {
+            assertThat(norm).as("gradient of %s", site).isPositive();
+            assertThat(Math.sqrt(difference / norm))
+                    .as("relative error of the gradient of %s", site)
+                    .isLessThan(GRADIENT);
+        }
+    }
+
+    /** On a device without values, where a tensor that is made elsewhere or a read fails. */
+    @Test
+    void everyTensorLivesOnTheDevice() throws IOException {
+        ModelConfig model = write();
+        KernelsConfig limits = Devices.limits(Dtype.BFLOAT16, 128, Stash.RECOMPUTE)
+                .withNumerics(Dtype.BFLOAT16, WeightForms.of(WeightForm.PLAIN));
+        try (TorchScriptDecoder device = load(limits, scope -> MetaScript.load(scope, UnaryOperator.identity()))) {
+            device.openTrainee(SLOT, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
+            List<Segment> beside = List.of(
+                    Devices.segment(0, 40, new int[] {1}, IterationInputs.BASE, Sampling.GREEDY),
+                    Devices.segment(
+                            2, 0, Devices.tokens(random, 30, model.vocab()), new int[] {SLOT}, Sampling.GREEDY));
+            Devices.train(device, new int[] {SLOT}, Devices.pack(random, model.vocab(), 40), random, beside);
+        }
+    }
+}
