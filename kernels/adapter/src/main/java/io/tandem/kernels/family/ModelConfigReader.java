@@ -13,7 +13,8 @@ public final class ModelConfigReader {
     private static final int MAX_FILE_BYTES = 4 << 20;
 
     /** All that are supported. */
-    static final List<Family> FAMILIES = List.of(new Llama(), new Mistral(), new Qwen2(), new Qwen3());
+    static final List<Family> FAMILIES = List.of(
+            new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Gemma2(), new Gemma3());
 
     private ModelConfigReader() {}
 
