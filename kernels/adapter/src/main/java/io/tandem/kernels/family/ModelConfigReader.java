@@ -14,7 +14,15 @@ public final class ModelConfigReader {
 
     /** All that are supported. */
     static final List<Family> FAMILIES = List.of(
-            new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new Gemma2(), new Gemma3());
+            new Llama(),
+            new Mistral(),
+            new Qwen2(),
+            new Qwen3(),
+            new Gemma2(),
+            new Gemma3(),
+            new Olmo2(),
+            new Granite(),
+            new StableLm());
 
     private ModelConfigReader() {}
 
