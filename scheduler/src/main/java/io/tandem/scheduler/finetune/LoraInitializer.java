@@ -6,10 +6,10 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
+import java.util.EnumSet;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /**
  * A LoRA adapter as PEFT starts it: A uniform in {@code ±1/sqrt(inputs)} (Kaiming's rule with {@code a = sqrt(5)}), B
@@ -22,7 +22,7 @@ final class LoraInitializer {
         SplittableRandom random = new SplittableRandom(seed);
         SortedMap<Site, LowRank> modules = new TreeMap<>();
         for (int layer = 0; layer < model.layers(); layer++) {
-            for (TargetModule module : new TreeSet<>(config.targets())) {
+            for (TargetModule module : config.modules(model)) {
                 int inputs = module.inputs(model);
                 int outputs = module.outputs(model);
                 float[] a = new float[config.rank() * inputs];
@@ -41,6 +41,12 @@ final class LoraInitializer {
                                 config.scaling(config.rank())));
             }
         }
-        return new Adapter(config, modules);
+        LoraConfig made = new LoraConfig(
+                config.rank(),
+                config.alpha(),
+                config.rankStabilized(),
+                EnumSet.copyOf(config.modules(model)),
+                config.baseModel());
+        return new Adapter(made, modules);
     }
 }

@@ -15,7 +15,7 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
     private static final int PREVIEWED_EXAMPLES = 3;
 
     ObjectNode answer(Tokenizer tokenizer) {
-        device.requireRank(spec.lora());
+        device.requireShape(spec.lora());
         DatasetSummary summary = data.trainingSet().summary();
         Settings settings = spec.settings(data.training().size(), spec.seed());
         MemoryPlan plan = device.memory(spec.lora(), spec.optimizer());

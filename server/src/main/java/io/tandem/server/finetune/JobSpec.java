@@ -269,7 +269,7 @@ public record JobSpec(
     private static Set<TargetModule> targets(JsonBody hyper) {
         JsonNode value = hyper.find("target_modules");
         if (value == null || value.asText().equals("all-linear")) {
-            return LoraConfig.allLinears();
+            return LoraConfig.everyLinear();
         }
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (JsonNode name : value) {

@@ -5,11 +5,14 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.slo.CostKind;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.api.ApiException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 
 /**
@@ -27,8 +30,16 @@ public record TrainingDevice(
         return MemoryPlan.training(model, limits, lora, optimizer);
     }
 
-    /** @throws ApiException if adapters of the rank have no place on the device */
-    void requireRank(LoraConfig lora) {
+    /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
+    void requireShape(LoraConfig lora) {
+        Set<TargetModule> unknown = new TreeSet<>(lora.targets());
+        unknown.removeAll(model.modules());
+        if (!unknown.isEmpty() && !lora.targets().equals(LoraConfig.everyLinear())) {
+            throw ApiException.invalid(
+                    "target_modules",
+                    "'target_modules' names " + unknown.iterator().next().label() + "; the linears of this model are "
+                            + model.moduleNames() + ".");
+        }
         if (lora.rank() > limits.maxRank()) {
             throw ApiException.invalid(
                     "rank", "'rank' is " + lora.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");
@@ -40,7 +51,7 @@ public record TrainingDevice(
      * @throws ApiException with the numbers, if the plan is more than training may take
      */
     MemoryPlan requireFits(String field, LoraConfig lora, OptimizerConfig optimizer) {
-        requireRank(lora);
+        requireShape(lora);
         MemoryPlan plan = memory(lora, optimizer);
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(

@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -29,6 +30,16 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         return EnumSet.complementOf(EnumSet.of(TargetModule.QKV_PROJ, TargetModule.GATE_UP_PROJ));
     }
 
+    /** Whatever linears a model has. */
+    public static Set<TargetModule> everyLinear() {
+        return EnumSet.allOf(TargetModule.class);
+    }
+
+    /** Those of the targets that a model has, in the order of the computation. */
+    public List<TargetModule> modules(ModelConfig model) {
+        return model.modules().stream().filter(targets::contains).toList();
+    }
+
     /** The factor on the product of the factors, for a module of the given rank. */
     public double scaling(int moduleRank) {
         return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;
@@ -38,7 +49,7 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
     public LongStream factors(ModelConfig model) {
         return IntStream.range(0, model.layers())
                 .boxed()
-                .flatMapToLong(layer -> targets.stream()
+                .flatMapToLong(layer -> modules(model).stream()
                         .flatMapToLong(target -> LongStream.of(
                                 (long) rank * target.inputs(model), (long) rank * target.outputs(model))));
     }

@@ -20,6 +20,7 @@ public final class ModelConfigReader {
             new Qwen3(),
             new Gemma2(),
             new Gemma3(),
+            new Phi3(),
             new Olmo2(),
             new Granite(),
             new StableLm());

@@ -1,0 +1,50 @@
+package io.tandem.server.finetune;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.scheduler.slo.LatencyReport;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class TrainingDeviceTest {
+    private static final ModelConfig FUSED =
+            ModelConfig.llama(2, 32, 4, 2, 8, 44, 61).fused().build();
+
+    private final TrainingDevice device = new TrainingDevice(
+            FUSED,
+            new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 1, 64, 64, 1, 8, 64, Stash.KEEP),
+            Long.MAX_VALUE,
+            () -> new LatencyReport(0, Map.of()));
+
+    private static LoraConfig lora(Set<TargetModule> targets) {
+        return new LoraConfig(4, 8, false, targets, "");
+    }
+
+    @Test
+    void everyLinearMeansThoseThatTheModelHas() {
+        LoraConfig every = lora(LoraConfig.everyLinear());
+        assertThatCode(() -> device.requireShape(every)).doesNotThrowAnyException();
+        assertThat(every.modules(FUSED))
+                .containsExactly(
+                        TargetModule.QKV_PROJ, TargetModule.O_PROJ, TargetModule.GATE_UP_PROJ, TargetModule.DOWN_PROJ);
+    }
+
+    @Test
+    void aLinearThatTheModelLacksIsRefusedByName() {
+        assertThatThrownBy(() -> device.requireShape(lora(Set.of(TargetModule.Q_PROJ, TargetModule.DOWN_PROJ))))
+                .hasMessage("'target_modules' names q_proj; the linears of this model are"
+                        + " qkv_proj, o_proj, gate_up_proj, down_proj.");
+        assertThatCode(() -> device.requireShape(lora(Set.of(TargetModule.QKV_PROJ))))
+                .doesNotThrowAnyException();
+    }
+}
