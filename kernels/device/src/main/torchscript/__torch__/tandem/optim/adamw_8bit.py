@@ -8,17 +8,16 @@ def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings,
             step: __torch__.tandem.optim.step.Step, lr: float) -> None:
   __torch__.tandem.optim.adam.update_(w, g, m, v, constants, step, lr)
-  kept = __torch__.tandem.optim.step.unless_skipped(step, 1. - lr * constants.decay, 1.)
-  torch.mul_(w[0], kept)
+  if constants.decay > 0.:
+    kept = __torch__.tandem.optim.step.unless_skipped(step, 1. - lr * constants.decay, 1.)
+    torch.mul_(w[0], kept)
 
 # The same for moments in 8 bits.
 def update_quantized_(w: List[Tensor], g: Tensor,
-                      first: __torch__.tandem.optim.quantize.Quantized,
-                      second: __torch__.tandem.optim.quantize.Quantized,
+                      moments: __torch__.tandem.optim.quantize.Quantized,
                       constants: __torch__.tandem.optim.settings.Settings,
                       step: __torch__.tandem.optim.step.Step, lr: float) -> None:
-  m = __torch__.tandem.optim.quantize.dequantize(first)
-  v = __torch__.tandem.optim.quantize.dequantize(second)
+  x = __torch__.tandem.optim.quantize.dequantize(moments)
+  m, v, = torch.unbind(torch.view(x, [2, -1])[:, : g.size(0)])
   __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, step, lr)
-  __torch__.tandem.optim.quantize.quantize_(first, m, step.kept)
-  __torch__.tandem.optim.quantize.quantize_(second, v, step.kept)
+  __torch__.tandem.optim.quantize.quantize_(moments, x, step.kept)

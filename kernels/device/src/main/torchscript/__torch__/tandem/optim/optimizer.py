@@ -4,26 +4,26 @@ class Region:
   end : int
   # its place in the state tensors of its kind
   at : int
-  # its first block there, -1 if its state is in 32 bits
-  block : int
   # factor on the learning rate: that of B is another one than that of A in LoRA+ (Hayou et al.,
   # 2024)
   rate : float
   # alone in a list, see adam.py
   w : List[Tensor]
+  # its state if that is in 8 bits
+  moments : Optional[__torch__.tandem.optim.quantize.Quantized]
   def __init__(self: __torch__.tandem.optim.optimizer.Region, place: List[int],
                rate: float, weights: Tensor) -> None:
     self.start = place[0]
     self.end = place[0] + place[1]
     self.at = place[2]
-    self.block = place[3]
     self.rate = rate
     self.w = [weights[self.start : self.end]]
+    self.moments = annotate(Optional[__torch__.tandem.optim.quantize.Quantized], None)
 
 # Updates the vector of an adapter's factors. The state by method, each tensor over all regions:
 #   sgd: velocity;  lion: momentum;  adamw: first and second moment
-#   adamw_8bit: first and second moment of the regions in 32 bits; codes and absmax of the first and
-#   of the second moment of the others
+#   adamw_8bit: first and second moment of the regions in 32 bits; of the others, codes of the first
+#   and of the second moment, and absmax of the first and of the second
 class Optimizer:
   method : str
   constants : __torch__.tandem.optim.settings.Settings
@@ -31,8 +31,6 @@ class Optimizer:
   state : List[Tensor]
   # of the gathered gradient, [regions] float32
   norms : Tensor
-  # with signs for the first moment, without for the second
-  maps : List[__torch__.tandem.optim.quantize.Map]
   def __init__(self: __torch__.tandem.optim.optimizer.Optimizer, method: str,
                constants: __torch__.tandem.optim.settings.Settings, norms: Tensor) -> None:
     self.method = method
@@ -40,10 +38,10 @@ class Optimizer:
     self.norms = norms
     self.regions = annotate(List[__torch__.tandem.optim.optimizer.Region], [])
     self.state = annotate(List[Tensor], [])
-    self.maps = annotate(List[__torch__.tandem.optim.quantize.Map], [])
 
 # weights [P] float32 are updated; the state lives on their device.
-# places: four numbers for each region: start, length, place in the state, first block.
+# places: four numbers for each region: start, length, place in the state, first block, which is -1
+# if its state is in 32 bits.
 # sizes: two for each tensor of the state: length, bytes of one number.
 def new(method: str, constants: __torch__.tandem.optim.settings.Settings, weights: Tensor,
         places: List[int], rates: List[float],
@@ -56,32 +54,35 @@ def new(method: str, constants: __torch__.tandem.optim.settings.Settings, weight
     region = __torch__.tandem.optim.optimizer.Region(place, rates[i], weights)
     self.regions.append(region)
   for i in range(len(sizes) // 2):
-    self.state.append(torch.zeros([sizes[2 * i]], dtype=0 if sizes[2 * i + 1] == 1 else 6,
-                                  device=device))
+    dtype = 0 if sizes[2 * i + 1] == 1 else 6
+    self.state.append(torch.zeros([sizes[2 * i]], dtype=dtype, device=device))
   if method == "adamw_8bit":
-    self.maps.append(__torch__.tandem.optim.quantize.new_map(True, device))
-    self.maps.append(__torch__.tandem.optim.quantize.new_map(False, device))
+    __torch__.tandem.optim.optimizer.share_quantized_(self, places)
   return self
 
-# The i-th moment of a region in 8 bits.
-def moment(self: __torch__.tandem.optim.optimizer.Optimizer, i: int,
-           region: __torch__.tandem.optim.optimizer.Region) -> __torch__.tandem.optim.quantize.Quantized:
-  length = region.end - region.start
-  codes = self.state[2 + 2 * i][region.at : region.at + length]
-  absmax = self.state[3 + 2 * i][region.block : region.block + (length + 255) // 256]
-  return __torch__.tandem.optim.quantize.Quantized(self.maps[i], codes, absmax)
+# Puts what both moments have in 8 bits next to each other, and gives each region its part.
+def share_quantized_(self: __torch__.tandem.optim.optimizer.Optimizer, places: List[int]) -> None:
+  codes, absmax = torch.stack(self.state[2:4]), torch.stack(self.state[4:6])
+  self.state = self.state[:2] + torch.unbind(codes) + torch.unbind(absmax)
+  maps = __torch__.tandem.optim.quantize.Maps(codes.device)
+  for i in range(len(self.regions)):
+    region, block = self.regions[i], places[4 * i + 3]
+    if block >= 0:
+      length = region.end - region.start
+      region.moments = __torch__.tandem.optim.quantize.Quantized(
+          maps, codes[:, region.at : region.at + length],
+          absmax[:, block : block + (length + 255) // 256])
 
 # g [n] of the region
 def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
             region: __torch__.tandem.optim.optimizer.Region, g: Tensor,
             step: __torch__.tandem.optim.step.Step) -> None:
-  w, constants = region.w, self.constants
+  w, constants, moments = region.w, self.constants, region.moments
   lr = step.lr * region.rate
   end = region.at + region.end - region.start
-  if region.block >= 0:
-    m = __torch__.tandem.optim.optimizer.moment(self, 0, region)
-    v = __torch__.tandem.optim.optimizer.moment(self, 1, region)
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, m, v, constants, step, lr)
+  if moments is not None:
+    moments = unchecked_cast(__torch__.tandem.optim.quantize.Quantized, moments)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
                                               self.state[1][region.at : end], constants, step, lr)

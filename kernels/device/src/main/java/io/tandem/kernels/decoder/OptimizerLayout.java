@@ -122,8 +122,8 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
                         new StateTensor("first_moment", DataType.FLOAT32, plain),
                         new StateTensor("second_moment", DataType.FLOAT32, plain),
                         new StateTensor("first_codes", DataType.UINT8, quantized),
-                        new StateTensor("first_absmax", DataType.FLOAT32, blocks),
                         new StateTensor("second_codes", DataType.UINT8, quantized),
+                        new StateTensor("first_absmax", DataType.FLOAT32, blocks),
                         new StateTensor("second_absmax", DataType.FLOAT32, blocks));
             case SGD -> List.of(new StateTensor("velocity", DataType.FLOAT32, plain));
             case LION -> List.of(new StateTensor("momentum", DataType.FLOAT32, plain));

@@ -88,6 +88,12 @@ class QuantizationTest {
         assertThat(round(new float[257], false)).hasSize(257).containsOnly(0);
     }
 
+    @Example
+    void whatDividesToMinusZeroBecomesZero() {
+        float[] rounded = round(new float[] {1e38f, -0.0f, -Float.MIN_VALUE, Float.MIN_VALUE}, true);
+        assertThat(rounded).containsExactly(1e38f, 0, 0, 0);
+    }
+
     @Property(tries = 300)
     void theErrorIsHalfAStepAtMost(@ForAll @Size(min = 1, max = 600) float[] any, @ForAll boolean signed) {
         float[] x = signed ? any : absolute(any);
