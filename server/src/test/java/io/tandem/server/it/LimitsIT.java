@@ -129,7 +129,7 @@ class LimitsIT {
     @Test
     void refusedFieldsHaveOpenAisCode() throws Exception {
         String start = "{\"model\":\"tiny\",\"prompt\":\"a\",";
-        for (String field : new String[] {"\"best_of\":5", "\"colour\":\"red\""}) {
+        for (String field : new String[] {"\"use_beam_search\":true", "\"suffix\":\"b\""}) {
             HttpResponse<String> answer = server.post("/v1/completions", start + field + "}");
             assertThat(refused(answer, 400, field.split("\"")[1]).path("code").asText())
                     .isEqualTo("unsupported_parameter");

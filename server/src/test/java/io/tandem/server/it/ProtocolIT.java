@@ -58,7 +58,7 @@ class ProtocolIT {
                     400 | temperature | {"model":"tiny","prompt":"a","temperature":3}
                     400 | temperature | {"model":"tiny","prompt":"a","temperature":"hot"}
                     400 | n          | {"model":"tiny","prompt":"a","n":1000000}
-                    400 | colour     | {"model":"tiny","prompt":"a","colour":"red"}
+                    400 | typical_p  | {"model":"tiny","prompt":"a","typical_p":0.5}
                     400 | logit_bias | {"model":"tiny","prompt":"a","logit_bias":{"x":1}}
                     """)
     void wrongCompletionsNameTheField(int status, String field, String body) throws Exception {
