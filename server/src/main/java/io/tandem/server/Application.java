@@ -38,6 +38,7 @@ import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
+import io.tandem.server.text.constrained.Grammars;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -75,6 +76,7 @@ public final class Application implements AutoCloseable {
     private final DataDirectory data;
     private final DeviceModel device;
     private final ServedModel model;
+    private final Grammars grammars;
     private final CoServingEngine engine;
     private final Thread engineThread;
     private final JobService jobs;
@@ -93,6 +95,7 @@ public final class Application implements AutoCloseable {
         int context = device.limits().contextTokens();
         ServedModel loaded = ModelText.load(config.model(), config.servedName(), device.model(), context);
         model = config.modelSampling() ? loaded : loaded.withStandardSampling();
+        grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
         bind(meters);
@@ -124,6 +127,7 @@ public final class Application implements AutoCloseable {
         Routes.Targets targets = new Routes.Targets(
                 model,
                 engine,
+                grammars,
                 nextRequestId,
                 adapters,
                 jobs,
@@ -322,6 +326,7 @@ public final class Application implements AutoCloseable {
         } catch (InterruptedException e) {
             interrupted = true;
         }
+        grammars.close();
         jobs.close();
         adapters.library().close();
         interrupted |= Thread.interrupted();

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -22,6 +23,7 @@ import java.util.OptionalLong;
  * @param stop what ends an answer
  * @param seed of the first completion of each prompt; empty for random ones
  * @param sampling without the seed; its {@code topLogprobs} is -1 if no log-probabilities are wanted
+ * @param structured what the text of each answer has to be
  * @param output what an answer looks like
  * @param promptTokens keep this many of the prompt's last tokens; empty for all
  * @param ignored names of fields that nothing reads
@@ -35,6 +37,7 @@ public record GenerationParams(
         StopParams stop,
         OptionalLong seed,
         SamplingParams sampling,
+        Optional<StructuredOutput> structured,
         OutputParams output,
         OptionalInt promptTokens,
         List<String> ignored) {
@@ -66,6 +69,7 @@ public record GenerationParams(
                 StopParams.read(body, bounds, maxTokens.orElse(context)),
                 body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
                 sampling(body, topLogprobs, bounds),
+                structured(body),
                 OutputParams.read(body),
                 promptTokens(body, maxTokens.orElse(1), bounds),
                 List.copyOf(ignored));
@@ -112,6 +116,15 @@ public record GenerationParams(
         return most.isPresent() && most.getAsInt() == -1 ? OptionalInt.of(Math.max(1, context - maxTokens)) : most;
     }
 
+    private static Optional<StructuredOutput> structured(JsonBody body) {
+        Optional<StructuredOutput> structured = StructuredOutput.read(body);
+        if (structured.isPresent() && body.optionalBoolean("ignore_eos", false)) {
+            throw body.invalid(
+                    "ignore_eos", "contradicts '" + structured.get().field() + "', which ends answers; leave it out.");
+        }
+        return structured;
+    }
+
     private static int topK(JsonBody body, int vocab, int absent) {
         // -1 is how vLLM's clients say "all".
         int topK = body.optionalInt("top_k", -1, Integer.MAX_VALUE).orElse(absent);
@@ -144,4 +157,5 @@ public record GenerationParams(
         }
         return biases;
     }
+
 }

@@ -120,6 +120,11 @@ public final class JsonBody {
         return value == null || value.isNull() ? null : value;
     }
 
+    /** The whole name of a field, as complaints call it. */
+    String path(String field) {
+        return path + field;
+    }
+
     /** A complaint about a field, ready to be thrown. */
     public ApiException invalid(String field, String message) {
         return ApiException.invalid(path + field, "'" + path + field + "' " + message);

@@ -143,7 +143,16 @@ public final class RequestFields {
 
     private static List<RequestField> ofTools() {
         return List.of(
-                refused("response_format", Origin.OPENAI, CHAT, "", "{\"type\":\"text\"}"),
+                honoured("response_format", Origin.OPENAI, BOTH, "`text`, `json_object`, `json_schema`"),
+                honoured("structured_outputs", Origin.VLLM, BOTH, "`json`, `json_object`, `regex`, `choice`"),
+                honoured("guided_json", Origin.VLLM, BOTH, ""),
+                honoured("guided_regex", Origin.VLLM, BOTH, ""),
+                honoured("guided_choice", Origin.VLLM, BOTH, ""),
+                accepted("guided_decoding_backend", Origin.VLLM, BOTH, "there is one"),
+                refused("guided_grammar", Origin.VLLM, BOTH, "use a schema or a regular expression"),
+                refused("structural_tag", Origin.VLLM, BOTH, "use `tools`"),
+                refused("grammar", Origin.LLAMA_CPP, BOTH, "use a schema or a regular expression", "\"\""),
+                refused("json_schema", Origin.LLAMA_CPP, BOTH, "use `response_format`"),
                 refused("tools", Origin.OPENAI, CHAT, ""),
                 refused("tool_choice", Origin.OPENAI, CHAT, "", "\"none\"", "\"auto\""),
                 accepted("parallel_tool_calls", Origin.OPENAI, CHAT, ""),

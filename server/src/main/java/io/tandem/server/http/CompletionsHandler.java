@@ -1,5 +1,6 @@
 package io.tandem.server.http;
 
+import io.tandem.scheduler.inference.TokenConstraint;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
@@ -8,28 +9,38 @@ import io.tandem.server.api.CompletionParams;
 import io.tandem.server.api.CompletionParams.Prompt;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.StructuredOutput;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer.Detokenizer;
 import io.tandem.server.text.Utf8;
+import io.tandem.server.text.constrained.Grammars;
+import io.tandem.server.text.grammar.GrammarException;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 
 /** {@code POST /v1/completions} and {@code POST /v1/chat/completions}. */
 final class CompletionsHandler {
     private final Generation.Source source;
     private final ModelNames names;
     private final TextWork text;
+    private final Grammars grammars;
     private final int maxRank;
     private final UnknownFields unknownFields;
     private final Clock clock;
+
+    /** What a text thread makes of a request. */
+    private record Prepared(List<EncodedPrompt> prompts, Optional<Supplier<TokenConstraint>> constraints) {}
 
     CompletionsHandler(
             Generation.Source source,
             ModelNames names,
             TextWork text,
+            Grammars grammars,
             int maxRank,
             UnknownFields unknownFields,
             Clock clock) {
@@ -37,6 +48,7 @@ final class CompletionsHandler {
         this.source = source;
         this.names = names;
         this.text = text;
+        this.grammars = grammars;
         this.maxRank = maxRank;
         this.clock = clock;
     }
@@ -130,6 +142,16 @@ final class CompletionsHandler {
         }
     }
 
+    private Supplier<TokenConstraint> constraints(StructuredOutput structured) {
+        try {
+            return grammars.constraints(structured.format());
+        } catch (GrammarException e) {
+            String place = e.pointer().isEmpty() ? "" : " at " + e.pointer();
+            throw ApiException.invalid(
+                    structured.field(), "'" + structured.field() + "'" + place + " " + e.getMessage() + ".");
+        }
+    }
+
     private AdapterParams adapters(JsonBody body) {
         return AdapterParams.read(body, source.model().shape().layers(), maxRank);
     }
@@ -144,9 +166,10 @@ final class CompletionsHandler {
         unknownFields.report(context, params.ignored());
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
-        Future<List<EncodedPrompt>> encoded =
-                text.run(Math.max(0, context.body().length()), prompts);
-        Json.later(context, Future.all(resolved, encoded), all -> {
+        Future<Prepared> prepared = text.run(
+                Math.max(0, context.body().length()),
+                () -> new Prepared(prompts.call(), params.structured().map(this::constraints)));
+        Json.later(context, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
                 return;
@@ -158,7 +181,7 @@ final class CompletionsHandler {
             if (!resolved.result().tier().isEmpty()) {
                 context.response().putHeader("X-Adapter-Tier", resolved.result().tier());
             }
-            List<EncodedPrompt> kept = encoded.result().stream()
+            List<EncodedPrompt> kept = prepared.result().prompts().stream()
                     .map(prompt -> params.promptTokens().isPresent()
                             ? prompt.last(params.promptTokens().getAsInt())
                             : prompt)
@@ -171,7 +194,12 @@ final class CompletionsHandler {
                             source,
                             clock.instant().getEpochSecond())
                     .generation()
-                    .start(kept, params, answers, resolved.result().versions());
+                    .start(
+                            kept,
+                            params,
+                            answers,
+                            resolved.result().versions(),
+                            prepared.result().constraints());
         });
     }
 }

@@ -8,6 +8,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.InferenceRequest.Options;
 import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.TokenConstraint;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
@@ -21,6 +22,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
+import java.util.function.Supplier;
 
 /**
  * All answers to one HTTP request: each is a request of its own to the engine. What the engine says arrives on the
@@ -62,8 +64,14 @@ final class Generation {
      * Starts answers to each prompt, all or none.
      *
      * @param count of answers to one prompt; the best {@code n} of them are wanted
+     * @param constraints a new one for each answer, if there are any
      */
-    void start(List<EncodedPrompt> prompts, GenerationParams params, int count, List<AdapterVersion> adapters) {
+    void start(
+            List<EncodedPrompt> prompts,
+            GenerationParams params,
+            int count,
+            List<AdapterVersion> adapters,
+            Optional<Supplier<TokenConstraint>> constraints) {
         List<Submission> answers = new ArrayList<>();
         for (int prompt = 0; prompt < prompts.size(); prompt++) {
             for (int i = 0; i < count; i++) {
@@ -75,8 +83,10 @@ final class Generation {
                         source.model().tokenizer(),
                         params);
                 choices.add(choice);
-                boolean ranked = count > params.n();
-                answers.add(new Submission(request(choice, params, adapters, i, ranked), sink(choice)));
+                SamplingParams sampling = sampling(params, i, count > params.n());
+                Options options = new Options(
+                        promptLogprobs(choice, params), params.priority(), constraints.map(Supplier::get));
+                answers.add(new Submission(request(choice, params, adapters, sampling, options), sink(choice)));
             }
         }
         open = answers.size();
@@ -86,22 +96,33 @@ final class Generation {
         });
     }
 
-    /** @param ranked whether the answer's probability is needed, wanted or not */
-    private InferenceRequest request(
-            Choice choice, GenerationParams params, List<AdapterVersion> adapters, int copy, boolean ranked) {
+    /**
+     * @param copy number of the answer among those to one prompt
+     * @param ranked whether the answer's probability is needed, wanted or not
+     */
+    private static SamplingParams sampling(GenerationParams params, int copy, boolean ranked) {
         long seed = params.seed().isPresent()
                 ? params.seed().getAsLong() + copy
                 : ThreadLocalRandom.current().nextLong();
         SamplingParams sampling = params.sampling().withSeed(seed);
+        return ranked ? sampling.withLogprob() : sampling;
+    }
+
+    private InferenceRequest request(
+            Choice choice,
+            GenerationParams params,
+            List<AdapterVersion> adapters,
+            SamplingParams sampling,
+            Options options) {
         return new InferenceRequest(
                 choice.requestId(),
                 params.user(),
                 choice.prompt().tokens(),
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,
-                ranked ? sampling.withLogprob() : sampling,
+                sampling,
                 params.stop().rule(source.model().stopTokens()),
-                new Options(promptLogprobs(choice, params), params.priority(), Optional.empty()));
+                options);
     }
 
     private static int promptLogprobs(Choice choice, GenerationParams params) {

@@ -6,6 +6,7 @@ import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.text.ServedModel;
+import io.tandem.server.text.constrained.Grammars;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
@@ -47,6 +48,7 @@ public final class Routes {
     public record Targets(
             ServedModel model,
             TokenSource tokens,
+            Grammars grammars,
             AtomicLong nextRequestId,
             Adapters adapters,
             JobService jobs,
@@ -69,7 +71,7 @@ public final class Routes {
         TextWork text = new TextWork(vertx);
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
         CompletionsHandler completions = new CompletionsHandler(
-                source, names, text, t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
+                source, names, text, t.grammars(), t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());

@@ -227,6 +227,11 @@ public final class JsonTokenizer implements Tokenizer {
         return table.bytes(id).clone();
     }
 
+    @Override
+    public boolean special(int id) {
+        return table.special(id);
+    }
+
     TokenTable table() {
         return table;
     }

@@ -30,8 +30,11 @@ public interface Tokenizer {
     /** The text of one token as it is, for log-probabilities; bytes that are no text become U+FFFD. */
     String token(int id);
 
-    /** The bytes of one token, for log-probabilities. */
+    /** The bytes of one token; none for an id without a token. */
     byte[] bytes(int id);
+
+    /** Whether a token is no text, like those that mark the turns of a chat. */
+    boolean special(int id);
 
     /** Decodes the tokens of one answer as they come; never emits half a character. */
     interface Detokenizer {

@@ -158,7 +158,7 @@ class ParamsTest {
             value = {
                 "tools|`\"tools\":[{\"type\":\"function\"}]`",
                 "functions|`\"functions\":[{}]`",
-                "response_format|`\"response_format\":{\"type\":\"json_object\"}`",
+                "response_format.type|`\"response_format\":{\"type\":\"yaml\"}`",
                 "response_format|`\"response_format\":\"text\"`",
                 "audio|`\"audio\":{}`",
                 "modalities|`\"modalities\":[\"text\",\"audio\"]`",

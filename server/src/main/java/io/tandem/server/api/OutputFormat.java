@@ -1,0 +1,22 @@
+package io.tandem.server.api;
+
+import java.util.List;
+
+/** What the text of an answer has to be. */
+public sealed interface OutputFormat {
+    /** Any JSON object. */
+    record AnyObject() implements OutputFormat {}
+
+    /**
+     * JSON that a schema allows.
+     *
+     * @param json the schema as text, because the order of its properties is that of the answer's
+     */
+    record Schema(String json) implements OutputFormat {}
+
+    /** A text that a regular expression matches as a whole. */
+    record Pattern(String expression) implements OutputFormat {}
+
+    /** One of these texts. */
+    record Choice(List<String> texts) implements OutputFormat {}
+}
