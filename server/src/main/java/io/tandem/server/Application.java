@@ -137,6 +137,7 @@ public final class Application implements AutoCloseable {
                 config.http(),
                 engine::healthy,
                 () -> ready,
+                Main.number(),
                 meters::scrape,
                 Clock.systemUTC());
         port = listen(address, config.http().port(), targets);

@@ -37,8 +37,13 @@ public final class Main {
 
     /** Name and version. */
     static String version() {
+        return "tandem " + number();
+    }
+
+    /** The version alone. */
+    static String number() {
         String version = Main.class.getPackage().getImplementationVersion();
-        return "tandem " + (version == null ? "(not packaged)" : version);
+        return version == null ? "(not packaged)" : version;
     }
 
     public static void main(String[] args) {

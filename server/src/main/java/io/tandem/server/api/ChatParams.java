@@ -41,7 +41,12 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
         return logprobs ? top.orElse(0) : -1;
     }
 
-    private static List<ChatMessage> messages(JsonBody body, List<String> ignored) {
+    /**
+     * The field {@code messages}.
+     *
+     * @param ignored gets the names of fields that nothing reads
+     */
+    static List<ChatMessage> messages(JsonBody body, List<String> ignored) {
         JsonNode value = body.find("messages");
         if (value == null) {
             throw body.invalid("messages", "is required.");

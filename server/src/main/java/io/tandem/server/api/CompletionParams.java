@@ -59,7 +59,8 @@ public record CompletionParams(
         return bestOf;
     }
 
-    private static List<Prompt> prompts(JsonBody body, int vocab) {
+    /** The field {@code prompt}. */
+    static List<Prompt> prompts(JsonBody body, int vocab) {
         JsonNode value = body.find("prompt");
         if (value == null) {
             throw body.invalid("prompt", "is required.");

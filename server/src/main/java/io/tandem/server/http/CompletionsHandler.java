@@ -3,7 +3,6 @@ package io.tandem.server.http;
 import io.tandem.scheduler.inference.TokenConstraint;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
-import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.ChatParams;
 import io.tandem.server.api.CompletionParams;
 import io.tandem.server.api.CompletionParams.Prompt;
@@ -11,8 +10,6 @@ import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.StructuredOutput;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.text.Tokenizer.Detokenizer;
-import io.tandem.server.text.Utf8;
 import io.tandem.server.text.constrained.Grammars;
 import io.tandem.server.text.grammar.GrammarException;
 import io.vertx.core.Future;
@@ -28,6 +25,7 @@ final class CompletionsHandler {
     private final Generation.Source source;
     private final ModelNames names;
     private final TextWork text;
+    private final PromptEncoder prompts;
     private final Grammars grammars;
     private final int maxRank;
     private final UnknownFields unknownFields;
@@ -48,6 +46,7 @@ final class CompletionsHandler {
         this.source = source;
         this.names = names;
         this.text = text;
+        this.prompts = new PromptEncoder(source.model());
         this.grammars = grammars;
         this.maxRank = maxRank;
         this.clock = clock;
@@ -81,11 +80,11 @@ final class CompletionsHandler {
                 generation,
                 generation.n(),
                 format,
-                () -> List.of(new EncodedPrompt(tokens(params.messages()))));
+                () -> List.of(new EncodedPrompt(prompts.tokens(params.messages(), true, "messages"))));
     }
 
     private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
-        int[] tokens = tokens(prompt, params.addSpecialTokens());
+        int[] tokens = prompts.tokens(prompt, params.addSpecialTokens());
         if (!params.echo()) {
             return new EncodedPrompt(tokens);
         }
@@ -93,53 +92,7 @@ final class CompletionsHandler {
                 tokens,
                 prompt instanceof Prompt.Text text
                         ? text.text()
-                        : text(tokens, params.generation().output().skipSpecialTokens()));
-    }
-
-    private String text(int[] tokens, boolean skipSpecialTokens) {
-        Detokenizer detokenizer = source.model().tokenizer().detokenizer(skipSpecialTokens);
-        StringBuilder text = new StringBuilder();
-        for (int token : tokens) {
-            text.append(detokenizer.accept(token));
-        }
-        return text.append(detokenizer.finish()).toString();
-    }
-
-    private int[] tokens(Prompt prompt, boolean addSpecialTokens) {
-        if (prompt instanceof Prompt.Text text) {
-            int[] tokens = tokens(text.text(), "prompt");
-            return addSpecialTokens ? source.model().tokenizer().begin(tokens) : tokens;
-        }
-        return ((Prompt.Tokens) prompt).ids();
-    }
-
-    private int[] tokens(List<ChatMessage> messages) {
-        requireRoom(
-                messages.stream()
-                        .mapToLong(message -> Utf8.length(message.content()))
-                        .sum(),
-                "messages");
-        return tokens(source.model().template().render(messages, true), "messages");
-    }
-
-    private int[] tokens(String text, String field) {
-        requireRoom(Utf8.length(text), field);
-        return source.model().tokenizer().encode(text, true);
-    }
-
-    /** Refuses what cannot fit however it is tokenized, because tokenizing it would take long. */
-    private void requireRoom(long bytes, String field) {
-        int context = source.model().contextTokens();
-        long most = source.model().tokenizer().maxBytes(context);
-        if (bytes > most) {
-            throw new ApiException(
-                    400,
-                    "invalid_request_error",
-                    field,
-                    "context_length_exceeded",
-                    "'" + field + "' has " + bytes + " bytes of text, but this model's maximum context length of "
-                            + context + " tokens (kernels.context-tokens) holds at most " + most + ". Send less.");
-        }
+                        : prompts.text(tokens, params.generation().output().skipSpecialTokens()));
     }
 
     private Supplier<TokenConstraint> constraints(StructuredOutput structured) {
@@ -162,13 +115,13 @@ final class CompletionsHandler {
             GenerationParams params,
             int answers,
             AnswerFormat format,
-            Callable<List<EncodedPrompt>> prompts) {
+            Callable<List<EncodedPrompt>> encode) {
         unknownFields.report(context, params.ignored());
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
         Future<Prepared> prepared = text.run(
                 Math.max(0, context.body().length()),
-                () -> new Prepared(prompts.call(), params.structured().map(this::constraints)));
+                () -> new Prepared(encode.call(), params.structured().map(this::constraints)));
         Json.later(context, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {

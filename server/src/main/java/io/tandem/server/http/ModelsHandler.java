@@ -51,6 +51,26 @@ final class ModelsHandler {
         Json.answer(context, card(name, created(name)));
     }
 
+    /** Deletes an adapter, as OpenAI's clients delete a fine-tuned model. */
+    void delete(RoutingContext context) {
+        String name = context.pathParam("*");
+        if (name.equals(model.name())) {
+            throw ApiException.invalid("model", "'model': the base model '" + name + "' cannot be deleted; adapters can.");
+        }
+        names.requireKnown(name);
+        if (names.library().find(name).isEmpty()) {
+            throw ApiException.invalid(
+                    "model", "'model' must be the name of one adapter; DELETE /v1/adapters/{id} deletes single versions.");
+        }
+        Json.answer(context, names.library().delete(name).thenApply(gone -> {
+            ObjectNode json = JsonBody.MAPPER.createObjectNode();
+            json.put("id", name);
+            json.put("object", "model");
+            json.put("deleted", true);
+            return json;
+        }));
+    }
+
     /** When the adapter was made; of several together, and of the base model, when the model was. */
     private long created(String name) {
         return names.library().find(name).map(AdapterEntry::createdAt).orElse(model.created());

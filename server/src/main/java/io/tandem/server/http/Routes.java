@@ -1,7 +1,9 @@
 package io.tandem.server.http;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.storage.FileStore;
@@ -43,6 +45,7 @@ public final class Routes {
      * @param http sizes of requests, and who may send them
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
+     * @param version of Tandem
      * @param metrics the text of {@code /metrics}
      */
     public record Targets(
@@ -58,6 +61,7 @@ public final class Routes {
             HttpConfig http,
             BooleanSupplier healthy,
             BooleanSupplier ready,
+            String version,
             Supplier<String> metrics,
             Clock clock) {}
 
@@ -73,6 +77,8 @@ public final class Routes {
         CompletionsHandler completions = new CompletionsHandler(
                 source, names, text, t.grammars(), t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
+        RankingHandler ranking = new RankingHandler(source, names, text, t.clock());
+        TokensHandler tokens = new TokensHandler(t.model(), text);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
@@ -86,12 +92,18 @@ public final class Routes {
         }
         table.get("/health", health::health);
         table.get("/ready", health::ready);
+        table.get("/version", context -> version(context, t.version()));
         // All that follows needs the key.
         t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
         table.post("/v1/completions", completions::complete);
         table.post("/v1/chat/completions", completions::chat);
         table.get("/v1/models", models::list);
         table.get("/v1/models/*", models::get);
+        table.delete("/v1/models/*", models::delete);
+        table.post("/v1/rerank", ranking::rerank);
+        table.post("/v1/score", ranking::score);
+        table.post("/tokenize", tokens::tokenize);
+        table.post("/detokenize", tokens::detokenize);
         table.form("/v1/files", files::upload);
         table.get("/v1/files", files::list);
         table.get("/v1/files/:file", files::get);
@@ -150,6 +162,12 @@ public final class Routes {
         context.response()
                 .putHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 .end(text.get());
+    }
+
+    private static void version(RoutingContext context, String version) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("version", version);
+        Json.answer(context, json);
     }
 
     private static void index(RoutingContext context, Router router) {

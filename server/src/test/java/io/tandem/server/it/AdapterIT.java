@@ -85,6 +85,18 @@ class AdapterIT {
         }
     }
 
+    /** OpenAI's clients delete a fine-tuned model so. */
+    @Test
+    void anAdapterIsDeletedAsAModel() throws Exception {
+        write("a", 1);
+        assertThat(load("a", "a", false).statusCode()).isEqualTo(200);
+        HttpResponse<String> deleted = server.delete("/v1/models/a");
+        assertThat(deleted.statusCode()).isEqualTo(200);
+        assertThat(deleted.body()).isEqualTo("{\"id\":\"a\",\"object\":\"model\",\"deleted\":true}");
+        assertThat(server.get("/v1/models/a").statusCode()).isEqualTo(404);
+        assertThat(server.get("/v1/models").body()).doesNotContain("\"id\":\"a\"");
+    }
+
     @Test
     void aReplacedAdapterSharesNothingWithTheOldOne() throws Exception {
         write("v1", 1);

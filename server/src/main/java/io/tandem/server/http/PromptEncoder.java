@@ -1,0 +1,62 @@
+package io.tandem.server.http;
+
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.CompletionParams.Prompt;
+import io.tandem.server.text.ServedModel;
+import io.tandem.server.text.Tokenizer.Detokenizer;
+import io.tandem.server.text.Utf8;
+import java.util.List;
+
+/** Prompts of requests as tokens. What it does takes as long as texts are long, so not on an event loop. */
+record PromptEncoder(ServedModel model) {
+    /** @param addSpecialTokens whether a text begins with the tokens that the tokenizer puts there */
+    int[] tokens(Prompt prompt, boolean addSpecialTokens) {
+        if (prompt instanceof Prompt.Text text) {
+            int[] tokens = tokens(text.text(), "prompt");
+            return addSpecialTokens ? model.tokenizer().begin(tokens) : tokens;
+        }
+        return ((Prompt.Tokens) prompt).ids();
+    }
+
+    /** @param addGenerationPrompt whether the assistant's next message begins at the end */
+    int[] tokens(List<ChatMessage> messages, boolean addGenerationPrompt, String field) {
+        requireRoom(
+                messages.stream()
+                        .mapToLong(message -> Utf8.length(message.content()))
+                        .sum(),
+                field);
+        return tokens(model.template().render(messages, addGenerationPrompt), field);
+    }
+
+    /** @param field of the request that has the text */
+    int[] tokens(String text, String field) {
+        requireRoom(Utf8.length(text), field);
+        return model.tokenizer().encode(text, true);
+    }
+
+    /** The text of some tokens. */
+    String text(int[] tokens, boolean skipSpecialTokens) {
+        Detokenizer detokenizer = model.tokenizer().detokenizer(skipSpecialTokens);
+        StringBuilder text = new StringBuilder();
+        for (int token : tokens) {
+            text.append(detokenizer.accept(token));
+        }
+        return text.append(detokenizer.finish()).toString();
+    }
+
+    /** Refuses what cannot fit however it is tokenized, because tokenizing it would take long. */
+    private void requireRoom(long bytes, String field) {
+        int context = model.contextTokens();
+        long most = model.tokenizer().maxBytes(context);
+        if (bytes > most) {
+            throw new ApiException(
+                    400,
+                    "invalid_request_error",
+                    field,
+                    "context_length_exceeded",
+                    "'" + field + "' has " + bytes + " bytes of text, but this model's maximum context length of "
+                            + context + " tokens (kernels.context-tokens) holds at most " + most + ". Send less.");
+        }
+    }
+}

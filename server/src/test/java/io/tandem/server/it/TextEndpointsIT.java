@@ -1,0 +1,163 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Tokens and judgements, by the sample model. */
+@Timeout(120)
+class TextEndpointsIT {
+    private static final String CHAT = "\"messages\":[{\"role\":\"user\",\"content\":\"Hi there\"}]";
+
+    @TempDir
+    private static Path directory;
+
+    private static RunningServer server;
+
+    @BeforeAll
+    static void start() throws IOException {
+        server = RunningServer.start(directory, Path.of("../config/models/sample"));
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    private static JsonNode post(String path, String body) throws Exception {
+        return server.json(server.post(path, body));
+    }
+
+    @Test
+    void tokensOfATextAndBack() throws Exception {
+        JsonNode tokens = post("/tokenize", "{\"model\":\"sample\",\"prompt\":\"Once upon a ☃\",\"return_token_strs\":true}");
+        assertThat(tokens.path("count").intValue())
+                .isEqualTo(tokens.path("tokens").size())
+                .isEqualTo(tokens.path("token_strs").size());
+        assertThat(tokens.path("max_model_len").intValue()).isEqualTo(RunningServer.CONTEXT);
+        JsonNode text = post("/detokenize", "{\"tokens\":" + tokens.path("tokens") + "}");
+        assertThat(text.path("prompt").asText()).isEqualTo("Once upon a ☃");
+        JsonNode plain = post("/tokenize", "{\"content\":\"Once upon a ☃\"}");
+        assertThat(plain.path("tokens")).isEqualTo(tokens.path("tokens"));
+        assertThat(plain.path("token_strs").isNull()).isTrue();
+    }
+
+    /** What a chat is tokenized to is what answering it runs. */
+    @Test
+    void tokensOfAChat() throws Exception {
+        JsonNode tokens = post("/tokenize", "{\"model\":\"sample\"," + CHAT + "}");
+        JsonNode answer = post(
+                "/v1/chat/completions",
+                "{\"model\":\"sample\",\"max_tokens\":1,\"return_token_ids\":true," + CHAT + "}");
+        assertThat(tokens.path("tokens")).isEqualTo(answer.path("prompt_token_ids"));
+        assertThat(post("/tokenize", "{" + CHAT + ",\"add_generation_prompt\":false}").path("count").intValue())
+                .isLessThan(tokens.path("count").intValue());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "/tokenize|prompt|{}",
+        "/tokenize|prompt|{\"prompt\":[1,2]}",
+        "/tokenize|messages|{\"messages\":[]}",
+        "/tokenize|chat_template|{\"prompt\":\"a\",\"chat_template\":\"b\"}",
+        "/detokenize|tokens|{}",
+        "/detokenize|tokens|{\"tokens\":[-1]}",
+        "/detokenize|tokens|{\"tokens\":\"a\"}",
+        "/v1/rerank|model|{\"query\":\"a\",\"documents\":[\"b\"]}",
+        "/v1/rerank|query|{\"model\":\"sample\",\"documents\":[\"b\"]}",
+        "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[]}",
+        "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
+        "/v1/rerank|top_n|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":-1}",
+        "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":\"a\"}",
+        "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":[\"a\",\"b\"],\"text_2\":[\"a\"]}",
+        "/v1/score|model|{\"model\":\"nobody\",\"text_1\":\"a\",\"text_2\":\"b\"}",
+    })
+    void wrongRequestsNameTheField(String path, String param, String body) throws Exception {
+        HttpResponse<String> answer = server.post(path, body);
+        assertThat(answer.statusCode()).as(answer.body()).isIn(400, 404);
+        assertThat(new JsonMapper().readTree(answer.body()).at("/error/param").asText())
+                .isEqualTo(param);
+    }
+
+    @Test
+    void aDocumentTooLongForTheContextIsRefusedByName() throws Exception {
+        HttpResponse<String> answer = server.post(
+                "/v1/rerank",
+                "{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"" + "word ".repeat(600) + "\"]}");
+        assertThat(answer.statusCode()).isEqualTo(400);
+        JsonNode error = new JsonMapper().readTree(answer.body()).path("error");
+        assertThat(error.path("code").asText()).isEqualTo("context_length_exceeded");
+        assertThat(error.path("param").asText()).isEqualTo("documents");
+    }
+
+    /** The score is the model's own: the probability of yes among yes and no. */
+    @Test
+    void scoresAreTheProbabilityOfYes() throws Exception {
+        JsonNode scores = post(
+                "/v1/score",
+                "{\"model\":\"sample\",\"text_1\":\"What is hot?\",\"text_2\":[\"The sun.\",\"Ice.\"]}");
+        assertThat(scores.path("data")).hasSize(2);
+        double first = scores.at("/data/0/score").doubleValue();
+        JsonNode answer = post(
+                "/v1/chat/completions",
+                "{\"model\":\"sample\",\"temperature\":0,\"max_tokens\":1,\"logprobs\":true,\"top_logprobs\":2,"
+                        + "\"logit_bias\":" + bias() + ",\"messages\":[{\"role\":\"user\",\"content\":\"Query: What is hot?\\n"
+                        + "Document: The sun.\\nDoes the document answer the query? Answer yes or no.\"}]}");
+        JsonNode top = answer.at("/choices/0/logprobs/content/0/top_logprobs");
+        double yes = Double.NaN;
+        for (JsonNode token : top) {
+            if (token.path("token").asText().strip().startsWith("y")) {
+                yes = Math.exp(token.path("logprob").doubleValue());
+            }
+        }
+        assertThat(first).isCloseTo(yes, within(1e-4)).isBetween(0.0, 1.0);
+        assertThat(scores.at("/usage/prompt_tokens").intValue()).isPositive();
+    }
+
+    private static String bias() throws Exception {
+        int yes = post("/tokenize", "{\"content\":\"yes\"}").at("/tokens/0").intValue();
+        int no = post("/tokenize", "{\"content\":\"no\"}").at("/tokens/0").intValue();
+        return "{\"" + yes + "\":100,\"" + no + "\":100}";
+    }
+
+    @Test
+    void rerankingSortsByScore() throws Exception {
+        String documents = "[\"Ice is cold.\",{\"text\":\"The sun is hot.\"},\"A cat.\",\"A dog.\"]";
+        String start = "{\"model\":\"sample\",\"query\":\"What is hot?\",\"documents\":" + documents;
+        JsonNode all = post("/v1/rerank", start + "}").path("results");
+        assertThat(all).hasSize(4);
+        for (int i = 1; i < 4; i++) {
+            assertThat(all.get(i).path("relevance_score").doubleValue())
+                    .isLessThanOrEqualTo(all.get(i - 1).path("relevance_score").doubleValue());
+        }
+        assertThat(all.findValuesAsText("text")).contains("The sun is hot.", "A cat.");
+        JsonNode best = post("/v1/rerank", start + ",\"top_n\":2,\"return_documents\":false}").path("results");
+        assertThat(best).hasSize(2);
+        assertThat(best.get(0).path("index")).isEqualTo(all.get(0).path("index"));
+        assertThat(best.get(0).has("document")).isFalse();
+    }
+
+    @Test
+    void theVersionNeedsNothing() throws Exception {
+        assertThat(server.json(server.get("/version")).path("version").isTextual()).isTrue();
+    }
+
+    @Test
+    void theBaseModelCannotBeDeleted() throws Exception {
+        HttpResponse<String> answer = server.delete("/v1/models/sample");
+        assertThat(answer.statusCode()).isEqualTo(400);
+        assertThat(server.delete("/v1/models/nobody").statusCode()).isEqualTo(404);
+    }
+}
