@@ -47,6 +47,8 @@ class Arena:
   attended : List[__torch__.tandem.arena.Rows]
   middle : List[__torch__.tandem.arena.Rows]
   gate_up : List[__torch__.tandem.arena.Rows]
+  # per layer, if it has experts, which of them each row goes through [M, k]; instead of gate and up
+  chosen : List[Tensor]
   # per rotary table of the model, of each row's position [M, 1, R]
   cos : List[Tensor]
   sin : List[Tensor]
@@ -66,6 +68,7 @@ class Arena:
     self.attended = annotate(List[__torch__.tandem.arena.Rows], [])
     self.middle = annotate(List[__torch__.tandem.arena.Rows], [])
     self.gate_up = annotate(List[__torch__.tandem.arena.Rows], [])
+    self.chosen = annotate(List[Tensor], [])
     kv_heads, dim = shape.kv_heads, shape.head_dim
     width = shape.heads * dim
     compressed = policy == 2
@@ -79,7 +82,10 @@ class Arena:
       if policy != 1:
         self.queries.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
         self.attended.append(__torch__.tandem.arena.Rows(rows, width, like, compressed))
-        self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, like, compressed))
+        if shape.experts == 0:
+          self.gate_up.append(__torch__.tandem.arena.Rows(rows, 2 * ffn, like, compressed))
+      if shape.experts > 0:
+        self.chosen.append(torch.zeros([rows, shape.active], dtype=4, device=device))
     self.cos = annotate(List[Tensor], [])
     self.sin = annotate(List[Tensor], [])
     for table in model.cos:
@@ -90,21 +96,24 @@ class Arena:
     self.dvalues = torch.zeros([rows, kv_heads, dim], device=device)
 
 # Keeps what the policy says of a layer's rows from start on: x and middle [n, C], q [n, H, D],
-# o [n, H D], gate_up [n, 2 F].
+# o [n, H D], mlp: gate and up [n, 2 F], or the experts.
 def keep_(self: __torch__.tandem.arena.Arena, number: int, start: int, x: Tensor, q: Tensor,
-          o: Tensor, middle: Tensor, gate_up: Tensor) -> None:
+          o: Tensor, middle: Tensor, mlp: Tensor) -> None:
   torch.copy_(self.x[number][start : start + x.size(0)], x)
   if self.policy == 0:
     __torch__.tandem.arena.put_(self.middle[number], start, middle)
   if self.policy != 1:
     __torch__.tandem.arena.put_(self.queries[number], start, q)
     __torch__.tandem.arena.put_(self.attended[number], start, o)
-    __torch__.tandem.arena.put_(self.gate_up[number], start, gate_up)
+  if len(self.chosen) > 0:
+    torch.copy_(self.chosen[number][start : start + x.size(0)], mlp)
+  elif self.policy != 1:
+    __torch__.tandem.arena.put_(self.gate_up[number], start, mlp)
 
 # Everything that the arena occupies.
 def tensors(self: __torch__.tandem.arena.Arena) -> List[Tensor]:
   all = [self.dx, self.dkeys, self.dvalues]
-  for layers in [self.cos, self.sin, self.x, self.keys, self.values]:
+  for layers in [self.cos, self.sin, self.x, self.keys, self.values, self.chosen]:
     for tensor in layers:
       all.append(tensor)
   for kept in [self.queries, self.attended, self.middle, self.gate_up]:

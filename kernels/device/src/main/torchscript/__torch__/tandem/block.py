@@ -1,29 +1,18 @@
-# One decoder layer: x + attention(x), then x + mlp(x), each normed before, after, or both. Linears of
-# a layer by number: 0 qkv, 1 output, 2 gate_up, 3 down.
-
-# Linear `index` of the layer with the rows' adapters. x [N, in] -> [N, out]
-def project(layer: __torch__.tandem.model.Layer, number: int, index: int,
-            adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor],
-            x: Tensor) -> Tensor:
-  linear = layer.linears[index]
-  padded = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  y = __torch__.tandem.ops.linear.forward(linear, padded)
-  y = __torch__.tandem.adapter.low_rank.forward(adapters, 4 * number + index, padded, y, masks)
-  return y[: x.size(0)]
+# One decoder layer: x + attention(x), then x + mlp(x), each normed before, after, or both.
 
 # x [N, in] -> the input of the down projection [N, F], and the projection of gate and up [N, 2 F],
 # which is only made if an adapter changes it or it is to be kept; otherwise the former stands for
 # it.
-def activate(layer: __torch__.tandem.model.Layer, number: int, f: int,
+def activate(layer: __torch__.tandem.model.Layer, f: int,
              adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor], x: Tensor,
              kept: bool) -> Tuple[Tensor, Tensor]:
   gated = layer.linears[2].gated
-  idle = __torch__.tandem.adapter.low_rank.is_idle(adapters, 4 * number + 2)
+  idle = __torch__.tandem.adapter.low_rank.is_idle(adapters, layer.bank + 2)
   if gated is not None and idle and not kept:
     padded = __torch__.tandem.ops.rows.pad(x, True)
     act = __torch__.tandem.ops.weight.packed.swiglu(gated, padded, layer.linears[2].bias)
     return (act[: x.size(0)], act)
-  gate_up = __torch__.tandem.block.project(layer, number, 2, adapters, masks, x)
+  gate_up = __torch__.tandem.linears.project(layer, 2, adapters, masks, x)
   return (__torch__.tandem.ops.gated.forward(gate_up, f)[0], gate_up)
 
 # x [N, heads, D] normed in parts of the norm's width: head by head, or all of a row.
@@ -98,21 +87,24 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   shape, layer = model.shape, model.layers[number]
   heads, both = shape.heads, shape.heads + shape.kv_heads
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
-  qkv = __torch__.tandem.block.project(layer, number, 0, adapters, batch.masks, h)
+  qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.masks, h)
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
   o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
                                     arena, batch)
-  attention = __torch__.tandem.block.project(layer, number, 1, adapters, batch.masks, o)
+  attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.masks, o)
   middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   rows = batch.inference_rows
-  act, gate_up = __torch__.tandem.block.activate(layer, number, shape.activation, adapters,
-                                                 batch.masks, h, x.size(0) > rows)
+  if layer.router is None:
+    act, kept = __torch__.tandem.block.activate(layer, shape.activation, adapters, batch.masks, h,
+                                                x.size(0) > rows)
+    mlp = __torch__.tandem.linears.project(layer, 3, adapters, batch.masks, act)
+  else:
+    mlp, kept = __torch__.tandem.experts.forward(layer, shape, adapters, batch.masks, h)
   if x.size(0) > rows:
     __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
-                                 o[rows:], middle[rows:], gate_up[rows:])
-  mlp = __torch__.tandem.block.project(layer, number, 3, adapters, batch.masks, act)
+                                 o[rows:], middle[rows:], kept[rows:])
   return __torch__.tandem.block.add(shape, middle, layer.after_mlp, mlp)
 
 # The residual stream x [N, C] with what attention or MLP add to it, normed if the model does.
@@ -127,34 +119,6 @@ def add_backward(shape: __torch__.tandem.model.Shape, dx: Tensor,
   if norm is not None:
     dy = __torch__.tandem.ops.norm.backward(norm, torch.to(dy, dtype), y)
   return torch.to(dy, dtype)
-
-# Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]
-def project_backward(layer: __torch__.tandem.model.Layer, number: int, index: int,
-                     adapters: __torch__.tandem.adapter.low_rank.Adapters,
-                     frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                     trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, x: Tensor,
-                     dy: Tensor) -> Tensor:
-  bank = 4 * number + index
-  linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  dy = __torch__.tandem.ops.rows.pad(dy, linear.padded)
-  dx = __torch__.tandem.ops.linear.backward(linear, dy)
-  dx = __torch__.tandem.adapter.low_rank.backward_frozen(adapters, frozen, bank, dy, dx)
-  dx = __torch__.tandem.adapter.trainee.backward(trainee, lane, adapters, bank, x, dy, dx)
-  return dx[:rows]
-
-# Linear `index` of the layer for rows of the pack, as in the forward pass. x [n, in] -> [n, out]
-def project_again(layer: __torch__.tandem.model.Layer, number: int, index: int,
-                  adapters: __torch__.tandem.adapter.low_rank.Adapters,
-                  frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                  trainee: __torch__.tandem.adapter.trainee.Trainee, x: Tensor) -> Tensor:
-  bank = 4 * number + index
-  linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  y = __torch__.tandem.ops.linear.forward(linear, x)
-  y = __torch__.tandem.adapter.low_rank.forward_frozen(adapters, frozen, bank, x, y)
-  y = __torch__.tandem.adapter.trainee.forward(trainee, adapters, bank, x, y)
-  return y[:rows]
 
 # d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D]; qkv
 # their projection, only read if the model has norms of them.
@@ -205,28 +169,44 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
                   trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
                   arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer, dtype = model.shape, model.layers[number], x.dtype
-  f = shape.activation
   if arena.policy == 0:
     middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
   else:
-    attention = __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen, trainee, o)
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, frozen, trainee, o)
     middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
-  if arena.policy == 1:
-    gate_up = __torch__.tandem.block.project_again(layer, number, 2, adapters, frozen, trainee, h)
+  if layer.router is None:
+    dh = __torch__.tandem.block.gated_backward(shape, layer, number, start, end, h, dy, adapters,
+                                               frozen, trainee, lane, arena)
   else:
-    gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, dtype)
+    dmlp = __torch__.tandem.block.add_backward(shape, dy, None, h, dtype)
+    wide = __torch__.tandem.experts.backward(layer, shape, adapters, frozen, trainee, lane, h,
+                                             arena.chosen[number][start : end], dmlp)
+    dh = torch.to(wide, dtype)
+  torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
+
+# h [n, C] the input of the MLP, dy as above -> dh
+def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
+                   number: int, start: int, end: int, h: Tensor, dy: Tensor,
+                   adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                   frozen: __torch__.tandem.adapter.low_rank.Frozen,
+                   trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
+                   arena: __torch__.tandem.arena.Arena) -> Tensor:
+  f = shape.activation
+  if arena.policy == 1:
+    gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, frozen, trainee, h)
+  else:
+    gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, h.dtype)
   act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
   mlp = act
   if layer.after_mlp is not None:
-    mlp = __torch__.tandem.block.project_again(layer, number, 3, adapters, frozen, trainee, act)
-  dmlp = __torch__.tandem.block.add_backward(shape, dy, layer.after_mlp, mlp, dtype)
-  dact = __torch__.tandem.block.project_backward(layer, number, 3, adapters, frozen, trainee,
-                                                 lane, act, dmlp)
+    mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, frozen, trainee, act)
+  dmlp = __torch__.tandem.block.add_backward(shape, dy, layer.after_mlp, mlp, h.dtype)
+  dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, frozen, trainee, lane, act,
+                                                   dmlp)
   dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-  dh = __torch__.tandem.block.project_backward(layer, number, 2, adapters, frozen, trainee, lane, h,
-                                               dgate_up)
-  torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
+  return __torch__.tandem.linears.project_backward(layer, 2, adapters, frozen, trainee, lane, h,
+                                                   dgate_up)
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
@@ -244,16 +224,16 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
-    qkv = __torch__.tandem.block.project_again(layer, number, 0, adapters, frozen, trainee, h)
+    qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, frozen, trainee, h)
   q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)
   dy = arena.dx[start : end]
   __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, frozen,
                                        trainee, lane, arena)
   attention = o
   if layer.after_attention is not None:
-    attention = __torch__.tandem.block.project_again(layer, number, 1, adapters, frozen, trainee, o)
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, frozen, trainee, o)
   dattention = __torch__.tandem.block.add_backward(shape, dy, layer.after_attention, attention, dtype)
-  do = __torch__.tandem.block.project_backward(layer, number, 1, adapters, frozen, trainee, lane,
+  do = __torch__.tandem.linears.project_backward(layer, 1, adapters, frozen, trainee, lane,
                                                o, dattention)
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
@@ -270,7 +250,7 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
       shape, layer, qkv, dqk, arena.cos[layer.rotary][start : end],
       arena.sin[layer.rotary][start : end])
   dv = torch.reshape(torch.to(dvalues, dtype), [end - start, -1])
-  dh = __torch__.tandem.block.project_backward(layer, number, 0, adapters, frozen, trainee, lane,
+  dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, frozen, trainee, lane,
                                                h, torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.attention_norm, dh, x))
   torch.zero_(dkeys)

@@ -44,20 +44,20 @@ class Decoder(Module):
         [torch.to(table, embedding.device, None, False, True) for table in cos],
         [torch.to(table, embedding.device, None, False, True) for table in sin])
 
-  # weights, biases: the parts of the four linears one after the other, in the type of activations;
-  # parts: how many each of them has; an empty bias is none. norms: weight and bias of each of
+  # weights, biases: the parts of the linears one after the other, in the type of activations; parts:
+  # how many each of them has; an empty bias or router is none. norms: weight and bias of each of
   # model.Layer's, empty where there is none. place: window, its number and that of the rotary table.
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                weights: List[Tensor], biases: List[Tensor], parts: List[int], norms: List[Tensor],
-                place: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
+                weights: List[Tensor], biases: List[Tensor], parts: List[int], router: Tensor,
+                norms: List[Tensor], place: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     first = 0
-    for index in range(4):
+    for index in range(len(parts)):
       last = first + parts[index]
       bias = annotate(Optional[Tensor], None)
       if torch.numel(biases[first]) > 0:
         bias = torch.cat(biases[first : last])
-      gated = index == 2 and model.shape.activation == 0
+      gated = index >= 2 and index % 2 == 0 and model.shape.activation == 0
       linears.append(__torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms,
                                                      gated))
       first = last
@@ -65,7 +65,12 @@ class Decoder(Module):
     for i in range(len(norms) // 2):
       made.append(__torch__.tandem.model.new_norm(model.shape, norms[2 * i], norms[2 * i + 1]))
     window, mask, rotary = place
-    model.layers.append(__torch__.tandem.model.Layer(made, linears, window, mask, rotary))
+    bank = len(model.layers) * len(parts)
+    rates = annotate(Optional[Tensor], None)
+    if torch.numel(router) > 0:
+      rates = router
+    model.layers.append(__torch__.tandem.model.Layer(made, linears, bank, rates, window, mask,
+                                                     rotary))
 
   def new_cache(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 slots: int, capacity: int) -> __torch__.tandem.cache.Cache:
@@ -167,7 +172,7 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.clear_broken_(trainee, adapters)
     return trainee
 
-  # frozen: slots of the adapters below the trainee, ranks: four numbers for each of them.
+  # frozen: slots of the adapters below the trainee, ranks: for each of them as in low_rank.Frozen.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
   # rows of, and three numbers for each of those as in Batch.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,

@@ -7,6 +7,11 @@ class Shape:
   head_dim : int
   # the gate's function, see ops/gated.py
   activation : int
+  # of a mixture of experts, see experts.py: how many there are, how many a row goes through, and
+  # whether their ratings are made to add up to one; 0 experts if the model has none
+  experts : int
+  active : int
+  shared : bool
   # attention's scores are products times this; bounded by the cap, see ops/soft_cap.py, unless 0
   scale : float
   cap : float
@@ -18,16 +23,19 @@ class Shape:
   # of norms, and what is added to their weights
   eps : float
   shift : float
-  # sizes: layers, C, H, K, D, activation; factors: eps, shift, scale, cap, residual, logits, logit
-  # cap
+  # sizes: layers, C, H, K, D, activation, experts, active, shared
+  # factors: eps, shift, scale, cap, residual, logits, logit cap
   def __init__(self: __torch__.tandem.model.Shape, sizes: List[int], factors: List[float]) -> None:
-    layers, hidden, heads, kv_heads, head_dim, activation = sizes
+    layers, hidden, heads, kv_heads, head_dim, activation, experts, active, shared = sizes
     self.layers = layers
     self.hidden = hidden
     self.heads = heads
     self.kv_heads = kv_heads
     self.head_dim = head_dim
     self.activation = activation
+    self.experts = experts
+    self.active = active
+    self.shared = shared == 1
     eps, shift, scale, cap, residual, logits, logit_cap = factors
     self.eps = eps
     self.shift = shift
@@ -46,7 +54,12 @@ class Layer:
   after_mlp : Optional[__torch__.tandem.ops.norm.Norm]
   q_norm : Optional[__torch__.tandem.ops.norm.Norm]
   k_norm : Optional[__torch__.tandem.ops.norm.Norm]
+  # see linears.py
   linears : List[__torch__.tandem.ops.linear.Linear]
+  # number of the first one among those of all layers, see adapter/low_rank.py
+  bank : int
+  # [E, C], if it has experts
+  router : Optional[Tensor]
   # latest positions that a row attends to, 0 for all; which of the model's windows that is
   window : int
   mask : int
@@ -55,8 +68,8 @@ class Layer:
   # norms: as above
   def __init__(self: __torch__.tandem.model.Layer,
                norms: List[Optional[__torch__.tandem.ops.norm.Norm]],
-               linears: List[__torch__.tandem.ops.linear.Linear], window: int, mask: int,
-               rotary: int) -> None:
+               linears: List[__torch__.tandem.ops.linear.Linear], bank: int,
+               router: Optional[Tensor], window: int, mask: int, rotary: int) -> None:
     self.attention_norm = norms[0]
     self.after_attention = norms[1]
     self.mlp_norm = norms[2]
@@ -64,6 +77,8 @@ class Layer:
     self.q_norm = norms[4]
     self.k_norm = norms[5]
     self.linears = linears
+    self.bank = bank
+    self.router = router
     self.window = window
     self.mask = mask
     self.rotary = rotary

@@ -52,8 +52,6 @@ final class StartupLog {
     /** Weights of the linear layers and embeddings; norms and biases are too few to be seen. */
     private static long parameters(ModelConfig shape) {
         long embedding = (long) shape.vocab() * shape.hidden();
-        long attention = (long) shape.hidden() * (shape.qkvRows() + shape.heads() * shape.headDim());
-        long feedForward = 3L * shape.hidden() * shape.ffn();
-        return (shape.tiedEmbeddings() ? 1 : 2) * embedding + shape.layers() * (attention + feedForward);
+        return (shape.tiedEmbeddings() ? 1 : 2) * embedding + shape.layerParameters();
     }
 }

@@ -2,6 +2,7 @@ package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Rotary;
 import java.util.EnumMap;
@@ -69,16 +70,13 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
         // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
         long perRank = model.linears().stream()
-                .mapToLong(parts -> parts.size()
-                        * (parts.get(0).inputs(model)
-                                + parts.stream()
-                                        .mapToLong(part -> part.outputs(model))
-                                        .sum()))
+                .mapToLong(linear ->
+                        (long) linear.modules().size() * ((long) linear.inputs(model) + linear.outputs(model)))
                 .sum();
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         double weight = limits.weights().bytesPerParameter(limits.dtype());
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
-        long weights = Math.round(weight * linears(model) + ofHead * embedding);
+        long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         bytes.put(Part.ADAPTER_SLOTS, element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank);
@@ -106,7 +104,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long scores =
                 lanes * model.heads() * Math.min(window, ATTENTION_ROWS) * Math.min(tokens, limits.contextTokens());
         long scoreBytes = Float.BYTES * (model.scales().attentionCap() == 0 ? 3L : 4L);
-        long backward = window * element * (9L * model.ffn() + 6L * model.hidden() + 4 * queries(model))
+        long gates = (long) model.ffn() * model.experts().map(Experts::active).orElse(1);
+        long backward = window * element * (9L * gates + 6L * model.hidden() + 4 * queries(model))
                 + scores * (scoreBytes + narrowCopy);
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         long transposed = limits.weights().many().backwardBytesPerParameter(limits.dtype());
@@ -137,11 +136,14 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** Of one token in one layer, beside its input, keys and values. */
     private static long activationBytes(ModelConfig model, KernelsConfig limits) {
         long element = limits.dtype().bytes();
-        long kept = 2 * queries(model) + 2L * model.ffn();
+        // Which experts a token went through is kept instead of their gates.
+        long gates = model.experts().isPresent() ? 0 : 2L * model.ffn();
+        long kept = 2 * queries(model) + gates;
+        long chosen = (long) Long.BYTES * model.experts().map(Experts::active).orElse(0);
         return switch (limits.stash()) {
-            case KEEP -> element * (kept + model.hidden());
-            case RECOMPUTE -> 0;
-            case INT8 -> kept + 3 * Float.BYTES;
+            case KEEP -> element * (kept + model.hidden()) + chosen;
+            case RECOMPUTE -> chosen;
+            case INT8 -> kept + (gates == 0 ? 2L : 3L) * Float.BYTES + chosen;
         };
     }
 
@@ -152,12 +154,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
 
     /** Parameters of all linear layers, the output layer included. */
     public static long linearParameters(ModelConfig model) {
-        return linears(model) + (long) model.vocab() * model.hidden();
-    }
-
-    private static long linears(ModelConfig model) {
-        long outputs = model.qkvRows() + queries(model) + 3L * model.ffn();
-        return outputs * model.hidden() * model.layers();
+        return model.layerParameters() + (long) model.vocab() * model.hidden();
     }
 
     /** Channels of a row of all rotary tables. */

@@ -1,9 +1,11 @@
 # Low-rank adapters (LoRA), several at once. A bank belongs to one linear of one layer; bank
-# numbers are 4 * layer + linear, linears are qkv, output, gate_up, down. The parts of a joined
+# numbers count the linears of all layers, see linears.py. The parts of a joined
 # linear have their rows one after the other in A, and the same rows of B are block-diagonal.
 # y += (x A^T, zero where a rank is another adapter's) B, with the scaling inside B. P slots, R ranks of
 # all parts together. Slots hold finite numbers only, because zero times an infinite B is not zero.
 class Adapters:
+  # linears of a layer
+  linears : int
   # per bank: slots preallocated, [P, R, in] and [P, R, out]
   a : List[Tensor]
   b : List[Tensor]
@@ -12,7 +14,8 @@ class Adapters:
   active_b : List[Tensor]
   # per linear: the slot that each joined rank belongs to [J]
   owners : List[Tensor]
-  def __init__(self: __torch__.tandem.adapter.low_rank.Adapters) -> None:
+  def __init__(self: __torch__.tandem.adapter.low_rank.Adapters, linears: int) -> None:
+    self.linears = linears
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
     self.active_a = annotate(List[Tensor], [])
@@ -22,21 +25,21 @@ class Adapters:
 # Adapters that rows of a backward window use and that do not learn.
 class Frozen:
   slots : List[int]
-  # four numbers per slot, one for each linear
+  # per slot a number for each linear of a layer
   ranks : List[int]
   def __init__(self: __torch__.tandem.adapter.low_rank.Frozen, slots: List[int],
                ranks: List[int]) -> None:
     self.slots = slots
     self.ranks = ranks
 
-# sizes: for each of the four linears its parts, inputs and outputs; like: of the type and on the
+# sizes: for each linear of a layer its parts, inputs and outputs; like: of the type and on the
 # device that the slots get
 def new(layers: int, slots: int, rank: int, sizes: List[int],
         like: Tensor) -> __torch__.tandem.adapter.low_rank.Adapters:
   dtype, device = like.dtype, like.device
-  self = __torch__.tandem.adapter.low_rank.Adapters()
+  self = __torch__.tandem.adapter.low_rank.Adapters(len(sizes) // 3)
   for layer in range(layers):
-    for linear in range(4):
+    for linear in range(self.linears):
       parts, inputs, outputs = sizes[3 * linear : 3 * linear + 3]
       self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype, device=device))
       self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype, device=device))
@@ -55,7 +58,7 @@ def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, a: List[Te
     torch.copy_(self.a[bank][slot, : a[bank].size(0)], a[bank])
     torch.copy_(self.b[bank][slot, : b[bank].size(0)], b[bank])
 
-# Joins what the given slots use. ranks: four numbers per slot, one for each linear.
+# Joins what the given slots use. ranks: as in Frozen.
 def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
               ranks: List[int]) -> None:
   self.active_a = annotate(List[Tensor], [])
@@ -63,19 +66,19 @@ def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]
   self.owners = annotate(List[Tensor], [])
   if len(slots) == 0:
     return None
-  for linear in range(4):
+  for linear in range(self.linears):
     owners = annotate(List[Tensor], [])
     for i in range(len(slots)):
-      owners.append(torch.full([ranks[4 * i + linear]], slots[i], dtype=4,
+      owners.append(torch.full([ranks[self.linears * i + linear]], slots[i], dtype=4,
                                device=self.a[linear].device))
     self.owners.append(torch.cat(owners))
   for bank in range(len(self.a)):
-    linear = bank % 4
+    linear = bank % self.linears
     a = annotate(List[Tensor], [])
     b = annotate(List[Tensor], [])
     for i in range(len(slots)):
-      a.append(self.a[bank][slots[i], : ranks[4 * i + linear]])
-      b.append(self.b[bank][slots[i], : ranks[4 * i + linear]])
+      a.append(self.a[bank][slots[i], : ranks[self.linears * i + linear]])
+      b.append(self.b[bank][slots[i], : ranks[self.linears * i + linear]])
     self.active_a.append(a[0] if len(a) == 1 else torch.cat(a))
     self.active_b.append(b[0] if len(b) == 1 else torch.cat(b))
 
@@ -88,7 +91,7 @@ def masks(self: __torch__.tandem.adapter.low_rank.Adapters, stacks: Tensor) -> L
 # The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
 def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,
             i: int, bank: int) -> Tuple[Tensor, Tensor]:
-  rank = frozen.ranks[4 * i + bank % 4]
+  rank = frozen.ranks[self.linears * i + bank % self.linears]
   return (self.a[bank][frozen.slots[i], :rank], self.b[bank][frozen.slots[i], :rank])
 
 # y [n, out] plus what the adapters add to the output for x [n, in]
@@ -113,13 +116,13 @@ def backward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
 def is_idle(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int) -> bool:
   return len(self.active_a) == 0 or self.active_a[bank].size(0) == 0
 
-# x [N, in], y [N, out] -> y
+# x [N, in], y [N, out] -> y. mask: as in masks, if rows differ in their adapters.
 def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,
-            masks: List[Tensor]) -> Tensor:
+            mask: Optional[Tensor]) -> Tensor:
   if __torch__.tandem.adapter.low_rank.is_idle(self, bank):
     return y
   u = torch.linear(x, self.active_a[bank])
-  if len(masks) > 0:
+  if mask is not None:
     # A product with zero would let a row see what overflows in another adapter's ranks.
-    u = torch.masked_fill_(u, masks[bank % 4], 0.)
+    u = torch.masked_fill_(u, mask, 0.)
   return torch.addmm(y, u, self.active_b[bank])

@@ -5,7 +5,6 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
@@ -21,24 +20,9 @@ final class LoraInitializer {
     static Adapter initialize(LoraConfig config, ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         SortedMap<Site, LowRank> modules = new TreeMap<>();
-        for (int layer = 0; layer < model.layers(); layer++) {
-            for (TargetModule module : config.modules(model)) {
-                int inputs = module.inputs(model);
-                int outputs = module.outputs(model);
-                float[] a = new float[config.rank() * inputs];
-                double bound = 1 / Math.sqrt(inputs);
-                for (int i = 0; i < a.length; i++) {
-                    a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
-                }
-                modules.put(
-                        new Site(layer, module),
-                        new LowRank(
-                                config.rank(),
-                                inputs,
-                                outputs,
-                                a,
-                                new float[outputs * config.rank()],
-                                config.scaling(config.rank())));
+        for (Site site : Site.all(model)) {
+            if (config.targets().contains(site.module())) {
+                modules.put(site, factors(config, model, site, random));
             }
         }
         LoraConfig made = new LoraConfig(
@@ -48,5 +32,17 @@ final class LoraInitializer {
                 EnumSet.copyOf(config.modules(model)),
                 config.baseModel());
         return new Adapter(made, modules);
+    }
+
+    private static LowRank factors(LoraConfig config, ModelConfig model, Site site, SplittableRandom random) {
+        int inputs = site.module().inputs(model);
+        int outputs = site.module().outputs(model);
+        float[] a = new float[config.rank() * inputs];
+        double bound = 1 / Math.sqrt(inputs);
+        for (int i = 0; i < a.length; i++) {
+            a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+        }
+        float[] b = new float[outputs * config.rank()];
+        return new LowRank(config.rank(), inputs, outputs, a, b, config.scaling(config.rank()));
     }
 }

@@ -16,6 +16,7 @@ import io.tandem.server.dataset.TextRules;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -273,10 +274,14 @@ public record JobSpec(
         }
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (JsonNode name : value) {
-            targets.add(Arrays.stream(TargetModule.values())
+            // The linears of experts are called like those of an MLP; which of them a model has is asked later.
+            List<TargetModule> named = Arrays.stream(TargetModule.values())
                     .filter(module -> module.label().equals(name.asText()))
-                    .findFirst()
-                    .orElseThrow(() -> unknownTarget(hyper)));
+                    .toList();
+            if (named.isEmpty()) {
+                throw unknownTarget(hyper);
+            }
+            targets.addAll(named);
         }
         if (targets.isEmpty()) {
             throw unknownTarget(hyper);
@@ -285,8 +290,10 @@ public record JobSpec(
     }
 
     private static RuntimeException unknownTarget(JsonBody hyper) {
-        String known =
-                Arrays.stream(TargetModule.values()).map(TargetModule::label).collect(Collectors.joining(", "));
+        String known = Arrays.stream(TargetModule.values())
+                .map(TargetModule::label)
+                .distinct()
+                .collect(Collectors.joining(", "));
         return hyper.invalid("target_modules", "must be \"all-linear\" or a list of: " + known + ".");
     }
 

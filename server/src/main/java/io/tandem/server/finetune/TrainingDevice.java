@@ -9,11 +9,12 @@ import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.slo.CostKind;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.api.ApiException;
+import java.util.Comparator;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * What training costs here, told before anything trains.
@@ -32,14 +33,18 @@ public record TrainingDevice(
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
     void requireShape(LoraConfig lora) {
-        Set<TargetModule> unknown = new TreeSet<>(lora.targets());
-        unknown.removeAll(model.modules());
-        if (!unknown.isEmpty() && !lora.targets().equals(LoraConfig.everyLinear())) {
-            throw ApiException.invalid(
-                    "target_modules",
-                    "'target_modules' names " + unknown.iterator().next().label() + "; the linears of this model are "
-                            + model.moduleNames() + ".");
-        }
+        Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
+        boolean every = lora.targets().equals(LoraConfig.everyLinear());
+        lora.targets().stream()
+                .map(TargetModule::label)
+                .filter(label -> !every && !known.contains(label))
+                .min(Comparator.naturalOrder())
+                .ifPresent(label -> {
+                    throw ApiException.invalid(
+                            "target_modules",
+                            "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
+                                    + ".");
+                });
         if (lora.rank() > limits.maxRank()) {
             throw ApiException.invalid(
                     "rank", "'rank' is " + lora.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");

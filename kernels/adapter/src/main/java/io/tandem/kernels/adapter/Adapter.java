@@ -1,8 +1,13 @@
 package io.tandem.kernels.adapter;
 
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.JoinedLinear;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -16,18 +21,42 @@ import java.util.stream.IntStream;
  */
 public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
 
-    /** One linear of one layer. */
-    public record Site(int layer, TargetModule module) implements Comparable<Site> {
+    /**
+     * One linear of one layer.
+     *
+     * @param expert whose it is, -1 if it belongs to the layer
+     */
+    public record Site(int layer, TargetModule module, int expert) implements Comparable<Site> {
+        private static final Comparator<Site> ORDER =
+                Comparator.comparingInt(Site::layer).thenComparing(Site::module).thenComparingInt(Site::expert);
+
+        public Site(int layer, TargetModule module) {
+            this(layer, module, -1);
+        }
+
+        /** All linears of a model, in the order of the computation. */
+        public static List<Site> all(ModelConfig model) {
+            List<Site> sites = new ArrayList<>();
+            for (int layer = 0; layer < model.layers(); layer++) {
+                for (JoinedLinear linear : model.linears()) {
+                    for (TargetModule module : linear.modules()) {
+                        sites.add(new Site(layer, module, linear.expert()));
+                    }
+                }
+            }
+            return sites;
+        }
+
         @Override
         public int compareTo(Site other) {
-            int byLayer = Integer.compare(layer, other.layer);
-            return byLayer != 0 ? byLayer : module.compareTo(other.module);
+            return ORDER.compare(this, other);
         }
 
         /** Its name in a HuggingFace model, for example {@code model.layers.3.self_attn.q_proj}. */
         @Override
         public String toString() {
-            return "model.layers." + layer + "." + module.parent() + "." + module.label();
+            String number = expert < 0 ? "" : expert + ".";
+            return "model.layers." + layer + "." + module.parent() + "." + number + module.label();
         }
     }
 

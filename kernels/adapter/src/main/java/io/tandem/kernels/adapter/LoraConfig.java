@@ -5,7 +5,6 @@ import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
@@ -27,7 +26,14 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
 
     /** All linears of a layer of Llama. */
     public static Set<TargetModule> allLinears() {
-        return EnumSet.complementOf(EnumSet.of(TargetModule.QKV_PROJ, TargetModule.GATE_UP_PROJ));
+        return EnumSet.of(
+                TargetModule.Q_PROJ,
+                TargetModule.K_PROJ,
+                TargetModule.V_PROJ,
+                TargetModule.O_PROJ,
+                TargetModule.GATE_PROJ,
+                TargetModule.UP_PROJ,
+                TargetModule.DOWN_PROJ);
     }
 
     /** Whatever linears a model has. */
@@ -47,10 +53,10 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
 
     /** Numbers in each factor of such an adapter where every module has this rank. */
     public LongStream factors(ModelConfig model) {
-        return IntStream.range(0, model.layers())
-                .boxed()
-                .flatMapToLong(layer -> modules(model).stream()
-                        .flatMapToLong(target -> LongStream.of(
-                                (long) rank * target.inputs(model), (long) rank * target.outputs(model))));
+        return Adapter.Site.all(model).stream()
+                .map(Adapter.Site::module)
+                .filter(targets::contains)
+                .flatMapToLong(target ->
+                        LongStream.of((long) rank * target.inputs(model), (long) rank * target.outputs(model)));
     }
 }

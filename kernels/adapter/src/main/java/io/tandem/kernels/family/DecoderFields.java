@@ -2,8 +2,10 @@ package io.tandem.kernels.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.model.Activation;
+import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.LayerAttention;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.util.ArrayList;
@@ -22,6 +24,7 @@ final class DecoderFields {
     private static final int MAX_HEAD_DIM = 1024;
     private static final int MAX_FFN = 1 << 20;
     private static final int MAX_VOCAB = 1 << 24;
+    private static final int MAX_EXPERTS = 1024;
 
     private static final Map<String, Activation> ACTIVATIONS = Map.of(
             "silu", Activation.SILU,
@@ -45,6 +48,11 @@ final class DecoderFields {
      * @param silent what absent keys mean
      */
     ModelConfig.Builder decoder(Silent silent) {
+        return decoder(silent, "intermediate_size");
+    }
+
+    /** @param ffn the key of the MLP's width */
+    ModelConfig.Builder decoder(Silent silent, String ffn) {
         int hidden = json.integer("hidden_size", 1, MAX_HIDDEN);
         int heads = json.integer("num_attention_heads", 1, MAX_HEADS);
         int headDim = headDim(silent, hidden, heads);
@@ -54,7 +62,7 @@ final class DecoderFields {
                 heads,
                 kvHeads(silent, heads),
                 headDim,
-                json.integer("intermediate_size", 1, MAX_FFN),
+                json.integer(ffn, 1, MAX_FFN),
                 json.integer("vocab_size", 1, MAX_VOCAB));
         return model.epsilon(json.number("rms_norm_eps", 0, 1, silent.epsilon()))
                 .maxPositions(positions(silent))
@@ -116,6 +124,18 @@ final class DecoderFields {
         if (json.bool(key, false)) {
             throw json.refuse(key, "false; what it switches on is not supported (docs/models.md)");
         }
+    }
+
+    /**
+     * The experts of every layer.
+     *
+     * @param shared whether the ratings of those that a token goes through are made to add up to one
+     * @param modules gate, up and down
+     */
+    Experts experts(
+            String countKey, int count, String activeKey, int active, boolean shared, List<TargetModule> modules) {
+        int all = json.integer(countKey, 1, MAX_EXPERTS, count);
+        return new Experts(all, json.integer(activeKey, 1, all, Math.min(all, active)), shared, modules);
     }
 
     /** A bound on scores or logits; 0 for none, which is what {@code null} means. */

@@ -23,7 +23,9 @@ public final class ModelConfigReader {
             new Phi3(),
             new Olmo2(),
             new Granite(),
-            new StableLm());
+            new StableLm(),
+            new Qwen3Moe(),
+            new Mixtral());
 
     private ModelConfigReader() {}
 

@@ -1,5 +1,6 @@
 package io.tandem.kernels.model;
 
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -15,7 +16,7 @@ import java.util.stream.Collectors;
  * @param heads query heads
  * @param kvHeads key and value heads; divides {@code heads}
  * @param headDim width of one head, not always {@code hidden / heads}
- * @param ffn width between gate/up and down projection
+ * @param ffn width between gate/up and down projection, of one expert if there are several
  * @param vocab rows of the embedding
  * @param maxPositions longest context that the model was made for, in tokens
  * @param norms kind and place of its norms
@@ -26,6 +27,7 @@ import java.util.stream.Collectors;
  * @param scales constant factors and bounds
  * @param fused whether the file has q, k and v in one linear, and gate and up in another
  * @param tiedEmbeddings whether the language-model head is the embedding
+ * @param experts in place of the MLP, if there are any
  */
 public record ModelConfig(
         String architecture,
@@ -44,22 +46,19 @@ public record ModelConfig(
         Activation activation,
         Scales scales,
         boolean fused,
-        boolean tiedEmbeddings) {
+        boolean tiedEmbeddings,
+        Optional<Experts> experts) {
 
-    private static final List<List<TargetModule>> APART = List.of(
-            List.of(TargetModule.Q_PROJ, TargetModule.K_PROJ, TargetModule.V_PROJ),
-            List.of(TargetModule.O_PROJ),
-            List.of(TargetModule.GATE_PROJ, TargetModule.UP_PROJ),
-            List.of(TargetModule.DOWN_PROJ));
-    private static final List<List<TargetModule>> FUSED = List.of(
-            List.of(TargetModule.QKV_PROJ),
-            List.of(TargetModule.O_PROJ),
-            List.of(TargetModule.GATE_UP_PROJ),
-            List.of(TargetModule.DOWN_PROJ));
+    private static final List<TargetModule> QKV =
+            List.of(TargetModule.Q_PROJ, TargetModule.K_PROJ, TargetModule.V_PROJ);
+    private static final List<TargetModule> GATE_UP = List.of(TargetModule.GATE_PROJ, TargetModule.UP_PROJ);
 
     public ModelConfig {
         rotaries = List.copyOf(rotaries);
         attention = List.copyOf(attention);
+        if (experts.isPresent() && (fused || norms.placement().after())) {
+            throw new IllegalArgumentException("experts are not fused, and have no norm behind them");
+        }
     }
 
     /** A model of Llama's structure, from which others are made by saying how they differ. */
@@ -78,16 +77,42 @@ public record ModelConfig(
     }
 
     /**
-     * The four linears that the device multiplies in each layer, in the order of the computation, each with the modules
-     * that it joins: their rows lie one after the other.
+     * The linears of a layer in the order in which {@code linears.py} numbers them: q k v, output, gate and up, down; the
+     * last two for each expert, if there are any.
      */
-    public List<List<TargetModule>> linears() {
-        return fused ? FUSED : APART;
+    public List<JoinedLinear> linears() {
+        List<JoinedLinear> linears = new ArrayList<>();
+        linears.add(new JoinedLinear(fused ? List.of(TargetModule.QKV_PROJ) : QKV, -1));
+        linears.add(new JoinedLinear(List.of(TargetModule.O_PROJ), -1));
+        experts.ifPresentOrElse(
+                mixture -> {
+                    for (int expert = 0; expert < mixture.count(); expert++) {
+                        linears.add(new JoinedLinear(mixture.modules().subList(0, 2), expert));
+                        linears.add(new JoinedLinear(mixture.modules().subList(2, 3), expert));
+                    }
+                },
+                () -> {
+                    linears.add(new JoinedLinear(fused ? List.of(TargetModule.GATE_UP_PROJ) : GATE_UP, -1));
+                    linears.add(new JoinedLinear(List.of(TargetModule.DOWN_PROJ), -1));
+                });
+        return linears;
     }
 
-    /** The modules of a layer, in the order of the computation. */
+    /** The modules of a layer, each once, in the order of the computation. */
     public List<TargetModule> modules() {
-        return linears().stream().flatMap(List::stream).toList();
+        return linears().stream()
+                .flatMap(linear -> linear.modules().stream())
+                .distinct()
+                .toList();
+    }
+
+    /** Numbers in the weights of all layers' linears, routers included. */
+    public long layerParameters() {
+        long linears = linears().stream()
+                .mapToLong(linear -> (long) linear.inputs(this) * linear.outputs(this))
+                .sum();
+        long router = experts.map(mixture -> (long) mixture.count() * hidden).orElse(0L);
+        return layers * (linears + router);
     }
 
     /** Names of {@link #modules} for messages. */
@@ -117,6 +142,7 @@ public record ModelConfig(
         private Scales scales;
         private boolean fused;
         private boolean tied;
+        private Optional<Experts> experts = Optional.empty();
 
         private Builder(int[] sizes) {
             this.sizes = sizes;
@@ -224,6 +250,11 @@ public record ModelConfig(
             return this;
         }
 
+        public Builder experts(Experts mixture) {
+            experts = Optional.of(mixture);
+            return this;
+        }
+
         public ModelConfig build() {
             return new ModelConfig(
                     architecture,
@@ -242,7 +273,8 @@ public record ModelConfig(
                     activation,
                     scales,
                     fused,
-                    tied);
+                    tied,
+                    experts);
         }
     }
 }

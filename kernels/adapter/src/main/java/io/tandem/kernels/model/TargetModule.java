@@ -12,7 +12,16 @@ public enum TargetModule {
     UP_PROJ("mlp", "up_proj"),
     /** Gate and up in one. */
     GATE_UP_PROJ("mlp", "gate_up_proj"),
-    DOWN_PROJ("mlp", "down_proj");
+    DOWN_PROJ("mlp", "down_proj"),
+    EXPERT_GATE_PROJ("mlp.experts", "gate_proj"),
+    EXPERT_UP_PROJ("mlp.experts", "up_proj"),
+    EXPERT_DOWN_PROJ("mlp.experts", "down_proj"),
+    /** Mixtral's name of an expert's gate. */
+    EXPERT_W1("block_sparse_moe.experts", "w1"),
+    /** Mixtral's name of an expert's up projection. */
+    EXPERT_W3("block_sparse_moe.experts", "w3"),
+    /** Mixtral's name of an expert's down projection. */
+    EXPERT_W2("block_sparse_moe.experts", "w2");
 
     private final String parent;
     private final String label;
@@ -22,9 +31,14 @@ public enum TargetModule {
         this.label = label;
     }
 
-    /** The block it belongs to: {@code self_attn} or {@code mlp}. */
+    /** The block it belongs to, for example {@code self_attn}; that of experts, {@code mlp.experts}, comes before a number. */
     public String parent() {
         return parent;
+    }
+
+    /** Whether each expert has one. */
+    public boolean ofExperts() {
+        return parent.endsWith(".experts");
     }
 
     /** HuggingFace's name, for example {@code q_proj}. */
@@ -35,9 +49,19 @@ public enum TargetModule {
     /** Columns of its weight. */
     public int inputs(ModelConfig model) {
         return switch (this) {
-            case Q_PROJ, K_PROJ, V_PROJ, QKV_PROJ, GATE_PROJ, UP_PROJ, GATE_UP_PROJ -> model.hidden();
+            case Q_PROJ,
+                    K_PROJ,
+                    V_PROJ,
+                    QKV_PROJ,
+                    GATE_PROJ,
+                    UP_PROJ,
+                    GATE_UP_PROJ,
+                    EXPERT_GATE_PROJ,
+                    EXPERT_UP_PROJ,
+                    EXPERT_W1,
+                    EXPERT_W3 -> model.hidden();
             case O_PROJ -> model.heads() * model.headDim();
-            case DOWN_PROJ -> model.ffn();
+            case DOWN_PROJ, EXPERT_DOWN_PROJ, EXPERT_W2 -> model.ffn();
         };
     }
 
@@ -47,8 +71,8 @@ public enum TargetModule {
             case Q_PROJ -> model.heads() * model.headDim();
             case K_PROJ, V_PROJ -> model.kvHeads() * model.headDim();
             case QKV_PROJ -> model.qkvRows();
-            case O_PROJ, DOWN_PROJ -> model.hidden();
-            case GATE_PROJ, UP_PROJ -> model.ffn();
+            case O_PROJ, DOWN_PROJ, EXPERT_DOWN_PROJ, EXPERT_W2 -> model.hidden();
+            case GATE_PROJ, UP_PROJ, EXPERT_GATE_PROJ, EXPERT_UP_PROJ, EXPERT_W1, EXPERT_W3 -> model.ffn();
             case GATE_UP_PROJ -> 2 * model.ffn();
         };
     }

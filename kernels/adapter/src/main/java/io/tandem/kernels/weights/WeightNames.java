@@ -1,5 +1,7 @@
 package io.tandem.kernels.weights;
 
+import io.tandem.kernels.model.Experts;
+import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
@@ -28,7 +30,18 @@ public final class WeightNames {
 
     /** {@code [outputs, inputs]}: the weight of a linear of a layer. */
     public static String weight(int layer, TargetModule module) {
-        return layer(layer) + module.parent() + "." + module.label() + ".weight";
+        return weight(layer, module, -1);
+    }
+
+    /** @param expert whose it is, -1 if it belongs to the layer */
+    public static String weight(int layer, TargetModule module, int expert) {
+        String number = expert < 0 ? "" : expert + ".";
+        return layer(layer) + module.parent() + "." + number + module.label() + ".weight";
+    }
+
+    /** {@code [experts, hidden]}: what rates the experts of a layer. */
+    public static String router(int layer, Experts experts) {
+        return layer(layer) + experts.parent() + ".gate.weight";
     }
 
     /** {@code [outputs]}: the bias of a linear of a layer. */
@@ -96,6 +109,7 @@ public final class WeightNames {
             case Q_PROJ, K_PROJ, V_PROJ, QKV_PROJ -> model.biases().qkv();
             case O_PROJ -> model.biases().output();
             case GATE_PROJ, UP_PROJ, GATE_UP_PROJ, DOWN_PROJ -> model.biases().mlp();
+            default -> false;
         };
     }
 
@@ -116,11 +130,19 @@ public final class WeightNames {
             if (first != null) {
                 put(shapes, model, NormPlace.ATTENTION, first);
             }
-            for (TargetModule module : model.modules()) {
-                shapes.put(weight(layer, module), new long[] {module.outputs(model), module.inputs(model)});
-                if (hasBias(model, module)) {
-                    shapes.put(bias(layer, module), new long[] {module.outputs(model)});
+            for (JoinedLinear linear : model.linears()) {
+                for (TargetModule module : linear.modules()) {
+                    shapes.put(
+                            weight(layer, module, linear.expert()),
+                            new long[] {module.outputs(model), module.inputs(model)});
+                    if (hasBias(model, module)) {
+                        shapes.put(bias(layer, module), new long[] {module.outputs(model)});
+                    }
                 }
+            }
+            if (model.experts().isPresent()) {
+                Experts experts = model.experts().get();
+                shapes.put(router(layer, experts), new long[] {experts.count(), model.hidden()});
             }
             norms.forEach((place, name) -> put(shapes, model, place, name));
         }

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.ToIntFunction;
 
 /**
@@ -73,12 +72,11 @@ public final class TinyAdapters {
     private static Adapter random(ModelConfig model, LoraConfig config, long seed, ToIntFunction<Site> ranks) {
         Random random = new Random(seed);
         Map<Site, LowRank> modules = new TreeMap<>();
-        for (int layer = 0; layer < model.layers(); layer++) {
-            for (TargetModule module : new TreeSet<>(config.targets())) {
-                Site site = new Site(layer, module);
+        for (Site site : Site.all(model)) {
+            if (config.targets().contains(site.module())) {
                 int rank = ranks.applyAsInt(site);
-                int inputs = module.inputs(model);
-                int outputs = module.outputs(model);
+                int inputs = site.module().inputs(model);
+                int outputs = site.module().outputs(model);
                 float[] a = gaussian(random, rank * inputs, 1 / Math.sqrt(inputs));
                 float[] b = gaussian(random, outputs * rank, 0.3 / Math.sqrt(rank));
                 modules.put(site, new LowRank(rank, inputs, outputs, a, b, config.scaling(rank)));

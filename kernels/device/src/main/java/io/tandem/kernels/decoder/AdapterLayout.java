@@ -6,11 +6,14 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -20,32 +23,36 @@ import org.jspecify.annotations.Nullable;
  * each layer, the parts of a joined linear one after the other in the bank's ranks.
  */
 final class AdapterLayout {
-    /** Joined linears of a layer. */
-    static final int LINEARS = 4;
-
     private final ModelConfig model;
+    /** The joined linears of a layer, in the order in which the TorchScript sources number them. */
+    private final List<JoinedLinear> linears;
 
     AdapterLayout(ModelConfig model) {
         this.model = model;
+        this.linears = model.linears();
+    }
+
+    List<JoinedLinear> linears() {
+        return linears;
     }
 
     /** One module in its bank: its first rank and its first output column there. */
     record Part(int bank, int row, int column, Site site, LowRank factors) {}
 
     int banks() {
-        return model.layers() * LINEARS;
+        return model.layers() * linears.size();
     }
 
     int inputs(int bank) {
-        return linear(bank).get(0).inputs(model);
+        return linear(bank).inputs(model);
     }
 
     int outputs(int bank) {
-        return linear(bank).stream().mapToInt(module -> module.outputs(model)).sum();
+        return linear(bank).outputs(model);
     }
 
-    private List<TargetModule> linear(int bank) {
-        return model.linears().get(bank % LINEARS);
+    private JoinedLinear linear(int bank) {
+        return linears.get(bank % linears.size());
     }
 
     /** The parts of a bank that the adapter changes. */
@@ -53,8 +60,8 @@ final class AdapterLayout {
         List<Part> parts = new ArrayList<>();
         int row = 0;
         int column = 0;
-        for (TargetModule module : linear(bank)) {
-            Site site = new Site(bank / LINEARS, module);
+        for (TargetModule module : linear(bank).modules()) {
+            Site site = new Site(bank / linears.size(), module, linear(bank).expert());
             @Nullable LowRank factors = adapter.modules().get(site);
             if (factors != null) {
                 parts.add(new Part(bank, row, column, site, factors));
@@ -73,9 +80,9 @@ final class AdapterLayout {
 
     /** The most ranks that the adapter uses in any layer, for each joined linear. */
     int[] ranksByLinear(Adapter adapter) {
-        int[] most = new int[LINEARS];
+        int[] most = new int[linears.size()];
         for (int bank = 0; bank < banks(); bank++) {
-            int linear = bank % LINEARS;
+            int linear = bank % linears.size();
             most[linear] = Math.max(most[linear], ranks(adapter, bank));
         }
         return most;
@@ -197,13 +204,14 @@ final class AdapterLayout {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
+        Set<Site> sites = new HashSet<>(Site.all(model));
         adapter.modules().forEach((site, factors) -> {
             int inputs = site.module().inputs(model);
             int outputs = site.module().outputs(model);
             if (site.layer() < 0 || site.layer() >= model.layers()) {
                 throw new IllegalArgumentException(site + " is not in a model of " + model.layers() + " layers");
             }
-            if (!model.modules().contains(site.module())) {
+            if (!sites.contains(site)) {
                 throw new IllegalArgumentException(
                         site + " is not a linear of this model, which has " + model.moduleNames());
             }

@@ -8,11 +8,11 @@ import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /**
  * Adapters on the device. The adapters of an iteration are joined by rank; the join is made again only when other
@@ -37,19 +37,15 @@ final class AdapterSlots {
         this.script = script;
         this.scope = owner;
         this.layout = layout;
-        this.ranks = new int[limits.adapterSlots()][AdapterLayout.LINEARS];
+        this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
+    /** For each linear of a layer how many modules it joins, its inputs and its outputs. */
     private static long[] sizes(ModelConfig model) {
         return model.linears().stream()
-                .flatMapToLong(parts -> Arrays.stream(new long[] {
-                    parts.size(),
-                    parts.get(0).inputs(model),
-                    parts.stream()
-                            .mapToInt((TargetModule part) -> part.outputs(model))
-                            .sum()
-                }))
+                .flatMapToLong(
+                        linear -> LongStream.of(linear.modules().size(), linear.inputs(model), linear.outputs(model)))
                 .toArray();
     }
 

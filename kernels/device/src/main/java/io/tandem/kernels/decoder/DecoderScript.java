@@ -44,6 +44,8 @@ final class DecoderScript implements AutoCloseable {
                             "__torch__/tandem/optim/sgd.py",
                             "__torch__/tandem/optim/lion.py",
                             "__torch__/tandem/optim/optimizer.py",
+                            "__torch__/tandem/linears.py",
+                            "__torch__/tandem/experts.py",
                             "__torch__/tandem/block.py",
                             "__torch__/tandem/loss.py",
                             "__torch__/tandem/sample.py",
@@ -92,7 +94,7 @@ final class DecoderScript implements AutoCloseable {
     /** Banks or regions, the last one exclusive. */
     record Range(int first, int last) implements Arguments {}
 
-    /** Slots of adapters, and four ranks for each: those of its adapter in the joined linears. */
+    /** Slots of adapters, and the ranks of each in the joined linears of a layer. */
     record Slots(long[] slots, long[] ranks) implements Arguments {}
 
     /**
@@ -172,7 +174,7 @@ final class DecoderScript implements AutoCloseable {
     /**
      * The structure of a model.
      *
-     * @param sizes layers, C, H, K, D, activation
+     * @param sizes layers, C, H, K, D, activation, experts, active, shared
      * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
      * @param windows of its layers, each once
      */
@@ -211,12 +213,18 @@ final class DecoderScript implements AutoCloseable {
      *
      * @param weights of all modules, in the order of the computation
      * @param biases the same, empty where there is none
-     * @param parts how many modules each of the four linears joins
+     * @param parts how many modules each linear joins
+     * @param router empty if there are no experts
      * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
      * @param place its window, the window's number, and that of its rotary table
      */
     record LayerParts(
-            List<PtNDArray> weights, List<PtNDArray> biases, long[] parts, List<PtNDArray> norms, long[] place)
+            List<PtNDArray> weights,
+            List<PtNDArray> biases,
+            long[] parts,
+            PtNDArray router,
+            List<PtNDArray> norms,
+            long[] place)
             implements Arguments {}
 
     void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
@@ -227,6 +235,7 @@ final class DecoderScript implements AutoCloseable {
                 list(call, layer.weights()),
                 list(call, layer.biases()),
                 call.numbers(layer.parts()),
+                call.value(layer.router()),
                 list(call, layer.norms()),
                 call.numbers(layer.place()),
                 forms.value());

@@ -8,6 +8,8 @@ import io.tandem.kernels.decoder.DecoderScript.FormsObject;
 import io.tandem.kernels.decoder.DecoderScript.LayerParts;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.Structure;
+import io.tandem.kernels.model.Experts;
+import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.LayerAttention;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
@@ -100,7 +102,10 @@ final class ModelLoader {
                     model.heads(),
                     model.kvHeads(),
                     model.headDim(),
-                    model.activation().code()
+                    model.activation().code(),
+                    model.experts().map(Experts::count).orElse(0),
+                    model.experts().map(Experts::active).orElse(0),
+                    model.experts().filter(Experts::shared).isPresent() ? 1 : 0
                 },
                 new double[] {
                     model.norms().epsilon(),
@@ -118,13 +123,18 @@ final class ModelLoader {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
-            for (TargetModule module : model.modules()) {
-                linears.add(linear(scope, WeightNames.weight(layer, module)));
-                biases.add(
-                        WeightNames.hasBias(model, module)
-                                ? linear(scope, WeightNames.bias(layer, module))
-                                : absent(scope));
+            for (JoinedLinear joined : model.linears()) {
+                for (TargetModule module : joined.modules()) {
+                    linears.add(linear(scope, WeightNames.weight(layer, module, joined.expert())));
+                    biases.add(
+                            WeightNames.hasBias(model, module)
+                                    ? linear(scope, WeightNames.bias(layer, module))
+                                    : absent(scope));
+                }
             }
+            PtNDArray router = model.experts()
+                    .map(experts -> linear(scope, WeightNames.router(layer, experts)))
+                    .orElseGet(() -> absent(scope));
             List<PtNDArray> norms = new ArrayList<>();
             Map<NormPlace, String> names = WeightNames.norms(model, layer);
             for (NormPlace place : NORMS) {
@@ -132,14 +142,17 @@ final class ModelLoader {
                 String bias = !name.isEmpty() && place.hasBias(model) ? WeightNames.normBias(name) : "";
                 norms.addAll(norm(scope, name, bias));
             }
-            long[] parts = model.linears().stream().mapToLong(List::size).toArray();
+            long[] parts = model.linears().stream()
+                    .mapToLong(joined -> joined.modules().size())
+                    .toArray();
             LayerAttention attention = model.attention().get(layer);
             int mask = model.windows().indexOf(attention.window());
             script.addLayer(
                     scope,
                     loaded,
-                    new LayerParts(
-                            linears, biases, parts, norms, new long[] {attention.window(), mask, attention.rotary()}),
+                    new LayerParts(linears, biases, parts, router, norms, new long[] {
+                        attention.window(), mask, attention.rotary()
+                    }),
                     forms);
         }
     }

@@ -17,6 +17,9 @@ import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.compeft.CompeftFormat;
+import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -32,6 +35,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -41,7 +45,6 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
 import org.assertj.core.data.Percentage;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -197,6 +200,42 @@ abstract class FamilyProof {
         }
     }
 
+    /**
+     * Every operation exists in bfloat16 and computes the same. How much of a small random model's gradient is rounding
+     * depends on the model, so its direction is compared.
+     */
+    @Test
+    void gradientsInBfloat16() throws IOException {
+        ModelConfig model = write();
+        Adapter adapter = adapter(model, 4);
+        try (TorchScriptDecoder device = load(Devices.limits(Dtype.BFLOAT16, 128, Stash.RECOMPUTE))) {
+            TrainingPack pack = Devices.pack(random, model.vocab(), 40);
+            device.openTrainee(SLOT, device.prepare(adapter), OptimizerConfig.DEFAULT);
+            double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+            TrainingPack.Sequence sequence = pack.sequences().get(0);
+            FamilyReference.Result expected = reference.learn(sequence.tokens(), sequence.labels(), adapter);
+            assertThat(loss).isCloseTo(expected.loss(), Percentage.withPercentage(10));
+            double[] products = new double[3];
+            device.gradients(SLOT).modules().forEach((site, actual) -> {
+                LowRank right = expected.gradient().modules().get(site);
+                addProducts(right.a(), actual.a(), products);
+                addProducts(right.b(), actual.b(), products);
+            });
+            assertThat(products[0] / Math.sqrt(products[1] * products[2]))
+                    .as("cosine of the gradients")
+                    .isGreaterThan(0.8);
+        }
+    }
+
+    /** Adds the product of both, and of each with itself. */
+    private static void addProducts(float[] x, float[] y, double[] products) {
+        for (int i = 0; i < x.length; i++) {
+            products[0] += x[i] * y[i];
+            products[1] += x[i] * x[i];
+            products[2] += y[i] * y[i];
+        }
+    }
+
     private void compare(
             TrainingPack pack, Adapter adapter, double loss, Adapter gradients, double tolerance, boolean each) {
         List<FamilyReference.Result> expected = pack.sequences().stream()
@@ -243,13 +282,37 @@ abstract class FamilyProof {
         }
     }
 
+    /** An adapter by the names that PEFT gives to the linears of the family, and compressed. */
+    @Test
+    void adaptersAreReadAsTheyWereWritten() throws IOException {
+        ModelConfig model = write();
+        Adapter adapter = adapter(model, 4);
+        PeftFormat.write(directory.resolve("peft"), adapter);
+        assertThat(PeftFormat.read(directory.resolve("peft"), model, 8))
+                .usingRecursiveComparison()
+                .isEqualTo(adapter);
+        CompeftFormat.write(directory.resolve("compeft"), adapter, CompressionSettings.of(0.3));
+        assertThat(CompeftFormat.read(directory.resolve("compeft"), model, 8).modules())
+                .containsOnlyKeys(adapter.modules().keySet());
+    }
+
+    /** How many rows each expert has is read; with a device that has no values the first has all. */
+    private String withRows(String text) {
+        if (reference.experts == 0) {
+            return text;
+        }
+        List<String> counts = new ArrayList<>(Collections.nCopies(reference.experts, "0"));
+        counts.set(0, "flat.size(0)");
+        return text.replace("[int(count) for count in __torch__.tandem.host.read(counts)]", counts.toString());
+    }
+
     /** On a device without values, where a tensor that is made elsewhere or a read fails. */
     @Test
     void everyTensorLivesOnTheDevice() throws IOException {
         ModelConfig model = write();
         KernelsConfig limits = Devices.limits(Dtype.BFLOAT16, 128, Stash.RECOMPUTE)
                 .withNumerics(Dtype.BFLOAT16, WeightForms.of(WeightForm.PLAIN));
-        try (TorchScriptDecoder device = load(limits, scope -> MetaScript.load(scope, UnaryOperator.identity()))) {
+        try (TorchScriptDecoder device = load(limits, scope -> MetaScript.load(scope, this::withRows))) {
             device.openTrainee(SLOT, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
             List<Segment> beside = List.of(
                     Devices.segment(0, 40, new int[] {1}, IterationInputs.BASE, Sampling.GREEDY),

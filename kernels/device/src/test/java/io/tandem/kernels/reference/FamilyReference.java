@@ -53,6 +53,17 @@ public final class FamilyReference {
     public boolean outputBias;
     public boolean mlpBias;
     public boolean fused;
+    /** Of each layer; 0 for a plain MLP. */
+    public int experts;
+
+    public int active;
+    /** Whether the ratings of active experts are divided by their sum. */
+    public boolean shared;
+
+    public String expertBlock = "mlp";
+    /** Gate, up and down. */
+    public List<String> expertNames = List.of("gate_proj", "up_proj", "down_proj");
+
     public boolean tied;
     public double embeddingScale = 1;
     public double residual = 1;
@@ -162,7 +173,8 @@ public final class FamilyReference {
             for (int layer = 0; layer < layers; layer++) {
                 String prefix = "model.layers." + layer + ".";
                 x = add(prefix, 0, x, attention(layer, prefix + "self_attn.", before(prefix, 0, x)));
-                x = add(prefix, 1, x, mlp(prefix + "mlp.", before(prefix, 1, x)));
+                Matrix h = before(prefix, 1, x);
+                x = add(prefix, 1, x, experts == 0 ? mlp(prefix + "mlp.", h) : mixture(prefix + expertBlock + ".", h));
             }
             x = norm("model.norm", x);
             Matrix head = tied ? embedding : matrix("lm_head.weight", vocab, hidden, 1 / Math.sqrt(hidden));
@@ -234,6 +246,22 @@ public final class FamilyReference {
                             linear(prefix + "gate_proj", h, ffn, mlpBias), linear(prefix + "up_proj", h, ffn, mlpBias));
             Matrix opened = tape.multiply(tape.map(both.get(0), activation), both.get(1));
             return linear(prefix + "down_proj", opened, hidden, mlpBias);
+        }
+
+        /** Every expert computes every row, and those that a row does not go through weigh nothing. */
+        private Matrix mixture(String prefix, Matrix h) {
+            Matrix ratings = tape.softmax(
+                    tape.linear(h, matrix(prefix + "gate.weight", experts, hidden, 2 / Math.sqrt(hidden))));
+            Matrix weights = tape.largest(ratings, active, shared);
+            Matrix sum = tape.map(h, value -> 0);
+            for (int expert = 0; expert < experts; expert++) {
+                String name = prefix + "experts." + expert + ".";
+                Matrix gate = tape.map(linear(name + expertNames.get(0), h, ffn, false), activation);
+                Matrix opened = tape.multiply(gate, linear(name + expertNames.get(1), h, ffn, false));
+                Matrix y = linear(name + expertNames.get(2), opened, hidden, false);
+                sum = tape.add(sum, tape.multiplyRows(y, tape.columns(weights, expert, expert + 1)), 1);
+            }
+            return sum;
         }
 
         private List<Matrix> split(Matrix x, int... widths) {

@@ -118,6 +118,52 @@ final class Tape {
         return y;
     }
 
+    /** Each row of a by the one number in the same row of b. */
+    Matrix multiplyRows(Matrix a, Matrix b) {
+        Matrix y = new Matrix(a.rows, a.columns);
+        for (int i = 0; i < y.values.length; i++) {
+            y.values[i] = a.values[i] * b.values[i / a.columns];
+        }
+        steps.add(() -> {
+            for (int i = 0; i < y.values.length; i++) {
+                a.gradient[i] += y.gradient[i] * b.values[i / a.columns];
+                b.gradient[i / a.columns] += y.gradient[i] * a.values[i];
+            }
+        });
+        return y;
+    }
+
+    /** The largest numbers of each row where they are, divided by their sum if wanted; zeros elsewhere. */
+    Matrix largest(Matrix x, int count, boolean shared) {
+        Matrix y = new Matrix(x.rows, x.columns);
+        double[] sums = new double[x.rows];
+        for (int i = 0; i < x.rows; i++) {
+            double[] sorted = Arrays.copyOfRange(x.values, i * x.columns, (i + 1) * x.columns);
+            Arrays.sort(sorted);
+            double least = sorted[x.columns - count];
+            sums[i] = shared
+                    ? Arrays.stream(sorted).skip(x.columns - (long) count).sum()
+                    : 1;
+            for (int j = 0; j < x.columns; j++) {
+                y.values[i * x.columns + j] = x.at(i, j) >= least ? x.at(i, j) / sums[i] : 0;
+            }
+        }
+        steps.add(() -> {
+            for (int i = 0; i < x.rows; i++) {
+                double along = 0;
+                for (int j = 0; j < x.columns && shared; j++) {
+                    along += y.gradient[i * x.columns + j] * y.at(i, j);
+                }
+                for (int j = 0; j < x.columns; j++) {
+                    if (y.at(i, j) != 0) {
+                        x.gradient[i * x.columns + j] += (y.gradient[i * x.columns + j] - along) / sums[i];
+                    }
+                }
+            }
+        });
+        return y;
+    }
+
     /** A function of each element; its derivative is taken by a difference, good to ten digits. */
     Matrix map(Matrix x, DoubleUnaryOperator f) {
         Matrix y = new Matrix(x.rows, x.columns);

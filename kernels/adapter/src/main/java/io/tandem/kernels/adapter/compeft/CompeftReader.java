@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
+import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
@@ -39,7 +40,13 @@ final class CompeftReader {
             TargetModule.UP_PROJ,
             TargetModule.DOWN_PROJ,
             TargetModule.QKV_PROJ,
-            TargetModule.GATE_UP_PROJ);
+            TargetModule.GATE_UP_PROJ,
+            TargetModule.EXPERT_GATE_PROJ,
+            TargetModule.EXPERT_UP_PROJ,
+            TargetModule.EXPERT_DOWN_PROJ,
+            TargetModule.EXPERT_W1,
+            TargetModule.EXPERT_W3,
+            TargetModule.EXPERT_W2);
 
     private static final int CHECKSUM_BYTES = Integer.BYTES;
     private static final int MAX_HEADER_BYTES = 1 << 20;
@@ -71,10 +78,11 @@ final class CompeftReader {
     private byte[] bytes() {
         // More than the factors in float32 would mean that nothing was compressed.
         long numbers = 0;
-        for (TargetModule module : model.modules()) {
-            numbers += (long) maxRank * (module.inputs(model) + module.outputs(model));
+        for (Site site : Site.all(model)) {
+            numbers += (long) maxRank
+                    * (site.module().inputs(model) + site.module().outputs(model));
         }
-        long most = MAX_HEADER_BYTES + Float.BYTES * numbers * model.layers();
+        long most = MAX_HEADER_BYTES + Float.BYTES * numbers;
         int limit = (int) Math.min(most, Integer.MAX_VALUE - 16);
         if (!Files.isRegularFile(file)) {
             throw refusal("no such file");
@@ -138,7 +146,7 @@ final class CompeftReader {
         return new TernaryAdapter(config, modules);
     }
 
-    private static LoraConfig config(JsonFields header) {
+    private LoraConfig config(JsonFields header) {
         String baseModel = header.text("base_model_name_or_path").orElse("");
         if (baseModel.length() > MAX_BASE_MODEL_LENGTH) {
             throw header.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");
@@ -151,7 +159,7 @@ final class CompeftReader {
                 baseModel);
     }
 
-    private static Set<TargetModule> targets(JsonFields header) {
+    private Set<TargetModule> targets(JsonFields header) {
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         JsonNode labels =
                 header.value("target_modules").filter(JsonNode::isArray).orElse(null);
@@ -159,19 +167,20 @@ final class CompeftReader {
             throw header.refuse("target_modules", "a list of module names");
         }
         for (JsonNode label : labels) {
-            TargetModule module = MODULES.stream()
+            List<TargetModule> named = model.modules().stream()
                     .filter(known -> label.isTextual() && known.label().equals(label.textValue()))
-                    .findAny()
-                    .orElseThrow(() -> header.refuse("target_modules", "names of a decoder layer's linears"));
-            targets.add(module);
+                    .toList();
+            if (named.isEmpty()) {
+                throw header.refuse("target_modules", "names of a decoder layer's linears: " + model.moduleNames());
+            }
+            targets.addAll(named);
         }
         return targets;
     }
 
     private SortedMap<Site, TernaryLowRank> modules(ByteInput in, LoraConfig config, JsonFields scaling) {
         in.enter("the tensors");
-        int count = in.varint(
-                "number of tensors", 2 * model.layers() * model.modules().size());
+        int count = in.varint("number of tensors", 2 * Site.all(model).size());
         if (count == 0 || count % 2 != 0) {
             throw in.refusal(count + " tensors", "two for each of one or more modules");
         }
@@ -201,7 +210,7 @@ final class CompeftReader {
             throw in.refusal(
                     "module " + module, "factor A of one of " + model.modules().size() + " modules");
         }
-        Site site = new Site(layer, MODULES.get(module));
+        Site site = new Site(layer, MODULES.get(module), expert(in, MODULES.get(module)));
         if (previous != null && site.compareTo(previous) <= 0) {
             throw in.refusal(site + " after " + previous, "ascending modules");
         }
@@ -209,6 +218,12 @@ final class CompeftReader {
             throw in.refusal(site.toString(), "a module that target_modules of the header names");
         }
         return site;
+    }
+
+    /** Written for modules of experts alone. */
+    private int expert(ByteInput in, TargetModule module) {
+        int experts = model.experts().map(Experts::count).orElse(0);
+        return module.ofExperts() ? in.varint("expert", experts - 1) : -1;
     }
 
     private TernaryLowRank factors(ByteInput in, Site site, int rank, double scaling) {
@@ -222,6 +237,9 @@ final class CompeftReader {
         int code = in.unsignedByte();
         if (code != (FACTOR_B | MODULES.indexOf(site.module()))) {
             throw in.refusal("module and factor " + code, "factor B of the same module");
+        }
+        if (site.module().ofExperts()) {
+            expect(in, "expert", site.expert());
         }
         expect(in, "rows", outputs);
         expect(in, "columns", rank);

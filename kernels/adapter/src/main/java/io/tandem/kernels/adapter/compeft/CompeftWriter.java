@@ -61,7 +61,7 @@ final class CompeftWriter {
                 "use_rslora",
                 config.rankStabilized(),
                 "target_modules",
-                targets.stream().map(TargetModule::label).toList(),
+                targets.stream().map(TargetModule::label).distinct().toList(),
                 "base_model_name_or_path",
                 config.baseModel(),
                 "scaling",
@@ -71,6 +71,9 @@ final class CompeftWriter {
     private void tensor(Site site, int factor, int rows, int columns, TernaryTensor tensor) {
         varint(site.layer());
         out.write(factor | CompeftReader.MODULES.indexOf(site.module()));
+        if (site.module().ofExperts()) {
+            varint(site.expert());
+        }
         varint(rows);
         varint(columns);
         littleEndian(Float.floatToIntBits(tensor.scale()), Float.BYTES);

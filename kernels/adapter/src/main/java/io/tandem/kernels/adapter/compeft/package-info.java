@@ -26,8 +26,9 @@
  * <caption>Tensor</caption>
  * <tr><th>bytes</th><th>content</th></tr>
  * <tr><td>varint</td><td>layer</td></tr>
- * <tr><td>1</td><td>module: 0 q_proj, 1 k_proj, 2 v_proj, 3 o_proj, 4 gate_proj, 5 up_proj, 6 down_proj; plus 16 for
- *     factor B</td></tr>
+ * <tr><td>1</td><td>module: 0 q_proj, 1 k_proj, 2 v_proj, 3 o_proj, 4 gate_proj, 5 up_proj, 6 down_proj, 7 qkv_proj,
+ *     8 gate_up_proj; of an expert 9 gate_proj, 10 up_proj, 11 down_proj, 12 w1, 13 w3, 14 w2; plus 16 for factor B</td></tr>
+ * <tr><td>varint</td><td>of modules from 9 on alone: the expert</td></tr>
  * <tr><td>varint</td><td>rows: the rank for A, the outputs for B</td></tr>
  * <tr><td>varint</td><td>columns: the inputs for A, the rank for B</td></tr>
  * <tr><td>4</td><td>scale, a float32 of 0 or more: the size of the numbers that are not zero</td></tr>

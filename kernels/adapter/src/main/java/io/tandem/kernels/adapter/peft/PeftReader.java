@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
@@ -32,7 +33,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp)\\.(\\w+)\\.lora_([AB])\\.weight");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.lora_([AB])\\.weight");
 
     private final String name;
     private final Path directory;
@@ -83,20 +84,25 @@ final class PeftReader {
     }
 
     private Set<Site> sites(SafetensorsFile file) {
+        Set<Site> known = new HashSet<>(Site.all(model));
         Set<Site> sites = new TreeSet<>();
         for (String tensor : new TreeSet<>(file.names())) {
             Matcher matcher = TENSOR.matcher(tensor);
-            TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(3)) : null;
+            TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(4)) : null;
             if (module == null) {
                 problems.add(shortened(tensor) + " is not a LoRA factor of a decoder layer's linear");
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));
-            if (layer >= model.layers() || !tensor.equals(tensor(new Site(layer, module), matcher.group(4)))) {
+            int expert = matcher.group(3) == null ? -1 : Integer.parseInt(matcher.group(3));
+            Site site = new Site(layer, module, expert);
+            if (layer >= model.layers() || !tensor.equals(tensor(site, matcher.group(5)))) {
                 problems.add(tensor + " is of layer " + matcher.group(1) + ", expected 0 to " + (model.layers() - 1));
-                continue;
+            } else if (!known.contains(site)) {
+                problems.add(tensor + " is not of a linear of the model");
+            } else {
+                sites.add(site);
             }
-            sites.add(new Site(layer, module));
         }
         return sites;
     }
