@@ -1,21 +1,22 @@
-# y = w * x / sqrt(mean(x^2) + eps), over the last dimension, in float32 inside. x and -x side by
-# side have the mean zero, so their layer norm is this norm of x, in a single operation; written in
-# several it would pass over memory eight times. weight: w twice, in float32.
-def both_signs(x: Tensor) -> Tensor:
-  return torch.cat([x, torch.neg(x)], -1)
+# y = w * x / sqrt(mean(x^2) + eps), over the last dimension, in float32 inside. With the sums of
+# squares s^2 instead of their means: y = (w sqrt(C)) * x * r, r = 1 / sqrt(s^2 + C eps). weight:
+# w sqrt(C), [C] float32; floor: C eps, [1] float32.
 
-def forward(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-  width = x.size(-1)
-  y = torch.layer_norm(__torch__.tandem.ops.rms_norm.both_signs(x), [2 * width], weight, None, eps)
-  return torch.contiguous(torch.narrow(y, -1, 0, width))
+# x [..., C] float32 -> r [..., 1]
+def scale(x: Tensor, floor: Tensor) -> Tensor:
+  s = torch.linalg_vector_norm(x, 2, [-1], True)
+  return torch.rsqrt_(torch.addcmul(floor, s, s))
 
-# dy like x -> dx in float32: r * (w dy - xhat * mean(w dy * xhat)), xhat = x r. That is the first
-# half of the layer norm's, for the same reason.
-def backward(dy: Tensor, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-  width = x.size(-1)
-  both = __torch__.tandem.ops.rms_norm.both_signs(x)
-  y, mean, scale = torch.native_layer_norm(both, [2 * width], weight, None, eps)
-  dboth, dweight, dbias = torch.native_layer_norm_backward(
-      __torch__.tandem.ops.rms_norm.both_signs(dy), both, [2 * width], mean, scale, weight, None,
-      [True, False, False])
-  return torch.to(torch.narrow(dboth, -1, 0, width), 6)
+# x [..., C] -> the same in its type
+def forward(x: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
+  wide = torch.to(x, 6)
+  r = __torch__.tandem.ops.rms_norm.scale(wide, floor)
+  return torch.to(torch.mul_(torch.mul(wide, r), weight), x.dtype)
+
+# dy like x -> dx in float32: r g - x r^3 sum(g x), g = (w sqrt(C)) dy.
+def backward(dy: Tensor, x: Tensor, weight: Tensor, floor: Tensor) -> Tensor:
+  wide = torch.to(x, 6)
+  r = __torch__.tandem.ops.rms_norm.scale(wide, floor)
+  g = torch.mul(torch.to(dy, 6), weight)
+  along = torch.mul(torch.sum(torch.mul(g, wide), [-1], True), torch.pow(r, 3))
+  return torch.addcmul_(torch.mul_(g, r), wide, along, value=-1.)

@@ -81,7 +81,6 @@ def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
   lr = step.lr * region.rate
   end = region.at + region.end - region.start
   if moments is not None:
-    moments = unchecked_cast(__torch__.tandem.optim.quantize.Quantized, moments)
     __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
