@@ -25,6 +25,8 @@ class Inputs:
   # draws that are limited to some tokens [m], and the tokens' bits, 64 in one number [m, ceil(V / 64)]
   limited : Tensor
   allowed : Tensor
+  # rows whose hidden state is wanted [p]
+  pooled : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -46,7 +48,8 @@ class Inputs:
     self.learned = torch.view(parts[10], [2, -1])
     self.limited = parts[11]
     self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
-    floats = torch.view_copy(parts[13], dtype=6)
+    self.pooled = parts[13]
+    floats = torch.view_copy(parts[14], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -39,6 +39,13 @@ final class TicketSink implements TokenSink {
         }
     }
 
+    @Override
+    public void state(float[] state) {
+        if (begins()) {
+            sink.state(state);
+        }
+    }
+
     /** Whether the request still has its place, which nobody can take once something of it was delivered. */
     private boolean begins() {
         begun = begun || places.begin(ticket);

@@ -84,6 +84,9 @@ class AdmissionFairnessTest {
             }
 
             @Override
+            public void state(float[] state) {}
+
+            @Override
             public void finish(Finish finish) {
                 if (finish.reason() == FinishReason.DISPLACED) {
                     assertThat(client.begun)

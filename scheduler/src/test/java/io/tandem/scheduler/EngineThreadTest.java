@@ -37,6 +37,9 @@ class EngineThreadTest {
         }
 
         @Override
+        public void state(float[] state) {}
+
+        @Override
         public void finish(Finish finish) {
             end.complete(finish);
         }

@@ -57,6 +57,9 @@ class FairnessPropertyTest {
                 }
 
                 @Override
+                public void state(float[] state) {}
+
+                @Override
                 public void finish(Finish finish) {
                     assertThat(begun).isTrue();
                 }

@@ -23,6 +23,7 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param adapterSlots adapters whose changes add up, each slot once; {@link #BASE} for none
      * @param sampling how to draw the token that follows the last one; absent if none is wanted yet
      * @param scoring what to say of the tokens themselves; absent if nothing
+     * @param pooled whether the last token's hidden state is wanted
      */
     public record Segment(
             int kvSlot,
@@ -30,10 +31,11 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             int[] tokens,
             int[] adapterSlots,
             Optional<Sampling> sampling,
-            Optional<Scoring> scoring) {
+            Optional<Scoring> scoring,
+            boolean pooled) {
 
         public Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {
-            this(kvSlot, start, tokens, adapterSlots, sampling, Optional.empty());
+            this(kvSlot, start, tokens, adapterSlots, sampling, Optional.empty(), false);
         }
     }
 

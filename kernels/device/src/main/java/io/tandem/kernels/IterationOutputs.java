@@ -8,10 +8,11 @@ import java.util.List;
  *
  * @param draws one for each segment with a sampling, in the order of the segments
  * @param scored for each segment with a scoring, in the order of the segments, one for each token
+ * @param states the last token's hidden state behind the last norm, for each pooled segment, in the order of the segments
  * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
  * @param learnedTokens how many tokens those are together
  */
-public record IterationOutputs(List<Draw> draws, List<List<Draw>> scored, SequenceScores scores, int learnedTokens) {
+public record IterationOutputs(List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {
 
     /** Sum over the sequences. */
     public double lossSum() {

@@ -57,8 +57,16 @@ public record InferenceRequest(
      *     runs as a whole, whatever is cached of it
      * @param priority among the waiting requests of the same caller, the lowest first
      * @param constraint limits the answer's tokens; no other request may have the same one
+     * @param pooled whether the hidden state of the prompt's last token is wanted, and no answer
      */
-    public record Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
-        public static final Options NONE = new Options(-1, 0, Optional.empty());
+    public record Options(
+            int promptLogprobs, int priority, Optional<TokenConstraint> constraint, boolean pooled) {
+        public static final Options NONE = new Options(-1, 0, Optional.empty(), false);
+        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true);
+
+        /** With an answer. */
+        public Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
+            this(promptLogprobs, priority, constraint, false);
+        }
     }
 }

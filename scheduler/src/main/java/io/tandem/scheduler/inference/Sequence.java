@@ -134,6 +134,11 @@ public final class Sequence {
         deliver(() -> draws.forEach(sink::promptToken));
     }
 
+    /** The whole prompt has run, and its last token's hidden state is all that is wanted. */
+    public void pool(float[] state) {
+        deliver(() -> sink.state(state));
+    }
+
     /** How often each token stands in the answer so far; empty if no penalty asks for it. */
     public SortedMap<Integer, Integer> counts() {
         return Collections.unmodifiableSortedMap(counts);

@@ -12,6 +12,9 @@ public interface TokenSink {
     /** The next token of the prompt, from the second one on, if the request asks for their log-probabilities. */
     void promptToken(Draw draw);
 
+    /** The hidden state of the prompt's last token, if the request asks for it. */
+    void state(float[] state);
+
     void finish(Finish finish);
 
     /**

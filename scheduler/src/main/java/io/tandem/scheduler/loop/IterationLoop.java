@@ -169,12 +169,16 @@ public final class IterationLoop {
     private void apply(IterationPlan plan, IterationOutputs outputs, long now) {
         int next = 0;
         Iterator<List<Draw>> scored = outputs.scored().iterator();
+        Iterator<float[]> states = outputs.states().iterator();
         for (Chunk chunk : plan.chunks()) {
             if (chunk.sequence().scoring(chunk.tokens()).isPresent()) {
                 chunk.sequence().score(scored.next());
             }
             chunk.sequence().advance(chunk.tokens());
-            if (chunk.draws()) {
+            if (chunk.draws() && chunk.sequence().request().options().pooled()) {
+                chunk.sequence().pool(states.next());
+                inference.end(chunk.sequence(), FinishReason.STOP, "");
+            } else if (chunk.draws()) {
                 apply(chunk.sequence(), outputs.draws().get(next++), now);
             }
         }

@@ -30,13 +30,15 @@ public final class PlanEncoder {
 
     private static Segment segment(Chunk chunk) {
         Sequence sequence = chunk.sequence();
+        boolean pooled = sequence.request().options().pooled();
         return new Segment(
                 sequence.kvSlot(),
                 sequence.computed(),
                 sequence.next(chunk.tokens()),
                 sequence.adapterSlots(),
-                chunk.draws() ? Optional.of(sampling(sequence)) : Optional.empty(),
-                sequence.scoring(chunk.tokens()));
+                chunk.draws() && !pooled ? Optional.of(sampling(sequence)) : Optional.empty(),
+                sequence.scoring(chunk.tokens()),
+                chunk.draws() && pooled);
     }
 
     private static Sampling sampling(Sequence sequence) {

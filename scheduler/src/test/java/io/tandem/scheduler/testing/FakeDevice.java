@@ -211,9 +211,13 @@ public final class FakeDevice implements DeviceModel {
                 "a KV slot occurs twice");
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
+        List<float[]> states = new ArrayList<>();
         for (Segment segment : inputs.segments()) {
             long state = write(segment);
             segment.scoring().ifPresent(scoring -> scored.add(known(scoring)));
+            if (segment.pooled()) {
+                states.add(new float[] {state});
+            }
             segment.sampling().ifPresent(sampling -> draws.add(draw(state, sampling)));
         }
         SequenceScores scores = SequenceScores.NONE;
@@ -230,7 +234,7 @@ public final class FakeDevice implements DeviceModel {
             }
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
-        return new IterationOutputs(draws, scored, scores, learned);
+        return new IterationOutputs(draws, scored, states, scores, learned);
     }
 
     private long write(Segment segment) {

@@ -9,6 +9,7 @@ import java.util.List;
 public final class RecordingSink implements TokenSink {
     private final List<Integer> tokens = new ArrayList<>();
     private final List<Integer> promptTokens = new ArrayList<>();
+    private final List<float[]> states = new ArrayList<>();
     private final List<Finish> ends = new ArrayList<>();
 
     @Override
@@ -28,6 +29,14 @@ public final class RecordingSink implements TokenSink {
     }
 
     @Override
+    public void state(float[] state) {
+        if (!ends.isEmpty()) {
+            throw new IllegalStateException("a state after the end");
+        }
+        states.add(state.clone());
+    }
+
+    @Override
     public void finish(Finish finish) {
         ends.add(finish);
     }
@@ -39,6 +48,11 @@ public final class RecordingSink implements TokenSink {
     /** Those of the prompt that came with their log-probabilities. */
     public List<Integer> promptTokens() {
         return promptTokens;
+    }
+
+    /** Hidden states of the prompt's last token. */
+    public List<float[]> states() {
+        return states;
     }
 
     public boolean ended() {

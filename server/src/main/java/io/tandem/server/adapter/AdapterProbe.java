@@ -91,6 +91,9 @@ public final class AdapterProbe {
             }
 
             @Override
+            public void state(float[] state) {}
+
+            @Override
             public void finish(Finish finish) {
                 // The engine's thread only hands over.
                 Optional<Draw> drawn =

@@ -37,7 +37,7 @@ public record CompletionParams(
                 body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
         GenerationParams generation = GenerationParams.read(body, maxTokens, logprobs, ignored, bounds);
         int bestOf = bestOf(body, generation);
-        List<Prompt> prompts = prompts(body, bounds.vocab());
+        List<Prompt> prompts = prompts(body, "prompt", bounds.vocab());
         if (prompts.size() * bestOf > PROMPTS_MAX) {
             String field = bestOf > generation.n() ? "best_of" : "n";
             throw body.invalid(field, "times the number of prompts must be at most " + PROMPTS_MAX + ".");
@@ -59,50 +59,54 @@ public record CompletionParams(
         return bestOf;
     }
 
-    /** The field {@code prompt}. */
-    static List<Prompt> prompts(JsonBody body, int vocab) {
-        JsonNode value = body.find("prompt");
+    /**
+     * One or several prompts.
+     *
+     * @param field that has them
+     */
+    static List<Prompt> prompts(JsonBody body, String field, int vocab) {
+        JsonNode value = body.find(field);
         if (value == null) {
-            throw body.invalid("prompt", "is required.");
+            throw body.invalid(field, "is required.");
         }
         if (value.isTextual()) {
             return List.of(new Prompt.Text(value.textValue()));
         }
         if (!value.isArray() || value.isEmpty()) {
-            throw wrongPrompt(body);
+            throw wrongPrompt(body, field);
         }
         if (value.get(0).isNumber()) {
-            return List.of(tokens(body, value, vocab));
+            return List.of(tokens(body, field, value, vocab));
         }
         if (value.size() > PROMPTS_MAX) {
-            throw body.invalid("prompt", "must have at most " + PROMPTS_MAX + " prompts.");
+            throw body.invalid(field, "must have at most " + PROMPTS_MAX + " prompts.");
         }
         boolean texts = value.get(0).isTextual();
         List<Prompt> prompts = new ArrayList<>();
         for (JsonNode item : value) {
             if (texts ? !item.isTextual() : !item.isArray()) {
-                throw wrongPrompt(body);
+                throw wrongPrompt(body, field);
             }
-            prompts.add(texts ? new Prompt.Text(item.textValue()) : tokens(body, item, vocab));
+            prompts.add(texts ? new Prompt.Text(item.textValue()) : tokens(body, field, item, vocab));
         }
         return List.copyOf(prompts);
     }
 
-    private static Prompt.Tokens tokens(JsonBody body, JsonNode array, int vocab) {
+    private static Prompt.Tokens tokens(JsonBody body, String field, JsonNode array, int vocab) {
         int[] ids = new int[array.size()];
         for (int i = 0; i < ids.length; i++) {
             JsonNode id = array.get(i);
             if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocab) {
                 throw body.invalid(
-                        "prompt", "has something else than a token id from 0 to " + (vocab - 1) + " at position " + i);
+                        field, "has something else than a token id from 0 to " + (vocab - 1) + " at position " + i);
             }
             ids[i] = id.intValue();
         }
         return new Prompt.Tokens(ids);
     }
 
-    private static ApiException wrongPrompt(JsonBody body) {
+    private static ApiException wrongPrompt(JsonBody body, String field) {
         return body.invalid(
-                "prompt", "must be a string, an array of strings, an array of token ids, or an array of such arrays.");
+                field, "must be a string, an array of strings, an array of token ids, or an array of such arrays.");
     }
 }

@@ -48,7 +48,7 @@ public record TokenizeParams(
             boolean add = body.optionalBoolean("add_special", false);
             return new TokenizeParams(Optional.of(new Prompt.Text(content.get())), List.of(), add, false, texts);
         }
-        List<Prompt> prompts = CompletionParams.prompts(body, bounds.vocab());
+        List<Prompt> prompts = CompletionParams.prompts(body, "prompt", bounds.vocab());
         if (prompts.size() > 1 || !(prompts.get(0) instanceof Prompt.Text)) {
             throw body.invalid("prompt", "must be a string.");
         }

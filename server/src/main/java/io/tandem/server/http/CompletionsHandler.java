@@ -84,7 +84,7 @@ final class CompletionsHandler {
     }
 
     private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
-        int[] tokens = prompts.tokens(prompt, params.addSpecialTokens());
+        int[] tokens = prompts.tokens(prompt, params.addSpecialTokens(), "prompt");
         if (!params.echo()) {
             return new EncodedPrompt(tokens);
         }

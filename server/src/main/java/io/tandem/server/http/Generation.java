@@ -143,6 +143,9 @@ final class Generation {
             }
 
             @Override
+            public void state(float[] state) {}
+
+            @Override
             public void finish(Finish finish) {
                 context.runOnContext(ignored -> end(choice, finish));
             }

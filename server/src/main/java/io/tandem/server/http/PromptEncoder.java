@@ -10,10 +10,13 @@ import java.util.List;
 
 /** Prompts of requests as tokens. What it does takes as long as texts are long, so not on an event loop. */
 record PromptEncoder(ServedModel model) {
-    /** @param addSpecialTokens whether a text begins with the tokens that the tokenizer puts there */
-    int[] tokens(Prompt prompt, boolean addSpecialTokens) {
+    /**
+     * @param addSpecialTokens whether a text begins with the tokens that the tokenizer puts there
+     * @param field of the request that has it
+     */
+    int[] tokens(Prompt prompt, boolean addSpecialTokens, String field) {
         if (prompt instanceof Prompt.Text text) {
-            int[] tokens = tokens(text.text(), "prompt");
+            int[] tokens = tokens(text.text(), field);
             return addSpecialTokens ? model.tokenizer().begin(tokens) : tokens;
         }
         return ((Prompt.Tokens) prompt).ids();

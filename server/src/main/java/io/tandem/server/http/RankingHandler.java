@@ -2,14 +2,14 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.server.api.ApiException;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.RankingParams;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
@@ -110,25 +110,17 @@ final class RankingHandler {
                 context.response()
                         .putHeader("X-Adapter-Version", resolved.result().shown());
             }
-            Judgements judgements = new Judgements(source, context.vertx().getOrCreateContext(), new Judgements.Listener() {
-                @Override
-                public void done(List<Judgement> results) {
-                    Json.answer(context, answer.of(results));
+            List<InferenceRequest> requests = questions.result().stream()
+                    .map(question -> question.request(
+                            source.nextRequestId().getAndIncrement(), params.user(), adapters))
+                    .toList();
+            Json.later(context, new Gathering(source, context, field).start(requests), replies -> {
+                List<Judgement> judgements = new ArrayList<>();
+                for (int i = 0; i < replies.size(); i++) {
+                    judgements.add(questions.result().get(i).judgement(replies.get(i)));
                 }
-
-                @Override
-                public void refused(Rejection rejection) {
-                    context.fail(ErrorMapper.refusal(rejection, field, source.model()));
-                }
-
-                @Override
-                public void failed(ApiException error) {
-                    context.fail(error);
-                }
+                Json.answer(context, answer.of(judgements));
             });
-            context.response().closeHandler(ignored -> judgements.cancel());
-            context.response().exceptionHandler(ignored -> judgements.cancel());
-            judgements.start(questions.result(), params.user(), adapters);
         });
     }
 }

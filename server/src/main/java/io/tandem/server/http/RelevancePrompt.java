@@ -1,10 +1,18 @@
 package io.tandem.server.http;
 
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.InferenceRequest;
+import io.tandem.scheduler.inference.SamplingParams;
+import io.tandem.scheduler.inference.SamplingParams.Penalties;
+import io.tandem.scheduler.inference.StopRule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.RankingParams.Pair;
+import io.tandem.server.http.Gathering.Reply;
 import io.tandem.server.text.ServedModel;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Asks a chat model whether a document answers a query. The first token of its answer is what counts, as for monoT5
@@ -22,7 +30,31 @@ final class RelevancePrompt {
      *
      * @param prompt ids
      */
-    record Question(int[] prompt, int yes, int no) {}
+    record Question(int[] prompt, int yes, int no) {
+        /** Added to both answers, so that they are the most likely tokens, and their difference is the model's. */
+        private static final float LIFT = 100;
+
+        InferenceRequest request(long id, String user, List<AdapterVersion> adapters) {
+            SamplingParams sampling =
+                    new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(yes, LIFT, no, LIFT), 2);
+            return new InferenceRequest(id, user, prompt, 1, adapters, sampling, StopRule.NONE);
+        }
+
+        Judgement judgement(Reply reply) {
+            Draw draw = reply.draw().orElseThrow();
+            double difference = (double) logprob(draw, no) - logprob(draw, yes);
+            return new Judgement(1 / (1 + Math.exp(difference)), reply.promptTokens());
+        }
+
+        private static float logprob(Draw draw, int token) {
+            for (int i = 0; i < draw.topTokens().length; i++) {
+                if (draw.topTokens()[i] == token) {
+                    return draw.topLogprobs()[i];
+                }
+            }
+            throw new IllegalStateException("token " + token + " is not among the most likely");
+        }
+    }
 
     RelevancePrompt(ServedModel model) {
         this.model = model;

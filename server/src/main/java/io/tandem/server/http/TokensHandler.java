@@ -33,7 +33,7 @@ final class TokensHandler {
 
     private ObjectNode tokens(TokenizeParams params) {
         int[] tokens = params.prompt().isPresent()
-                ? prompts.tokens(params.prompt().get(), params.addSpecialTokens())
+                ? prompts.tokens(params.prompt().get(), params.addSpecialTokens(), "prompt")
                 : prompts.tokens(params.messages(), params.addGenerationPrompt(), "messages");
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("count", tokens.length);

@@ -6,8 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -80,6 +86,11 @@ class TextEndpointsIT {
         "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[]}",
         "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
         "/v1/rerank|top_n|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":-1}",
+        "/v1/embeddings|input|{\"model\":\"sample\"}",
+        "/v1/embeddings|input|{\"model\":\"sample\",\"input\":[]}",
+        "/v1/embeddings|input|{\"model\":\"sample\",\"input\":\"\"}",
+        "/v1/embeddings|dimensions|{\"model\":\"sample\",\"input\":\"a\",\"dimensions\":100000}",
+        "/v1/embeddings|encoding_format|{\"model\":\"sample\",\"input\":\"a\",\"encoding_format\":\"hex\"}",
         "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":\"a\"}",
         "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":[\"a\",\"b\"],\"text_2\":[\"a\"]}",
         "/v1/score|model|{\"model\":\"nobody\",\"text_1\":\"a\",\"text_2\":\"b\"}",
@@ -147,6 +158,46 @@ class TextEndpointsIT {
         assertThat(best).hasSize(2);
         assertThat(best.get(0).path("index")).isEqualTo(all.get(0).path("index"));
         assertThat(best.get(0).has("document")).isFalse();
+    }
+
+    @Test
+    void embeddingsHaveTheLengthOneAndDoNotDependOnTheBatch() throws Exception {
+        JsonNode three = post(
+                "/v1/embeddings",
+                "{\"model\":\"sample\",\"input\":[\"The sun is hot.\",\"Ice\",\"" + "A long text. ".repeat(20) + "\"]}");
+        assertThat(three.path("data").findValuesAsText("index")).containsExactly("0", "1", "2");
+        double[] first = numbers(three.at("/data/0/embedding"));
+        assertThat(Arrays.stream(first).map(x -> x * x).sum()).isCloseTo(1, within(1e-5));
+        JsonNode alone = post("/v1/embeddings", "{\"model\":\"sample\",\"input\":\"The sun is hot.\"}");
+        assertThat(numbers(alone.at("/data/0/embedding"))).containsExactly(first, within(1e-5));
+        assertThat(alone.at("/usage/prompt_tokens").intValue()).isPositive();
+        JsonNode ids = post("/tokenize", "{\"prompt\":\"The sun is hot.\"}").path("tokens");
+        JsonNode ofIds = post("/v1/embeddings", "{\"model\":\"sample\",\"input\":" + ids + "}");
+        assertThat(numbers(ofIds.at("/data/0/embedding"))).containsExactly(first, within(1e-5));
+        assertThat(numbers(three.at("/data/1/embedding"))).isNotEqualTo(first);
+    }
+
+    private static double[] numbers(JsonNode array) {
+        return IntStream.range(0, array.size())
+                .mapToDouble(i -> array.get(i).doubleValue())
+                .toArray();
+    }
+
+    @Test
+    void embeddingsComeAsBytesAndWithFewerDimensions() throws Exception {
+        String start = "{\"model\":\"sample\",\"input\":\"The sun is hot.\",\"dimensions\":8";
+        double[] numbers = numbers(post("/v1/embeddings", start + "}").at("/data/0/embedding"));
+        assertThat(numbers).hasSize(8);
+        assertThat(Arrays.stream(numbers).map(x -> x * x).sum()).isCloseTo(1, within(1e-5));
+        byte[] bytes = Base64.getDecoder()
+                .decode(post("/v1/embeddings", start + ",\"encoding_format\":\"base64\"}")
+                        .at("/data/0/embedding")
+                        .asText());
+        FloatBuffer floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+        for (double number : numbers) {
+            assertThat((double) floats.get()).isCloseTo(number, within(1e-5));
+        }
+        assertThat(floats.hasRemaining()).isFalse();
     }
 
     @Test

@@ -27,13 +27,17 @@ record IterationCall(
         AdaptersObject adapters,
         ArenaObject arena) {
 
-    /** @param segments those of the rows */
+    /**
+     * @param segments those of the rows
+     * @param width numbers of a hidden state
+     */
     IterationOutputs run(
             List<Segment> segments,
             PackWindows windows,
             RowEncoder rows,
             SamplingRows sampling,
             PackRows pack,
+            int width,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
@@ -50,7 +54,8 @@ record IterationCall(
                 concat(SamplingRows.indices(sampling.scored), SamplingRows.indices(sampling.scoredTokens)),
                 learned,
                 SamplingRows.indices(sampling.limited),
-                sampling.allowed);
+                sampling.allowed,
+                SamplingRows.indices(sampling.pooled));
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
@@ -69,7 +74,11 @@ record IterationCall(
                             .toList()));
             segment.sampling().ifPresent(drawn -> draws.add(reported.next()));
         }
-        return new IterationOutputs(draws, scored, scores(learned, results, pack), learned.length / 2);
+        List<float[]> states = new ArrayList<>();
+        for (int i = 0; i < sampling.pooled.size(); i++) {
+            states.add(floats(results, width));
+        }
+        return new IterationOutputs(draws, scored, states, scores(learned, results, pack), learned.length / 2);
     }
 
     private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {

@@ -58,12 +58,14 @@ final class PackLanes {
         IterationOutputs join(List<IterationOutputs> outputs) {
             SortedMap<Integer, Draw> draws = new TreeMap<>();
             SortedMap<Integer, List<Draw>> scored = new TreeMap<>();
+            SortedMap<Integer, float[]> states = new TreeMap<>();
             SequenceScores scores = SequenceScores.zeros(next.pack.sequences());
             int learned = 0;
             for (int i = 0; i < parts.size(); i++) {
                 Part part = parts.get(i);
                 Iterator<Draw> drawn = outputs.get(i).draws().iterator();
                 Iterator<List<Draw>> known = outputs.get(i).scored().iterator();
+                Iterator<float[]> pooled = outputs.get(i).states().iterator();
                 for (int at = 0; at < part.places.size(); at++) {
                     if (part.segments.get(at).sampling().isPresent()) {
                         draws.put(part.places.get(at), drawn.next());
@@ -71,11 +73,14 @@ final class PackLanes {
                     if (part.segments.get(at).scoring().isPresent()) {
                         scored.put(part.places.get(at), known.next());
                     }
+                    if (part.segments.get(at).pooled()) {
+                        states.put(part.places.get(at), pooled.next());
+                    }
                 }
                 scores.add(outputs.get(i).scores());
                 learned += outputs.get(i).learnedTokens();
             }
-            return new IterationOutputs(List.copyOf(draws.values()), List.copyOf(scored.values()), scores, learned);
+            return new IterationOutputs(List.copyOf(draws.values()), List.copyOf(scored.values()), List.copyOf(states.values()), scores, learned);
         }
     }
 

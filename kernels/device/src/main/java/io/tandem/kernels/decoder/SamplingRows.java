@@ -31,6 +31,9 @@ final class SamplingRows {
 
     final List<Integer> scoredTokens = new ArrayList<>();
 
+    /** Rows of the batch whose hidden state is wanted. */
+    final List<Integer> pooled = new ArrayList<>();
+
     final float[] options;
     final long[] biasAt;
     final float[] bias;
@@ -51,6 +54,9 @@ final class SamplingRows {
             Segment segment = segments.get(i);
             int first = lastRows[i] + 1 - segment.tokens().length;
             segment.scoring().ifPresent(scoring -> want(scoring, first));
+            if (segment.pooled()) {
+                pooled.add(lastRows[i]);
+            }
             Optional<Sampling> sampling = segment.sampling();
             if (sampling.isPresent()) {
                 wanted.add(lastRows[i]);

@@ -242,12 +242,12 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
-        IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), SequenceScores.NONE, 0);
+        IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(part.segments(), part.windows(), rows, sampling, pack, mixed);
+                        .run(part.segments(), part.windows(), rows, sampling, pack, model.hidden(), mixed);
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());

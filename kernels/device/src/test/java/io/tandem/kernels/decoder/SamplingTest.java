@@ -38,12 +38,13 @@ class SamplingTest {
     private final Seeded seeded = new Seeded();
 
     private final Random random = seeded.random();
+    private TinyModel tiny;
     private TorchScriptDecoder device;
     private int[] prompt;
 
     @BeforeEach
     void load() throws IOException {
-        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         device = Devices.load(tiny, Dtype.FLOAT32);
         prompt = Devices.tokens(random, 9, tiny.config().vocab());
     }
@@ -126,7 +127,7 @@ class SamplingTest {
                 new int[] {prompt[0], prompt[1]},
                 IterationInputs.BASE,
                 Optional.of(Sampling.GREEDY),
-                Optional.of(new Scoring(0, next, 3)));
+                Optional.of(new Scoring(0, next, 3)), false);
         IterationOutputs outputs = Devices.run(
                 device,
                 Devices.segment(1, 0, prompt, IterationInputs.BASE, Sampling.GREEDY),
@@ -146,6 +147,29 @@ class SamplingTest {
             assertThat(known.topTokens()).containsExactly(Arrays.copyOf(alone.topTokens(), 3));
         }
         assertThat(outputs.draws().get(1).logprob()).isNaN();
+    }
+
+    /** Its product with the head is what a token is drawn from. */
+    @Test
+    void aPooledSegmentHasTheStateOfItsLastToken() {
+        Segment pooled = new Segment(
+                1, 0, prompt, IterationInputs.BASE, Optional.empty(), Optional.empty(), true);
+        Segment drawn = Devices.segment(0, 0, prompt, IterationInputs.BASE, Devices.scored(device));
+        IterationOutputs outputs = Devices.run(device, drawn, pooled);
+        assertThat(outputs.states()).hasSize(1);
+        float[] state = outputs.states().get(0);
+        float[] head = tiny.weights().getOrDefault("lm_head.weight", tiny.weights().get("model.embed_tokens.weight"));
+        double[] logits = new double[device.model().vocab()];
+        for (int token = 0; token < logits.length; token++) {
+            for (int i = 0; i < state.length; i++) {
+                logits[token] += (double) head[token * state.length + i] * state[i];
+            }
+        }
+        double[] expected = Devices.logSoftmax(logits);
+        float[] scores = Devices.byToken(outputs.draws().get(0));
+        for (int token = 0; token < expected.length; token++) {
+            assertThat((double) scores[token]).isCloseTo(expected[token], within(1e-4));
+        }
     }
 
     @Test
