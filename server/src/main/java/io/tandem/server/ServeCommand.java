@@ -83,7 +83,7 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--context-tokens",
             paramLabel = "N",
-            description = "Longest prompt and answer together; default 1024, at most what the model allows.")
+            description = "Longest prompt and answer together; default 0, what the model allows and memory holds.")
     private @Nullable Integer contextTokens;
 
     @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")

@@ -9,7 +9,8 @@ import io.tandem.kernels.model.Dtype;
  * @param weights forms of the frozen weights
  * @param threads threads of one device operation; 0 means one per core
  * @param kvSlots sequences that can hold keys and values at once
- * @param contextTokens longest sequence, prompt and answer together, in tokens
+ * @param contextTokens longest sequence, prompt and answer together, in tokens; 0 means the model's own, as far as memory
+ *     holds its keys and values
  * @param maxTokensPerIteration rows of all kinds in one iteration
  * @param adapterSlots adapters resident on the device at once
  * @param maxRank largest rank of an adapter
@@ -33,7 +34,7 @@ public record KernelsConfig(
     public KernelsConfig {
         require(threads >= 0, "threads", threads, "0 or more");
         require(kvSlots >= 1 && kvSlots <= 4096, "kv-slots", kvSlots, "1 to 4096");
-        require(contextTokens >= 16, "context-tokens", contextTokens, "16 or more");
+        require(contextTokens == 0 || contextTokens >= 16, "context-tokens", contextTokens, "0, or 16 or more");
         require(maxTokensPerIteration >= 16, "max-tokens-per-iteration", maxTokensPerIteration, "16 or more");
         require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
         require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");

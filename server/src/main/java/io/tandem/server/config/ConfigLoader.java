@@ -152,7 +152,7 @@ public final class ConfigLoader {
                 values.oneOf("kernels.weight-form", WeightForm.AUTO),
                 values.integer("kernels.threads", 0),
                 values.integer("kernels.kv-slots", 32),
-                values.integer("kernels.context-tokens", 1024),
+                values.integer("kernels.context-tokens", 0),
                 values.integer("kernels.max-tokens-per-iteration", 1024),
                 values.integer("kernels.adapter-slots", 16),
                 values.integer("kernels.max-rank", 64),

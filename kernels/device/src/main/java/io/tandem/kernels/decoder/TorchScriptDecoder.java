@@ -16,6 +16,7 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
@@ -89,8 +90,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     /**
      * Loads a HuggingFace model directory.
      *
-     * @param limits {@code contextTokens} is cut to what the model was made for; an open type or form of weights is
-     *     chosen for this machine
+     * @param limits {@code contextTokens} is cut to what the model was made for; where it is open, and so a type or form of
+     *     weights, it is chosen for this machine
      * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
      * @throws UnsupportedOperationException if this machine cannot compute in the given type
      */
@@ -102,9 +103,10 @@ public final class TorchScriptDecoder implements DeviceModel {
     static TorchScriptDecoder load(
             Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts, LoadProgress progress) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
-        int context = Math.min(limits.contextTokens(), model.maxPositions());
         Checkpoint checkpoint = Checkpoint.open(directory);
-        KernelsConfig resolved = DeviceProfile.ofThisMachine().resolve(limits, model);
+        DeviceProfile machine = DeviceProfile.ofThisMachine();
+        KernelsConfig resolved = machine.resolve(limits, model);
+        int context = ContextLength.choose(model, resolved, machine.memoryBytes());
         return NativeEngine.onPassingThread(() ->
                 new TorchScriptDecoder(checkpoint, model, resolved.withContextTokens(context), scripts, progress));
     }
