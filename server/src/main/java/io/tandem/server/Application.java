@@ -27,6 +27,7 @@ import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
+import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
@@ -128,6 +129,7 @@ public final class Application implements AutoCloseable {
                 model,
                 engine,
                 grammars,
+                AnswerSyntax.of(config.parsers(), model.template()),
                 nextRequestId,
                 adapters,
                 jobs,

@@ -10,26 +10,41 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A checked body of {@code POST /v1/chat/completions}. */
-public record ChatParams(GenerationParams generation, List<ChatMessage> messages) {
+/**
+ * A checked body of {@code POST /v1/chat/completions}.
+ *
+ * @param tools that the model may call
+ */
+public record ChatParams(GenerationParams generation, List<ChatMessage> messages, ToolChoice tools) {
     private static final int MESSAGES_MAX = 4096;
     private static final int PARTS_MAX = 1024;
-    private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant");
-    /** Parts of an answer that clients send back in the next request, empty as they were. */
-    private static final int NAME_CHARS_MAX = 256;
+    private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
 
-    private static final Set<String> MESSAGE_EMPTY =
-            Set.of("refusal", "tool_calls", "function_call", "annotations", "audio", "tool_call_id");
+    private static final int NAME_CHARS_MAX = 256;
+    private static final int REASONING_CHARS_MAX = 64 << 20;
+    /** Parts of an answer that clients send back in the next request, empty as they were. */
+    private static final Set<String> MESSAGE_EMPTY = Set.of("refusal", "function_call", "annotations", "audio");
 
     private static final Set<String> MESSAGE_KNOWN = Stream.concat(
-                    MESSAGE_EMPTY.stream(), Stream.of("role", "content", "name"))
+                    MESSAGE_EMPTY.stream(),
+                    Stream.of("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content"))
             .collect(Collectors.toUnmodifiableSet());
 
     public static ChatParams read(JsonBody body, RequestBounds bounds) {
         List<String> ignored = RequestFields.check(body, Route.CHAT);
         List<ChatMessage> messages = messages(body, ignored);
         OptionalInt maxTokens = GenerationParams.maxTokens(body, 1, bounds.contextTokens());
-        return new ChatParams(GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds), messages);
+        return new ChatParams(
+                GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds), messages, tools(body));
+    }
+
+    private static ToolChoice tools(JsonBody body) {
+        ToolChoice tools = ToolChoice.read(body);
+        if (tools.forced() && StructuredOutput.read(body).isPresent()) {
+            throw body.invalid(
+                    "tool_choice", "asks for a tool call, which contradicts the format that is asked for too.");
+        }
+        return tools;
     }
 
     private static int topLogprobs(JsonBody body) {
@@ -69,14 +84,29 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
         for (String field : MESSAGE_EMPTY) {
             message.refuseUnless(field, ChatParams::isNothing);
         }
-        // Clients of several agents name each speaker; chat templates do not.
-        message.optionalString("name", NAME_CHARS_MAX);
+        // Clients of several agents name each speaker; chat templates know names of tools only.
+        String name = message.optionalString("name", NAME_CHARS_MAX).orElse("");
         String role = message.requiredString("role", 64);
         if (!ROLES.contains(role)) {
-            throw message.invalid("role", "must be one of system, developer, user and assistant.");
+            throw message.invalid("role", "must be one of system, developer, user, assistant and tool.");
         }
+        List<ToolCall> calls = ToolCall.read(message);
+        if (!calls.isEmpty() && !role.equals("assistant")) {
+            throw message.invalid("tool_calls", "is only allowed in messages of the assistant.");
+        }
+        String callId = message.optionalString("tool_call_id", NAME_CHARS_MAX).orElse("");
+        String reasoning =
+                message.optionalString("reasoning_content", REASONING_CHARS_MAX).orElse("");
+        boolean silent = !calls.isEmpty() && message.find("content") == null;
+        String content = silent ? "" : content(message);
         // Templates know no developers; OpenAI's newer name means the same.
-        return new ChatMessage(role.equals("developer") ? "system" : role, content(message));
+        return new ChatMessage(
+                role.equals("developer") ? "system" : role,
+                content,
+                reasoning,
+                calls,
+                callId,
+                role.equals("tool") ? name : "");
     }
 
     private static String content(JsonBody message) {

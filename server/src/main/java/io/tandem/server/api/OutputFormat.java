@@ -17,6 +17,17 @@ public sealed interface OutputFormat {
     /** A text that a regular expression matches as a whole. */
     record Pattern(String expression) implements OutputFormat {}
 
+    /**
+     * Calls of functions; the rest says how they are written.
+     *
+     * @param between stands between two calls; empty if there may be only one
+     */
+    record Calls(List<Function> functions, String argumentsName, String behindCall, String between, String closing)
+            implements OutputFormat {}
+
+    /** @param parameters the schema of its arguments, as text */
+    record Function(String name, String parameters) {}
+
     /** One of these texts. */
     record Choice(List<String> texts) implements OutputFormat {}
 }

@@ -153,9 +153,9 @@ public final class RequestFields {
                 refused("structural_tag", Origin.VLLM, BOTH, "use `tools`"),
                 refused("grammar", Origin.LLAMA_CPP, BOTH, "use a schema or a regular expression", "\"\""),
                 refused("json_schema", Origin.LLAMA_CPP, BOTH, "use `response_format`"),
-                refused("tools", Origin.OPENAI, CHAT, ""),
-                refused("tool_choice", Origin.OPENAI, CHAT, "", "\"none\"", "\"auto\""),
-                accepted("parallel_tool_calls", Origin.OPENAI, CHAT, ""),
+                honoured("tools", Origin.OPENAI, CHAT, "functions, if the chat template knows tools"),
+                honoured("tool_choice", Origin.OPENAI, CHAT, "`auto`, `none`, `required`, or one function"),
+                honoured("parallel_tool_calls", Origin.OPENAI, CHAT, "false: one call in a forced answer"),
                 refused("functions", Origin.OPENAI, CHAT, "OpenAI's former `tools`"),
                 refused("function_call", Origin.OPENAI, CHAT, "OpenAI's former `tool_choice`", "\"none\"", "\"auto\""),
                 refused("web_search_options", Origin.OPENAI, CHAT, ""));

@@ -10,6 +10,8 @@ import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -78,6 +80,13 @@ public final class ConfigLoader {
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
                     modelSampling(values),
+                    new ParserConfig(
+                            constant(values, "tool-parser", ParserConfig.Tools.class, ParserConfig.Tools.AUTO),
+                            constant(
+                                    values,
+                                    "reasoning-parser",
+                                    ParserConfig.Reasoning.class,
+                                    ParserConfig.Reasoning.AUTO)),
                     values.text("adapter-root").map(Path::of).orElseGet(() -> data.resolve("import")),
                     values.longInteger("training-memory-bytes", 0),
                     new FinetuneConfig(
@@ -99,6 +108,17 @@ public final class ConfigLoader {
             throw new IllegalArgumentException("sampling-defaults is " + from + ", expected model or openai");
         }
         return from.equals("model");
+    }
+
+    private static <E extends Enum<E>> E constant(ConfigValues values, String key, Class<E> type, E absent) {
+        String text = values.text(key).orElse(absent.name());
+        for (E constant : type.getEnumConstants()) {
+            if (constant.name().equalsIgnoreCase(text)) {
+                return constant;
+            }
+        }
+        throw new IllegalArgumentException(key + " is " + text + ", expected one of "
+                + List.of(type.getEnumConstants()).toString().toLowerCase(Locale.ROOT));
     }
 
     private static HttpConfig http(ConfigValues values) {

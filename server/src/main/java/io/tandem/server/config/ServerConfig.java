@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param model directory of the base model in HuggingFace's layout
  * @param modelName what clients call the base model by; the directory's name if not given
  * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
+ * @param parsers what is looked for in the answers to chats
  * @param adapterRoot directory below which clients may name adapters to load
  * @param trainingMemoryBytes native memory that fine-tuning may take; 0 means what the machine has left
  * @param finetune what fine-tuning jobs leave behind
@@ -26,6 +27,7 @@ public record ServerConfig(
         Path model,
         Optional<String> modelName,
         boolean modelSampling,
+        ParserConfig parsers,
         Path adapterRoot,
         long trainingMemoryBytes,
         FinetuneConfig finetune,

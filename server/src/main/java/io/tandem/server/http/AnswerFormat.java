@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.IterationOutputs.Draw;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** How completions and chats differ in what they answer. */
 interface AnswerFormat {
@@ -30,9 +31,14 @@ interface AnswerFormat {
     Optional<ObjectNode> opening(Choice choice);
 
     /**
-     * Part of one answer in a stream.
+     * Part of one answer in a stream; in several chunks, or in none if it is kept back.
      *
      * @param draws the tokens that are new, for log-probabilities
      */
-    ObjectNode chunk(Choice choice, String delta, List<Draw> draws);
+    List<ObjectNode> chunks(Choice choice, String delta, List<Draw> draws);
+
+    /** Names of special tokens that are part of the answers' texts. */
+    default Set<String> shownTokens() {
+        return Set.of();
+    }
 }

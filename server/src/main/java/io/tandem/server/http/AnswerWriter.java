@@ -44,7 +44,7 @@ final class AnswerWriter implements Generation.Listener {
         this.id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
         this.created = created;
         this.model = source.model();
-        this.generation = new Generation(source, context.vertx().getOrCreateContext(), this);
+        this.generation = new Generation(source, context.vertx().getOrCreateContext(), this, format.shownTokens());
     }
 
     /** A client that goes away frees its sequences, whether it was promised a stream or not. */
@@ -63,7 +63,7 @@ final class AnswerWriter implements Generation.Listener {
         if (begun.add(choice.index())) {
             format.opening(choice).ifPresent(this::sendChoice);
         }
-        sendChoice(format.chunk(choice, delta, choice.takeFresh()));
+        format.chunks(choice, delta, choice.takeFresh()).forEach(this::sendChoice);
     }
 
     @Override

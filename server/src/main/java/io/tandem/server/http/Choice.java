@@ -5,7 +5,6 @@ import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.text.StopMatcher;
-import io.tandem.server.text.Tokenizer;
 import io.tandem.server.text.Tokenizer.Detokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,13 +35,13 @@ final class Choice {
             int promptIndex,
             long requestId,
             EncodedPrompt prompt,
-            Tokenizer tokenizer,
+            Detokenizer detokenizer,
             GenerationParams params) {
         this.index = index;
         this.promptIndex = promptIndex;
         this.requestId = requestId;
         this.prompt = prompt;
-        this.detokenizer = tokenizer.detokenizer(params.output().skipSpecialTokens());
+        this.detokenizer = detokenizer;
         this.stops = new StopMatcher(params.stop().texts(), params.stop().included());
         this.minTokens = params.stop().minTokens();
         this.recorded = params.sampling().topLogprobs() >= 0 || params.output().tokenIds();

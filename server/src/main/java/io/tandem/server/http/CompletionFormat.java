@@ -47,8 +47,8 @@ record CompletionFormat(Tokenizer tokenizer, GenerationParams params, boolean ec
     }
 
     @Override
-    public ObjectNode chunk(Choice choice, String delta, List<Draw> draws) {
-        return choice(choice, choice.index(), delta, draws);
+    public List<ObjectNode> chunks(Choice choice, String delta, List<Draw> draws) {
+        return List.of(choice(choice, choice.index(), delta, draws));
     }
 
     private ObjectNode choice(Choice choice, int index, String text, List<Draw> draws) {

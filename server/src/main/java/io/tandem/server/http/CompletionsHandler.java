@@ -27,18 +27,21 @@ final class CompletionsHandler {
     private final TextWork text;
     private final PromptEncoder prompts;
     private final Grammars grammars;
+    private final AnswerSyntax syntax;
     private final int maxRank;
     private final UnknownFields unknownFields;
     private final Clock clock;
 
     /** What a text thread makes of a request. */
-    private record Prepared(List<EncodedPrompt> prompts, Optional<Supplier<TokenConstraint>> constraints) {}
+    private record Prepared(
+            List<EncodedPrompt> prompts, Optional<Supplier<TokenConstraint>> constraints, AnswerFormat format) {}
 
     CompletionsHandler(
             Generation.Source source,
             ModelNames names,
             TextWork text,
             Grammars grammars,
+            AnswerSyntax syntax,
             int maxRank,
             UnknownFields unknownFields,
             Clock clock) {
@@ -48,6 +51,7 @@ final class CompletionsHandler {
         this.text = text;
         this.prompts = new PromptEncoder(source.model());
         this.grammars = grammars;
+        this.syntax = syntax;
         this.maxRank = maxRank;
         this.clock = clock;
     }
@@ -56,31 +60,36 @@ final class CompletionsHandler {
         ServedModel model = source.model();
         JsonBody body = Json.body(context);
         CompletionParams params = CompletionParams.read(body, model.bounds());
-        AnswerFormat format = new CompletionFormat(model.tokenizer(), params.generation(), params.echo());
+        answer(context, adapters(body), params.generation(), params.bestOf(), () -> {
+            List<EncodedPrompt> encoded = params.prompts().stream()
+                    .map(prompt -> encoded(prompt, params))
+                    .toList();
+            return new Prepared(
+                    encoded,
+                    params.generation().structured().map(this::constraints),
+                    new CompletionFormat(model.tokenizer(), params.generation(), params.echo()));
+        });
+    }
+
+    void chat(RoutingContext context) {
+        JsonBody body = Json.body(context);
+        ChatParams params = ChatParams.read(body, source.model().bounds());
+        AnswerSyntax.Reading reading = syntax.reading(params);
         answer(
                 context,
                 adapters(body),
                 params.generation(),
-                params.bestOf(),
-                format,
-                () -> params.prompts().stream()
-                        .map(prompt -> encoded(prompt, params))
-                        .toList());
+                params.generation().n(),
+                () -> prepare(params, reading));
     }
 
-    void chat(RoutingContext context) {
-        ServedModel model = source.model();
-        JsonBody body = Json.body(context);
-        ChatParams params = ChatParams.read(body, model.bounds());
-        GenerationParams generation = params.generation();
-        AnswerFormat format = new ChatFormat(model.tokenizer(), generation);
-        answer(
-                context,
-                adapters(body),
-                generation,
-                generation.n(),
-                format,
-                () -> List.of(new EncodedPrompt(prompts.tokens(params.messages(), true, "messages"))));
+    private Prepared prepare(ChatParams params, AnswerSyntax.Reading reading) {
+        String text = prompts.text(params.messages(), params.tools().tools(), true, "messages")
+                .concat(reading.begun());
+        return new Prepared(
+                List.of(new EncodedPrompt(prompts.tokens(text, "messages"))),
+                params.generation().structured().or(reading::calls).map(this::constraints),
+                new ChatFormat(source.model().tokenizer(), params.generation(), reading.behind(text)));
     }
 
     private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
@@ -114,14 +123,11 @@ final class CompletionsHandler {
             AdapterParams adapters,
             GenerationParams params,
             int answers,
-            AnswerFormat format,
-            Callable<List<EncodedPrompt>> encode) {
+            Callable<Prepared> prepare) {
         unknownFields.report(context, params.ignored());
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(adapters), context.vertx().getOrCreateContext());
-        Future<Prepared> prepared = text.run(
-                Math.max(0, context.body().length()),
-                () -> new Prepared(encode.call(), params.structured().map(this::constraints)));
+        Future<Prepared> prepared = text.run(Math.max(0, context.body().length()), prepare);
         Json.later(context, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (context.response().closed()) {
@@ -141,7 +147,7 @@ final class CompletionsHandler {
                     .toList();
             new AnswerWriter(
                             context,
-                            format,
+                            prepared.result().format(),
                             params,
                             kept,
                             source,

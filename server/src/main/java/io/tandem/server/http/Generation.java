@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
@@ -50,14 +51,17 @@ final class Generation {
     private final Source source;
     private final Context context;
     private final Listener listener;
+    private final Set<String> shownTokens;
     private final List<Choice> choices = new ArrayList<>();
     private int open;
     private boolean over;
 
-    Generation(Source source, Context context, Listener listener) {
+    /** @param shownTokens names of special tokens that are part of the answers' texts */
+    Generation(Source source, Context context, Listener listener, Set<String> shownTokens) {
         this.source = source;
         this.context = context;
         this.listener = listener;
+        this.shownTokens = shownTokens;
     }
 
     /**
@@ -80,7 +84,9 @@ final class Generation {
                         prompt,
                         source.nextRequestId().getAndIncrement(),
                         prompts.get(prompt),
-                        source.model().tokenizer(),
+                        source.model()
+                                .tokenizer()
+                                .detokenizer(params.output().skipSpecialTokens(), shownTokens),
                         params);
                 choices.add(choice);
                 SamplingParams sampling = sampling(params, i, count > params.n());

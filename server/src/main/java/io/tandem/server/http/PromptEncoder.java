@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.CompletionParams.Prompt;
+import io.tandem.server.api.Tool;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer.Detokenizer;
 import io.tandem.server.text.Utf8;
@@ -22,14 +23,20 @@ record PromptEncoder(ServedModel model) {
         return ((Prompt.Tokens) prompt).ids();
     }
 
-    /** @param addGenerationPrompt whether the assistant's next message begins at the end */
-    int[] tokens(List<ChatMessage> messages, boolean addGenerationPrompt, String field) {
+    /**
+     * The text of a chat.
+     *
+     * @param tools that the model is shown
+     * @param addGenerationPrompt whether the assistant's next message begins at the end
+     * @param field of the request that has the messages
+     */
+    String text(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt, String field) {
         requireRoom(
                 messages.stream()
                         .mapToLong(message -> Utf8.length(message.content()))
                         .sum(),
                 field);
-        return tokens(model.template().render(messages, addGenerationPrompt), field);
+        return model.template().render(messages, tools, addGenerationPrompt);
     }
 
     /** @param field of the request that has the text */

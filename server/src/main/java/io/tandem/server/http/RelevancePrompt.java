@@ -73,8 +73,8 @@ final class RelevancePrompt {
      */
     Question question(Pair pair, String field) {
         List<ChatMessage> messages = List.of(new ChatMessage("user", text(pair)));
-        int[] prompt = prompts.tokens(messages, true, field);
-        String rendered = model.template().render(messages, true);
+        String rendered = prompts.text(messages, List.of(), true, field);
+        int[] prompt = prompts.tokens(rendered, field);
         int yes = model.tokenizer().encodeBehind(rendered, YES)[0];
         int no = model.tokenizer().encodeBehind(rendered, NO)[0];
         if (yes == no) {

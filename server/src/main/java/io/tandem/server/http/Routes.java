@@ -52,6 +52,7 @@ public final class Routes {
             ServedModel model,
             TokenSource tokens,
             Grammars grammars,
+            AnswerSyntax syntax,
             AtomicLong nextRequestId,
             Adapters adapters,
             JobService jobs,
@@ -75,7 +76,7 @@ public final class Routes {
         TextWork text = new TextWork(vertx);
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
         CompletionsHandler completions = new CompletionsHandler(
-                source, names, text, t.grammars(), t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
+                source, names, text, t.grammars(), t.syntax(), t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         RankingHandler ranking = new RankingHandler(source, names, text, t.clock());
         TokensHandler tokens = new TokensHandler(t.model(), text);

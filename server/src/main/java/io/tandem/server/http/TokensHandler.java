@@ -34,7 +34,8 @@ final class TokensHandler {
     private ObjectNode tokens(TokenizeParams params) {
         int[] tokens = params.prompt().isPresent()
                 ? prompts.tokens(params.prompt().get(), params.addSpecialTokens(), "prompt")
-                : prompts.tokens(params.messages(), params.addGenerationPrompt(), "messages");
+                : prompts.tokens(
+                        prompts.text(params.messages(), List.of(), params.addGenerationPrompt(), "messages"), "messages");
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("count", tokens.length);
         json.put("max_model_len", model.contextTokens());

@@ -1,6 +1,7 @@
 package io.tandem.server.text;
 
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.Tool;
 import java.util.List;
 
 /** Renders a chat as the text that the model was trained on. Safe from any thread. */
@@ -9,5 +10,17 @@ public interface ChatTemplate {
      * @param addGenerationPrompt whether the text ends where the assistant's next message begins
      * @throws io.tandem.server.api.ApiException if the template refuses the messages
      */
-    String render(List<ChatMessage> messages, boolean addGenerationPrompt);
+    default String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+        return render(messages, List.of(), addGenerationPrompt);
+    }
+
+    /**
+     * @param tools that the model may call
+     * @param addGenerationPrompt whether the text ends where the assistant's next message begins
+     * @throws io.tandem.server.api.ApiException if the template refuses the messages
+     */
+    String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt);
+
+    /** The template itself; empty if the model has none that can be used. */
+    String source();
 }

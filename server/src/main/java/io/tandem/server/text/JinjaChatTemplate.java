@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.Tool;
 import io.tandem.server.text.jinja.Template;
 import io.tandem.server.text.jinja.TemplateException;
 import java.nio.file.Files;
@@ -24,10 +25,12 @@ public final class JinjaChatTemplate implements ChatTemplate {
     /** Ten times what the longest published ones have. */
     private static final int MAX_SOURCE_CHARS = 1 << 18;
 
+    private final String source;
     private final Template template;
     private final SpecialTokens specialTokens;
 
-    private JinjaChatTemplate(Template template, SpecialTokens specialTokens) {
+    private JinjaChatTemplate(String source, Template template, SpecialTokens specialTokens) {
+        this.source = source;
         this.template = template;
         this.specialTokens = specialTokens;
     }
@@ -52,7 +55,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
                     + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
         }
         try {
-            return new JinjaChatTemplate(Template.parse(source.get()), specialTokens);
+            return new JinjaChatTemplate(source.get(), Template.parse(source.get()), specialTokens);
         } catch (TemplateException e) {
             // The model can still complete texts.
             LOG.warn(
@@ -65,8 +68,16 @@ public final class JinjaChatTemplate implements ChatTemplate {
     }
 
     private static ChatTemplate refusing(String message) {
-        return (messages, addGenerationPrompt) -> {
-            throw ApiException.invalid("messages", message);
+        return new ChatTemplate() {
+            @Override
+            public String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
+                throw ApiException.invalid("messages", message);
+            }
+
+            @Override
+            public String source() {
+                return "";
+            }
         };
     }
 
@@ -88,16 +99,23 @@ public final class JinjaChatTemplate implements ChatTemplate {
     }
 
     @Override
-    public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    public String source() {
+        return source;
+    }
+
+    @Override
+    public String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
         Map<String, Object> variables = new HashMap<>(specialTokens.byName());
-        variables.put(
-                "messages",
-                messages.stream()
-                        .map(message -> Map.of("role", message.role(), "content", message.content()))
-                        .toList());
+        variables.put("messages", messages.stream().map(TemplateValues::message).toList());
         variables.put("add_generation_prompt", addGenerationPrompt);
         // Templates of HuggingFace may rely on these, which are None if there are none.
-        variables.put("tools", null);
+        variables.put(
+                "tools",
+                tools.isEmpty()
+                        ? null
+                        : tools.stream()
+                                .map(tool -> TemplateValues.of(tool.json()))
+                                .toList());
         variables.put("documents", null);
         try {
             return template.render(variables, Clock.system(ZoneId.systemDefault()));

@@ -16,6 +16,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** HuggingFace's {@code tokenizer.json}. It never adds, truncates or pads: templates write what belongs there. */
 public final class JsonTokenizer implements Tokenizer {
@@ -201,13 +203,15 @@ public final class JsonTokenizer implements Tokenizer {
     }
 
     @Override
-    public Detokenizer detokenizer(boolean skipSpecialTokens) {
+    public Detokenizer detokenizer(boolean skipSpecialTokens, Set<String> shown) {
+        Set<Integer> visible = shown.stream().flatMap(name -> id(name).stream()).collect(Collectors.toSet());
         return new Detokenizer() {
             private final Utf8Stream stream = new Utf8Stream();
 
             @Override
             public String accept(int id) {
-                return skipSpecialTokens && table.special(id) ? "" : stream.accept(table.bytes(id));
+                boolean hidden = skipSpecialTokens && table.special(id) && !visible.contains(id);
+                return hidden ? "" : stream.accept(table.bytes(id));
             }
 
             @Override

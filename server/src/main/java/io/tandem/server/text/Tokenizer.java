@@ -1,5 +1,7 @@
 package io.tandem.server.text;
 
+import java.util.Set;
+
 /** Text to token ids and back. Safe from any thread; long texts take long, so not on an event loop. */
 public interface Tokenizer {
     /** Token ids of a text; special tokens written in the text count as such only if asked for. */
@@ -24,8 +26,14 @@ public interface Tokenizer {
      * A decoder of one growing answer.
      *
      * @param skipSpecialTokens whether special tokens have no text
+     * @param shown names of those that have one all the same
      */
-    Detokenizer detokenizer(boolean skipSpecialTokens);
+    Detokenizer detokenizer(boolean skipSpecialTokens, Set<String> shown);
+
+    /** The same for all special tokens. */
+    default Detokenizer detokenizer(boolean skipSpecialTokens) {
+        return detokenizer(skipSpecialTokens, Set.of());
+    }
 
     /** The text of one token as it is, for log-probabilities; bytes that are no text become U+FFFD. */
     String token(int id);

@@ -156,7 +156,7 @@ class ParamsTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "tools|`\"tools\":[{\"type\":\"function\"}]`",
+                "tools[0].function|`\"tools\":[{\"type\":\"function\"}]`",
                 "functions|`\"functions\":[{}]`",
                 "response_format.type|`\"response_format\":{\"type\":\"yaml\"}`",
                 "response_format|`\"response_format\":\"text\"`",
@@ -185,10 +185,12 @@ class ParamsTest {
                 "messages|`\"hi\"`",
                 "messages[0]|`[1]`",
                 "messages[0].role|`[{\"content\":\"x\"}]`",
-                "messages[0].role|`[{\"role\":\"tool\",\"content\":\"x\"}]`",
+                "messages[0].role|`[{\"role\":\"critic\",\"content\":\"x\"}]`",
                 "messages[0].content|`[{\"role\":\"user\"}]`",
                 "messages[0].content|`[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}]`",
-                "messages[0].tool_calls|`[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{}]}]`",
+                "messages[0].tool_calls|`[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":3}]`",
+                "messages[0].tool_calls[0].function|`[{\"role\":\"assistant\",\"tool_calls\":[{}]}]`",
+                "messages[0].tool_calls|`[{\"role\":\"user\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}]`",
                 "messages[1].content|`[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\",\"text\":\"x\"}]`",
             })
     void wrongMessagesNameThePlace(String param, String messages) {

@@ -98,6 +98,29 @@ class AdapterIT {
     }
 
     @Test
+    void aPrescribedFormatHoldsUnderEveryAdapter() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            write("a" + i, i);
+            assertThat(load("a" + i, "a" + i, false).statusCode()).isEqualTo(200);
+        }
+        List<String> texts = new ArrayList<>();
+        for (String name : List.of("a0", "a1", "a2", "a0+a1", RunningServer.MODEL)) {
+            HttpResponse<String> answer = server.post(
+                    "/v1/completions",
+                    "{\"model\":\"" + name + "\",\"prompt\":\"the same\",\"max_tokens\":200,\"n\":3,\"seed\":1,"
+                            + "\"guided_json\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":4,"
+                            + "\"items\":{\"type\":\"string\",\"pattern\":\"^[a-f]{3}$\"}}}");
+            server.json(answer)
+                    .path("choices")
+                    .forEach(choice -> texts.add(choice.path("text").asText()));
+        }
+        assertThat(texts)
+                .hasSize(15)
+                .allMatch(text -> text.matches("\\[\\s*\"[a-f]{3}\"(,\\s*\"[a-f]{3}\"){1,3}\\s*\\]"));
+        assertThat(texts.stream().distinct()).hasSizeGreaterThan(5);
+    }
+
+    @Test
     void aReplacedAdapterSharesNothingWithTheOldOne() throws Exception {
         write("v1", 1);
         write("v2", 2);

@@ -24,6 +24,7 @@ import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
+import io.tandem.server.config.ParserConfig;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
 import java.net.URI;
@@ -123,6 +124,7 @@ final class RunningServer implements AutoCloseable {
                 model,
                 Optional.empty(),
                 true,
+                ParserConfig.DEFAULT,
                 directory.resolve("import"),
                 trainingMemoryBytes,
                 finetune,

@@ -11,10 +11,14 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.OutputFormat;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer;
+import io.tandem.server.text.grammar.CallGrammar;
 import io.tandem.server.text.grammar.ChoiceGrammar;
 import io.tandem.server.text.grammar.Grammar;
+import io.tandem.server.text.grammar.GrammarException;
 import io.tandem.server.text.grammar.SchemaGrammar;
 import java.util.BitSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -39,10 +43,10 @@ public final class Grammars implements AutoCloseable {
             .maximumSize(MAX_GRAMMARS)
             .executor(Runnable::run)
             .build();
-    private volatile @Nullable Tools tools;
+    private volatile @Nullable Walking walking;
 
     /** What the vocabulary is needed for; made when the first request asks, as it takes memory. */
-    private record Tools(TokenMasks masks, BitSet usable) {}
+    private record Walking(TokenMasks masks, BitSet usable) {}
 
     public Grammars(ServedModel model) {
         this.model = model;
@@ -54,15 +58,18 @@ public final class Grammars implements AutoCloseable {
      * @throws io.tandem.server.text.grammar.GrammarException if no grammar can be made of it
      */
     public Supplier<TokenConstraint> constraints(OutputFormat format) {
-        TokenMasks masks = tools().masks();
+        TokenMasks masks = walking().masks();
         Ready ready = grammars.get(format, this::make);
         return () -> new GrammarConstraint(masks, ready.grammar().start(), ready.first());
     }
 
     private Ready make(OutputFormat format) {
         long start = System.nanoTime();
-        Grammar grammar = grammar(format, tools().usable());
-        Next first = tools().masks().compute(grammar.start());
+        Grammar grammar = grammar(format, walking().usable());
+        Next first = walking().masks().compute(grammar.start());
+        if (first instanceof Next.Failed failed) {
+            throw new GrammarException("", "cannot be used: " + failed.message());
+        }
         LOG.debug(
                 "made a grammar of {} in {} ms",
                 format.getClass().getSimpleName(),
@@ -80,6 +87,13 @@ public final class Grammars implements AutoCloseable {
         if (format instanceof OutputFormat.Choice choice) {
             return ChoiceGrammar.of(choice.texts(), usable);
         }
+        if (format instanceof OutputFormat.Calls calls) {
+            Map<String, JsonNode> functions = new LinkedHashMap<>();
+            calls.functions().forEach(function -> functions.put(function.name(), parse(function.parameters())));
+            CallGrammar.Style style =
+                    new CallGrammar.Style(calls.argumentsName(), calls.behindCall(), calls.between(), calls.closing());
+            return CallGrammar.of(functions, style, usable);
+        }
         return SchemaGrammar.anyObject(usable);
     }
 
@@ -91,33 +105,33 @@ public final class Grammars implements AutoCloseable {
         }
     }
 
-    private Tools tools() {
-        Tools made = tools;
+    private Walking walking() {
+        Walking made = walking;
         if (made == null) {
             synchronized (gate) {
-                made = tools;
+                made = walking;
                 if (made == null) {
                     made = make(model);
-                    tools = made;
+                    walking = made;
                 }
             }
         }
         return made;
     }
 
-    private static Tools make(ServedModel model) {
+    private static Walking make(ServedModel model) {
         int vocab = model.shape().vocab();
         Tokenizer tokenizer = model.tokenizer();
         Vocabulary vocabulary = Vocabulary.of(vocab, id -> tokenizer.special(id) ? new byte[0] : tokenizer.bytes(id));
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / CORES_FOR_A_THREAD);
         TokenMasks masks = new TokenMasks(vocabulary, Sampling.words(vocab), model.stopTokens(), threads);
-        return new Tools(masks, vocabulary.singles());
+        return new Walking(masks, vocabulary.singles());
     }
 
     @Override
     public void close() {
         synchronized (gate) {
-            Tools made = tools;
+            Walking made = walking;
             if (made != null) {
                 made.masks().close();
             }

@@ -1,5 +1,6 @@
 package io.tandem.server.text.constrained;
 
+import io.tandem.server.text.grammar.GrammarException;
 import io.tandem.server.text.grammar.GrammarState;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,6 +13,9 @@ import java.util.function.IntFunction;
  * beginning are refused together.
  */
 final class Vocabulary {
+    /** About a second. */
+    private static final int MAX_WORK = 1_000_000;
+
     private final byte[][] spellings;
     /** Ids of the tokens that spell something, in the order of their bytes. */
     private final int[] tokens;
@@ -109,13 +113,27 @@ final class Vocabulary {
         return singles;
     }
 
-    /** Tokens all of whose bytes may follow, as bits of {@code words}. */
+    /**
+     * Tokens all of whose bytes may follow, as bits of {@code words}.
+     *
+     * @throws GrammarException if that takes too long
+     */
     void allow(GrammarState from, long[] words) {
         GrammarState[] path = new GrammarState[longest + 1];
         path[0] = from;
+        int work = 0;
         int node = 0;
         while (node < bytes.length) {
-            GrammarState reached = path[depths[node] - 1].next(bytes[node]);
+            GrammarState before = path[depths[node] - 1];
+            GrammarState reached = before.known(bytes[node]);
+            if (reached == null) {
+                reached = before.next(bytes[node]);
+                work += 1 + before.ways() + reached.ways();
+                if (work > MAX_WORK) {
+                    throw new GrammarException(
+                            "", "can be read in too many ways at once; make its alternatives differ sooner");
+                }
+            }
             if (reached.isDead()) {
                 node = ends[node];
                 continue;

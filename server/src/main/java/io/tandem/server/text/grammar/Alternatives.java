@@ -14,6 +14,9 @@ final class Alternatives {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final int MAX_DEPTH = 64;
     private static final int MAX_ALTERNATIVES = 1000;
+    /** Schemas that are looked at, and members that are joined, in all. */
+    private static final int MAX_STEPS = 500_000;
+
     private static final Set<String> COMBINATORS = Set.of("$ref", "allOf", "anyOf", "oneOf");
     /** They say nothing about values. */
     private static final Set<String> ANNOTATIONS = Set.of(
@@ -36,6 +39,7 @@ final class Alternatives {
 
     private final SchemaDocument document;
     private final Disjoint disjoint;
+    private int steps;
 
     Alternatives(SchemaDocument document) {
         this.document = document;
@@ -56,6 +60,7 @@ final class Alternatives {
     }
 
     private List<ObjectNode> of(JsonNode node, int depth) {
+        count(1);
         if (depth > MAX_DEPTH) {
             throw document.wrong(node, "", "combines schemas that refer to each other without end");
         }
@@ -80,6 +85,13 @@ final class Alternatives {
             }
         }
         return all;
+    }
+
+    private void count(int more) {
+        steps += more;
+        if (steps > MAX_STEPS) {
+            throw new GrammarException("", "combines too many schemas; make it simpler");
+        }
     }
 
     /** The schemas of an {@code anyOf}, or of a {@code oneOf} none of which excludes another. */
@@ -125,6 +137,9 @@ final class Alternatives {
         List<ObjectNode> product = new ArrayList<>();
         for (ObjectNode mine : first) {
             for (ObjectNode its : second) {
+                count(1
+                        + mine.path("properties").size()
+                        + its.path("properties").size());
                 product.add(SchemaMerge.merge(mine, its));
             }
         }

@@ -56,6 +56,12 @@ final class CharSet {
         return new CharSet(List.copyOf(merged));
     }
 
+    static CharSet union(Iterable<CharSet> sets) {
+        List<Range> all = new ArrayList<>();
+        sets.forEach(set -> all.addAll(set.ranges));
+        return union(all);
+    }
+
     CharSet or(CharSet other) {
         List<Range> all = new ArrayList<>(ranges);
         all.addAll(other.ranges);

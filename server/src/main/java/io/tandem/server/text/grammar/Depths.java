@@ -1,8 +1,10 @@
 package io.tandem.server.text.grammar;
 
 import io.tandem.server.text.grammar.GrammarBuilder.Node;
+import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Deque;
 
 /**
  * How many rules must be open at once, at least, to come from a node to the end of its rule. With it, a text never takes
@@ -10,31 +12,77 @@ import java.util.BitSet;
  */
 final class Depths {
     static final int NEVER = Integer.MAX_VALUE / 2;
+    private static final int NOBODY = -1;
 
     private final Node[] nodes;
     private final BitSet usable;
     private final int[] depths;
+    /** Who has to be looked at again when a node's depth falls: a list of entries for each node. */
+    private final int[] lastEntry;
+
+    private int[] dependents = new int[1024];
+    private int[] entryBefore = new int[1024];
+    private int entries;
 
     private Depths(Node[] nodes, BitSet usable) {
         this.nodes = nodes;
         this.usable = usable;
         this.depths = new int[nodes.length];
+        this.lastEntry = new int[nodes.length];
         Arrays.fill(depths, NEVER);
+        Arrays.fill(lastEntry, NOBODY);
     }
 
     static int[] of(Node[] nodes, BitSet usable) {
         Depths search = new Depths(nodes, usable);
-        boolean changed = true;
-        while (changed) {
-            changed = false;
-            // Most edges lead to nodes that were made later.
-            for (int i = nodes.length - 1; i >= 0; i--) {
-                int depth = search.best(nodes[i]);
-                changed |= depth < search.depths[i];
-                search.depths[i] = Math.min(depth, search.depths[i]);
+        for (int i = 0; i < nodes.length; i++) {
+            search.depend(i);
+        }
+        search.run();
+        return search.depths;
+    }
+
+    private void depend(int dependent) {
+        Node node = nodes[dependent];
+        for (int i = 0; i < node.bytes.length; i += 3) {
+            depend(dependent, node.bytes[i + 2]);
+        }
+        for (int to : node.empty) {
+            depend(dependent, to);
+        }
+        for (int to : node.calls) {
+            depend(dependent, to);
+        }
+    }
+
+    private void depend(int dependent, int on) {
+        if (entries == dependents.length) {
+            dependents = Arrays.copyOf(dependents, 2 * entries);
+            entryBefore = Arrays.copyOf(entryBefore, 2 * entries);
+        }
+        dependents[entries] = dependent;
+        entryBefore[entries] = lastEntry[on];
+        lastEntry[on] = entries++;
+    }
+
+    private void run() {
+        Deque<Integer> fallen = new ArrayDeque<>();
+        for (int i = 0; i < nodes.length; i++) {
+            if (nodes[i].end) {
+                depths[i] = 0;
+                fallen.add(i);
             }
         }
-        return search.depths;
+        while (!fallen.isEmpty()) {
+            for (int entry = lastEntry[fallen.remove()]; entry != NOBODY; entry = entryBefore[entry]) {
+                int dependent = dependents[entry];
+                int depth = best(nodes[dependent]);
+                if (depth < depths[dependent]) {
+                    depths[dependent] = depth;
+                    fallen.add(dependent);
+                }
+            }
+        }
     }
 
     private int best(Node node) {

@@ -11,8 +11,10 @@ import java.util.function.BiPredicate;
 /** Whether it is certain that no value meets two schemas; false only means that it is not certain. */
 final class Disjoint implements BiPredicate<JsonNode, JsonNode> {
     private static final int MAX_DEPTH = 6;
+    private static final int MAX_STEPS = 200_000;
 
     private final SchemaDocument document;
+    private int steps;
 
     Disjoint(SchemaDocument document) {
         this.document = document;
@@ -24,7 +26,7 @@ final class Disjoint implements BiPredicate<JsonNode, JsonNode> {
     }
 
     private boolean test(JsonNode first, JsonNode second, int depth) {
-        if (depth > MAX_DEPTH) {
+        if (depth > MAX_DEPTH || ++steps > MAX_STEPS) {
             return false;
         }
         if (isFalse(first) || isFalse(second)) {

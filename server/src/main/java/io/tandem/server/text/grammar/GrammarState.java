@@ -55,12 +55,21 @@ public final class GrammarState {
         return known;
     }
 
+    /** In how many ways the text may have been read. */
+    public int ways() {
+        return configs.length;
+    }
+
+    /** The state behind a byte if it has been computed before. */
+    public @Nullable GrammarState known(byte value) {
+        return configs.length == 0 ? next(value) : next.get(grammar.classOf(value));
+    }
+
     /** The state behind these bytes if all on the way has been computed before. */
     public @Nullable GrammarState known(byte[] bytes) {
         GrammarState state = this;
         for (byte value : bytes) {
-            GrammarState behind =
-                    state.configs.length == 0 ? state.next(value) : state.next.get(grammar.classOf(value));
+            GrammarState behind = state.known(value);
             if (behind == null) {
                 return null;
             }

@@ -1,5 +1,8 @@
 package io.tandem.server.text.grammar;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /** Reads what stands between brackets. */
 final class RegexClass {
     private RegexClass() {}
@@ -7,7 +10,7 @@ final class RegexClass {
     /** @param parser behind the opening bracket */
     static CharSet parse(RegexParser parser) {
         boolean negated = parser.skip('^');
-        CharSet set = CharSet.NONE;
+        List<CharSet> sets = new ArrayList<>();
         while (!parser.skip(']')) {
             if (parser.peek() < 0) {
                 throw parser.complaint("brackets that are not closed");
@@ -15,11 +18,12 @@ final class RegexClass {
             CharSet first = item(parser);
             if (parser.peek() == '-') {
                 parser.read();
-                set = parser.peek() == ']' ? set.or(first).or(CharSet.of('-', '-')) : set.or(range(parser, first));
+                sets.add(parser.peek() == ']' ? first.or(CharSet.of('-', '-')) : range(parser, first));
             } else {
-                set = set.or(first);
+                sets.add(first);
             }
         }
+        CharSet set = CharSet.union(sets);
         return negated ? set.complement() : set;
     }
 

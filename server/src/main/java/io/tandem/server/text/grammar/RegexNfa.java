@@ -11,8 +11,8 @@ import java.util.List;
 
 /** Makes automata of regular expressions (Thompson's construction). */
 final class RegexNfa {
-    /** Where the text stands: nothing read, in the middle, or behind {@code $}, where nothing more may be read. */
-    private static final int PHASES = 3;
+    /** Where the text stands, as bits: whether something has been read, and whether nothing more may be, behind {@code $}. */
+    private static final int PHASES = 4;
 
     private static final int BEGUN = 1;
     private static final int ENDED = 2;
@@ -110,11 +110,11 @@ final class RegexNfa {
             for (int phase = 0; phase < PHASES; phase++) {
                 int from = PHASES * node + phase;
                 for (Jump jump : jumps.get(node)) {
-                    if (!jump.begin() || phase == 0) {
-                        nfa.empty(from, PHASES * jump.to() + (jump.end() ? ENDED : phase));
+                    if (!jump.begin() || (phase & BEGUN) == 0) {
+                        nfa.empty(from, PHASES * jump.to() + (jump.end() ? phase | ENDED : phase));
                     }
                 }
-                if (phase != ENDED) {
+                if ((phase & ENDED) == 0) {
                     for (CharNfa.Edge edge : raw.edges(node)) {
                         nfa.edge(from, edge.set(), PHASES * edge.to() + BEGUN);
                     }

@@ -21,27 +21,32 @@ import java.util.function.Predicate;
  */
 public final class SchemaGrammar {
     private static final int MAX_SCHEMAS = 20_000;
+    private static final int MAX_FORWARDS = 500;
     private static final BitSet ALL_BYTES = new BitSet();
 
     static {
         ALL_BYTES.set(0, 256);
     }
 
-    private final GrammarBuilder builder = new GrammarBuilder();
+    private final GrammarBuilder builder;
     private final SchemaDocument document;
     private final Alternatives alternatives;
-    private final JsonRules json = new JsonRules(builder);
-    private final ScalarRules scalars = new ScalarRules(builder, json);
-    private final MemberRules members = new MemberRules(builder, json, this::value);
+    private final JsonRules json;
+    private final ScalarRules scalars;
+    private final MemberRules members;
     private final Map<JsonNode, Integer> rules = new HashMap<>();
     /** Rules that begin where others do, to find those that come to themselves without writing anything. */
     private final Map<Integer, Set<Integer>> heads = new HashMap<>();
 
     private final Deque<Runnable> open = new ArrayDeque<>();
 
-    private SchemaGrammar(SchemaDocument document) {
+    private SchemaGrammar(GrammarBuilder builder, SchemaDocument document) {
+        this.builder = builder;
         this.document = document;
         this.alternatives = new Alternatives(document);
+        this.json = new JsonRules(builder);
+        this.scalars = new ScalarRules(builder, json);
+        this.members = new MemberRules(builder, json, this::value);
     }
 
     /**
@@ -54,10 +59,20 @@ public final class SchemaGrammar {
     }
 
     private static Grammar of(SchemaDocument document, JsonNode schema, BitSet usable) {
-        SchemaGrammar making = new SchemaGrammar(document);
+        GrammarBuilder builder = new GrammarBuilder();
+        return builder.build(rule(builder, document, schema), usable);
+    }
+
+    /** Adds the rule of a schema. */
+    static int rule(GrammarBuilder builder, JsonNode schema) {
+        return rule(builder, new SchemaDocument(schema), schema);
+    }
+
+    private static int rule(GrammarBuilder builder, SchemaDocument document, JsonNode schema) {
+        SchemaGrammar making = new SchemaGrammar(builder, document);
         int start = making.rule(schema);
         making.finish();
-        return making.builder.build(start, usable);
+        return start;
     }
 
     /** Any JSON object. */
@@ -104,6 +119,9 @@ public final class SchemaGrammar {
     private void checkHeads(int rule, Set<Integer> above, Set<Integer> checked) {
         if (!above.add(rule)) {
             throw new GrammarException("", "has a schema that refers to itself with nothing in between");
+        }
+        if (above.size() > MAX_FORWARDS) {
+            throw new GrammarException("", "has more than " + MAX_FORWARDS + " schemas that only refer to the next");
         }
         if (checked.add(rule)) {
             heads.getOrDefault(rule, Set.of()).forEach(next -> checkHeads(next, above, checked));

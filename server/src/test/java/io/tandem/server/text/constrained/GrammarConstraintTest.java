@@ -139,6 +139,29 @@ class GrammarConstraintTest {
         }
     }
 
+    /** A token of many bytes leads through states that each have a thousand ways behind them. */
+    @Test
+    void aGrammarWithTooManyWaysFailsInsteadOfComputingForEver() {
+        for (int i = 0; i < 20_000; i++) {
+            StringBuilder token = new StringBuilder();
+            for (int j = 0; j < 24; j++) {
+                token.append(random.nextBoolean() ? 'a' : 'b');
+            }
+            tokens.add(token.toString().getBytes(StandardCharsets.UTF_8));
+        }
+        Vocabulary vocabulary = Vocabulary.of(tokens.size(), tokens::get);
+        BitSet usable = new BitSet();
+        usable.set(0, 256);
+        Grammar grammar = ChoiceGrammar.ofPattern("[ab]*a[ab]{200}", usable);
+        GrammarState state = grammar.start();
+        for (int i = 0; i < 150; i++) {
+            state = state.next((byte) 'a');
+        }
+        try (TokenMasks masks = masks(vocabulary)) {
+            assertThat(((Next.Failed) masks.compute(state)).message()).contains("too many ways");
+        }
+    }
+
     @Test
     void afterTheServersEndAnAnswerFails() {
         Vocabulary vocabulary = vocabulary();

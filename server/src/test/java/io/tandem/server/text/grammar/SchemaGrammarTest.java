@@ -13,6 +13,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -189,6 +190,33 @@ class SchemaGrammarTest {
         assertThat(List.of("null", "{\"kind\":\"cat\",\"lives\":9}", "{\"kind\":\"dog\"}"))
                 .allMatch(grammar::accepts);
         assertThat(grammar.accepts("{\"kind\":\"dog\",\"lives\":9}")).isFalse();
+    }
+
+    /** Small schemas that would take for ever if everything was looked at again and again. */
+    @Test
+    @Timeout(20)
+    void smallSchemasTakeLittleTime() {
+        StringBuilder doubling = new StringBuilder("{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
+        StringBuilder chain = new StringBuilder("{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
+        for (int i = 0; i < 3000; i++) {
+            String next = "{\"$ref\":\"#/$defs/d" + (i + 1) + "\"}";
+            doubling.append("\"d").append(i).append("\":{\"allOf\":[" + next + "," + next + "]},");
+            chain.append("\"d").append(i).append("\":" + next + ",");
+        }
+        assertThat(refusal(doubling + "\"d3000\":{\"type\":\"null\"}}}")).isNotNull();
+        assertThat(refusal(chain + "\"d3000\":{\"type\":\"null\"}}}")).isNotNull();
+        StringBuilder names = new StringBuilder();
+        StringBuilder members = new StringBuilder();
+        for (int i = 0; i < 200; i++) {
+            names.append(i > 0 ? "," : "").append("\"p").append(i).append("\"");
+            members.append(i > 0 ? "," : "").append("\"p").append(i).append("\":{\"$ref\":\"#/$defs/a\"}");
+        }
+        String object = "{\"type\":\"object\",\"required\":[" + names + "],\"properties\":{" + members + "}}";
+        assertThat(refusal("{\"oneOf\":[{\"$ref\":\"#/$defs/a\"},{\"$ref\":\"#/$defs/b\"}],\"$defs\":{\"a\":" + object
+                        + ",\"b\":" + object + "}}"))
+                .hasMessageContaining("oneOf");
+        assertThat(refusal("{\"type\":\"string\",\"pattern\":\"((a{1,1000}){1,1000}){1,1000}\"}"))
+                .hasMessageContaining("states");
     }
 
     /** A byte that is no token of its own may still be part of one, but nothing may depend on it. */
