@@ -14,8 +14,10 @@ import java.util.stream.Stream;
  * A checked body of {@code POST /v1/chat/completions}.
  *
  * @param tools that the model may call
+ * @param rendering how the messages become text
  */
-public record ChatParams(GenerationParams generation, List<ChatMessage> messages, ToolChoice tools) {
+public record ChatParams(
+        GenerationParams generation, List<ChatMessage> messages, ToolChoice tools, ChatRendering rendering) {
     private static final int MESSAGES_MAX = 4096;
     private static final int PARTS_MAX = 1024;
     private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
@@ -34,8 +36,12 @@ public record ChatParams(GenerationParams generation, List<ChatMessage> messages
         List<String> ignored = RequestFields.check(body, Route.CHAT);
         List<ChatMessage> messages = messages(body, ignored);
         OptionalInt maxTokens = GenerationParams.maxTokens(body, 1, bounds.contextTokens());
+        ToolChoice tools = tools(body);
         return new ChatParams(
-                GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds), messages, tools(body));
+                GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds),
+                messages,
+                tools,
+                ChatRendering.read(body, messages, tools.tools()));
     }
 
     private static ToolChoice tools(JsonBody body) {

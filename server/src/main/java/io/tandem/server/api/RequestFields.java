@@ -81,6 +81,9 @@ public final class RequestFields {
                 honoured("truncate_prompt_tokens", Origin.VLLM, BOTH, "keeps the last tokens; -1: as many as fit"),
                 refused("echo", Origin.VLLM, CHAT, "send a completion request"),
                 refused("documents", Origin.VLLM, CHAT, "write them into a message"),
+                honoured("add_generation_prompt", Origin.VLLM, CHAT, "default true"),
+                honoured("continue_final_message", Origin.VLLM, CHAT, "the answer goes on with the last message"),
+                honoured("chat_template_kwargs", Origin.VLLM, CHAT, "variables of the template: `enable_thinking`"),
                 refused("chat_template", Origin.VLLM, CHAT, "the model's own is used"),
                 refused("mm_processor_kwargs", Origin.VLLM, CHAT, "text only"),
                 refused("prompt_embeds", Origin.VLLM, COMPLETIONS, "text and tokens only"));

@@ -12,14 +12,14 @@ import java.util.Set;
  * @param prompt to tokenize; empty if there are messages
  * @param messages to render and tokenize
  * @param addSpecialTokens whether a prompt begins with the tokens that the tokenizer puts there
- * @param addGenerationPrompt whether the assistant's next message begins behind the messages
+ * @param rendering how the messages become text
  * @param tokenTexts whether each token's text is wanted too
  */
 public record TokenizeParams(
         Optional<Prompt> prompt,
         List<ChatMessage> messages,
         boolean addSpecialTokens,
-        boolean addGenerationPrompt,
+        ChatRendering rendering,
         boolean tokenTexts) {
     private static final Set<String> KNOWN = Set.of(
             "model",
@@ -29,6 +29,9 @@ public record TokenizeParams(
             "add_special_tokens",
             "add_special",
             "add_generation_prompt",
+            "continue_final_message",
+            "chat_template_kwargs",
+            "tools",
             "return_token_strs");
 
     public static TokenizeParams read(JsonBody body, RequestBounds bounds) {
@@ -36,23 +39,20 @@ public record TokenizeParams(
         body.optionalString("model", GenerationParams.MODEL_CHARS_MAX);
         boolean texts = body.optionalBoolean("return_token_strs", false);
         if (body.find("messages") != null) {
-            return new TokenizeParams(
-                    Optional.empty(),
-                    ChatParams.messages(body, new ArrayList<>()),
-                    false,
-                    body.optionalBoolean("add_generation_prompt", true),
-                    texts);
+            List<ChatMessage> messages = ChatParams.messages(body, new ArrayList<>());
+            ChatRendering rendering = ChatRendering.read(body, messages, Tool.read(body));
+            return new TokenizeParams(Optional.empty(), messages, false, rendering, texts);
         }
         Optional<String> content = body.optionalString("content", Integer.MAX_VALUE);
         if (content.isPresent()) {
             boolean add = body.optionalBoolean("add_special", false);
-            return new TokenizeParams(Optional.of(new Prompt.Text(content.get())), List.of(), add, false, texts);
+            return new TokenizeParams(Optional.of(new Prompt.Text(content.get())), List.of(), add, ChatRendering.plain(true), texts);
         }
         List<Prompt> prompts = CompletionParams.prompts(body, "prompt", bounds.vocab());
         if (prompts.size() > 1 || !(prompts.get(0) instanceof Prompt.Text)) {
             throw body.invalid("prompt", "must be a string.");
         }
         boolean add = body.optionalBoolean("add_special_tokens", true);
-        return new TokenizeParams(Optional.of(prompts.get(0)), List.of(), add, false, texts);
+        return new TokenizeParams(Optional.of(prompts.get(0)), List.of(), add, ChatRendering.plain(true), texts);
     }
 }

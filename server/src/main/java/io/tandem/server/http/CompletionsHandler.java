@@ -84,7 +84,7 @@ final class CompletionsHandler {
     }
 
     private Prepared prepare(ChatParams params, AnswerSyntax.Reading reading) {
-        String text = prompts.text(params.messages(), params.tools().tools(), true, "messages")
+        String text = prompts.text(params.messages(), params.rendering(), "messages")
                 .concat(reading.begun());
         return new Prepared(
                 List.of(new EncodedPrompt(prompts.tokens(text, "messages"))),

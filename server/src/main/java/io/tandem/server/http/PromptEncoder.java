@@ -2,8 +2,8 @@ package io.tandem.server.http;
 
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.ChatRendering;
 import io.tandem.server.api.CompletionParams.Prompt;
-import io.tandem.server.api.Tool;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer.Detokenizer;
 import io.tandem.server.text.Utf8;
@@ -26,17 +26,15 @@ record PromptEncoder(ServedModel model) {
     /**
      * The text of a chat.
      *
-     * @param tools that the model is shown
-     * @param addGenerationPrompt whether the assistant's next message begins at the end
      * @param field of the request that has the messages
      */
-    String text(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt, String field) {
+    String text(List<ChatMessage> messages, ChatRendering rendering, String field) {
         requireRoom(
                 messages.stream()
                         .mapToLong(message -> Utf8.length(message.content()))
                         .sum(),
                 field);
-        return model.template().render(messages, tools, addGenerationPrompt);
+        return model.template().render(messages, rendering);
     }
 
     /** @param field of the request that has the text */

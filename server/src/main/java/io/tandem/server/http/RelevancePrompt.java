@@ -8,6 +8,7 @@ import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import io.tandem.scheduler.inference.StopRule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.ChatRendering;
 import io.tandem.server.api.RankingParams.Pair;
 import io.tandem.server.http.Gathering.Reply;
 import io.tandem.server.text.ServedModel;
@@ -73,7 +74,7 @@ final class RelevancePrompt {
      */
     Question question(Pair pair, String field) {
         List<ChatMessage> messages = List.of(new ChatMessage("user", text(pair)));
-        String rendered = prompts.text(messages, List.of(), true, field);
+        String rendered = prompts.text(messages, ChatRendering.plain(true), field);
         int[] prompt = prompts.tokens(rendered, field);
         int yes = model.tokenizer().encodeBehind(rendered, YES)[0];
         int no = model.tokenizer().encodeBehind(rendered, NO)[0];

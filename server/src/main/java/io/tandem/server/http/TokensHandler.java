@@ -35,7 +35,7 @@ final class TokensHandler {
         int[] tokens = params.prompt().isPresent()
                 ? prompts.tokens(params.prompt().get(), params.addSpecialTokens(), "prompt")
                 : prompts.tokens(
-                        prompts.text(params.messages(), List.of(), params.addGenerationPrompt(), "messages"), "messages");
+                        prompts.text(params.messages(), params.rendering(), "messages"), "messages");
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("count", tokens.length);
         json.put("max_model_len", model.contextTokens());

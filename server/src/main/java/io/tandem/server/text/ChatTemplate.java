@@ -1,7 +1,7 @@
 package io.tandem.server.text;
 
 import io.tandem.server.api.ChatMessage;
-import io.tandem.server.api.Tool;
+import io.tandem.server.api.ChatRendering;
 import java.util.List;
 
 /** Renders a chat as the text that the model was trained on. Safe from any thread. */
@@ -11,15 +11,11 @@ public interface ChatTemplate {
      * @throws io.tandem.server.api.ApiException if the template refuses the messages
      */
     default String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-        return render(messages, List.of(), addGenerationPrompt);
+        return render(messages, ChatRendering.plain(addGenerationPrompt));
     }
 
-    /**
-     * @param tools that the model may call
-     * @param addGenerationPrompt whether the text ends where the assistant's next message begins
-     * @throws io.tandem.server.api.ApiException if the template refuses the messages
-     */
-    String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt);
+    /** @throws io.tandem.server.api.ApiException if the template refuses the messages */
+    String render(List<ChatMessage> messages, ChatRendering rendering);
 
     /** The template itself; empty if the model has none that can be used. */
     String source();

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
-import io.tandem.server.api.Tool;
+import io.tandem.server.api.ChatRendering;
 import io.tandem.server.text.jinja.Template;
 import io.tandem.server.text.jinja.TemplateException;
 import java.nio.file.Files;
@@ -70,7 +70,7 @@ public final class JinjaChatTemplate implements ChatTemplate {
     private static ChatTemplate refusing(String message) {
         return new ChatTemplate() {
             @Override
-            public String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
+            public String render(List<ChatMessage> messages, ChatRendering rendering) {
                 throw ApiException.invalid("messages", message);
             }
 
@@ -104,16 +104,38 @@ public final class JinjaChatTemplate implements ChatTemplate {
     }
 
     @Override
-    public String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
-        Map<String, Object> variables = new HashMap<>(specialTokens.byName());
+    public String render(List<ChatMessage> messages, ChatRendering rendering) {
+        String text = renderAll(messages, rendering);
+        return rendering.continued() ? throughLast(messages, text) : text;
+    }
+
+    /** As transformers' continue_final_message: what the template writes behind the last message's text is left out. */
+    private static String throughLast(List<ChatMessage> messages, String text) {
+        String last = messages.get(messages.size() - 1).content().strip();
+        int at = text.lastIndexOf(last);
+        if (at < 0) {
+            throw ApiException.invalid(
+                    "continue_final_message",
+                    "'continue_final_message': the model's chat template changes the last message's text.");
+        }
+        return text.substring(0, at + last.length());
+    }
+
+    private String renderAll(List<ChatMessage> messages, ChatRendering rendering) {
+        Map<String, Object> variables = new HashMap<>();
+        rendering
+                .variables()
+                .properties()
+                .forEach(field -> variables.put(field.getKey(), TemplateValues.of(field.getValue())));
+        variables.putAll(specialTokens.byName());
         variables.put("messages", messages.stream().map(TemplateValues::message).toList());
-        variables.put("add_generation_prompt", addGenerationPrompt);
+        variables.put("add_generation_prompt", rendering.generationPrompt());
         // Templates of HuggingFace may rely on these, which are None if there are none.
         variables.put(
                 "tools",
-                tools.isEmpty()
+                rendering.tools().isEmpty()
                         ? null
-                        : tools.stream()
+                        : rendering.tools().stream()
                                 .map(tool -> TemplateValues.of(tool.json()))
                                 .toList());
         variables.put("documents", null);

@@ -268,6 +268,27 @@ class RequestFieldsIT {
     }
 
     @Test
+    void anAnswerMayGoOnWithTheLastMessage() throws Exception {
+        String begun = "\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"What is the opposite of hot?\"},"
+                + "{\"role\":\"assistant\",\"content\":\"co\"}]";
+        JsonNode continued = chat(begun + ",\"continue_final_message\":true,\"return_token_ids\":true");
+        JsonNode whole = chat(HOT + ",\"return_token_ids\":true");
+        assertThat(continued.path("prompt_token_ids").size())
+                .isGreaterThan(whole.path("prompt_token_ids").size());
+        assertThat(continued.at("/choices/0/message/content").asText()).isEqualTo("ld");
+        HttpResponse<String> refused = server.post(
+                "/v1/chat/completions", "{\"model\":\"sample\"," + HOT + ",\"continue_final_message\":true}");
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body()).contains("\"param\":\"continue_final_message\"");
+        assertThat(server.post(
+                                "/v1/chat/completions",
+                                "{\"model\":\"sample\"," + begun
+                                        + ",\"continue_final_message\":true,\"add_generation_prompt\":true}")
+                        .statusCode())
+                .isEqualTo(400);
+    }
+
+    @Test
     void fieldsThatNobodyKnowsAreListedInAHeader() throws Exception {
         HttpResponse<String> answer = server.post(
                 "/v1/completions",

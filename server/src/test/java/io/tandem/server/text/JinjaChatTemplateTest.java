@@ -3,9 +3,12 @@ package io.tandem.server.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.ChatRendering;
+import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +37,27 @@ class JinjaChatTemplateTest {
                 .isEqualTo("<s><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
                         + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
                         + "<|start_header_id|>assistant<|end_header_id|>\n\n");
+    }
+
+    /** As Qwen 3's template reads enable_thinking; what the server sets itself is not the client's to change. */
+    @Test
+    void aClientsVariablesReachTheTemplate() throws Exception {
+        ChatTemplate template = template("{{ messages[0].content }}{% if enable_thinking is defined and "
+                + "enable_thinking is false %}<think></think>{% endif %}{% if depth %}{{ depth.max }}{% endif %}");
+        assertThat(template.render(CHAT, true)).isEqualTo("Be kind.");
+        ObjectNode variables = (ObjectNode) JsonBody.MAPPER.readTree(
+                "{\"enable_thinking\":false,\"depth\":{\"max\":3},\"messages\":[],\"bos_token\":\"x\"}");
+        assertThat(template.render(CHAT, new ChatRendering(List.of(), true, false, variables)))
+                .isEqualTo("Be kind.<think></think>3");
+    }
+
+    @Test
+    void aChatMayEndWithinTheLastMessage() throws Exception {
+        ChatTemplate template = template("{% for m in messages %}<{{ m.role }}>{{ m.content }}<end>{% endfor %}");
+        ChatRendering continued = new ChatRendering(List.of(), false, true, JsonBody.MAPPER.createObjectNode());
+        assertThat(template.render(CHAT, continued)).endsWith("<assistant>Yo");
+        ChatTemplate shouting = template("{% for m in messages %}{{ m.content | upper }}{% endfor %}");
+        assertThatThrownBy(() -> shouting.render(CHAT, continued)).hasMessageContaining("continue_final_message");
     }
 
     @Test
