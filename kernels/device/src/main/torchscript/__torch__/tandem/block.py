@@ -58,8 +58,9 @@ def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.La
     if decodes > 0:
       by_slot = [cache.slots, cache.capacity, k.size(1), k.size(2)]
       outputs.append(__torch__.tandem.ops.attention.decode(
-          q[:decodes], torch.view(keys, by_slot), torch.view(values, by_slot), batch.groups,
-          batch.group_slots, batch.group_places, batch.group_masks[layer.mask], scale, cap))
+          q[:decodes], torch.view(keys, by_slot), torch.view(values, by_slot), shape.joined_heads,
+          batch.groups, batch.group_slots, batch.group_places, batch.group_masks[layer.mask], scale,
+          cap))
     for i in range(len(batch.chunks) // 4):
       row, count, slot, start = batch.chunks[4 * i : 4 * i + 4]
       first = slot * cache.capacity

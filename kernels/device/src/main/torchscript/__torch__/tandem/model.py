@@ -12,6 +12,8 @@ class Shape:
   experts : int
   active : int
   shared : bool
+  # key heads that decode rows read as one, see ops/attention.py
+  joined_heads : int
   # attention's scores are products times this; bounded by the cap, see ops/soft_cap.py, unless 0
   scale : float
   cap : float
@@ -23,10 +25,10 @@ class Shape:
   # of norms, and what is added to their weights
   eps : float
   shift : float
-  # sizes: layers, C, H, K, D, activation, experts, active, shared
+  # sizes: layers, C, H, K, D, activation, experts, active, shared, joined
   # factors: eps, shift, scale, cap, residual, logits, logit cap
   def __init__(self: __torch__.tandem.model.Shape, sizes: List[int], factors: List[float]) -> None:
-    layers, hidden, heads, kv_heads, head_dim, activation, experts, active, shared = sizes
+    layers, hidden, heads, kv_heads, head_dim, activation, experts, active, shared, joined = sizes
     self.layers = layers
     self.hidden = hidden
     self.heads = heads
@@ -36,6 +38,7 @@ class Shape:
     self.experts = experts
     self.active = active
     self.shared = shared == 1
+    self.joined_heads = joined
     eps, shift, scale, cap, residual, logits, logit_cap = factors
     self.eps = eps
     self.shift = shift

@@ -6,6 +6,7 @@ import io.tandem.kernels.device.DeviceProfile.Trial;
 import io.tandem.kernels.device.WeightSpeed;
 import io.tandem.kernels.model.Dtype;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -54,6 +55,11 @@ final class DevicesCommand implements Callable<Integer> {
             }
             trial.fault().ifPresent(fault -> out.print("  does not work here: " + fault));
             out.println();
+        }
+        out.println();
+        for (Dtype dtype : List.of(Dtype.BFLOAT16, Dtype.FLOAT32)) {
+            String heads = profile.joinsHeads().test(dtype) ? "several key heads as one" : "key heads one by one";
+            out.printf("Attention of decode rows in %s reads %s%n", dtype.label(), heads);
         }
         out.printf("%nBy default the server computes in %s%n", profile.choose(Dtype.AUTO, WeightForm.AUTO, PLENTY));
         out.flush();

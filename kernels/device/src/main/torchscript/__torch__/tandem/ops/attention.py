@@ -3,25 +3,15 @@
 # the cap as in soft_cap.py unless it is 0; a query attends to the latest `window` tokens, its own
 # included, or to all if that is 0.
 
-# Key heads that are read as one, of J D numbers: a product in bfloat16 first copies the keys, and
-# rows of J heads that lie together are copied faster than those of one. The queries of a head have
-# zeros where the others are, which costs more in products the more heads there are.
-def joined_heads(kv_heads: int, dim: int, dtype: int) -> int:
-  joined = 1
-  if dtype == 15:
-    for heads in range(2, kv_heads + 1):
-      if kv_heads % heads == 0 and heads * dim <= 256:
-        joined = heads
-  return joined
-
 # One query token of each of B sequences, which sit in groups of neighbouring KV slots. q [B, H, D];
 # keys, values [slots of the cache, capacity, K, D]; groups, slots, places [B] and masks as in Batch.
-# Returns [B, H D].
-def decode(q: Tensor, keys: Tensor, values: Tensor, groups: List[int], slots: int, places: Tensor,
-           masks: List[Tensor], scale: float, cap: float) -> Tensor:
+# joined: how many key heads are read as one, of J D numbers: a product may copy the keys first, and
+# rows of J heads that lie together are copied faster than those of one. The queries of a head have
+# zeros where the others are. Returns [B, H D].
+def decode(q: Tensor, keys: Tensor, values: Tensor, joined: int, groups: List[int], slots: int,
+           places: Tensor, masks: List[Tensor], scale: float, cap: float) -> Tensor:
   batch, heads, dim = q.size(0), q.size(1), q.size(2)
   kv_heads = keys.size(2)
-  joined = __torch__.tandem.ops.attention.joined_heads(kv_heads, dim, q.dtype)
   rest, group = kv_heads // joined, heads // kv_heads
   apart = torch.permute(torch.reshape(q, [batch, rest, joined, group, dim]), [0, 1, 3, 4, 2])
   wide = torch.reshape(torch.diag_embed(apart, 0, 2, 4),

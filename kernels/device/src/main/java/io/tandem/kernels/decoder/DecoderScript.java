@@ -174,7 +174,7 @@ final class DecoderScript implements AutoCloseable {
     /**
      * The structure of a model.
      *
-     * @param sizes layers, C, H, K, D, activation, experts, active, shared
+     * @param sizes layers, C, H, K, D, activation, experts, active, shared, joined heads
      * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
      * @param windows of its layers, each once
      */

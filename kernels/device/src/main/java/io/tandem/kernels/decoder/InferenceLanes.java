@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.device.Assumed;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,30 +16,14 @@ import java.util.List;
  * @param threads of an operation in an iteration without
  */
 record InferenceLanes(int lanes, int leastRows, int threads) {
-    /**
-     * Reading so many weights again takes as long as what a row gains where threads do not wait for each other. With 17 MB
-     * of weights 8 streams gain 6 %; with 270 MB, 8 streams lose a quarter and 32 break even.
-     */
-    private static final long WEIGHT_BYTES_PER_ROW = 8 << 20;
-
-    /**
-     * Each lane widens all weights in 8 bits for itself, as long as the products of some 90 rows take. Only hundreds of
-     * rows make up for it.
-     */
-    private static final long QUANTIZED_WEIGHT_BYTES_PER_ROW = WEIGHT_BYTES_PER_ROW / 32;
-
-    /**
-     * Where weights stay in the processor's cache, a second thread gains nothing in any operation. It would only be in the
-     * way: OpenMP's workers spin for milliseconds after each operation, on a core that a lane needs.
-     */
-    private static final long CACHED_WEIGHT_BYTES = 32 << 20;
-
     static InferenceLanes of(ModelConfig model, KernelsConfig limits) {
         long weights = MemoryPlan.serving(model, limits).bytes(MemoryPlan.Part.WEIGHTS);
-        if (limits.lanes() > 1 && weights <= CACHED_WEIGHT_BYTES) {
+        if (limits.lanes() > 1 && weights <= Assumed.CACHED_WEIGHT_BYTES) {
             return new InferenceLanes(limits.lanes(), 2, 1);
         }
-        long perRow = limits.weights().many().isQuantized() ? QUANTIZED_WEIGHT_BYTES_PER_ROW : WEIGHT_BYTES_PER_ROW;
+        long perRow = limits.weights().many().isQuantized()
+                ? Assumed.LANE_QUANTIZED_WEIGHT_BYTES_PER_ROW
+                : Assumed.LANE_WEIGHT_BYTES_PER_ROW;
         int leastRows = Math.toIntExact(weights / perRow + 1);
         return new InferenceLanes(limits.lanes(), leastRows, limits.threads());
     }

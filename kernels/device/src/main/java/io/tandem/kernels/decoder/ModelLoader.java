@@ -8,6 +8,7 @@ import io.tandem.kernels.decoder.DecoderScript.FormsObject;
 import io.tandem.kernels.decoder.DecoderScript.LayerParts;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.Structure;
+import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.LayerAttention;
@@ -105,7 +106,8 @@ final class ModelLoader {
                     model.activation().code(),
                     model.experts().map(Experts::count).orElse(0),
                     model.experts().map(Experts::active).orElse(0),
-                    model.experts().filter(Experts::shared).isPresent() ? 1 : 0
+                    model.experts().filter(Experts::shared).isPresent() ? 1 : 0,
+                    DeviceProfile.ofThisMachine().joinedHeads(limits.dtype(), model)
                 },
                 new double[] {
                     model.norms().epsilon(),

@@ -6,21 +6,19 @@ import static io.tandem.kernels.OptimizerConfig.MIN_QUANTIZED;
 import ai.djl.ndarray.types.DataType;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.device.Assumed;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Where the optimizer's state of each factor lies. Factors are one vector; neighbours that are updated alike make one
- * region, so that an update is a few operations on long ranges. Regions end at {@value #REGION_NUMBERS} numbers, so that
+ * region, so that an update is a few operations on long ranges. Regions end at {@link Assumed#REGION_PARAMETERS}, so that
  * an update stays in a core's cache, and lanes have regions to share.
  *
  * @param regions in the order of the vector, without gaps
  * @param tensors the state, in the order in which {@code optim/optimizer.py} numbers it
  */
 record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
-    /** A whole number of blocks. */
-    static final int REGION_NUMBERS = 1 << 16;
-
     /** A factor of a module; {@code isB} tells B from A. */
     record Factor(int length, boolean isB) {}
 
@@ -44,7 +42,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         private int room(boolean quantizedToo, double sameRate) {
             boolean alike = quantized == quantizedToo && rate == sameRate;
             boolean wholeBlocks = !quantized || length % BLOCK == 0;
-            return alike && wholeBlocks ? REGION_NUMBERS - length : 0;
+            return alike && wholeBlocks ? Assumed.REGION_PARAMETERS - length : 0;
         }
     }
 
@@ -80,7 +78,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         while (left > 0) {
             int last = regions.size() - 1;
             int room = last < 0 ? 0 : regions.get(last).room(quantized, rate);
-            int taken = Math.min(left, room == 0 ? REGION_NUMBERS : room);
+            int taken = Math.min(left, room == 0 ? Assumed.REGION_PARAMETERS : room);
             if (room > 0) {
                 regions.set(last, regions.get(last).extended(taken));
             } else {

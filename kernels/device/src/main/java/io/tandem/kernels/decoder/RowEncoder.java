@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.device.Assumed;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -13,9 +14,6 @@ import java.util.stream.IntStream;
  * the fine-tuning window.
  */
 final class RowEncoder {
-    /** Another operation takes about as long as reading this many keys. */
-    private static final int GROUP_KEYS = 128;
-
     /** Most decode rows of a group; one operation more for so many costs nothing. */
     private static final int MOST_GROUPED = 256;
 
@@ -110,7 +108,7 @@ final class RowEncoder {
             long longest = 0;
             for (int from = end - 1; from >= Math.max(0, end - MOST_GROUPED); from--) {
                 longest = Math.max(longest, decodeContexts[from]);
-                long keys = least[from] + GROUP_KEYS + span(from, end) * longest;
+                long keys = least[from] + Assumed.KEYS_PER_OPERATION + span(from, end) * longest;
                 if (keys < least[end]) {
                     least[end] = keys;
                     first[end] = from;

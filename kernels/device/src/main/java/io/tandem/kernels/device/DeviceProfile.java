@@ -16,20 +16,29 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which forms of weights this machine can multiply, and how fast. Names of processors and operating systems say little
- * about it, so each is tried on a small product whose result is known, and timed.
+ * What this machine can compute with, and how fast. Names of processors and operating systems say little about it, so each
+ * form of weights is tried on a small product whose result is known, and timed, and attention is timed, too. What is not
+ * measured is in {@link Assumed}.
  *
  * @param cores that this process may use
  * @param memoryBytes of the machine or container
  * @param trials every form for every type of activations, the preferred first
  * @param speeds of the forms that work
+ * @param joinsHeads whether attention is faster with several key heads read as one
  */
-public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Function<Trial, WeightSpeed> speeds) {
+public record DeviceProfile(
+        int cores,
+        long memoryBytes,
+        List<Trial> trials,
+        Function<Trial, WeightSpeed> speeds,
+        Predicate<Dtype> joinsHeads) {
     private static final Logger LOG = LoggerFactory.getLogger(DeviceProfile.class);
     /** Weights in two forms may take this much of the memory; else there is one. */
     private static final double WEIGHT_SHARE = 0.5;
@@ -94,11 +103,13 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
         });
         int cores = Runtime.getRuntime().availableProcessors();
         Map<Trial, WeightSpeed> speeds = new ConcurrentHashMap<>();
+        Map<Dtype, Boolean> joins = new ConcurrentHashMap<>();
         return new DeviceProfile(
                 cores,
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize(),
                 trials,
-                trial -> speeds.computeIfAbsent(trial, form -> WeightSpeed.measure(form, cores)));
+                trial -> speeds.computeIfAbsent(trial, form -> WeightSpeed.measure(form, cores)),
+                dtype -> joins.computeIfAbsent(dtype, type -> AttentionTrial.joiningPays(type, cores)));
     }
 
     /** The same limits with type and forms as {@link #choose} finds them, and one thread per core if none are given. */
@@ -244,6 +255,18 @@ public record DeviceProfile(int cores, long memoryBytes, List<Trial> trials, Fun
         List<Double> bound =
                 times.stream().map(time -> MEMORY_BOUND * times.get(0)).toList();
         return Math.max(1, WeightSpeed.rowsUpToWhich(times, bound));
+    }
+
+    /** Key heads that attention of decode rows reads as one; 1 means each by itself. */
+    public int joinedHeads(Dtype dtype, ModelConfig model) {
+        int most = Math.min(model.kvHeads(), Assumed.JOINED_NUMBERS / model.headDim());
+        if (most < 2 || !joinsHeads.test(dtype)) {
+            return 1;
+        }
+        return IntStream.iterate(most, heads -> heads - 1)
+                .filter(heads -> model.kvHeads() % heads == 0)
+                .findFirst()
+                .orElse(1);
     }
 
     private Optional<Trial> trial(Dtype dtype, WeightForm form) {

@@ -6,6 +6,7 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
+import io.tandem.kernels.device.Assumed;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -41,7 +42,7 @@ class OptimizerLayoutTest {
             int kind = region.quantized() ? 1 : 0;
             assertThat(region.start()).isEqualTo(start);
             assertThat(region.at()).isEqualTo(at[kind]);
-            assertThat(region.length()).isBetween(1, OptimizerLayout.REGION_NUMBERS);
+            assertThat(region.length()).isBetween(1, Assumed.REGION_PARAMETERS);
             if (region.quantized()) {
                 assertThat(region.block()).isEqualTo(block);
                 block += (region.length() + 255) / 256;

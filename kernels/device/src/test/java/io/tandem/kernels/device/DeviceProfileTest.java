@@ -10,6 +10,7 @@ import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.device.DeviceProfile.Choice;
 import io.tandem.kernels.device.DeviceProfile.Trial;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -63,7 +64,8 @@ class DeviceProfileTest {
                 }
             }
         }
-        return new DeviceProfile(6, 8L << 30, trials, trial -> speeds.get(trial.name()));
+        return new DeviceProfile(
+                6, 8L << 30, trials, trial -> speeds.get(trial.name()), dtype -> dtype == Dtype.BFLOAT16);
     }
 
     @Test
@@ -124,6 +126,38 @@ class DeviceProfileTest {
                 .isEqualTo(4);
         assertThat(machine(AVX2).memoryBoundRows(Dtype.FLOAT32, WeightForms.of(WeightForm.PLAIN)))
                 .isEqualTo(8);
+    }
+
+    @Test
+    void keyHeadsAreJoinedWhereThatIsFaster() {
+        assertThat(machine(AMX).joinedHeads(Dtype.BFLOAT16, withHeads(3, 64))).isEqualTo(3);
+        assertThat(machine(AMX).joinedHeads(Dtype.BFLOAT16, withHeads(5, 64))).isEqualTo(1);
+        assertThat(machine(AMX).joinedHeads(Dtype.BFLOAT16, withHeads(8, 64))).isEqualTo(4);
+        assertThat(machine(AMX).joinedHeads(Dtype.BFLOAT16, withHeads(2, 256))).isEqualTo(1);
+        assertThat(machine(AMX).joinedHeads(Dtype.FLOAT32, withHeads(3, 64))).isEqualTo(1);
+        DeviceProfile here = DeviceProfile.ofThisMachine();
+        assertThat(here.joinedHeads(Dtype.BFLOAT16, withHeads(3, 64))).isIn(1, 3);
+    }
+
+    private static ModelConfig withHeads(int kvHeads, int headDim) {
+        return new ModelConfig(
+                "LlamaForCausalLM",
+                1,
+                kvHeads * headDim,
+                kvHeads,
+                kvHeads,
+                headDim,
+                64,
+                64,
+                64,
+                1e-5,
+                10_000,
+                Optional.empty(),
+                false,
+                false,
+                false,
+                false,
+                true);
     }
 
     @Test

@@ -15,7 +15,7 @@ class UntestedFormsTest {
     private static String line(boolean plainOnly, Trial... trials) {
         return UntestedForms.line(
                 new DeviceProfile(
-                        2, 0, List.of(trials), DeviceProfile.ofThisMachine().speeds()),
+                        2, 0, List.of(trials), DeviceProfile.ofThisMachine().speeds(), dtype -> false),
                 plainOnly);
     }
 
