@@ -15,7 +15,10 @@ import java.util.List;
 final class AttentionTrial {
     private static final List<String> SOURCES = List.of(
             "__torch__/tandem/ops/rows.py", "__torch__/tandem/ops/attention.py", "__torch__/tandem/attention_trial.py");
+    private static final int SLOTS = 8;
+    private static final int TOKENS = 256;
     private static final int HEADS = 3;
+    private static final int DIM = 64;
     private static final int PASSES = 5;
     private static final int CALLS = 4;
     /** How much faster joined heads must be, so that the choice is the same at every start. */
@@ -47,7 +50,12 @@ final class AttentionTrial {
 
     private static long nanos(TensorScope scope, ScriptModule script, Dtype dtype, int joined) {
         try (TensorScope call = scope.open()) {
-            IValue[] arguments = {call.number(dtype.code()), call.number(joined), call.number(CALLS)};
+            IValue[] arguments = {
+                call.value(call.tensor(WeightSpeed.values(SLOTS * TOKENS * HEADS * DIM), SLOTS, TOKENS, HEADS, DIM)),
+                call.number(dtype.code()),
+                call.number(joined),
+                call.number(CALLS)
+            };
             long start = System.nanoTime();
             call.floats(script.call(call, "decode", arguments));
             return System.nanoTime() - start;
