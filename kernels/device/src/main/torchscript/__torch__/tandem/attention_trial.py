@@ -14,5 +14,5 @@ class AttentionTrial(Module):
     places = torch.arange(8, device=keys.device)
     o = q
     for i in range(calls):
-      o = __torch__.tandem.ops.attention.decode(q, keys, keys, joined, [0, 8, 256], 8, places, [mask])
+      o = __torch__.tandem.ops.attention.decode(q, keys, keys, joined, [0, 8, 256], 8, places, [mask], 0.125, 0.)
     return torch.to(o[0], 6)

@@ -9,4 +9,4 @@ class Attention(Module):
              joined: int) -> Tensor:
     mask = torch.zeros([4, 1, 1, keys.size(1)])
     return __torch__.tandem.ops.attention.decode(q, keys, values, joined, [0, 4, keys.size(1)], 4,
-                                                 torch.tensor([0, 2, 3]), [mask])
+                                                 torch.tensor([0, 2, 3]), [mask], 0.5, 0.)

@@ -14,7 +14,10 @@ import java.util.List;
  */
 final class AttentionTrial {
     private static final List<String> SOURCES = List.of(
-            "__torch__/tandem/ops/rows.py", "__torch__/tandem/ops/attention.py", "__torch__/tandem/attention_trial.py");
+            "__torch__/tandem/ops/rows.py",
+            "__torch__/tandem/ops/soft_cap.py",
+            "__torch__/tandem/ops/attention.py",
+            "__torch__/tandem/attention_trial.py");
     private static final int SLOTS = 8;
     private static final int TOKENS = 256;
     private static final int HEADS = 3;

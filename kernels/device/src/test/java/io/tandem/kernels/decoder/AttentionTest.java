@@ -35,6 +35,7 @@ class AttentionTest {
         try (TestScript script = new TestScript(
                 "__torch__.reference.attention.Attention",
                 "__torch__/tandem/ops/rows.py",
+                "__torch__/tandem/ops/soft_cap.py",
                 "__torch__/tandem/ops/attention.py",
                 "__torch__/reference/attention.py")) {
             float[] apart = decode(script, q, keys, values, 1);

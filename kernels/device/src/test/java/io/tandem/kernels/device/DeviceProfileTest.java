@@ -140,24 +140,8 @@ class DeviceProfileTest {
     }
 
     private static ModelConfig withHeads(int kvHeads, int headDim) {
-        return new ModelConfig(
-                "LlamaForCausalLM",
-                1,
-                kvHeads * headDim,
-                kvHeads,
-                kvHeads,
-                headDim,
-                64,
-                64,
-                64,
-                1e-5,
-                10_000,
-                Optional.empty(),
-                false,
-                false,
-                false,
-                false,
-                true);
+        return ModelConfig.llama(1, kvHeads * headDim, kvHeads, kvHeads, headDim, 64, 64)
+                .build();
     }
 
     @Test
