@@ -24,6 +24,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Answers whose next tokens are limited by what is computed elsewhere, between answers that are not. */
 class ConstraintSimulationTest {
@@ -43,7 +45,7 @@ class ConstraintSimulationTest {
     }
 
     /** Small caches preempt; constraints compute whenever chance wants it. */
-    @Property(tries = 60)
+    @Property(tries = 15)
     void waitingForAConstraintChangesNobodysAnswer(@ForAll long seed) {
         Random random = new Random(seed);
         KernelsConfig limits = FakeDevice.limits(1 + random.nextInt(6), CONTEXT, 2);
@@ -135,13 +137,14 @@ class ConstraintSimulationTest {
         assertThat(waiting.end().reason()).isEqualTo(FinishReason.CANCELLED);
     }
 
-    @Test
-    void aConstraintThatFailsEndsItsOwnAnswer() {
+    @ParameterizedTest
+    @CsvSource({"true,BROKEN_CONSTRAINT", "false,FAILED"})
+    void aConstraintThatFailsEndsItsOwnAnswer(boolean ofRequest, FinishReason reason) {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 1), Scenario.CONFIG);
         TokenConstraint failing = new TokenConstraint() {
             @Override
             public Next next() {
-                return new Next.Failed("no token fits");
+                return new Next.Failed(ofRequest, "no token fits");
             }
 
             @Override
@@ -151,10 +154,13 @@ class ConstraintSimulationTest {
             public void onComputed(Runnable listener) {}
         };
         RecordingSink sink = new RecordingSink();
+        RecordingSink other = new RecordingSink();
         scenario.engine.submit(request(5, failing), sink);
+        scenario.engine.submit(Scenario.request(2, new int[] {3, 4}, 20), other);
         scenario.runDry();
-        assertThat(sink.end().reason()).isEqualTo(FinishReason.FAILED);
+        assertThat(sink.end().reason()).isEqualTo(reason);
         assertThat(sink.end().message()).isEqualTo("no token fits");
+        assertThat(other.end().reason()).isEqualTo(FinishReason.LENGTH);
     }
 
     /** The engine sleeps when all that it has waits for constraints. */

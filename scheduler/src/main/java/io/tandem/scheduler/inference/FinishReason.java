@@ -11,6 +11,8 @@ public enum FinishReason {
     DISPLACED,
     /** One of the request's adapters overflows, or the device refuses it. */
     BROKEN_ADAPTER,
+    /** What the request limits its tokens by cannot be met. */
+    BROKEN_CONSTRAINT,
     /** The device failed, or the engine shut down. */
     FAILED
 }

@@ -262,8 +262,8 @@ public final class Sequence {
     }
 
     /** Why its constraint cannot go on; empty if it can. */
-    public Optional<String> failure() {
-        return next().map(next -> next instanceof TokenConstraint.Next.Failed failed ? failed.message() : null);
+    public Optional<TokenConstraint.Next.Failed> failure() {
+        return next().map(next -> next instanceof TokenConstraint.Next.Failed failed ? failed : null);
     }
 
     /** Whether it may run: its constraint, if it has one, knows tokens that may follow. */

@@ -17,8 +17,13 @@ public interface TokenConstraint {
         /** Nothing: the answer is complete. */
         record Nothing() implements Next {}
 
-        /** The answer cannot go on, for a reason that people can read. */
-        record Failed(String message) implements Next {}
+        /**
+         * The answer cannot go on.
+         *
+         * @param ofRequest whether the request asks for what is not possible; otherwise something is wrong here
+         * @param message for people
+         */
+        record Failed(boolean ofRequest, String message) implements Next {}
     }
 
     Next next();

@@ -5,6 +5,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.Sequence;
+import io.tandem.scheduler.inference.TokenConstraint.Next.Failed;
 import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
 import java.util.ArrayDeque;
@@ -82,10 +83,8 @@ final class InferenceQueue {
     void prepare() {
         endIf(Sequence::cancelled, FinishReason.CANCELLED, "");
         endIf(Sequence::complete, FinishReason.STOP, "");
-        endIf(
-                sequence -> sequence.failure().isPresent(),
-                FinishReason.FAILED,
-                sequence -> sequence.failure().orElseThrow());
+        endFailed(true, FinishReason.BROKEN_CONSTRAINT);
+        endFailed(false, FinishReason.FAILED);
         endIf(InferenceQueue::isCut, FinishReason.LENGTH, "");
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
@@ -94,6 +93,16 @@ final class InferenceQueue {
             }
         }
         admit();
+    }
+
+    private void endFailed(boolean ofRequest, FinishReason reason) {
+        endIf(
+                sequence -> sequence.failure()
+                        .map(Failed::ofRequest)
+                        .filter(own -> own == ofRequest)
+                        .isPresent(),
+                reason,
+                sequence -> sequence.failure().map(Failed::message).orElse(""));
     }
 
     /** The youngest loses its slots and will run again from its beginning. */

@@ -5,6 +5,13 @@ import io.tandem.scheduler.inference.TokenConstraint;
 /** Allows tokens that depend on those before, and ends after so many. It computes when it is told to. */
 public final class FakeConstraint implements TokenConstraint {
     private static final int KINDS = 7;
+    private static final long[][] ALLOWED = new long[KINDS][16];
+
+    static {
+        for (int token = 0; token < 1000; token++) {
+            ALLOWED[token % KINDS][token / 64] |= 1L << token;
+        }
+    }
 
     private final int length;
     private final boolean eager;
@@ -27,18 +34,12 @@ public final class FakeConstraint implements TokenConstraint {
         if (accepted == length) {
             return new Next.Nothing();
         }
-        long[] bits = new long[16];
-        for (int token = 0; token < 1000; token++) {
-            if (allows(token)) {
-                bits[token / 64] |= 1L << token;
-            }
-        }
-        return new Next.OneOf(bits);
+        return new Next.OneOf(ALLOWED[Math.floorMod(history, KINDS)]);
     }
 
     /** Whether a token may be next. */
     public boolean allows(int token) {
-        return token % KINDS == Math.floorMod(history, (long) KINDS);
+        return token % KINDS == Math.floorMod(history, KINDS);
     }
 
     @Override

@@ -57,6 +57,7 @@ final class ErrorMapper {
         return switch (finish.reason()) {
             case STOP, LENGTH, CANCELLED -> Optional.empty();
             case FAILED -> Optional.of(new ApiException(500, "server_error", null, "generation_failed", message));
+            case BROKEN_CONSTRAINT -> Optional.of(new ApiException(400, INVALID, null, "format_not_possible", message));
             case BROKEN_ADAPTER -> Optional.of(new ApiException(409, INVALID, "model", "adapter_broken", message));
             case DISPLACED -> Optional.of(ApiException.tooMany(message));
         };

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.JsonValue;
 import com.openai.core.http.StreamResponse;
 import com.openai.errors.NotFoundException;
 import com.openai.models.chat.completions.ChatCompletion;
@@ -84,6 +85,39 @@ class OpenAiClientIT {
                     .collect(Collectors.joining());
             assertThat(text).isEqualTo(answer(whole));
         }
+    }
+
+    /** The client makes the schema of a class, and reads the answer into it. */
+    public static class Verdict {
+        public boolean sure;
+        public Colour colour;
+    }
+
+    public enum Colour {
+        RED,
+        GREEN
+    }
+
+    @Test
+    void answersInTheFormOfAClass() {
+        Verdict verdict = client.chat()
+                .completions()
+                .create(ChatCompletionCreateParams.builder()
+                        .model(RunningServer.MODEL)
+                        .addUserMessage("hello")
+                        .maxCompletionTokens(150)
+                        // No line ends, which a model of random numbers would like too much.
+                        .logitBias(ChatCompletionCreateParams.LogitBias.builder()
+                                .putAdditionalProperty("10", JsonValue.from(-100))
+                                .build())
+                        .responseFormat(Verdict.class)
+                        .build())
+                .choices()
+                .get(0)
+                .message()
+                .content()
+                .orElseThrow();
+        assertThat(verdict.colour).isNotNull();
     }
 
     @Test

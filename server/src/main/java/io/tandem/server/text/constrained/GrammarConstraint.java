@@ -43,12 +43,12 @@ final class GrammarConstraint implements TokenConstraint {
         }
         next = PENDING;
         if (!masks.later(() -> compute(from, spelling))) {
-            next = new Next.Failed("the server is shutting down");
+            next = new Next.Failed(false, "the server is shutting down");
         }
     }
 
     private void compute(GrammarState from, byte[] spelling) {
-        Next computed = new Next.Failed("what may follow could not be computed; the server's log says why");
+        Next computed = new Next.Failed(false, "what may follow could not be computed; the server's log says why");
         try {
             GrammarState reached = from;
             for (byte value : spelling) {
@@ -57,7 +57,7 @@ final class GrammarConstraint implements TokenConstraint {
             state = reached;
             computed = masks.compute(reached);
         } catch (GrammarException e) {
-            computed = new Next.Failed("the grammar of this request " + e.getMessage());
+            computed = new Next.Failed(true, "the grammar of this request " + e.getMessage());
         } finally {
             next = computed;
             listener.run();

@@ -70,7 +70,7 @@ final class TokenMasks implements AutoCloseable {
 
     private Next next(GrammarState state) {
         if (state.isDead()) {
-            return new Next.Failed("a token was drawn that the grammar of this request does not allow");
+            return new Next.Failed(false, "a token was drawn that the grammar of this request does not allow");
         }
         if (state.isLast()) {
             return new Next.Nothing();
@@ -79,7 +79,7 @@ final class TokenMasks implements AutoCloseable {
         try {
             vocabulary.allow(state, allowed);
         } catch (GrammarException e) {
-            return new Next.Failed("the grammar of this request " + e.getMessage());
+            return new Next.Failed(true, "the grammar of this request " + e.getMessage());
         }
         if (state.accepts()) {
             stopTokens.forEach(token -> allowed[token >> 6] |= 1L << token);
@@ -92,7 +92,7 @@ final class TokenMasks implements AutoCloseable {
         return state.accepts()
                 ? new Next.Nothing()
                 : new Next.Failed(
-                        "no token of the model's vocabulary continues what the grammar of this request asks for");
+                        true, "no token of the model's vocabulary continues what the grammar of this request asks for");
     }
 
     /** Has something computed; false if the server is shutting down. */
