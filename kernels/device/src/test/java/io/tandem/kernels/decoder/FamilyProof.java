@@ -9,6 +9,7 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -190,6 +191,7 @@ abstract class FamilyProof {
             for (int split = 0; split < 3; split++) {
                 TrainingPack pack = Devices.pack(random, model.vocab(), 40, 1, 17);
                 device.openTrainee(SLOT, device.prepare(adapter), OptimizerConfig.DEFAULT);
+                checkMemory(device, model);
                 List<Segment> beside = split == 0
                         ? List.of()
                         : List.of(Devices.segment(
@@ -198,6 +200,13 @@ abstract class FamilyProof {
                 compare(pack, adapter, loss, device.gradients(SLOT), tolerance, stash != Stash.INT8);
             }
         }
+    }
+
+    /** Training occupies what was planned, but for what lives for a moment. */
+    private static void checkMemory(TorchScriptDecoder device, ModelConfig model) {
+        MemoryPlan arena = MemoryPlan.arena(model, device.limits());
+        long passing = arena.bytes(MemoryPlan.Part.LOGITS) + arena.bytes(MemoryPlan.Part.WINDOW);
+        assertThat(device.trainingBytes(SLOT)).isEqualTo(device.memory().trainingBytes() - passing);
     }
 
     /**
