@@ -90,8 +90,8 @@ class Decoder(Module):
 
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
-                  a: List[Tensor], b: List[Tensor]) -> None:
-    __torch__.tandem.adapter.low_rank.put_(adapters, slot, a, b)
+                  places: List[int], a: List[Tensor], b: List[Tensor]) -> None:
+    __torch__.tandem.adapter.low_rank.put_(adapters, slot, places, a, b)
 
   def activate(self: __torch__.tandem.decoder.Decoder,
                adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],

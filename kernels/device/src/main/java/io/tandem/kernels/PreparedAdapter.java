@@ -11,11 +11,11 @@ import java.util.TreeMap;
  * device. Immutable, so that any thread may make it and the engine thread only copies it.
  *
  * @param adapter its weights
- * @param transposedB of each module, {@code [rank, outputs]}, without the scaling
+ * @param scaledB of each module, B transposed and multiplied by the scaling, {@code [rank, outputs]}
  */
-public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> transposedB) {
+public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> scaledB) {
     public PreparedAdapter {
-        transposedB = Collections.unmodifiableSortedMap(new TreeMap<>(transposedB));
+        scaledB = Collections.unmodifiableSortedMap(new TreeMap<>(scaledB));
     }
 
     /** Of host memory. */
@@ -23,7 +23,7 @@ public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> transpos
         long numbers = adapter.modules().values().stream()
                 .mapToLong(factors -> factors.a().length + (long) factors.b().length)
                 .sum();
-        long transposed = transposedB.values().stream().mapToLong(b -> b.length).sum();
-        return Float.BYTES * (numbers + transposed);
+        long scaled = scaledB.values().stream().mapToLong(b -> b.length).sum();
+        return Float.BYTES * (numbers + scaled);
     }
 }

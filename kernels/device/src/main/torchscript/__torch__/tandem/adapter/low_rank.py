@@ -50,13 +50,16 @@ def clear_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int) -> None:
     torch.zero_(self.a[bank][slot])
     torch.zero_(self.b[bank][slot])
 
-# a[bank] [ranks, in], b[bank] [ranks, out] float32, on any device
-def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, a: List[Tensor],
-         b: List[Tensor]) -> None:
+# places: three numbers for each part: bank, and its first row and column there. Its factors are a
+# [rank, in] and b [rank, width] float32, on any device.
+def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, places: List[int],
+         a: List[Tensor], b: List[Tensor]) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self, slot)
-  for bank in range(len(self.a)):
-    torch.copy_(self.a[bank][slot, : a[bank].size(0)], a[bank])
-    torch.copy_(self.b[bank][slot, : b[bank].size(0)], b[bank])
+  for i in range(len(a)):
+    bank, row, column = places[3 * i : 3 * i + 3]
+    end, width = row + a[i].size(0), b[i].size(1)
+    torch.copy_(self.a[bank][slot, row : end], a[i])
+    torch.copy_(self.b[bank][slot, row : end, column : column + width], b[i])
 
 # Joins what the given slots use. ranks: as in Frozen.
 def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],

@@ -12,7 +12,6 @@ import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -102,28 +101,6 @@ final class AdapterLayout {
         return joined;
     }
 
-    /** B of a bank with the scaling inside, transposed and block-diagonal, {@code [ranks, outputs]}. */
-    float[] joinedB(PreparedAdapter adapter, int bank) {
-        int width = outputs(bank);
-        float[] joined = new float[ranks(adapter.adapter(), bank) * width];
-        for (Part part : parts(adapter.adapter(), bank)) {
-            LowRank factors = part.factors();
-            float[] b = transposedB(adapter, part);
-            for (int rank = 0; rank < factors.rank(); rank++) {
-                int to = (part.row() + rank) * width + part.column();
-                int from = rank * factors.outputs();
-                for (int out = 0; out < factors.outputs(); out++) {
-                    joined[to + out] = factors.scaled(b[from + out]);
-                }
-            }
-        }
-        return joined;
-    }
-
-    private static float[] transposedB(PreparedAdapter adapter, Part part) {
-        return Objects.requireNonNull(adapter.transposedB().get(part.site()));
-    }
-
     /** The factors in the order of {@link #flatten}. */
     List<Factor> factors(Adapter adapter) {
         List<Factor> factors = new ArrayList<>();
@@ -136,8 +113,7 @@ final class AdapterLayout {
     }
 
     /** All factors in one vector: for each bank its A, then the transposed B of each part. */
-    float[] flatten(PreparedAdapter prepared) {
-        Adapter adapter = prepared.adapter();
+    float[] flatten(Adapter adapter) {
         int length = adapter.modules().values().stream()
                 .mapToInt(factors -> factors.a().length + factors.b().length)
                 .sum();
@@ -148,9 +124,9 @@ final class AdapterLayout {
             System.arraycopy(a, 0, flat, at, a.length);
             at += a.length;
             for (Part part : parts(adapter, bank)) {
-                float[] b = transposedB(prepared, part);
-                System.arraycopy(b, 0, flat, at, b.length);
-                at += b.length;
+                LowRank factors = part.factors();
+                transpose(factors.b(), 0, factors.outputs(), factors.rank(), flat, at);
+                at += factors.b().length;
             }
         }
         return flat;
@@ -191,13 +167,16 @@ final class AdapterLayout {
      */
     PreparedAdapter prepare(Adapter adapter, int maxRank, Dtype dtype) {
         check(adapter, maxRank, dtype);
-        SortedMap<Site, float[]> transposed = new TreeMap<>();
+        SortedMap<Site, float[]> scaled = new TreeMap<>();
         adapter.modules().forEach((site, factors) -> {
             float[] b = new float[factors.b().length];
             transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
-            transposed.put(site, b);
+            for (int i = 0; i < b.length; i++) {
+                b[i] = factors.scaled(b[i]);
+            }
+            scaled.put(site, b);
         });
-        return new PreparedAdapter(adapter, transposed);
+        return new PreparedAdapter(adapter, scaled);
     }
 
     private void check(Adapter adapter, int maxRank, Dtype dtype) {

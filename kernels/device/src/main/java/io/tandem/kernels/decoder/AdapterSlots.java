@@ -4,6 +4,8 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
@@ -12,6 +14,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.LongStream;
 
 /**
@@ -53,17 +56,23 @@ final class AdapterSlots {
         return value;
     }
 
+    /** Copies; whatever takes arithmetic was done when the adapter was prepared. */
     void put(int slot, PreparedAdapter prepared) {
         Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
+            List<long[]> places = new ArrayList<>();
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
             for (int bank = 0; bank < layout.banks(); bank++) {
-                int rows = layout.ranks(adapter, bank);
-                a.add(call.tensor(layout.joinedA(adapter, bank), rows, layout.inputs(bank)));
-                b.add(call.tensor(layout.joinedB(prepared, bank), rows, layout.outputs(bank)));
+                for (Part part : layout.parts(adapter, bank)) {
+                    LowRank factors = part.factors();
+                    float[] scaledB = Objects.requireNonNull(prepared.scaledB().get(part.site()));
+                    places.add(new long[] {bank, part.row(), part.column()});
+                    a.add(call.tensor(factors.a(), factors.rank(), factors.inputs()));
+                    b.add(call.tensor(scaledB, factors.rank(), factors.outputs()));
+                }
             }
-            script.putAdapter(call, value, slot, a, b);
+            script.putAdapter(call, value, slot, RowEncoder.flatten(places), a, b);
         }
         occupy(slot, adapter);
     }

@@ -260,8 +260,17 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    void putAdapter(TensorScope call, AdaptersObject adapters, int slot, List<PtNDArray> a, List<PtNDArray> b) {
-        script.call(call, "put_adapter", adapters.value(), call.number(slot), list(call, a), list(call, b));
+    /** @param places three numbers for each part: bank, row, column */
+    void putAdapter(
+            TensorScope call, AdaptersObject adapters, int slot, long[] places, List<PtNDArray> a, List<PtNDArray> b) {
+        script.call(
+                call,
+                "put_adapter",
+                adapters.value(),
+                call.number(slot),
+                call.numbers(places),
+                list(call, a),
+                list(call, b));
     }
 
     void activate(TensorScope call, AdaptersObject adapters, Slots active) {

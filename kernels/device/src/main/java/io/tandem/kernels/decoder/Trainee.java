@@ -60,7 +60,7 @@ final class Trainee implements AutoCloseable {
             }
         }
         try (TensorScope call = scope.open()) {
-            float[] flat = layout.flatten(prepared);
+            float[] flat = layout.flatten(initial);
             value = script.newTrainee(
                     scope,
                     adapters.value(),
