@@ -12,7 +12,8 @@ import java.util.List;
  * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
  * @param learnedTokens how many tokens those are together
  */
-public record IterationOutputs(List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {
+public record IterationOutputs(
+        List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {
 
     /** Sum over the sequences. */
     public double lossSum() {

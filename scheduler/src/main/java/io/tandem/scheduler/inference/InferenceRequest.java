@@ -59,8 +59,7 @@ public record InferenceRequest(
      * @param constraint limits the answer's tokens; no other request may have the same one
      * @param pooled whether the hidden state of the prompt's last token is wanted, and no answer
      */
-    public record Options(
-            int promptLogprobs, int priority, Optional<TokenConstraint> constraint, boolean pooled) {
+    public record Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint, boolean pooled) {
         public static final Options NONE = new Options(-1, 0, Optional.empty(), false);
         public static final Options POOLED = new Options(-1, 0, Optional.empty(), true);
 

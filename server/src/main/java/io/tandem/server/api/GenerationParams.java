@@ -157,5 +157,4 @@ public record GenerationParams(
         }
         return biases;
     }
-
 }

@@ -27,8 +27,9 @@ public record RankingParams(String model, String user, List<Pair> pairs, int bes
     public static RankingParams rerank(JsonBody body) {
         body.rejectUnknown(RERANK);
         String query = body.requiredString("query", Integer.MAX_VALUE);
-        List<Pair> pairs =
-                texts(body, "documents").stream().map(text -> new Pair(query, text)).toList();
+        List<Pair> pairs = texts(body, "documents").stream()
+                .map(text -> new Pair(query, text))
+                .toList();
         return new RankingParams(
                 model(body),
                 user(body),

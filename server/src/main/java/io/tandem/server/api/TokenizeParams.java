@@ -46,7 +46,8 @@ public record TokenizeParams(
         Optional<String> content = body.optionalString("content", Integer.MAX_VALUE);
         if (content.isPresent()) {
             boolean add = body.optionalBoolean("add_special", false);
-            return new TokenizeParams(Optional.of(new Prompt.Text(content.get())), List.of(), add, ChatRendering.plain(true), texts);
+            return new TokenizeParams(
+                    Optional.of(new Prompt.Text(content.get())), List.of(), add, ChatRendering.plain(true), texts);
         }
         List<Prompt> prompts = CompletionParams.prompts(body, "prompt", bounds.vocab());
         if (prompts.size() > 1 || !(prompts.get(0) instanceof Prompt.Text)) {

@@ -75,17 +75,12 @@ final class CompletionsHandler {
         JsonBody body = Json.body(context);
         ChatParams params = ChatParams.read(body, source.model().bounds());
         AnswerSyntax.Reading reading = syntax.reading(params);
-        answer(
-                context,
-                adapters(body),
-                params.generation(),
-                params.generation().n(),
-                () -> prepare(params, reading));
+        answer(context, adapters(body), params.generation(), params.generation().n(), () -> prepare(params, reading));
     }
 
     private Prepared prepare(ChatParams params, AnswerSyntax.Reading reading) {
-        String text = prompts.text(params.messages(), params.rendering(), "messages")
-                .concat(reading.begun());
+        String text =
+                prompts.text(params.messages(), params.rendering(), "messages").concat(reading.begun());
         return new Prepared(
                 List.of(new EncodedPrompt(prompts.tokens(text, "messages"))),
                 params.generation().structured().or(reading::calls).map(this::constraints),

@@ -35,7 +35,9 @@ final class EmbeddingsHandler {
 
     void embed(RoutingContext context) {
         EmbeddingParams params = EmbeddingParams.read(
-                Json.body(context), source.model().bounds(), source.model().shape().hidden());
+                Json.body(context),
+                source.model().bounds(),
+                source.model().shape().hidden());
         Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
                 names.resolve(params.model(), "model"), context.vertx().getOrCreateContext());
         Future<List<int[]>> encoded = text.run(

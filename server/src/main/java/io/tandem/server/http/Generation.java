@@ -22,8 +22,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Collectors;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * All answers to one HTTP request: each is a request of its own to the engine. What the engine says arrives on the
@@ -84,14 +84,12 @@ final class Generation {
                         prompt,
                         source.nextRequestId().getAndIncrement(),
                         prompts.get(prompt),
-                        source.model()
-                                .tokenizer()
-                                .detokenizer(params.output().skipSpecialTokens(), shownTokens),
+                        source.model().tokenizer().detokenizer(params.output().skipSpecialTokens(), shownTokens),
                         params);
                 choices.add(choice);
                 SamplingParams sampling = sampling(params, i, count > params.n());
-                Options options = new Options(
-                        promptLogprobs(choice, params), params.priority(), constraints.map(Supplier::get));
+                Options options =
+                        new Options(promptLogprobs(choice, params), params.priority(), constraints.map(Supplier::get));
                 answers.add(new Submission(request(choice, params, adapters, sampling, options), sink(choice)));
             }
         }

@@ -55,12 +55,14 @@ final class ModelsHandler {
     void delete(RoutingContext context) {
         String name = context.pathParam("*");
         if (name.equals(model.name())) {
-            throw ApiException.invalid("model", "'model': the base model '" + name + "' cannot be deleted; adapters can.");
+            throw ApiException.invalid(
+                    "model", "'model': the base model '" + name + "' cannot be deleted; adapters can.");
         }
         names.requireKnown(name);
         if (names.library().find(name).isEmpty()) {
             throw ApiException.invalid(
-                    "model", "'model' must be the name of one adapter; DELETE /v1/adapters/{id} deletes single versions.");
+                    "model",
+                    "'model' must be the name of one adapter; DELETE /v1/adapters/{id} deletes single versions.");
         }
         Json.answer(context, names.library().delete(name).thenApply(gone -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();

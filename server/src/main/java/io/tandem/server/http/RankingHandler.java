@@ -111,8 +111,8 @@ final class RankingHandler {
                         .putHeader("X-Adapter-Version", resolved.result().shown());
             }
             List<InferenceRequest> requests = questions.result().stream()
-                    .map(question -> question.request(
-                            source.nextRequestId().getAndIncrement(), params.user(), adapters))
+                    .map(question ->
+                            question.request(source.nextRequestId().getAndIncrement(), params.user(), adapters))
                     .toList();
             Json.later(context, new Gathering(source, context, field).start(requests), replies -> {
                 List<Judgement> judgements = new ArrayList<>();

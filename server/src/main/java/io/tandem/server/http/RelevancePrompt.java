@@ -36,8 +36,7 @@ final class RelevancePrompt {
         private static final float LIFT = 100;
 
         InferenceRequest request(long id, String user, List<AdapterVersion> adapters) {
-            SamplingParams sampling =
-                    new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(yes, LIFT, no, LIFT), 2);
+            SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, Penalties.NONE, Map.of(yes, LIFT, no, LIFT), 2);
             return new InferenceRequest(id, user, prompt, 1, adapters, sampling, StopRule.NONE);
         }
 
@@ -80,7 +79,8 @@ final class RelevancePrompt {
         int no = model.tokenizer().encodeBehind(rendered, NO)[0];
         if (yes == no) {
             throw ApiException.unsupported(
-                    "model", "'model': the answers '" + YES + "' and '" + NO + "' begin with the same token of its tokenizer.");
+                    "model",
+                    "'model': the answers '" + YES + "' and '" + NO + "' begin with the same token of its tokenizer.");
         }
         return new Question(prompt, yes, no);
     }

@@ -76,7 +76,14 @@ public final class Routes {
         TextWork text = new TextWork(vertx);
         Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
         CompletionsHandler completions = new CompletionsHandler(
-                source, names, text, t.grammars(), t.syntax(), t.maxRank(), new UnknownFields(t.http().unknownFields()), t.clock());
+                source,
+                names,
+                text,
+                t.grammars(),
+                t.syntax(),
+                t.maxRank(),
+                new UnknownFields(t.http().unknownFields()),
+                t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
         RankingHandler ranking = new RankingHandler(source, names, text, t.clock());
         TokensHandler tokens = new TokensHandler(t.model(), text);

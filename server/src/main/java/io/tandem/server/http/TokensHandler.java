@@ -34,8 +34,7 @@ final class TokensHandler {
     private ObjectNode tokens(TokenizeParams params) {
         int[] tokens = params.prompt().isPresent()
                 ? prompts.tokens(params.prompt().get(), params.addSpecialTokens(), "prompt")
-                : prompts.tokens(
-                        prompts.text(params.messages(), params.rendering(), "messages"), "messages");
+                : prompts.tokens(prompts.text(params.messages(), params.rendering(), "messages"), "messages");
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("count", tokens.length);
         json.put("max_model_len", model.contextTokens());
@@ -61,7 +60,8 @@ final class TokensHandler {
         if (body.find("tokens") == null) {
             throw body.invalid("tokens", "is required.");
         }
-        List<Integer> ids = body.tokenIds("tokens", model.contextTokens(), model.shape().vocab());
+        List<Integer> ids =
+                body.tokenIds("tokens", model.contextTokens(), model.shape().vocab());
         int[] tokens = ids.stream().mapToInt(id -> id).toArray();
         Json.later(context, text.run(Math.max(0, context.body().length()), () -> prompts.text(tokens, false)), all -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();

@@ -269,8 +269,9 @@ class RequestFieldsIT {
 
     @Test
     void anAnswerMayGoOnWithTheLastMessage() throws Exception {
-        String begun = "\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"What is the opposite of hot?\"},"
-                + "{\"role\":\"assistant\",\"content\":\"co\"}]";
+        String begun =
+                "\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"What is the opposite of hot?\"},"
+                        + "{\"role\":\"assistant\",\"content\":\"co\"}]";
         JsonNode continued = chat(begun + ",\"continue_final_message\":true,\"return_token_ids\":true");
         JsonNode whole = chat(HOT + ",\"return_token_ids\":true");
         assertThat(continued.path("prompt_token_ids").size())

@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
@@ -48,7 +48,8 @@ class TextEndpointsIT {
 
     @Test
     void tokensOfATextAndBack() throws Exception {
-        JsonNode tokens = post("/tokenize", "{\"model\":\"sample\",\"prompt\":\"Once upon a ☃\",\"return_token_strs\":true}");
+        JsonNode tokens =
+                post("/tokenize", "{\"model\":\"sample\",\"prompt\":\"Once upon a ☃\",\"return_token_strs\":true}");
         assertThat(tokens.path("count").intValue())
                 .isEqualTo(tokens.path("tokens").size())
                 .isEqualTo(tokens.path("token_strs").size());
@@ -68,33 +69,38 @@ class TextEndpointsIT {
                 "/v1/chat/completions",
                 "{\"model\":\"sample\",\"max_tokens\":1,\"return_token_ids\":true," + CHAT + "}");
         assertThat(tokens.path("tokens")).isEqualTo(answer.path("prompt_token_ids"));
-        assertThat(post("/tokenize", "{" + CHAT + ",\"add_generation_prompt\":false}").path("count").intValue())
+        assertThat(post("/tokenize", "{" + CHAT + ",\"add_generation_prompt\":false}")
+                        .path("count")
+                        .intValue())
                 .isLessThan(tokens.path("count").intValue());
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "/tokenize|prompt|{}",
-        "/tokenize|prompt|{\"prompt\":[1,2]}",
-        "/tokenize|messages|{\"messages\":[]}",
-        "/tokenize|chat_template|{\"prompt\":\"a\",\"chat_template\":\"b\"}",
-        "/detokenize|tokens|{}",
-        "/detokenize|tokens|{\"tokens\":[-1]}",
-        "/detokenize|tokens|{\"tokens\":\"a\"}",
-        "/v1/rerank|model|{\"query\":\"a\",\"documents\":[\"b\"]}",
-        "/v1/rerank|query|{\"model\":\"sample\",\"documents\":[\"b\"]}",
-        "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[]}",
-        "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
-        "/v1/rerank|top_n|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":-1}",
-        "/v1/embeddings|input|{\"model\":\"sample\"}",
-        "/v1/embeddings|input|{\"model\":\"sample\",\"input\":[]}",
-        "/v1/embeddings|input|{\"model\":\"sample\",\"input\":\"\"}",
-        "/v1/embeddings|dimensions|{\"model\":\"sample\",\"input\":\"a\",\"dimensions\":100000}",
-        "/v1/embeddings|encoding_format|{\"model\":\"sample\",\"input\":\"a\",\"encoding_format\":\"hex\"}",
-        "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":\"a\"}",
-        "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":[\"a\",\"b\"],\"text_2\":[\"a\"]}",
-        "/v1/score|model|{\"model\":\"nobody\",\"text_1\":\"a\",\"text_2\":\"b\"}",
-    })
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "/tokenize|prompt|{}",
+                "/tokenize|prompt|{\"prompt\":[1,2]}",
+                "/tokenize|messages|{\"messages\":[]}",
+                "/tokenize|chat_template|{\"prompt\":\"a\",\"chat_template\":\"b\"}",
+                "/detokenize|tokens|{}",
+                "/detokenize|tokens|{\"tokens\":[-1]}",
+                "/detokenize|tokens|{\"tokens\":\"a\"}",
+                "/v1/rerank|model|{\"query\":\"a\",\"documents\":[\"b\"]}",
+                "/v1/rerank|query|{\"model\":\"sample\",\"documents\":[\"b\"]}",
+                "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[]}",
+                "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
+                "/v1/rerank|top_n|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":-1}",
+                "/v1/embeddings|input|{\"model\":\"sample\"}",
+                "/v1/embeddings|input|{\"model\":\"sample\",\"input\":[]}",
+                "/v1/embeddings|input|{\"model\":\"sample\",\"input\":\"\"}",
+                "/v1/embeddings|dimensions|{\"model\":\"sample\",\"input\":\"a\",\"dimensions\":100000}",
+                "/v1/embeddings|encoding_format|{\"model\":\"sample\",\"input\":\"a\",\"encoding_format\":\"hex\"}",
+                "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":\"a\"}",
+                "/v1/score|text_2|{\"model\":\"sample\",\"text_1\":[\"a\",\"b\"],\"text_2\":[\"a\"]}",
+                "/v1/score|model|{\"model\":\"nobody\",\"text_1\":\"a\",\"text_2\":\"b\"}",
+            })
     void wrongRequestsNameTheField(String path, String param, String body) throws Exception {
         HttpResponse<String> answer = server.post(path, body);
         assertThat(answer.statusCode()).as(answer.body()).isIn(400, 404);
@@ -105,8 +111,7 @@ class TextEndpointsIT {
     @Test
     void aDocumentTooLongForTheContextIsRefusedByName() throws Exception {
         HttpResponse<String> answer = server.post(
-                "/v1/rerank",
-                "{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"" + "word ".repeat(600) + "\"]}");
+                "/v1/rerank", "{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"" + "word ".repeat(600) + "\"]}");
         assertThat(answer.statusCode()).isEqualTo(400);
         JsonNode error = new JsonMapper().readTree(answer.body()).path("error");
         assertThat(error.path("code").asText()).isEqualTo("context_length_exceeded");
@@ -117,14 +122,14 @@ class TextEndpointsIT {
     @Test
     void scoresAreTheProbabilityOfYes() throws Exception {
         JsonNode scores = post(
-                "/v1/score",
-                "{\"model\":\"sample\",\"text_1\":\"What is hot?\",\"text_2\":[\"The sun.\",\"Ice.\"]}");
+                "/v1/score", "{\"model\":\"sample\",\"text_1\":\"What is hot?\",\"text_2\":[\"The sun.\",\"Ice.\"]}");
         assertThat(scores.path("data")).hasSize(2);
         double first = scores.at("/data/0/score").doubleValue();
         JsonNode answer = post(
                 "/v1/chat/completions",
                 "{\"model\":\"sample\",\"temperature\":0,\"max_tokens\":1,\"logprobs\":true,\"top_logprobs\":2,"
-                        + "\"logit_bias\":" + bias() + ",\"messages\":[{\"role\":\"user\",\"content\":\"Query: What is hot?\\n"
+                        + "\"logit_bias\":" + bias()
+                        + ",\"messages\":[{\"role\":\"user\",\"content\":\"Query: What is hot?\\n"
                         + "Document: The sun.\\nDoes the document answer the query? Answer yes or no.\"}]}");
         JsonNode top = answer.at("/choices/0/logprobs/content/0/top_logprobs");
         double yes = Double.NaN;
@@ -154,7 +159,8 @@ class TextEndpointsIT {
                     .isLessThanOrEqualTo(all.get(i - 1).path("relevance_score").doubleValue());
         }
         assertThat(all.findValuesAsText("text")).contains("The sun is hot.", "A cat.");
-        JsonNode best = post("/v1/rerank", start + ",\"top_n\":2,\"return_documents\":false}").path("results");
+        JsonNode best = post("/v1/rerank", start + ",\"top_n\":2,\"return_documents\":false}")
+                .path("results");
         assertThat(best).hasSize(2);
         assertThat(best.get(0).path("index")).isEqualTo(all.get(0).path("index"));
         assertThat(best.get(0).has("document")).isFalse();
@@ -164,7 +170,8 @@ class TextEndpointsIT {
     void embeddingsHaveTheLengthOneAndDoNotDependOnTheBatch() throws Exception {
         JsonNode three = post(
                 "/v1/embeddings",
-                "{\"model\":\"sample\",\"input\":[\"The sun is hot.\",\"Ice\",\"" + "A long text. ".repeat(20) + "\"]}");
+                "{\"model\":\"sample\",\"input\":[\"The sun is hot.\",\"Ice\",\"" + "A long text. ".repeat(20)
+                        + "\"]}");
         assertThat(three.path("data").findValuesAsText("index")).containsExactly("0", "1", "2");
         double[] first = numbers(three.at("/data/0/embedding"));
         assertThat(Arrays.stream(first).map(x -> x * x).sum()).isCloseTo(1, within(1e-5));
@@ -193,7 +200,8 @@ class TextEndpointsIT {
                 .decode(post("/v1/embeddings", start + ",\"encoding_format\":\"base64\"}")
                         .at("/data/0/embedding")
                         .asText());
-        FloatBuffer floats = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+        FloatBuffer floats =
+                ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
         for (double number : numbers) {
             assertThat((double) floats.get()).isCloseTo(number, within(1e-5));
         }
@@ -202,7 +210,8 @@ class TextEndpointsIT {
 
     @Test
     void theVersionNeedsNothing() throws Exception {
-        assertThat(server.json(server.get("/version")).path("version").isTextual()).isTrue();
+        assertThat(server.json(server.get("/version")).path("version").isTextual())
+                .isTrue();
     }
 
     @Test

@@ -80,7 +80,12 @@ final class PackLanes {
                 scores.add(outputs.get(i).scores());
                 learned += outputs.get(i).learnedTokens();
             }
-            return new IterationOutputs(List.copyOf(draws.values()), List.copyOf(scored.values()), List.copyOf(states.values()), scores, learned);
+            return new IterationOutputs(
+                    List.copyOf(draws.values()),
+                    List.copyOf(scored.values()),
+                    List.copyOf(states.values()),
+                    scores,
+                    learned);
         }
     }
 

@@ -127,7 +127,8 @@ class SamplingTest {
                 new int[] {prompt[0], prompt[1]},
                 IterationInputs.BASE,
                 Optional.of(Sampling.GREEDY),
-                Optional.of(new Scoring(0, next, 3)), false);
+                Optional.of(new Scoring(0, next, 3)),
+                false);
         IterationOutputs outputs = Devices.run(
                 device,
                 Devices.segment(1, 0, prompt, IterationInputs.BASE, Sampling.GREEDY),
@@ -152,13 +153,13 @@ class SamplingTest {
     /** Its product with the head is what a token is drawn from. */
     @Test
     void aPooledSegmentHasTheStateOfItsLastToken() {
-        Segment pooled = new Segment(
-                1, 0, prompt, IterationInputs.BASE, Optional.empty(), Optional.empty(), true);
+        Segment pooled = new Segment(1, 0, prompt, IterationInputs.BASE, Optional.empty(), Optional.empty(), true);
         Segment drawn = Devices.segment(0, 0, prompt, IterationInputs.BASE, Devices.scored(device));
         IterationOutputs outputs = Devices.run(device, drawn, pooled);
         assertThat(outputs.states()).hasSize(1);
         float[] state = outputs.states().get(0);
-        float[] head = tiny.weights().getOrDefault("lm_head.weight", tiny.weights().get("model.embed_tokens.weight"));
+        float[] head =
+                tiny.weights().getOrDefault("lm_head.weight", tiny.weights().get("model.embed_tokens.weight"));
         double[] logits = new double[device.model().vocab()];
         for (int token = 0; token < logits.length; token++) {
             for (int i = 0; i < state.length; i++) {
