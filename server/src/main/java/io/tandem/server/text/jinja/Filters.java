@@ -165,7 +165,9 @@ final class Filters {
 
     private static Object sort(Budget budget, Arguments arguments) {
         List<Object> items = Values.list(budget, arguments.value());
-        Comparator<Object> order = order(budget, arguments, 2);
+        Comparator<Object> unequal = order(budget, arguments, 2);
+        // Values without an order, such as None, can be sorted as long as they are equal.
+        Comparator<Object> order = (a, b) -> Values.equal(budget, a, b) ? 0 : unequal.compare(a, b);
         Object attribute = arguments.get(3, "attribute", None.NONE);
         Comparator<Object> by = attribute == None.NONE
                 ? order
@@ -259,14 +261,17 @@ final class Filters {
     private static Object groupBy(Budget budget, Arguments arguments) {
         Object attribute = arguments.get(1, "attribute");
         Object absent = arguments.get(2, "default", None.NONE);
+        java.util.function.UnaryOperator<Object> key = item -> {
+            Object found = path(budget, item, attribute);
+            return found instanceof Undefined && absent != None.NONE ? absent : found;
+        };
+        List<Object> items = Values.list(budget, arguments.value());
+        items.sort((a, b) -> Values.compare(budget, key.apply(a), key.apply(b), "<"));
         Map<Object, List<Object>> groups = new LinkedHashMap<>();
-        for (Object item : Values.list(budget, arguments.value())) {
-            Object key = path(budget, item, attribute);
-            groups.computeIfAbsent(key instanceof Undefined ? absent : key, any -> new ArrayList<>())
-                    .add(item);
+        for (Object item : items) {
+            groups.computeIfAbsent(key.apply(item), any -> new ArrayList<>()).add(item);
         }
         return groups.entrySet().stream()
-                .sorted((a, b) -> Values.compare(budget, a.getKey(), b.getKey(), "<"))
                 .map(group -> (Object) Tuple.of(group.getKey(), group.getValue()))
                 .collect(Collectors.toCollection(ArrayList::new));
     }
@@ -279,8 +284,13 @@ final class Filters {
         Filter.put(ALL, (budget, arguments) -> select(budget, arguments, true, false), "rejectattr");
     }
 
+    /** The items of what is to be mapped or selected from; None has none. */
+    private static List<Object> items(Budget budget, Object value) {
+        return Values.isTrue(value) ? Values.list(budget, value) : new ArrayList<>();
+    }
+
     private static Object map(Budget budget, Arguments arguments) {
-        List<Object> items = Values.list(budget, arguments.value());
+        List<Object> items = items(budget, arguments.value());
         @Nullable Object attribute = arguments.named().get("attribute");
         if (attribute != null) {
             @Nullable Object absent = arguments.named().get("default");
@@ -308,7 +318,7 @@ final class Filters {
         int next = byAttribute ? 2 : 1;
         @Nullable Object test = arguments.find(next, "test");
         Arguments rest = arguments.rest(next + 1);
-        List<Object> kept = Values.list(budget, arguments.value());
+        List<Object> kept = items(budget, arguments.value());
         kept.removeIf(item -> {
             Object tested = byAttribute ? path(budget, item, arguments.get(1, "attribute")) : item;
             boolean holds = test == null

@@ -1,7 +1,10 @@
 package io.tandem.server.text.jinja;
 
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.math.RoundingMode;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,7 +26,7 @@ final class Formatting {
         int used = 0;
         int at = 0;
         while (matcher.find()) {
-            out.append(format, at, matcher.start());
+            out.append(literal(format.substring(at, matcher.start())));
             at = matcher.end();
             if (matcher.group(5).equals("%")) {
                 out.append('%');
@@ -31,7 +34,10 @@ final class Formatting {
             }
             Object value;
             if (matcher.group(1) != null) {
-                value = values instanceof Map<?, ?> map ? Members.item(budget, map, matcher.group(1)) : values;
+                if (!(values instanceof Map<?, ?> map)) {
+                    throw new TemplateException("format requires a mapping");
+                }
+                value = Members.item(budget, map, matcher.group(1));
             } else if (values instanceof Tuple tuple) {
                 if (used == tuple.size()) {
                     throw new TemplateException("not enough arguments for format string");
@@ -44,12 +50,21 @@ final class Formatting {
             out.append(one(budget, matcher, value));
             budget.make(out.length() / 8);
         }
-        if (values instanceof Tuple tuple ? used < tuple.size() : used > 1) {
+        // Python lets a dict or a list stand behind a format that uses nothing of it.
+        boolean container = values instanceof Map || values instanceof List || values instanceof Undefined;
+        if (values instanceof Tuple tuple ? used < tuple.size() : used > 1 || (used == 0 && !container)) {
             throw new TemplateException("the number of arguments does not fit the format string");
         }
-        String result = out.append(format, at, format.length()).toString();
+        String result = out.append(literal(format.substring(at))).toString();
         budget.make(result.length());
         return result;
+    }
+
+    private static String literal(String text) {
+        if (text.contains("%")) {
+            throw new TemplateException("incomplete format, or one that is not supported");
+        }
+        return text;
     }
 
     private static String one(Budget budget, Matcher matcher, Object value) {
@@ -63,11 +78,77 @@ final class Formatting {
             case 's' -> cut(Text.of(budget, value), precision);
             case 'r' -> cut(Text.repr(budget, value), precision);
             case 'd', 'i', 'u' -> signed(whole(value), sign);
-            case 'x' -> signed(Long.toHexString(Math.abs(Values.integer(value))), Values.integer(value) < 0, sign);
-            case 'f', 'F' -> signed(fixed(value, precision == null ? 6 : number(precision)), sign);
-            default -> throw new TemplateException("unsupported format character '" + type + "'");
+            default -> {
+                String numeral = numeral(type, value, precision, flags.contains("#"));
+                if (numeral == null || type == 'b') {
+                    throw new TemplateException("unsupported format character '" + type + "'");
+                }
+                yield signed(numeral, sign);
+            }
         };
         return pad(text, zero ? '0' : ' ', zero ? "=" : align, number(matcher.group(3)));
+    }
+
+    /** A number in the forms that both ways of formatting share; null if the type is none of them. */
+    private static @Nullable String numeral(char type, Object value, @Nullable String precision, boolean alternative) {
+        int digits = precision == null ? 6 : number(precision);
+        String text = switch (Character.toLowerCase(type)) {
+            case 'x' -> based(value, 16, alternative ? "0x" : "");
+            case 'o' -> based(value, 8, alternative ? "0o" : "");
+            case 'b' -> based(value, 2, alternative ? "0b" : "");
+            case 'e' -> scientific(finite(value), digits);
+            case 'f' -> fixed(value, digits);
+            case 'g' -> general(finite(value), Math.max(1, digits));
+            default -> null;
+        };
+        return text != null && Character.isUpperCase(type) ? text.toUpperCase(Locale.ROOT) : text;
+    }
+
+    private static double percentage(Object value) {
+        if (!Values.isNumber(value)) {
+            throw new TemplateException("must be a real number, not " + Values.typeName(value));
+        }
+        return 100 * Values.real(value);
+    }
+
+    private static String based(Object value, int base, String prefix) {
+        if (!Values.isInteger(value)) {
+            throw new TemplateException("an integer is required, not " + Values.typeName(value));
+        }
+        long number = Values.integer(value);
+        String digits = Long.toString(number, base);
+        return number < 0 ? "-" + prefix + digits.substring(1) : prefix + digits;
+    }
+
+    private static BigDecimal finite(Object value) {
+        if (!Values.isNumber(value) || !Double.isFinite(Values.real(value))) {
+            throw new TemplateException("a finite number is required, not " + Values.typeName(value));
+        }
+        return new BigDecimal(Values.real(value));
+    }
+
+    /** With a digit before the point and so many behind it. */
+    private static String scientific(BigDecimal number, int digits) {
+        BigDecimal rounded = number.round(new MathContext(digits + 1, RoundingMode.HALF_EVEN));
+        String all = rounded.unscaledValue().abs().toString();
+        String padded = all + "0".repeat(Math.max(0, digits + 1 - all.length()));
+        int exponent = number.signum() == 0 ? 0 : exponent(rounded);
+        return (number.signum() < 0 ? "-" : "") + padded.charAt(0)
+                + (digits > 0 ? "." + padded.substring(1, digits + 1) : "") + "e" + (exponent < 0 ? "-" : "+")
+                + (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
+    }
+
+    private static int exponent(BigDecimal number) {
+        return number.precision() - number.scale() - 1;
+    }
+
+    /** So many digits without zeros at the end; an exponent only for small and large numbers. */
+    private static String general(BigDecimal number, int digits) {
+        BigDecimal rounded = number.round(new MathContext(digits, RoundingMode.HALF_EVEN));
+        if (number.signum() == 0 || (exponent(rounded) >= -4 && exponent(rounded) < digits)) {
+            return rounded.stripTrailingZeros().toPlainString();
+        }
+        return scientific(number, digits - 1).replaceFirst("\\.?0*e", "e");
     }
 
     private static String cut(String text, @Nullable String precision) {
@@ -193,10 +274,14 @@ final class Formatting {
             case 's' -> cut(Text.of(budget, value), precision);
             case 'r' -> signed(Text.of(budget, value), sign);
             case 'd' -> signed(whole(value), sign);
-            case 'x' -> signed(Long.toHexString(Values.integer(value)), sign);
-            case 'f', 'F' -> signed(fixed(value, precision == null ? 6 : number(precision)), sign);
-            case '%' -> signed(fixed(100 * Values.real(value), precision == null ? 6 : number(precision)), sign) + "%";
-            default -> throw new TemplateException("unknown format code '" + type + "'");
+            case '%' -> signed(fixed(percentage(value), precision == null ? 6 : number(precision)), sign) + "%";
+            default -> {
+                String numeral = numeral(type, value, precision, spec.contains("#"));
+                if (numeral == null) {
+                    throw new TemplateException("unknown format code '" + type + "'");
+                }
+                yield signed(numeral, sign);
+            }
         };
         if (matcher.group(6) != null) {
             text = grouped(text, matcher.group(6));

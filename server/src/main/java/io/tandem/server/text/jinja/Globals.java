@@ -4,6 +4,7 @@ import io.tandem.server.text.jinja.TemplateException.Refusal;
 import java.time.Clock;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.time.temporal.IsoFields;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -121,7 +122,31 @@ final class Globals {
     }
 
     private static String field(char code, ZonedDateTime now) {
-        String pattern = switch (code) {
+        int weekday = now.getDayOfWeek().getValue();
+        return switch (code) {
+            case '%' -> "%";
+            case 'n' -> "\n";
+            case 't' -> "\t";
+            case 'u' -> Integer.toString(weekday);
+            case 'w' -> Integer.toString(weekday % 7);
+            case 'U' -> "%02d".formatted((now.getDayOfYear() + 6 - weekday % 7) / 7);
+            case 'W' -> "%02d".formatted((now.getDayOfYear() + 7 - weekday) / 7);
+            case 'V' -> "%02d".formatted(now.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
+            case 'G' -> Integer.toString(now.get(IsoFields.WEEK_BASED_YEAR));
+            case 'C' -> "%02d".formatted(now.getYear() / 100);
+            case 'l' -> "%2d".formatted((now.getHour() + 11) % 12 + 1);
+            case 'k' -> "%2d".formatted(now.getHour());
+            case 's' -> Long.toString(now.toEpochSecond());
+            case 'P' -> now.getHour() < 12 ? "am" : "pm";
+            default -> {
+                String pattern = pattern(code);
+                yield pattern.isEmpty() ? "%" + code : now.format(DateTimeFormatter.ofPattern(pattern, Locale.US));
+            }
+        };
+    }
+
+    private static String pattern(char code) {
+        return switch (code) {
             case 'Y' -> "uuuu";
             case 'y' -> "uu";
             case 'm' -> "MM";
@@ -147,8 +172,5 @@ final class Globals {
             case 'c' -> "EEE MMM ppd HH:mm:ss uuuu";
             default -> "";
         };
-        return code == '%'
-                ? "%"
-                : pattern.isEmpty() ? "%" + code : now.format(DateTimeFormatter.ofPattern(pattern, Locale.US));
     }
 }

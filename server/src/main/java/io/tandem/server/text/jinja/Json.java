@@ -93,7 +93,7 @@ final class Json {
             Object item = items.next();
             if (item instanceof Map.Entry<?, ?> entry) {
                 Object key = entry.getKey();
-                add(quoted(key instanceof String text ? text : Text.repr(budget, key)));
+                add(quoted(key(key)));
                 add(keySeparator);
                 add(entry.getValue(), depth + 1);
             } else {
@@ -105,6 +105,13 @@ final class Json {
             newLine(depth);
         }
         add(close);
+    }
+
+    private String key(Object key) {
+        if (key instanceof Tuple) {
+            throw new TemplateException("keys must be str, int, float, bool or None, not tuple");
+        }
+        return key == None.NONE ? "null" : Text.of(budget, key);
     }
 
     private void newLine(int depth) {

@@ -165,7 +165,11 @@ final class Lexer {
     private void token(char c, Deque<Character> open) {
         if (c == '"' || c == '\'') {
             string(c);
-        } else if (!match(FLOAT, Kind.FLOAT) && !match(INTEGER, Kind.INTEGER) && !match(NAME, Kind.NAME)) {
+            return;
+        }
+        // Behind a dot there are positions: x.0.1 is the second item of the first.
+        boolean position = source.charAt(at - 1) == '.';
+        if ((position || !match(FLOAT, Kind.FLOAT)) && !match(INTEGER, Kind.INTEGER) && !match(NAME, Kind.NAME)) {
             balance(c, open);
             if (!match(OPERATOR, Kind.OPERATOR)) {
                 throw error("unexpected char '" + c + "'");

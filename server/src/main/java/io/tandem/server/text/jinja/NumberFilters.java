@@ -45,10 +45,18 @@ final class NumberFilters {
                 }
             }
         }
+        requireDefined(value);
         return arguments.get(1, "default", 0L);
     }
 
+    private static void requireDefined(Object value) {
+        if (value instanceof Undefined undefined) {
+            throw undefined.error();
+        }
+    }
+
     private static Object toReal(Object value, Arguments arguments) {
+        requireDefined(value);
         if (Values.isNumber(value)) {
             return Values.real(value);
         }

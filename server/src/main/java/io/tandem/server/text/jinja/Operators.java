@@ -117,7 +117,10 @@ final class Operators {
         }
         double divisor = Values.real(right);
         double rest = Values.real(left) % divisor;
-        return rest != 0 && rest < 0 != divisor < 0 ? rest + divisor : rest;
+        if (rest == 0) {
+            return Math.copySign(0, divisor);
+        }
+        return rest < 0 != divisor < 0 ? rest + divisor : rest;
     }
 
     private static Object power(Object left, Object right) {

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Parses a template's texts and tags. */
 final class StatementParser {
+    private static final Set<String> CONSTANTS = Set.of("true", "True", "false", "False", "none", "None");
+
     private static final int MAX_DEPTH = 100;
 
     private final Tokens tokens;
@@ -147,22 +149,33 @@ final class StatementParser {
         return new ForLoop(target, items, condition, recursive, body, otherwise);
     }
 
-    /** Variables that get a value. */
+    /** What gets a value: {@code a}, {@code a, b} or {@code (a, b), c}. */
     private Target target() {
-        List<String> names = new ArrayList<>();
-        boolean bracket = tokens.skip("(");
-        boolean tuple = bracket;
+        List<Target> targets = new ArrayList<>();
+        boolean tuple = false;
         do {
-            if (!names.isEmpty() && tokens.peek().kind() != Kind.NAME) {
+            if (!targets.isEmpty()
+                    && !tokens.peek().is(Kind.OPERATOR, "(")
+                    && tokens.peek().kind() != Kind.NAME) {
+                tuple = true;
                 break;
             }
-            names.add(tokens.name());
+            if (tokens.skip("(")) {
+                targets.add(target());
+                tokens.expect(")");
+            } else {
+                targets.add(Target.variable(variable()));
+            }
         } while (tokens.skip(","));
-        tuple |= names.size() > 1;
-        if (bracket) {
-            tokens.expect(")");
+        return tuple || targets.size() > 1 ? Target.parts(targets) : targets.get(0);
+    }
+
+    private String variable() {
+        String name = tokens.name();
+        if (CONSTANTS.contains(name)) {
+            throw new TemplateException("can't assign to '" + name + "'");
         }
-        return new Target(names, tuple);
+        return name;
     }
 
     private Statement set() {
@@ -280,7 +293,7 @@ final class StatementParser {
             if (!targets.isEmpty()) {
                 tokens.expect(",");
             }
-            targets.add(new Target(List.of(tokens.name()), false));
+            targets.add(Target.variable(variable()));
             tokens.expect("=");
             values.add(expressions.expression());
         }

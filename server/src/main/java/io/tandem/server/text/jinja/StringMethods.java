@@ -53,8 +53,8 @@ final class StringMethods {
                         arguments.text(0, "old"),
                         arguments.text(1, "new"),
                         arguments.integer(2, "count", -1));
-            case "startswith" -> arguments -> affix(arguments.get(0, "prefix"), true);
-            case "endswith" -> arguments -> affix(arguments.get(0, "suffix"), false);
+            case "startswith" -> arguments -> affix(arguments, true);
+            case "endswith" -> arguments -> affix(arguments, false);
             case "removeprefix" ->
                 arguments -> text.startsWith(arguments.text(0, "prefix"))
                         ? text.substring(arguments.text(0, "prefix").length())
@@ -64,12 +64,16 @@ final class StringMethods {
                         ? text.substring(
                                 0, text.length() - arguments.text(0, "suffix").length())
                         : text;
-            case "find" -> arguments -> position(text.indexOf(arguments.text(0, "sub")));
-            case "rfind" -> arguments -> position(text.lastIndexOf(arguments.text(0, "sub")));
-            case "index" -> arguments -> found(text.indexOf(arguments.text(0, "sub")));
-            case "rindex" -> arguments -> found(text.lastIndexOf(arguments.text(0, "sub")));
-            case "count" -> arguments -> (long) count(text, arguments.text(0, "sub"));
-            case "join" -> arguments -> Filters.join(budget, Values.list(budget, arguments.get(0, "iterable")), text);
+            case "find" -> arguments -> search(arguments, false);
+            case "rfind" -> arguments -> search(arguments, true);
+            case "index" -> arguments -> found(search(arguments, false));
+            case "rindex" -> arguments -> found(search(arguments, true));
+            case "count" ->
+                arguments -> {
+                    Window window = window(arguments);
+                    return window == null ? 0L : (long) count(window.text(), arguments.text(0, "sub"));
+                };
+            case "join" -> arguments -> Filters.join(budget, texts(arguments.get(0, "iterable")), text);
             case "format" -> arguments -> Formatting.braces(budget, text, arguments);
             case "isdigit", "isnumeric", "isdecimal" -> arguments -> all(Character::isDigit);
             case "isalpha" -> arguments -> all(Character::isLetter);
@@ -78,7 +82,9 @@ final class StringMethods {
             case "isupper" -> arguments -> cased(Character::isLowerCase, Character::isUpperCase);
             case "islower" -> arguments -> cased(Character::isUpperCase, Character::isLowerCase);
             case "zfill" -> arguments -> zeros(Budget.width(arguments.integer(0, "width", 0)));
-            case "center" -> arguments -> center(text, Budget.width(arguments.integer(0, "width", 0)));
+            case "center" ->
+                arguments -> center(
+                        text, Budget.width(arguments.integer(0, "width", 0)), arguments.text(1, "fillchar", " "));
             case "ljust" -> arguments -> text + fill(arguments);
             case "rjust" -> arguments -> fill(arguments) + text;
             default -> null;
@@ -173,7 +179,8 @@ final class StringMethods {
 
     private List<Object> words(long most, boolean fromEnd) {
         List<Object> parts = new ArrayList<>();
-        String rest = strip(text, Arguments.of("strip"), true, true);
+        // What is left after the last split keeps the blanks at its other end.
+        String rest = strip(text, Arguments.of("strip"), !fromEnd, fromEnd);
         while (!rest.isEmpty()) {
             int[] blanks = blanks(rest, fromEnd);
             if (blanks[0] < 0 || (most >= 0 && parts.size() >= most)) {
@@ -229,6 +236,16 @@ final class StringMethods {
         return lines;
     }
 
+    private List<Object> texts(Object iterable) {
+        List<Object> items = Values.list(budget, iterable);
+        for (Object item : items) {
+            if (!(item instanceof String)) {
+                throw new TemplateException("join(): expected str instances, found " + Values.typeName(item));
+            }
+        }
+        return items;
+    }
+
     private Object partition(String separator, boolean last) {
         int at = separator.isEmpty() ? -1 : last ? text.lastIndexOf(separator) : text.indexOf(separator);
         if (at < 0) {
@@ -265,9 +282,14 @@ final class StringMethods {
         return count;
     }
 
-    private boolean affix(Object wanted, boolean start) {
+    private boolean affix(Arguments arguments, boolean start) {
+        Window window = window(arguments);
+        return window != null && affix(window.text(), arguments.get(0, start ? "prefix" : "suffix"), start);
+    }
+
+    private static boolean affix(String text, Object wanted, boolean start) {
         if (wanted instanceof Tuple any) {
-            return any.stream().anyMatch(one -> affix(one, start));
+            return any.stream().anyMatch(one -> affix(text, one, start));
         }
         if (wanted instanceof String affix) {
             return start ? text.startsWith(affix) : text.endsWith(affix);
@@ -276,15 +298,43 @@ final class StringMethods {
                 + " first arg must be str or a tuple of str, not " + Values.typeName(wanted));
     }
 
-    private long position(int unit) {
-        return unit < 0 ? -1 : text.codePointCount(0, unit);
+    /**
+     * A part of the text.
+     *
+     * @param from where it begins, in code units
+     */
+    private record Window(String text, int from) {}
+
+    /** The part that the arguments {@code start} and {@code end} name; null if it begins behind its end. */
+    private @Nullable Window window(Arguments arguments) {
+        int length = Values.codePoints(text);
+        long start = arguments.integer(1, "start", 0);
+        long end = arguments.integer(2, "end", length);
+        long from = Math.max(0, start < 0 ? start + length : start);
+        long to = Math.min(length, Math.max(0, end < 0 ? end + length : end));
+        if (from > to) {
+            return null;
+        }
+        int begin = text.offsetByCodePoints(0, (int) from);
+        return new Window(text.substring(begin, text.offsetByCodePoints(begin, (int) (to - from))), begin);
     }
 
-    private long found(int unit) {
-        if (unit < 0) {
+    /** The position of a part in code points; -1 if it does not occur. */
+    private long search(Arguments arguments, boolean last) {
+        String part = arguments.text(0, "sub");
+        Window window = window(arguments);
+        if (window == null) {
+            return -1;
+        }
+        int unit = last ? window.text().lastIndexOf(part) : window.text().indexOf(part);
+        return unit < 0 ? -1 : text.codePointCount(0, window.from() + unit);
+    }
+
+    private static long found(long position) {
+        if (position < 0) {
             throw new TemplateException("substring not found");
         }
-        return position(unit);
+        return position;
     }
 
     private boolean all(IntPredicate what) {
@@ -302,11 +352,11 @@ final class StringMethods {
                 + text.substring(sign);
     }
 
-    static String center(String text, int width) {
+    static String center(String text, int width, String fill) {
         int missing = Math.max(0, width - Values.codePoints(text));
         // Python puts the odd one to the left if the width is odd.
         int left = missing / 2 + (missing & width & 1);
-        return " ".repeat(left) + text + " ".repeat(missing - left);
+        return fill.repeat(left) + text + fill.repeat(missing - left);
     }
 
     private String fill(Arguments arguments) {

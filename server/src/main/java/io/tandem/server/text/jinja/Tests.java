@@ -78,9 +78,9 @@ final class Tests {
                         || value instanceof Map
                         || value instanceof Lazy
                         || value instanceof Undefined;
-            case "callable" -> value instanceof Function;
-            case "odd" -> !modulo(budget, value, 2L).equals(0L);
-            case "even" -> modulo(budget, value, 2L).equals(0L);
+            case "callable" -> value instanceof Function || value instanceof Undefined;
+            case "odd" -> Values.equal(budget, modulo(budget, value, 2L), 1L);
+            case "even" -> Values.equal(budget, modulo(budget, value, 2L), 0L);
             case "divisibleby" -> Values.equal(budget, modulo(budget, value, arguments.get(1, "num")), 0L);
             case "lower" -> isCase(Text.of(budget, value), false);
             case "upper" -> isCase(Text.of(budget, value), true);

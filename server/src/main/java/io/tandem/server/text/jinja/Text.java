@@ -1,6 +1,9 @@
 package io.tandem.server.text.jinja;
 
 import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -8,6 +11,8 @@ import java.util.Map;
 final class Text {
     private final Budget budget;
     private final StringBuilder out = new StringBuilder();
+    /** Namespaces that are being written: the one kind of value that can be inside itself. */
+    private final List<Namespace> open = new ArrayList<>();
 
     private Text(Budget budget) {
         this.budget = budget;
@@ -43,7 +48,9 @@ final class Text {
         } else if (value == None.NONE) {
             add("None");
         } else if (value instanceof Undefined) {
-            add("");
+            add(depth == 0 ? "" : "Undefined");
+        } else if (value instanceof Namespace namespace) {
+            add(namespace, depth);
         } else if (value instanceof List<?> items) {
             add(items, depth);
         } else if (value instanceof Map<?, ?> map) {
@@ -61,6 +68,18 @@ final class Text {
             add(items.get(i), depth + 1);
         }
         add(items instanceof View ? "])" : tuple ? (items.size() == 1 ? ",)" : ")") : "]");
+    }
+
+    private void add(Namespace namespace, int depth) {
+        if (open.contains(namespace)) {
+            add("<Namespace {...}>");
+            return;
+        }
+        open.add(namespace);
+        add("<Namespace ");
+        add(namespace.attributes(), depth + 1);
+        add(">");
+        open.remove(namespace);
     }
 
     private void add(Map<?, ?> map, int depth) {
@@ -127,7 +146,7 @@ final class Text {
         if (value == 0) {
             return 1 / value < 0 ? "-0.0" : "0.0";
         }
-        BigDecimal shortest = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+        BigDecimal shortest = shortest(value);
         int exponent = shortest.precision() - shortest.scale() - 1;
         if (exponent >= 16 || exponent < -4) {
             String digits = shortest.unscaledValue().abs().toString();
@@ -137,5 +156,18 @@ final class Text {
         }
         String plain = shortest.toPlainString();
         return plain.contains(".") ? plain : plain + ".0";
+    }
+
+    /** The fewest digits that are read as this value; up to Java 18, Double.toString may give more. */
+    private static BigDecimal shortest(double value) {
+        BigDecimal exact = new BigDecimal(value);
+        BigDecimal known = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+        for (int digits = Math.max(1, known.precision() - 2); digits <= known.precision(); digits++) {
+            BigDecimal rounded = exact.round(new MathContext(digits, RoundingMode.HALF_EVEN));
+            if (rounded.doubleValue() == value) {
+                return rounded.stripTrailingZeros();
+            }
+        }
+        return known;
     }
 }

@@ -4,9 +4,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Filters of texts. */
 final class TextFilters {
+    private static final Pattern WORD = Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
+
     private TextFilters() {}
 
     static Map<String, Filter> all() {
@@ -31,8 +34,8 @@ final class TextFilters {
                 "replace");
         Filter.put(
                 all,
-                (budget, arguments) ->
-                        StringMethods.center(text(budget, arguments), Budget.width(arguments.integer(1, "width", 80))),
+                (budget, arguments) -> StringMethods.center(
+                        text(budget, arguments), Budget.width(arguments.integer(1, "width", 80)), " "),
                 "center");
         Filter.put(all, TextFilters::indent, "indent");
         Filter.put(all, TextFilters::truncate, "truncate");
@@ -44,7 +47,11 @@ final class TextFilters {
                         .replaceAll("\\s+", " ")
                         .strip(),
                 "striptags");
-        Filter.put(all, (budget, arguments) -> (long) text(budget, arguments).split("\\W+", -1).length, "wordcount");
+        Filter.put(
+                all,
+                (budget, arguments) ->
+                        WORD.matcher(text(budget, arguments)).results().count(),
+                "wordcount");
         Filter.put(all, (budget, arguments) -> Json.of(budget, arguments), "tojson");
         Filter.put(all, (budget, arguments) -> Text.repr(budget, arguments.value()), "pprint");
         Filter.put(

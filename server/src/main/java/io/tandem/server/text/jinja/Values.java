@@ -170,12 +170,15 @@ final class Values {
         if (isNumber(left) && isNumber(right)) {
             return isInteger(left) && isInteger(right)
                     ? Long.compare(integer(left), integer(right))
-                    : Double.compare(real(left), real(right));
+                    : real(left) == real(right) ? 0 : Double.compare(real(left), real(right));
         }
         if (left instanceof String some && right instanceof String other) {
             return compare(some, other);
         }
-        if (left instanceof List<?> some && right instanceof List<?> others) {
+        if (left instanceof List<?> some
+                && right instanceof List<?> others
+                && !(left instanceof Range)
+                && typeName(left).equals(typeName(right))) {
             for (int i = 0; i < Math.min(some.size(), others.size()); i++) {
                 if (!equal(budget, some.get(i), others.get(i))) {
                     return compare(budget, some.get(i), others.get(i), operator);
@@ -239,6 +242,8 @@ final class Values {
                 || value instanceof Long
                 || value instanceof Double
                 || value == None.NONE
+                || value instanceof Undefined
+                || value instanceof Range
                 || value instanceof Tuple) {
             return value;
         }
