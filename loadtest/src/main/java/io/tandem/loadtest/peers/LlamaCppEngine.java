@@ -29,7 +29,7 @@ final class LlamaCppEngine implements Engine {
     private final String system;
 
     /**
-     * @param packages where {@link NodePackages} installed llama.cpp
+     * @param packages where {@link LlamaCppPackages} installed llama.cpp
      * @param model a GGUF file
      */
     LlamaCppEngine(String name, Path packages, Path model, int threads, int sequences, int contextTokens)

@@ -69,7 +69,7 @@ public final class Peers implements Callable<Integer> {
         if (!Files.exists(model.resolve(RandomModel.Q4_0_FILE))) {
             new CommandLine(new RandomModel()).execute("--out", model.toString());
         }
-        NodePackages.install(cache);
+        LlamaCppPackages.install(cache);
         List<Engine> engines = new ArrayList<>();
         try {
             open(engines, model);
