@@ -53,7 +53,7 @@ final class ModelsHandler {
 
     /** Deletes an adapter, as OpenAI's clients delete a fine-tuned model. */
     void delete(RoutingContext context) {
-        String name = context.pathParam("*");
+        String name = context.pathParam("model");
         if (name.equals(model.name())) {
             throw ApiException.invalid(
                     "model", "'model': the base model '" + name + "' cannot be deleted; adapters can.");

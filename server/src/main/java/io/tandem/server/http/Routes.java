@@ -107,7 +107,7 @@ public final class Routes {
         table.post("/v1/chat/completions", completions::chat);
         table.get("/v1/models", models::list);
         table.get("/v1/models/*", models::get);
-        table.delete("/v1/models/*", models::delete);
+        table.delete("/v1/models/:model", models::delete);
         table.post("/v1/embeddings", new EmbeddingsHandler(source, names, text)::embed);
         table.post("/v1/rerank", ranking::rerank);
         table.post("/v1/score", ranking::score);

@@ -126,7 +126,7 @@ class RefusalIT {
     @CsvSource({
         "GET, /v1/chat/completions, POST",
         "PUT, /v1/models, 'GET, HEAD'",
-        "POST, /v1/models/tiny, 'GET, HEAD'",
+        "POST, /v1/models/tiny, 'DELETE, GET, HEAD'",
         "PATCH, /v1/files/x, 'DELETE, GET, HEAD'",
         "PUT, /v1/fine_tuning/jobs/dry_run, 'DELETE, GET, HEAD, POST'",
         "DELETE, /v1/adapters, 'GET, HEAD, POST'",

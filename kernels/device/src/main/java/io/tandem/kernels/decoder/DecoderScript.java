@@ -4,11 +4,9 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.tensor.TensorScope;
-import io.tandem.kernels.torchscript.LinearSources;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
@@ -16,41 +14,6 @@ import java.util.stream.Stream;
  */
 final class DecoderScript implements AutoCloseable {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
-    private static final List<String> SOURCES = Stream.concat(
-                    LinearSources.FILES.stream(),
-                    Stream.of(
-                            "__torch__/tandem/ops/rows.py",
-                            "__torch__/tandem/ops/rms_norm.py",
-                            "__torch__/tandem/ops/norm.py",
-                            "__torch__/tandem/ops/rotary.py",
-                            "__torch__/tandem/ops/gated.py",
-                            "__torch__/tandem/ops/soft_cap.py",
-                            "__torch__/tandem/ops/attention.py",
-                            "__torch__/tandem/ops/cross_entropy.py",
-                            "__torch__/tandem/model.py",
-                            "__torch__/tandem/host.py",
-                            "__torch__/tandem/inputs.py",
-                            "__torch__/tandem/cache.py",
-                            "__torch__/tandem/batch.py",
-                            "__torch__/tandem/arena.py",
-                            "__torch__/tandem/adapter/low_rank.py",
-                            "__torch__/tandem/adapter/trainee.py",
-                            "__torch__/tandem/optim/settings.py",
-                            "__torch__/tandem/optim/step.py",
-                            "__torch__/tandem/optim/quantize.py",
-                            "__torch__/tandem/optim/adam.py",
-                            "__torch__/tandem/optim/adamw.py",
-                            "__torch__/tandem/optim/adamw_8bit.py",
-                            "__torch__/tandem/optim/sgd.py",
-                            "__torch__/tandem/optim/lion.py",
-                            "__torch__/tandem/optim/optimizer.py",
-                            "__torch__/tandem/linears.py",
-                            "__torch__/tandem/experts.py",
-                            "__torch__/tandem/block.py",
-                            "__torch__/tandem/loss.py",
-                            "__torch__/tandem/sample.py",
-                            "__torch__/tandem/decoder.py"))
-            .toList();
 
     /** {@code model.Model}. */
     record ModelObject(IValue value) {}
@@ -122,7 +85,7 @@ final class DecoderScript implements AutoCloseable {
     private final String device;
 
     DecoderScript(TensorScope parent) {
-        this(ScriptModule.load(parent, CLASS, SOURCES), "cpu");
+        this(ScriptModule.load(parent, CLASS, DecoderSources.FILES), "cpu");
     }
 
     /**
@@ -140,7 +103,7 @@ final class DecoderScript implements AutoCloseable {
 
     /** The text of each file. */
     static Map<String, String> sources() {
-        return ScriptModule.read(SOURCES);
+        return ScriptModule.read(DecoderSources.FILES);
     }
 
     /** Where weights are to be made. */

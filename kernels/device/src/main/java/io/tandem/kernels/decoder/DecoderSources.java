@@ -1,0 +1,46 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.torchscript.LinearSources;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The files of {@code decoder.py} and of all that it uses, each behind those that it uses itself. */
+final class DecoderSources {
+    static final List<String> FILES = Stream.concat(
+                    LinearSources.FILES.stream(),
+                    Stream.of(
+                            "__torch__/tandem/ops/rows.py",
+                            "__torch__/tandem/ops/rms_norm.py",
+                            "__torch__/tandem/ops/norm.py",
+                            "__torch__/tandem/ops/rotary.py",
+                            "__torch__/tandem/ops/gated.py",
+                            "__torch__/tandem/ops/soft_cap.py",
+                            "__torch__/tandem/ops/attention.py",
+                            "__torch__/tandem/ops/cross_entropy.py",
+                            "__torch__/tandem/model.py",
+                            "__torch__/tandem/host.py",
+                            "__torch__/tandem/inputs.py",
+                            "__torch__/tandem/cache.py",
+                            "__torch__/tandem/batch.py",
+                            "__torch__/tandem/arena.py",
+                            "__torch__/tandem/adapter/low_rank.py",
+                            "__torch__/tandem/adapter/trainee.py",
+                            "__torch__/tandem/optim/settings.py",
+                            "__torch__/tandem/optim/step.py",
+                            "__torch__/tandem/optim/quantize.py",
+                            "__torch__/tandem/optim/adam.py",
+                            "__torch__/tandem/optim/adamw.py",
+                            "__torch__/tandem/optim/adamw_8bit.py",
+                            "__torch__/tandem/optim/sgd.py",
+                            "__torch__/tandem/optim/lion.py",
+                            "__torch__/tandem/optim/optimizer.py",
+                            "__torch__/tandem/linears.py",
+                            "__torch__/tandem/experts.py",
+                            "__torch__/tandem/block.py",
+                            "__torch__/tandem/loss.py",
+                            "__torch__/tandem/sample.py",
+                            "__torch__/tandem/decoder.py"))
+            .toList();
+
+    private DecoderSources() {}
+}
