@@ -128,14 +128,15 @@ class GradientParityTest {
     @MethodSource("io.tandem.kernels.decoder.Forms#quantized")
     void quantizedWeights(TinyModel.Variant variant, Dtype dtype, WeightForms forms) throws IOException {
         KernelsConfig limits = Forms.limits(dtype, forms, Stash.KEEP);
-        double[] errors = new double[MODELS];
-        for (int model = 0; model < MODELS; model++) {
+        boolean exact = Forms.isExact(dtype, forms);
+        // Only where rows are rounded to bfloat16 does it take a median, as above.
+        double[] errors = new double[exact ? 1 : MODELS];
+        for (int model = 0; model < errors.length; model++) {
             TinyModel tiny = QuantizedWeights.of(TinyModel.of(variant, random.nextLong()), forms.many());
             errors[model] = errors(tiny, limits, 1)[0];
         }
         Arrays.sort(errors);
-        boolean exact = Forms.isExact(dtype, forms);
-        assertThat(exact ? errors[MODELS - 1] : errors[MODELS / 2])
+        assertThat(errors[errors.length / 2])
                 .as("of %s, seed %d", Arrays.toString(errors), seed)
                 .isLessThan(exact ? FLOAT32_RELATIVE : BFLOAT16_RELATIVE);
     }
