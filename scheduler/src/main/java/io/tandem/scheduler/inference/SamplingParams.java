@@ -38,11 +38,12 @@ public record SamplingParams(
     public record Penalties(double presence, double frequency, double repetition) {
         public static final Penalties NONE = new Penalties(0, 0, 1);
 
-        boolean countTokens() {
-            return presence != 0 || frequency != 0 || repeats();
+        /** Whether it matters how often the answer has a token. */
+        boolean counts() {
+            return presence != 0 || frequency != 0;
         }
 
-        /** Whether the prompt's tokens count too. */
+        /** Whether it matters which tokens the prompt or the answer has. */
         public boolean repeats() {
             return repetition != 1;
         }

@@ -234,8 +234,10 @@ public final class Sequence {
             tokens = Arrays.copyOf(tokens, Math.max(16, 2 * length));
         }
         tokens[length++] = draw.token();
-        if (request.sampling().penalties().countTokens()) {
+        if (request.sampling().penalties().counts()) {
             counts.merge(draw.token(), 1, Integer::sum);
+        }
+        if (request.sampling().penalties().repeats()) {
             seen.set(draw.token());
         }
         request.constraint().ifPresent(constraint -> constraint.accept(draw.token()));

@@ -17,9 +17,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Waiting requests, in the order in which they should be admitted: by priority, then first come, first served, for the
- * requests of one caller, and the caller that has been served least before the others (VTC, Sheng et al., OSDI 2024). Each caller has a
- * counter of the tokens that it was served, weighted by what they cost. As long as two callers have requests waiting,
- * their counters stay as close as the tokens that can be running at once, whatever either of them sends.
+ * requests of one caller, and the caller that has been served least before the others (VTC, Sheng et al., OSDI 2024).
+ * Each caller has a counter of the tokens that it was served, weighted by what they cost. As long as two callers have
+ * requests waiting, their counters stay as close as the tokens that can be running at once, whatever either of them
+ * sends.
  *
  * <p>A caller that comes back does not bring a credit for the time in which it asked for nothing: its counter is lifted
  * to the least of those who wait. So somebody with a large counter could wait for as long as new callers keep coming;

@@ -93,16 +93,7 @@ public record CompletionParams(
     }
 
     private static Prompt.Tokens tokens(JsonBody body, String field, JsonNode array, int vocab) {
-        int[] ids = new int[array.size()];
-        for (int i = 0; i < ids.length; i++) {
-            JsonNode id = array.get(i);
-            if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocab) {
-                throw body.invalid(
-                        field, "has something else than a token id from 0 to " + (vocab - 1) + " at position " + i);
-            }
-            ids[i] = id.intValue();
-        }
-        return new Prompt.Tokens(ids);
+        return new Prompt.Tokens(body.tokenIds(field, array, vocab));
     }
 
     private static ApiException wrongPrompt(JsonBody body, String field) {

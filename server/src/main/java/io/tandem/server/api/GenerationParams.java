@@ -49,7 +49,7 @@ public record GenerationParams(
     private static final int BIASES_MAX = 1024;
     private static final double REPETITION_MAX = 2;
     /** Names joined by '+' may be long together. */
-    static final int MODEL_CHARS_MAX = 1024;
+    public static final int MODEL_CHARS_MAX = 1024;
 
     /**
      * @param maxTokens already read, as its default differs

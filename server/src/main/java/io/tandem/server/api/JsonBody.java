@@ -223,20 +223,31 @@ public final class JsonBody {
     }
 
     /** An array of token ids; empty if there is none. */
-    public List<Integer> tokenIds(String field, int most, int vocab) {
+    public int[] tokenIds(String field, int most, int vocab) {
         JsonNode value = find(field);
         if (value == null) {
-            return List.of();
+            return new int[0];
         }
         if (!value.isArray() || value.size() > most) {
             throw invalid(field, "must be an array of at most " + most + " token ids.");
         }
-        List<Integer> ids = new ArrayList<>();
-        for (JsonNode id : value) {
+        return tokenIds(field, value, vocab);
+    }
+
+    /**
+     * Token ids of a model's vocabulary.
+     *
+     * @param field that has the array, for complaints
+     */
+    int[] tokenIds(String field, JsonNode array, int vocab) {
+        int[] ids = new int[array.size()];
+        for (int i = 0; i < ids.length; i++) {
+            JsonNode id = array.get(i);
             if (!id.isInt() || id.intValue() < 0 || id.intValue() >= vocab) {
-                throw invalid(field, "must have token ids from 0 to " + (vocab - 1) + ".");
+                throw invalid(
+                        field, "has something else than a token id from 0 to " + (vocab - 1) + " at position " + i);
             }
-            ids.add(id.intValue());
+            ids[i] = id.intValue();
         }
         return ids;
     }

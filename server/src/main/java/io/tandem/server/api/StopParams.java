@@ -3,9 +3,11 @@ package io.tandem.server.api;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.scheduler.inference.StopRule;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What ends an answer before its last token.
@@ -38,7 +40,9 @@ public record StopParams(
         }
         return new StopParams(
                 texts(body),
-                Set.copyOf(body.tokenIds("stop_token_ids", TOKENS_MAX, bounds.vocab())),
+                Arrays.stream(body.tokenIds("stop_token_ids", TOKENS_MAX, bounds.vocab()))
+                        .boxed()
+                        .collect(Collectors.toUnmodifiableSet()),
                 body.optionalBoolean("ignore_eos", false),
                 minTokens,
                 body.optionalBoolean("include_stop_str_in_output", false));

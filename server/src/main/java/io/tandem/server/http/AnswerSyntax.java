@@ -10,6 +10,7 @@ import io.tandem.server.api.ToolChoice;
 import io.tandem.server.config.ParserConfig;
 import io.tandem.server.text.ChatTemplate;
 import io.tandem.server.text.tools.AnswerParser;
+import io.tandem.server.text.tools.ReasoningParser;
 import io.tandem.server.text.tools.ToolSyntax;
 import java.util.List;
 import java.util.Locale;
@@ -33,7 +34,7 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
             default -> Optional.of(ToolSyntax.valueOf(config.tools().name().toUpperCase(Locale.ROOT)));
         };
         boolean reasoning = switch (config.reasoning()) {
-            case AUTO -> source.contains("</think>") || source.contains("<think>");
+            case AUTO -> source.contains(ReasoningParser.CLOSE) || source.contains(ReasoningParser.OPEN);
             case NONE -> false;
             case THINK -> true;
         };
@@ -102,7 +103,11 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
             Set<String> names = choice.callable().stream().map(Tool::name).collect(Collectors.toSet());
             boolean thinks = reasoning && !choice.forced();
             return new AnswerParser.Settings(
-                    thinks, thinks && prompt.stripTrailing().endsWith("<think>"), tools, names, choice.forced());
+                    thinks,
+                    thinks && prompt.stripTrailing().endsWith(ReasoningParser.OPEN),
+                    tools,
+                    names,
+                    choice.forced());
         }
     }
 }

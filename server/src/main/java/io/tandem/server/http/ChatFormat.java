@@ -11,6 +11,7 @@ import io.tandem.server.text.tools.AnswerPart;
 import io.tandem.server.text.tools.AnswerPart.Call;
 import io.tandem.server.text.tools.AnswerPart.Content;
 import io.tandem.server.text.tools.AnswerPart.Reasoning;
+import io.tandem.server.text.tools.ReasoningParser;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -41,7 +42,7 @@ final class ChatFormat implements AnswerFormat {
         Set<String> shown = new HashSet<>();
         settings.tools().ifPresent(tools -> shown.add(tools.marker()));
         if (settings.reasoning()) {
-            shown.addAll(Set.of("<think>", "</think>"));
+            shown.addAll(Set.of(ReasoningParser.OPEN, ReasoningParser.CLOSE));
         }
         return shown;
     }

@@ -24,6 +24,7 @@ final class Choice {
     private final List<Draw> draws = new ArrayList<>();
     private List<Draw> fresh = new ArrayList<>();
     private boolean begun;
+    private boolean written;
     private int tokens;
     private double logprobs;
     private int scoredChars;
@@ -62,6 +63,13 @@ final class Choice {
 
     EncodedPrompt prompt() {
         return prompt;
+    }
+
+    /** Whether this is the first that is written of it; true once. */
+    boolean opens() {
+        boolean first = !written;
+        written = true;
+        return first;
     }
 
     /** Takes the next token of the prompt with its log-probabilities. */

@@ -52,24 +52,28 @@ record CompletionFormat(Tokenizer tokenizer, GenerationParams params, boolean ec
     }
 
     private ObjectNode choice(Choice choice, int index, String text, List<Draw> draws) {
+        boolean opens = choice.opens();
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("index", index);
         json.put("text", text);
-        json.set("logprobs", logprobs(choice, draws));
+        json.set("logprobs", logprobs(choice, draws, echo && opens));
         json.put("finish_reason", choice.ended() ? choice.finishReason() : null);
         if (params.output().tokenIds()) {
-            TokenJson.putPromptIds(json, choice);
+            if (opens) {
+                TokenJson.putPromptIds(json, choice);
+            }
             TokenJson.putIds(json, draws);
         }
         return json;
     }
 
-    private @Nullable ObjectNode logprobs(Choice choice, List<Draw> draws) {
+    /** @param ofPrompt whether those of the prompt come first */
+    private @Nullable ObjectNode logprobs(Choice choice, List<Draw> draws, boolean ofPrompt) {
         if (params.sampling().topLogprobs() < 0) {
             return null;
         }
         Columns columns = new Columns(JsonBody.MAPPER.createObjectNode());
-        if (echo && choice.scoredChars() == 0) {
+        if (ofPrompt) {
             columns.add(choice, choice.prompt().tokens()[0], null);
             choice.promptDraws().forEach(draw -> columns.add(choice, draw.token(), draw));
         }

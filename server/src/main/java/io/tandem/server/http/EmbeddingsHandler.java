@@ -9,7 +9,7 @@ import io.tandem.scheduler.inference.StopRule;
 import io.tandem.server.api.EmbeddingParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.http.Gathering.Reply;
-import io.vertx.core.Future;
+import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,54 +21,29 @@ import java.util.List;
  * vLLM pools decoders.
  */
 final class EmbeddingsHandler {
-    private final Generation.Source source;
-    private final ModelNames names;
-    private final TextWork text;
+    private final EngineQuestions questions;
+    private final ServedModel model;
     private final PromptEncoder prompts;
 
-    EmbeddingsHandler(Generation.Source source, ModelNames names, TextWork text) {
-        this.source = source;
-        this.names = names;
-        this.text = text;
-        this.prompts = new PromptEncoder(source.model());
+    EmbeddingsHandler(EngineQuestions questions) {
+        this.questions = questions;
+        this.model = questions.source().model();
+        this.prompts = new PromptEncoder(model);
     }
 
     void embed(RoutingContext context) {
         EmbeddingParams params = EmbeddingParams.read(
-                Json.body(context),
-                source.model().bounds(),
-                source.model().shape().hidden());
-        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
-                names.resolve(params.model(), "model"), context.vertx().getOrCreateContext());
-        Future<List<int[]>> encoded = text.run(
-                Math.max(0, context.body().length()),
+                Json.body(context), model.bounds(), model.shape().hidden());
+        questions.ask(
+                context,
+                params.model(),
+                "input",
                 () -> params.inputs().stream()
                         .map(input -> prompts.tokens(input, params.addSpecialTokens(), "input"))
-                        .toList());
-        Json.later(context, Future.all(resolved, encoded), all -> {
-            if (context.response().closed()) {
-                return;
-            }
-            if (!resolved.result().shown().isEmpty()) {
-                context.response()
-                        .putHeader("X-Adapter-Version", resolved.result().shown());
-            }
-            List<InferenceRequest> requests = encoded.result().stream()
-                    .map(tokens -> new InferenceRequest(
-                            source.nextRequestId().getAndIncrement(),
-                            params.user(),
-                            tokens,
-                            1,
-                            resolved.result().versions(),
-                            SamplingParams.GREEDY,
-                            StopRule.NONE,
-                            Options.POOLED))
-                    .toList();
-            Json.later(
-                    context,
-                    new Gathering(source, context, "input").start(requests),
-                    replies -> Json.answer(context, answer(params, replies)));
-        });
+                        .toList(),
+                (tokens, id, adapters) -> new InferenceRequest(
+                        id, params.user(), tokens, 1, adapters, SamplingParams.GREEDY, StopRule.NONE, Options.POOLED),
+                (tokens, replies) -> answer(params, replies));
     }
 
     private static ObjectNode answer(EmbeddingParams params, List<Reply> replies) {

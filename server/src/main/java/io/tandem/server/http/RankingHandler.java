@@ -2,14 +2,10 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.scheduler.adapter.AdapterVersion;
-import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.RankingParams;
-import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.UUID;
@@ -17,17 +13,13 @@ import java.util.stream.IntStream;
 
 /** {@code POST /v1/rerank} and {@code POST /v1/score}: how well documents answer queries. */
 final class RankingHandler {
-    private final Generation.Source source;
-    private final ModelNames names;
-    private final TextWork text;
+    private final EngineQuestions questions;
     private final RelevancePrompt prompt;
     private final Clock clock;
 
-    RankingHandler(Generation.Source source, ModelNames names, TextWork text, Clock clock) {
-        this.source = source;
-        this.names = names;
-        this.text = text;
-        this.prompt = new RelevancePrompt(source.model());
+    RankingHandler(EngineQuestions questions, Clock clock) {
+        this.questions = questions;
+        this.prompt = new RelevancePrompt(questions.source().model());
         this.clock = clock;
     }
 
@@ -94,33 +86,16 @@ final class RankingHandler {
     }
 
     private void judge(RoutingContext context, RankingParams params, String field, Answer answer) {
-        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
-                names.resolve(params.model(), "model"), context.vertx().getOrCreateContext());
-        Future<List<RelevancePrompt.Question>> questions = text.run(
-                Math.max(0, context.body().length()),
+        questions.ask(
+                context,
+                params.model(),
+                field,
                 () -> params.pairs().stream()
                         .map(pair -> prompt.question(pair, field))
-                        .toList());
-        Json.later(context, Future.all(resolved, questions), all -> {
-            if (context.response().closed()) {
-                return;
-            }
-            List<AdapterVersion> adapters = resolved.result().versions();
-            if (!resolved.result().shown().isEmpty()) {
-                context.response()
-                        .putHeader("X-Adapter-Version", resolved.result().shown());
-            }
-            List<InferenceRequest> requests = questions.result().stream()
-                    .map(question ->
-                            question.request(source.nextRequestId().getAndIncrement(), params.user(), adapters))
-                    .toList();
-            Json.later(context, new Gathering(source, context, field).start(requests), replies -> {
-                List<Judgement> judgements = new ArrayList<>();
-                for (int i = 0; i < replies.size(); i++) {
-                    judgements.add(questions.result().get(i).judgement(replies.get(i)));
-                }
-                Json.answer(context, answer.of(judgements));
-            });
-        });
+                        .toList(),
+                (question, id, adapters) -> question.request(id, params.user(), adapters),
+                (asked, replies) -> answer.of(IntStream.range(0, replies.size())
+                        .mapToObj(i -> asked.get(i).judgement(replies.get(i)))
+                        .toList()));
     }
 }

@@ -85,7 +85,8 @@ public final class Routes {
                 new UnknownFields(t.http().unknownFields()),
                 t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
-        RankingHandler ranking = new RankingHandler(source, names, text, t.clock());
+        EngineQuestions questions = new EngineQuestions(source, names, text);
+        RankingHandler ranking = new RankingHandler(questions, t.clock());
         TokensHandler tokens = new TokensHandler(t.model(), text);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
@@ -108,7 +109,7 @@ public final class Routes {
         table.get("/v1/models", models::list);
         table.get("/v1/models/*", models::get);
         table.delete("/v1/models/:model", models::delete);
-        table.post("/v1/embeddings", new EmbeddingsHandler(source, names, text)::embed);
+        table.post("/v1/embeddings", new EmbeddingsHandler(questions)::embed);
         table.post("/v1/rerank", ranking::rerank);
         table.post("/v1/score", ranking::score);
         table.post("/tokenize", tokens::tokenize);

@@ -2,17 +2,15 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TokenizeParams;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
-import java.util.List;
 import java.util.Set;
 
 /** {@code POST /tokenize} and {@code POST /detokenize}, as vLLM and llama.cpp have them. */
 final class TokensHandler {
-    private static final int MODEL_CHARS_MAX = 1024;
-
     private final ServedModel model;
     private final PromptEncoder prompts;
     private final TextWork text;
@@ -56,13 +54,12 @@ final class TokensHandler {
     void detokenize(RoutingContext context) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("model", "tokens"));
-        body.optionalString("model", MODEL_CHARS_MAX);
+        body.optionalString("model", GenerationParams.MODEL_CHARS_MAX);
         if (body.find("tokens") == null) {
             throw body.invalid("tokens", "is required.");
         }
-        List<Integer> ids =
+        int[] tokens =
                 body.tokenIds("tokens", model.contextTokens(), model.shape().vocab());
-        int[] tokens = ids.stream().mapToInt(id -> id).toArray();
         Json.later(context, text.run(Math.max(0, context.body().length()), () -> prompts.text(tokens, false)), all -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
             // vLLM's name and llama.cpp's.

@@ -3,9 +3,7 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +18,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** Details of answers that clients rely on, by the sample model. */
 @Timeout(120)
 class AnswerIT {
-    private static final JsonMapper JSON = new JsonMapper();
-
     @TempDir
     private static Path directory;
 
@@ -42,15 +38,9 @@ class AnswerIT {
     }
 
     private static List<JsonNode> stream(String path, String fields) throws Exception {
-        HttpResponse<String> answer = server.post(path, "{\"model\":\"sample\",\"stream\":true," + fields + "}");
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-        List<JsonNode> chunks = new ArrayList<>();
-        for (String line : answer.body().lines().toList()) {
-            if (line.startsWith("data: {")) {
-                chunks.add(JSON.readTree(line.substring("data: ".length())).at("/choices/0"));
-            }
-        }
-        return chunks;
+        return server.events(server.post(path, "{\"model\":\"sample\",\"stream\":true," + fields + "}")).stream()
+                .map(event -> event.at("/choices/0"))
+                .toList();
     }
 
     @Test

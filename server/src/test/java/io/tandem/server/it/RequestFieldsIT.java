@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -50,15 +49,7 @@ class RequestFieldsIT {
     }
 
     private static List<JsonNode> stream(String path, String fields) throws Exception {
-        HttpResponse<String> answer = server.post(path, "{\"model\":\"sample\",\"stream\":true," + fields + "}");
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-        List<JsonNode> chunks = new ArrayList<>();
-        for (String line : answer.body().lines().toList()) {
-            if (line.startsWith("data: {")) {
-                chunks.add(new JsonMapper().readTree(line.substring("data: ".length())));
-            }
-        }
-        return chunks;
+        return server.events(server.post(path, "{\"model\":\"sample\",\"stream\":true," + fields + "}"));
     }
 
     private static List<Integer> ints(JsonNode array) {
@@ -153,6 +144,10 @@ class RequestFieldsIT {
                         .toList())
                 .isEqualTo(ints(whole.at("/choices/0/token_ids")))
                 .isNotEmpty();
+        List<JsonNode> completed = stream("/v1/completions", ONCE + ",\"max_tokens\":3,\"return_token_ids\":true");
+        assertThat(completed.get(0).at("/choices/0").has("prompt_token_ids")).isTrue();
+        assertThat(completed.stream().filter(chunk -> chunk.at("/choices/0").has("prompt_token_ids")))
+                .hasSize(1);
         String ids = whole.path("prompt_token_ids").toString();
         assertThat(complete("\"temperature\":0,\"prompt\":" + ids)
                         .at("/choices/0/text")

@@ -34,6 +34,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** The whole server over a tiny model, on a free port. */
@@ -175,6 +177,18 @@ final class RunningServer implements AutoCloseable {
     JsonNode json(HttpResponse<String> answer) throws IOException {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
         return new JsonMapper().readTree(answer.body());
+    }
+
+    /** The events of a stream that must be 200, but for the one that ends it. */
+    List<JsonNode> events(HttpResponse<String> answer) throws IOException {
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        List<JsonNode> events = new ArrayList<>();
+        for (String line : answer.body().lines().toList()) {
+            if (line.startsWith("data: {")) {
+                events.add(new JsonMapper().readTree(line.substring("data: ".length())));
+            }
+        }
+        return events;
     }
 
     /** Uploads a file for fine-tuning; returns its id. */

@@ -112,19 +112,8 @@ class StructuredOutputIT {
         String fields = "\"temperature\":1,\"seed\":5," + schemaFormat(PERSON);
         String whole =
                 server.json(chat(fields)).at("/choices/0/message/content").asText();
-        String streamed = chat(fields + ",\"stream\":true")
-                .body()
-                .lines()
-                .filter(line -> line.startsWith("data: {"))
-                .map(line -> {
-                    try {
-                        return JSON.readTree(line.substring(6))
-                                .at("/choices/0/delta/content")
-                                .asText();
-                    } catch (Exception e) {
-                        throw new IllegalStateException(line, e);
-                    }
-                })
+        String streamed = server.events(chat(fields + ",\"stream\":true")).stream()
+                .map(event -> event.at("/choices/0/delta/content").asText())
                 .collect(Collectors.joining());
         assertThat(streamed).isEqualTo(whole);
     }

@@ -128,16 +128,16 @@ class ToolsIT {
 
     /** The deltas of a call: index, id and name first, then its arguments. */
     private static void streams(RunningServer server) throws Exception {
-        String body = chat(
+        List<JsonNode> events = server.events(
+                chat(
                         server,
                         TOOLS
-                                + ",\"stream\":true,\"parallel_tool_calls\":false,\"tool_choice\":\"required\",\"max_tokens\":90")
-                .body();
+                                + ",\"stream\":true,\"parallel_tool_calls\":false,\"tool_choice\":\"required\",\"max_tokens\":90"));
         StringBuilder arguments = new StringBuilder();
         ObjectNode call = JSON.createObjectNode();
         String finish = "";
-        for (String line : body.lines().filter(l -> l.startsWith("data: {")).toList()) {
-            JsonNode choice = JSON.readTree(line.substring(6)).at("/choices/0");
+        for (JsonNode event : events) {
+            JsonNode choice = event.at("/choices/0");
             assertThat(choice.at("/delta/content").asText("")).isEmpty();
             for (JsonNode delta : choice.at("/delta/tool_calls")) {
                 assertThat(delta.path("index").intValue()).isZero();
@@ -303,15 +303,8 @@ class ToolsIT {
             assertThat(thought.path("content").asText()).isEmpty();
             assertThat(thought.path("reasoning_content").asText()).isNotEmpty();
             StringBuilder streamed = new StringBuilder();
-            for (String line : chat(server, "\"max_tokens\":8,\"ignore_eos\":true,\"stream\":true")
-                    .body()
-                    .lines()
-                    .toList()) {
-                if (line.startsWith("data: {")) {
-                    streamed.append(JSON.readTree(line.substring(6))
-                            .at("/choices/0/delta/reasoning_content")
-                            .asText(""));
-                }
+            for (JsonNode event : server.events(chat(server, "\"max_tokens\":8,\"ignore_eos\":true,\"stream\":true"))) {
+                streamed.append(event.at("/choices/0/delta/reasoning_content").asText(""));
             }
             assertThat(streamed.toString())
                     .isEqualTo(thought.path("reasoning_content").asText());

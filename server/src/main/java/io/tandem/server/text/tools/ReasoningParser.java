@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Divides an answer into the thoughts between {@code <think>} and {@code </think>} at its beginning, and the rest. */
-final class ReasoningParser {
-    static final String OPEN = "<think>";
-    static final String CLOSE = "</think>";
+public final class ReasoningParser {
+    public static final String OPEN = "<think>";
+    public static final String CLOSE = "</think>";
 
     private enum State {
         BEFORE,
