@@ -136,7 +136,11 @@ class ProtocolIT {
         }
         assertThat(server.openRequests()).isZero();
         stillServes();
-        // The last iteration was that of the request above, so what is counted now is what the others left behind.
+        // The last iteration was that of the request above, so what is counted now is what the others left behind. That
+        // is counted after the answer has left.
+        for (int i = 0; i < 200 && !server.get("/metrics").body().contains("tandem_kv_tokens 0.0"); i++) {
+            Thread.sleep(50);
+        }
         assertThat(server.get("/metrics").body())
                 .contains("tandem_sequences_running 0.0")
                 .contains("tandem_requests_waiting 0.0")
