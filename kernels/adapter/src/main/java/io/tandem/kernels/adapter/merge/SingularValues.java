@@ -12,8 +12,11 @@ import org.ejml.interfaces.decomposition.SingularValueDecomposition_F64;
  * {@code right^T = Q2 R2} its singular values are those of the small matrix {@code R1 R2^T}.
  */
 final class SingularValues {
-    /** What float32 cannot hold beside the largest entries, as a share of the squared norm. */
-    private static final double ROUNDING = 1e-15;
+    /**
+     * What float32 cannot hold beside the largest entries, as a share of the squared norm. Differences of squared norms
+     * in float64 are less precise than their last digit, but far more than this.
+     */
+    private static final double ROUNDING = (double) Math.ulp(1f) * Math.ulp(1f);
 
     private final DMatrixRMaj leftBasis;
     private final DMatrixRMaj rightBasis;
