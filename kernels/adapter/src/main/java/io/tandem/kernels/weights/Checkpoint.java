@@ -2,6 +2,7 @@ package io.tandem.kernels.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,15 +18,17 @@ import java.util.function.Consumer;
  * The weights in a model directory: {@code model.safetensors}, or the shards that
  * {@code model.safetensors.index.json} lists.
  */
-public final class Checkpoint {
+public final class Checkpoint implements TensorSource {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final int MAX_INDEX_BYTES = 64 << 20;
 
-    private final Path directory;
-    private final Map<String, SafetensorsFile> tensors;
+    private static final int PIECE_BYTES = 1 << 16;
 
-    private Checkpoint(Path directory, Map<String, SafetensorsFile> tensors) {
+    private final Path directory;
+    private final Map<String, TensorSource> tensors;
+
+    private Checkpoint(Path directory, Map<String, TensorSource> tensors) {
         this.directory = directory;
         this.tensors = Collections.unmodifiableMap(tensors);
     }
@@ -36,7 +39,7 @@ public final class Checkpoint {
      * @throws ModelFormatException if a file is missing or damaged, or the index and the shards disagree
      */
     public static Checkpoint open(Path directory) {
-        Map<String, SafetensorsFile> tensors = new TreeMap<>();
+        Map<String, TensorSource> tensors = new TreeMap<>();
         if (Files.isRegularFile(directory.resolve(SINGLE))) {
             SafetensorsFile file = SafetensorsFile.open(directory.resolve(SINGLE));
             file.names().forEach(name -> tensors.put(name, file));
@@ -51,7 +54,18 @@ public final class Checkpoint {
         return new Checkpoint(directory, tensors);
     }
 
-    private static void openShards(Path directory, Map<String, SafetensorsFile> tensors) {
+    /**
+     * A checkpoint of tensors that come from elsewhere.
+     *
+     * @param place for messages
+     */
+    public static Checkpoint of(Path place, TensorSource source) {
+        Map<String, TensorSource> tensors = new TreeMap<>();
+        source.names().forEach(name -> tensors.put(name, source));
+        return new Checkpoint(place, tensors);
+    }
+
+    private static void openShards(Path directory, Map<String, TensorSource> tensors) {
         JsonFields index = JsonFields.read(directory.resolve(INDEX), MAX_INDEX_BYTES);
         JsonFields weightMap = index.object("weight_map")
                 .orElseThrow(() -> index.refuse("weight_map", "an object of tensor names and file names"));
@@ -86,30 +100,23 @@ public final class Checkpoint {
         return name;
     }
 
-    /** The directory, for messages. */
+    /** The directory or file, for messages. */
     public Path directory() {
         return directory;
     }
 
-    /** Names of all tensors, sorted. */
+    /** Sorted. */
+    @Override
     public Set<String> names() {
         return tensors.keySet();
     }
 
-    /**
-     * What the header says of a tensor.
-     *
-     * @throws ModelFormatException if there is none of that name
-     */
+    @Override
     public TensorEntry entry(String name) {
         return file(name).entry(name);
     }
 
-    /**
-     * Reads a tensor as {@link SafetensorsFile#read}.
-     *
-     * @throws ModelFormatException if there is none of that name, or the file cannot be read
-     */
+    @Override
     public void read(String name, ByteBuffer piece, Consumer<ByteBuffer> sink) {
         file(name).read(name, piece, sink);
     }
@@ -117,14 +124,26 @@ public final class Checkpoint {
     /**
      * The elements of a floating-point tensor, row by row.
      *
-     * @throws ModelFormatException if there is none of that name, or it is not floating point
+     * @throws ModelFormatException if there is none of that name, it is not floating point, or it has too many elements
+     *     for an array
      */
     public float[] floats(String name) {
-        return file(name).floats(name);
+        TensorEntry entry = entry(name);
+        if (!entry.dtype().isFloating() || entry.elements() > Integer.MAX_VALUE - 8) {
+            throw ModelFormatException.in(directory, "tensor " + entry + ", expected up to 2^31 F64, F32, F16 or BF16");
+        }
+        float[] values = new float[(int) entry.elements()];
+        int[] at = {0};
+        read(name, ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN), piece -> {
+            while (piece.hasRemaining()) {
+                values[at[0]++] = entry.dtype().next(piece);
+            }
+        });
+        return values;
     }
 
-    private SafetensorsFile file(String name) {
-        SafetensorsFile file = tensors.get(name);
+    private TensorSource file(String name) {
+        TensorSource file = tensors.get(name);
         if (file == null) {
             throw ModelFormatException.in(directory, "no tensor " + name);
         }

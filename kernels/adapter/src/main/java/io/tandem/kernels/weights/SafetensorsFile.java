@@ -24,7 +24,7 @@ import java.util.function.Consumer;
  * touched. The header is not trusted. The mapping lives as long as a buffer of it does; the file must not be truncated
  * meanwhile.
  */
-public final class SafetensorsFile {
+public final class SafetensorsFile implements TensorSource {
     /** The format's own limit. */
     private static final int MAX_HEADER_BYTES = 100_000_000;
 
@@ -118,16 +118,12 @@ public final class SafetensorsFile {
         return windows;
     }
 
-    /** Names of the tensors. */
+    @Override
     public Set<String> names() {
         return entries.keySet();
     }
 
-    /**
-     * What the header says of a tensor.
-     *
-     * @throws ModelFormatException if there is none of that name
-     */
+    @Override
     public TensorEntry entry(String name) {
         TensorEntry entry = entries.get(name);
         if (entry == null) {
@@ -155,14 +151,8 @@ public final class SafetensorsFile {
         return window.getValue().slice(offset, (int) entry.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /**
-     * Reads a tensor of any size piece by piece, in order. Unlike mapped pages, what was read does not stay in the
-     * process's memory.
-     *
-     * @param piece is filled again and again; its capacity is a multiple of an element's bytes
-     * @param sink gets the piece each time, from position 0 to its limit
-     * @throws ModelFormatException if there is none of that name, or the file cannot be read
-     */
+    /** Unlike mapped pages, what was read does not stay in the process's memory. */
+    @Override
     public void read(String name, ByteBuffer piece, Consumer<ByteBuffer> sink) {
         TensorEntry entry = entry(name);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -188,24 +178,8 @@ public final class SafetensorsFile {
         }
         ByteBuffer bytes = bytes(name);
         float[] values = new float[(int) entry.elements()];
-        switch (entry.dtype()) {
-            case F32 -> bytes.asFloatBuffer().get(values);
-            case F64 -> {
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) bytes.getDouble(8 * i);
-                }
-            }
-            case F16 -> {
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = HalfPrecision.fromFloat16(bytes.getShort(2 * i));
-                }
-            }
-            case BF16 -> {
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = HalfPrecision.fromBfloat16(bytes.getShort(2 * i));
-                }
-            }
-            default -> throw new IllegalStateException(entry + " is not floating point");
+        for (int i = 0; i < values.length; i++) {
+            values[i] = entry.dtype().next(bytes);
         }
         return values;
     }

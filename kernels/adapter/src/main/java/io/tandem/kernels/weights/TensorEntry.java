@@ -12,6 +12,15 @@ import java.util.Arrays;
  * @param end one past the last byte
  */
 public record TensorEntry(String name, StoredType dtype, long[] shape, long begin, long end) {
+    /** A tensor that is computed from others as it is read. */
+    public static TensorEntry computed(String name, StoredType dtype, long... shape) {
+        long bytes = dtype.bytes();
+        for (long size : shape) {
+            bytes = Math.multiplyExact(bytes, size);
+        }
+        return new TensorEntry(name, dtype, shape, 0, bytes);
+    }
+
     /** Bytes in the file. */
     public long bytes() {
         return end - begin;
