@@ -2,6 +2,7 @@ package io.tandem.kernels.family;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.quantized.QuantizationConfig;
 import io.tandem.kernels.weights.JsonFields;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,12 +45,7 @@ public final class ModelConfigReader {
         if (!json.text("model_type").orElse(family.modelType()).equals(family.modelType())) {
             throw json.refuse("model_type", family.modelType() + ", as " + family.architecture() + " has");
         }
-        if (json.value("quantization_config").isPresent()) {
-            throw json.refuse(
-                    "quantization_config",
-                    "none: Tandem reads plain floating-point weights and quantizes them itself, see kernels.weights"
-                            + " and docs/models.md");
-        }
+        QuantizationConfig.check(json);
         return family.read(new DecoderFields(json))
                 .architecture(family.architecture())
                 .build();

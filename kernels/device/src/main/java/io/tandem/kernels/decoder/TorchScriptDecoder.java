@@ -20,6 +20,7 @@ import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.quantized.QuantizedCheckpoint;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
@@ -103,7 +104,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     static TorchScriptDecoder load(
             Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts, LoadProgress progress) {
         ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
-        Checkpoint checkpoint = Checkpoint.open(directory);
+        Checkpoint checkpoint = QuantizedCheckpoint.open(directory);
         DeviceProfile machine = DeviceProfile.ofThisMachine();
         KernelsConfig resolved = machine.resolve(limits, model);
         int context = ContextLength.choose(model, resolved, machine.memoryBytes());
