@@ -5,25 +5,31 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.RequestField.Route;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A checked body of {@code POST /v1/chat/completions}.
+ * A checked body of {@code POST /v1/chat/completions}, or the chat that a body of {@code POST /v1/responses} means.
  *
+ * @param field of the request that has the messages
  * @param tools that the model may call
  * @param rendering how the messages become text
  */
 public record ChatParams(
-        GenerationParams generation, List<ChatMessage> messages, ToolChoice tools, ChatRendering rendering) {
-    private static final int MESSAGES_MAX = 4096;
-    private static final int PARTS_MAX = 1024;
+        String field,
+        GenerationParams generation,
+        List<ChatMessage> messages,
+        ToolChoice tools,
+        ChatRendering rendering) {
+    static final int MESSAGES_MAX = 4096;
+    static final int PARTS_MAX = 1024;
     private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
 
-    private static final int NAME_CHARS_MAX = 256;
-    private static final int REASONING_CHARS_MAX = 64 << 20;
+    static final int NAME_CHARS_MAX = 256;
+    static final int REASONING_CHARS_MAX = 64 << 20;
     /** Parts of an answer that clients send back in the next request, empty as they were. */
     private static final Set<String> MESSAGE_EMPTY = Set.of("refusal", "function_call", "annotations", "audio");
 
@@ -36,21 +42,15 @@ public record ChatParams(
         List<String> ignored = RequestFields.check(body, Route.CHAT);
         List<ChatMessage> messages = messages(body, ignored);
         OptionalInt maxTokens = GenerationParams.maxTokens(body, 1, bounds.contextTokens());
-        ToolChoice tools = tools(body);
+        ToolChoice tools = ToolChoice.read(body);
+        Optional<StructuredOutput> structured = StructuredOutput.read(body);
+        tools.requireNoContradiction(structured);
         return new ChatParams(
-                GenerationParams.read(body, maxTokens, topLogprobs(body), ignored, bounds),
+                "messages",
+                GenerationParams.read(body, maxTokens, topLogprobs(body), structured, ignored, bounds),
                 messages,
                 tools,
                 ChatRendering.read(body, messages, tools.tools()));
-    }
-
-    private static ToolChoice tools(JsonBody body) {
-        ToolChoice tools = ToolChoice.read(body);
-        if (tools.forced() && StructuredOutput.read(body).isPresent()) {
-            throw body.invalid(
-                    "tool_choice", "asks for a tool call, which contradicts the format that is asked for too.");
-        }
-        return tools;
     }
 
     private static int topLogprobs(JsonBody body) {

@@ -35,7 +35,8 @@ public record CompletionParams(
                 .orElse(MAX_TOKENS_DEFAULT));
         int logprobs =
                 body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
-        GenerationParams generation = GenerationParams.read(body, maxTokens, logprobs, ignored, bounds);
+        GenerationParams generation =
+                GenerationParams.read(body, maxTokens, logprobs, StructuredOutput.read(body), ignored, bounds);
         int bestOf = bestOf(body, generation);
         List<Prompt> prompts = prompts(body, "prompt", bounds.vocab());
         if (prompts.size() * bestOf > PROMPTS_MAX) {

@@ -12,7 +12,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * What completions and chats have in common.
+ * What completions, chats and responses have in common.
  *
  * @param model what the client called it
  * @param user on whose account the request runs, as the client says; requests of one user wait for each other before
@@ -54,11 +54,18 @@ public record GenerationParams(
     /**
      * @param maxTokens already read, as its default differs
      * @param topLogprobs the same
+     * @param structured the same
      * @param ignored the same
      */
     static GenerationParams read(
-            JsonBody body, OptionalInt maxTokens, int topLogprobs, List<String> ignored, RequestBounds bounds) {
+            JsonBody body,
+            OptionalInt maxTokens,
+            int topLogprobs,
+            Optional<StructuredOutput> structured,
+            List<String> ignored,
+            RequestBounds bounds) {
         int context = bounds.contextTokens();
+        requireEnd(body, structured);
         return new GenerationParams(
                 body.requiredString("model", MODEL_CHARS_MAX),
                 body.optionalString("user", USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
@@ -69,10 +76,27 @@ public record GenerationParams(
                 StopParams.read(body, bounds, maxTokens.orElse(context)),
                 body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
                 sampling(body, topLogprobs, bounds),
-                structured(body),
+                structured,
                 OutputParams.read(body),
                 promptTokens(body, maxTokens.orElse(1), bounds),
                 List.copyOf(ignored));
+    }
+
+    /** The same, but with this many of the prompt's last tokens. */
+    GenerationParams withPromptTokens(int most) {
+        return new GenerationParams(
+                model,
+                user,
+                priority,
+                maxTokens,
+                n,
+                stop,
+                seed,
+                sampling,
+                structured,
+                output,
+                OptionalInt.of(most),
+                ignored);
     }
 
     /** {@code max_tokens} or its newer name. */
@@ -116,13 +140,11 @@ public record GenerationParams(
         return most.isPresent() && most.getAsInt() == -1 ? OptionalInt.of(Math.max(1, context - maxTokens)) : most;
     }
 
-    private static Optional<StructuredOutput> structured(JsonBody body) {
-        Optional<StructuredOutput> structured = StructuredOutput.read(body);
+    private static void requireEnd(JsonBody body, Optional<StructuredOutput> structured) {
         if (structured.isPresent() && body.optionalBoolean("ignore_eos", false)) {
             throw body.invalid(
                     "ignore_eos", "contradicts '" + structured.get().field() + "', which ends answers; leave it out.");
         }
-        return structured;
     }
 
     private static int topK(JsonBody body, int vocab, int absent) {

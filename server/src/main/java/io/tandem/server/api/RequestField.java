@@ -35,7 +35,8 @@ public record RequestField(
     /** A route that has it. */
     public enum Route {
         COMPLETIONS,
-        CHAT
+        CHAT,
+        RESPONSES
     }
 
     /** What becomes of it. */

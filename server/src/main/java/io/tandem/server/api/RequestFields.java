@@ -14,17 +14,20 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * The fields of {@code /v1/completions} and {@code /v1/chat/completions}: all that OpenAI and vLLM define, those of
+ * The fields of {@code /v1/completions}, {@code /v1/chat/completions} and {@code /v1/responses}: all that OpenAI and vLLM define, those of
  * llama.cpp that change what is sampled, and Tandem's own. What is refused, and docs/compatibility.md, follow from it.
  */
 public final class RequestFields {
-    private static final Set<Route> BOTH = EnumSet.allOf(Route.class);
+    private static final Set<Route> EVERY = EnumSet.allOf(Route.class);
+    private static final Set<Route> BOTH = EnumSet.of(Route.COMPLETIONS, Route.CHAT);
     private static final Set<Route> CHAT = EnumSet.of(Route.CHAT);
     private static final Set<Route> COMPLETIONS = EnumSet.of(Route.COMPLETIONS);
+    private static final Set<Route> RESPONSES = EnumSet.of(Route.RESPONSES);
+    private static final Set<Route> CHATS = EnumSet.of(Route.CHAT, Route.RESPONSES);
 
     private static final List<RequestField> ALL = all();
 
-    private static final Map<Route, Map<String, RequestField>> BY_ROUTE = BOTH.stream()
+    private static final Map<Route, Map<String, RequestField>> BY_ROUTE = EVERY.stream()
             .collect(Collectors.toMap(
                     Function.identity(),
                     route -> ALL.stream()
@@ -65,6 +68,7 @@ public final class RequestFields {
         all.addAll(ofSampling());
         all.addAll(ofAnswers());
         all.addAll(ofTools());
+        all.addAll(ofResponses());
         all.addAll(ofAccounts());
         all.addAll(ofPeers());
         return List.copyOf(all);
@@ -72,45 +76,45 @@ public final class RequestFields {
 
     private static List<RequestField> ofPrompts() {
         return List.of(
-                honoured("model", Origin.OPENAI, BOTH, "the base model, an adapter, or several joined by `+`"),
+                honoured("model", Origin.OPENAI, EVERY, "the base model, an adapter, or several joined by `+`"),
                 honoured("messages", Origin.OPENAI, CHAT, "text only"),
                 honoured("prompt", Origin.OPENAI, COMPLETIONS, "a string, strings, token ids, or arrays of token ids"),
                 refused("suffix", Origin.OPENAI, COMPLETIONS, "no model here fills in the middle", "\"\""),
                 honoured("echo", Origin.OPENAI, COMPLETIONS, "with `logprobs`, those of the prompt too"),
                 honoured("add_special_tokens", Origin.VLLM, COMPLETIONS, "default true"),
-                honoured("truncate_prompt_tokens", Origin.VLLM, BOTH, "keeps the last tokens; -1: as many as fit"),
+                honoured("truncate_prompt_tokens", Origin.VLLM, EVERY, "keeps the last tokens; -1: as many as fit"),
                 refused("echo", Origin.VLLM, CHAT, "send a completion request"),
-                refused("documents", Origin.VLLM, CHAT, "write them into a message"),
-                honoured("add_generation_prompt", Origin.VLLM, CHAT, "default true"),
-                honoured("continue_final_message", Origin.VLLM, CHAT, "the answer goes on with the last message"),
-                honoured("chat_template_kwargs", Origin.VLLM, CHAT, "variables of the template: `enable_thinking`"),
-                refused("chat_template", Origin.VLLM, CHAT, "the model's own is used"),
-                refused("mm_processor_kwargs", Origin.VLLM, CHAT, "text only"),
+                refused("documents", Origin.VLLM, CHATS, "write them into a message"),
+                honoured("add_generation_prompt", Origin.VLLM, CHATS, "default true"),
+                honoured("continue_final_message", Origin.VLLM, CHATS, "the answer goes on with the last message"),
+                honoured("chat_template_kwargs", Origin.VLLM, CHATS, "variables of the template: `enable_thinking`"),
+                refused("chat_template", Origin.VLLM, CHATS, "the model's own is used"),
+                refused("mm_processor_kwargs", Origin.VLLM, CHATS, "text only"),
                 refused("prompt_embeds", Origin.VLLM, COMPLETIONS, "text and tokens only"));
     }
 
     private static List<RequestField> ofSampling() {
         return List.of(
-                honoured("temperature", Origin.OPENAI, BOTH, "0 to 2"),
-                honoured("top_p", Origin.OPENAI, BOTH, "0 to 1"),
-                honoured("seed", Origin.OPENAI, BOTH, "64 bits; the same seed gives the same answer in any batch"),
-                honoured("presence_penalty", Origin.OPENAI, BOTH, "-2 to 2"),
-                honoured("frequency_penalty", Origin.OPENAI, BOTH, "-2 to 2"),
-                honoured("logit_bias", Origin.OPENAI, BOTH, "-100 to 100, by token id"),
-                honoured("top_k", Origin.VLLM, BOTH, "0 or -1: all tokens"),
-                honoured("min_p", Origin.VLLM, BOTH, "0 to 1"),
-                honoured("repetition_penalty", Origin.VLLM, BOTH, "above 0, at most 2; counts the prompt too"),
-                refused("use_beam_search", Origin.VLLM, BOTH, "raise `n`"),
-                refused("length_penalty", Origin.VLLM, BOTH, "of beam search", "1", "1.0"),
-                refused("allowed_token_ids", Origin.VLLM, BOTH, "use `logit_bias`"),
-                refused("bad_words", Origin.VLLM, BOTH, "use `logit_bias`"),
-                refused("logits_processors", Origin.VLLM, BOTH, "no code in requests"),
-                refused("typical_p", Origin.LLAMA_CPP, BOTH, "use `top_p` or `min_p`", "1", "1.0"),
-                refused("repeat_penalty", Origin.LLAMA_CPP, BOTH, "use `repetition_penalty`", "1", "1.0"),
-                refused("dry_multiplier", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
-                refused("xtc_probability", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
-                refused("dynatemp_range", Origin.LLAMA_CPP, BOTH, "", "0", "0.0"),
-                refused("mirostat", Origin.LLAMA_CPP, BOTH, "", "0"));
+                honoured("temperature", Origin.OPENAI, EVERY, "0 to 2"),
+                honoured("top_p", Origin.OPENAI, EVERY, "0 to 1"),
+                honoured("seed", Origin.OPENAI, EVERY, "64 bits; the same seed gives the same answer in any batch"),
+                honoured("presence_penalty", Origin.OPENAI, EVERY, "-2 to 2"),
+                honoured("frequency_penalty", Origin.OPENAI, EVERY, "-2 to 2"),
+                honoured("logit_bias", Origin.OPENAI, EVERY, "-100 to 100, by token id"),
+                honoured("top_k", Origin.VLLM, EVERY, "0 or -1: all tokens"),
+                honoured("min_p", Origin.VLLM, EVERY, "0 to 1"),
+                honoured("repetition_penalty", Origin.VLLM, EVERY, "above 0, at most 2; counts the prompt too"),
+                refused("use_beam_search", Origin.VLLM, EVERY, "raise `n`"),
+                refused("length_penalty", Origin.VLLM, EVERY, "of beam search", "1", "1.0"),
+                refused("allowed_token_ids", Origin.VLLM, EVERY, "use `logit_bias`"),
+                refused("bad_words", Origin.VLLM, EVERY, "use `logit_bias`"),
+                refused("logits_processors", Origin.VLLM, EVERY, "no code in requests"),
+                refused("typical_p", Origin.LLAMA_CPP, EVERY, "use `top_p` or `min_p`", "1", "1.0"),
+                refused("repeat_penalty", Origin.LLAMA_CPP, EVERY, "use `repetition_penalty`", "1", "1.0"),
+                refused("dry_multiplier", Origin.LLAMA_CPP, EVERY, "", "0", "0.0"),
+                refused("xtc_probability", Origin.LLAMA_CPP, EVERY, "", "0", "0.0"),
+                refused("dynatemp_range", Origin.LLAMA_CPP, EVERY, "", "0", "0.0"),
+                refused("mirostat", Origin.LLAMA_CPP, EVERY, "", "0"));
     }
 
     private static List<RequestField> ofAnswers() {
@@ -123,20 +127,20 @@ public final class RequestFields {
                         BOTH,
                         "default 16 for completions, else to the end of the context"),
                 honoured("max_completion_tokens", Origin.OPENAI, BOTH, "the same as `max_tokens`"),
-                honoured("stop", Origin.OPENAI, BOTH, "up to " + GenerationParams.STOPS_MAX + " strings"),
-                honoured("min_tokens", Origin.VLLM, BOTH, "no end before"),
-                honoured("stop_token_ids", Origin.VLLM, BOTH, "in addition to the model's end tokens"),
-                honoured("ignore_eos", Origin.VLLM, BOTH, "end tokens do not end the answer"),
-                honoured("include_stop_str_in_output", Origin.VLLM, BOTH, "the answer keeps what ended it"),
+                honoured("stop", Origin.OPENAI, EVERY, "up to " + GenerationParams.STOPS_MAX + " strings"),
+                honoured("min_tokens", Origin.VLLM, EVERY, "no end before"),
+                honoured("stop_token_ids", Origin.VLLM, EVERY, "in addition to the model's end tokens"),
+                honoured("ignore_eos", Origin.VLLM, EVERY, "end tokens do not end the answer"),
+                honoured("include_stop_str_in_output", Origin.VLLM, EVERY, "the answer keeps what ended it"),
                 honoured("logprobs", Origin.OPENAI, BOTH, "up to " + GenerationParams.LOGPROBS_MAX),
-                honoured("top_logprobs", Origin.OPENAI, CHAT, "up to " + GenerationParams.LOGPROBS_MAX),
+                honoured("top_logprobs", Origin.OPENAI, CHATS, "up to " + GenerationParams.LOGPROBS_MAX),
                 honoured("prompt_logprobs", Origin.VLLM, BOTH, "of the prompt's tokens; not streamed"),
                 honoured("return_token_ids", Origin.VLLM, BOTH, "`prompt_token_ids` and `token_ids`"),
-                honoured("skip_special_tokens", Origin.VLLM, BOTH, "default true"),
-                accepted("spaces_between_special_tokens", Origin.VLLM, BOTH, "no spaces are added"),
-                refused("return_tokens_as_token_ids", Origin.VLLM, BOTH, "use `return_token_ids`"),
-                honoured("stream", Origin.OPENAI, BOTH, ""),
-                honoured("stream_options", Origin.OPENAI, BOTH, "`include_usage`"),
+                honoured("skip_special_tokens", Origin.VLLM, EVERY, "default true"),
+                accepted("spaces_between_special_tokens", Origin.VLLM, EVERY, "no spaces are added"),
+                refused("return_tokens_as_token_ids", Origin.VLLM, EVERY, "use `return_token_ids`"),
+                honoured("stream", Origin.OPENAI, EVERY, ""),
+                honoured("stream_options", Origin.OPENAI, EVERY, "`include_usage`"),
                 refused("modalities", Origin.OPENAI, CHAT, "text only", "[\"text\"]"),
                 refused("audio", Origin.OPENAI, CHAT, "text only"),
                 refused("reasoning_effort", Origin.OPENAI, CHAT, ""),
@@ -147,36 +151,60 @@ public final class RequestFields {
     private static List<RequestField> ofTools() {
         return List.of(
                 honoured("response_format", Origin.OPENAI, BOTH, "`text`, `json_object`, `json_schema`"),
-                honoured("structured_outputs", Origin.VLLM, BOTH, "`json`, `json_object`, `regex`, `choice`"),
-                honoured("guided_json", Origin.VLLM, BOTH, ""),
-                honoured("guided_regex", Origin.VLLM, BOTH, ""),
-                honoured("guided_choice", Origin.VLLM, BOTH, ""),
-                accepted("guided_decoding_backend", Origin.VLLM, BOTH, "there is one"),
-                refused("guided_grammar", Origin.VLLM, BOTH, "use a schema or a regular expression"),
-                refused("structural_tag", Origin.VLLM, BOTH, "use `tools`"),
-                refused("grammar", Origin.LLAMA_CPP, BOTH, "use a schema or a regular expression", "\"\""),
-                refused("json_schema", Origin.LLAMA_CPP, BOTH, "use `response_format`"),
-                honoured("tools", Origin.OPENAI, CHAT, "functions, if the chat template knows tools"),
-                honoured("tool_choice", Origin.OPENAI, CHAT, "`auto`, `none`, `required`, or one function"),
-                honoured("parallel_tool_calls", Origin.OPENAI, CHAT, "false: one call in a forced answer"),
+                honoured("structured_outputs", Origin.VLLM, EVERY, "`json`, `json_object`, `regex`, `choice`"),
+                honoured("guided_json", Origin.VLLM, EVERY, ""),
+                honoured("guided_regex", Origin.VLLM, EVERY, ""),
+                honoured("guided_choice", Origin.VLLM, EVERY, ""),
+                accepted("guided_decoding_backend", Origin.VLLM, EVERY, "there is one"),
+                refused("guided_grammar", Origin.VLLM, EVERY, "use a schema or a regular expression"),
+                refused("structural_tag", Origin.VLLM, EVERY, "use `tools`"),
+                refused("grammar", Origin.LLAMA_CPP, EVERY, "use a schema or a regular expression", "\"\""),
+                refused("json_schema", Origin.LLAMA_CPP, EVERY, "use `response_format`"),
+                honoured("tools", Origin.OPENAI, CHATS, "functions, if the chat template knows tools"),
+                honoured("tool_choice", Origin.OPENAI, CHATS, "`auto`, `none`, `required`, or one function"),
+                honoured("parallel_tool_calls", Origin.OPENAI, CHATS, "false: one call in a forced answer"),
                 refused("functions", Origin.OPENAI, CHAT, "OpenAI's former `tools`"),
                 refused("function_call", Origin.OPENAI, CHAT, "OpenAI's former `tool_choice`", "\"none\"", "\"auto\""),
                 refused("web_search_options", Origin.OPENAI, CHAT, ""));
     }
 
+    /** What only the Responses API has, or what others have under another name there. */
+    private static List<RequestField> ofResponses() {
+        return List.of(
+                honoured("input", Origin.OPENAI, RESPONSES, "a string, or messages, thoughts, calls and their outputs"),
+                honoured("instructions", Origin.OPENAI, RESPONSES, "a system message before the others"),
+                honoured("max_output_tokens", Origin.OPENAI, RESPONSES, "default: to the end of the context"),
+                honoured("text", Origin.OPENAI, RESPONSES, "`format`: `text`, `json_object`, `json_schema`"),
+                honoured("include", Origin.OPENAI, RESPONSES, "`message.output_text.logprobs`"),
+                honoured("truncation", Origin.OPENAI, RESPONSES, "`auto` keeps the last tokens that fit"),
+                accepted("reasoning", Origin.OPENAI, RESPONSES, "thoughts come as items; no summaries"),
+                accepted("max_tool_calls", Origin.OPENAI, RESPONSES, "of OpenAI's own tools"),
+                refused("previous_response_id", Origin.OPENAI, RESPONSES, "not stored; send the whole conversation"),
+                refused("conversation", Origin.OPENAI, RESPONSES, "not stored; send the whole conversation"),
+                refused("background", Origin.OPENAI, RESPONSES, "an answer ends with its connection"),
+                refused("prompt", Origin.OPENAI, RESPONSES, "send `input`"),
+                refused("n", Origin.OPENAI, RESPONSES, "send several requests", "1"),
+                refused("max_tokens", Origin.OPENAI, RESPONSES, "use `max_output_tokens`"),
+                refused("max_completion_tokens", Origin.OPENAI, RESPONSES, "use `max_output_tokens`"),
+                refused("response_format", Origin.OPENAI, RESPONSES, "use `text`"),
+                refused("logprobs", Origin.OPENAI, RESPONSES, "use `include`"),
+                refused("prompt_logprobs", Origin.VLLM, RESPONSES, ""),
+                refused("return_token_ids", Origin.VLLM, RESPONSES, ""));
+    }
+
     private static List<RequestField> ofAccounts() {
         return List.of(
-                honoured("user", Origin.OPENAI, BOTH, "requests of one user wait for each other first"),
-                honoured("priority", Origin.VLLM, BOTH, "lowest first, among the waiting requests of the same user"),
-                honoured("adapters", Origin.TANDEM, BOTH, "added up for this request"),
-                honoured("merged_adapters", Origin.TANDEM, BOTH, "merged for this request"),
-                accepted("metadata", Origin.OPENAI, BOTH, "not stored"),
-                accepted("store", Origin.OPENAI, CHAT, "not stored"),
-                accepted("service_tier", Origin.OPENAI, BOTH, ""),
-                accepted("safety_identifier", Origin.OPENAI, BOTH, ""),
-                accepted("prompt_cache_key", Origin.OPENAI, BOTH, "prefixes are reused anyway"),
-                accepted("prompt_cache_retention", Origin.OPENAI, BOTH, ""),
-                refused("cache_salt", Origin.VLLM, BOTH, "prefixes are shared by all who send them", "\"\""));
+                honoured("user", Origin.OPENAI, EVERY, "requests of one user wait for each other first"),
+                honoured("priority", Origin.VLLM, EVERY, "lowest first, among the waiting requests of the same user"),
+                honoured("adapters", Origin.TANDEM, EVERY, "added up for this request"),
+                honoured("merged_adapters", Origin.TANDEM, EVERY, "merged for this request"),
+                accepted("metadata", Origin.OPENAI, EVERY, "not stored"),
+                accepted("store", Origin.OPENAI, CHATS, "not stored"),
+                accepted("service_tier", Origin.OPENAI, EVERY, ""),
+                accepted("safety_identifier", Origin.OPENAI, EVERY, ""),
+                accepted("prompt_cache_key", Origin.OPENAI, EVERY, "prefixes are reused anyway"),
+                accepted("prompt_cache_retention", Origin.OPENAI, EVERY, ""),
+                refused("cache_salt", Origin.VLLM, EVERY, "prefixes are shared by all who send them", "\"\""));
     }
 
     private static List<RequestField> ofPeers() {
@@ -207,6 +235,6 @@ public final class RequestFields {
     }
 
     private static RequestField ignored(String name, Origin origin, String note) {
-        return new RequestField(name, origin, BOTH, Support.IGNORED, List.of(), note);
+        return new RequestField(name, origin, EVERY, Support.IGNORED, List.of(), note);
     }
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * The format that a request asks for, in OpenAI's words or in vLLM's.
@@ -21,10 +22,28 @@ public record StructuredOutput(String field, OutputFormat format) {
 
     /** @throws ApiException if a format is wrong, or more than one is asked for */
     static Optional<StructuredOutput> read(JsonBody body) {
+        return read(
+                body,
+                body.optionalObject("response_format")
+                        .flatMap(format -> openAi(format, StructuredOutput::nestedSchema)));
+    }
+
+    /** The Responses API's {@code text.format}, which has the schema's fields beside the type. */
+    static Optional<StructuredOutput> readText(JsonBody body) {
+        Optional<JsonBody> text = body.optionalObject("text");
+        text.ifPresent(fields -> {
+            fields.rejectUnknown(Set.of("format", "verbosity"));
+            fields.refuseUnless("verbosity", value -> value.asText().equals("medium"));
+        });
+        return read(
+                body,
+                text.flatMap(fields -> fields.optionalObject("format"))
+                        .flatMap(format -> openAi(format, StructuredOutput::flatSchema)));
+    }
+
+    private static Optional<StructuredOutput> read(JsonBody body, Optional<StructuredOutput> openAi) {
         List<StructuredOutput> found = new ArrayList<>();
-        body.optionalObject("response_format")
-                .flatMap(StructuredOutput::responseFormat)
-                .ifPresent(found::add);
+        openAi.ifPresent(found::add);
         body.optionalObject("structured_outputs").ifPresent(inner -> {
             inner.rejectUnknown(Set.of("json", "regex", "choice", "json_object"));
             named(inner, "", found);
@@ -58,7 +77,7 @@ public record StructuredOutput(String field, OutputFormat format) {
         }
     }
 
-    private static Optional<StructuredOutput> responseFormat(JsonBody format) {
+    private static Optional<StructuredOutput> openAi(JsonBody format, Function<JsonBody, StructuredOutput> schema) {
         String type = format.requiredString("type", NAME_CHARS_MAX);
         switch (type) {
             case "text" -> {
@@ -69,18 +88,31 @@ public record StructuredOutput(String field, OutputFormat format) {
                 return Optional.of(new StructuredOutput(format.path("type"), new OutputFormat.AnyObject()));
             }
             case "json_schema" -> {
-                format.rejectUnknown(Set.of("type", "json_schema"));
-                JsonBody inner = format.optionalObject("json_schema")
-                        .orElseThrow(() -> format.invalid("json_schema", "is required."));
-                inner.rejectUnknown(Set.of("name", "description", "schema", "strict"));
-                inner.optionalString("name", NAME_CHARS_MAX);
-                inner.optionalString("description", SCHEMA_CHARS_MAX);
-                // Answers keep to the schema whether strict or not.
-                inner.optionalBoolean("strict", false);
-                return Optional.of(schema(inner, "schema"));
+                return Optional.of(schema.apply(format));
             }
             default -> throw format.invalid("type", "must be one of text, json_object and json_schema.");
         }
+    }
+
+    private static StructuredOutput nestedSchema(JsonBody format) {
+        format.rejectUnknown(Set.of("type", "json_schema"));
+        JsonBody inner =
+                format.optionalObject("json_schema").orElseThrow(() -> format.invalid("json_schema", "is required."));
+        inner.rejectUnknown(Set.of("name", "description", "schema", "strict"));
+        return named(inner);
+    }
+
+    private static StructuredOutput flatSchema(JsonBody format) {
+        format.rejectUnknown(Set.of("type", "name", "description", "schema", "strict"));
+        return named(format);
+    }
+
+    private static StructuredOutput named(JsonBody format) {
+        format.optionalString("name", NAME_CHARS_MAX);
+        format.optionalString("description", SCHEMA_CHARS_MAX);
+        // Answers keep to the schema whether strict or not.
+        format.optionalBoolean("strict", false);
+        return schema(format, "schema");
     }
 
     private static StructuredOutput schema(JsonBody body, String field) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A function that the model may call.
@@ -22,7 +23,17 @@ public record Tool(String name, String parameters, ObjectNode json) {
     private static final String NO_PARAMETERS =
             "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}";
 
+    /** Chat completions' way to write them. */
     static List<Tool> read(JsonBody body) {
+        return read(body, ".function.name", Tool::nested);
+    }
+
+    /** The Responses API's, which has the function's fields beside the type; templates get chat completions'. */
+    static List<Tool> readFlat(JsonBody body) {
+        return read(body, ".name", Tool::flat);
+    }
+
+    private static List<Tool> read(JsonBody body, String nameField, Function<JsonBody, Tool> reader) {
         JsonNode value = body.find("tools");
         if (value == null) {
             return List.of();
@@ -36,23 +47,40 @@ public record Tool(String name, String parameters, ObjectNode json) {
             if (!(value.get(i) instanceof ObjectNode object)) {
                 throw body.invalid("tools[" + i + "]", "must be an object.");
             }
-            Tool tool = read(JsonBody.inside(object, "tools[" + i + "]"), object);
+            Tool tool = reader.apply(JsonBody.inside(object, "tools[" + i + "]"));
             if (!names.add(tool.name())) {
                 throw body.invalid(
-                        "tools[" + i + "].function.name", "is '" + tool.name() + "', which another tool is called.");
+                        "tools[" + i + "]" + nameField, "is '" + tool.name() + "', which another tool is called.");
             }
             tools.add(tool);
         }
         return List.copyOf(tools);
     }
 
-    private static Tool read(JsonBody tool, ObjectNode json) {
+    private static Tool nested(JsonBody tool) {
         tool.rejectUnknown(Set.of("type", "function"));
-        if (!tool.requiredString("type", 64).equals("function")) {
-            throw tool.invalid("type", "must be function, the only type of tool here.");
-        }
+        requireFunction(tool);
         JsonBody function = tool.optionalObject("function").orElseThrow(() -> tool.invalid("function", "is required."));
         function.rejectUnknown(Set.of("name", "description", "parameters", "strict"));
+        return of(function, tool.node());
+    }
+
+    private static Tool flat(JsonBody tool) {
+        requireFunction(tool);
+        tool.rejectUnknown(Set.of("type", "name", "description", "parameters", "strict"));
+        ObjectNode nested = JsonBody.MAPPER.createObjectNode().put("type", "function");
+        nested.set("function", tool.node().deepCopy().without("type"));
+        return of(tool, nested);
+    }
+
+    private static void requireFunction(JsonBody tool) {
+        String type = tool.requiredString("type", 64);
+        if (!type.equals("function")) {
+            throw tool.invalid("type", "must be function, the only type of tool here; there is no '" + type + "'.");
+        }
+    }
+
+    private static Tool of(JsonBody function, ObjectNode json) {
         String name = function.requiredString("name", 64);
         if (!name.matches(NAME)) {
             throw function.invalid("name", "may only have letters, digits, '_', '-' and '.'.");

@@ -16,7 +16,7 @@ import java.util.Set;
  */
 public record ToolCall(String id, String name, JsonNode arguments) {
     private static final int CALLS_MAX = 128;
-    private static final int ID_CHARS_MAX = 256;
+    static final int ID_CHARS_MAX = 256;
     private static final int ARGUMENTS_CHARS_MAX = 1 << 20;
 
     /** Those of a message. */
@@ -49,7 +49,7 @@ public record ToolCall(String id, String name, JsonNode arguments) {
     }
 
     /** OpenAI's clients send a string with JSON; chat templates want what is in it. */
-    private static JsonNode arguments(JsonBody function) {
+    static JsonNode arguments(JsonBody function) {
         JsonNode arguments = function.find("arguments");
         if (arguments == null) {
             return JsonBody.MAPPER.createObjectNode();

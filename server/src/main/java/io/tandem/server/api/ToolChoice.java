@@ -2,6 +2,7 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -15,15 +16,25 @@ import java.util.Set;
 public record ToolChoice(List<Tool> tools, List<Tool> callable, boolean forced, boolean several) {
     public static final ToolChoice NONE = new ToolChoice(List.of(), List.of(), false, false);
 
+    /** Chat completions' way to say it. */
     static ToolChoice read(JsonBody body) {
-        List<Tool> tools = Tool.read(body);
+        return read(body, Tool.read(body), "function");
+    }
+
+    /** The Responses API's, which has the name of a function beside its type. */
+    static ToolChoice readFlat(JsonBody body) {
+        return read(body, Tool.readFlat(body), "");
+    }
+
+    /** @param inner field of the choice that has the name of the function; empty if the choice has it itself */
+    private static ToolChoice read(JsonBody body, List<Tool> tools, String inner) {
         boolean several = body.optionalBoolean("parallel_tool_calls", true);
         JsonNode choice = body.find("tool_choice");
         if (choice == null) {
             return new ToolChoice(tools, tools, false, several);
         }
         if (choice.isObject()) {
-            return named(body, tools);
+            return named(body, tools, inner);
         }
         return switch (choice.asText()) {
             // As at OpenAI, the model does not see tools that it may not call.
@@ -38,15 +49,22 @@ public record ToolChoice(List<Tool> tools, List<Tool> callable, boolean forced, 
             default ->
                 throw body.invalid(
                         "tool_choice",
-                        "must be none, auto, required or {\"type\":\"function\",\"function\":{\"name\":…}}.");
+                        "must be none, auto, required or "
+                                + (inner.isEmpty()
+                                        ? "{\"type\":\"function\",\"name\":…}."
+                                        : "{\"type\":\"function\",\"function\":{\"name\":…}}."));
         };
     }
 
-    private static ToolChoice named(JsonBody body, List<Tool> tools) {
+    private static ToolChoice named(JsonBody body, List<Tool> tools, String inner) {
         JsonBody choice = body.optionalObject("tool_choice").orElseThrow();
-        choice.rejectUnknown(Set.of("type", "function"));
-        JsonBody function =
-                choice.optionalObject("function").orElseThrow(() -> choice.invalid("function", "is required."));
+        if (!choice.optionalString("type", 64).orElse("function").equals("function")) {
+            throw choice.invalid("type", "must be function, the only type of tool here.");
+        }
+        choice.rejectUnknown(Set.of("type", inner.isEmpty() ? "name" : inner));
+        JsonBody function = inner.isEmpty()
+                ? choice
+                : choice.optionalObject(inner).orElseThrow(() -> choice.invalid(inner, "is required."));
         String name = function.requiredString("name", 64);
         List<Tool> callable =
                 tools.stream().filter(tool -> tool.name().equals(name)).toList();
@@ -54,5 +72,14 @@ public record ToolChoice(List<Tool> tools, List<Tool> callable, boolean forced, 
             throw function.invalid("name", "is '" + name + "', but no tool of the request is called so.");
         }
         return new ToolChoice(tools, callable, true, false);
+    }
+
+    /** @throws ApiException if the answer has to be a call and to have a format at once */
+    void requireNoContradiction(Optional<StructuredOutput> structured) {
+        if (forced && structured.isPresent()) {
+            throw ApiException.invalid(
+                    "tool_choice",
+                    "'tool_choice' asks for a tool call, which contradicts the format that is asked for too.");
+        }
     }
 }

@@ -12,13 +12,13 @@ import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.Metadata;
 import io.tandem.server.dataset.TextRules;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
@@ -77,9 +77,6 @@ public record JobSpec(
     private static final double PREFERENCE_RATE = 0.25;
 
     private static final double BASE_BETA = 0.1;
-    private static final int METADATA_PAIRS = 16;
-    private static final int METADATA_KEY_CHARS = 64;
-    private static final int METADATA_VALUE_CHARS = 512;
     /** Of a request that is kept with its job. */
     private static final int MAX_CHARS = 1 << 16;
 
@@ -181,22 +178,7 @@ public record JobSpec(
      * @throws io.tandem.server.api.ApiException naming the field that is too large
      */
     static void requireSmall(JsonBody body) {
-        Optional<JsonBody> metadata = body.optionalObject("metadata");
-        if (metadata.isPresent()) {
-            Set<Map.Entry<String, JsonNode>> pairs = metadata.get().node().properties();
-            boolean fits = pairs.size() <= METADATA_PAIRS
-                    && pairs.stream()
-                            .allMatch(pair -> pair.getKey().length() <= METADATA_KEY_CHARS
-                                    && pair.getValue().isTextual()
-                                    && pair.getValue().textValue().length() <= METADATA_VALUE_CHARS);
-            if (!fits) {
-                throw body.invalid(
-                        "metadata",
-                        "must have at most " + METADATA_PAIRS + " pairs, keys of at most " + METADATA_KEY_CHARS
-                                + " characters, and texts of at most " + METADATA_VALUE_CHARS
-                                + " characters as values.");
-            }
-        }
+        Metadata.read(body);
         if (body.node().toString().length() > MAX_CHARS) {
             throw body.invalid(
                     "hyperparameters", "and the rest of the request must have at most " + MAX_CHARS + " characters.");

@@ -1,44 +1,31 @@
 package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.server.api.ApiException;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
-/** How completions and chats differ in what they answer. */
+/** What a generation is written as: one JSON object, or server-sent events while it grows. */
 interface AnswerFormat {
     /** The field of the request that has the prompt. */
     String promptField();
 
-    /** Beginning of the answer's id. */
-    String idPrefix();
-
-    /** The {@code object} field of a whole answer, or of a chunk of a stream. */
-    String objectName(boolean chunk);
-
-    /**
-     * One answer in a whole response.
-     *
-     * @param index its place there
-     */
-    ObjectNode whole(Choice choice, int index);
-
-    /** Adds what a response says once of its only prompt, to its first chunk if it is a stream. */
-    default void putPrompt(ObjectNode response, Choice choice) {}
-
-    /** What opens one answer's stream before its first token, if anything does. */
-    Optional<ObjectNode> opening(Choice choice);
-
-    /**
-     * Part of one answer in a stream; in several chunks, or in none if it is kept back.
-     *
-     * @param draws the tokens that are new, for log-probabilities
-     */
-    List<ObjectNode> chunks(Choice choice, String delta, List<Draw> draws);
-
     /** Names of special tokens that are part of the answers' texts. */
-    default Set<String> shownTokens() {
-        return Set.of();
-    }
+    Set<String> shownTokens();
+
+    /**
+     * A choice has more text, or has ended, or both. Called whether events are written or not.
+     *
+     * @return events, none if nothing is streamed or can be said yet
+     */
+    List<String> progress(Generation generation, Choice choice, String delta);
+
+    /** The whole of a generation that has ended. */
+    ObjectNode whole(Generation generation);
+
+    /** The last events of a stream. */
+    List<String> end(Generation generation);
+
+    /** The last event of a stream that ends with an error. */
+    String failure(ApiException error);
 }

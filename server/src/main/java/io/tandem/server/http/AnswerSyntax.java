@@ -44,11 +44,8 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
     /** What answers to one request are read for. @throws ApiException if the model cannot do what is asked for */
     Reading reading(ChatParams params) {
         ToolChoice choice = params.tools();
-        List<ChatMessage> messages = params.messages();
-        for (int i = 0; i < messages.size() && !templateKnowsTools; i++) {
-            if (messages.get(i).needsTools()) {
-                throw refusal("messages[" + i + "]");
-            }
+        if (!templateKnowsTools && params.messages().stream().anyMatch(ChatMessage::needsTools)) {
+            throw refusal(params.field());
         }
         if (!choice.tools().isEmpty() && !templateKnowsTools) {
             throw refusal("tools");

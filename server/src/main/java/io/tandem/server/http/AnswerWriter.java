@@ -1,18 +1,10 @@
 package io.tandem.server.http;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.Rejection;
 import io.tandem.server.api.ApiException;
-import io.tandem.server.api.GenerationParams;
-import io.tandem.server.api.JsonBody;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
-import java.util.UUID;
 
 /** Writes a generation as one JSON object, or as server-sent events while it grows. */
 final class AnswerWriter implements Generation.Listener {
@@ -21,28 +13,16 @@ final class AnswerWriter implements Generation.Listener {
 
     private final RoutingContext context;
     private final AnswerFormat format;
-    private final GenerationParams params;
-    private final List<EncodedPrompt> prompts;
+    private final boolean stream;
     private final ServedModel model;
-    private final String id;
-    private final long created;
-    private final Set<Integer> begun = new HashSet<>();
-    private Generation generation;
+    private final Generation generation;
     private int unread;
 
-    AnswerWriter(
-            RoutingContext context,
-            AnswerFormat format,
-            GenerationParams params,
-            List<EncodedPrompt> prompts,
-            Generation.Source source,
-            long created) {
+    /** @param stream whether events are wanted */
+    AnswerWriter(RoutingContext context, AnswerFormat format, boolean stream, Generation.Source source) {
         this.context = context;
         this.format = format;
-        this.params = params;
-        this.prompts = prompts;
-        this.id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
-        this.created = created;
+        this.stream = stream;
         this.model = source.model();
         this.generation = new Generation(source, context.vertx().getOrCreateContext(), this, format.shownTokens());
     }
@@ -57,32 +37,17 @@ final class AnswerWriter implements Generation.Listener {
 
     @Override
     public void progress(Choice choice, String delta) {
-        if (!params.output().stream()) {
-            return;
-        }
-        if (begun.add(choice.index())) {
-            format.opening(choice).ifPresent(this::sendChoice);
-        }
-        format.chunks(choice, delta, choice.takeFresh()).forEach(this::sendChoice);
+        format.progress(generation, choice, delta).forEach(this::send);
     }
 
     @Override
     public void done() {
-        if (!params.output().stream()) {
-            ObjectNode json = envelope(false);
-            ArrayNode choices = json.putArray("choices");
-            generation.best(params.n()).forEach(choice -> choices.add(format.whole(choice, choices.size())));
-            json.set("usage", usage());
-            format.putPrompt(json, generation.choices().get(0));
-            context.response().putHeader("Content-Type", "application/json").end(json.toString());
-            return;
+        if (stream) {
+            format.end(generation).forEach(this::send);
+            context.response().end();
+        } else {
+            Json.answer(context, format.whole(generation));
         }
-        if (params.output().includeUsage()) {
-            ObjectNode json = envelope(true);
-            json.putArray("choices");
-            send(json.set("usage", usage()));
-        }
-        context.response().end("data: [DONE]\n\n");
     }
 
     @Override
@@ -94,13 +59,13 @@ final class AnswerWriter implements Generation.Listener {
     public void failed(ApiException error) {
         if (context.response().headWritten()) {
             ErrorMapper.log(context.request(), error);
-            context.response().end("data: " + ErrorMapper.body(error) + "\n\n");
+            context.response().end(format.failure(error));
         } else {
             context.fail(error);
         }
     }
 
-    private void send(ObjectNode json) {
+    private void send(String event) {
         HttpServerResponse response = context.response();
         if (response.ended() || response.closed()) {
             return;
@@ -116,47 +81,6 @@ final class AnswerWriter implements Generation.Listener {
             response.reset();
             return;
         }
-        response.write("data: " + json + "\n\n");
-    }
-
-    private void sendChoice(ObjectNode choice) {
-        ObjectNode json = envelope(true);
-        json.putArray("choices").add(choice);
-        if (!context.response().headWritten()) {
-            format.putPrompt(json, generation.choices().get(0));
-        }
-        send(json);
-    }
-
-    private ObjectNode envelope(boolean chunk) {
-        ObjectNode json = JsonBody.MAPPER.createObjectNode();
-        json.put("id", id);
-        json.put("object", format.objectName(chunk));
-        json.put("created", created);
-        json.put("model", params.model());
-        json.put("system_fingerprint", "tandem");
-        if (chunk && params.output().includeUsage()) {
-            json.putNull("usage");
-        }
-        return json;
-    }
-
-    /** Prompts count once, however many answers they get. */
-    private ObjectNode usage() {
-        int prompt = prompts.stream().mapToInt(each -> each.tokens().length).sum();
-        int completion = generation.choices().stream()
-                .mapToInt(choice -> choice.completionTokens())
-                .sum();
-        int answers = generation.choices().size() / prompts.size();
-        int cached = generation.choices().stream()
-                .filter(choice -> choice.index() % answers == 0)
-                .mapToInt(choice -> choice.cachedTokens())
-                .sum();
-        ObjectNode usage = JsonBody.MAPPER.createObjectNode();
-        usage.put("prompt_tokens", prompt);
-        usage.put("completion_tokens", completion);
-        usage.put("total_tokens", prompt + completion);
-        usage.putObject("prompt_tokens_details").put("cached_tokens", cached);
-        return usage;
+        response.write(event);
     }
 }

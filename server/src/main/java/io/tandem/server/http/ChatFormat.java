@@ -11,10 +11,8 @@ import io.tandem.server.text.tools.AnswerPart;
 import io.tandem.server.text.tools.AnswerPart.Call;
 import io.tandem.server.text.tools.AnswerPart.Content;
 import io.tandem.server.text.tools.AnswerPart.Reasoning;
-import io.tandem.server.text.tools.ReasoningParser;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,7 +21,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** OpenAI's {@code chat.completion}. */
-final class ChatFormat implements AnswerFormat {
+final class ChatFormat implements ChoiceFormat {
     private final Tokenizer tokenizer;
     private final GenerationParams params;
     private final AnswerParser.Settings settings;
@@ -39,12 +37,7 @@ final class ChatFormat implements AnswerFormat {
 
     @Override
     public Set<String> shownTokens() {
-        Set<String> shown = new HashSet<>();
-        settings.tools().ifPresent(tools -> shown.add(tools.marker()));
-        if (settings.reasoning()) {
-            shown.addAll(Set.of(ReasoningParser.OPEN, ReasoningParser.CLOSE));
-        }
-        return shown;
+        return settings.shownTokens();
     }
 
     @Override
@@ -196,24 +189,8 @@ final class ChatFormat implements AnswerFormat {
         }
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         ArrayNode content = json.putArray("content");
-        for (Draw draw : draws) {
-            ObjectNode token = content.addObject();
-            put(token, draw.token(), draw.logprob());
-            ArrayNode top = token.putArray("top_logprobs");
-            for (int i = 0; i < draw.topTokens().length; i++) {
-                put(top.addObject(), draw.topTokens()[i], draw.topLogprobs()[i]);
-            }
-        }
+        draws.forEach(draw -> TokenJson.putLogprob(content.addObject(), draw, tokenizer));
         json.putNull("refusal");
         return json;
-    }
-
-    private void put(ObjectNode json, int token, float logprob) {
-        json.put("token", tokenizer.token(token));
-        json.put("logprob", TokenJson.finite(logprob));
-        ArrayNode bytes = json.putArray("bytes");
-        for (byte value : tokenizer.bytes(token)) {
-            bytes.add(value & 0xff);
-        }
     }
 }

@@ -149,6 +149,11 @@ final class Choice {
         return stops.stopped() ? tokens : usage.completionTokens();
     }
 
+    /** Tokens so far. */
+    int tokens() {
+        return tokens;
+    }
+
     /** Mean log-probability of its tokens, if the device reported them. */
     double meanLogprob() {
         return logprobs / Math.max(1, tokens);

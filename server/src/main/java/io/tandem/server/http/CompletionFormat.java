@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param echo whether answers begin with the prompt
  */
-record CompletionFormat(Tokenizer tokenizer, GenerationParams params, boolean echo) implements AnswerFormat {
+record CompletionFormat(Tokenizer tokenizer, GenerationParams params, boolean echo) implements ChoiceFormat {
     @Override
     public String promptField() {
         return "prompt";

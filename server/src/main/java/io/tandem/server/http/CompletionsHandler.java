@@ -8,19 +8,22 @@ import io.tandem.server.api.CompletionParams;
 import io.tandem.server.api.CompletionParams.Prompt;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ResponseParams;
 import io.tandem.server.api.StructuredOutput;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
 import io.tandem.server.text.grammar.GrammarException;
+import io.tandem.server.text.tools.AnswerParser;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** {@code POST /v1/completions} and {@code POST /v1/chat/completions}. */
+/** {@code POST /v1/completions}, {@code POST /v1/chat/completions} and {@code POST /v1/responses}. */
 final class CompletionsHandler {
     private final Generation.Source source;
     private final ModelNames names;
@@ -32,9 +35,11 @@ final class CompletionsHandler {
     private final UnknownFields unknownFields;
     private final Clock clock;
 
-    /** What a text thread makes of a request. */
+    /** What a text thread makes of a request; the format gets the prompts that are kept. */
     private record Prepared(
-            List<EncodedPrompt> prompts, Optional<Supplier<TokenConstraint>> constraints, AnswerFormat format) {}
+            List<EncodedPrompt> prompts,
+            Optional<Supplier<TokenConstraint>> constraints,
+            Function<List<EncodedPrompt>, AnswerFormat> format) {}
 
     CompletionsHandler(
             Generation.Source source,
@@ -67,24 +72,55 @@ final class CompletionsHandler {
             return new Prepared(
                     encoded,
                     params.generation().structured().map(this::constraints),
-                    new CompletionFormat(model.tokenizer(), params.generation(), params.echo()));
+                    choices(
+                            new CompletionFormat(model.tokenizer(), params.generation(), params.echo()),
+                            params.generation()));
         });
     }
 
     void chat(RoutingContext context) {
         JsonBody body = Json.body(context);
         ChatParams params = ChatParams.read(body, source.model().bounds());
-        AnswerSyntax.Reading reading = syntax.reading(params);
-        answer(context, adapters(body), params.generation(), params.generation().n(), () -> prepare(params, reading));
+        GenerationParams generation = params.generation();
+        chat(
+                context,
+                params,
+                settings -> choices(new ChatFormat(source.model().tokenizer(), generation, settings), generation));
     }
 
-    private Prepared prepare(ChatParams params, AnswerSyntax.Reading reading) {
-        String text =
-                prompts.text(params.messages(), params.rendering(), "messages").concat(reading.begun());
-        return new Prepared(
-                List.of(new EncodedPrompt(prompts.tokens(text, "messages"))),
-                params.generation().structured().or(reading::calls).map(this::constraints),
-                new ChatFormat(source.model().tokenizer(), params.generation(), reading.behind(text)));
+    void respond(RoutingContext context) {
+        ResponseParams params =
+                ResponseParams.read(Json.body(context), source.model().bounds());
+        chat(
+                context,
+                params.chat(),
+                settings -> prompts -> new ResponseFormat(
+                        source.model().tokenizer(),
+                        params,
+                        settings,
+                        prompts,
+                        clock.instant().getEpochSecond()));
+    }
+
+    private void chat(
+            RoutingContext context,
+            ChatParams params,
+            Function<AnswerParser.Settings, Function<List<EncodedPrompt>, AnswerFormat>> format) {
+        AnswerSyntax.Reading reading = syntax.reading(params);
+        GenerationParams generation = params.generation();
+        answer(context, adapters(Json.body(context)), generation, generation.n(), () -> {
+            String text = prompts.text(params.messages(), params.rendering(), params.field())
+                    .concat(reading.begun());
+            return new Prepared(
+                    List.of(new EncodedPrompt(prompts.tokens(text, params.field()))),
+                    generation.structured().or(reading::calls).map(this::constraints),
+                    format.apply(reading.behind(text)));
+        });
+    }
+
+    private Function<List<EncodedPrompt>, AnswerFormat> choices(ChoiceFormat format, GenerationParams params) {
+        return prompts ->
+                new ChoicesFormat(format, params, prompts, clock.instant().getEpochSecond());
     }
 
     private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
@@ -140,13 +176,7 @@ final class CompletionsHandler {
                             ? prompt.last(params.promptTokens().getAsInt())
                             : prompt)
                     .toList();
-            new AnswerWriter(
-                            context,
-                            prepared.result().format(),
-                            params,
-                            kept,
-                            source,
-                            clock.instant().getEpochSecond())
+            new AnswerWriter(context, prepared.result().format().apply(kept), params.output().stream(), source)
                     .generation()
                     .start(
                             kept,

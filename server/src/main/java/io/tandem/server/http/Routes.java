@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
@@ -106,6 +107,9 @@ public final class Routes {
         t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
         table.post("/v1/completions", completions::complete);
         table.post("/v1/chat/completions", completions::chat);
+        table.post("/v1/responses", completions::respond);
+        table.get("/v1/responses/:response", Routes::notStored);
+        table.delete("/v1/responses/:response", Routes::notStored);
         table.get("/v1/models", models::list);
         table.get("/v1/models/*", models::get);
         table.delete("/v1/models/:model", models::delete);
@@ -178,6 +182,14 @@ public final class Routes {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("version", version);
         Json.answer(context, json);
+    }
+
+    private static void notStored(RoutingContext context) {
+        String id = context.pathParam("response");
+        throw ApiException.notFound(
+                "response_id",
+                "response_not_found",
+                "There is no response '" + id + "': this server answers with responses, but does not store them.");
     }
 
     private static void index(RoutingContext context, Router router) {

@@ -6,7 +6,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.server.text.Tokenizer;
 import java.util.List;
 
-/** Tokens in answers, in the shapes of vLLM. */
+/** Tokens in answers, in the shapes of OpenAI and vLLM. */
 final class TokenJson {
     /** What OpenAI writes for a probability of nearly nothing; JSON has no infinity. */
     private static final float LEAST_LOGPROB = -9999;
@@ -56,5 +56,23 @@ final class TokenJson {
         entry.put("logprob", finite(logprob));
         entry.putNull("rank");
         entry.put("decoded_token", tokenizer.token(token));
+    }
+
+    /** A token with its log-probability and those of the most likely ones, in OpenAI's shape. */
+    static void putLogprob(ObjectNode json, Draw draw, Tokenizer tokenizer) {
+        putToken(json, draw.token(), draw.logprob(), tokenizer);
+        ArrayNode top = json.putArray("top_logprobs");
+        for (int i = 0; i < draw.topTokens().length; i++) {
+            putToken(top.addObject(), draw.topTokens()[i], draw.topLogprobs()[i], tokenizer);
+        }
+    }
+
+    private static void putToken(ObjectNode json, int token, float logprob, Tokenizer tokenizer) {
+        json.put("token", tokenizer.token(token));
+        json.put("logprob", finite(logprob));
+        ArrayNode bytes = json.putArray("bytes");
+        for (byte value : tokenizer.bytes(token)) {
+            bytes.add(value & 0xff);
+        }
     }
 }

@@ -38,7 +38,7 @@ class CompatibilityPageTest {
     }
 
     private static String table(Origin origin) {
-        return "### " + origin.title() + "\n\n| field | completions | chat | |\n|---|---|---|---|\n"
+        return "### " + origin.title() + "\n\n| field | completions | chat | responses | |\n|---|---|---|---|---|\n"
                 + RequestFields.list().stream()
                         .filter(field -> field.origin() == origin)
                         .map(RequestField::name)
@@ -53,8 +53,10 @@ class CompatibilityPageTest {
                 .filter(note -> !note.isEmpty())
                 .distinct()
                 .collect(Collectors.joining("; "));
-        return "| `" + name + "` | " + cell(origin, name, Route.COMPLETIONS) + " | " + cell(origin, name, Route.CHAT)
-                + " | " + notes + " |\n";
+        String cells = Arrays.stream(Route.values())
+                .map(route -> cell(origin, name, route))
+                .collect(Collectors.joining(" | "));
+        return "| `" + name + "` | " + cells + " | " + notes + " |\n";
     }
 
     private static String cell(Origin origin, String name, Route route) {

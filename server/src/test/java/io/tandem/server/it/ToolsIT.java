@@ -19,12 +19,10 @@ import com.openai.models.chat.completions.ChatCompletionToolChoiceOption;
 import io.tandem.server.text.grammar.Validator;
 import java.io.IOException;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,29 +47,8 @@ class ToolsIT {
     @TempDir
     private Path directory;
 
-    /** The sample model with another template. */
     private RunningServer start(String template) throws IOException {
-        Path sample = Path.of("../config/models/sample");
-        Path model = Files.createDirectory(directory.resolve("sample"));
-        try (Stream<Path> files = Files.list(sample)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, model.resolve(file.getFileName()));
-            }
-        }
-        ObjectNode config = (ObjectNode)
-                JSON.readTree(model.resolve("tokenizer_config.json").toFile());
-        config.put("chat_template", template);
-        JSON.writeValue(model.resolve("tokenizer_config.json").toFile(), config);
-        return RunningServer.start(directory, model);
-    }
-
-    private static String template(String words) {
-        return "{% if tools %}<|system|>{% for t in tools %}{{ t.function.name }} {{ t.function.description }}{% endfor %}"
-                + words
-                + "<|end|>{% endif %}{% for message in messages %}"
-                + "<|{{ message.role }}|>{{ message.content }}{% for call in message.tool_calls or [] %}"
-                + "{{ call.function.name }}({{ call.function.arguments.city }}){% endfor %}<|end|>{% endfor %}"
-                + "{% if add_generation_prompt %}<|assistant|>{% endif %}";
+        return RunningServer.start(directory, TemplatedModel.write(directory, template));
     }
 
     private static HttpResponse<String> chat(RunningServer server, String messages, String fields) throws Exception {
@@ -99,7 +76,7 @@ class ToolsIT {
     @ParameterizedTest
     @CsvSource({"<tool_call>,call_[0-9a-f]{24}", "[TOOL_CALLS],[0-9a-f]{9}", "python_tag,call_[0-9a-f]{24}"})
     void callsCanBeForced(String words, String ids) throws Exception {
-        try (RunningServer server = start(template(words))) {
+        try (RunningServer server = start(TemplatedModel.tools(words))) {
             Set<String> seen = new HashSet<>();
             JsonNode answer = server.json(chat(
                     server,
@@ -169,7 +146,7 @@ class ToolsIT {
 
     @Test
     void openAisClientUnderstandsTheCalls() throws Exception {
-        try (RunningServer server = start(template("<tool_call>"))) {
+        try (RunningServer server = start(TemplatedModel.tools("<tool_call>"))) {
             OpenAIClient client = OpenAIOkHttpClient.builder()
                     .baseUrl(server.url() + "/v1")
                     .apiKey("none")
@@ -207,7 +184,7 @@ class ToolsIT {
 
     @Test
     void theModelMayCallOrNot() throws Exception {
-        try (RunningServer server = start(template("<tool_call>"))) {
+        try (RunningServer server = start(TemplatedModel.tools("<tool_call>"))) {
             JsonNode text = server.json(chat(server, TOOLS + ",\"guided_choice\":[\"No. <tool_call> no\"]"))
                     .at("/choices/0");
             assertThat(text.path("finish_reason").asText()).isEqualTo("stop");
@@ -234,7 +211,7 @@ class ToolsIT {
 
     @Test
     void callsAndTheirResultsAreShownToTheModel() throws Exception {
-        try (RunningServer server = start(template("<tool_call>"))) {
+        try (RunningServer server = start(TemplatedModel.tools("<tool_call>"))) {
             JsonNode with = server.json(chat(server, HISTORY, "\"max_tokens\":2," + TOOLS));
             JsonNode without = server.json(chat(server, HISTORY, "\"max_tokens\":2"));
             assertThat(with.at("/usage/prompt_tokens").intValue())
@@ -249,7 +226,7 @@ class ToolsIT {
 
     @Test
     void whatIsWrongIsNamed() throws Exception {
-        try (RunningServer server = start(template("<tool_call>"))) {
+        try (RunningServer server = start(TemplatedModel.tools("<tool_call>"))) {
             List<List<String>> wrong = List.of(
                     List.of("\"tools\":{}", "tools"),
                     List.of("\"tools\":[{\"type\":\"retrieval\"}]", "tools[0].type"),

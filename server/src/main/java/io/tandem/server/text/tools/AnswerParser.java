@@ -3,6 +3,7 @@ package io.tandem.server.text.tools;
 import io.tandem.server.text.tools.AnswerPart.Call;
 import io.tandem.server.text.tools.AnswerPart.Content;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -30,6 +31,16 @@ public final class AnswerParser {
     public record Settings(
             boolean reasoning, boolean thinking, Optional<ToolSyntax> tools, Set<String> names, boolean inCall) {
         public static final Settings PLAIN = new Settings(false, false, Optional.empty(), Set.of(), false);
+
+        /** Names of special tokens that are part of the answer's text, because they divide it. */
+        public Set<String> shownTokens() {
+            Set<String> shown = new HashSet<>();
+            tools.ifPresent(syntax -> shown.add(syntax.marker()));
+            if (reasoning) {
+                shown.addAll(Set.of(ReasoningParser.OPEN, ReasoningParser.CLOSE));
+            }
+            return shown;
+        }
 
         public AnswerParser parser() {
             return new AnswerParser(

@@ -1,0 +1,163 @@
+package io.tandem.server.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.GenerationParams;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ResponseParams;
+import io.tandem.server.text.Tokenizer;
+import io.tandem.server.text.tools.AnswerParser;
+import io.tandem.server.text.tools.AnswerPart;
+import io.tandem.server.text.tools.AnswerPart.Reasoning;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+/** OpenAI's {@code response} and the events of its stream. It has one answer. */
+final class ResponseFormat implements AnswerFormat {
+    private final Tokenizer tokenizer;
+    private final ResponseParams request;
+    private final GenerationParams params;
+    private final AnswerParser.Settings settings;
+    private final AnswerParser parser;
+    private final List<EncodedPrompt> prompts;
+    private final long created;
+    private final String id = "resp_" + UUID.randomUUID().toString().replace("-", "");
+    private final ResponseItems items = new ResponseItems(this::event);
+    private List<String> events = new ArrayList<>();
+    private int sequence;
+    private int reasoningTokens;
+
+    /**
+     * @param settings what is to be found in the answer
+     * @param created in seconds since 1970
+     */
+    ResponseFormat(
+            Tokenizer tokenizer,
+            ResponseParams request,
+            AnswerParser.Settings settings,
+            List<EncodedPrompt> prompts,
+            long created) {
+        this.tokenizer = tokenizer;
+        this.request = request;
+        this.params = request.chat().generation();
+        this.settings = settings;
+        this.parser = settings.parser();
+        this.prompts = prompts;
+        this.created = created;
+    }
+
+    @Override
+    public String promptField() {
+        return request.chat().field();
+    }
+
+    @Override
+    public Set<String> shownTokens() {
+        return settings.shownTokens();
+    }
+
+    @Override
+    public List<String> progress(Generation generation, Choice choice, String delta) {
+        if (sequence == 0) {
+            state("created", response("in_progress"));
+            state("in_progress", response("in_progress"));
+        }
+        List<AnswerPart> parts = new ArrayList<>(parser.accept(delta));
+        if (choice.ended()) {
+            parts.addAll(parser.finish());
+        }
+        ArrayNode logprobs = logprobs(parts.isEmpty() ? List.of() : choice.takeFresh());
+        for (AnswerPart part : parts) {
+            if (part instanceof Reasoning) {
+                reasoningTokens = choice.tokens();
+            }
+            items.add(part, logprobs);
+            logprobs = logprobs(List.of());
+        }
+        if (choice.ended()) {
+            items.end(cut(choice) ? "incomplete" : "completed");
+        }
+        return takeEvents();
+    }
+
+    private ArrayNode logprobs(List<Draw> draws) {
+        ArrayNode logprobs = JsonBody.MAPPER.createArrayNode();
+        if (params.sampling().topLogprobs() >= 0) {
+            draws.forEach(draw -> TokenJson.putLogprob(logprobs.addObject(), draw, tokenizer));
+        }
+        return logprobs;
+    }
+
+    @Override
+    public ObjectNode whole(Generation generation) {
+        Choice choice = generation.choices().get(0);
+        ObjectNode json = response(cut(choice) ? "incomplete" : "completed");
+        if (cut(choice)) {
+            json.putObject("incomplete_details").put("reason", "max_output_tokens");
+        }
+        Usage tokens = Usage.of(prompts, generation.choices());
+        ObjectNode usage = json.putObject("usage");
+        usage.put("input_tokens", tokens.prompt());
+        usage.putObject("input_tokens_details").put("cached_tokens", tokens.cached());
+        usage.put("output_tokens", tokens.completion());
+        usage.putObject("output_tokens_details").put("reasoning_tokens", reasoningTokens);
+        usage.put("total_tokens", tokens.prompt() + tokens.completion());
+        return json;
+    }
+
+    private static boolean cut(Choice choice) {
+        return choice.finishReason().equals("length");
+    }
+
+    @Override
+    public List<String> end(Generation generation) {
+        ObjectNode json = whole(generation);
+        state(json.path("status").asText(), json);
+        return takeEvents();
+    }
+
+    @Override
+    public String failure(ApiException error) {
+        ObjectNode json = response("failed");
+        String code = error.status() == 429 ? "rate_limit_exceeded" : "server_error";
+        json.putObject("error").put("code", code).put("message", error.getMessage());
+        state("failed", json);
+        return String.join("", takeEvents());
+    }
+
+    private ObjectNode response(String status) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("id", id).put("object", "response").put("created_at", created);
+        json.put("status", status).put("background", false);
+        json.putNull("error").putNull("incomplete_details");
+        json.put("model", params.model());
+        json.set("output", items.json());
+        json.putNull("usage");
+        json.setAll(request.echo());
+        return json;
+    }
+
+    private void state(String type, ObjectNode response) {
+        event(type, JsonBody.MAPPER.createObjectNode().set("response", response));
+    }
+
+    private void event(String type, ObjectNode fields) {
+        ObjectNode json = JsonBody.MAPPER.createObjectNode();
+        json.put("type", "response." + type).put("sequence_number", sequence);
+        json.setAll(fields);
+        sequence++;
+        if (params.output().stream()) {
+            events.add("event: response." + type + "\ndata: " + json + "\n\n");
+        }
+    }
+
+    private List<String> takeEvents() {
+        List<String> taken = events;
+        events = new ArrayList<>();
+        return taken;
+    }
+}

@@ -1,0 +1,335 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.JsonValue;
+import com.openai.core.http.StreamResponse;
+import com.openai.errors.NotFoundException;
+import com.openai.helpers.ResponseAccumulator;
+import com.openai.models.responses.FunctionTool;
+import com.openai.models.responses.Response;
+import com.openai.models.responses.ResponseCreateParams;
+import com.openai.models.responses.ResponseFunctionToolCall;
+import com.openai.models.responses.ResponseInputItem;
+import com.openai.models.responses.ResponseStatus;
+import com.openai.models.responses.ResponseStreamEvent;
+import com.openai.models.responses.ToolChoiceOptions;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The Responses API, by OpenAI's client and by hand. */
+@Timeout(120)
+class ResponsesIT {
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final String HOT = "What is the opposite of hot?";
+    private static final String WEATHER =
+            "{\"type\":\"function\",\"name\":\"get_weather\",\"description\":\"The weather\","
+                    + "\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":{\"enum\":[\"Bonn\",\"Rome\"]}},"
+                    + "\"required\":[\"city\"],\"additionalProperties\":false},\"strict\":true}";
+
+    @TempDir
+    private static Path directory;
+
+    private static RunningServer server;
+    private static OpenAIClient client;
+
+    @BeforeAll
+    static void start() throws IOException {
+        server = RunningServer.start(
+                directory, TemplatedModel.write(directory, TemplatedModel.tools("<tool_call></think>")));
+        client = OpenAIOkHttpClient.builder()
+                .baseUrl(server.url() + "/v1")
+                .apiKey("none")
+                .maxRetries(0)
+                .build();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.close();
+        server.close();
+    }
+
+    private static HttpResponse<String> respond(String fields) throws Exception {
+        return server.post("/v1/responses", "{\"model\":\"sample\",\"temperature\":0," + fields + "}");
+    }
+
+    private static ResponseCreateParams.Builder request() {
+        return ResponseCreateParams.builder().model("sample").temperature(0.0).maxOutputTokens(120);
+    }
+
+    private static String text(Response response) {
+        return response.output()
+                .get(0)
+                .asMessage()
+                .content()
+                .get(0)
+                .asOutputText()
+                .text();
+    }
+
+    @Test
+    void answersOpenAisClient() {
+        Response response = client.responses().create(request().input(HOT).build());
+        response.validate();
+        assertThat(text(response)).isEqualTo("cold");
+        assertThat(response.status()).contains(ResponseStatus.COMPLETED);
+        assertThat(response.usage().orElseThrow().totalTokens())
+                .isEqualTo(response.usage().orElseThrow().inputTokens()
+                        + response.usage().orElseThrow().outputTokens());
+    }
+
+    @Test
+    void streamsToOpenAisClient() {
+        ResponseAccumulator accumulator = ResponseAccumulator.create();
+        StringBuilder text = new StringBuilder();
+        try (StreamResponse<ResponseStreamEvent> stream =
+                client.responses().createStreaming(request().input(HOT).build())) {
+            stream.stream().forEach(event -> {
+                event.validate();
+                accumulator.accumulate(event);
+                event.outputTextDelta().ifPresent(delta -> text.append(delta.delta()));
+            });
+        }
+        assertThat(text.toString()).isEqualTo("cold");
+        assertThat(text(accumulator.response())).isEqualTo("cold");
+    }
+
+    @Test
+    void callsAToolAndReadsWhatItSays() {
+        FunctionTool tool = FunctionTool.builder()
+                .name("get_weather")
+                .description("The weather")
+                .parameters(FunctionTool.Parameters.builder()
+                        .putAdditionalProperty("type", JsonValue.from("object"))
+                        .putAdditionalProperty(
+                                "properties", JsonValue.from(Map.of("city", Map.of("enum", List.of("Bonn", "Rome")))))
+                        .putAdditionalProperty("required", JsonValue.from(List.of("city")))
+                        .putAdditionalProperty("additionalProperties", JsonValue.from(false))
+                        .build())
+                .strict(true)
+                .build();
+        Response called = client.responses()
+                .create(request()
+                        .input("Weather?")
+                        .addTool(tool)
+                        .toolChoice(ToolChoiceOptions.REQUIRED)
+                        .parallelToolCalls(false)
+                        .build());
+        ResponseFunctionToolCall call = called.output().get(0).asFunctionCall();
+        assertThat(call.name()).isEqualTo("get_weather");
+        assertThat(call.arguments()).contains("city");
+        Response answer = client.responses()
+                .create(request()
+                        .inputOfResponse(List.of(
+                                ResponseInputItem.ofMessage(ResponseInputItem.Message.builder()
+                                        .role(ResponseInputItem.Message.Role.USER)
+                                        .addInputTextContent("Weather?")
+                                        .build()),
+                                ResponseInputItem.ofFunctionCall(call),
+                                ResponseInputItem.ofFunctionCallOutput(ResponseInputItem.FunctionCallOutput.builder()
+                                        .callId(call.callId())
+                                        .output("12 degrees")
+                                        .build())))
+                        .addTool(tool)
+                        .maxOutputTokens(3)
+                        .build());
+        answer.validate();
+        assertThat(answer.usage().orElseThrow().inputTokens())
+                .isGreaterThan(called.usage().orElseThrow().inputTokens());
+    }
+
+    /** The client makes the schema of a class, and reads the answer into it. */
+    public static class Verdict {
+        public boolean sure;
+        public Colour colour;
+    }
+
+    public enum Colour {
+        RED,
+        GREEN
+    }
+
+    @Test
+    void answersInTheFormOfAClass() {
+        Verdict verdict = client.responses()
+                .create(request().input("hello").text(Verdict.class).build())
+                .output()
+                .get(0)
+                .message()
+                .orElseThrow()
+                .content()
+                .get(0)
+                .asOutputText();
+        assertThat(verdict.colour).isNotNull();
+    }
+
+    @Test
+    void nothingIsStored() throws Exception {
+        String id = client.responses().create(request().input("Hi").build()).id();
+        assertThatThrownBy(() -> client.responses().retrieve(id))
+                .isInstanceOf(NotFoundException.class)
+                .hasMessageContaining(id);
+        assertThat(server.delete("/v1/responses/" + id).statusCode()).isEqualTo(404);
+        JsonNode stored = server.json(respond("\"input\":\"Hi\",\"store\":true,\"max_output_tokens\":1"));
+        assertThat(stored.path("store").booleanValue()).isFalse();
+        HttpResponse<String> refused = respond("\"input\":\"Hi\",\"previous_response_id\":\"" + id + "\"");
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body())
+                .contains("\"param\":\"previous_response_id\"")
+                .contains("stores no responses");
+    }
+
+    @Test
+    void eventsAreNumberedAndEndWithTheWholeResponse() throws Exception {
+        HttpResponse<String> answer = respond("\"stream\":true,\"input\":\"" + HOT + "\"");
+        List<JsonNode> events = server.events(answer);
+        List<String> types = events.stream()
+                .map(event -> event.path("type").asText())
+                .distinct()
+                .toList();
+        assertThat(types)
+                .containsExactly(
+                        "response.created",
+                        "response.in_progress",
+                        "response.output_item.added",
+                        "response.content_part.added",
+                        "response.output_text.delta",
+                        "response.output_text.done",
+                        "response.content_part.done",
+                        "response.output_item.done",
+                        "response.completed");
+        for (int i = 0; i < events.size(); i++) {
+            assertThat(events.get(i).path("sequence_number").intValue()).isEqualTo(i);
+        }
+        assertThat(answer.body().lines().filter(line -> line.startsWith("event: ")))
+                .containsExactlyElementsOf(events.stream()
+                        .map(event -> "event: " + event.path("type").asText())
+                        .toList());
+        JsonNode last = events.get(events.size() - 1).path("response");
+        JsonNode item = last.at("/output/0");
+        assertThat(item.at("/content/0/text").asText()).isEqualTo("cold");
+        assertThat(events.get(events.size() - 2).path("item")).isEqualTo(item);
+        JsonNode whole = server.json(respond("\"input\":\"" + HOT + "\""));
+        assertThat(whole.path("usage").path("output_tokens"))
+                .isEqualTo(last.path("usage").path("output_tokens"));
+        assertThat(whole.at("/output/0/content")).isEqualTo(item.path("content"));
+    }
+
+    @Test
+    void callsAndThoughtsAreItems() throws Exception {
+        String written = "Hm, well.</think>Let me see.<tool_call>{\\\"name\\\":\\\"get_weather\\\",\\\"arguments\\\":"
+                + "{\\\"city\\\":\\\"Rome\\\"}}</tool_call>";
+        String fields = "\"input\":\"Weather?\",\"max_output_tokens\":120,\"tools\":[" + WEATHER + "]";
+        List<JsonNode> events = server.events(respond(
+                fields + ",\"stream\":true,\"guided_choice\":[\"" + written.substring(written.indexOf("Let")) + "\"]"));
+        List<String> types = new ArrayList<>();
+        events.forEach(event -> types.add(event.path("type").asText()));
+        assertThat(types)
+                .containsSubsequence(
+                        "response.output_text.done",
+                        "response.output_item.done",
+                        "response.output_item.added",
+                        "response.function_call_arguments.delta",
+                        "response.function_call_arguments.done",
+                        "response.output_item.done",
+                        "response.completed");
+        JsonNode output = events.get(events.size() - 1).at("/response/output");
+        assertThat(output.at("/0/content/0/text").asText()).isEqualTo("Let me see.");
+        assertThat(output.at("/1/name").asText()).isEqualTo("get_weather");
+        assertThat(JSON.readTree(output.at("/1/arguments").asText())
+                        .path("city")
+                        .asText())
+                .isEqualTo("Rome");
+    }
+
+    @Test
+    void itemsMeanWhatMessagesMean() throws Exception {
+        String items = "\"instructions\":\"Be kind.\",\"input\":[{\"role\":\"user\",\"content\":\"Weather?\"},"
+                + "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"content\":[{\"type\":\"reasoning_text\","
+                + "\"text\":\"hm\"}]},{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
+                + "\"text\":\"Well\",\"annotations\":[]}]},"
+                + "{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"get_weather\","
+                + "\"arguments\":\"{\\\"city\\\":\\\"Bonn\\\"}\"},"
+                + "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"12 degrees\"}]";
+        JsonNode response = server.json(respond(items + ",\"max_output_tokens\":1"));
+        JsonNode same = server.json(server.post(
+                "/v1/completions",
+                "{\"model\":\"sample\",\"max_tokens\":1,\"prompt\":\"<|system|>Be kind.<|end|><|user|>Weather?<|end|>"
+                        + "<|assistant|>Wellget_weather(Bonn)<|end|><|tool|>12 degrees<|end|><|assistant|>\"}"));
+        assertThat(response.at("/usage/input_tokens")).isEqualTo(same.at("/usage/prompt_tokens"));
+        assertThat(response.path("status").asText()).isEqualTo("incomplete");
+        assertThat(response.at("/incomplete_details/reason").asText()).isEqualTo("max_output_tokens");
+        assertThat(response.path("instructions").asText()).isEqualTo("Be kind.");
+    }
+
+    @Test
+    void logprobsComeWithTheText() throws Exception {
+        JsonNode part = server.json(respond(
+                        "\"input\":\"" + HOT + "\",\"include\":[\"message.output_text.logprobs\"],\"top_logprobs\":2"))
+                .at("/output/0/content/0");
+        StringBuilder tokens = new StringBuilder();
+        part.path("logprobs").forEach(token -> {
+            tokens.append(token.path("token").asText());
+            assertThat(token.path("top_logprobs")).hasSize(2);
+        });
+        assertThat(tokens.toString()).startsWith("cold");
+    }
+
+    @Test
+    void whatIsWrongIsNamed() throws Exception {
+        List<List<String>> wrong = List.of(
+                List.of("\"a\":1", "input"),
+                List.of("\"input\":7", "input"),
+                List.of("\"input\":[]", "input"),
+                List.of("\"input\":[1]", "input[0]"),
+                List.of("\"input\":[{\"role\":\"user\"}]", "input[0].content"),
+                List.of("\"input\":[{\"role\":\"king\",\"content\":\"\"}]", "input[0].role"),
+                List.of("\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]", "input[0].type"),
+                List.of("\"input\":[{\"type\":\"function_call\",\"name\":\"x\"}]", "input[0].call_id"),
+                List.of("\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"x\"}]", "input[0].output"),
+                List.of(
+                        "\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\"}]}]",
+                        "input[0].content[0].type"),
+                List.of("\"input\":\"x\",\"tools\":[{\"type\":\"web_search\"}]", "tools[0].type"),
+                List.of("\"input\":\"x\",\"tools\":[{\"type\":\"function\"}]", "tools[0].name"),
+                List.of("\"input\":\"x\",\"tools\":[" + WEATHER + "," + WEATHER + "]", "tools[1].name"),
+                List.of("\"input\":\"x\",\"tool_choice\":\"required\"", "tool_choice"),
+                List.of("\"input\":\"x\",\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"}", "tool_choice.name"),
+                List.of("\"input\":\"x\",\"text\":{\"format\":{\"type\":\"xml\"}}", "text.format.type"),
+                List.of("\"input\":\"x\",\"text\":{\"format\":{\"type\":\"json_schema\"}}", "text.format.schema"),
+                List.of("\"input\":\"x\",\"text\":{\"verbosity\":\"low\"}", "text.verbosity"),
+                List.of("\"input\":\"x\",\"max_output_tokens\":0", "max_output_tokens"),
+                List.of("\"input\":\"x\",\"max_tokens\":1", "max_tokens"),
+                List.of("\"input\":\"x\",\"n\":2", "n"),
+                List.of("\"input\":\"x\",\"background\":true", "background"),
+                List.of("\"input\":\"x\",\"truncation\":\"middle\"", "truncation"),
+                List.of("\"input\":\"x\",\"include\":[\"all\"]", "include"),
+                List.of("\"input\":\"x\",\"metadata\":{\"a\":1}", "metadata"),
+                List.of("\"input\":\"x\",\"conversation\":\"conv_1\"", "conversation"),
+                List.of("\"input\":\"" + "x ".repeat(4000) + "\"", "input"));
+        for (List<String> fields : wrong) {
+            HttpResponse<String> answer = respond(fields.get(0));
+            assertThat(answer.statusCode()).as(fields.get(0) + answer.body()).isEqualTo(400);
+            assertThat(JSON.readTree(answer.body()).at("/error/param").asText()).isEqualTo(fields.get(1));
+        }
+        assertThat(respond("\"input\":\"x\",\"max_output_tokens\":1,\"inptu\":1")
+                        .headers()
+                        .firstValue("X-Ignored-Fields"))
+                .contains("inptu");
+    }
+}
