@@ -231,12 +231,12 @@ class ResponsesIT {
     }
 
     @Test
-    void callsAndThoughtsAreItems() throws Exception {
-        String written = "Hm, well.</think>Let me see.<tool_call>{\\\"name\\\":\\\"get_weather\\\",\\\"arguments\\\":"
+    void callsAreItems() throws Exception {
+        String written = "Let me see.<tool_call>{\\\"name\\\":\\\"get_weather\\\",\\\"arguments\\\":"
                 + "{\\\"city\\\":\\\"Rome\\\"}}</tool_call>";
-        String fields = "\"input\":\"Weather?\",\"max_output_tokens\":120,\"tools\":[" + WEATHER + "]";
-        List<JsonNode> events = server.events(respond(
-                fields + ",\"stream\":true,\"guided_choice\":[\"" + written.substring(written.indexOf("Let")) + "\"]"));
+        List<JsonNode> events =
+                server.events(respond("\"input\":\"Weather?\",\"max_output_tokens\":120,\"stream\":true,"
+                        + "\"tools\":[" + WEATHER + "],\"guided_choice\":[\"" + written + "\"]"));
         List<String> types = new ArrayList<>();
         events.forEach(event -> types.add(event.path("type").asText()));
         assertThat(types)
@@ -255,6 +255,34 @@ class ResponsesIT {
                         .path("city")
                         .asText())
                 .isEqualTo("Rome");
+    }
+
+    /** A template that opens the thoughts itself, so that all that is said before their end is one. */
+    @Test
+    void thoughtsAreItems(@TempDir Path other) throws Exception {
+        String thinking =
+                "{% for message in messages %}<|{{ message.role }}|>{{ message.content.split('</think>')[-1] }}"
+                        + "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}";
+        try (RunningServer thinker = RunningServer.start(other, TemplatedModel.write(other, thinking))) {
+            String fields =
+                    "{\"model\":\"sample\",\"input\":\"Hi\",\"seed\":4,\"max_output_tokens\":8,\"ignore_eos\":true";
+            JsonNode whole = thinker.json(thinker.post("/v1/responses", fields + "}"));
+            List<JsonNode> events = thinker.events(thinker.post("/v1/responses", fields + ",\"stream\":true}"));
+            StringBuilder streamed = new StringBuilder();
+            events.forEach(event -> {
+                if (event.path("type").asText().equals("response.reasoning_text.delta")) {
+                    streamed.append(event.path("delta").asText());
+                }
+            });
+            JsonNode item = whole.at("/output/0");
+            assertThat(item.path("type").asText()).isEqualTo("reasoning");
+            assertThat(item.at("/content/0/text").asText())
+                    .isEqualTo(streamed.toString())
+                    .isNotEmpty();
+            assertThat(whole.at("/usage/output_tokens_details/reasoning_tokens").intValue())
+                    .isEqualTo(8);
+            assertThat(events.get(events.size() - 1).path("type").asText()).isEqualTo("response.incomplete");
+        }
     }
 
     @Test
