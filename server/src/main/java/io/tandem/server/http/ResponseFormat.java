@@ -29,6 +29,7 @@ final class ResponseFormat implements AnswerFormat {
     private final ResponseItems items = new ResponseItems(this::event);
     private List<String> events = new ArrayList<>();
     private int sequence;
+    private boolean thinking;
     private int reasoningTokens;
 
     /**
@@ -72,13 +73,18 @@ final class ResponseFormat implements AnswerFormat {
         }
         ArrayNode logprobs = logprobs(parts.isEmpty() ? List.of() : choice.takeFresh());
         for (AnswerPart part : parts) {
-            if (part instanceof Reasoning) {
+            thinking = part instanceof Reasoning;
+            if (thinking) {
                 reasoningTokens = choice.tokens();
             }
             items.add(part, logprobs);
             logprobs = logprobs(List.of());
         }
         if (choice.ended()) {
+            if (thinking) {
+                // Tokens without text are not heard of one by one.
+                reasoningTokens = choice.completionTokens();
+            }
             items.end(cut(choice) ? "incomplete" : "completed");
         }
         return takeEvents();
