@@ -18,6 +18,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Main.Version.class,
         subcommands = {
             ServeCommand.class,
+            DoctorCommand.class,
             DevicesCommand.class,
             AdaptersCommand.class,
             FinetuneCommand.class,

@@ -50,7 +50,7 @@ final class StartupLog {
     }
 
     /** Weights of the linear layers and embeddings; norms and biases are too few to be seen. */
-    private static long parameters(ModelConfig shape) {
+    static long parameters(ModelConfig shape) {
         long embedding = (long) shape.vocab() * shape.hidden();
         return (shape.tiedEmbeddings() ? 1 : 2) * embedding + shape.layerParameters();
     }

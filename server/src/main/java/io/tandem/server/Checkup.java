@@ -1,0 +1,195 @@
+package io.tandem.server;
+
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.MemoryPlan.Owner;
+import io.tandem.kernels.device.ContextLength;
+import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.family.ModelConfigReader;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.quantized.QuantizedCheckpoint;
+import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.kernels.weights.WeightNames;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ChatMessage;
+import io.tandem.server.config.ServerConfig;
+import io.tandem.server.http.AnswerSyntax;
+import io.tandem.server.text.ModelText;
+import io.tandem.server.text.ServedModel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/** What a start would find in a model and on this machine, from the headers of files alone. */
+final class Checkup {
+    /** How much a finding matters. */
+    enum Weight {
+        FACT,
+        /** Some requests will be refused. */
+        WARNING,
+        /** The server will not start. */
+        FAULT
+    }
+
+    /**
+     * Something that was found.
+     *
+     * @param about one word or two
+     */
+    record Finding(String about, Weight weight, String text) {}
+
+    private static final double GIGA = 1e9;
+    private static final ChatMessage QUESTION = new ChatMessage("user", "Hello");
+
+    private final ServerConfig config;
+    private final List<Finding> findings = new ArrayList<>();
+
+    private Checkup(ServerConfig config) {
+        this.config = config;
+    }
+
+    /** In the order of a start; what depends on something that failed is left out. */
+    static List<Finding> of(ServerConfig config) {
+        Checkup checkup = new Checkup(config);
+        checkup.attempt("model", () -> ModelConfigReader.read(config.model())).ifPresent(checkup::model);
+        return checkup.findings;
+    }
+
+    private void model(ModelConfig model) {
+        fact(
+                "model",
+                "%s, %.1f million parameters, %d layers, a vocabulary of %d",
+                model.architecture(),
+                StartupLog.parameters(model) / 1e6,
+                model.layers(),
+                model.vocab());
+        attempt("weights", () -> weights(model)).ifPresent(text -> fact("weights", "%s", text));
+        DeviceProfile machine = DeviceProfile.ofThisMachine();
+        KernelsConfig asked = config.scheduler().deviceLimits(config.kernels());
+        int context = attempt("computes in", () -> machine.choose(asked, model))
+                .map(choice -> {
+                    fact("computes in", "%s", choice);
+                    return memory(model, machine, asked.withNumerics(choice.dtype(), choice.weights()));
+                })
+                .orElse(model.maxPositions());
+        attempt("text", () -> ModelText.load(config.model(), config.servedName(), model, context))
+                .ifPresent(this::text);
+    }
+
+    /** What the files hold, by type. */
+    private String weights(ModelConfig model) {
+        Checkpoint checkpoint = QuantizedCheckpoint.open(config.model());
+        WeightNames.validate(checkpoint, model);
+        TreeMap<String, Integer> types = new TreeMap<>();
+        WeightNames.expected(model)
+                .keySet()
+                .forEach(name -> types.merge(checkpoint.entry(name).dtype().name(), 1, Integer::sum));
+        return types.entrySet().stream()
+                .map(type -> type.getValue() + " tensors in " + type.getKey())
+                .collect(Collectors.joining(", "));
+    }
+
+    /** Says what serving takes. @return the longest context */
+    private int memory(ModelConfig model, DeviceProfile machine, KernelsConfig limits) {
+        int context = ContextLength.choose(model, limits, machine.memoryBytes());
+        MemoryPlan plan = MemoryPlan.serving(model, limits.withContextTokens(context));
+        fact("context", "%d tokens; the model's maximum is %d", context, model.maxPositions());
+        String parts = String.format(
+                Locale.ROOT,
+                "%.2f GB: weights %.2f, KV cache %.2f, adapter slots %.2f; this machine has %.1f GB",
+                plan.total() / GIGA,
+                plan.total(Owner.WEIGHTS) / GIGA,
+                plan.total(Owner.KV_CACHE) / GIGA,
+                plan.total(Owner.ADAPTERS) / GIGA,
+                machine.memoryBytes() / GIGA);
+        if (plan.total() > machine.memoryBytes()) {
+            add(
+                    "memory",
+                    Weight.FAULT,
+                    parts + ". Try --weight-form int8 or int4, --context-tokens, fewer kernels.kv-slots or"
+                            + " kernels.adapter-slots, or a lower kernels.max-rank");
+        } else {
+            fact("memory", "%s", parts);
+        }
+        return context;
+    }
+
+    private void text(ServedModel model) {
+        String ends = model.stopTokens().stream()
+                .map(id -> id + " '" + model.tokenizer().token(id) + "'")
+                .collect(Collectors.joining(", "));
+        if (ends.isEmpty()) {
+            add(
+                    "end tokens",
+                    Weight.WARNING,
+                    "none: answers end at their limit only. Set eos_token_id in generation_config.json");
+        } else {
+            fact("end tokens", "%s", ends);
+        }
+        ServedModel sampled = config.modelSampling() ? model : model.withStandardSampling();
+        fact(
+                "sampling",
+                "temperature %s, top_p %s, top_k %d, where a request does not say",
+                sampled.sampling().temperature(),
+                sampled.sampling().topP(),
+                sampled.sampling().topK());
+        if (renders(model, "chats", List.of(QUESTION))) {
+            renders(model, "system messages", List.of(new ChatMessage("system", "Be brief."), QUESTION));
+            tools(AnswerSyntax.of(config.parsers(), model.template()));
+        }
+    }
+
+    private boolean renders(ServedModel model, String what, List<ChatMessage> chat) {
+        try {
+            int tokens = model.tokenizer().encode(model.template().render(chat, true), true).length;
+            fact(what, "the chat template renders them; a short one has %d tokens", tokens);
+            return true;
+        } catch (ApiException e) {
+            add(what, Weight.WARNING, "requests are refused: " + e.getMessage());
+            return false;
+        }
+    }
+
+    private void tools(AnswerSyntax syntax) {
+        if (!syntax.templateKnowsTools()) {
+            add("tools", Weight.WARNING, "requests are refused: the chat template does not show tools to the model");
+        } else if (syntax.tools().isEmpty()) {
+            add(
+                    "tools",
+                    Weight.WARNING,
+                    "requests are refused: it is not known how this model writes calls. Set tool-parser to hermes,"
+                            + " llama3 or mistral");
+        } else {
+            fact(
+                    "tools",
+                    "calls are read as %s writes them",
+                    syntax.tools().get().name().toLowerCase(Locale.ROOT));
+        }
+        if (syntax.reasoning()) {
+            fact("reasoning", "thoughts come back as reasoning_content");
+        }
+    }
+
+    /** What can be wrong with a model or a setting is a fault, and empty. */
+    private <T> Optional<T> attempt(String about, Supplier<T> step) {
+        try {
+            return Optional.of(step.get());
+        } catch (ModelFormatException | UnsupportedOperationException | IllegalArgumentException e) {
+            add(about, Weight.FAULT, String.valueOf(e.getMessage()));
+            return Optional.empty();
+        }
+    }
+
+    private void fact(String about, String format, Object... values) {
+        add(about, Weight.FACT, String.format(Locale.ROOT, format, values));
+    }
+
+    private void add(String about, Weight weight, String text) {
+        findings.add(new Finding(about, weight, text));
+    }
+}

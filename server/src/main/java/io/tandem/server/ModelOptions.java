@@ -1,0 +1,89 @@
+package io.tandem.server;
+
+import io.tandem.server.config.ConfigLoader;
+import io.tandem.server.config.ServerConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Option;
+
+/** Flags that say which model is loaded and how, and the settings that they make with the configuration file. */
+final class ModelOptions {
+    private static final Logger LOG = LoggerFactory.getLogger(ModelOptions.class);
+
+    @Option(
+            names = "--model",
+            paramLabel = "DIR",
+            description = "A model in HuggingFace's layout; default the sample model that comes with Tandem.")
+    private @Nullable Path model;
+
+    @Option(names = "--model-name", paramLabel = "NAME", description = "What clients call the base model by.")
+    private @Nullable String modelName;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            description = "Data type of activations and KV cache: auto, float32 or bfloat16; default auto.")
+    private @Nullable String dtype;
+
+    @Option(
+            names = "--weight-form",
+            paramLabel = "FORM",
+            description = "How the weights are stored: auto, plain, packed, float16, int8 or int4; default auto.")
+    private @Nullable String weightForm;
+
+    @Option(
+            names = "--context-tokens",
+            paramLabel = "N",
+            description = "Longest prompt and answer together; default 0, what the model allows and memory holds.")
+    private @Nullable Integer contextTokens;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
+    private @Nullable Path config;
+
+    /**
+     * Reads the settings.
+     *
+     * @param others flags of the command by their settings; they win over the configuration file, as these do
+     * @throws IOException if the configuration file cannot be read, or there is no model
+     */
+    ServerConfig load(Map<String, Object> others) throws IOException {
+        Path home = Path.of(System.getProperty("tandem.home", "."));
+        ConfigLoader loader = new ConfigLoader(home, System.getenv());
+        Map<String, Object> flags = new LinkedHashMap<>(others);
+        put(flags, "model", model);
+        put(flags, "model-name", modelName);
+        put(flags, "kernels.dtype", dtype);
+        put(flags, "kernels.weight-form", weightForm);
+        put(flags, "kernels.context-tokens", contextTokens);
+        if (config != null && !Files.isReadable(config)) {
+            throw new IOException("the configuration file " + config + " cannot be read");
+        }
+        Path standard = loader.standardFile();
+        Optional<Path> file =
+                config != null ? Optional.of(config) : Optional.of(standard).filter(Files::exists);
+        ServerConfig loaded = loader.load(file, flags);
+        LOG.info(
+                "settings: {}{}",
+                file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("defaults"),
+                flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
+        if (!Files.exists(loaded.model().resolve("config.json"))) {
+            throw new IOException("there is no model in " + loaded.model()
+                    + ": it has no config.json; name a directory in HuggingFace's layout with --model");
+        }
+        return loaded;
+    }
+
+    /** @param value nothing is put if it is null */
+    static void put(Map<String, Object> flags, String key, @Nullable Object value) {
+        if (value != null) {
+            flags.put(key, value instanceof Path ? value.toString() : value);
+        }
+    }
+}
