@@ -12,6 +12,7 @@ import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.CoServingEngine;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
@@ -94,8 +95,7 @@ public final class Application implements AutoCloseable {
         Files.createDirectories(config.adapterRoot());
         device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()), loading);
         int context = device.limits().contextTokens();
-        ServedModel loaded = ModelText.load(config.model(), config.servedName(), device.model(), context);
-        model = config.modelSampling() ? loaded : loaded.withStandardSampling();
+        model = text(config, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
@@ -219,6 +219,12 @@ public final class Application implements AutoCloseable {
             application.close();
             throw new IOException("the jobs of the data directory cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /** What is served of a model, as text sees it. @throws io.tandem.kernels.weights.ModelFormatException if damaged */
+    static ServedModel text(ServerConfig config, ModelConfig shape, int contextTokens) {
+        ServedModel loaded = ModelText.load(config.model(), config.servedName(), shape, contextTokens);
+        return config.modelSampling() ? loaded : loaded.withStandardSampling();
     }
 
     private int listen(String address, int configuredPort, Routes.Targets targets) throws IOException {

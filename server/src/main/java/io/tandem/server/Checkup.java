@@ -15,7 +15,6 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.http.AnswerSyntax;
-import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +24,7 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** What a start would find in a model and on this machine, from the headers of files alone. */
+/** What a start would find in a model and on this machine, without loading the weights. */
 final class Checkup {
     /** How much a finding matters. */
     enum Weight {
@@ -77,8 +76,7 @@ final class Checkup {
                     return memory(model, machine, asked.withNumerics(choice.dtype(), choice.weights()));
                 })
                 .orElse(model.maxPositions());
-        attempt("text", () -> ModelText.load(config.model(), config.servedName(), model, context))
-                .ifPresent(this::text);
+        attempt("text", () -> Application.text(config, model, context)).ifPresent(this::text);
     }
 
     /** What the files hold, by type. */
@@ -131,13 +129,12 @@ final class Checkup {
         } else {
             fact("end tokens", "%s", ends);
         }
-        ServedModel sampled = config.modelSampling() ? model : model.withStandardSampling();
         fact(
                 "sampling",
                 "temperature %s, top_p %s, top_k %d, where a request does not say",
-                sampled.sampling().temperature(),
-                sampled.sampling().topP(),
-                sampled.sampling().topK());
+                model.sampling().temperature(),
+                model.sampling().topP(),
+                model.sampling().topK());
         if (renders(model, "chats", List.of(QUESTION))) {
             renders(model, "system messages", List.of(new ChatMessage("system", "Be brief."), QUESTION));
             tools(AnswerSyntax.of(config.parsers(), model.template()));

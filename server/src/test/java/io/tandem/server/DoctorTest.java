@@ -5,9 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.MainTest.Said;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,12 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import picocli.CommandLine;
 
 /** {@code tandem doctor} on good, damaged and foreign models. */
 class DoctorTest {
-    private record Said(int status, String out, String err) {}
-
     @TempDir
     private Path model;
 
@@ -37,20 +33,16 @@ class DoctorTest {
     private Said doctor(String... flags) {
         List<String> arguments = new ArrayList<>(List.of("doctor", "--model", model.toString()));
         arguments.addAll(List.of(flags));
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        CommandLine line = Main.commandLine();
-        line.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
-        int status = line.execute(arguments.toArray(String[]::new));
-        assertThat(out + "" + err).doesNotContain("\tat ");
-        return new Said(status, out.toString(), err.toString());
+        Said said = MainTest.run(arguments.toArray(String[]::new));
+        assertThat(said.out() + said.err()).doesNotContain("\tat ");
+        return said;
     }
 
     private void change(String file, String old, String with) throws IOException {
         Path path = model.resolve(file);
         String text = Files.readString(path);
         assertThat(text).contains(old);
-        Files.writeString(path, text.replace(old, with));
+        Files.writeString(path, text.replaceFirst(Pattern.quote(old), with));
     }
 
     @Test
@@ -90,10 +82,7 @@ class DoctorTest {
                 "tokenizer.json | { | [ | tokenizer.json",
             })
     void faultsAreNamed(String file, String old, String with, String named) throws IOException {
-        Path path = model.resolve(file);
-        String text = Files.readString(path);
-        assertThat(text).contains(old);
-        Files.writeString(path, text.replaceFirst(Pattern.quote(old), with));
+        change(file, old, with);
         Said said = doctor();
         assertThat(said.status()).isEqualTo(1);
         assertThat(said.out()).contains("X ", named, "cannot be served");
@@ -122,7 +111,9 @@ class DoctorTest {
     @Test
     void moreMemoryThanThereIs() throws IOException {
         change("config.json", "\"max_position_embeddings\" : 512", "\"max_position_embeddings\" : 16777216");
-        Said said = doctor("--context-tokens", "16777216");
+        // Terabytes, which no machine of today has.
+        Path settings = Files.writeString(model.resolve("settings.yaml"), "kernels:\n  kv-slots: 1000\n");
+        Said said = doctor("--context-tokens", "16777216", "--config", settings.toString());
         assertThat(said.status()).isEqualTo(1);
         assertThat(said.out()).contains("X memory", "--weight-form", "kernels.kv-slots");
     }

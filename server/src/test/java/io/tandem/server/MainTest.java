@@ -11,9 +11,9 @@ import picocli.CommandLine;
 
 /** What the command line says. */
 class MainTest {
-    private record Said(int status, String out, String err) {}
+    record Said(int status, String out, String err) {}
 
-    private static Said run(String... arguments) {
+    static Said run(String... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         CommandLine line = Main.commandLine();

@@ -1,7 +1,6 @@
 package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.RequestField.Route;
 import java.util.ArrayList;
 import java.util.List;
@@ -77,10 +76,7 @@ public record ChatParams(
         }
         List<ChatMessage> messages = new ArrayList<>();
         for (int i = 0; i < value.size(); i++) {
-            if (!(value.get(i) instanceof ObjectNode object)) {
-                throw body.invalid("messages[" + i + "]", "must be an object.");
-            }
-            messages.add(message(JsonBody.inside(object, "messages[" + i + "]"), ignored));
+            messages.add(message(body.element("messages", value, i), ignored));
         }
         return List.copyOf(messages);
     }

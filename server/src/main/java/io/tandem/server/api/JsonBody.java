@@ -106,6 +106,15 @@ public final class JsonBody {
         return new JsonBody(node, path + ".");
     }
 
+    /** An element of a field that is an array, which must be an object. */
+    JsonBody element(String field, JsonNode array, int index) {
+        String place = field + "[" + index + "]";
+        if (!(array.get(index) instanceof ObjectNode object)) {
+            throw invalid(place, "must be an object.");
+        }
+        return inside(object, path(place));
+    }
+
     private static ApiException malformed(String message) {
         return new ApiException(400, "invalid_request_error", null, "invalid_json", message);
     }

@@ -1,7 +1,6 @@
 package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -43,11 +42,7 @@ final class ResponseInput {
         }
         ResponseInput input = new ResponseInput(ignored);
         for (int i = 0; i < value.size(); i++) {
-            String place = "input[" + i + "]";
-            if (!(value.get(i) instanceof ObjectNode object)) {
-                throw body.invalid(place, "must be an object.");
-            }
-            input.add(JsonBody.inside(object, place));
+            input.add(body.element("input", value, i));
         }
         input.close();
         return input.messages;
@@ -149,11 +144,7 @@ final class ResponseInput {
         }
         StringBuilder text = new StringBuilder();
         for (int i = 0; i < content.size(); i++) {
-            String place = field + "[" + i + "]";
-            if (!(content.get(i) instanceof ObjectNode object)) {
-                throw item.invalid(place, "must be an object.");
-            }
-            JsonBody part = JsonBody.inside(object, item.path(place));
+            JsonBody part = item.element(field, content, i);
             String type = part.requiredString("type", ChatParams.NAME_CHARS_MAX);
             if (!TEXTS.contains(type)) {
                 throw part.invalid(

@@ -44,10 +44,7 @@ public record Tool(String name, String parameters, ObjectNode json) {
         List<Tool> tools = new ArrayList<>();
         Set<String> names = new HashSet<>();
         for (int i = 0; i < value.size(); i++) {
-            if (!(value.get(i) instanceof ObjectNode object)) {
-                throw body.invalid("tools[" + i + "]", "must be an object.");
-            }
-            Tool tool = reader.apply(JsonBody.inside(object, "tools[" + i + "]"));
+            Tool tool = reader.apply(body.element("tools", value, i));
             if (!names.add(tool.name())) {
                 throw body.invalid(
                         "tools[" + i + "]" + nameField, "is '" + tool.name() + "', which another tool is called.");

@@ -2,7 +2,6 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -30,11 +29,7 @@ public record ToolCall(String id, String name, JsonNode arguments) {
         }
         List<ToolCall> calls = new ArrayList<>();
         for (int i = 0; i < value.size(); i++) {
-            String place = message.path("tool_calls[" + i + "]");
-            if (!(value.get(i) instanceof ObjectNode object)) {
-                throw message.invalid("tool_calls[" + i + "]", "must be an object.");
-            }
-            calls.add(call(JsonBody.inside(object, place)));
+            calls.add(call(message.element("tool_calls", value, i)));
         }
         return List.copyOf(calls);
     }

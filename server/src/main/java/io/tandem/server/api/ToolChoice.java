@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * Which tools a request lets the model call, and whether it has to.
@@ -18,23 +19,27 @@ public record ToolChoice(List<Tool> tools, List<Tool> callable, boolean forced, 
 
     /** Chat completions' way to say it. */
     static ToolChoice read(JsonBody body) {
-        return read(body, Tool.read(body), "function");
+        return read(body, Tool.read(body), ToolChoice::nested, "{\"type\":\"function\",\"function\":{\"name\":…}}");
     }
 
     /** The Responses API's, which has the name of a function beside its type. */
     static ToolChoice readFlat(JsonBody body) {
-        return read(body, Tool.readFlat(body), "");
+        return read(body, Tool.readFlat(body), ToolChoice::flat, "{\"type\":\"function\",\"name\":…}");
     }
 
-    /** @param inner field of the choice that has the name of the function; empty if the choice has it itself */
-    private static ToolChoice read(JsonBody body, List<Tool> tools, String inner) {
+    /**
+     * @param function finds in a choice what has the name of the function
+     * @param shape of such a choice, for complaints
+     */
+    private static ToolChoice read(
+            JsonBody body, List<Tool> tools, Function<JsonBody, JsonBody> function, String shape) {
         boolean several = body.optionalBoolean("parallel_tool_calls", true);
         JsonNode choice = body.find("tool_choice");
         if (choice == null) {
             return new ToolChoice(tools, tools, false, several);
         }
         if (choice.isObject()) {
-            return named(body, tools, inner);
+            return named(body, tools, function);
         }
         return switch (choice.asText()) {
             // As at OpenAI, the model does not see tools that it may not call.
@@ -46,25 +51,26 @@ public record ToolChoice(List<Tool> tools, List<Tool> callable, boolean forced, 
                 }
                 yield new ToolChoice(tools, tools, true, several);
             }
-            default ->
-                throw body.invalid(
-                        "tool_choice",
-                        "must be none, auto, required or "
-                                + (inner.isEmpty()
-                                        ? "{\"type\":\"function\",\"name\":…}."
-                                        : "{\"type\":\"function\",\"function\":{\"name\":…}}."));
+            default -> throw body.invalid("tool_choice", "must be none, auto, required or " + shape + ".");
         };
     }
 
-    private static ToolChoice named(JsonBody body, List<Tool> tools, String inner) {
+    private static JsonBody nested(JsonBody choice) {
+        choice.rejectUnknown(Set.of("type", "function"));
+        return choice.optionalObject("function").orElseThrow(() -> choice.invalid("function", "is required."));
+    }
+
+    private static JsonBody flat(JsonBody choice) {
+        choice.rejectUnknown(Set.of("type", "name"));
+        return choice;
+    }
+
+    private static ToolChoice named(JsonBody body, List<Tool> tools, Function<JsonBody, JsonBody> reader) {
         JsonBody choice = body.optionalObject("tool_choice").orElseThrow();
         if (!choice.optionalString("type", 64).orElse("function").equals("function")) {
             throw choice.invalid("type", "must be function, the only type of tool here.");
         }
-        choice.rejectUnknown(Set.of("type", inner.isEmpty() ? "name" : inner));
-        JsonBody function = inner.isEmpty()
-                ? choice
-                : choice.optionalObject(inner).orElseThrow(() -> choice.invalid(inner, "is required."));
+        JsonBody function = reader.apply(choice);
         String name = function.requiredString("name", 64);
         List<Tool> callable =
                 tools.stream().filter(tool -> tool.name().equals(name)).toList();

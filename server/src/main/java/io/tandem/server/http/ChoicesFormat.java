@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 
 /** OpenAI's objects with {@code choices}: those of completions and chats. */
 final class ChoicesFormat implements AnswerFormat {
@@ -26,7 +25,7 @@ final class ChoicesFormat implements AnswerFormat {
         this.format = format;
         this.params = params;
         this.prompts = prompts;
-        this.id = format.idPrefix() + UUID.randomUUID().toString().replace("-", "");
+        this.id = ObjectIds.random(format.idPrefix());
         this.created = created;
     }
 

@@ -84,15 +84,17 @@ final class CompletionsHandler {
         GenerationParams generation = params.generation();
         chat(
                 context,
+                body,
                 params,
                 settings -> choices(new ChatFormat(source.model().tokenizer(), generation, settings), generation));
     }
 
     void respond(RoutingContext context) {
-        ResponseParams params =
-                ResponseParams.read(Json.body(context), source.model().bounds());
+        JsonBody body = Json.body(context);
+        ResponseParams params = ResponseParams.read(body, source.model().bounds());
         chat(
                 context,
+                body,
                 params.chat(),
                 settings -> prompts -> new ResponseFormat(
                         source.model().tokenizer(),
@@ -104,11 +106,12 @@ final class CompletionsHandler {
 
     private void chat(
             RoutingContext context,
+            JsonBody body,
             ChatParams params,
             Function<AnswerParser.Settings, Function<List<EncodedPrompt>, AnswerFormat>> format) {
         AnswerSyntax.Reading reading = syntax.reading(params);
         GenerationParams generation = params.generation();
-        answer(context, adapters(Json.body(context)), generation, generation.n(), () -> {
+        answer(context, adapters(body), generation, generation.n(), () -> {
             String text = prompts.text(params.messages(), params.rendering(), params.field())
                     .concat(reading.begun());
             return new Prepared(

@@ -8,7 +8,6 @@ import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.Comparator;
 import java.util.List;
-import java.util.UUID;
 import java.util.stream.IntStream;
 
 /** {@code POST /v1/rerank} and {@code POST /v1/score}: how well documents answer queries. */
@@ -27,7 +26,7 @@ final class RankingHandler {
         RankingParams params = RankingParams.rerank(Json.body(context));
         judge(context, params, "documents", judgements -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
-            json.put("id", id("rerank-"));
+            json.put("id", ObjectIds.random("rerank-"));
             json.put("model", params.model());
             ArrayNode results = json.putArray("results");
             IntStream.range(0, judgements.size())
@@ -53,7 +52,7 @@ final class RankingHandler {
         RankingParams params = RankingParams.score(body);
         judge(context, params, body.find("text_2") == null ? "documents" : "text_2", judgements -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
-            json.put("id", id("score-"));
+            json.put("id", ObjectIds.random("score-"));
             json.put("object", "list");
             json.put("created", clock.instant().getEpochSecond());
             json.put("model", params.model());
@@ -67,10 +66,6 @@ final class RankingHandler {
             json.set("usage", usage(judgements));
             return json;
         });
-    }
-
-    private static String id(String prefix) {
-        return prefix + UUID.randomUUID().toString().replace("-", "");
     }
 
     private static ObjectNode usage(List<Judgement> judgements) {

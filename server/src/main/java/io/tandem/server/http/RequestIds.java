@@ -1,7 +1,6 @@
 package io.tandem.server.http;
 
 import io.vertx.core.http.HttpServerRequest;
-import java.util.UUID;
 import java.util.regex.Pattern;
 
 /** The id by which a client, a proxy and the log know the same request: the client's own, or a new one. */
@@ -15,9 +14,7 @@ final class RequestIds {
     /** Gives the answer its id. */
     static void assign(HttpServerRequest request) {
         String own = request.getHeader(HEADER);
-        String id = own != null && PRINTABLE.matcher(own).matches()
-                ? own
-                : "req_" + UUID.randomUUID().toString().replace("-", "");
+        String id = own != null && PRINTABLE.matcher(own).matches() ? own : ObjectIds.random("req_");
         request.response().putHeader(HEADER, id);
     }
 

@@ -14,7 +14,6 @@ import io.tandem.server.text.tools.AnswerPart.Reasoning;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 
 /** OpenAI's {@code response} and the events of its stream. It has one answer. */
 final class ResponseFormat implements AnswerFormat {
@@ -25,7 +24,7 @@ final class ResponseFormat implements AnswerFormat {
     private final AnswerParser parser;
     private final List<EncodedPrompt> prompts;
     private final long created;
-    private final String id = "resp_" + UUID.randomUUID().toString().replace("-", "");
+    private final String id = ObjectIds.random("resp_");
     private final ResponseItems items = new ResponseItems(this::event);
     private List<String> events = new ArrayList<>();
     private int sequence;
@@ -63,7 +62,7 @@ final class ResponseFormat implements AnswerFormat {
 
     @Override
     public List<String> progress(Generation generation, Choice choice, String delta) {
-        if (sequence == 0) {
+        if (params.output().stream() && sequence == 0) {
             state("created", response("in_progress"));
             state("in_progress", response("in_progress"));
         }
@@ -152,13 +151,14 @@ final class ResponseFormat implements AnswerFormat {
     }
 
     private void event(String type, ObjectNode fields) {
+        if (!params.output().stream()) {
+            return;
+        }
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("type", "response." + type).put("sequence_number", sequence);
         json.setAll(fields);
         sequence++;
-        if (params.output().stream()) {
-            events.add("event: response." + type + "\ndata: " + json + "\n\n");
-        }
+        events.add("event: response." + type + "\ndata: " + json + "\n\n");
     }
 
     private List<String> takeEvents() {

@@ -7,7 +7,6 @@ import io.tandem.server.text.tools.AnswerPart;
 import io.tandem.server.text.tools.AnswerPart.Call;
 import io.tandem.server.text.tools.AnswerPart.Content;
 import io.tandem.server.text.tools.AnswerPart.Reasoning;
-import java.util.UUID;
 import java.util.function.BiConsumer;
 
 /** The output of a response while it grows: thoughts, a message and calls are items, one after another. */
@@ -56,7 +55,7 @@ final class ResponseItems {
 
     private void open(String type, String partType) {
         ObjectNode item = items.addObject();
-        item.put("id", (type.equals("message") ? "msg_" : "rs_") + id());
+        item.put("id", ObjectIds.random(type.equals("message") ? "msg_" : "rs_"));
         item.put("type", type).put("status", "in_progress");
         if (type.equals("message")) {
             item.put("role", "assistant");
@@ -80,7 +79,7 @@ final class ResponseItems {
     private void call(Call call) {
         end("completed");
         ObjectNode item = items.addObject();
-        item.put("id", "fc_" + id()).put("type", "function_call").put("status", "in_progress");
+        item.put("id", ObjectIds.random("fc_")).put("type", "function_call").put("status", "in_progress");
         item.put("call_id", call.id()).put("name", call.name()).put("arguments", "");
         added(item);
         events.accept("function_call_arguments.delta", at(item).put("delta", call.arguments()));
@@ -138,9 +137,5 @@ final class ResponseItems {
 
     private ObjectNode place() {
         return at(last()).put("content_index", 0);
-    }
-
-    private static String id() {
-        return UUID.randomUUID().toString().replace("-", "");
     }
 }

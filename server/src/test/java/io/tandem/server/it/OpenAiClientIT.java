@@ -87,17 +87,6 @@ class OpenAiClientIT {
         }
     }
 
-    /** The client makes the schema of a class, and reads the answer into it. */
-    public static class Verdict {
-        public boolean sure;
-        public Colour colour;
-    }
-
-    public enum Colour {
-        RED,
-        GREEN
-    }
-
     @Test
     void answersInTheFormOfAClass() {
         Verdict verdict = client.chat()

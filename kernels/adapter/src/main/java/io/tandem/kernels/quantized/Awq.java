@@ -48,7 +48,7 @@ record Awq(int groupSize) implements Packing {
         float[] scales = parts.floats(SCALES, groups, outputs);
         return new GroupedLinear(
                 outputs,
-                Parts.consecutive(inputs, groupSize < 1 ? inputs : groupSize),
+                Parts.consecutive(inputs, groupSize),
                 (output, input) -> (weight[input * columns + output / PER_INT] >>> SHIFTS[output % PER_INT]) & 15,
                 (output, g) -> (zeros[g * columns + output / PER_INT] >>> SHIFTS[output % PER_INT]) & 15,
                 (output, g) -> scales[g * outputs + output]);

@@ -1,7 +1,6 @@
 package io.tandem.kernels.quantized;
 
 import io.tandem.kernels.weights.Checkpoint;
-import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.StoredType;
 import io.tandem.kernels.weights.TensorEntry;
 import java.util.Set;
@@ -55,8 +54,7 @@ record CompressedTensors(int bits, boolean packed) implements Packing {
         int outputs = (int) shape[0];
         int inputs = (int) shape[1];
         if (parts.has(ZERO)) {
-            throw ModelFormatException.in(
-                    files.directory(), "tensor " + parts.entry(ZERO) + ", expected symmetric quantization without it");
+            throw parts.refuse(ZERO, "symmetric quantization without it");
         }
         return new GroupedLinear(
                 outputs,

@@ -50,9 +50,7 @@ record Gptq(int bits, int groupSize, int zeroOffset) implements Packing {
         int[] weight = parts.ints(WEIGHT, packed[0], outputs);
         int[] zeros = parts.ints(ZEROS, groups, zeroColumns);
         float[] scales = parts.floats(SCALES, groups, outputs);
-        int[] group = parts.has(GROUPS)
-                ? parts.groups(GROUPS, inputs, groups)
-                : Parts.consecutive(inputs, groupSize < 1 ? inputs : groupSize);
+        int[] group = parts.has(GROUPS) ? parts.groups(GROUPS, inputs, groups) : Parts.consecutive(inputs, groupSize);
         int mask = (1 << bits) - 1;
         return new GroupedLinear(
                 outputs,

@@ -11,7 +11,7 @@ import java.util.function.Consumer;
 
 /** The tensors of one quantized linear. */
 record Parts(Checkpoint files, String linear) {
-    private static final int PIECE_BYTES = 1 << 16;
+    static final int PIECE_BYTES = 1 << 16;
 
     boolean has(String part) {
         return files.names().contains(linear + part);
@@ -102,16 +102,16 @@ record Parts(Checkpoint files, String linear) {
         files.read(linear + part, ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN), sink);
     }
 
-    /** Inputs in groups of the same size, one after another; the last may be smaller. */
+    /** Inputs in groups of the same size, one after another; the last may be smaller. A size below 1 means one for all. */
     static int[] consecutive(int inputs, int size) {
         int[] group = new int[inputs];
         for (int i = 0; i < inputs; i++) {
-            group[i] = i / size;
+            group[i] = size < 1 ? 0 : i / size;
         }
         return group;
     }
 
-    /** How many groups of a size inputs make; a size below 1 means one for all. */
+    /** How many groups {@link #consecutive} makes. */
     static int groupCount(int inputs, int size) {
         return size < 1 ? 1 : (inputs - 1) / size + 1;
     }

@@ -44,12 +44,7 @@ public final class QuantizationConfig {
         if (!format.equals("gptq") && !format.equals("gptq_v2")) {
             throw quantization.refuse("checkpoint_format", "gptq or gptq_v2");
         }
-        if (quantization
-                .object("dynamic")
-                .filter(d -> d.keys().iterator().hasNext())
-                .isPresent()) {
-            throw quantization.refuse("dynamic", "the same bits and group size for every linear");
-        }
+        requireEmpty(quantization, "dynamic", "the same bits and group size for every linear");
         return new Gptq(bits, groupSize(quantization), format.equals("gptq") ? 1 : 0);
     }
 
@@ -72,14 +67,8 @@ public final class QuantizationConfig {
         if (!packed && !format.equals("int-quantized") && !format.equals("naive-quantized")) {
             throw quantization.refuse("format", "pack-quantized, int-quantized or naive-quantized");
         }
-        for (String key : new String[] {"kv_cache_scheme", "sparsity_config"}) {
-            if (quantization
-                    .object(key)
-                    .filter(o -> o.keys().iterator().hasNext())
-                    .isPresent()) {
-                throw quantization.refuse(key, "none");
-            }
-        }
+        requireEmpty(quantization, "kv_cache_scheme", "none");
+        requireEmpty(quantization, "sparsity_config", "none");
         JsonFields groups = quantization
                 .object("config_groups")
                 .orElseThrow(() -> quantization.refuse("config_groups", "an object of groups"));
@@ -104,6 +93,13 @@ public final class QuantizationConfig {
             throw quantization.refuse("config_groups", "at least one group");
         }
         return new CompressedTensors(bits, packed);
+    }
+
+    private static void requireEmpty(JsonFields quantization, String key, String expected) {
+        Optional<JsonFields> fields = quantization.object(key);
+        if (fields.isPresent() && fields.get().keys().iterator().hasNext()) {
+            throw quantization.refuse(key, expected);
+        }
     }
 
     private static int bits(JsonFields fields, String key) {

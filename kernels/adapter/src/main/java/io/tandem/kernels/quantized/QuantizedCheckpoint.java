@@ -7,6 +7,8 @@ import io.tandem.kernels.weights.StoredType;
 import io.tandem.kernels.weights.TensorEntry;
 import io.tandem.kernels.weights.TensorSource;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Set;
@@ -89,6 +91,17 @@ public final class QuantizedCheckpoint implements TensorSource {
         if (piece.position() > 0) {
             sink.accept(piece.flip());
         }
+    }
+
+    @Override
+    public float[] floats(String name) {
+        if (linear(name).isEmpty()) {
+            return files.floats(name);
+        }
+        FloatBuffer values = FloatBuffer.allocate(Math.toIntExact(entry(name).elements()));
+        ByteBuffer piece = ByteBuffer.allocate(Parts.PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        read(name, piece, part -> values.put(part.asFloatBuffer()));
+        return values.array();
     }
 
     /** The linear whose weight this is; empty if it is not quantized. */

@@ -2,7 +2,6 @@ package io.tandem.kernels.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,8 +21,6 @@ public final class Checkpoint implements TensorSource {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final int MAX_INDEX_BYTES = 64 << 20;
-
-    private static final int PIECE_BYTES = 1 << 16;
 
     private final Path directory;
     private final Map<String, TensorSource> tensors;
@@ -121,25 +118,9 @@ public final class Checkpoint implements TensorSource {
         file(name).read(name, piece, sink);
     }
 
-    /**
-     * The elements of a floating-point tensor, row by row.
-     *
-     * @throws ModelFormatException if there is none of that name, it is not floating point, or it has too many elements
-     *     for an array
-     */
+    @Override
     public float[] floats(String name) {
-        TensorEntry entry = entry(name);
-        if (!entry.dtype().isFloating() || entry.elements() > Integer.MAX_VALUE - 8) {
-            throw ModelFormatException.in(directory, "tensor " + entry + ", expected up to 2^31 F64, F32, F16 or BF16");
-        }
-        float[] values = new float[(int) entry.elements()];
-        int[] at = {0};
-        read(name, ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN), piece -> {
-            while (piece.hasRemaining()) {
-                values[at[0]++] = entry.dtype().next(piece);
-            }
-        });
-        return values;
+        return file(name).floats(name);
     }
 
     private TensorSource file(String name) {

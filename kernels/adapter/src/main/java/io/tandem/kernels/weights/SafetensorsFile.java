@@ -166,11 +166,7 @@ public final class SafetensorsFile implements TensorSource {
         }
     }
 
-    /**
-     * The elements of a floating-point tensor, row by row.
-     *
-     * @throws ModelFormatException if there is none of that name, or it is not F64, F32, F16 or BF16, or has 2 GiB or more
-     */
+    @Override
     public float[] floats(String name) {
         TensorEntry entry = entry(name);
         if (!entry.dtype().isFloating()) {
@@ -178,8 +174,24 @@ public final class SafetensorsFile implements TensorSource {
         }
         ByteBuffer bytes = bytes(name);
         float[] values = new float[(int) entry.elements()];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = entry.dtype().next(bytes);
+        switch (entry.dtype()) {
+            case F32 -> bytes.asFloatBuffer().get(values);
+            case F64 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = (float) bytes.getDouble(8 * i);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = HalfPrecision.fromFloat16(bytes.getShort(2 * i));
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = HalfPrecision.fromBfloat16(bytes.getShort(2 * i));
+                }
+            }
+            default -> throw new IllegalStateException(entry + " is not floating point");
         }
         return values;
     }

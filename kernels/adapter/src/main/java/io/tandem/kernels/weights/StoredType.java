@@ -1,7 +1,5 @@
 package io.tandem.kernels.weights;
 
-import java.nio.ByteBuffer;
-
 /** Element types of the safetensors format. */
 public enum StoredType {
     F64(8),
@@ -36,17 +34,6 @@ public enum StoredType {
         return switch (this) {
             case F64, F32, F16, BF16 -> true;
             case F8_E5M2, F8_E4M3, I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> false;
-        };
-    }
-
-    /** The next number of a little-endian buffer, which is of a floating type. */
-    float next(ByteBuffer numbers) {
-        return switch (this) {
-            case F64 -> (float) numbers.getDouble();
-            case F32 -> numbers.getFloat();
-            case F16 -> HalfPrecision.fromFloat16(numbers.getShort());
-            case BF16 -> HalfPrecision.fromBfloat16(numbers.getShort());
-            default -> throw new IllegalStateException(this + " is not floating point");
         };
     }
 }

@@ -24,4 +24,11 @@ public interface TensorSource {
      * @throws ModelFormatException if there is none of that name, or the file cannot be read
      */
     void read(String name, ByteBuffer piece, Consumer<ByteBuffer> sink);
+
+    /**
+     * The elements of a floating-point tensor, row by row.
+     *
+     * @throws ModelFormatException if there is none of that name, or it is not F64, F32, F16 or BF16, or has 2 GiB or more
+     */
+    float[] floats(String name);
 }

@@ -13,8 +13,8 @@ import org.ejml.interfaces.decomposition.SingularValueDecomposition_F64;
  */
 final class SingularValues {
     /**
-     * What float32 cannot hold beside the largest entries, as a share of the squared norm. Differences of squared norms
-     * in float64 are less precise than their last digit, but far more than this.
+     * What float32 cannot hold beside the largest entries, as a share of the squared norm. Well above the error that
+     * float64 makes in a difference of two squared norms.
      */
     private static final double ROUNDING = (double) Math.ulp(1f) * Math.ulp(1f);
 
