@@ -126,6 +126,25 @@ public final class FamilyReference {
         return rows;
     }
 
+    /**
+     * How far the logit of the last expert that each position goes through is above that of the best left out: the least
+     * over all layers, infinite without experts. Where it is within rounding, either choice is right.
+     */
+    public double[] expertMargins(int[] tokens, @Nullable Adapter adapter) {
+        Pass pass = new Pass(adapter);
+        pass.logits(tokens);
+        double[] least = new double[tokens.length];
+        Arrays.fill(least, Double.POSITIVE_INFINITY);
+        for (Matrix logits : pass.routers) {
+            for (int i = 0; i < least.length; i++) {
+                double[] row = Arrays.copyOfRange(logits.values, i * experts, (i + 1) * experts);
+                Arrays.sort(row);
+                least[i] = Math.min(least[i], row[experts - active] - row[experts - active - 1]);
+            }
+        }
+        return least;
+    }
+
     /** The loss of a sequence and its gradient with respect to the adapter. */
     public Result learn(int[] tokens, int[] labels, Adapter adapter) {
         Pass pass = new Pass(adapter);
@@ -158,6 +177,9 @@ public final class FamilyReference {
     /** One sequence. */
     private final class Pass {
         private final Tape tape = new Tape();
+        /** The logits of the experts, by layer. */
+        private final List<Matrix> routers = new ArrayList<>();
+
         private final Map<String, Matrix[]> factors = new LinkedHashMap<>();
         private final Map<String, LowRank> changes = new LinkedHashMap<>();
 
@@ -250,9 +272,9 @@ public final class FamilyReference {
 
         /** Every expert computes every row, and those that a row does not go through weigh nothing. */
         private Matrix mixture(String prefix, Matrix h) {
-            Matrix ratings = tape.softmax(
-                    tape.linear(h, matrix(prefix + "gate.weight", experts, hidden, 2 / Math.sqrt(hidden))));
-            Matrix weights = tape.largest(ratings, active, shared);
+            Matrix logits = tape.linear(h, matrix(prefix + "gate.weight", experts, hidden, 2 / Math.sqrt(hidden)));
+            routers.add(logits);
+            Matrix weights = tape.largest(tape.softmax(logits), active, shared);
             Matrix sum = tape.map(h, value -> 0);
             for (int expert = 0; expert < experts; expert++) {
                 String name = prefix + "experts." + expert + ".";
