@@ -13,8 +13,8 @@ import java.util.List;
  */
 public record ChatRendering(List<Tool> tools, boolean generationPrompt, boolean continued, ObjectNode variables) {
     /** @param generationPrompt whether the text ends where the assistant's next message begins */
-    public static ChatRendering plain(boolean generationPrompt) {
-        return new ChatRendering(List.of(), generationPrompt, false, JsonBody.MAPPER.createObjectNode());
+    public static ChatRendering of(List<Tool> tools, boolean generationPrompt) {
+        return new ChatRendering(tools, generationPrompt, false, JsonBody.MAPPER.createObjectNode());
     }
 
     static ChatRendering read(JsonBody body, List<ChatMessage> messages, List<Tool> tools) {

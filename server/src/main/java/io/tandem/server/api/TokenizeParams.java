@@ -47,13 +47,18 @@ public record TokenizeParams(
         if (content.isPresent()) {
             boolean add = body.optionalBoolean("add_special", false);
             return new TokenizeParams(
-                    Optional.of(new Prompt.Text(content.get())), List.of(), add, ChatRendering.plain(true), texts);
+                    Optional.of(new Prompt.Text(content.get())),
+                    List.of(),
+                    add,
+                    ChatRendering.of(List.of(), true),
+                    texts);
         }
         List<Prompt> prompts = CompletionParams.prompts(body, "prompt", bounds.vocab());
         if (prompts.size() > 1 || !(prompts.get(0) instanceof Prompt.Text)) {
             throw body.invalid("prompt", "must be a string.");
         }
         boolean add = body.optionalBoolean("add_special_tokens", true);
-        return new TokenizeParams(Optional.of(prompts.get(0)), List.of(), add, ChatRendering.plain(true), texts);
+        return new TokenizeParams(
+                Optional.of(prompts.get(0)), List.of(), add, ChatRendering.of(List.of(), true), texts);
     }
 }

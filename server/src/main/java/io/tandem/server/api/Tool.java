@@ -24,7 +24,7 @@ public record Tool(String name, String parameters, ObjectNode json) {
             "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}";
 
     /** Chat completions' way to write them. */
-    static List<Tool> read(JsonBody body) {
+    public static List<Tool> read(JsonBody body) {
         return read(body, ".function.name", Tool::nested);
     }
 

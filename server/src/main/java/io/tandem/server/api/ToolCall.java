@@ -19,7 +19,7 @@ public record ToolCall(String id, String name, JsonNode arguments) {
     private static final int ARGUMENTS_CHARS_MAX = 1 << 20;
 
     /** Those of a message. */
-    static List<ToolCall> read(JsonBody message) {
+    public static List<ToolCall> read(JsonBody message) {
         JsonNode value = message.find("tool_calls");
         if (value == null) {
             return List.of();

@@ -2,6 +2,8 @@ package io.tandem.server.dataset;
 
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.ChatRendering;
+import io.tandem.server.api.Tool;
 import io.tandem.server.dataset.DatasetReader.Limits;
 import io.tandem.server.dataset.ExampleLine.Chat;
 import io.tandem.server.dataset.ExampleLine.Completion;
@@ -37,7 +39,7 @@ final class ExampleEncoder {
      */
     List<LearnedText> encode(ExampleLine line) {
         if (line instanceof Chat chat) {
-            return chat(chat.messages());
+            return chat(chat.messages(), chat.tools());
         }
         if (line instanceof Preference preference) {
             return preference(preference);
@@ -59,7 +61,7 @@ final class ExampleEncoder {
      * where the template renders those in another way by now, for example without their thoughts, the turn begins a text
      * of its own. Stops at the limit, or a chat of very many messages would be rendered again for each of them.
      */
-    private List<LearnedText> chat(List<Message> messages) {
+    private List<LearnedText> chat(List<Message> messages, List<Tool> tools) {
         List<ChatMessage> chat = messages.stream().map(Message::chat).toList();
         List<LearnedText> texts = new ArrayList<>();
         LearnedText text = new LearnedText(limits.sequenceTokens());
@@ -71,7 +73,7 @@ final class ExampleEncoder {
             if (history || !chat.get(i).role().equals("assistant")) {
                 continue;
             }
-            String before = render(chat.subList(0, i), true);
+            String before = render(chat.subList(0, i), tools, true);
             if (!before.startsWith(done)) {
                 keep(text, texts);
                 text = new LearnedText(limits.sequenceTokens());
@@ -79,7 +81,7 @@ final class ExampleEncoder {
                 behind = "";
             }
             String prompt = before.substring(done.length());
-            String answer = answer(chat.subList(0, i + 1), before, "messages[" + i + "]");
+            String answer = answer(chat.subList(0, i + 1), tools, before, "messages[" + i + "]");
             text.add(encode(behind, prompt), false);
             answer(text, encode(prompt, answer), messages.get(i).learned());
             done = before + answer;
@@ -100,7 +102,8 @@ final class ExampleEncoder {
     }
 
     private List<LearnedText> preference(Preference preference) {
-        String before = render(preference.input(), true);
+        List<Tool> tools = preference.tools();
+        String before = render(preference.input(), tools, true);
         int[] prompt = encode("", before);
         List<LearnedText> texts = new ArrayList<>();
         for (ChatMessage output : List.of(preference.preferred(), preference.nonPreferred())) {
@@ -108,7 +111,7 @@ final class ExampleEncoder {
             chat.add(output);
             LearnedText text = new LearnedText(limits.sequenceTokens()).add(prompt, false);
             String where = texts.isEmpty() ? "preferred_output" : "non_preferred_output";
-            answer(text, encode(before, answer(chat, before, where)), true);
+            answer(text, encode(before, answer(chat, tools, before, where)), true);
             texts.add(text);
         }
         return texts;
@@ -119,13 +122,13 @@ final class ExampleEncoder {
      * the template renders one of them differently, as those do whose prompts end in {@code <think>}, it is what begins
      * where the message's text does.
      */
-    private String answer(List<ChatMessage> chat, String prompt, String where) {
-        String rendered = render(chat, false);
+    private String answer(List<ChatMessage> chat, List<Tool> tools, String prompt, String where) {
+        String rendered = render(chat, tools, false);
         if (rendered.startsWith(prompt)) {
             return rendered.substring(prompt.length());
         }
-        String one = render(withLast(chat, "1"), false);
-        String other = render(withLast(chat, "2"), false);
+        String one = render(withLast(chat, "1"), tools, false);
+        String other = render(withLast(chat, "2"), tools, false);
         int start = 0;
         while (start < Math.min(one.length(), other.length()) && one.charAt(start) == other.charAt(start)) {
             start++;
@@ -156,7 +159,7 @@ final class ExampleEncoder {
         text.add(Arrays.copyOfRange(tokens, end, tokens.length), false);
     }
 
-    private String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
+    private String render(List<ChatMessage> messages, List<Tool> tools, boolean addGenerationPrompt) {
         if (Thread.currentThread().isInterrupted()) {
             // A long chat takes minutes without another look at the file, which would notice it.
             throw new CancellationException("the file is not needed any more");
@@ -166,8 +169,13 @@ final class ExampleEncoder {
             throw new RejectedLine("the file's chats have too many turns: an answer is rendered with all that comes"
                     + " before it, which is more than " + limits.renderedMessages() + " messages");
         }
+        boolean needsTools = !tools.isEmpty() || messages.stream().anyMatch(ChatMessage::needsTools);
+        if (needsTools && !model.template().knowsTools()) {
+            throw new RejectedLine("has tools, which the model's chat template does not know; take a model that was"
+                    + " trained with tools, or remove them");
+        }
         try {
-            return model.template().render(messages, addGenerationPrompt);
+            return model.template().render(messages, ChatRendering.of(tools, addGenerationPrompt));
         } catch (ApiException e) {
             throw new RejectedLine(String.valueOf(e.getMessage()));
         }

@@ -23,11 +23,10 @@ import java.util.stream.Collectors;
  * datasets become chats or pairs by one rule each. A key whose value is null counts as absent.
  */
 enum LineFormat {
-    CHAT("messages", "tools functions parallel_tool_calls") {
+    CHAT("messages", "tools parallel_tool_calls functions") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
-            Messages.refuseTools(line, "");
-            return new Chat(Messages.weighted(line.path("messages"), "messages"), tags);
+            return new Chat(Messages.weighted(line.path("messages"), "messages"), Messages.tools(line, ""), tags);
         }
     },
     PREFERENCE("input preferred_output non_preferred_output", "") {
@@ -35,6 +34,7 @@ enum LineFormat {
         ExampleLine read(JsonNode line, Tags tags) {
             return new Preference(
                     Messages.input(line.path("input")),
+                    Messages.tools(line.path("input"), "input"),
                     Messages.answer(line.path("preferred_output"), "preferred_output"),
                     Messages.answer(line.path("non_preferred_output"), "non_preferred_output"),
                     tags);
@@ -57,7 +57,7 @@ enum LineFormat {
     COMPLETION("prompt completion", "") {
         @Override
         ExampleLine read(JsonNode line, Tags tags) {
-            return new Completion(Texts.optional(line, "prompt"), Texts.required(line, "completion", ""), tags);
+            return new Completion(Texts.optional(line, "prompt", ""), Texts.required(line, "completion", ""), tags);
         }
     },
     PROMPT_RESPONSE("prompt", "", "response", ""),
@@ -126,7 +126,7 @@ enum LineFormat {
 
     /** A question and its answer become a chat: what the user asks, with what it is about below it. */
     ExampleLine read(JsonNode line, Tags tags) {
-        String more = about.isEmpty() ? "" : Texts.optional(line, about);
+        String more = about.isEmpty() ? "" : Texts.optional(line, about, "");
         String asked = Texts.required(line, question, "") + (more.isEmpty() ? "" : "\n\n" + more);
         return new Chat(
                 List.of(

@@ -1,7 +1,12 @@
 package io.tandem.server.dataset;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.Tool;
+import io.tandem.server.api.ToolCall;
 import io.tandem.server.dataset.ExampleLine.Message;
 import io.tandem.server.dataset.ExampleLine.Preference;
 import io.tandem.server.text.JsonFile;
@@ -9,12 +14,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /** Messages of chats and preference pairs. */
 final class Messages {
     /** As in requests: a developer is the system to chat templates. */
     private static final Map<String, String> ROLES =
-            Map.of("system", "system", "developer", "system", "user", "user", "assistant", "assistant");
+            Map.of("system", "system", "developer", "system", "user", "user", "assistant", "assistant", "tool", "tool");
 
     private static final Map<String, String> SHAREGPT_ROLES = Map.of(
             "human",
@@ -34,23 +40,45 @@ final class Messages {
             "system",
             "system");
 
-    private static final Set<String> TOOLS =
-            Set.of("tools", "functions", "parallel_tool_calls", "tool_calls", "function_call", "tool_call_id");
+    /** OpenAI's older names for tools; empty lists of them say that there are none. */
+    private static final Map<String, String> REPLACED = Map.of("functions", "tools", "function_call", "tool_calls");
 
     /** A name is not rendered by chat templates; requests may have one as well. */
-    private static final Set<String> MESSAGE = Set.of("role", "content", "name");
+    private static final Set<String> MESSAGE = Set.of("role", "content", "name", "tool_calls", "tool_call_id");
 
-    private static final Set<String> WEIGHTED_MESSAGE = Set.of("role", "content", "name", "weight");
+    private static final Set<String> WEIGHTED_MESSAGE =
+            Set.of("role", "content", "name", "tool_calls", "tool_call_id", "weight");
 
     private Messages() {}
 
-    /** Refuses tools that are there; empty lists say that there are none. */
-    static void refuseTools(JsonNode object, String where) {
+    /**
+     * The tools that a chat shows to the model, as in requests.
+     *
+     * @param where the object is in its line, empty for the line itself
+     */
+    static List<Tool> tools(JsonNode object, String where) {
+        if (!(object instanceof ObjectNode body)) {
+            return List.of();
+        }
+        refuseReplaced(object, where.isEmpty() ? "" : where + ".");
+        return checked(() -> Tool.read(where.isEmpty() ? JsonBody.of(body) : JsonBody.inside(body, where)));
+    }
+
+    /** What requests complain about is a reason to reject a line. */
+    private static <T> T checked(Supplier<T> read) {
+        try {
+            return read.get();
+        } catch (ApiException e) {
+            throw new RejectedLine(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static void refuseReplaced(JsonNode object, String where) {
         for (String key : Texts.keys(object)) {
             JsonNode value = object.path(key);
-            boolean none = (value.isArray() && value.isEmpty()) || key.equals("parallel_tool_calls");
-            if (TOOLS.contains(key) && !none) {
-                throw new RejectedLine(where + key + ": tool calls cannot be trained here; remove it");
+            String replacement = REPLACED.get(key);
+            if (replacement != null && !(value.isArray() && value.isEmpty())) {
+                throw new RejectedLine(where + key + " is an older name; write " + replacement + " instead");
             }
         }
     }
@@ -114,8 +142,7 @@ final class Messages {
         if (!input.isObject()) {
             throw new RejectedLine("input is missing or not an object");
         }
-        refuseTools(input, "input.");
-        refuseOthers(input, Set.of("messages", "tools", "functions", "parallel_tool_calls"), "input.");
+        refuseOthers(input, Set.of("messages", "tools", "parallel_tool_calls"), "input.");
         List<ChatMessage> messages = plain(input.path("messages"), "input.messages");
         if (isAssistant(messages.get(messages.size() - 1))) {
             throw new RejectedLine("the last message of input is the assistant's");
@@ -177,19 +204,30 @@ final class Messages {
         if (!message.isObject()) {
             throw new RejectedLine(where + " is not an object");
         }
-        refuseTools(message, where + ".");
+        refuseReplaced(message, where + ".");
         refuseOthers(message, keys, where + ".");
         String role = ROLES.get(Texts.required(message, "role", where + "."));
         if (role == null) {
-            throw new RejectedLine(where + ".role is "
-                    + JsonFile.excerpt(message.path("role").textValue()) + ", expected system, user or assistant");
+            throw new RejectedLine(
+                    where + ".role is " + JsonFile.excerpt(message.path("role").textValue())
+                            + ", expected system, user, assistant or tool");
         }
-        return new ChatMessage(role, Texts.required(message, "content", where + "."));
+        List<ToolCall> calls = checked(() -> ToolCall.read(JsonBody.inside((ObjectNode) message, where)));
+        if (!calls.isEmpty() && !role.equals("assistant")) {
+            throw new RejectedLine(where + ".tool_calls is only allowed in messages of the assistant");
+        }
+        boolean mayBeEmpty = role.equals("tool") || !calls.isEmpty();
+        String content = mayBeEmpty
+                ? Texts.optional(message, "content", where + ".")
+                : Texts.required(message, "content", where + ".");
+        // Chat templates know names of tools only.
+        String name = role.equals("tool") ? Texts.optional(message, "name", where + ".") : "";
+        return new ChatMessage(role, content, "", calls, Texts.optional(message, "tool_call_id", where + "."), name);
     }
 
     private static void refuseOthers(JsonNode object, Set<String> known, String where) {
         for (String key : Texts.keys(object)) {
-            if (!known.contains(key) && !TOOLS.contains(key)) {
+            if (!known.contains(key) && !REPLACED.containsKey(key)) {
                 throw new RejectedLine(where + JsonFile.excerpt(key) + " is not a known key; remove it");
             }
         }

@@ -31,15 +31,15 @@ final class Texts {
     }
 
     /** A text, empty if it is absent. */
-    static String optional(JsonNode object, String key) {
+    static String optional(JsonNode object, String key, String where) {
         JsonNode value = object.path(key);
         if (value.isMissingNode() || value.isNull()) {
             return "";
         }
         if (!value.isTextual()) {
-            throw new RejectedLine(key + " is not a text");
+            throw new RejectedLine(where + key + " is not a text");
         }
-        return checked(value.textValue(), key);
+        return checked(value.textValue(), where + key);
     }
 
     private static String checked(String text, String where) {

@@ -73,7 +73,7 @@ final class RelevancePrompt {
      */
     Question question(Pair pair, String field) {
         List<ChatMessage> messages = List.of(new ChatMessage("user", text(pair)));
-        String rendered = prompts.text(messages, ChatRendering.plain(true), field);
+        String rendered = prompts.text(messages, ChatRendering.of(List.of(), true), field);
         int[] prompt = prompts.tokens(rendered, field);
         int yes = model.tokenizer().encodeBehind(rendered, YES)[0];
         int no = model.tokenizer().encodeBehind(rendered, NO)[0];

@@ -11,11 +11,16 @@ public interface ChatTemplate {
      * @throws io.tandem.server.api.ApiException if the template refuses the messages
      */
     default String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-        return render(messages, ChatRendering.plain(addGenerationPrompt));
+        return render(messages, ChatRendering.of(List.of(), addGenerationPrompt));
     }
 
     /** @throws io.tandem.server.api.ApiException if the template refuses the messages */
     String render(List<ChatMessage> messages, ChatRendering rendering);
+
+    /** Whether it shows tools and their calls to the model. */
+    default boolean knowsTools() {
+        return source().contains("tools");
+    }
 
     /** The template itself; empty if the model has none that can be used. */
     String source();

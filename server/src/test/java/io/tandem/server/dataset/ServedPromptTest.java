@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Chat templates whose rendered chats do not begin with the prompts that are served. */
@@ -22,12 +23,14 @@ class ServedPromptTest extends SmallModelTest {
     private List<String> trained(String template, String line) throws IOException {
         Files.writeString(directory.resolve("chat_template.jinja"), template);
         loadAgain();
-        return supervised(line).examples().stream().map(this::shown).collect(Collectors.toList());
+        return supervised(line).examples().stream()
+                .map(Example::sequence)
+                .map(this::shown)
+                .collect(Collectors.toList());
     }
 
     /** The text, with what is learned in brackets. */
-    private String shown(Example example) {
-        Sequence sequence = example.sequence();
+    private String shown(Sequence sequence) {
         StringBuilder text = new StringBuilder();
         boolean learned = false;
         for (int i = 0; i < sequence.tokens().length; i++) {
@@ -109,5 +112,36 @@ class ServedPromptTest extends SmallModelTest {
                 .singleElement()
                 .asString()
                 .contains("messages[1] cannot be learned: the chat template leaves out its text");
+    }
+
+    /** Calls are learned as the template writes them, behind the tools that a request would show. */
+    @Test
+    void toolsAndTheirCalls() throws IOException {
+        String template = "{% for t in tools or [] %}{{ t.function.name }} {% endfor %}"
+                + "{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+                + "{% for c in m.tool_calls or [] %}({{ c.function.name }} {{ c.function.arguments.city }}){% endfor %}"
+                + "{% if m.role == 'assistant' %}<|im_end|>{% endif %}{% endfor %}"
+                + "{% if add_generation_prompt %}<assistant>{% endif %}";
+        String tools =
+                "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}],\"parallel_tool_calls\":false";
+        String call = "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\",\"type\":\"function\","
+                + "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"city\\\":\\\"Rome\\\"}\"}}]}";
+        String chat = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}," + call
+                + ",{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"rain\"},"
+                + "{\"role\":\"assistant\",\"content\":\"a\"}]," + tools + "}";
+        assertThat(trained(template, chat))
+                .containsExactly("f <user>q<assistant>[(f Rome)<|im_end|>]<tool>rain<assistant>[a<|im_end|>]");
+        assertThat(trained(template, chat.replace("q\"}," + call, "q\"}," + call.replace("]}", "],\"weight\":0}"))))
+                .containsExactly("f <user>q<assistant>(f Rome)<|im_end|><tool>rain<assistant>[a<|im_end|>]");
+
+        Files.writeString(directory.resolve("chat_template.jinja"), template);
+        loadAgain();
+        String pair = "{\"input\":{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]," + tools
+                + "},\"preferred_output\":[" + call
+                + "],\"non_preferred_output\":[{\"role\":\"assistant\",\"content\":\"a\"}]}";
+        assertThat(preferences(pair).pairs().stream()
+                        .flatMap(both -> Stream.of(both.preferred(), both.nonPreferred()))
+                        .map(this::shown))
+                .containsExactly("f <user>q<assistant>[(f Rome)<|im_end|>]", "f <user>q<assistant>[a<|im_end|>]");
     }
 }
