@@ -160,7 +160,7 @@ final class Checkup {
                     "tools",
                     Weight.WARNING,
                     "requests are refused: it is not known how this model writes calls. Set tool-parser to hermes,"
-                            + " llama3 or mistral");
+                            + " llama3, mistral or mistral_args");
         } else {
             fact(
                     "tools",

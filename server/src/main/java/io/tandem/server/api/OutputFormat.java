@@ -18,12 +18,11 @@ public sealed interface OutputFormat {
     record Pattern(String expression) implements OutputFormat {}
 
     /**
-     * Calls of functions; the rest says how they are written.
+     * Calls of functions.
      *
-     * @param between stands between two calls; empty if there may be only one
+     * @param shape how they are written; what stands between two is empty if there may be only one
      */
-    record Calls(List<Function> functions, String argumentsName, String behindCall, String between, String closing)
-            implements OutputFormat {}
+    record Calls(List<Function> functions, CallShape shape) implements OutputFormat {}
 
     /** @param parameters the schema of its arguments, as text */
     record Function(String name, String parameters) {}

@@ -15,7 +15,8 @@ public record ParserConfig(Tools tools, Reasoning reasoning) {
         NONE,
         HERMES,
         LLAMA3,
-        MISTRAL
+        MISTRAL,
+        MISTRAL_ARGS
     }
 
     /** {@code AUTO}: by the chat template. */

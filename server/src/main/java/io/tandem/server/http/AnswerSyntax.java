@@ -38,7 +38,7 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
             case NONE -> false;
             case THINK -> true;
         };
-        return new AnswerSyntax(source.contains("tools"), tools, reasoning);
+        return new AnswerSyntax(template.knowsTools(), tools, reasoning);
     }
 
     /** What answers to one request are read for. @throws ApiException if the model cannot do what is asked for */
@@ -53,8 +53,8 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
         if (!choice.tools().isEmpty() && tools.isEmpty()) {
             throw ApiException.unsupported(
                     "tools",
-                    "'tools': it is not known how this model writes tool calls. Set tool-parser to hermes, llama3 or"
-                            + " mistral, or leave out 'tools'.");
+                    "'tools': it is not known how this model writes tool calls. Set tool-parser to hermes, llama3,"
+                            + " mistral or mistral_args, or leave out 'tools'.");
         }
         boolean plain = choice.callable().isEmpty();
         return new Reading(
@@ -89,10 +89,7 @@ public record AnswerSyntax(boolean templateKnowsTools, Optional<ToolSyntax> tool
                     "tools",
                     new OutputFormat.Calls(
                             functions,
-                            syntax.argumentsName(),
-                            syntax.behindCall(),
-                            choice.several() ? syntax.between() : "",
-                            syntax.closing()));
+                            choice.several() ? syntax.shape() : syntax.shape().single()));
         }
 
         /** @param prompt that the answer follows */

@@ -74,7 +74,12 @@ class ToolsIT {
     }
 
     @ParameterizedTest
-    @CsvSource({"<tool_call>,call_[0-9a-f]{24}", "[TOOL_CALLS],[0-9a-f]{9}", "python_tag,call_[0-9a-f]{24}"})
+    @CsvSource({
+        "<tool_call>,call_[0-9a-f]{24}",
+        "[TOOL_CALLS],[0-9a-f]{9}",
+        "[TOOL_CALLS][ARGS],[0-9a-f]{9}",
+        "python_tag,call_[0-9a-f]{24}"
+    })
     void callsCanBeForced(String words, String ids) throws Exception {
         try (RunningServer server = start(TemplatedModel.tools(words))) {
             Set<String> seen = new HashSet<>();

@@ -90,9 +90,7 @@ public final class Grammars implements AutoCloseable {
         if (format instanceof OutputFormat.Calls calls) {
             Map<String, JsonNode> functions = new LinkedHashMap<>();
             calls.functions().forEach(function -> functions.put(function.name(), parse(function.parameters())));
-            CallGrammar.Style style =
-                    new CallGrammar.Style(calls.argumentsName(), calls.behindCall(), calls.between(), calls.closing());
-            return CallGrammar.of(functions, style, usable);
+            return CallGrammar.of(functions, calls.shape(), usable);
         }
         return SchemaGrammar.anyObject(usable);
     }

@@ -35,7 +35,7 @@ public final class AnswerParser {
         /** Names of special tokens that are part of the answer's text, because they divide it. */
         public Set<String> shownTokens() {
             Set<String> shown = new HashSet<>();
-            tools.ifPresent(syntax -> shown.add(syntax.marker()));
+            tools.ifPresent(syntax -> shown.addAll(syntax.tokens()));
             if (reasoning) {
                 shown.addAll(Set.of(ReasoningParser.OPEN, ReasoningParser.CLOSE));
             }

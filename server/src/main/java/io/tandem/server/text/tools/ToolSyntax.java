@@ -1,42 +1,36 @@
 package io.tandem.server.text.tools;
 
-import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
+import io.tandem.server.api.CallShape;
 import io.tandem.server.api.JsonBody;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** How a family of models writes its tool calls. */
 public enum ToolSyntax {
     /** Hermes and Qwen: {@code <tool_call>{"name":…,"arguments":{…}}</tool_call>}, again for each call. */
-    HERMES("<tool_call>", "\n", "\n</tool_call>", "\n<tool_call>\n", "", "arguments"),
+    HERMES(
+            "<tool_call>",
+            "\n",
+            new CallShape("{\"name\": \"", "\", \"arguments\": ", "}\n</tool_call>", "\n<tool_call>\n", "")),
     /** Llama 3: {@code {"name":…,"parameters":{…}}} is the whole answer; several are divided by semicolons. */
-    LLAMA3("<|python_tag|>", "", "", "; ", "", "parameters"),
+    LLAMA3("<|python_tag|>", "", new CallShape("{\"name\": \"", "\", \"parameters\": ", "}", "; ", "")),
     /** Mistral: {@code [TOOL_CALLS][{"name":…,"arguments":{…}}]}. */
-    MISTRAL("[TOOL_CALLS]", " [", "", ", ", "]", "arguments");
-
-    private static final ObjectReader READER =
-            JsonBody.MAPPER.reader().without(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    MISTRAL("[TOOL_CALLS]", " [", new CallShape("{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]")),
+    /** Mistral since its tokenizer v11: {@code [TOOL_CALLS]name[ARGS]{…}}, again for each call. */
+    MISTRAL_ARGS("[TOOL_CALLS]", "", new CallShape("", MistralCalls.ARGUMENTS, "", "[TOOL_CALLS]", ""));
 
     private final String marker;
     private final String opening;
-    private final String behindCall;
-    private final String between;
-    private final String closing;
-    private final String argumentsName;
+    private final CallShape shape;
 
-    ToolSyntax(String marker, String opening, String behindCall, String between, String closing, String argumentsName) {
+    ToolSyntax(String marker, String opening, CallShape shape) {
         this.marker = marker;
         this.opening = opening;
-        this.behindCall = behindCall;
-        this.between = between;
-        this.closing = closing;
-        this.argumentsName = argumentsName;
+        this.shape = shape;
     }
 
     /** The family whose words a chat template has, if it knows tools. */
@@ -45,7 +39,7 @@ public enum ToolSyntax {
             return Optional.empty();
         }
         if (template.contains("[TOOL_CALLS]")) {
-            return Optional.of(MISTRAL);
+            return Optional.of(template.contains(MistralCalls.ARGUMENTS) ? MISTRAL_ARGS : MISTRAL);
         }
         if (template.contains("<tool_call>")) {
             return Optional.of(HERMES);
@@ -69,24 +63,18 @@ public enum ToolSyntax {
         return (this == LLAMA3 ? "" : marker) + opening;
     }
 
-    /** What stands behind each call. */
-    public String behindCall() {
-        return behindCall;
+    /** How calls are written behind that. */
+    public CallShape shape() {
+        return shape;
     }
 
-    /** What stands between two calls, behind the first one's end. */
-    public String between() {
-        return between;
+    /** Special tokens that divide calls. */
+    Set<String> tokens() {
+        return isMistral() ? Set.of(marker, MistralCalls.ARGUMENTS, MistralCalls.ID) : Set.of(marker);
     }
 
-    /** What ends the last call. */
-    public String closing() {
-        return closing;
-    }
-
-    /** The name of a call's arguments. */
-    public String argumentsName() {
-        return argumentsName;
+    private boolean isMistral() {
+        return this == MISTRAL || this == MISTRAL_ARGS;
     }
 
     /** Whether a call ends with a mark of its own, behind which text may follow. */
@@ -95,37 +83,33 @@ public enum ToolSyntax {
     }
 
     String endMarker() {
-        return behindCall.strip();
+        return delimited() ? "</tool_call>" : "";
     }
 
     /** Ids that the family's template takes: Mistral's wants nine letters and digits. */
     public String newId(String random) {
-        return this == MISTRAL ? random.substring(0, 9) : "call_" + random.substring(0, 24);
+        return isMistral() ? random.substring(0, 9) : "call_" + random.substring(0, 24);
     }
 
     /** The calls in what stands behind a marker; empty if it is no call. */
     Optional<List<JsonNode>> calls(String text) {
-        List<JsonNode> calls = new ArrayList<>();
-        String rest = text.strip();
-        while (!rest.isEmpty()) {
-            try (JsonParser parser = JsonBody.MAPPER.createParser(rest)) {
-                JsonNode value = READER.readTree(parser);
-                if (value.isArray()) {
-                    value.forEach(calls::add);
+        try {
+            List<JsonNode> calls = new ArrayList<>();
+            LeadingJson next = new LeadingJson(text);
+            while (!next.isEmpty()) {
+                if (isMistral() && MistralCalls.follow(next)) {
+                    calls.add(MistralCalls.read(next));
                 } else {
-                    calls.add(value);
+                    JsonNode value = next.read();
+                    (value.isArray() ? value : List.of(value)).forEach(calls::add);
                 }
-                rest = rest.substring((int) parser.currentLocation().getCharOffset())
-                        .strip();
-            } catch (JsonProcessingException e) {
-                return Optional.empty();
-            } catch (IOException e) {
-                throw new IllegalStateException("text in memory cannot be read", e);
+                next.skip(this == LLAMA3 ? ";" : "");
             }
-            rest = this == LLAMA3 && rest.startsWith(";") ? rest.substring(1).strip() : rest;
+            boolean all = !calls.isEmpty() && calls.stream().allMatch(ToolSyntax::isCall);
+            return all ? Optional.of(calls) : Optional.empty();
+        } catch (JsonProcessingException e) {
+            return Optional.empty();
         }
-        boolean all = !calls.isEmpty() && calls.stream().allMatch(ToolSyntax::isCall);
-        return all ? Optional.of(calls) : Optional.empty();
     }
 
     private static boolean isCall(JsonNode call) {

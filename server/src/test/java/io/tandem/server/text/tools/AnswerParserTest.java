@@ -84,6 +84,15 @@ class AnswerParserTest {
             MISTRAL ~ `Sure. [TOOL_CALLS][{"name":"f","arguments":{}}]`                   ~ Sure. f{}
             MISTRAL ~ [TOOL_CALLS] nothing                                                ~ [TOOL_CALLS] nothing
             MISTRAL ~ [TOOL_ no                                                           ~ [TOOL_ no
+            MISTRAL ~ [TOOL_CALLS]f[ARGS]{"a":1}                                          ~ ` f{"a":1}`
+            MISTRAL_ARGS ~ [TOOL_CALLS]f[ARGS]{"a":"[TOOL_CALLS]"}[TOOL_CALLS]g[ARGS]{}   ~ ` f{"a":"[TOOL_CALLS]"} g{}`
+            MISTRAL_ARGS ~ `Sure. [TOOL_CALLS]f[CALL_ID]12345abcd[ARGS]{"a": 1}`          ~ Sure. f{"a":1}
+            MISTRAL_ARGS ~ `[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}}]`          ~ ` f{"a":1}`
+            MISTRAL_ARGS ~ [TOOL_CALLS]f[ARGS]{"a":                                       ~ [TOOL_CALLS]f[ARGS]{"a":
+            MISTRAL_ARGS ~ [TOOL_CALLS]f[ARGS]5                                           ~ [TOOL_CALLS]f[ARGS]5
+            MISTRAL_ARGS ~ [TOOL_CALLS]h[ARGS]{}                                          ~ [TOOL_CALLS]h[ARGS]{}
+            MISTRAL_ARGS ~ [TOOL_CALLS]f[ARGS]                                            ~ [TOOL_CALLS]f[ARGS]
+            MISTRAL_ARGS ~ [TOOL_CALLS]{}                                                 ~ [TOOL_CALLS]{}
             """)
     void callsAreFoundAndNothingElseIsLost(ToolSyntax syntax, String answer, String expected) {
         assertThat(read(tools(syntax, false), answer.replace("\\n", "\n"))).isEqualTo(expected);
@@ -95,6 +104,8 @@ class AnswerParserTest {
                 .isEqualTo(" f{}");
         assertThat(read(tools(ToolSyntax.LLAMA3, true), "{\"name\": \"f\", \"parameters\": {\"a\": 1}}"))
                 .isEqualTo(" f{\"a\":1}");
+        assertThat(read(tools(ToolSyntax.MISTRAL_ARGS, true), "f[ARGS]{\"a\": 1}[TOOL_CALLS]g[ARGS]{}"))
+                .isEqualTo(" f{\"a\":1} g{}");
         assertThat(read(tools(ToolSyntax.MISTRAL, true), "{\"name\": \"f\", \"arguments\": {}}]"))
                 .isEqualTo(" f{}");
     }
@@ -128,6 +139,8 @@ class AnswerParserTest {
                 .isEmpty();
         assertThat(ToolSyntax.of("{% if tools %}<tool_call>")).contains(ToolSyntax.HERMES);
         assertThat(ToolSyntax.of("{% if tools is not none %}'[TOOL_CALLS]'")).contains(ToolSyntax.MISTRAL);
+        assertThat(ToolSyntax.of("{% if tools %}[TOOL_CALLS]{{ name }}[ARGS]{{ arguments }}"))
+                .contains(ToolSyntax.MISTRAL_ARGS);
         assertThat(ToolSyntax.of("{% if tools %}{\"name\": function name, \"parameters\": dictionary}"))
                 .contains(ToolSyntax.LLAMA3);
         assertThat(ToolSyntax.of("{% if tools %}{{ tools }}")).isEmpty();
