@@ -24,3 +24,12 @@ def clear_(self: __torch__.tandem.cache.Cache, slot: int, first: int, end: int) 
     torch.zero_(keys[start + first : start + end])
   for values in self.values:
     torch.zero_(values[start + first : start + end])
+
+# Copies positions [first, end) of one slot to another.
+def copy_(self: __torch__.tandem.cache.Cache, source: int, target: int, first: int,
+          end: int) -> None:
+  start, to = source * self.capacity, target * self.capacity
+  for keys in self.keys:
+    torch.copy_(keys[to + first : to + end], keys[start + first : start + end])
+  for values in self.values:
+    torch.copy_(values[to + first : to + end], values[start + first : start + end])

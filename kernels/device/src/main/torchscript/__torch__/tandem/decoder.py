@@ -80,6 +80,10 @@ class Decoder(Module):
                  slot: int, first: int, end: int) -> None:
     __torch__.tandem.cache.clear_(cache, slot, first, end)
 
+  def copy_slot(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
+                source: int, target: int, first: int, end: int) -> None:
+    __torch__.tandem.cache.copy_(cache, source, target, first, end)
+
   # ---- adapters
 
   def new_adapters(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,

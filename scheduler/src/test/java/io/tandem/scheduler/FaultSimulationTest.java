@@ -107,6 +107,8 @@ class FaultSimulationTest {
 
     @AfterContainer
     static void everyMethodHasFailed() {
+        // Whether anything is copied is up to the prompts; PrefixSharingTest has copies that fail.
+        FAILED.remove("copyCache");
         assertThat(FAILED).containsExactlyInAnyOrderElementsOf(METHODS);
     }
 

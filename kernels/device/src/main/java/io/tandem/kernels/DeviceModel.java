@@ -39,6 +39,14 @@ public interface DeviceModel extends AutoCloseable {
         putAdapter(slot, prepare(adapter));
     }
 
+    /**
+     * Copies keys and values of positions {@code [first, end)} from one KV slot to another, as the iterations so far have
+     * left them.
+     *
+     * @throws IllegalArgumentException if the slots are the same, or the positions none of theirs
+     */
+    void copyCache(int sourceSlot, int targetSlot, int first, int end);
+
     /** Starts training the given adapter in the slot; optimizer states are zero. */
     void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer);
 

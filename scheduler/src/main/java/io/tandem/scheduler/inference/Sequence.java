@@ -20,10 +20,14 @@ public final class Sequence {
     private static final Logger LOG = LoggerFactory.getLogger(Sequence.class);
     private static final int NO_SLOT = -1;
 
+    /** Tokens that are worth taking from another sequence, or waiting for; fewer are run in about the same time. */
+    public static final int LEAST_SHARED = 32;
+
     private final InferenceRequest request;
     private final TokenSink sink;
     private final int maxTokens;
     private final long arrivalNanos;
+    private final List<Long> versions;
     private int[] tokens;
     private int length;
     private int computed;
@@ -47,6 +51,10 @@ public final class Sequence {
         this.tokens = request.prompt().clone();
         this.length = tokens.length;
         this.arrivalNanos = nowNanos;
+        this.versions = request.adapters().stream()
+                .map(AdapterVersion::version)
+                .sorted()
+                .toList();
         this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(tokens).forEach(seen::set);
@@ -60,7 +68,7 @@ public final class Sequence {
 
     /** Version numbers of the adapters, ascending; none for the base model. */
     public List<Long> versions() {
-        return request.adapters().stream().map(AdapterVersion::version).sorted().toList();
+        return versions;
     }
 
     /** Prompt and answer so far. */
@@ -71,6 +79,18 @@ public final class Sequence {
     /** The tokens whose keys and values are in the cache. */
     public int[] computedTokens() {
         return Arrays.copyOf(tokens, computed);
+    }
+
+    /**
+     * How many of its first tokens another has too, under the same adapters; keys and values of these are the same. Never
+     * all of its own, as the last one has to run, nor those that are to be scored.
+     */
+    public int shared(Sequence other) {
+        if (!versions.equals(other.versions)) {
+            return 0;
+        }
+        int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);
+        return reusable(Math.min(mismatch < 0 ? length : mismatch, length - 1));
     }
 
     /** The next tokens to run. */
@@ -175,6 +195,14 @@ public final class Sequence {
 
     public void advance(int count) {
         computed += count;
+    }
+
+    /** The next tokens are in its slot without having run. */
+    public void reuse(int count) {
+        computed += count;
+        if (generated() == 0) {
+            cached += count;
+        }
     }
 
     /**

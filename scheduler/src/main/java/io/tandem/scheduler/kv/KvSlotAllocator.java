@@ -58,9 +58,9 @@ public final class KvSlotAllocator {
     }
 
     /**
-     * Leases a slot with room for these tokens. It is one whose beginning they can use, if that is more than what is lost
-     * of it: all prompts begin alike, and a few common tokens must not cost another conversation its memory. Otherwise it
-     * is an empty slot or the longest unused.
+     * Leases a slot with room for these tokens: the one with most of their beginning and nothing else; or an empty one; or
+     * one whose beginning they can use, if that is more than what is lost of it; or the longest unused. What other slots
+     * have of the beginning can be copied, so nothing is erased for it while there is room: all prompts begin alike.
      *
      * @param versions of the adapters, ascending; keys of any others are never used
      * @return empty unless they {@link #fits fit}
@@ -69,8 +69,9 @@ public final class KvSlotAllocator {
         if (!fits(tokens.length)) {
             return Optional.empty();
         }
-        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> Math.max(0, gain(slot, tokens, versions)))
+        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> continued(slot, tokens, versions))
                         .thenComparing(slot -> slot.remembered.length == 0)
+                        .thenComparingInt(slot -> Math.max(0, gain(slot, tokens, versions)))
                         .thenComparing(slot -> -slot.lastUse)
                         .thenComparing(slot -> -slot.index))
                 .orElseThrow();
@@ -81,6 +82,18 @@ public final class KvSlotAllocator {
         chosen.lastUse = ++uses;
         evictDownTo(budgetPages);
         return Optional.of(new Lease(chosen.index, cached));
+    }
+
+    /** Tokens at the beginning of a slot that nobody has leased. */
+    public record Prefix(int slot, int tokens) {
+        public static final Prefix NONE = new Prefix(-1, 0);
+    }
+
+    /** The longest beginning of these tokens that a slot without a holder has. */
+    public Prefix longestPrefix(int[] tokens, List<Long> versions) {
+        return free().map(slot -> new Prefix(slot.index, commonPrefix(slot, tokens, versions)))
+                .max(Comparator.comparingInt(Prefix::tokens))
+                .orElse(Prefix.NONE);
     }
 
     /** Makes room for this many tokens in a leased slot; false if running sequences use up the budget. */
@@ -161,6 +174,12 @@ public final class KvSlotAllocator {
             throw new IllegalStateException("KV slot " + slot + " is not leased");
         }
         return slots[slot];
+    }
+
+    /** Tokens of a slot that can be used, if nothing of it is lost. */
+    private static int continued(Slot slot, int[] tokens, List<Long> versions) {
+        int common = commonPrefix(slot, tokens, versions);
+        return common == slot.remembered.length ? common : 0;
     }
 
     /** Tokens of a slot that can be used, less those that are lost. */

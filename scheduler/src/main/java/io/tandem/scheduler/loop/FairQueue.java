@@ -164,6 +164,13 @@ final class FairQueue {
         charge(account, promptTokens * PROMPT_TOKEN);
     }
 
+    /** Tokens of an admitted prompt need not run after all. */
+    void reused(Sequence sequence, int promptTokens) {
+        if (promptTokens > 0) {
+            charge(account(sequence), -promptTokens * PROMPT_TOKEN);
+        }
+    }
+
     private void charge(Account account, double tokens) {
         boolean waits = active.remove(account);
         account.served += tokens;

@@ -36,6 +36,7 @@ final class InferenceQueue {
 
     private final KvSlotAllocator kv;
     private final SlotResidency adapters;
+    private final PrefixCopies copies;
     private final BiConsumer<Sequence, FinishReason> ended;
     private final Deque<Sequence> preempted = new ArrayDeque<>();
     private final FairQueue waiting = new FairQueue();
@@ -43,9 +44,11 @@ final class InferenceQueue {
     private int preemptions;
 
     /** @param ended hears of every request that ends, right after its receiver */
-    InferenceQueue(KvSlotAllocator kv, SlotResidency adapters, BiConsumer<Sequence, FinishReason> ended) {
+    InferenceQueue(
+            KvSlotAllocator kv, SlotResidency adapters, PrefixCopies copies, BiConsumer<Sequence, FinishReason> ended) {
         this.kv = kv;
         this.adapters = adapters;
+        this.copies = copies;
         this.ended = ended;
     }
 
@@ -92,7 +95,17 @@ final class InferenceQueue {
                 preempt(running.get(running.size() - 1));
             }
         }
+        running.forEach(this::share);
         admit();
+    }
+
+    /** A prompt was charged as a whole when it was admitted; what is copied of it meanwhile need not run. */
+    private void share(Sequence sequence) {
+        int before = sequence.pending();
+        copies.copy(sequence, running);
+        if (sequence.generated() == 0) {
+            waiting.reused(sequence, before - sequence.pending());
+        }
     }
 
     private void endFailed(boolean ofRequest, FinishReason reason) {
@@ -192,6 +205,7 @@ final class InferenceQueue {
 
     private void admit(Sequence sequence, Lease lease, int[] slots) {
         sequence.admit(lease.slot(), sequence.reusable(lease.cachedTokens()), slots);
+        copies.copy(sequence, running);
         // Whoever was preempted has been charged already, and running again is not what it asked for.
         if (!preempted.remove(sequence)) {
             waiting.admitted(sequence, sequence.pending());

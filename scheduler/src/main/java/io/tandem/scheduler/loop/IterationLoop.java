@@ -55,6 +55,7 @@ public final class IterationLoop {
     private final IterationListener listener;
     private final KvSlotAllocator kv;
     private final SlotResidency adapters;
+    private final PrefixCopies copies;
     private final InferenceQueue inference;
     private final JobQueue jobs;
     private final LatencyModel latency;
@@ -71,9 +72,10 @@ public final class IterationLoop {
         this.listener = listener;
         this.kv = new KvSlotAllocator(device.limits().kvSlots(), kvBudget(device, config));
         this.adapters = new SlotResidency(device, 0, config.servingSlots(device.limits()));
+        this.copies = new PrefixCopies(device, kv);
         this.targets = config.targets();
         this.latency = new LatencyModel(device.memoryBoundRows());
-        this.inference = new InferenceQueue(kv, adapters, this::ended);
+        this.inference = new InferenceQueue(kv, adapters, copies, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
         this.planner = config.finetuning().mode() == Mode.TEMPORAL
                 ? new TemporalPlanner(config, device.limits(), latency)
@@ -267,6 +269,7 @@ public final class IterationLoop {
                 inference.running().size(),
                 inference.waitingCount(),
                 inference.takePreemptions(),
+                copies.take(),
                 kv.leasedTokens()));
     }
 

@@ -16,6 +16,7 @@ package io.tandem.scheduler.loop;
  * @param runningSequences after the iteration
  * @param waitingRequests after the iteration
  * @param preemptions sequences that lost their KV slot
+ * @param copiedTokens of prompts whose keys and values were copied from another slot before the iteration
  * @param cachedTokens in the KV cache after the iteration
  */
 public record IterationReport(
@@ -31,6 +32,7 @@ public record IterationReport(
         int runningSequences,
         int waitingRequests,
         int preemptions,
+        int copiedTokens,
         int cachedTokens) {
 
     /** Whether it carried inference. */

@@ -14,6 +14,8 @@ import java.util.Optional;
  * Prompts follow in the order of admission, in chunks, so that a long one delays nobody's next token by more than a
  * chunk.
  *
+ * <p>A prompt that begins like an earlier one waits until that beginning has run, and gets a copy.
+ *
  * <p>How large the chunks are is a choice between those who wait for their next token and those who wait for their
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
@@ -49,7 +51,9 @@ final class InferencePlanner {
         long context = 0;
         for (Sequence sequence : running) {
             if (!sequence.decoding()) {
-                prompts.add(sequence);
+                if (prompts.stream().noneMatch(before -> follows(sequence, before))) {
+                    prompts.add(sequence);
+                }
             } else if (chunks.size() < maxRows) {
                 chunks.add(Chunk.next(sequence, 1));
                 context += sequence.computed() + 1;
@@ -60,6 +64,15 @@ final class InferencePlanner {
         List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));
+    }
+
+    /** Whether a prompt had better wait for what an earlier one is about to compute, which can then be copied. */
+    private static boolean follows(Sequence prompt, Sequence before) {
+        if (prompt.pending() <= Sequence.LEAST_SHARED || prompt.scoring() || before.scoring()) {
+            return false;
+        }
+        int shared = prompt.shared(before);
+        return shared > before.computed() && shared >= prompt.computed() + Sequence.LEAST_SHARED;
     }
 
     private int prefillRows(

@@ -3,6 +3,7 @@ package io.tandem.scheduler.kv;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
+import io.tandem.scheduler.kv.KvSlotAllocator.Prefix;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -56,6 +57,20 @@ class KvSlotAllocatorTest {
     }
 
     @Test
+    void whileThereIsRoomNothingIsErasedForASharedBeginning() {
+        KvSlotAllocator kv = new KvSlotAllocator(3, 4096);
+        int[] chat = conversation(1, 500);
+        int[] edited = Arrays.copyOf(chat, 600);
+        Arrays.fill(edited, 490, 600, 7);
+        run(kv, chat);
+        assertThat(kv.longestPrefix(edited, BASE).tokens()).isEqualTo(490);
+        assertThat(run(kv, edited)).isZero();
+        assertThat(run(kv, conversation(1, 510))).isEqualTo(501);
+        assertThat(kv.longestPrefix(edited, BASE).tokens()).isEqualTo(600);
+        assertThat(kv.longestPrefix(edited, List.of(3L)).tokens()).isZero();
+    }
+
+    @Test
     void keysOfOtherVersionsAreNeverUsed() {
         KvSlotAllocator kv = new KvSlotAllocator(2, 4096);
         int[] tokens = conversation(1, 50);
@@ -79,6 +94,13 @@ class KvSlotAllocatorTest {
                 int[] tokens = conversation(random.nextInt(3), random.nextInt(60));
                 List<Long> versions = random.nextBoolean() ? BASE : List.of(7L);
                 boolean fits = kv.fits(tokens.length);
+                Prefix best = kv.longestPrefix(tokens, versions);
+                if (best.tokens() > 0) {
+                    assertThat(leased).doesNotContain(best.slot());
+                    assertThat(owner.get(best.slot())).isEqualTo(versions);
+                    assertThat(Arrays.copyOf(content.get(best.slot()), best.tokens()))
+                            .isEqualTo(Arrays.copyOf(tokens, best.tokens()));
+                }
                 int pages = (tokens.length + 15) / 16;
                 assertThat(fits).isEqualTo(leased.size() < slots && kv.leasedTokens() / 16 + pages <= budget / 16);
                 Optional<Lease> lease = kv.lease(tokens, versions);

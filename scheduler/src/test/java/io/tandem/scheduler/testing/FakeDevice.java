@@ -148,6 +148,17 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
+    public void copyCache(int sourceSlot, int targetSlot, int first, int end) {
+        require(sourceSlot != targetSlot && first < end, "nothing to copy");
+        long[] source = written[sourceSlot];
+        long[] target = written[targetSlot];
+        require(source[end - 1] != 0, "keys are copied that were not written");
+        require(first == 0 || target[first - 1] == source[first - 1], "keys are copied behind others");
+        luck("copyCache");
+        System.arraycopy(source, first, target, first, end - first);
+    }
+
+    @Override
     public void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer) {
         require(!trainees.containsKey(slot), "two trainees in one slot");
         luck("openTrainee");

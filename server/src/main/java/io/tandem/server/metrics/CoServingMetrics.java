@@ -12,7 +12,7 @@ import java.util.function.Supplier;
 
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
-    private static final IterationReport NOTHING = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    private static final IterationReport NOTHING = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     private final Timer iterations;
     private final Timer ttft;
@@ -22,6 +22,7 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter forward;
     private final Counter backward;
     private final Counter preemptions;
+    private final Counter copied;
     private final Counter shared;
     private final LatencyMetrics latency;
     private final RequestMetrics requests;
@@ -39,6 +40,9 @@ public final class CoServingMetrics implements IterationListener {
                 .register(registry);
         preemptions = Counter.builder("tandem.preemptions")
                 .description("sequences that lost their KV slot and ran again")
+                .register(registry);
+        copied = Counter.builder("tandem.kv.copied")
+                .description("prompt tokens whose keys and values were copied from another slot")
                 .register(registry);
         shared = Counter.builder("tandem.iterations.shared")
                 .description("iterations that carried inference and fine-tuning")
@@ -79,6 +83,7 @@ public final class CoServingMetrics implements IterationListener {
         forward.increment(report.forwardTokens());
         backward.increment(report.backwardTokenLayers());
         preemptions.increment(report.preemptions());
+        copied.increment(report.copiedTokens());
         if (report.serves() && report.finetunes()) {
             shared.increment();
         }

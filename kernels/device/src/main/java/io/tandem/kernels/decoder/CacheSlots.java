@@ -19,10 +19,13 @@ final class CacheSlots {
     /** The end of what was written since the slot was last clear. */
     private final int[] ends;
 
+    private final int capacity;
+
     CacheSlots(DecoderScript script, TensorScope owner, ModelObject model, KernelsConfig limits) {
         this.script = script;
         this.scope = owner;
         this.ends = new int[limits.kvSlots()];
+        this.capacity = limits.contextTokens();
         value = script.newCache(owner, model, limits.kvSlots(), limits.contextTokens());
     }
 
@@ -41,6 +44,19 @@ final class CacheSlots {
                 }
             }
             ends[slot] = end;
+        }
+    }
+
+    /** Copies positions {@code [first, end)} of one slot to another. */
+    void copy(int source, int target, int first, int end) {
+        boolean slots = source != target && Math.min(source, target) >= 0 && Math.max(source, target) < ends.length;
+        if (!slots || first < 0 || first >= end || end > capacity) {
+            throw new IllegalArgumentException(
+                    "positions " + first + " to " + end + " of KV slot " + source + " to slot " + target);
+        }
+        ends[target] = Math.max(ends[target], end);
+        try (TensorScope call = scope.open()) {
+            script.copySlot(call, value, source, target, first, end);
         }
     }
 }

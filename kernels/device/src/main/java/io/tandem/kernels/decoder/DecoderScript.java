@@ -215,6 +215,17 @@ final class DecoderScript implements AutoCloseable {
         script.call(call, "clear_slot", cache.value(), call.number(slot), call.number(first), call.number(end));
     }
 
+    void copySlot(TensorScope call, CacheObject cache, int source, int target, int first, int end) {
+        script.call(
+                call,
+                "copy_slot",
+                cache.value(),
+                call.number(source),
+                call.number(target),
+                call.number(first),
+                call.number(end));
+    }
+
     /** @param sizes of each bank: how many linears it joins, inputs, outputs */
     AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes) {
         try (TensorScope call = owner.open()) {

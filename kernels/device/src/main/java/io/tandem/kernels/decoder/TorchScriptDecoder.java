@@ -138,6 +138,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public void copyCache(int sourceSlot, int targetSlot, int first, int end) {
+        cache.copy(sourceSlot, targetSlot, first, end);
+    }
+
+    @Override
     public void openTrainee(int slot, PreparedAdapter initial, OptimizerConfig optimizer) {
         open(slot, initial, optimizer);
     }

@@ -46,6 +46,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -197,6 +198,43 @@ abstract class FamilyProof {
             }
         }
         return tokens;
+    }
+
+    /** In two pieces, into a slot that another sequence has used; the one that it is copied from goes on too. */
+    @Test
+    void aCopiedBeginningGivesTheSameLogits() throws IOException {
+        ModelConfig model = write();
+        int[] tokens = Devices.tokens(random, 60, model.vocab());
+        int shared = 20 + random.nextInt(30);
+        try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 128, Stash.KEEP))) {
+            Devices.run(
+                    device,
+                    part(device, 1, 0, Arrays.copyOf(tokens, shared)),
+                    part(device, 4, 0, Devices.tokens(random, 90, model.vocab())));
+            int first = 1 + random.nextInt(shared - 1);
+            device.copyCache(1, 4, 0, first);
+            device.copyCache(1, 4, first, shared);
+            for (int at = shared; at < tokens.length; at += 5) {
+                int[] next = Arrays.copyOfRange(tokens, at, Math.min(tokens.length, at + 1 + at % 5));
+                List<Draw> draws = Devices.run(device, part(device, 1, at, next), part(device, 4, at, next))
+                        .draws();
+                assertThat(Devices.byToken(draws.get(1)))
+                        .containsExactly(Devices.byToken(draws.get(0)), Offset.offset(1e-4f));
+                int last = at + next.length;
+                Tolerances.FLOAT32_LOGITS.check(
+                        "after " + last + " tokens",
+                        Devices.narrow(Devices.logSoftmax(reference.logits(tokens, null)[last - 1])),
+                        Devices.byToken(draws.get(1)));
+                int[] rest = Arrays.copyOfRange(tokens, last, Math.min(tokens.length, at + 5));
+                if (rest.length > 0) {
+                    Devices.run(device, part(device, 1, last, rest), part(device, 4, last, rest));
+                }
+            }
+        }
+    }
+
+    private static Segment part(TorchScriptDecoder device, int slot, int start, int[] tokens) {
+        return Devices.segment(slot, start, tokens, IterationInputs.BASE, Devices.scored(device));
     }
 
     @ParameterizedTest

@@ -97,6 +97,8 @@ class MetaDeviceTest {
         Segment[] decodes = {decode(0, 12, plain), decode(1, 9, Sampling.GREEDY, 0), decode(4, 1, filtered, 0, 1)};
         assertThat(Devices.run(device, decodes).draws()).hasSize(3);
         assertThat(Devices.run(device, decode(1, 3, Sampling.GREEDY)).draws()).hasSize(1);
+        device.copyCache(0, 5, 0, 12);
+        assertThat(Devices.run(device, decode(5, 12, Sampling.GREEDY)).draws()).hasSize(1);
     }
 
     private static Segment decode(int slot, int start, Sampling sampling, int... adapters) {

@@ -211,6 +211,17 @@ class SeparationTest {
     }
 
     @Test
+    void onlyPositionsOfTwoSlotsAreCopied() throws IOException {
+        try (TorchScriptDecoder device = load(1)) {
+            for (int[] wrong : new int[][] {{1, 1, 0, 5}, {0, 1, 5, 5}, {0, 1, -1, 5}, {0, 1, 0, 97}, {0, 6, 0, 5}}) {
+                assertThatThrownBy(() -> device.copyCache(wrong[0], wrong[1], wrong[2], wrong[3]))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("of KV slot");
+            }
+        }
+    }
+
+    @Test
     void weightsThatAreNotFiniteInTheDevicesTypeAreRefused() throws IOException {
         Adapter huge = filled(Factors.B);
         Adapter scaled = new Adapter(huge.config(), scaledBy(huge, 3));
