@@ -179,12 +179,12 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
 
     @Override
     public void pin(AdapterVersion adapter) {
-        mailbox.send(List.of("pin", adapter.version()), () -> loop.pin(adapter));
+        mailbox.send(List.of("pin", adapter.hash()), () -> loop.pin(adapter));
     }
 
     @Override
     public void unpin(AdapterVersion adapter) {
-        mailbox.send(List.of("pin", adapter.version()), () -> loop.unpin(adapter));
+        mailbox.send(List.of("pin", adapter.hash()), () -> loop.unpin(adapter));
     }
 
     /** Drains, plans, runs and applies until {@link #shutDown}; waits without load when there is nothing to do. */

@@ -79,7 +79,7 @@ public record ContentHash(String hex) {
         return hex.substring(0, SHOWN_DIGITS);
     }
 
-    /** The first 64 bits: enough to tell the adapters of a process apart. */
+    /** The first 64 bits, for what is divided evenly by content. */
     public long number() {
         return Long.parseUnsignedLong(hex.substring(0, 16), 16);
     }

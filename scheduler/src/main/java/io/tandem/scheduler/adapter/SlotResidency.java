@@ -15,6 +15,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which adapter versions are in a range of the device's slots. Slots in use and pinned versions stay; of the others the
@@ -24,8 +25,8 @@ public final class SlotResidency {
     private final DeviceModel device;
     private final int from;
     private final Slot[] slots;
-    private final Set<Long> pinned = new LinkedHashSet<>();
-    private Set<Long> resident = Set.of();
+    private final Set<ContentHash> pinned = new LinkedHashSet<>();
+    private Set<ContentHash> resident = Set.of();
     private long uses;
     private long hits;
     private long swaps;
@@ -42,7 +43,10 @@ public final class SlotResidency {
 
     private static final class Slot {
         final int index;
-        long version;
+
+        @Nullable
+        ContentHash content;
+
         int users;
         long lastUse;
 
@@ -59,26 +63,28 @@ public final class SlotResidency {
      * @throws io.tandem.kernels.KernelException if the device fails; nothing is taken
      */
     public Optional<int[]> acquire(List<AdapterVersion> adapters) {
-        Map<Long, Slot> places = new HashMap<>();
+        Map<ContentHash, Slot> places = new HashMap<>();
         for (Slot slot : slots) {
-            places.put(slot.version, slot);
+            if (slot.content != null) {
+                places.put(slot.content, slot);
+            }
         }
         Set<Slot> there = adapters.stream()
-                .flatMap(adapter -> Stream.ofNullable(places.get(adapter.version())))
+                .flatMap(adapter -> Stream.ofNullable(places.get(adapter.hash())))
                 .collect(Collectors.toSet());
         Iterator<Slot> free = free().filter(slot -> !there.contains(slot)).iterator();
         Map<Slot, AdapterVersion> missing = new LinkedHashMap<>();
         List<Slot> taken = new ArrayList<>();
         for (AdapterVersion adapter : adapters) {
-            if (!places.containsKey(adapter.version())) {
+            if (!places.containsKey(adapter.hash())) {
                 if (!free.hasNext()) {
                     return Optional.empty();
                 }
                 Slot slot = free.next();
-                places.put(adapter.version(), slot);
+                places.put(adapter.hash(), slot);
                 missing.put(slot, adapter);
             }
-            taken.add(places.get(adapter.version()));
+            taken.add(places.get(adapter.hash()));
         }
         taken.forEach(this::use);
         int[] indices = taken.stream().mapToInt(slot -> slot.index).toArray();
@@ -96,20 +102,20 @@ public final class SlotResidency {
         empty(slot);
         device.putAdapter(slot.index, adapter.prepared());
         swaps++;
-        slot.version = adapter.version();
+        slot.content = adapter.hash();
         countResident();
     }
 
     /** Slots that may get another version, the longest unused first. */
     private Stream<Slot> free() {
-        Set<Long> held = held();
+        Set<ContentHash> held = held();
         return Arrays.stream(slots)
-                .filter(slot -> slot.users == 0 && !held.contains(slot.version))
+                .filter(slot -> slot.users == 0 && (slot.content == null || !held.contains(slot.content)))
                 .sorted(Comparator.comparingLong(slot -> slot.lastUse));
     }
 
     /** Pinned versions that keep the slots they have: the first ones, so that one slot always remains for the others. */
-    private Set<Long> held() {
+    private Set<ContentHash> held() {
         return pinned.stream()
                 .filter(resident::contains)
                 .limit(slots.length - 1L)
@@ -118,10 +124,10 @@ public final class SlotResidency {
 
     /** Whether the adapters find slots when nobody else uses any. */
     public boolean fits(List<AdapterVersion> adapters) {
-        Set<Long> held = held();
+        Set<ContentHash> held = held();
         long others = adapters.stream()
-                .map(AdapterVersion::version)
-                .filter(version -> !held.contains(version))
+                .map(AdapterVersion::hash)
+                .filter(content -> !held.contains(content))
                 .distinct()
                 .count();
         return others <= slots.length - held.size();
@@ -138,7 +144,7 @@ public final class SlotResidency {
     }
 
     private void empty(Slot slot) {
-        slot.version = 0;
+        slot.content = null;
         countResident();
     }
 
@@ -150,8 +156,7 @@ public final class SlotResidency {
 
     private void countResident() {
         resident = Arrays.stream(slots)
-                .map(slot -> slot.version)
-                .filter(version -> version != 0)
+                .flatMap(slot -> Stream.ofNullable(slot.content))
                 .collect(Collectors.toUnmodifiableSet());
     }
 
@@ -173,13 +178,13 @@ public final class SlotResidency {
      * beyond that wait until others are taken back.
      */
     public void pin(AdapterVersion adapter) {
-        pinned.add(adapter.version());
+        pinned.add(adapter.hash());
         acquire(List.of(adapter)).ifPresent(this::release);
     }
 
     /** Lets a version make way again. */
     public void unpin(AdapterVersion adapter) {
-        pinned.remove(adapter.version());
+        pinned.remove(adapter.hash());
     }
 
     public SlotReport report() {

@@ -4,10 +4,12 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -27,7 +29,7 @@ public final class Sequence {
     private final TokenSink sink;
     private final int maxTokens;
     private final long arrivalNanos;
-    private final List<Long> versions;
+    private final List<ContentHash> versions;
     private int[] tokens;
     private int length;
     private int computed;
@@ -52,8 +54,8 @@ public final class Sequence {
         this.length = tokens.length;
         this.arrivalNanos = nowNanos;
         this.versions = request.adapters().stream()
-                .map(AdapterVersion::version)
-                .sorted()
+                .map(AdapterVersion::hash)
+                .sorted(Comparator.comparing(ContentHash::hex))
                 .toList();
         this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
@@ -66,8 +68,8 @@ public final class Sequence {
         return request;
     }
 
-    /** Version numbers of the adapters, ascending; none for the base model. */
-    public List<Long> versions() {
+    /** What the adapters are, in an order that depends on nothing else; none for the base model. */
+    public List<ContentHash> versions() {
         return versions;
     }
 

@@ -1,5 +1,6 @@
 package io.tandem.scheduler.kv;
 
+import io.tandem.scheduler.adapter.ContentHash;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -40,7 +41,7 @@ public final class KvSlotAllocator {
         boolean leased;
         int pages;
         int[] remembered = {};
-        List<Long> versions = List.of();
+        List<ContentHash> versions = List.of();
         long lastUse;
 
         Slot(int index) {
@@ -62,10 +63,10 @@ public final class KvSlotAllocator {
      * one whose beginning they can use, if that is more than what is lost of it; or the longest unused. What other slots
      * have of the beginning can be copied, so nothing is erased for it while there is room: all prompts begin alike.
      *
-     * @param versions of the adapters, ascending; keys of any others are never used
+     * @param versions of the adapters, in the same order every time; keys of any others are never used
      * @return empty unless they {@link #fits fit}
      */
-    public Optional<Lease> lease(int[] tokens, List<Long> versions) {
+    public Optional<Lease> lease(int[] tokens, List<ContentHash> versions) {
         if (!fits(tokens.length)) {
             return Optional.empty();
         }
@@ -90,7 +91,7 @@ public final class KvSlotAllocator {
     }
 
     /** The longest beginning of these tokens that a slot without a holder has. */
-    public Prefix longestPrefix(int[] tokens, List<Long> versions) {
+    public Prefix longestPrefix(int[] tokens, List<ContentHash> versions) {
         return free().map(slot -> new Prefix(slot.index, commonPrefix(slot, tokens, versions)))
                 .max(Comparator.comparingInt(Prefix::tokens))
                 .orElse(Prefix.NONE);
@@ -112,7 +113,7 @@ public final class KvSlotAllocator {
     }
 
     /** Gives a slot back that holds the keys and values of exactly these tokens. */
-    public void release(int slot, int[] tokens, List<Long> versions) {
+    public void release(int slot, int[] tokens, List<ContentHash> versions) {
         Slot released = leased(slot);
         released.leased = false;
         released.remembered = tokens.clone();
@@ -177,17 +178,17 @@ public final class KvSlotAllocator {
     }
 
     /** Tokens of a slot that can be used, if nothing of it is lost. */
-    private static int continued(Slot slot, int[] tokens, List<Long> versions) {
+    private static int continued(Slot slot, int[] tokens, List<ContentHash> versions) {
         int common = commonPrefix(slot, tokens, versions);
         return common == slot.remembered.length ? common : 0;
     }
 
     /** Tokens of a slot that can be used, less those that are lost. */
-    private static int gain(Slot slot, int[] tokens, List<Long> versions) {
+    private static int gain(Slot slot, int[] tokens, List<ContentHash> versions) {
         return 2 * commonPrefix(slot, tokens, versions) - slot.remembered.length;
     }
 
-    private static int commonPrefix(Slot slot, int[] tokens, List<Long> versions) {
+    private static int commonPrefix(Slot slot, int[] tokens, List<ContentHash> versions) {
         if (!slot.versions.equals(versions) || slot.remembered.length == 0) {
             return 0;
         }

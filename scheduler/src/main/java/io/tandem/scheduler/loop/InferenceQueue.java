@@ -2,6 +2,7 @@ package io.tandem.scheduler.loop;
 
 import io.tandem.kernels.KernelException;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.Sequence;
@@ -138,13 +139,13 @@ final class InferenceQueue {
         }
         List<Sequence> blocked = new ArrayList<>();
         // Admitting others only takes slots, so what found none is not tried again for everybody who asks for the same.
-        Set<List<Long>> withoutSlots = new HashSet<>();
+        Set<List<ContentHash>> withoutSlots = new HashSet<>();
         Iterator<Sequence> first = List.copyOf(preempted).iterator();
         FairQueue.Round round = waiting.round();
         Optional<Sequence> next = first.hasNext() ? Optional.of(first.next()) : round.next();
         while (next.isPresent() && kv.fits(next.get().length())) {
             Sequence sequence = next.get();
-            List<Long> versions = sequence.versions();
+            List<ContentHash> versions = sequence.versions();
             if (!withoutSlots.contains(versions) && place(sequence)) {
                 blocked.forEach(Sequence::countBypass);
                 if (blocked.stream().anyMatch(InferenceQueue::isOverdue)) {

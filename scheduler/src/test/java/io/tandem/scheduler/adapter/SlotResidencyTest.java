@@ -44,7 +44,7 @@ class SlotResidencyTest {
         assertThat(use(4)).isEqualTo(second);
         assertThat(slots.report().resident())
                 .containsExactlyInAnyOrder(
-                        version(1).version(), version(3).version(), version(4).version());
+                        version(1).hash(), version(3).hash(), version(4).hash());
         assertThat(slots.report().hits()).isEqualTo(1);
         assertThat(slots.report().swaps()).isEqualTo(4);
     }
@@ -61,7 +61,7 @@ class SlotResidencyTest {
     @Test
     void aPinnedVersionComesAtOnceAndStaysUntilItIsUnpinned() {
         slots.pin(version(1));
-        assertThat(slots.report().resident()).containsExactly(version(1).version());
+        assertThat(slots.report().resident()).containsExactly(version(1).hash());
         int first = use(1);
         for (int seed = 2; seed < 10; seed++) {
             assertThat(use(seed)).isNotEqualTo(first);
@@ -94,7 +94,7 @@ class SlotResidencyTest {
         }
         assertThat(slots.fits(List.of(version(9), version(10)))).isFalse();
         assertThat(slots.report().resident())
-                .contains(version(1).version(), version(2).version());
+                .contains(version(1).hash(), version(2).hash());
     }
 
     @Test
@@ -127,6 +127,6 @@ class SlotResidencyTest {
                 new AdapterVersion("other", version(1).hash(), version(1).prepared());
         assertThat(slots.acquire(List.of(other)).orElseThrow())
                 .isEqualTo(slots.acquire(List.of(version(1))).orElseThrow());
-        assertThat(version(2).version()).isNotEqualTo(version(1).version());
+        assertThat(version(2).hash()).isNotEqualTo(version(1).hash());
     }
 }

@@ -2,6 +2,7 @@ package io.tandem.scheduler.kv;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
 import io.tandem.scheduler.kv.KvSlotAllocator.Prefix;
 import java.util.ArrayList;
@@ -17,7 +18,13 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
 class KvSlotAllocatorTest {
-    private static final List<Long> BASE = List.of();
+    private static final List<ContentHash> BASE = List.of();
+    private static final List<ContentHash> OTHER = List.of(hash("0"));
+
+    /** Hashes that differ in their last digit alone. */
+    private static ContentHash hash(String lastDigit) {
+        return new ContentHash("7".repeat(63) + lastDigit);
+    }
 
     /** What every prompt begins with, then so many tokens of one conversation. */
     private static int[] conversation(int id, int length) {
@@ -31,6 +38,16 @@ class KvSlotAllocatorTest {
         kv.release(lease.slot(), tokens, BASE);
         kv.checkIntegrity();
         return lease.cachedTokens();
+    }
+
+    @Test
+    void adaptersWhoseHashesBeginAlikeShareNothing() {
+        KvSlotAllocator kv = new KvSlotAllocator(2, 1024);
+        int[] tokens = conversation(1, 100);
+        kv.release(kv.lease(tokens, OTHER).orElseThrow().slot(), tokens, OTHER);
+        List<ContentHash> similar = List.of(hash("1"));
+        assertThat(kv.longestPrefix(tokens, similar).tokens()).isZero();
+        assertThat(kv.lease(tokens, similar).orElseThrow().cachedTokens()).isZero();
     }
 
     @Test
@@ -67,17 +84,17 @@ class KvSlotAllocatorTest {
         assertThat(run(kv, edited)).isZero();
         assertThat(run(kv, conversation(1, 510))).isEqualTo(501);
         assertThat(kv.longestPrefix(edited, BASE).tokens()).isEqualTo(600);
-        assertThat(kv.longestPrefix(edited, List.of(3L)).tokens()).isZero();
+        assertThat(kv.longestPrefix(edited, OTHER).tokens()).isZero();
     }
 
     @Test
     void keysOfOtherVersionsAreNeverUsed() {
         KvSlotAllocator kv = new KvSlotAllocator(2, 4096);
         int[] tokens = conversation(1, 50);
-        Lease lease = kv.lease(tokens, List.of(5L)).orElseThrow();
-        kv.release(lease.slot(), tokens, List.of(5L));
+        Lease lease = kv.lease(tokens, OTHER).orElseThrow();
+        kv.release(lease.slot(), tokens, OTHER);
         assertThat(kv.lease(tokens, BASE).orElseThrow().cachedTokens()).isZero();
-        assertThat(kv.lease(tokens, List.of(5L)).orElseThrow().cachedTokens()).isEqualTo(50);
+        assertThat(kv.lease(tokens, OTHER).orElseThrow().cachedTokens()).isEqualTo(50);
     }
 
     /** Against what a slot has really been given; leases fail exactly when slots or the budget are used up. */
@@ -87,12 +104,12 @@ class KvSlotAllocatorTest {
         int budget = 16 * (1 + random.nextInt(20));
         KvSlotAllocator kv = new KvSlotAllocator(slots, budget);
         Map<Integer, int[]> content = new HashMap<>();
-        Map<Integer, List<Long>> owner = new HashMap<>();
+        Map<Integer, List<ContentHash>> owner = new HashMap<>();
         List<Integer> leased = new ArrayList<>();
         for (int round = 0; round < 200; round++) {
             if (leased.isEmpty() || random.nextBoolean()) {
                 int[] tokens = conversation(random.nextInt(3), random.nextInt(60));
-                List<Long> versions = random.nextBoolean() ? BASE : List.of(7L);
+                List<ContentHash> versions = random.nextBoolean() ? BASE : OTHER;
                 boolean fits = kv.fits(tokens.length);
                 Prefix best = kv.longestPrefix(tokens, versions);
                 if (best.tokens() > 0) {

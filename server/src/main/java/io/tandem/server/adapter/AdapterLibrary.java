@@ -420,7 +420,7 @@ public final class AdapterLibrary implements AutoCloseable {
 
     /** The fastest place where a version is now: {@code device}, {@code host} or {@code disk}. */
     public String tier(AdapterChoice choice) {
-        if (device.slots().resident().contains(choice.version().content().number())) {
+        if (device.slots().resident().contains(choice.version().content())) {
             return "device";
         }
         return cache.contains(choice.key()) ? "host" : "disk";
