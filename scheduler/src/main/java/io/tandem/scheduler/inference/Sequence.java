@@ -22,7 +22,10 @@ public final class Sequence {
     private static final Logger LOG = LoggerFactory.getLogger(Sequence.class);
     private static final int NO_SLOT = -1;
 
-    /** Tokens that are worth taking from another sequence, or waiting for; fewer are run in about the same time. */
+    /**
+     * Tokens that are worth taking from another sequence, or waiting for. A copy costs less than running a single row, but
+     * who waits sits an iteration out, and starting one takes as long as some 30 rows.
+     */
     public static final int LEAST_SHARED = 32;
 
     private final InferenceRequest request;
@@ -42,6 +45,7 @@ public final class Sequence {
     private final BitSet seen = new BitSet();
     private int scored;
     private int bypassed;
+    private boolean suspended;
     private boolean cancelled;
     private boolean finished;
 
@@ -193,6 +197,12 @@ public final class Sequence {
         kvSlot = NO_SLOT;
         adapterSlots = IterationInputs.BASE;
         computed = 0;
+        suspended = true;
+    }
+
+    /** Whether it ever lost its slots. */
+    public boolean suspended() {
+        return suspended;
     }
 
     public void advance(int count) {

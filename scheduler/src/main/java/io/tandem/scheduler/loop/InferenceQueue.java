@@ -100,11 +100,14 @@ final class InferenceQueue {
         admit();
     }
 
-    /** A prompt was charged as a whole when it was admitted; what is copied of it meanwhile need not run. */
+    /**
+     * A prompt was charged as a whole when it was admitted; what is copied of it meanwhile need not run. If it was
+     * preempted, some of that has run before.
+     */
     private void share(Sequence sequence) {
         int before = sequence.pending();
         copies.copy(sequence, running);
-        if (sequence.generated() == 0) {
+        if (!sequence.suspended()) {
             waiting.reused(sequence, before - sequence.pending());
         }
     }

@@ -9,6 +9,7 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,6 +69,44 @@ class PrefixSharingIT {
         for (JsonNode choice : answer.path("choices")) {
             assertThat(choice.path("text")).isEqualTo(answer.at("/choices/0/text"));
         }
+    }
+
+    private static JsonNode chat(RunningServer server, String question) {
+        String body = "{\"model\":\"" + RunningServer.MODEL
+                + "\",\"messages\":[{\"role\":\"system\",\"content\":\"" + PROMPT
+                + "\"},{\"role\":\"user\",\"content\":\"" + question
+                + "\"}],\"max_tokens\":40,\"temperature\":0,\"ignore_eos\":true}";
+        try {
+            return server.json(server.post("/v1/chat/completions", body));
+        } catch (IOException | InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static String text(JsonNode answer) {
+        return answer.at("/choices/0/message/content").textValue();
+    }
+
+    @Test
+    void concurrentRequestsComputeTheirSystemPromptOnce(@TempDir Path other) throws Exception {
+        List<String> questions = List.of("who is it?", "and why?");
+        List<CompletableFuture<JsonNode>> asked = questions.stream()
+                .map(question -> CompletableFuture.supplyAsync(() -> chat(server, question)))
+                .toList();
+        int prompts = 0;
+        for (int i = 0; i < questions.size(); i++) {
+            JsonNode answer = asked.get(i).get();
+            prompts += answer.at("/usage/prompt_tokens").intValue();
+            try (RunningServer alone = RunningServer.start(other.resolve("alone" + i))) {
+                assertThat(text(answer)).isEqualTo(text(chat(alone, questions.get(i))));
+            }
+        }
+        int common = server.json(server.post(
+                        "/tokenize", "{\"model\":\"" + RunningServer.MODEL + "\",\"prompt\":\"" + PROMPT + "\"}"))
+                .path("count")
+                .intValue();
+        assertThat(common).isGreaterThan(64);
+        assertThat(prefilled()).isLessThan(prompts - common + 32);
     }
 
     @Test
