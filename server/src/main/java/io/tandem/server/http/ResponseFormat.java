@@ -107,7 +107,10 @@ final class ResponseFormat implements AnswerFormat {
         Usage tokens = Usage.of(prompts, generation.choices());
         ObjectNode usage = json.putObject("usage");
         usage.put("input_tokens", tokens.prompt());
-        usage.putObject("input_tokens_details").put("cached_tokens", tokens.cached());
+        // Clients insist on both; storing a prompt in the cache costs nothing extra.
+        usage.putObject("input_tokens_details")
+                .put("cached_tokens", tokens.cached())
+                .put("cache_write_tokens", 0);
         usage.put("output_tokens", tokens.completion());
         usage.putObject("output_tokens_details").put("reasoning_tokens", reasoningTokens);
         usage.put("total_tokens", tokens.prompt() + tokens.completion());
