@@ -2,88 +2,204 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.annotation.JsonClassDescription;
+import com.fasterxml.jackson.annotation.JsonTypeName;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
 import com.openai.core.http.StreamResponse;
+import com.openai.errors.BadRequestException;
 import com.openai.errors.NotFoundException;
+import com.openai.helpers.ChatCompletionAccumulator;
+import com.openai.helpers.ResponseAccumulator;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionContentPart;
+import com.openai.models.chat.completions.ChatCompletionContentPartImage;
+import com.openai.models.chat.completions.ChatCompletionContentPartText;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import com.openai.models.chat.completions.ChatCompletionMessage;
+import com.openai.models.chat.completions.ChatCompletionStreamOptions;
+import com.openai.models.chat.completions.ChatCompletionToolChoiceOption;
+import com.openai.models.chat.completions.ChatCompletionToolMessageParam;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
-import com.openai.models.files.FileCreateParams;
-import com.openai.models.files.FileObject;
-import com.openai.models.files.FilePurpose;
-import com.openai.models.finetuning.jobs.FineTuningJob;
-import com.openai.models.finetuning.jobs.FineTuningJobEvent;
-import com.openai.models.finetuning.jobs.JobCreateParams;
-import com.openai.models.finetuning.jobs.checkpoints.FineTuningJobCheckpoint;
-import java.io.IOException;
-import java.nio.file.Files;
+import com.openai.models.embeddings.CreateEmbeddingResponse;
+import com.openai.models.embeddings.EmbeddingCreateParams;
+import com.openai.models.models.Model;
+import com.openai.models.responses.FunctionTool;
+import com.openai.models.responses.Response;
+import com.openai.models.responses.ResponseCreateParams;
+import com.openai.models.responses.ResponseFunctionToolCall;
+import com.openai.models.responses.ResponseInputItem;
+import com.openai.models.responses.ResponseStatus;
+import com.openai.models.responses.ResponseStreamEvent;
+import com.openai.models.responses.ToolChoiceOptions;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** OpenAI's own client against the whole server. */
+/** OpenAI's own client asks for answers; {@link OpenAiJobsIT} trains with it. */
 @Timeout(120)
 class OpenAiClientIT {
     @TempDir
-    private Path directory;
+    private static Path directory;
 
-    private RunningServer server;
-    private OpenAIClient client;
+    private static RunningServer server;
+    private static OpenAIClient client;
 
-    @BeforeEach
-    void start() throws IOException {
-        server = RunningServer.start(directory);
-        client = connect();
-    }
-
-    private OpenAIClient connect() {
-        return OpenAIOkHttpClient.builder()
+    @BeforeAll
+    static void start() throws Exception {
+        server = SampleServer.start(directory);
+        client = OpenAIOkHttpClient.builder()
                 .baseUrl(server.url() + "/v1")
                 .apiKey("none")
                 .maxRetries(0)
                 .build();
     }
 
-    @AfterEach
-    void stop() {
+    @AfterAll
+    static void stop() {
         client.close();
         server.close();
+    }
+
+    private static ChatCompletionCreateParams.Builder chat(String model) {
+        return ChatCompletionCreateParams.builder()
+                .model(model)
+                .temperature(0.0)
+                .maxCompletionTokens(100);
+    }
+
+    private static ChatCompletionCreateParams.Builder question() {
+        return chat(SampleServer.MODEL).addUserMessage(SampleServer.QUESTION);
+    }
+
+    private static ChatCompletion answer(ChatCompletionCreateParams params) {
+        ChatCompletion answer = client.chat().completions().create(params);
+        answer.validate();
+        return answer;
+    }
+
+    private static ChatCompletion streamed(ChatCompletionCreateParams params) {
+        ChatCompletionAccumulator accumulator = ChatCompletionAccumulator.create();
+        try (StreamResponse<ChatCompletionChunk> stream =
+                client.chat().completions().createStreaming(params)) {
+            stream.stream().forEach(chunk -> {
+                chunk.validate();
+                accumulator.accumulate(chunk);
+            });
+        }
+        return accumulator.chatCompletion();
+    }
+
+    private static String text(ChatCompletion answer) {
+        return answer.choices().get(0).message().content().orElseThrow();
+    }
+
+    @Test
+    void streamsWhatItAnswersWhole() {
+        ChatCompletion whole = answer(question().build());
+        ChatCompletion streamed = streamed(question()
+                .streamOptions(
+                        ChatCompletionStreamOptions.builder().includeUsage(true).build())
+                .build());
+        assertThat(text(whole)).isEqualTo("cold");
+        assertThat(text(streamed)).isEqualTo("cold");
+        assertThat(streamed.usage().orElseThrow().totalTokens())
+                .isEqualTo(whole.usage().orElseThrow().totalTokens());
     }
 
     @Test
     void completes() {
         Completion completion = client.completions()
                 .create(CompletionCreateParams.builder()
-                        .model(RunningServer.MODEL)
-                        .prompt("once upon a time")
+                        .model(SampleServer.MODEL)
+                        .prompt("Once")
+                        .echo(true)
                         .maxTokens(7)
-                        .temperature(0.0)
                         .build());
-        assertThat(completion.usage().orElseThrow().promptTokens()).isEqualTo(16);
-        assertThat(completion.choices()).hasSize(1);
+        completion.validate();
+        assertThat(completion.choices().get(0).text()).startsWith("Once");
     }
 
     @Test
-    void streamsWhatItAnswersWhole() {
-        ChatCompletion whole = client.chat().completions().create(chat(RunningServer.MODEL, "hello", 12));
-        try (StreamResponse<ChatCompletionChunk> stream =
-                client.chat().completions().createStreaming(chat(RunningServer.MODEL, "hello", 12))) {
-            String text = stream.stream()
-                    .flatMap(chunk -> chunk.choices().stream())
-                    .map(choice -> choice.delta().content().orElse(""))
-                    .collect(Collectors.joining());
-            assertThat(text).isEqualTo(answer(whole));
+    void severalChoicesComeWithLogprobs() {
+        ChatCompletion both =
+                answer(question().n(2).logprobs(true).topLogprobs(2).build());
+        assertThat(both.choices()).hasSize(2).allSatisfy(choice -> {
+            assertThat(choice.message().content()).contains("cold");
+            var token = choice.logprobs().orElseThrow().content().orElseThrow().get(0);
+            assertThat("cold").startsWith(token.token());
+            assertThat(token.topLogprobs()).hasSize(2);
+        });
+    }
+
+    /** Programs written for OpenAI's models send them, and expect an answer. */
+    @Test
+    void takesFieldsThatMeanNothingHere() {
+        ChatCompletion answer = answer(chat(SampleServer.MODEL)
+                .addDeveloperMessage("Be kind.")
+                .addUserMessage(SampleServer.QUESTION)
+                .store(false)
+                .serviceTier(ChatCompletionCreateParams.ServiceTier.AUTO)
+                .promptCacheKey("key")
+                .safetyIdentifier("somebody")
+                .putAdditionalBodyProperty("tools", JsonValue.from(List.of()))
+                .build());
+        assertThat(text(answer)).isNotEmpty();
+    }
+
+    @JsonTypeName("get_weather")
+    @JsonClassDescription("The weather")
+    public static class GetWeather {
+        public Unit unit;
+    }
+
+    public enum Unit {
+        CELSIUS,
+        FAHRENHEIT
+    }
+
+    @Test
+    void callsAToolAndReadsItsResult() {
+        ChatCompletionCreateParams params = chat(SampleServer.MODEL)
+                .addUserMessage("Weather?")
+                .addTool(GetWeather.class)
+                .toolChoice(ChatCompletionToolChoiceOption.Auto.REQUIRED)
+                .parallelToolCalls(false)
+                .build();
+        ChatCompletion without =
+                answer(chat(SampleServer.MODEL).addUserMessage("Weather?").build());
+        for (ChatCompletion answer : List.of(answer(params), streamed(params))) {
+            ChatCompletion.Choice choice = answer.choices().get(0);
+            assertThat(choice.finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.TOOL_CALLS);
+            var call = choice.message().toolCalls().orElseThrow().get(0).asFunction();
+            assertThat(call.function().arguments(GetWeather.class).unit).isNotNull();
+            ChatCompletion next = answer(chat(SampleServer.MODEL)
+                    .addUserMessage("Weather?")
+                    .addMessage(choice.message())
+                    .addMessage(ChatCompletionToolMessageParam.builder()
+                            .toolCallId(call.id())
+                            .contentOfArrayOfContentParts(List.of(ChatCompletionContentPartText.builder()
+                                    .text("12 degrees")
+                                    .build()))
+                            .build())
+                    .addTool(GetWeather.class)
+                    .toolChoice(ChatCompletionToolChoiceOption.Auto.NONE)
+                    .maxCompletionTokens(3)
+                    .build());
+            ChatCompletionMessage message = next.choices().get(0).message();
+            assertThat(message.toolCalls()).isEmpty();
+            assertThat(next.usage().orElseThrow().promptTokens())
+                    .isGreaterThan(without.usage().orElseThrow().promptTokens());
         }
     }
 
@@ -91,16 +207,7 @@ class OpenAiClientIT {
     void answersInTheFormOfAClass() {
         Verdict verdict = client.chat()
                 .completions()
-                .create(ChatCompletionCreateParams.builder()
-                        .model(RunningServer.MODEL)
-                        .addUserMessage("hello")
-                        .maxCompletionTokens(150)
-                        // No line ends, which a model of random numbers would like too much.
-                        .logitBias(ChatCompletionCreateParams.LogitBias.builder()
-                                .putAdditionalProperty("10", JsonValue.from(-100))
-                                .build())
-                        .responseFormat(Verdict.class)
-                        .build())
+                .create(question().responseFormat(Verdict.class).build())
                 .choices()
                 .get(0)
                 .message()
@@ -110,119 +217,168 @@ class OpenAiClientIT {
     }
 
     @Test
-    void listsModels() {
-        assertThat(client.models().list().data().get(0).id()).isEqualTo(RunningServer.MODEL);
-        assertThatThrownBy(() -> client.chat().completions().create(chat("nobody", "hello", 2)))
+    void embeds() {
+        EmbeddingCreateParams.Builder request = EmbeddingCreateParams.builder().model(SampleServer.MODEL);
+        CreateEmbeddingResponse both = client.embeddings()
+                .create(request.inputOfArrayOfStrings(List.of("hot", "cold")).build());
+        CreateEmbeddingResponse one =
+                client.embeddings().create(request.input("hot").build());
+        both.validate();
+        assertThat(both.data()).hasSize(2);
+        List<Float> first = both.data().get(0).embedding();
+        assertThat(first).hasSize(256);
+        for (int i = 0; i < first.size(); i++) {
+            assertThat(first.get(i)).isCloseTo(one.data().get(0).embedding().get(i), within(1e-4f));
+        }
+    }
+
+    @Test
+    void listsModelsOfWhichAnyAnswers() {
+        assertThat(client.models().list().data())
+                .extracting(Model::id)
+                .containsExactlyInAnyOrder(SampleServer.MODEL, SampleServer.ADAPTER);
+        ChatCompletion other = answer(
+                chat(SampleServer.ADAPTER).addUserMessage(SampleServer.QUESTION).build());
+        assertThat(other.model()).isEqualTo(SampleServer.ADAPTER);
+        assertThat(text(other)).isNotEqualTo("cold");
+    }
+
+    @Test
+    void whatIsWrongIsNamed() {
+        assertThatThrownBy(() -> answer(chat("nobody").addUserMessage("Hi").build()))
                 .isInstanceOf(NotFoundException.class)
                 .hasMessageContaining("nobody");
+        assertThatThrownBy(() -> answer(question().temperature(9.0).build()))
+                .isInstanceOfSatisfying(
+                        BadRequestException.class,
+                        wrong -> assertThat(wrong.param()).contains("temperature"));
+        ChatCompletionContentPart image = ChatCompletionContentPart.ofImageUrl(ChatCompletionContentPartImage.builder()
+                .imageUrl(ChatCompletionContentPartImage.ImageUrl.builder()
+                        .url("https://example.org/cat.png")
+                        .build())
+                .build());
+        assertThatThrownBy(() -> answer(chat(SampleServer.MODEL)
+                        .addUserMessageOfArrayOfContentParts(List.of(image))
+                        .build()))
+                .isInstanceOf(BadRequestException.class)
+                .hasMessageContaining("messages[0].content");
     }
 
     @Test
-    void teachesANewModelThatSurvivesARestart() throws Exception {
-        FineTuningJob job = createJob();
-        // Somebody else is answered in the meantime.
-        assertThat(answer(client.chat().completions().create(chat(RunningServer.MODEL, "a", 5))))
-                .isNotNull();
-        FineTuningJob ended = waitFor(job.id());
-        assertThat(ended.status()).isEqualTo(FineTuningJob.Status.SUCCEEDED);
-        String model = ended.fineTunedModel().orElseThrow();
-        assertThat(model).startsWith("ft:tiny:letters:");
-        assertThat(learned(model)).isEqualTo(List.of("ok0", "ok1", "ok2", "ok3"));
-        assertThat(client.fineTuning().jobs().listEvents(job.id()).data()).isNotEmpty();
-        assertThat(client.fineTuning().jobs().list().data()).hasSize(1);
-        stop();
-        start();
-        assertThat(learned(model)).isEqualTo(List.of("ok0", "ok1", "ok2", "ok3"));
-        assertThat(client.fineTuning().jobs().retrieve(job.id()).status()).isEqualTo(FineTuningJob.Status.SUCCEEDED);
-    }
-
-    @Test
-    void cancelsAJob() throws Exception {
-        FineTuningJob job = createJob();
-        assertThat(client.fineTuning().jobs().cancel(job.id()).status()).isEqualTo(FineTuningJob.Status.CANCELLED);
-        assertThat(client.models().list().data()).hasSize(1);
-    }
-
-    @Test
-    void pausesResumesAndListsCheckpoints() throws Exception {
-        FineTuningJob job = createJob();
-        assertThat(client.fineTuning().jobs().pause(job.id()).status().asString())
-                .isEqualTo("paused");
-        assertThat(client.fineTuning().jobs().resume(job.id()).status()).isEqualTo(FineTuningJob.Status.QUEUED);
-        assertThat(waitFor(job.id()).status()).isEqualTo(FineTuningJob.Status.SUCCEEDED);
-        List<FineTuningJobCheckpoint> checkpoints =
-                client.fineTuning().jobs().checkpoints().list(job.id()).data();
-        assertThat(checkpoints).isNotEmpty();
-        checkpoints.forEach(FineTuningJobCheckpoint::validate);
-        assertThat(checkpoints.get(0).metrics().trainMeanTokenAccuracy()).hasValue(1.0);
-        client.fineTuning().jobs().retrieve(job.id()).validate();
-        client.fineTuning().jobs().listEvents(job.id()).data().forEach(FineTuningJobEvent::validate);
-        assertThat(learned(checkpoints.get(0).fineTunedModelCheckpoint())).contains("ok0", "ok1", "ok2", "ok3");
-    }
-
-    private FineTuningJob createJob() throws IOException {
-        Path training = Files.writeString(directory.resolve("train.jsonl"), examples());
-        FileObject file = client.files()
-                .create(FileCreateParams.builder()
-                        .file(training)
-                        .purpose(FilePurpose.FINE_TUNE)
-                        .build());
-        return client.fineTuning()
-                .jobs()
-                .create(JobCreateParams.builder()
-                        .model(RunningServer.MODEL)
-                        .trainingFile(file.id())
-                        .suffix("letters")
-                        .seed(5)
-                        .method(method())
-                        .build());
-    }
-
-    private List<String> learned(String model) {
-        return IntStream.range(0, 4)
-                .mapToObj(i -> answer(client.chat().completions().create(chat(model, "q" + i, 8))))
-                .toList();
-    }
-
-    private FineTuningJob waitFor(String id) throws InterruptedException {
-        FineTuningJob job = client.fineTuning().jobs().retrieve(id);
-        while (job.finishedAt().isEmpty()) {
-            Thread.sleep(200);
-            job = client.fineTuning().jobs().retrieve(id);
-        }
-        return job;
-    }
-
-    private static String examples() {
-        return IntStream.range(0, 40)
-                .mapToObj(i -> "{\"messages\":[{\"role\":\"user\",\"content\":\"q" + i % 4
-                        + "\"},{\"role\":\"assistant\",\"content\":\"ok" + i % 4 + "\"}]}\n")
-                .collect(Collectors.joining());
-    }
-
-    private static JobCreateParams.Method method() {
-        return JobCreateParams.Method.builder()
-                .type(JobCreateParams.Method.Type.SUPERVISED)
-                .supervised(com.openai.models.finetuning.methods.SupervisedMethod.builder()
-                        .hyperparameters(com.openai.models.finetuning.methods.SupervisedHyperparameters.builder()
-                                .nEpochs(30)
-                                .batchSize(8)
-                                .learningRateMultiplier(5.0)
-                                .build())
+    void aClosedStreamEnds() throws Exception {
+        ChatCompletionCreateParams endless = ChatCompletionCreateParams.builder()
+                .model(SampleServer.MODEL)
+                .addUserMessage(SampleServer.QUESTION)
+                .logitBias(ChatCompletionCreateParams.LogitBias.builder()
+                        .putAdditionalProperty(String.valueOf(SampleServer.END), JsonValue.from(-100))
                         .build())
                 .build();
+        try (StreamResponse<ChatCompletionChunk> stream =
+                client.chat().completions().createStreaming(endless)) {
+            assertThat(stream.stream().findFirst()).isPresent();
+        }
+        SampleServer.awaitIdle(server);
     }
 
-    private static ChatCompletionCreateParams chat(String model, String question, int maxTokens) {
-        return ChatCompletionCreateParams.builder()
-                .model(model)
-                .addUserMessage(question)
-                .maxCompletionTokens(maxTokens)
+    private static ResponseCreateParams.Builder response(String input) {
+        return ResponseCreateParams.builder()
+                .model(SampleServer.MODEL)
                 .temperature(0.0)
-                .build();
+                .maxOutputTokens(120)
+                .input(input);
     }
 
-    private static String answer(ChatCompletion completion) {
-        return completion.choices().get(0).message().content().orElseThrow();
+    private static String text(Response response) {
+        return response.output()
+                .get(0)
+                .asMessage()
+                .content()
+                .get(0)
+                .asOutputText()
+                .text();
+    }
+
+    @Test
+    void respondsByTheResponsesApi() {
+        Response response =
+                client.responses().create(response(SampleServer.QUESTION).build());
+        response.validate();
+        assertThat(text(response)).isEqualTo("cold");
+        assertThat(response.status()).contains(ResponseStatus.COMPLETED);
+        ResponseAccumulator accumulator = ResponseAccumulator.create();
+        StringBuilder text = new StringBuilder();
+        try (StreamResponse<ResponseStreamEvent> stream = client.responses()
+                .createStreaming(response(SampleServer.QUESTION).build())) {
+            stream.stream().forEach(event -> {
+                event.validate();
+                accumulator.accumulate(event);
+                event.outputTextDelta().ifPresent(delta -> text.append(delta.delta()));
+            });
+        }
+        assertThat(text.toString()).isEqualTo("cold");
+        assertThat(text(accumulator.response())).isEqualTo("cold");
+        assertThat(accumulator.response().usage().orElseThrow().totalTokens())
+                .isEqualTo(response.usage().orElseThrow().totalTokens());
+        assertThatThrownBy(() -> client.responses().retrieve(response.id()))
+                .isInstanceOf(NotFoundException.class)
+                .hasMessageContaining(response.id());
+    }
+
+    @Test
+    void respondsWithACallAndReadsItsResult() {
+        FunctionTool tool = FunctionTool.builder()
+                .name("get_weather")
+                .description("The weather")
+                .parameters(FunctionTool.Parameters.builder()
+                        .putAdditionalProperty("type", JsonValue.from("object"))
+                        .putAdditionalProperty(
+                                "properties", JsonValue.from(Map.of("city", Map.of("enum", List.of("Bonn", "Rome")))))
+                        .putAdditionalProperty("required", JsonValue.from(List.of("city")))
+                        .putAdditionalProperty("additionalProperties", JsonValue.from(false))
+                        .build())
+                .strict(true)
+                .build();
+        Response called = client.responses()
+                .create(response("Weather?")
+                        .addTool(tool)
+                        .toolChoice(ToolChoiceOptions.REQUIRED)
+                        .parallelToolCalls(false)
+                        .build());
+        called.validate();
+        ResponseFunctionToolCall call = called.output().get(0).asFunctionCall();
+        assertThat(call.name()).isEqualTo("get_weather");
+        assertThat(call.arguments()).contains("city");
+        Response answer = client.responses()
+                .create(response("")
+                        .inputOfResponse(List.of(
+                                ResponseInputItem.ofMessage(ResponseInputItem.Message.builder()
+                                        .role(ResponseInputItem.Message.Role.USER)
+                                        .addInputTextContent("Weather?")
+                                        .build()),
+                                ResponseInputItem.ofFunctionCall(call),
+                                ResponseInputItem.ofFunctionCallOutput(ResponseInputItem.FunctionCallOutput.builder()
+                                        .callId(call.callId())
+                                        .output("12 degrees")
+                                        .build())))
+                        .addTool(tool)
+                        .maxOutputTokens(3)
+                        .build());
+        answer.validate();
+        assertThat(answer.usage().orElseThrow().inputTokens())
+                .isGreaterThan(called.usage().orElseThrow().inputTokens());
+    }
+
+    @Test
+    void respondsInTheFormOfAClass() {
+        Verdict verdict = client.responses()
+                .create(response("hello").text(Verdict.class).build())
+                .output()
+                .get(0)
+                .message()
+                .orElseThrow()
+                .content()
+                .get(0)
+                .asOutputText();
+        assertThat(verdict.colour).isNotNull();
     }
 }

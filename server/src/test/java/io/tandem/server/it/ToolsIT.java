@@ -2,20 +2,10 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.annotation.JsonClassDescription;
-import com.fasterxml.jackson.annotation.JsonTypeName;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.openai.client.OpenAIClient;
-import com.openai.client.okhttp.OpenAIOkHttpClient;
-import com.openai.core.http.StreamResponse;
-import com.openai.helpers.ChatCompletionAccumulator;
-import com.openai.models.chat.completions.ChatCompletion;
-import com.openai.models.chat.completions.ChatCompletionChunk;
-import com.openai.models.chat.completions.ChatCompletionCreateParams;
-import com.openai.models.chat.completions.ChatCompletionToolChoiceOption;
 import io.tandem.server.text.grammar.Validator;
 import java.io.IOException;
 import java.net.http.HttpResponse;
@@ -135,56 +125,6 @@ class ToolsIT {
         ((ObjectNode) call.path("function")).put("arguments", arguments.toString());
         requireCall(call);
         assertThat(finish).isEqualTo("tool_calls");
-    }
-
-    /** OpenAI's own client makes the tool of a class and puts the deltas together. */
-    @JsonTypeName("get_weather")
-    @JsonClassDescription("The weather")
-    public static class GetWeather {
-        public Unit unit;
-    }
-
-    public enum Unit {
-        CELSIUS,
-        FAHRENHEIT
-    }
-
-    @Test
-    void openAisClientUnderstandsTheCalls() throws Exception {
-        try (RunningServer server = start(TemplatedModel.tools("<tool_call>"))) {
-            OpenAIClient client = OpenAIOkHttpClient.builder()
-                    .baseUrl(server.url() + "/v1")
-                    .apiKey("none")
-                    .maxRetries(0)
-                    .build();
-            ChatCompletionCreateParams params = ChatCompletionCreateParams.builder()
-                    .model("sample")
-                    .addUserMessage("Weather?")
-                    .maxCompletionTokens(100)
-                    .addTool(GetWeather.class)
-                    .toolChoice(ChatCompletionToolChoiceOption.Auto.REQUIRED)
-                    .parallelToolCalls(false)
-                    .build();
-            ChatCompletionAccumulator streamed = ChatCompletionAccumulator.create();
-            try (StreamResponse<ChatCompletionChunk> stream =
-                    client.chat().completions().createStreaming(params)) {
-                stream.stream().forEach(streamed::accumulate);
-            }
-            for (ChatCompletion answer :
-                    List.of(client.chat().completions().create(params), streamed.chatCompletion())) {
-                ChatCompletion.Choice choice = answer.choices().get(0);
-                assertThat(choice.finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.TOOL_CALLS);
-                GetWeather call = choice.message()
-                        .toolCalls()
-                        .orElseThrow()
-                        .get(0)
-                        .asFunction()
-                        .function()
-                        .arguments(GetWeather.class);
-                assertThat(call.unit).isNotNull();
-            }
-            client.close();
-        }
     }
 
     @Test
