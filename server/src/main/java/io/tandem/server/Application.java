@@ -13,6 +13,8 @@ import io.tandem.kernels.MemoryReport;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.scheduler.CoServingEngine;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
@@ -93,9 +95,10 @@ public final class Application implements AutoCloseable {
         String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
-        device = TorchScriptDecoder.load(config.model(), config.scheduler().deviceLimits(config.kernels()), loading);
+        ModelFiles base = ModelSource.open(config.model());
+        device = TorchScriptDecoder.load(base, config.scheduler().deviceLimits(config.kernels()), loading);
         int context = device.limits().contextTokens();
-        model = text(config, device.model(), context);
+        model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
@@ -222,8 +225,8 @@ public final class Application implements AutoCloseable {
     }
 
     /** What is served of a model, as text sees it. @throws io.tandem.kernels.weights.ModelFormatException if damaged */
-    static ServedModel text(ServerConfig config, ModelConfig shape, int contextTokens) {
-        ServedModel loaded = ModelText.load(config.model(), config.servedName(), shape, contextTokens);
+    static ServedModel text(ServerConfig config, ModelFiles base, ModelConfig shape, int contextTokens) {
+        ServedModel loaded = ModelText.load(base, config.servedName(), shape, contextTokens);
         return config.modelSampling() ? loaded : loaded.withStandardSampling();
     }
 

@@ -7,8 +7,9 @@ import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.quantized.QuantizedCheckpoint;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.weights.Checkpoint;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.WeightNames;
 import io.tandem.server.api.ApiException;
@@ -55,11 +56,13 @@ final class Checkup {
     /** In the order of a start; what depends on something that failed is left out. */
     static List<Finding> of(ServerConfig config) {
         Checkup checkup = new Checkup(config);
-        checkup.attempt("model", () -> ModelConfigReader.read(config.model())).ifPresent(checkup::model);
+        checkup.attempt("model", () -> ModelSource.open(config.model()))
+                .ifPresent(files -> checkup.attempt("model", () -> ModelConfigReader.read(files.config()))
+                        .ifPresent(model -> checkup.model(files, model)));
         return checkup.findings;
     }
 
-    private void model(ModelConfig model) {
+    private void model(ModelFiles files, ModelConfig model) {
         fact(
                 "model",
                 "%s, %.1f million parameters, %d layers, a vocabulary of %d",
@@ -67,7 +70,7 @@ final class Checkup {
                 StartupLog.parameters(model) / 1e6,
                 model.layers(),
                 model.vocab());
-        attempt("weights", () -> weights(model)).ifPresent(text -> fact("weights", "%s", text));
+        attempt("weights", () -> weights(files, model)).ifPresent(text -> fact("weights", "%s", text));
         DeviceProfile machine = DeviceProfile.ofThisMachine();
         KernelsConfig asked = config.scheduler().deviceLimits(config.kernels());
         int context = attempt("computes in", () -> machine.choose(asked, model))
@@ -76,12 +79,12 @@ final class Checkup {
                     return memory(model, machine, asked.withNumerics(choice.dtype(), choice.weights()));
                 })
                 .orElse(model.maxPositions());
-        attempt("text", () -> Application.text(config, model, context)).ifPresent(this::text);
+        attempt("text", () -> Application.text(config, files, model, context)).ifPresent(this::text);
     }
 
     /** What the files hold, by type. */
-    private String weights(ModelConfig model) {
-        Checkpoint checkpoint = QuantizedCheckpoint.open(config.model());
+    private String weights(ModelFiles files, ModelConfig model) {
+        Checkpoint checkpoint = files.weights();
         WeightNames.validate(checkpoint, model);
         TreeMap<String, Integer> types = new TreeMap<>();
         WeightNames.expected(model)

@@ -7,6 +7,7 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
+import io.tandem.kernels.source.ModelSource;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +22,7 @@ final class TandemEngine implements Engine {
 
     TandemEngine(String name, Path model, KernelsConfig limits) {
         this.name = name;
-        device = TorchScriptDecoder.load(model, limits, LoadProgress.NONE);
+        device = TorchScriptDecoder.load(ModelSource.open(model), limits, LoadProgress.NONE);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.TinyAdapters;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,7 +45,7 @@ final class Device {
                 RANK,
                 PACK,
                 stash);
-        return TorchScriptDecoder.load(Path.of(System.getProperty(MODEL)), limits, LoadProgress.NONE);
+        return TorchScriptDecoder.load(ModelSource.open(Path.of(System.getProperty(MODEL))), limits, LoadProgress.NONE);
     }
 
     /** An adapter of every linear. */

@@ -1,13 +1,14 @@
 package io.tandem.server.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.ChatRendering;
 import io.tandem.server.text.jinja.Template;
 import io.tandem.server.text.jinja.TemplateException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
@@ -21,6 +22,7 @@ import org.slf4j.LoggerFactory;
 /** The chat template of a model's {@code tokenizer_config.json}, or of the {@code chat_template.jinja} beside it. */
 public final class JinjaChatTemplate implements ChatTemplate {
     private static final Logger LOG = LoggerFactory.getLogger(JinjaChatTemplate.class);
+    private static final String FILE = "chat_template.jinja";
     private static final int MAX_FILE_BYTES = 16 << 20;
     /** Ten times what the longest published ones have. */
     private static final int MAX_SOURCE_CHARS = 1 << 18;
@@ -41,15 +43,15 @@ public final class JinjaChatTemplate implements ChatTemplate {
      * @param config the model's tokenizer_config.json
      * @throws ModelFormatException if a file is damaged
      */
-    static ChatTemplate load(Path modelDir, ModelFile config, SpecialTokens specialTokens) {
-        Path file = modelDir.resolve("chat_template.jinja");
-        Optional<String> source = Files.exists(file)
-                ? Optional.of(JsonFile.text(file, MAX_FILE_BYTES))
-                : source(config.path(), config.json().path("chat_template"));
+    static ChatTemplate load(ModelFiles files, ModelFile config, SpecialTokens specialTokens) {
+        Optional<String> file =
+                files.bytes(FILE, MAX_FILE_BYTES).map(content -> new String(content, StandardCharsets.UTF_8));
+        Optional<String> source =
+                file.or(() -> source(config.path(), config.json().path("chat_template")));
         if (source.isEmpty()) {
             return refusing("The model has no chat template. Use /v1/completions.");
         }
-        Path place = Files.exists(file) ? file : config.path();
+        Path place = file.isPresent() ? files.path(FILE) : config.path();
         if (source.get().length() > MAX_SOURCE_CHARS) {
             throw new ModelFormatException(place + ": the chat template has "
                     + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);

@@ -4,14 +4,12 @@ import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Files of a model directory; they come from strangers, so size and shape are checked. */
+/** Files of a model; they come from strangers, so size and shape are checked. */
 public final class JsonFile {
     static final JsonMapper MAPPER = JsonMapper.builder().build();
 
@@ -19,10 +17,18 @@ public final class JsonFile {
 
     private JsonFile() {}
 
-    static ObjectNode object(Path file, int maxBytes) {
+    /** @throws ModelFormatException if there is no such file, or it is not a JSON object */
+    static ObjectNode object(ModelFiles files, String name, int maxBytes) {
+        Path file = files.path(name);
+        return object(
+                file, files.bytes(name, maxBytes).orElseThrow(() -> new ModelFormatException(file + ": no such file")));
+    }
+
+    /** @param file for complaints */
+    static ObjectNode object(Path file, byte[] content) {
         JsonNode node;
         try {
-            node = MAPPER.readTree(bytes(file, maxBytes));
+            node = MAPPER.readTree(content);
         } catch (JacksonException e) {
             throw new ModelFormatException(file + ": is not valid JSON: " + excerpt(e.getOriginalMessage()), e);
         } catch (IOException e) {
@@ -32,23 +38,6 @@ public final class JsonFile {
             return object;
         }
         throw new ModelFormatException(file + ": is not a JSON object");
-    }
-
-    static String text(Path file, int maxBytes) {
-        return new String(bytes(file, maxBytes), StandardCharsets.UTF_8);
-    }
-
-    private static byte[] bytes(Path file, int maxBytes) {
-        try (InputStream in = Files.newInputStream(file)) {
-            // The size that the file system tells may be that of a pipe or a growing file.
-            byte[] bytes = in.readNBytes(maxBytes + 1);
-            if (bytes.length > maxBytes) {
-                throw new ModelFormatException(file + ": is larger than " + maxBytes + " bytes");
-            }
-            return bytes;
-        } catch (IOException e) {
-            throw new ModelFormatException(file + ": cannot be read: " + excerpt(e.toString()), e);
-        }
     }
 
     /** The first line of a text from outside, and not too much of it. */

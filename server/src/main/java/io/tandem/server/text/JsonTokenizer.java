@@ -5,12 +5,12 @@ import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
 
 /** HuggingFace's {@code tokenizer.json}. It never adds, truncates or pads: templates write what belongs there. */
 public final class JsonTokenizer implements Tokenizer {
+    private static final String NAME = "tokenizer.json";
     private static final int MAX_FILE_BYTES = 64 << 20;
     /** How often longer a text may be than its tokens, if a normalizer drops some of it. */
     private static final int DROPPED = 8;
@@ -58,9 +59,8 @@ public final class JsonTokenizer implements Tokenizer {
     }
 
     /** @throws ModelFormatException if the file is missing or damaged, or of a kind that is not supported */
-    public static JsonTokenizer load(Path modelDir) {
-        Path file = modelDir.resolve("tokenizer.json");
-        ObjectNode json = JsonFile.object(file, MAX_FILE_BYTES);
+    public static JsonTokenizer load(ModelFiles files) {
+        ObjectNode json = JsonFile.object(files, NAME, MAX_FILE_BYTES);
         try {
             JsonNode type = json.path("model").path("type");
             // Older files do not say the type, but only BPE has merges.
@@ -79,7 +79,7 @@ public final class JsonTokenizer implements Tokenizer {
             return new JsonTokenizer(
                     parsing, open(json), table, pieces, (long) table.longest() * (drops ? DROPPED : 1), beginning);
         } catch (ModelFormatException e) {
-            throw new ModelFormatException(file + ": " + e.getMessage(), e);
+            throw new ModelFormatException(files.path(NAME) + ": " + e.getMessage(), e);
         }
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,8 +13,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** Reads what text needs of a model directory. */
+/** Reads what text needs of a model. */
 public final class ModelText {
+    private static final String END = "eos_token_id";
+
     private ModelText() {}
 
     /**
@@ -22,24 +25,24 @@ public final class ModelText {
      * @param contextTokens longest prompt and answer together
      * @throws ModelFormatException if a file is missing or damaged
      */
-    public static ServedModel load(Path modelDir, String name, ModelConfig shape, int contextTokens) {
-        JsonTokenizer tokenizer = JsonTokenizer.load(modelDir);
-        ModelFile config = ModelFile.read(modelDir, "tokenizer_config.json");
-        ModelFile generation = ModelFile.read(modelDir, "generation_config.json");
-        SpecialTokens special = SpecialTokens.of(config, ModelFile.read(modelDir, "special_tokens_map.json"));
+    public static ServedModel load(ModelFiles files, String name, ModelConfig shape, int contextTokens) {
+        JsonTokenizer tokenizer = JsonTokenizer.load(files);
+        ModelFile config = ModelFile.read(files, "tokenizer_config.json");
+        ModelFile generation = ModelFile.read(files, "generation_config.json");
+        SpecialTokens special = SpecialTokens.of(config, ModelFile.read(files, "special_tokens_map.json"));
         return new ServedModel(
                 name,
                 shape,
                 contextTokens,
                 tokenizer,
-                JinjaChatTemplate.load(modelDir, config, special),
+                JinjaChatTemplate.load(files, config, special),
                 stopTokens(
-                        List.of(generation, ModelFile.read(modelDir, "config.json")),
+                        List.of(generation, config(files)),
                         shape,
                         special.text("eos_token").flatMap(tokenizer::id)),
                 GenerationFile.sampling(generation),
-                ModelIdentity.of(modelDir),
-                created(modelDir));
+                ModelIdentity.of(files),
+                created(files));
     }
 
     /**
@@ -52,7 +55,7 @@ public final class ModelText {
         Set<Integer> tokens = new LinkedHashSet<>();
         named.filter(id -> id < shape.vocab()).ifPresent(tokens::add);
         for (ModelFile file : files) {
-            JsonNode value = file.json().path("eos_token_id");
+            JsonNode value = file.json().path(END);
             if (!value.isMissingNode() && !value.isNull()) {
                 tokens.addAll(stopTokens(file.path(), value, shape.vocab()));
             }
@@ -72,8 +75,15 @@ public final class ModelText {
         return tokens;
     }
 
-    private static long created(Path modelDir) {
-        Path file = modelDir.resolve("tokenizer.json");
+    /** What is needed here of a file that has been read. */
+    private static ModelFile config(ModelFiles files) {
+        JsonNode end = files.config().value(END).orElse(JsonFile.MAPPER.nullNode());
+        return new ModelFile(
+                files.config().file(), JsonFile.MAPPER.createObjectNode().set(END, end));
+    }
+
+    private static long created(ModelFiles files) {
+        Path file = files.path("tokenizer.json");
         try {
             return Files.getLastModifiedTime(file).toMillis() / 1000;
         } catch (IOException e) {

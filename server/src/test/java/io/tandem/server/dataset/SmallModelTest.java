@@ -1,5 +1,6 @@
 package io.tandem.server.dataset;
 
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
@@ -27,12 +28,12 @@ abstract class SmallModelTest {
     void load() throws IOException {
         TinyModel tiny = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1);
         tiny.write(directory);
-        model = ModelText.load(directory, "tiny", tiny.config(), 512);
+        model = ModelText.load(ModelSource.open(directory), "tiny", tiny.config(), 512);
     }
 
     /** Takes over changes of the files in the model's directory. */
     void loadAgain() {
-        model = ModelText.load(directory, "tiny", model.shape(), 512);
+        model = ModelText.load(ModelSource.open(directory), "tiny", model.shape(), 512);
     }
 
     Dataset.Supervised supervised(String file) throws IOException {

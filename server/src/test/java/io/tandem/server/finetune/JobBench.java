@@ -9,6 +9,7 @@ import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.JobEngine;
@@ -175,7 +176,7 @@ final class JobBench implements AutoCloseable {
         try {
             Path files = Files.createTempDirectory("model");
             MODEL.write(files);
-            ServedModel served = ModelText.load(files, "tiny", MODEL.config(), 256);
+            ServedModel served = ModelText.load(ModelSource.open(files), "tiny", MODEL.config(), 256);
             try (Stream<Path> written = Files.list(files)) {
                 for (Path file : written.toList()) {
                     Files.delete(file);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
@@ -199,8 +200,9 @@ class JinjaChatTemplateTest {
     }
 
     static ChatTemplate load(Path directory) {
-        ModelFile config = ModelFile.read(directory, "tokenizer_config.json");
-        SpecialTokens special = SpecialTokens.of(config, ModelFile.read(directory, "special_tokens_map.json"));
-        return JinjaChatTemplate.load(directory, config, special);
+        ModelFile config = ModelFile.read(ModelSource.open(directory), "tokenizer_config.json");
+        SpecialTokens special =
+                SpecialTokens.of(config, ModelFile.read(ModelSource.open(directory), "special_tokens_map.json"));
+        return JinjaChatTemplate.load(ModelSource.open(directory), config, special);
     }
 }

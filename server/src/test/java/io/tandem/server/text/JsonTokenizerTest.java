@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFormatException;
@@ -43,7 +44,7 @@ class JsonTokenizerTest {
 
     @Test
     void parsesSpecialTokensOnlyIfAsked() {
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(tokenizer.encode("a<|im_end|>b", true)).containsExactly('a', ByteTokenizer.END_OF_MESSAGE, 'b');
         int[] plain = tokenizer.encode("a<|im_end|>b", false);
         assertThat(plain).hasSize(12);
@@ -52,13 +53,13 @@ class JsonTokenizerTest {
 
     @Test
     void aTextBeginsWithWhatThePostProcessorPutsThere() throws IOException {
-        JsonTokenizer without = JsonTokenizer.load(directory);
+        JsonTokenizer without = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(without.begin(without.encode("a", true))).containsExactly('a');
         Path file = directory.resolve("tokenizer.json");
-        ObjectNode json = JsonFile.object(file, 1 << 24);
+        ObjectNode json = JsonFile.object(file, Files.readAllBytes(file));
         json.set("post_processor", JsonFile.MAPPER.readTree(POST_PROCESSOR.formatted(ByteTokenizer.END_OF_TEXT)));
         Files.writeString(file, json.toString());
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(tokenizer.encode("a", true)).containsExactly('a');
         assertThat(tokenizer.begin(tokenizer.encode("a", true))).containsExactly(ByteTokenizer.END_OF_TEXT, 'a');
         assertThat(tokenizer.begin(tokenizer.encode("<|endoftext|>a", true)))
@@ -72,14 +73,14 @@ class JsonTokenizerTest {
         Path file = directory.resolve("tokenizer.json");
         String json = Files.readString(file);
         Files.writeString(file, json.replaceFirst("\"byte_fallback\"", "\"ignore_merges\": true, \"byte_fallback\""));
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(tokenizer.encode("<|im_end|>", false)).hasSize(10);
         assertThat(tokenizer.encode("<|im_end|>", true)).containsExactly(ByteTokenizer.END_OF_MESSAGE);
     }
 
     @Test
     void returnsRandomTextsUnchangedAndNeverHalfACharacter() {
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         Random random = new Random(7);
         for (int round = 0; round < 300; round++) {
             StringBuilder text = new StringBuilder();
@@ -100,7 +101,7 @@ class JsonTokenizerTest {
 
     @Test
     void replacesBytesThatAreNoText() {
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(decoded(tokenizer, new int[] {'a', 0xFF, 'b', 0xF0, 0x9F})).isEqualTo("a\uFFFDb\uFFFD");
         assertThat(tokenizer.token(0xC3)).isEqualTo("\uFFFD");
         assertThat(tokenizer.bytes(0xC3)).containsExactly(0xC3);
@@ -108,7 +109,7 @@ class JsonTokenizerTest {
 
     @Test
     void skipsSpecialAndUnknownTokens() {
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         int[] tokens = {'a', ByteTokenizer.END_OF_MESSAGE, 100_000, -1, 'b'};
         assertThat(decoded(tokenizer, tokens)).isEqualTo("ab");
         assertThat(tokenizer.token(ByteTokenizer.END_OF_MESSAGE)).isEqualTo("<|im_end|>");
@@ -121,7 +122,7 @@ class JsonTokenizerTest {
         Files.writeString(
                 file, Files.readString(file).replaceFirst("\"truncation\" : null", "\"truncation\":" + cutting));
         assertThat(Files.readString(file)).contains("LongestFirst");
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(tokenizer.encode("x".repeat(100_000), true)).hasSize(100_000);
         assertThat(tokenizer.encode("", true)).isEmpty();
         assertThat(tokenizer.encode("x", true)).hasSize(1);
@@ -130,7 +131,7 @@ class JsonTokenizerTest {
     @Test
     void writesTheSpaceOfABeginningOnlyAtABeginning() throws IOException {
         SentencePieceFiles.write(directory);
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(spelled(tokenizer, tokenizer.encode("b", true))).containsExactly(" ", "b");
         assertThat(spelled(tokenizer, tokenizer.encodeBehind("", "b"))).containsExactly(" ", "b");
         assertThat(spelled(tokenizer, tokenizer.encodeBehind("c:", "b"))).containsExactly("b");
@@ -145,7 +146,7 @@ class JsonTokenizerTest {
 
     @Test
     void replacesHalfASurrogatePair() {
-        JsonTokenizer tokenizer = JsonTokenizer.load(directory);
+        JsonTokenizer tokenizer = JsonTokenizer.load(ModelSource.open(directory));
         assertThat(decoded(tokenizer, tokenizer.encode("a\uD83Db", true))).isEqualTo("a\uFFFDb");
     }
 
@@ -164,7 +165,7 @@ class JsonTokenizerTest {
             })
     void refusesDamagedFiles(String json) throws IOException {
         Files.writeString(directory.resolve("tokenizer.json"), json);
-        assertThatThrownBy(() -> JsonTokenizer.load(directory))
+        assertThatThrownBy(() -> JsonTokenizer.load(ModelSource.open(directory)))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("tokenizer.json: ");
     }
@@ -174,13 +175,16 @@ class JsonTokenizerTest {
         Path file = directory.resolve("tokenizer.json");
         byte[] bytes = Files.readAllBytes(file);
         Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
-        assertThatThrownBy(() -> JsonTokenizer.load(directory)).isInstanceOf(ModelFormatException.class);
+        assertThatThrownBy(() -> JsonTokenizer.load(ModelSource.open(directory)))
+                .isInstanceOf(ModelFormatException.class);
         try (var channel = java.nio.channels.FileChannel.open(file, java.nio.file.StandardOpenOption.WRITE)) {
             channel.write(java.nio.ByteBuffer.wrap(new byte[1]), 100L << 20);
         }
-        assertThatThrownBy(() -> JsonTokenizer.load(directory)).hasMessageContaining("larger than");
+        assertThatThrownBy(() -> JsonTokenizer.load(ModelSource.open(directory)))
+                .hasMessageContaining("larger than");
         Files.delete(file);
-        assertThatThrownBy(() -> JsonTokenizer.load(directory)).hasMessageContaining("cannot be read");
+        assertThatThrownBy(() -> JsonTokenizer.load(ModelSource.open(directory)))
+                .hasMessageContaining("no such file");
     }
 
     private static String decoded(Tokenizer tokenizer, int[] tokens) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
@@ -169,6 +170,6 @@ class LongTextTest {
 
     private JsonTokenizer tokenizer(JsonNode json) throws IOException {
         Files.write(directory.resolve("tokenizer.json"), JsonBody.MAPPER.writeValueAsBytes(json));
-        return JsonTokenizer.load(directory);
+        return JsonTokenizer.load(ModelSource.open(directory));
     }
 }

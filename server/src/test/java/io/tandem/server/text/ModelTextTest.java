@@ -3,6 +3,7 @@ package io.tandem.server.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.ByteTokenizer;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFormatException;
@@ -83,6 +84,6 @@ class ModelTextTest {
     }
 
     private ServedModel load() {
-        return ModelText.load(directory, "tiny", tiny.config(), 256);
+        return ModelText.load(ModelSource.open(directory), "tiny", tiny.config(), 256);
     }
 }

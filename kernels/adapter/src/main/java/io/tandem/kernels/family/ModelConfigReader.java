@@ -39,7 +39,16 @@ public final class ModelConfigReader {
      */
     public static ModelConfig read(Path path) {
         Path file = Files.isDirectory(path) ? path.resolve("config.json") : path;
-        JsonFields json = JsonFields.read(file, MAX_FILE_BYTES);
+        return read(JsonFields.read(file, MAX_FILE_BYTES));
+    }
+
+    /**
+     * Reads the configuration of a model.
+     *
+     * @param json the {@code config.json}
+     * @throws io.tandem.kernels.weights.ModelFormatException if a value is absurd, or the model is of an unsupported kind
+     */
+    public static ModelConfig read(JsonFields json) {
         Family family = family(json);
         // transformers picks the implementation by model_type, not by architectures.
         if (!json.text("model_type").orElse(family.modelType()).equals(family.modelType())) {

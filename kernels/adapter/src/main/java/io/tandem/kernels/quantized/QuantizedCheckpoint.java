@@ -18,7 +18,6 @@ import java.util.function.Consumer;
 /** A checkpoint in which each quantized linear has a {@code weight} of float32 in place of its parts. */
 public final class QuantizedCheckpoint implements TensorSource {
     private static final String WEIGHT = ".weight";
-    private static final int MAX_CONFIG_BYTES = 16 << 20;
 
     private final Checkpoint files;
     private final Packing packing;
@@ -48,11 +47,12 @@ public final class QuantizedCheckpoint implements TensorSource {
     /**
      * Opens the checkpoint of a model directory, quantized or not; reads headers only.
      *
+     * @param config its {@code config.json}
      * @throws ModelFormatException if a file is missing or damaged, or the quantization is not supported
      */
-    public static Checkpoint open(Path directory) {
+    public static Checkpoint open(Path directory, JsonFields config) {
         Checkpoint files = Checkpoint.open(directory);
-        return QuantizationConfig.packing(JsonFields.read(directory.resolve("config.json"), MAX_CONFIG_BYTES))
+        return QuantizationConfig.packing(config)
                 .map(packing -> Checkpoint.of(directory, new QuantizedCheckpoint(files, packing)))
                 .orElse(files);
     }

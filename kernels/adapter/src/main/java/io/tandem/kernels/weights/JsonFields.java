@@ -9,8 +9,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeType;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -47,20 +45,7 @@ public final class JsonFields {
      * @throws ModelFormatException if the file is missing, too large, or not one JSON object with unique keys
      */
     public static JsonFields read(Path file, int maxBytes) {
-        if (!Files.isRegularFile(file)) {
-            throw ModelFormatException.in(file, "no such file");
-        }
-        byte[] bytes;
-        try (InputStream in = Files.newInputStream(file)) {
-            // Not Files.size: the file may grow between the question and the reading.
-            bytes = in.readNBytes(maxBytes + 1);
-        } catch (IOException e) {
-            throw ModelFormatException.in(file, "cannot be read", e);
-        }
-        if (bytes.length > maxBytes) {
-            throw ModelFormatException.in(file, "larger than the limit of " + maxBytes + " bytes");
-        }
-        return parse(file, bytes);
+        return parse(file, BoundedFile.read(file, maxBytes));
     }
 
     /**

@@ -21,7 +21,7 @@ public final class ModelFormatException extends RuntimeException {
     }
 
     /** A file cannot be read as what it should be. */
-    static ModelFormatException in(Path file, String problem, Throwable cause) {
+    public static ModelFormatException in(Path file, String problem, Throwable cause) {
         return new ModelFormatException(file + ": " + problem + reason(cause), cause);
     }
 

@@ -3,6 +3,7 @@ package io.tandem.kernels.quantized;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.QuantizedFiles;
 import io.tandem.kernels.testing.QuantizedFiles.Linear;
 import io.tandem.kernels.testing.Seeded;
@@ -39,7 +40,7 @@ class QuantizedCheckpointTest {
                 .write(directory);
         config("\"gptq\",\"bits\":" + bits + ",\"group_size\":8,\"desc_act\":false,\"checkpoint_format\":\""
                 + (offset == 1 ? "gptq" : "gptq_v2") + "\"");
-        Checkpoint checkpoint = QuantizedCheckpoint.open(directory);
+        Checkpoint checkpoint = ModelSource.open(directory).weights();
         assertThat(checkpoint.names()).containsExactly("a.bias", "a.weight", "norm.weight");
         assertThat(checkpoint.entry("a.weight").shape()).containsExactly(16, 24);
         assertThat(checkpoint.floats("a.weight")).containsExactly(linear.values());
@@ -54,7 +55,7 @@ class QuantizedCheckpointTest {
         }
         new QuantizedFiles().gptq("a", linear, 4, 1, true).write(directory);
         config("\"gptq\",\"bits\":4,\"group_size\":8,\"desc_act\":true");
-        assertThat(QuantizedCheckpoint.open(directory).floats("a.weight")).containsExactly(linear.values());
+        assertThat(ModelSource.open(directory).weights().floats("a.weight")).containsExactly(linear.values());
     }
 
     @Test
@@ -62,7 +63,7 @@ class QuantizedCheckpointTest {
         Linear linear = Linear.random(random, 8, 32, 4, 1, true);
         new QuantizedFiles().gptq("a", linear, 4, 1, false).write(directory);
         config("\"gptq\",\"bits\":4,\"group_size\":-1");
-        assertThat(QuantizedCheckpoint.open(directory).floats("a.weight")).containsExactly(linear.values());
+        assertThat(ModelSource.open(directory).weights().floats("a.weight")).containsExactly(linear.values());
     }
 
     @Test
@@ -70,7 +71,7 @@ class QuantizedCheckpointTest {
         Linear linear = Linear.random(random, 24, 20, 4, 2, false);
         new QuantizedFiles().awq("a", linear).write(directory);
         config("\"awq\",\"bits\":4,\"group_size\":10,\"zero_point\":true,\"version\":\"gemm\"");
-        assertThat(QuantizedCheckpoint.open(directory).floats("a.weight")).containsExactly(linear.values());
+        assertThat(ModelSource.open(directory).weights().floats("a.weight")).containsExactly(linear.values());
     }
 
     @ParameterizedTest
@@ -82,7 +83,7 @@ class QuantizedCheckpointTest {
                 + ",\"type\":\"int\",\"symmetric\":true,\"strategy\":\"group\"}}}";
         new QuantizedFiles().packed("a", linear, bits).write(directory);
         config("\"compressed-tensors\",\"format\":\"pack-quantized\"," + weights);
-        Checkpoint packed = QuantizedCheckpoint.open(directory);
+        Checkpoint packed = ModelSource.open(directory).weights();
         assertThat(packed.names()).containsExactly("a.weight");
         assertThat(packed.floats("a.weight")).containsExactly(linear.values());
         new QuantizedFiles()
@@ -90,7 +91,7 @@ class QuantizedCheckpointTest {
                 .floats("b.weight", new float[] {1, 2}, 1, 2)
                 .write(directory);
         config("\"compressed-tensors\",\"format\":\"int-quantized\"," + weights);
-        Checkpoint plain = QuantizedCheckpoint.open(directory);
+        Checkpoint plain = ModelSource.open(directory).weights();
         assertThat(plain.floats("a.weight")).containsExactly(linear.values());
         assertThat(plain.floats("b.weight")).containsExactly(1, 2);
     }
@@ -103,7 +104,7 @@ class QuantizedCheckpointTest {
                 .write(directory);
         config(
                 "\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":8}}}");
-        for (float value : QuantizedCheckpoint.open(directory).floats("a.weight")) {
+        for (float value : ModelSource.open(directory).weights().floats("a.weight")) {
             assertThat(value * 2).isEqualTo(Math.round(value * 2));
         }
     }
@@ -154,7 +155,7 @@ class QuantizedCheckpointTest {
     private void refuses(QuantizedFiles files, String config, String message) throws IOException {
         files.write(directory);
         config(config);
-        assertThatThrownBy(() -> QuantizedCheckpoint.open(directory).floats("a.weight"))
+        assertThatThrownBy(() -> ModelSource.open(directory).weights().floats("a.weight"))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining(message);
     }

@@ -20,12 +20,11 @@ import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.quantized.QuantizedCheckpoint;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;
-import java.nio.file.Path;
+import io.tandem.kernels.weights.ModelFiles;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -89,22 +88,26 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     /**
-     * Loads a HuggingFace model directory.
+     * Loads a model.
      *
      * @param limits {@code contextTokens} is cut to what the model was made for; where it is open, and so a type or form of
      *     weights, it is chosen for this machine
-     * @throws io.tandem.kernels.weights.ModelFormatException if the directory is not such a model
+     * @throws io.tandem.kernels.weights.ModelFormatException if its files are missing, damaged or of a kind
+     *     that is not supported
      * @throws UnsupportedOperationException if this machine cannot compute in the given type
      */
-    public static TorchScriptDecoder load(Path directory, KernelsConfig limits, LoadProgress progress) {
-        return load(directory, limits, DecoderScript::new, progress);
+    public static TorchScriptDecoder load(ModelFiles files, KernelsConfig limits, LoadProgress progress) {
+        return load(files, limits, DecoderScript::new, progress);
     }
 
     /** @param scripts compiles the sources, and says which device they run on */
     static TorchScriptDecoder load(
-            Path directory, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts, LoadProgress progress) {
-        ModelConfig model = ModelConfigReader.read(directory.resolve("config.json"));
-        Checkpoint checkpoint = QuantizedCheckpoint.open(directory);
+            ModelFiles files,
+            KernelsConfig limits,
+            Function<TensorScope, DecoderScript> scripts,
+            LoadProgress progress) {
+        ModelConfig model = ModelConfigReader.read(files.config());
+        Checkpoint checkpoint = files.weights();
         DeviceProfile machine = DeviceProfile.ofThisMachine();
         KernelsConfig resolved = machine.resolve(limits, model);
         int context = ContextLength.choose(model, resolved, machine.memoryBytes());

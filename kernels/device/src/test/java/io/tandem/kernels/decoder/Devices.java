@@ -14,6 +14,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
@@ -49,7 +50,7 @@ final class Devices {
         Path directory = Files.createTempDirectory("tiny-model");
         try {
             model.write(directory);
-            return TorchScriptDecoder.load(directory, limits, scripts, LoadProgress.NONE);
+            return TorchScriptDecoder.load(ModelSource.open(directory), limits, scripts, LoadProgress.NONE);
         } finally {
             // What is loaded is in memory.
             try (Stream<Path> files = Files.walk(directory)) {

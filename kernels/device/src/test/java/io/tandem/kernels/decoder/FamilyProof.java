@@ -25,6 +25,7 @@ import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.reference.FamilyReference;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -111,7 +112,7 @@ abstract class FamilyProof {
     }
 
     private TorchScriptDecoder load(KernelsConfig limits, Function<TensorScope, DecoderScript> scripts) {
-        return TorchScriptDecoder.load(directory, limits, scripts, LoadProgress.NONE);
+        return TorchScriptDecoder.load(ModelSource.open(directory), limits, scripts, LoadProgress.NONE);
     }
 
     private Adapter adapter(ModelConfig model, int rank) {

@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.QuantizedFiles;
 import io.tandem.kernels.testing.QuantizedFiles.Linear;
 import io.tandem.kernels.testing.Seeded;
@@ -56,7 +57,9 @@ class QuantizedCheckpointModelTest {
         int[] tokens = Devices.tokens(random, 12, tiny.config().vocab());
         TinyModel plain = tiny.withWeights((name, values) -> numbers.getOrDefault(name, values));
         try (TorchScriptDecoder quantized = TorchScriptDecoder.load(
-                        directory, Devices.limits(Dtype.FLOAT32, 128, Stash.KEEP), LoadProgress.NONE);
+                        ModelSource.open(directory),
+                        Devices.limits(Dtype.FLOAT32, 128, Stash.KEEP),
+                        LoadProgress.NONE);
                 TorchScriptDecoder expected = Devices.load(plain, Dtype.FLOAT32)) {
             assertThat(scores(quantized, tokens)).containsExactly(scores(expected, tokens));
         }
