@@ -36,7 +36,7 @@ public final class ModelFormatException extends RuntimeException {
     }
 
     /** One value of a file is not what it should be. */
-    static ModelFormatException at(Path file, String key, @Nullable Object found, String expected) {
+    public static ModelFormatException at(Path file, String key, @Nullable Object found, String expected) {
         return new ModelFormatException(
                 file + ": " + excerpt(key) + " is " + excerpt(String.valueOf(found)) + ", expected " + expected);
     }
@@ -47,7 +47,7 @@ public final class ModelFormatException extends RuntimeException {
     }
 
     /** Values come from outside and may be of any length; a message shows the beginning. */
-    static String excerpt(String text) {
+    public static String excerpt(String text) {
         return text.length() <= 200 ? text : text.substring(0, 200) + "…";
     }
 }

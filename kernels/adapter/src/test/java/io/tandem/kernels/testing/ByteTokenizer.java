@@ -44,6 +44,30 @@ public final class ByteTokenizer {
         return fields;
     }
 
+    /** The same in a GGUF file. */
+    static void gguf(GgufWriter file) {
+        List<String> tokens = new ArrayList<>();
+        List<Integer> types = new ArrayList<>();
+        for (int value = 0; value < 256; value++) {
+            tokens.add(printable(value));
+            types.add(1);
+        }
+        SPECIAL.forEach(token -> {
+            tokens.add(token);
+            types.add(3);
+        });
+        file.put("tokenizer.ggml.model", "gpt2")
+                .put("tokenizer.ggml.pre", "gpt-2")
+                .put("tokenizer.ggml.tokens", tokens)
+                .put("tokenizer.ggml.token_type", types)
+                .put("tokenizer.ggml.merges", List.of())
+                .put("tokenizer.ggml.bos_token_id", END_OF_TEXT)
+                .put("tokenizer.ggml.eos_token_id", END_OF_MESSAGE)
+                .put("tokenizer.ggml.padding_token_id", PADDING)
+                .put("tokenizer.ggml.add_bos_token", false)
+                .put("tokenizer.chat_template", CHAT_TEMPLATE);
+    }
+
     private static List<Map<String, Object>> addedTokens() {
         List<Map<String, Object>> tokens = new ArrayList<>();
         for (int i = 0; i < SPECIAL.size(); i++) {
