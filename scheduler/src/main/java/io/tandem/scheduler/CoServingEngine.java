@@ -3,13 +3,13 @@ package io.tandem.scheduler;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.scheduler.OpenRequests.Entry;
-import io.tandem.scheduler.OpenRequests.Ticket;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.scheduler.loop.IterationListener;
@@ -72,19 +72,51 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             Optional<Entry> entry = openRequests.enter(caller, ids);
             entry.ifPresent(entered -> {
                 entered.displaced().forEach(ticket -> ticket.ids().forEach(this::cancel));
-                answers.forEach(answer -> add(answer, entered.ticket(), now));
+                answers.forEach(answer ->
+                        add(answer.request(), new TicketSink(openRequests, entered.ticket(), answer.sink()), now));
             });
             return entry.isPresent() ? Optional.empty() : Optional.of(full(caller));
         }
     }
 
-    private void add(Submission answer, Ticket ticket, long nowNanos) {
-        TokenSink sink = new TicketSink(openRequests, ticket, answer.sink());
-        Sequence sequence = new Sequence(answer.request(), sink, admission.maxTokens(), nowNanos);
+    /**
+     * Takes requests that get only what all others leave: no place among the open requests, no KV slot that another
+     * request wants, no time that a target needs. They wait in a queue of their own, which has no limit: whoever submits
+     * them limits how many are open.
+     */
+    public TokenSource bestEffort() {
+        return new TokenSource() {
+            @Override
+            public Optional<Rejection> submit(List<Submission> answers) {
+                return submitBestEffort(answers);
+            }
+
+            @Override
+            public void cancel(long requestId) {
+                CoServingEngine.this.cancel(requestId);
+            }
+        };
+    }
+
+    private Optional<Rejection> submitBestEffort(List<Submission> answers) {
+        Optional<Rejection> refused = admission.check(answers);
+        if (refused.isPresent()) {
+            return refused;
+        }
+        long now = nanoTime.getAsLong();
+        synchronized (gate) {
+            if (!open) {
+                return Optional.of(shuttingDown());
+            }
+            answers.forEach(answer -> add(answer.request().asBestEffort(), answer.sink(), now));
+            return Optional.empty();
+        }
+    }
+
+    private void add(InferenceRequest request, TokenSink sink, long nowNanos) {
+        Sequence sequence = new Sequence(request, sink, admission.maxTokens(), nowNanos);
         // An engine that has nothing else to do waits for messages, so this one only wakes it.
-        answer.request()
-                .constraint()
-                .ifPresent(constraint -> constraint.onComputed(() -> mailbox.send(constraint, () -> {})));
+        request.constraint().ifPresent(constraint -> constraint.onComputed(() -> mailbox.send(constraint, () -> {})));
         mailbox.send(sequence, () -> loop.add(sequence));
     }
 

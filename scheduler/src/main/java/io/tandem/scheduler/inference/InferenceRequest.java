@@ -38,6 +38,13 @@ public record InferenceRequest(
         return options.constraint();
     }
 
+    /** The same, but it gets only what all others leave. */
+    public InferenceRequest asBestEffort() {
+        Options best =
+                new Options(options.promptLogprobs(), options.priority(), options.constraint(), options.pooled(), true);
+        return new InferenceRequest(id, caller, prompt, maxTokens, adapters, sampling, stop, best);
+    }
+
     /** A request without options. */
     public InferenceRequest(
             long id,
@@ -58,14 +65,20 @@ public record InferenceRequest(
      * @param priority among the waiting requests of the same caller, the lowest first
      * @param constraint limits the answer's tokens; no other request may have the same one
      * @param pooled whether the hidden state of the prompt's last token is wanted, and no answer
+     * @param bestEffort whether it waits for, makes way for, and slows down no request without this
      */
-    public record Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint, boolean pooled) {
-        public static final Options NONE = new Options(-1, 0, Optional.empty(), false);
-        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true);
+    public record Options(
+            int promptLogprobs,
+            int priority,
+            Optional<TokenConstraint> constraint,
+            boolean pooled,
+            boolean bestEffort) {
+        public static final Options NONE = new Options(-1, 0, Optional.empty(), false, false);
+        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true, false);
 
         /** With an answer. */
         public Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
-            this(promptLogprobs, priority, constraint, false);
+            this(promptLogprobs, priority, constraint, false, false);
         }
     }
 }

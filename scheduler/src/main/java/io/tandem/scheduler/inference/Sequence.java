@@ -72,6 +72,11 @@ public final class Sequence {
         return request;
     }
 
+    /** Whether it gets only what others leave. */
+    public boolean bestEffort() {
+        return request.options().bestEffort();
+    }
+
     /** What the adapters are, in an order that depends on nothing else; none for the base model. */
     public List<ContentHash> versions() {
         return versions;

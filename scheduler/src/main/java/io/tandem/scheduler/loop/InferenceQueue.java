@@ -9,12 +9,9 @@ import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenConstraint.Next.Failed;
 import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -26,8 +23,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sequences that wait and sequences that run, and what the running ones hold. Those that were preempted come back
- * before any other is admitted: their answers have begun.
+ * Sequences that wait and sequences that run, and what the running ones hold. Best-effort ones are admitted when nobody
+ * else waits, and lose their slots as soon as anybody else needs them.
  */
 final class InferenceQueue {
     private static final Logger LOG = LoggerFactory.getLogger(InferenceQueue.class);
@@ -39,8 +36,8 @@ final class InferenceQueue {
     private final SlotResidency adapters;
     private final PrefixCopies copies;
     private final BiConsumer<Sequence, FinishReason> ended;
-    private final Deque<Sequence> preempted = new ArrayDeque<>();
-    private final FairQueue waiting = new FairQueue();
+    private final Backlog interactive = new Backlog();
+    private final Backlog bestEffort = new Backlog();
     private final List<Sequence> running = new ArrayList<>();
     private int preemptions;
 
@@ -54,17 +51,21 @@ final class InferenceQueue {
     }
 
     void add(Sequence sequence) {
-        waiting.add(sequence);
+        backlog(sequence).add(sequence);
+    }
+
+    private Backlog backlog(Sequence sequence) {
+        return sequence.bestEffort() ? bestEffort : interactive;
     }
 
     /** A running sequence got a token. */
     void served(Sequence sequence) {
-        waiting.served(sequence);
+        backlog(sequence).served(sequence);
     }
 
     /** A caller's job trained. */
     void trained(String caller, double tokens) {
-        waiting.trained(caller, tokens);
+        interactive.trained(caller, tokens);
     }
 
     /** As it is now, in the order of admission. */
@@ -72,8 +73,9 @@ final class InferenceQueue {
         return List.copyOf(running);
     }
 
+    /** Without those that nobody waits for. */
     int waitingCount() {
-        return preempted.size() + waiting.size();
+        return interactive.size();
     }
 
     /** Since the last call. */
@@ -90,14 +92,36 @@ final class InferenceQueue {
         endFailed(true, FinishReason.BROKEN_CONSTRAINT);
         endFailed(false, FinishReason.FAILED);
         endIf(InferenceQueue::isCut, FinishReason.LENGTH, "");
-        for (int i = 0; i < running.size(); i++) {
-            Sequence sequence = running.get(i);
+        for (Sequence sequence : running()) {
             while (sequence.running() && !kv.grow(sequence.kvSlot(), sequence.computed() + sequence.pending())) {
-                preempt(running.get(running.size() - 1));
+                preempt(youngestBestEffort().orElseGet(() -> running.get(running.size() - 1)));
             }
         }
         running.forEach(this::share);
-        admit();
+        admit(interactive);
+        if (interactive.size() == 0) {
+            admit(bestEffort);
+        }
+    }
+
+    private Optional<Sequence> youngestBestEffort() {
+        return running.stream().filter(Sequence::bestEffort).reduce((older, younger) -> younger);
+    }
+
+    /** Takes the slots of a best-effort sequence for one that is not; false if there is none left. */
+    private boolean makeWay(Sequence sequence) {
+        Optional<Sequence> victim = sequence.bestEffort() ? Optional.empty() : youngestBestEffort();
+        victim.ifPresent(this::preempt);
+        return victim.isPresent();
+    }
+
+    private boolean hasRoom(Sequence sequence) {
+        while (!kv.fits(sequence.length())) {
+            if (!makeWay(sequence)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /**
@@ -108,7 +132,7 @@ final class InferenceQueue {
         int before = sequence.pending();
         copies.copy(sequence, running);
         if (!sequence.suspended()) {
-            waiting.reused(sequence, before - sequence.pending());
+            backlog(sequence).reused(sequence, before - sequence.pending());
         }
     }
 
@@ -122,31 +146,30 @@ final class InferenceQueue {
                 sequence -> sequence.failure().map(Failed::message).orElse(""));
     }
 
-    /** The youngest loses its slots and will run again from its beginning. */
+    /** It loses its slots and will run again from its beginning. */
     private void preempt(Sequence sequence) {
         running.remove(sequence);
         giveBack(sequence);
         sequence.suspend();
-        preempted.addFirst(sequence);
+        backlog(sequence).comeBack(sequence);
         preemptions++;
     }
 
     /** Those whom too many others have passed come first, and while they wait nobody else is admitted. */
-    private void admit() {
-        Optional<Sequence> overdue = overdue();
+    private void admit(Backlog backlog) {
+        Optional<Sequence> overdue = overdue(backlog);
         while (overdue.isPresent()) {
             if (!place(overdue.get()) && !overdue.get().finished()) {
                 return;
             }
-            overdue = overdue();
+            overdue = overdue(backlog);
         }
         List<Sequence> blocked = new ArrayList<>();
         // Admitting others only takes slots, so what found none is not tried again for everybody who asks for the same.
         Set<List<ContentHash>> withoutSlots = new HashSet<>();
-        Iterator<Sequence> first = List.copyOf(preempted).iterator();
-        FairQueue.Round round = waiting.round();
-        Optional<Sequence> next = first.hasNext() ? Optional.of(first.next()) : round.next();
-        while (next.isPresent() && kv.fits(next.get().length())) {
+        Backlog.Round round = backlog.round();
+        Optional<Sequence> next = round.next();
+        while (next.isPresent() && hasRoom(next.get())) {
             Sequence sequence = next.get();
             List<ContentHash> versions = sequence.versions();
             if (!withoutSlots.contains(versions) && place(sequence)) {
@@ -158,12 +181,12 @@ final class InferenceQueue {
                 blocked.add(sequence);
                 withoutSlots.add(versions);
             }
-            next = first.hasNext() ? Optional.of(first.next()) : round.next();
+            next = round.next();
         }
     }
 
-    private Optional<Sequence> overdue() {
-        return Stream.concat(preempted.stream(), waiting.waiting())
+    private static Optional<Sequence> overdue(Backlog backlog) {
+        return backlog.waiting()
                 .filter(InferenceQueue::isOverdue)
                 .min(Comparator.comparingLong(Sequence::arrivalNanos));
     }
@@ -183,11 +206,14 @@ final class InferenceQueue {
                             + " adapters of this request; unpin some or raise kernels.adapter-slots");
             return false;
         }
-        if (!kv.fits(sequence.length())) {
+        if (!hasRoom(sequence)) {
             return false;
         }
         try {
             Optional<int[]> slots = adapters.acquire(stack);
+            while (slots.isEmpty() && makeWay(sequence)) {
+                slots = adapters.acquire(stack);
+            }
             slots.ifPresent(taken -> admit(
                     sequence, kv.lease(sequence.tokens(), sequence.versions()).orElseThrow(), taken));
             return slots.isPresent();
@@ -202,18 +228,14 @@ final class InferenceQueue {
     }
 
     private void refuse(Sequence sequence, FinishReason reason, String message) {
-        preempted.remove(sequence);
-        waiting.removeIf(other -> other == sequence);
+        backlog(sequence).removeIf(other -> other == sequence);
         finish(sequence, reason, message);
     }
 
     private void admit(Sequence sequence, Lease lease, int[] slots) {
         sequence.admit(lease.slot(), sequence.reusable(lease.cachedTokens()), slots);
         copies.copy(sequence, running);
-        // Whoever was preempted has been charged already, and running again is not what it asked for.
-        if (!preempted.remove(sequence)) {
-            waiting.admitted(sequence, sequence.pending());
-        }
+        backlog(sequence).admitted(sequence, sequence.pending());
         running.add(sequence);
     }
 
@@ -262,11 +284,9 @@ final class InferenceQueue {
         for (Sequence sequence : running.stream().filter(condition).toList()) {
             end(sequence, reason, message.apply(sequence));
         }
-        for (Sequence sequence : preempted.stream().filter(condition).toList()) {
-            preempted.remove(sequence);
-            finish(sequence, reason, message.apply(sequence));
+        for (Backlog backlog : List.of(interactive, bestEffort)) {
+            backlog.removeIf(condition).forEach(sequence -> finish(sequence, reason, message.apply(sequence)));
         }
-        waiting.removeIf(condition).forEach(sequence -> finish(sequence, reason, message.apply(sequence)));
     }
 
     private void finish(Sequence sequence, FinishReason reason, String message) {
@@ -275,7 +295,7 @@ final class InferenceQueue {
     }
 
     void cancel(long requestId) {
-        Stream.of(running.stream(), preempted.stream(), waiting.waiting())
+        Stream.of(running.stream(), interactive.waiting(), bestEffort.waiting())
                 .flatMap(Function.identity())
                 .filter(sequence -> sequence.request().id() == requestId)
                 .forEach(Sequence::cancel);

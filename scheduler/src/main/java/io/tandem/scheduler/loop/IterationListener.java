@@ -1,6 +1,9 @@
 package io.tandem.scheduler.loop;
 
-/** Hears of every iteration, on the engine thread; must neither block nor throw. */
+/**
+ * Hears of every iteration, on the engine thread; must neither block nor throw. Requests are those that have targets:
+ * best-effort ones count in iterations only.
+ */
 public interface IterationListener {
     void iteration(IterationReport report);
 

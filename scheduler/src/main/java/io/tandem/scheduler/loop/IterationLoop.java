@@ -83,6 +83,9 @@ public final class IterationLoop {
     }
 
     private void ended(Sequence sequence, FinishReason reason) {
+        if (sequence.bestEffort()) {
+            return;
+        }
         listener.requestEnded(RequestReport.of(sequence, reason, targets, nanoTime.getAsLong()));
     }
 
@@ -202,10 +205,8 @@ public final class IterationLoop {
         } else {
             boolean first = sequence.generated() == 0;
             long interval = sequence.lap(now);
-            if (first) {
-                listener.firstToken(interval);
-            } else {
-                listener.nextToken(interval);
+            if (!sequence.bestEffort()) {
+                hear(first, interval);
             }
             sequence.append(draw);
             inference.served(sequence);
@@ -214,6 +215,14 @@ public final class IterationLoop {
             } else {
                 inference.endIfCut(sequence);
             }
+        }
+    }
+
+    private void hear(boolean first, long interval) {
+        if (first) {
+            listener.firstToken(interval);
+        } else {
+            listener.nextToken(interval);
         }
     }
 
@@ -270,7 +279,11 @@ public final class IterationLoop {
                 inference.waitingCount(),
                 inference.takePreemptions(),
                 copies.take(),
-                kv.leasedTokens()));
+                kv.leasedTokens(),
+                chunks.stream()
+                        .filter(chunk -> chunk.sequence().bestEffort())
+                        .mapToInt(Chunk::tokens)
+                        .sum()));
     }
 
     /** Whether the device has not failed several times in a row. */

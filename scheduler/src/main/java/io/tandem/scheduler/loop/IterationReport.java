@@ -18,6 +18,7 @@ package io.tandem.scheduler.loop;
  * @param preemptions sequences that lost their KV slot
  * @param copiedTokens of prompts whose keys and values were copied from another slot before the iteration
  * @param cachedTokens in the KV cache after the iteration
+ * @param bestEffortTokens how many of the decode and prompt tokens belong to best-effort requests
  */
 public record IterationReport(
         long iteration,
@@ -33,7 +34,8 @@ public record IterationReport(
         int waitingRequests,
         int preemptions,
         int copiedTokens,
-        int cachedTokens) {
+        int cachedTokens,
+        int bestEffortTokens) {
 
     /** Whether it carried inference. */
     public boolean serves() {

@@ -15,6 +15,9 @@ import java.util.Optional;
  * what is left of the iteration's {@linkplain IterationBudget budget}: the window is the largest that the latency model
  * still predicts to fit beside the inference (FlexLLM's rule, NSDI 2026: {@code max s such that f(c, s) <= SLO}).
  *
+ * <p>Best-effort requests come between the two: they get what interactive ones leave of the budget ({@link SpareTime}), or
+ * half of it if a job trains.
+ *
  * <p>Two rules temper that. Inference may fill the budget alone; then fine-tuning gets the share of the time that
  * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
@@ -26,6 +29,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
     private final LatencyModel latency;
     private final IterationBudget budget;
     private final InferencePlanner inference;
+    private final SpareTime spare;
     /** Rows, or layers of a row; fewer would take as long. */
     private final int smallestWindow;
 
@@ -35,20 +39,29 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.latency = latency;
         this.budget = new IterationBudget(config.targets());
         this.inference = new InferencePlanner(config, latency);
+        this.spare = new SpareTime(latency, config.prefillChunkTokens());
         this.smallestWindow = latency.freeRows();
     }
 
     @Override
     public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
+        List<Sequence> served =
+                running.stream().filter(sequence -> !sequence.bestEffort()).toList();
+        List<Sequence> bestEffort =
+                running.stream().filter(Sequence::bestEffort).toList();
+        long budgetNanos = waiting > 0 ? 0 : budget.nanos(served, nowNanos);
         if (training.isEmpty()) {
-            return inference.plan(running, maxRows, 1, nowNanos);
+            IterationPlan plan = inference.plan(served, maxRows, 1, nowNanos);
+            return spare.fill(plan, bestEffort, maxRows - plan.rows(), budgetNanos);
         }
         PackProgress pack = training.get().pack();
+        int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
-        IterationPlan plan = inference.plan(running, maxRows - reservedRows(pack), 1 - config.floor(), nowNanos);
-        int rows = plan.features().decodeRows() + plan.features().prefillRows();
-        WindowSize window = new WindowSize(pack, maxRows - rows);
-        long budgetNanos = waiting > 0 ? 0 : budget.nanos(running, nowNanos);
+        IterationPlan interactive = inference.plan(served, mostRows, 1 - config.floor(), nowNanos);
+        long aloneNanos = latency.predictNanos(interactive.features());
+        IterationPlan plan =
+                spare.fill(interactive, bestEffort, mostRows - interactive.rows(), (aloneNanos + budgetNanos) / 2);
+        WindowSize window = new WindowSize(pack, maxRows - plan.rows());
         long size = config.fixedWindowTokens() > 0
                 ? window.fixed(config.fixedWindowTokens())
                 : size(window, plan, budgetNanos, training.get().spell());

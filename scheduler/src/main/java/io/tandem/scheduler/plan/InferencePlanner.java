@@ -47,23 +47,33 @@ final class InferencePlanner {
     IterationPlan plan(List<Sequence> running, int maxRows, double share, long nowNanos) {
         long budgetNanos = (long) (share * budget.nanos(running, nowNanos));
         List<Chunk> chunks = new ArrayList<>();
-        List<Sequence> prompts = new ArrayList<>();
+        List<Sequence> waiting = new ArrayList<>();
         long context = 0;
         for (Sequence sequence : running) {
             if (!sequence.decoding()) {
-                if (prompts.stream().noneMatch(before -> follows(sequence, before))) {
-                    prompts.add(sequence);
-                }
+                waiting.add(sequence);
             } else if (chunks.size() < maxRows) {
                 chunks.add(Chunk.next(sequence, 1));
                 context += sequence.computed() + 1;
             }
         }
+        List<Sequence> prompts = leading(waiting);
         IterationFeatures decodes = new IterationFeatures(chunks.size(), context, 0, 0, 0, 0, 0);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
         List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));
+    }
+
+    /** Those that compute something which no earlier one is about to. */
+    static List<Sequence> leading(List<Sequence> prompts) {
+        List<Sequence> leading = new ArrayList<>();
+        for (Sequence prompt : prompts) {
+            if (leading.stream().noneMatch(before -> follows(prompt, before))) {
+                leading.add(prompt);
+            }
+        }
+        return leading;
     }
 
     /** Whether a prompt had better wait for what an earlier one is about to compute, which can then be copied. */
@@ -103,7 +113,7 @@ final class InferencePlanner {
     }
 
     /** The next tokens of the prompts, this many together. */
-    private static List<Chunk> cut(List<Sequence> prompts, int rows) {
+    static List<Chunk> cut(List<Sequence> prompts, int rows) {
         List<Chunk> chunks = new ArrayList<>();
         int left = rows;
         for (Sequence prompt : prompts) {
@@ -117,13 +127,14 @@ final class InferencePlanner {
         return chunks;
     }
 
-    private static IterationFeatures withPrefill(IterationFeatures decodes, List<Chunk> prefill) {
-        int rows = 0;
-        long context = 0;
+    /** The same with more prompt tokens. */
+    static IterationFeatures withPrefill(IterationFeatures features, List<Chunk> prefill) {
+        int rows = features.prefillRows();
+        long context = features.prefillContext();
         for (Chunk chunk : prefill) {
             rows += chunk.tokens();
             context += (long) chunk.tokens() * (chunk.sequence().computed() + chunk.tokens() / 2);
         }
-        return decodes.withPrefill(rows, context);
+        return features.withPrefill(rows, context);
     }
 }

@@ -31,6 +31,11 @@ public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training,
         return new IterationPlan(chunks, Optional.of(work), all);
     }
 
+    /** Of the inference. */
+    int rows() {
+        return features.decodeRows() + features.prefillRows();
+    }
+
     public boolean empty() {
         return chunks.isEmpty() && training.isEmpty();
     }

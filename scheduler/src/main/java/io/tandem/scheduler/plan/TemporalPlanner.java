@@ -20,11 +20,15 @@ public final class TemporalPlanner implements IterationPlanner {
     private final int interval;
     private final int maxRows;
     private final InferencePlanner inference;
+    private final SpareTime spare;
+    private final IterationBudget budget;
 
     public TemporalPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.interval = config.finetuning().temporalInterval();
         this.maxRows = limits.maxTokensPerIteration();
         this.inference = new InferencePlanner(config, latency);
+        this.spare = new SpareTime(latency, config.prefillChunkTokens());
+        this.budget = new IterationBudget(config.targets());
     }
 
     @Override
@@ -36,6 +40,12 @@ public final class TemporalPlanner implements IterationPlanner {
                 return window.join(NOTHING, window.most(Integer.MAX_VALUE));
             }
         }
-        return inference.plan(running, maxRows, 1, nowNanos);
+        List<Sequence> served =
+                running.stream().filter(sequence -> !sequence.bestEffort()).toList();
+        List<Sequence> bestEffort =
+                running.stream().filter(Sequence::bestEffort).toList();
+        IterationPlan plan = inference.plan(served, maxRows, 1, nowNanos);
+        long budgetNanos = waiting > 0 ? 0 : budget.nanos(served, nowNanos);
+        return spare.fill(plan, bestEffort, maxRows - plan.rows(), budgetNanos);
     }
 }
