@@ -15,7 +15,6 @@ import io.tandem.server.text.constrained.Grammars;
 import io.tandem.server.text.grammar.GrammarException;
 import io.tandem.server.text.tools.AnswerParser;
 import io.vertx.core.Future;
-import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
@@ -61,11 +60,11 @@ final class CompletionsHandler {
         this.clock = clock;
     }
 
-    void complete(RoutingContext context) {
+    void complete(Exchange exchange) {
         ServedModel model = source.model();
-        JsonBody body = Json.body(context);
+        JsonBody body = exchange.body();
         CompletionParams params = CompletionParams.read(body, model.bounds());
-        answer(context, adapters(body), params.generation(), params.bestOf(), () -> {
+        answer(exchange, adapters(body), params.generation(), params.bestOf(), () -> {
             List<EncodedPrompt> encoded = params.prompts().stream()
                     .map(prompt -> encoded(prompt, params))
                     .toList();
@@ -78,22 +77,22 @@ final class CompletionsHandler {
         });
     }
 
-    void chat(RoutingContext context) {
-        JsonBody body = Json.body(context);
+    void chat(Exchange exchange) {
+        JsonBody body = exchange.body();
         ChatParams params = ChatParams.read(body, source.model().bounds());
         GenerationParams generation = params.generation();
         chat(
-                context,
+                exchange,
                 body,
                 params,
                 settings -> choices(new ChatFormat(source.model().tokenizer(), generation, settings), generation));
     }
 
-    void respond(RoutingContext context) {
-        JsonBody body = Json.body(context);
+    void respond(Exchange exchange) {
+        JsonBody body = exchange.body();
         ResponseParams params = ResponseParams.read(body, source.model().bounds());
         chat(
-                context,
+                exchange,
                 body,
                 params.chat(),
                 settings -> prompts -> new ResponseFormat(
@@ -105,13 +104,13 @@ final class CompletionsHandler {
     }
 
     private void chat(
-            RoutingContext context,
+            Exchange exchange,
             JsonBody body,
             ChatParams params,
             Function<AnswerParser.Settings, Function<List<EncodedPrompt>, AnswerFormat>> format) {
         AnswerSyntax.Reading reading = syntax.reading(params);
         GenerationParams generation = params.generation();
-        answer(context, adapters(body), generation, generation.n(), () -> {
+        answer(exchange, adapters(body), generation, generation.n(), () -> {
             String text = prompts.text(params.messages(), params.rendering(), params.field())
                     .concat(reading.begun());
             return new Prepared(
@@ -153,33 +152,31 @@ final class CompletionsHandler {
     }
 
     private void answer(
-            RoutingContext context,
+            Exchange exchange,
             AdapterParams adapters,
             GenerationParams params,
             int answers,
             Callable<Prepared> prepare) {
-        unknownFields.report(context, params.ignored());
-        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
-                names.resolve(adapters), context.vertx().getOrCreateContext());
-        Future<Prepared> prepared = text.run(Math.max(0, context.body().length()), prepare);
-        Json.later(context, Future.all(resolved, prepared), all -> {
+        unknownFields.report(exchange, params.ignored());
+        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(names.resolve(adapters), exchange.loop());
+        Future<Prepared> prepared = text.run(exchange.length(), prepare);
+        Json.later(exchange, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
-            if (context.response().closed()) {
+            if (exchange.gone()) {
                 return;
             }
             if (!resolved.result().shown().isEmpty()) {
-                context.response()
-                        .putHeader("X-Adapter-Version", resolved.result().shown());
+                exchange.header("X-Adapter-Version", resolved.result().shown());
             }
             if (!resolved.result().tier().isEmpty()) {
-                context.response().putHeader("X-Adapter-Tier", resolved.result().tier());
+                exchange.header("X-Adapter-Tier", resolved.result().tier());
             }
             List<EncodedPrompt> kept = prepared.result().prompts().stream()
                     .map(prompt -> params.promptTokens().isPresent()
                             ? prompt.last(params.promptTokens().getAsInt())
                             : prompt)
                     .toList();
-            new AnswerWriter(context, prepared.result().format().apply(kept), params.output().stream(), source)
+            new AnswerWriter(exchange, prepared.result().format().apply(kept), params.output().stream(), source)
                     .generation()
                     .start(
                             kept,

@@ -10,7 +10,6 @@ import io.tandem.server.api.EmbeddingParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.http.Gathering.Reply;
 import io.tandem.server.text.ServedModel;
-import io.vertx.ext.web.RoutingContext;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Base64;
@@ -31,11 +30,11 @@ final class EmbeddingsHandler {
         this.prompts = new PromptEncoder(model);
     }
 
-    void embed(RoutingContext context) {
+    void embed(Exchange exchange) {
         EmbeddingParams params = EmbeddingParams.read(
-                Json.body(context), model.bounds(), model.shape().hidden());
+                exchange.body(), model.bounds(), model.shape().hidden());
         questions.ask(
-                context,
+                exchange,
                 params.model(),
                 "input",
                 () -> params.inputs().stream()

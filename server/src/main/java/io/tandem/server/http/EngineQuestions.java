@@ -5,7 +5,6 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.http.Gathering.Reply;
 import io.vertx.core.Future;
-import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.BiFunction;
@@ -26,22 +25,21 @@ record EngineQuestions(Generation.Source source, ModelNames names, TextWork text
      * @param answer of the questions and their replies
      */
     <Q> void ask(
-            RoutingContext context,
+            Exchange exchange,
             String model,
             String field,
             Callable<List<Q>> prepare,
             Asked<Q> asked,
             BiFunction<List<Q>, List<Reply>, ObjectNode> answer) {
-        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(
-                names.resolve(model, "model"), context.vertx().getOrCreateContext());
-        Future<List<Q>> questions = text.run(Math.max(0, context.body().length()), prepare);
-        Json.later(context, Future.all(resolved, questions), all -> {
-            if (context.response().closed()) {
+        Future<ModelNames.Resolved> resolved =
+                Future.fromCompletionStage(names.resolve(model, "model"), exchange.loop());
+        Future<List<Q>> questions = text.run(exchange.length(), prepare);
+        Json.later(exchange, Future.all(resolved, questions), all -> {
+            if (exchange.gone()) {
                 return;
             }
             if (!resolved.result().shown().isEmpty()) {
-                context.response()
-                        .putHeader("X-Adapter-Version", resolved.result().shown());
+                exchange.header("X-Adapter-Version", resolved.result().shown());
             }
             List<InferenceRequest> requests = questions.result().stream()
                     .map(question -> asked.request(
@@ -50,9 +48,9 @@ record EngineQuestions(Generation.Source source, ModelNames names, TextWork text
                             resolved.result().versions()))
                     .toList();
             Json.later(
-                    context,
-                    new Gathering(source, context, field).start(requests),
-                    replies -> Json.answer(context, answer.apply(questions.result(), replies)));
+                    exchange,
+                    new Gathering(source, exchange, field).start(requests),
+                    replies -> exchange.answer(answer.apply(questions.result(), replies)));
         });
     }
 }

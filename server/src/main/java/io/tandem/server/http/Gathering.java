@@ -8,7 +8,6 @@ import io.tandem.server.api.ApiException;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
-import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -38,12 +37,11 @@ final class Gathering {
     record Reply(Optional<Draw> draw, float[] state, int promptTokens) {}
 
     /** @param field of the HTTP request that has the prompts */
-    Gathering(Generation.Source source, RoutingContext context, String field) {
+    Gathering(Generation.Source source, Exchange exchange, String field) {
         this.source = source;
-        this.context = context.vertx().getOrCreateContext();
+        this.context = exchange.loop();
         this.field = field;
-        context.response().closeHandler(ignored -> cancel());
-        context.response().exceptionHandler(ignored -> cancel());
+        exchange.whenGone(this::cancel);
     }
 
     /** Starts all or none; the replies come in the order of the requests. */

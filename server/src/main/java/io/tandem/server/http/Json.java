@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.Future;
+import io.vertx.core.Handler;
 import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,11 +49,19 @@ final class Json {
     }
 
     static <T> void later(RoutingContext context, Future<T> result, Consumer<T> answer) {
+        later(result, answer, context::fail);
+    }
+
+    static <T> void later(Exchange exchange, Future<T> result, Consumer<T> answer) {
+        later(result, answer, exchange::fail);
+    }
+
+    private static <T> void later(Future<T> result, Consumer<T> answer, Handler<Throwable> failed) {
         result.<Void>map(value -> {
                     answer.accept(value);
                     return null;
                 })
-                .onFailure(context::fail);
+                .onFailure(failed);
     }
 
     /** Refuses parameters of a list that nothing reads: a misspelt filter would find everything otherwise. */

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.RankingParams;
-import io.vertx.ext.web.RoutingContext;
 import java.time.Clock;
 import java.util.Comparator;
 import java.util.List;
@@ -22,9 +21,9 @@ final class RankingHandler {
         this.clock = clock;
     }
 
-    void rerank(RoutingContext context) {
-        RankingParams params = RankingParams.rerank(Json.body(context));
-        judge(context, params, "documents", judgements -> {
+    void rerank(Exchange exchange) {
+        RankingParams params = RankingParams.rerank(exchange.body());
+        judge(exchange, params, "documents", judgements -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
             json.put("id", ObjectIds.random("rerank-"));
             json.put("model", params.model());
@@ -47,10 +46,10 @@ final class RankingHandler {
         });
     }
 
-    void score(RoutingContext context) {
-        JsonBody body = Json.body(context);
+    void score(Exchange exchange) {
+        JsonBody body = exchange.body();
         RankingParams params = RankingParams.score(body);
-        judge(context, params, body.find("text_2") == null ? "documents" : "text_2", judgements -> {
+        judge(exchange, params, body.find("text_2") == null ? "documents" : "text_2", judgements -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
             json.put("id", ObjectIds.random("score-"));
             json.put("object", "list");
@@ -80,9 +79,9 @@ final class RankingHandler {
         ObjectNode of(List<Judgement> judgements);
     }
 
-    private void judge(RoutingContext context, RankingParams params, String field, Answer answer) {
+    private void judge(Exchange exchange, RankingParams params, String field, Answer answer) {
         questions.ask(
-                context,
+                exchange,
                 params.model(),
                 field,
                 () -> params.pairs().stream()

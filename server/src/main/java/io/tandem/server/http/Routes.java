@@ -75,19 +75,7 @@ public final class Routes {
         ModelNames names = new ModelNames(
                 t.model().name(), t.adapters().library(), t.adapters().merges());
         TextWork text = new TextWork(vertx);
-        Generation.Source source = new Generation.Source(t.tokens(), t.model(), t.nextRequestId());
-        CompletionsHandler completions = new CompletionsHandler(
-                source,
-                names,
-                text,
-                t.grammars(),
-                t.syntax(),
-                t.maxRank(),
-                new UnknownFields(t.http().unknownFields()),
-                t.clock());
         ModelsHandler models = new ModelsHandler(t.model(), names);
-        EngineQuestions questions = new EngineQuestions(source, names, text);
-        RankingHandler ranking = new RankingHandler(questions, t.clock());
         TokensHandler tokens = new TokensHandler(t.model(), text);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
@@ -105,17 +93,13 @@ public final class Routes {
         table.get("/version", context -> version(context, t.version()));
         // All that follows needs the key.
         t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
-        table.post("/v1/completions", completions::complete);
-        table.post("/v1/chat/completions", completions::chat);
-        table.post("/v1/responses", completions::respond);
+        ModelEndpoints.of(t, t.tokens(), names, text)
+                .forEach((path, endpoint) -> table.post(path, context -> endpoint.handle(new HttpExchange(context))));
         table.get("/v1/responses/:response", Routes::notStored);
         table.delete("/v1/responses/:response", Routes::notStored);
         table.get("/v1/models", models::list);
         table.get("/v1/models/*", models::get);
         table.delete("/v1/models/:model", models::delete);
-        table.post("/v1/embeddings", new EmbeddingsHandler(questions)::embed);
-        table.post("/v1/rerank", ranking::rerank);
-        table.post("/v1/score", ranking::score);
         table.post("/tokenize", tokens::tokenize);
         table.post("/detokenize", tokens::detokenize);
         table.form("/v1/files", files::upload);

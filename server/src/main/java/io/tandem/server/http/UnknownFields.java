@@ -2,7 +2,6 @@ package io.tandem.server.http;
 
 import io.tandem.server.api.ApiException;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
-import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -18,7 +17,7 @@ record UnknownFields(OnUnknownField then) {
     private static final Pattern UNPRINTABLE = Pattern.compile("[^A-Za-z0-9_.\\[\\]-]");
 
     /** @throws ApiException if such fields are refused */
-    void report(RoutingContext context, List<String> names) {
+    void report(Exchange exchange, List<String> names) {
         if (names.isEmpty()) {
             return;
         }
@@ -31,11 +30,7 @@ record UnknownFields(OnUnknownField then) {
                 .limit(NAMES_MAX)
                 .map(name -> UNPRINTABLE.matcher(name).replaceAll("?"))
                 .collect(Collectors.joining(", "));
-        context.response().putHeader(HEADER, names.size() > NAMES_MAX ? listed + ", ..." : listed);
-        LOG.debug(
-                "{} {} ignores {}",
-                RequestIds.of(context.request()),
-                context.request().path(),
-                listed);
+        exchange.header(HEADER, names.size() > NAMES_MAX ? listed + ", ..." : listed);
+        LOG.debug("{} ignores {}", exchange.label(), listed);
     }
 }

@@ -1,0 +1,35 @@
+package io.tandem.server.http;
+
+import io.tandem.scheduler.TokenSource;
+import io.vertx.core.Handler;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What the model answers, by path. */
+final class ModelEndpoints {
+    private ModelEndpoints() {}
+
+    /** @param tokens where the answers come from */
+    static Map<String, Handler<Exchange>> of(Routes.Targets t, TokenSource tokens, ModelNames names, TextWork text) {
+        Generation.Source source = new Generation.Source(tokens, t.model(), t.nextRequestId());
+        CompletionsHandler completions = new CompletionsHandler(
+                source,
+                names,
+                text,
+                t.grammars(),
+                t.syntax(),
+                t.maxRank(),
+                new UnknownFields(t.http().unknownFields()),
+                t.clock());
+        EngineQuestions questions = new EngineQuestions(source, names, text);
+        RankingHandler ranking = new RankingHandler(questions, t.clock());
+        Map<String, Handler<Exchange>> endpoints = new LinkedHashMap<>();
+        endpoints.put("/v1/completions", completions::complete);
+        endpoints.put("/v1/chat/completions", completions::chat);
+        endpoints.put("/v1/responses", completions::respond);
+        endpoints.put("/v1/embeddings", new EmbeddingsHandler(questions)::embed);
+        endpoints.put("/v1/rerank", ranking::rerank);
+        endpoints.put("/v1/score", ranking::score);
+        return endpoints;
+    }
+}
