@@ -24,6 +24,7 @@ import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.adapter.BaseModel;
+import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.finetune.JobService;
@@ -31,11 +32,13 @@ import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
 import io.tandem.server.http.AnswerSyntax;
+import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.BatchStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.FileStore;
@@ -84,6 +87,8 @@ public final class Application implements AutoCloseable {
     private final CoServingEngine engine;
     private final Thread engineThread;
     private final JobService jobs;
+    private final BatchService batches;
+    private final BatchVerticle rows;
     private final Vertx vertx;
     private final int port;
     private final String url;
@@ -121,6 +126,10 @@ public final class Application implements AutoCloseable {
                         files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
                 config.finetune(),
                 Clock.systemUTC());
+        batches = new BatchService(new BatchStore(data.batches()), files, config.batches(), Clock.systemUTC());
+        Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
+                .description("rows of batches that have not ended")
+                .register(meters);
         Gauge.builder("tandem.training.memory.planned", jobs, JobService::plannedBytes)
                 .description("native memory that the open jobs are planned to take")
                 .baseUnit("bytes")
@@ -136,6 +145,7 @@ public final class Application implements AutoCloseable {
                 nextRequestId,
                 adapters,
                 jobs,
+                batches,
                 files,
                 maxRank,
                 data.uploads(),
@@ -145,6 +155,7 @@ public final class Application implements AutoCloseable {
                 Main.number(),
                 meters::scrape,
                 Clock.systemUTC());
+        rows = new BatchVerticle(targets, engine.bestEffort());
         port = listen(address, config.http().port(), targets);
         url = "http://" + HttpAccess.bracketed(address) + ":" + port;
         StartupLog.write(config, device, model, trainingBytes, url);
@@ -216,11 +227,13 @@ public final class Application implements AutoCloseable {
         Application application = new Application(config, loading);
         try {
             application.jobs.restore().get();
+            // Rows may name what the jobs have published.
+            application.batches.restore(application.rows).get();
             application.ready = true;
             return application;
         } catch (InterruptedException | ExecutionException e) {
             application.close();
-            throw new IOException("the jobs of the data directory cannot be read: " + e.getMessage(), e);
+            throw new IOException("the jobs or batches of the data directory cannot be read: " + e.getMessage(), e);
         }
     }
 
@@ -240,6 +253,7 @@ public final class Application implements AutoCloseable {
             for (HttpVerticle verticle : verticles) {
                 await(vertx.deployVerticle(verticle));
             }
+            await(vertx.deployVerticle(rows));
             return verticles.get(0).port();
         } catch (IOException e) {
             close();
@@ -332,6 +346,7 @@ public final class Application implements AutoCloseable {
         LOG.info("shutting down");
         // Who interrupts wants the end, and what is written now is all that is left of it: so nothing is skipped.
         boolean interrupted = Thread.interrupted();
+        batches.drain();
         engine.shutDown();
         try {
             engineThread.join(TimeUnit.SECONDS.toMillis(STOP_SECONDS));
@@ -340,6 +355,7 @@ public final class Application implements AutoCloseable {
         }
         grammars.close();
         jobs.close();
+        batches.close();
         adapters.library().close();
         interrupted |= Thread.interrupted();
         try {

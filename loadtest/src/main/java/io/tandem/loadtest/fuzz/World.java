@@ -11,12 +11,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
 /** What a fuzzed server has, so that requests can name it; requests also destroy it, so it is renewed now and then. */
 final class World {
     private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final String BATCHES = "/v1/batches";
+    private static final Set<String> OPEN = Set.of("validating", "in_progress");
     private static final String ADAPTERS = "/v1/adapters";
     private static final String ADAPTER = "first";
     private static final String OTHER = "second";
@@ -24,6 +27,10 @@ final class World {
             {"messages": [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "1"}]}
             {"messages": [{"role": "user", "content": "Two?"}, {"role": "assistant", "content": "2"}]}
             """.repeat(2);
+    private static final String ROWS = """
+            {"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {"model": "MODEL", "prompt": "One", "max_tokens": 2}}
+            {"custom_id": "b", "method": "POST", "url": "/v1/completions", "body": {"model": "first", "prompt": "Two", "stream": true}}
+            """;
 
     private final ApiClient client;
     private final GeneratedAdapter shape;
@@ -46,6 +53,11 @@ final class World {
             }
             client.delete(path);
         }
+        for (JsonNode batch : client.get(BATCHES + "?limit=100").path("data")) {
+            if (OPEN.contains(batch.path("status").asText())) {
+                cancel(BATCHES + "/" + batch.path("id").asText());
+            }
+        }
         for (JsonNode adapter : client.get(ADAPTERS + "?limit=1000").path("data")) {
             // Names may have slashes.
             client.delete(ADAPTERS + "/" + URLEncoder.encode(adapter.path("id").asText(), StandardCharsets.UTF_8));
@@ -64,6 +76,8 @@ final class World {
         names.put(
                 "version",
                 client.get(ADAPTERS + "/" + ADAPTER).at("/versions/0/hash").asText());
+        names.put("rows", rows());
+        names.put("batch", batch());
         names.put("job", job());
     }
 
@@ -73,6 +87,22 @@ final class World {
         } catch (StatusException e) {
             // It has ended meanwhile.
         }
+    }
+
+    /** Uploads a file of requests; returns its id. */
+    private String rows() throws IOException, InterruptedException {
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), ROWS.replace("MODEL", names.get("model")));
+        return client.upload("/v1/files", Map.of("purpose", "batch"), List.of(file))
+                .path("id")
+                .asText();
+    }
+
+    private String batch() throws IOException, InterruptedException {
+        ObjectNode body = ApiClient.JSON.createObjectNode();
+        body.put("input_file_id", names.get("rows"))
+                .put("endpoint", "/v1/completions")
+                .put("completion_window", "24h");
+        return client.post(BATCHES, body).path("id").asText();
     }
 
     private String job() throws IOException, InterruptedException {
@@ -94,6 +124,7 @@ final class World {
     byte[] file(String kind) throws IOException {
         Map<String, String> files = Map.of(
                 "training", "train.jsonl",
+                "rows", "rows.jsonl",
                 "adapter_config", "adapter/adapter_config.json",
                 "adapter_model", "adapter/adapter_model.safetensors");
         return files.containsKey(kind) ? Files.readAllBytes(directory.resolve(files.get(kind))) : new byte[0];

@@ -91,6 +91,7 @@ public final class ConfigLoader {
                     values.longInteger("training-memory-bytes", 0),
                     new FinetuneConfig(
                             values.integer("finetune.keep-checkpoints", FinetuneConfig.DEFAULT.keepCheckpoints())),
+                    batches(values),
                     adapters(values),
                     scheduler(values),
                     kernels(values));
@@ -138,6 +139,15 @@ public final class ConfigLoader {
                         values.integer("http.idle-timeout", HttpLimits.DEFAULT.idleSeconds()),
                         values.integer("http.body-timeout", HttpLimits.DEFAULT.bodySeconds()),
                         values.integer("http.write-timeout", HttpLimits.DEFAULT.writeSeconds())));
+    }
+
+    private static BatchesConfig batches(ConfigValues values) {
+        BatchesConfig standard = BatchesConfig.DEFAULT;
+        return new BatchesConfig(
+                values.integer("batches.max-lines", standard.maxLines()),
+                values.longInteger("batches.max-bytes", standard.maxBytes()),
+                values.integer("batches.max-open", standard.maxOpen()),
+                values.integer("batches.concurrent-rows", standard.concurrentRows()));
     }
 
     private static AdaptersConfig adapters(ConfigValues values) {

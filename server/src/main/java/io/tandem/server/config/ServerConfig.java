@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param adapterRoot directory below which clients may name adapters to load
  * @param trainingMemoryBytes native memory that fine-tuning may take; 0 means what the machine has left
  * @param finetune what fine-tuning jobs leave behind
+ * @param batches what they may take
  * @param adapters where adapters live
  * @param scheduler its limits and targets
  * @param kernels limits of the device
@@ -31,6 +32,7 @@ public record ServerConfig(
         Path adapterRoot,
         long trainingMemoryBytes,
         FinetuneConfig finetune,
+        BatchesConfig batches,
         AdaptersConfig adapters,
         SchedulerConfig scheduler,
         KernelsConfig kernels) {

@@ -9,8 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /** Lines of a file. They are decoded one by one, so that a wrong byte is a mistake of its line and not of the file. */
-final class LineReader {
-    static final int MAX_LINE_BYTES = 4 << 20;
+public final class LineReader {
+    public static final int MAX_LINE_BYTES = 4 << 20;
 
     private static final String BYTE_ORDER_MARK = "\uFEFF";
 
@@ -20,12 +20,12 @@ final class LineReader {
     private int end;
     private int number;
 
-    LineReader(InputStream in) {
+    public LineReader(InputStream in) {
         this.in = in;
     }
 
     /** The bytes of the next line, cut one past the limit: a file without line ends must not fill the memory. */
-    Optional<byte[]> next() throws IOException {
+    public Optional<byte[]> next() throws IOException {
         if (at == end && !fill()) {
             return Optional.empty();
         }
@@ -52,12 +52,16 @@ final class LineReader {
     }
 
     /** Of the line that was read last, from 1. */
-    int number() {
+    public int number() {
         return number;
     }
 
-    /** The text of the line that was read last. */
-    String text(byte[] line) {
+    /**
+     * The text of the line that was read last.
+     *
+     * @throws RejectedLine if it is too long or no text
+     */
+    public String text(byte[] line) {
         if (line.length > MAX_LINE_BYTES) {
             throw new RejectedLine("is longer than " + MAX_LINE_BYTES + " bytes");
         }

@@ -147,6 +147,16 @@ final class ErrorMapper {
                 : failure;
     }
 
+    /** What a client gets for a failure that is not about HTTP. */
+    static ApiException of(Throwable failure, String label) {
+        @Nullable Throwable cause = cause(failure);
+        ApiException error = of(cause, 500);
+        if (error.status() == 500 && !(cause instanceof ApiException)) {
+            LOG.error("{} failed", label, cause);
+        }
+        return error;
+    }
+
     private static ApiException of(@Nullable Throwable failure, int status) {
         if (failure instanceof ApiException api) {
             return api;

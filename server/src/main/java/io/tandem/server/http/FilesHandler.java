@@ -23,6 +23,7 @@ final class FilesHandler {
     private static final String ANCHOR = "expires_after[anchor]";
     private static final String SECONDS = "expires_after[seconds]";
     private static final String KNOWN = "'file', 'purpose', '" + ANCHOR + "' and '" + SECONDS + "'";
+    private static final Set<String> PURPOSES = Set.of("fine-tune", "batch");
     private static final Set<String> FIELDS = Set.of("purpose", ANCHOR, SECONDS);
     /** An hour and thirty days, as at OpenAI. */
     private static final long MIN_LIFETIME = 3600;
@@ -51,8 +52,8 @@ final class FilesHandler {
                 }
             }
             String purpose = form.fields().get("purpose");
-            if (purpose == null || !purpose.equals("fine-tune")) {
-                throw ApiException.invalid("purpose", "'purpose' must be 'fine-tune'.");
+            if (purpose == null || !PURPOSES.contains(purpose)) {
+                throw ApiException.invalid("purpose", "'purpose' must be 'fine-tune' or 'batch'.");
             }
             OptionalLong lifetime = lifetime(form.fields());
             if (form.files().size() != 1 || !form.files().get(0).field().equals("file")) {

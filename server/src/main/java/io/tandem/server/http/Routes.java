@@ -5,6 +5,7 @@ import io.tandem.scheduler.TokenSource;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.storage.FileStore;
@@ -57,6 +58,7 @@ public final class Routes {
             AtomicLong nextRequestId,
             Adapters adapters,
             JobService jobs,
+            BatchService batches,
             FileStore files,
             int maxRank,
             Path uploads,
@@ -79,6 +81,7 @@ public final class Routes {
         TokensHandler tokens = new TokensHandler(t.model(), text);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
+        BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
@@ -107,6 +110,10 @@ public final class Routes {
         table.get("/v1/files/:file", files::get);
         table.get("/v1/files/:file/content", files::content);
         table.delete("/v1/files/:file", files::delete);
+        table.post("/v1/batches", batches::create);
+        table.get("/v1/batches", batches::list);
+        table.get("/v1/batches/:batch", batches::get);
+        table.post("/v1/batches/:batch/cancel", batches::cancel);
         table.post("/v1/fine_tuning/jobs", jobs::create);
         table.post("/v1/fine_tuning/jobs/dry_run", jobs::dryRun);
         table.get("/v1/fine_tuning/jobs", jobs::list);

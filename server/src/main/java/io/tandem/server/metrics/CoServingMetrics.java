@@ -24,6 +24,7 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter preemptions;
     private final Counter copied;
     private final Counter shared;
+    private final Counter batch;
     private final LatencyMetrics latency;
     private final RequestMetrics requests;
     private volatile IterationReport last = NOTHING;
@@ -46,6 +47,9 @@ public final class CoServingMetrics implements IterationListener {
                 .register(registry);
         shared = Counter.builder("tandem.iterations.shared")
                 .description("iterations that carried inference and fine-tuning")
+                .register(registry);
+        batch = Counter.builder("tandem.batch.tokens")
+                .description("rows that went forward for batches")
                 .register(registry);
         gauge(registry, "tandem.sequences.running", "sequences with a KV slot", () -> last.runningSequences());
         gauge(registry, "tandem.requests.waiting", "requests without a KV slot", () -> last.waitingRequests());
@@ -84,6 +88,7 @@ public final class CoServingMetrics implements IterationListener {
         backward.increment(report.backwardTokenLayers());
         preemptions.increment(report.preemptions());
         copied.increment(report.copiedTokens());
+        batch.increment(report.bestEffortTokens());
         if (report.serves() && report.finetunes()) {
             shared.increment();
         }

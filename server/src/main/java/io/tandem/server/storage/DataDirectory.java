@@ -46,10 +46,10 @@ public final class DataDirectory implements AutoCloseable {
         AtomicFiles.createDirectories(absolute);
         DataDirectory data = new DataDirectory(absolute, lock(absolute));
         try {
-            for (Path directory : List.of(data.files(), data.adapters(), data.jobs(), data.uploads())) {
+            for (Path directory : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.uploads())) {
                 AtomicFiles.createDirectories(directory);
             }
-            for (Path store : List.of(data.files(), data.adapters(), data.jobs())) {
+            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches())) {
                 deleteUnfinished(store.toRealPath());
             }
             try (Stream<Path> uploads = Files.list(data.uploads())) {
@@ -129,6 +129,11 @@ public final class DataDirectory implements AutoCloseable {
     /** Fine-tuning jobs. */
     public Path jobs() {
         return root.resolve("jobs");
+    }
+
+    /** Batches of requests. */
+    public Path batches() {
+        return root.resolve("batches");
     }
 
     /** Request bodies and scratch files, on the file system of the others. */

@@ -57,26 +57,58 @@ public final class FileStore {
         if (!Files.isRegularFile(upload)) {
             throw new IOException(upload + " is not a file");
         }
-        String hash;
-        try (InputStream in = Files.newInputStream(upload)) {
-            hash = Sha256.hex(in);
-        }
-        String id = "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
-        ObjectNode object = JsonBody.MAPPER.createObjectNode();
-        object.put("id", id);
-        object.put("object", "file");
-        object.put("bytes", Files.size(upload));
-        object.put("created_at", createdAt);
-        lifetime.ifPresent(seconds -> object.put(EXPIRES, createdAt + seconds));
-        object.put("filename", filename);
-        object.put("purpose", purpose);
-        object.put("status", "processed");
-        object.put("sha256", hash);
+        String id = newId();
+        ObjectNode object = object(upload, filename, purpose, new Published(id, createdAt, lifetime));
         AtomicFiles.create(root.resolve(id), unfinished -> {
             Files.createDirectory(unfinished);
             Files.move(upload, unfinished.resolve(CONTENT));
             Files.writeString(unfinished.resolve(OBJECT), object.toString());
         });
+        return object;
+    }
+
+    /**
+     * A file that the server makes.
+     *
+     * @param id from {@link #newId}
+     * @param createdAt in seconds since 1970
+     * @param lifetime seconds until it expires, if it does
+     */
+    public record Published(String id, long createdAt, OptionalLong lifetime) {}
+
+    /** The id of a file that will be made. */
+    public static String newId() {
+        return "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
+    }
+
+    /** Makes a file with the content of another, unless there is one with this id; the other one stays. */
+    void publish(Path content, String filename, String purpose, Published file) throws IOException {
+        if (read(file.id()).isPresent()) {
+            return;
+        }
+        ObjectNode object = object(content, filename, purpose, file);
+        AtomicFiles.create(root.resolve(file.id()), unfinished -> {
+            Files.createDirectory(unfinished);
+            link(content, unfinished.resolve(CONTENT));
+            Files.writeString(unfinished.resolve(OBJECT), object.toString());
+        });
+    }
+
+    private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
+        String hash;
+        try (InputStream in = Files.newInputStream(content)) {
+            hash = Sha256.hex(in);
+        }
+        ObjectNode object = JsonBody.MAPPER.createObjectNode();
+        object.put("id", file.id());
+        object.put("object", "file");
+        object.put("bytes", Files.size(content));
+        object.put("created_at", file.createdAt());
+        file.lifetime().ifPresent(seconds -> object.put(EXPIRES, file.createdAt() + seconds));
+        object.put("filename", filename);
+        object.put("purpose", purpose);
+        object.put("status", "processed");
+        object.put("sha256", hash);
         return object;
     }
 
@@ -140,7 +172,10 @@ public final class FileStore {
 
     /** Keeps the content of a file under another name, whatever becomes of the file. */
     void keep(String id, Path target) throws IOException {
-        Path content = root.resolve(id).resolve(CONTENT);
+        link(root.resolve(id).resolve(CONTENT), target);
+    }
+
+    private static void link(Path content, Path target) throws IOException {
         try {
             Files.createLink(target, content);
         } catch (UnsupportedOperationException | FileSystemException e) {

@@ -126,12 +126,14 @@ class ArchitectureTest {
                 // Stores, tested by PowerLossTest, and what they write with.
                 "AdapterStore",
                 "AtomicFiles",
+                "BatchStore",
                 "CheckpointState",
                 "CheckpointStore",
                 "DataDirectory",
                 "DurableFile",
                 "FileStore",
                 "JobStore",
+                "ResultLog",
                 "SafetensorsWriter",
                 // Progress that may lose its last lines.
                 "TensorBoardFile",

@@ -19,6 +19,7 @@ import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
 import io.tandem.server.config.AdaptersConfig;
+import io.tandem.server.config.BatchesConfig;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
@@ -130,6 +131,7 @@ final class RunningServer implements AutoCloseable {
                 directory.resolve("import"),
                 trainingMemoryBytes,
                 finetune,
+                BatchesConfig.DEFAULT,
                 adapters,
                 new SchedulerConfig(
                         new Targets(50, 2000),
@@ -197,7 +199,12 @@ final class RunningServer implements AutoCloseable {
     }
 
     HttpResponse<String> tryUpload(String name, String content) throws IOException, InterruptedException {
-        String body = "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n"
+        return tryUpload(name, "fine-tune", content);
+    }
+
+    HttpResponse<String> tryUpload(String name, String purpose, String content)
+            throws IOException, InterruptedException {
+        String body = "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n" + purpose + "\r\n"
                 + "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n"
                 + content + "\r\n--part--\r\n";
         HttpRequest request = HttpRequest.newBuilder(URI.create(url() + "/v1/files"))

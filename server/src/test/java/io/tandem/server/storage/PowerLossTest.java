@@ -17,6 +17,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.BatchStore.Results;
 import io.tandem.server.storage.Recording.Change;
 import io.tandem.server.storage.Recording.Check;
 import io.tandem.server.storage.Recording.Write;
@@ -32,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -71,7 +73,12 @@ class PowerLossTest {
 
     /** The stores of a data directory. */
     private record Stores(
-            DataDirectory data, FileStore files, AdapterStore adapters, JobStore jobs, CheckpointStore checkpoints)
+            DataDirectory data,
+            FileStore files,
+            AdapterStore adapters,
+            JobStore jobs,
+            CheckpointStore checkpoints,
+            BatchStore batches)
             implements AutoCloseable {
         static Stores open(Path root) throws IOException {
             DataDirectory data = DataDirectory.open(root.resolve("data"));
@@ -81,7 +88,8 @@ class PowerLossTest {
                     new FileStore(data.files()),
                     adapters,
                     new JobStore(data.jobs()),
-                    new CheckpointStore(data.jobs(), adapters));
+                    new CheckpointStore(data.jobs(), adapters),
+                    new BatchStore(data.batches()));
         }
 
         @Override
@@ -218,6 +226,54 @@ class PowerLossTest {
             promise("status", now -> assertThat(now.jobs().loadAll()).isEmpty());
         }
         loseThePowerEverywhere();
+    }
+
+    @Test
+    void batchesKeepTheirRequestsAndAnswers() throws Exception {
+        String id = "batch_" + "0".repeat(24);
+        try (Stores stores = Stores.open(files.root())) {
+            String file = upload(stores, "requests");
+            ObjectNode batch = JsonBody.MAPPER.createObjectNode().put("id", id).put("status", "validating");
+            stores.batches().create(batch, file, stores.files());
+            promise(
+                    "requests",
+                    now -> assertThat(content(now.batches().input(id).orElseThrow()))
+                            .isEqualTo("requests"));
+            try (ResultLog log = stores.batches().results(id, Results.OUTPUT)) {
+                for (int i = 1; i <= 3; i++) {
+                    List<String> lines =
+                            List.of("{\"id\":1}", "{\"id\":2}", "{\"id\":3}").subList(0, i);
+                    log.append(lines.get(i - 1));
+                    log.force();
+                    recording.begins("answers");
+                    promise("answers", now -> assertThat(answers(now, id)).startsWith(lines.toArray(String[]::new)));
+                }
+            }
+            FileStore.Published published = new FileStore.Published(FileStore.newId(), 1, OptionalLong.empty());
+            stores.batches().publish(batch, Results.OUTPUT, stores.files(), published);
+            promise(
+                    "file",
+                    now -> assertThat(content(now.files().open(published.id()).orElseThrow()))
+                            .isEqualTo("{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n"));
+            stores.batches().save(batch.put("status", "completed"));
+            promise(
+                    "status",
+                    now -> assertThat(now.batches().loadAll())
+                            .extracting(one -> one.path("status").asText())
+                            .containsExactly("completed"));
+            recording.begins("requests");
+            recording.begins("answers");
+            stores.batches().deleteRows(id);
+        }
+        loseThePowerEverywhere();
+    }
+
+    private static List<String> answers(Stores stores, String batch) throws IOException {
+        List<String> answers = new ArrayList<>();
+        try (ResultLog log = stores.batches().results(batch, Results.OUTPUT)) {
+            log.heads(answers::add);
+        }
+        return answers;
     }
 
     @Test

@@ -1,0 +1,278 @@
+package io.tandem.server.batch;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.batch.Rows.Answering;
+import io.tandem.server.batch.Rows.Reply;
+import io.tandem.server.config.BatchesConfig;
+import io.tandem.server.storage.BatchStore;
+import io.tandem.server.storage.FileStore;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.time.Clock;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Batches from their request to their files ({@link BatchRun}).
+ *
+ * <p>One thread keeps the books, reads the requests one by one, and writes the answers. So many rows of all batches
+ * together are with the engine, and the batches take turns. Whatever is on the disk counts: a row whose line is there has
+ * ended, and every other one is answered after the next start.
+ */
+public final class BatchService implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(BatchService.class);
+
+    private final BatchStore store;
+    private final FileStore files;
+    private final BatchesConfig config;
+    private final Clock clock;
+    private final BatchThread thread = new BatchThread(this::tick);
+    /** In the order in which they were created. */
+    private final Map<String, ObjectNode> batches = new LinkedHashMap<>();
+
+    private final Map<String, BatchRun> open = new LinkedHashMap<>();
+    /** Whose turn it is. */
+    private final Deque<BatchRun> turns = new ArrayDeque<>();
+
+    private @Nullable Rows rows;
+    private volatile int waiting;
+
+    public BatchService(BatchStore store, FileStore files, BatchesConfig config, Clock clock) {
+        this.store = store;
+        this.files = files;
+        this.config = config;
+        this.clock = clock;
+    }
+
+    /** Brings back the batches of earlier runs, and begins to answer rows. */
+    public CompletableFuture<Integer> restore(Rows answering) {
+        return thread.ask(() -> {
+            List<ObjectNode> loaded = new ArrayList<>(store.loadAll());
+            loaded.sort(
+                    Comparator.comparingLong(batch -> batch.path("created_at").asLong()));
+            rows = answering;
+            for (ObjectNode batch : loaded) {
+                batches.put(BatchObject.id(batch), batch);
+                if (BatchObject.ended(batch)) {
+                    store.deleteRows(BatchObject.id(batch));
+                } else {
+                    begin(batch);
+                }
+            }
+            return loaded.size();
+        });
+    }
+
+    private void begin(ObjectNode batch) {
+        BatchRun run = new BatchRun(batch, store, files, config.maxLines());
+        open.put(run.id(), run);
+        turns.addLast(run);
+        goOn(run);
+    }
+
+    /** Creates a batch; its requests are validated afterwards. */
+    public CompletableFuture<ObjectNode> create(JsonBody body) {
+        BatchSpec spec = BatchSpec.parse(body);
+        return thread.ask(() -> {
+            requireInput(spec.input());
+            if (open.size() >= config.maxOpen()) {
+                throw ApiException.tooMany(open.size()
+                        + " batches have not ended, the limit of batches.max-open; try again later, or cancel one.");
+            }
+            ObjectNode batch = BatchObject.create(spec, now());
+            try {
+                store.create(batch, spec.input(), files);
+            } catch (NoSuchFileException e) {
+                // A file that was deleted since it was looked for is refused like one that never was.
+                requireInput(spec.input());
+                throw e;
+            }
+            batches.put(BatchObject.id(batch), batch);
+            ObjectNode answer = BatchObject.shown(batch);
+            begin(batch);
+            return answer;
+        });
+    }
+
+    private void requireInput(String id) throws IOException {
+        String field = "input_file_id";
+        ObjectNode file = files.find(id)
+                .orElseThrow(() -> ApiException.invalid(field, "'" + field + "': there is no file '" + id + "'."));
+        String purpose = file.path("purpose").asText();
+        if (!purpose.equals("batch")) {
+            throw ApiException.invalid(
+                    field, "'" + field + "' has the purpose '" + purpose + "'; upload it with 'batch'.");
+        }
+        if (file.path("bytes").asLong() > config.maxBytes()) {
+            throw ApiException.invalid(
+                    field,
+                    "'" + field + "' has " + file.path("bytes").asLong() + " bytes, more than " + config.maxBytes()
+                            + ", the limit of batches.max-bytes.");
+        }
+    }
+
+    public CompletableFuture<ObjectNode> get(String id) {
+        return thread.ask(() -> BatchObject.shown(find(id)));
+    }
+
+    /** All batches, the newest first. */
+    public CompletableFuture<List<ObjectNode>> list() {
+        return thread.ask(() -> {
+            List<ObjectNode> all = new ArrayList<>(
+                    batches.values().stream().map(BatchObject::shown).toList());
+            Collections.reverse(all);
+            return all;
+        });
+    }
+
+    /** Ends a batch with what has been answered. */
+    public CompletableFuture<ObjectNode> cancel(String id) {
+        return thread.ask(() -> {
+            ObjectNode batch = find(id);
+            String status = BatchObject.status(batch);
+            @Nullable BatchRun run = open.get(id);
+            if (run == null || status.equals(BatchObject.FINALIZING)) {
+                throw ApiException.invalid("batch_id", "The batch has ended already: " + status + ".");
+            }
+            if (!status.equals(BatchObject.CANCELLING)) {
+                run.cancel(now());
+            }
+            ObjectNode answer = BatchObject.shown(batch);
+            goOn(run);
+            return answer;
+        });
+    }
+
+    private ObjectNode find(String id) {
+        return Optional.ofNullable(batches.get(id))
+                .orElseThrow(
+                        () -> ApiException.notFound("batch_id", "batch_not_found", "There is no batch '" + id + "'."));
+    }
+
+    /** Rows of all batches that have not ended. */
+    public int waitingRows() {
+        return waiting;
+    }
+
+    /** Lets a batch do its next step, and others theirs in between. */
+    private void goOn(BatchRun run) {
+        if (thread.closing()) {
+            return;
+        }
+        boolean more = false;
+        try {
+            more = run.step(now());
+            run.worked();
+        } catch (IOException | RuntimeException e) {
+            failed(run, e);
+        }
+        if (BatchObject.ended(run.batch())) {
+            open.remove(run.id());
+            turns.remove(run);
+            LOG.info("{}: {}", run.id(), BatchObject.status(run.batch()));
+        } else if (more) {
+            thread.execute(() -> goOn(run));
+        }
+        fill();
+    }
+
+    /** Once, however often it is tried. */
+    private static void failed(BatchRun run, Exception cause) {
+        if (run.stumbled()) {
+            LOG.warn("{} stands still and is tried again: {}", run.id(), cause.toString());
+        }
+    }
+
+    /** Gives rows to the engine until so many are there, a batch after another. */
+    private void fill() {
+        int idle = 0;
+        while (rows != null && idle < turns.size() && inFlight() < config.concurrentRows()) {
+            BatchRun run = turns.removeFirst();
+            turns.addLast(run);
+            idle = begins(run, rows) ? 0 : idle + 1;
+        }
+        waiting = open.values().stream().mapToInt(BatchRun::waiting).sum();
+    }
+
+    private int inFlight() {
+        return open.values().stream().mapToInt(BatchRun::inFlight).sum();
+    }
+
+    private boolean begins(BatchRun run, Rows answering) {
+        Optional<BatchRow> next;
+        try {
+            next = run.nextRow(now());
+        } catch (IOException | RuntimeException e) {
+            failed(run, e);
+            return false;
+        }
+        next.ifPresent(row -> {
+            Answering answer = answering.answer(BatchObject.endpoint(run.batch()), row.body(), row.bytes());
+            run.begun(row, answer);
+            answer.reply().thenAccept(reply -> thread.execute(() -> ended(run, row, answer, reply)));
+        });
+        if (run.rowsEnded() && !run.stumbling()) {
+            thread.execute(() -> goOn(run));
+        }
+        return next.isPresent();
+    }
+
+    private void ended(BatchRun run, BatchRow row, Answering answer, Reply reply) {
+        // An engine that ends fails its requests, which the next one answers.
+        if (rows == null && reply.status() != 200) {
+            return;
+        }
+        try {
+            run.ended(row, answer, reply);
+        } catch (IOException | RuntimeException e) {
+            failed(run, e);
+        }
+        goOn(run);
+    }
+
+    private void tick() {
+        for (BatchRun run : List.copyOf(open.values())) {
+            run.tryAgain();
+            goOn(run);
+        }
+    }
+
+    private long now() {
+        return clock.instant().getEpochSecond();
+    }
+
+    /** Begins no more rows; what the engine still answers is kept. */
+    public void drain() {
+        thread.askAndWait(() -> {
+            rows = null;
+            return null;
+        });
+    }
+
+    /** Finishes what has arrived. The engine should have ended before. */
+    @Override
+    public void close() {
+        thread.closeAfter(() -> {
+            for (BatchRun run : open.values()) {
+                try {
+                    run.close();
+                } catch (IOException e) {
+                    LOG.warn("{} was not closed: {}", run.id(), e.toString());
+                }
+            }
+        });
+    }
+}

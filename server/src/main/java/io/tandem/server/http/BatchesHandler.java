@@ -1,0 +1,32 @@
+package io.tandem.server.http;
+
+import io.tandem.server.batch.BatchService;
+import io.vertx.ext.web.RoutingContext;
+
+/** {@code /v1/batches}. */
+final class BatchesHandler {
+    private static final int PAGE = 20;
+
+    private final BatchService batches;
+
+    BatchesHandler(BatchService batches) {
+        this.batches = batches;
+    }
+
+    void create(RoutingContext context) {
+        Json.answer(context, batches.create(Json.body(context)));
+    }
+
+    void get(RoutingContext context) {
+        Json.answer(context, batches.get(context.pathParam("batch")));
+    }
+
+    void list(RoutingContext context) {
+        Json.requireKnown(context);
+        Json.answer(context, batches.list().thenApply(all -> Json.page(context, all, PAGE)));
+    }
+
+    void cancel(RoutingContext context) {
+        Json.answer(context, batches.cancel(context.pathParam("batch")));
+    }
+}

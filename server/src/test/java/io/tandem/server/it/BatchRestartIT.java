@@ -1,0 +1,154 @@
+package io.tandem.server.it;
+
+import static io.tandem.server.it.BatchRequests.completions;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.JsonBody;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Batches outlive their server, however it ends. */
+@Timeout(120)
+class BatchRestartIT {
+    private static final int ROWS = 80;
+    private static final int TOKENS = 60;
+
+    @TempDir
+    private Path directory;
+
+    private Path file(String id, String name) {
+        return directory.resolve("data/batches").resolve(id).resolve(name);
+    }
+
+    private static Map<String, String> texts(List<JsonNode> lines) {
+        Map<String, String> texts = new TreeMap<>();
+        for (JsonNode line : lines) {
+            String text = line.path("response")
+                    .path("body")
+                    .path("choices")
+                    .path(0)
+                    .path("text")
+                    .asText();
+            assertThat(texts.put(line.path("custom_id").asText(), text))
+                    .as("a second answer")
+                    .isNull();
+        }
+        return texts;
+    }
+
+    @Test
+    void aKilledServersBatchEndsAsIfNothingHadHappened() throws Exception {
+        Map<String, String> undisturbed;
+        String id;
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            JsonNode whole = batches.awaitEnd(batches.create(completions(ROWS, TOKENS)));
+            undisturbed = texts(batches.lines(whole.path("output_file_id")));
+            assertThat(undisturbed).hasSize(ROWS);
+            id = batches.create(completions(ROWS, TOKENS));
+            batches.awaitRows(id, 1);
+        }
+        Set<String> acknowledged = new HashSet<>();
+        try (ServerProcess server = ServerProcess.start(directory, 0)) {
+            int before = completed(server, id);
+            int now = before;
+            while (now == before && now < ROWS) {
+                Thread.sleep(2);
+                now = completed(server, id);
+            }
+            acknowledged.add(now + " of " + ROWS);
+        }
+        int written = lines(id);
+        assertThat(written)
+                .as("rows that were counted are on the disk: " + acknowledged)
+                .isPositive();
+        // A line that the kill cut off.
+        Files.writeString(file(id, "output.jsonl"), "{\"id\":\"batch_req_", StandardOpenOption.APPEND);
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            JsonNode batch = batches.awaitEnd(id);
+            assertThat(batch.path("status").asText()).isEqualTo("completed");
+            assertThat(batch.path("request_counts").path("completed").asInt()).isEqualTo(ROWS);
+            assertThat(texts(batches.lines(batch.path("output_file_id")))).isEqualTo(undisturbed);
+            assertThat(directory.resolve("data/batches").resolve(id).toFile().list())
+                    .containsExactly("batch.json");
+        }
+    }
+
+    private int lines(String id) throws Exception {
+        return (int) Files.readString(file(id, "output.jsonl")).lines().count();
+    }
+
+    private static int completed(ServerProcess server, String id) throws Exception {
+        JsonNode batch = JsonBody.MAPPER.readTree(server.get(BatchRequests.BATCHES + "/" + id));
+        return batch.path("request_counts").path("completed").asInt();
+    }
+
+    @Test
+    void whatIsNotDoneInTimeExpires() throws Exception {
+        String id;
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            id = batches.create(completions(600, 100));
+            batches.awaitRows(id, 1);
+        }
+        ObjectNode stored =
+                (ObjectNode) JsonBody.MAPPER.readTree(file(id, "batch.json").toFile());
+        assertThat(stored.path("expires_at").asLong())
+                .isEqualTo(stored.path("created_at").asLong() + 86_400);
+        Files.writeString(file(id, "batch.json"), stored.put("expires_at", 1).toString());
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            JsonNode batch = batches.awaitEnd(id);
+            assertThat(batch.path("status").asText()).isEqualTo("expired");
+            List<JsonNode> answered = batches.lines(batch.path("output_file_id"));
+            List<JsonNode> late = batches.lines(batch.path("error_file_id"));
+            assertThat(answered.size() + late.size()).isEqualTo(600);
+            assertThat(late)
+                    .allMatch(line -> line.path("error").path("code").asText().equals("batch_expired"))
+                    .allMatch(line -> line.path("response").isNull());
+            Set<String> ids = new HashSet<>();
+            answered.forEach(line -> ids.add(line.path("custom_id").asText()));
+            late.forEach(line -> ids.add(line.path("custom_id").asText()));
+            assertThat(ids).hasSize(600);
+        }
+    }
+
+    /** Its object, and its requests. */
+    @Test
+    void damageHidesNothingButItself() throws Exception {
+        String broken;
+        String empty;
+        String whole;
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            broken = batches.create(completions(ROWS, TOKENS));
+            empty = batches.create(completions(ROWS, TOKENS));
+            whole = batches.create(completions(ROWS, TOKENS));
+        }
+        Files.writeString(file(broken, "batch.json"), "{\"id\":");
+        Files.delete(file(empty, "input"));
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            assertThat(batches.awaitEnd(whole).path("status").asText()).isEqualTo("completed");
+            JsonNode failed = batches.awaitEnd(empty);
+            assertThat(failed.path("status").asText()).isEqualTo("failed");
+            assertThat(failed.path("errors").path("data").path(0).path("code").asText())
+                    .isEqualTo("input_file_missing");
+            assertThat(server.get(BatchRequests.BATCHES + "/" + broken).statusCode())
+                    .isEqualTo(404);
+            assertThat(file(broken, "batch.json")).exists();
+        }
+    }
+}
