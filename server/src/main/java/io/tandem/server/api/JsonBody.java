@@ -263,9 +263,14 @@ public final class JsonBody {
 
     /** Refuses a field that would change the answer in a way that is not supported, unless its value changes nothing. */
     public void refuseUnless(String field, Predicate<JsonNode> changesNothing) {
+        refuseUnless(field, changesNothing, "leave it out");
+    }
+
+    /** @param advice to the client */
+    void refuseUnless(String field, Predicate<JsonNode> changesNothing, String advice) {
         JsonNode value = find(field);
         if (value != null && !changesNothing.test(value)) {
-            throw unsupported(field, "is not supported by this server with this value; leave it out.");
+            throw unsupported(field, "is not supported by this server with this value; " + advice + ".");
         }
     }
 

@@ -9,7 +9,7 @@ import java.util.Set;
  *
  * @param origin whose API has it
  * @param neutral values, as JSON, that ask for nothing, so that they are taken although the field is refused
- * @param note what it does here, for the documentation
+ * @param note what it does here, or what to do instead
  */
 public record RequestField(
         String name, Origin origin, Set<Route> routes, Support support, List<String> neutral, String note) {
@@ -56,5 +56,10 @@ public record RequestField(
         boolean none = value.isArray() && value.isEmpty();
         boolean off = value.isBoolean() && !value.booleanValue();
         return none || off || neutral.contains(value.toString());
+    }
+
+    /** What a client that sends a refused field is told. */
+    String advice() {
+        return note.isEmpty() ? "leave it out" : "leave it out (" + note.replace('`', '\'') + ")";
     }
 }

@@ -56,7 +56,7 @@ public final class RequestFields {
             if (field == null || field.support() == Support.IGNORED) {
                 ignored.add(name);
             } else if (field.support() == Support.REFUSED) {
-                body.refuseUnless(field.name(), field::asksForNothing);
+                body.refuseUnless(field.name(), field::asksForNothing, field.advice());
             }
         }
         return ignored;
@@ -159,7 +159,7 @@ public final class RequestFields {
                 refused("guided_grammar", Origin.VLLM, EVERY, "use a schema or a regular expression"),
                 refused("structural_tag", Origin.VLLM, EVERY, "use `tools`"),
                 refused("grammar", Origin.LLAMA_CPP, EVERY, "use a schema or a regular expression", "\"\""),
-                refused("json_schema", Origin.LLAMA_CPP, EVERY, "use `response_format`"),
+                refused("json_schema", Origin.LLAMA_CPP, BOTH, "use `response_format`"),
                 honoured("tools", Origin.OPENAI, CHATS, "functions, if the chat template knows tools"),
                 honoured("tool_choice", Origin.OPENAI, CHATS, "`auto`, `none`, `required`, or one function"),
                 honoured("parallel_tool_calls", Origin.OPENAI, CHATS, "false: one call in a forced answer"),
@@ -186,7 +186,8 @@ public final class RequestFields {
                 refused("n", Origin.OPENAI, RESPONSES, "send several requests", "1"),
                 refused("max_tokens", Origin.OPENAI, RESPONSES, "use `max_output_tokens`"),
                 refused("max_completion_tokens", Origin.OPENAI, RESPONSES, "use `max_output_tokens`"),
-                refused("response_format", Origin.OPENAI, RESPONSES, "use `text`"),
+                refused("response_format", Origin.OPENAI, RESPONSES, "use `text.format`"),
+                refused("json_schema", Origin.LLAMA_CPP, RESPONSES, "use `text.format`"),
                 refused("logprobs", Origin.OPENAI, RESPONSES, "use `include`"),
                 refused("prompt_logprobs", Origin.VLLM, RESPONSES, ""),
                 refused("return_token_ids", Origin.VLLM, RESPONSES, ""));

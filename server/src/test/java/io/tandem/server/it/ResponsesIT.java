@@ -211,6 +211,7 @@ class ResponsesIT {
                 List.of("\"input\":\"x\",\"max_output_tokens\":0", "max_output_tokens"),
                 List.of("\"input\":\"x\",\"max_tokens\":1", "max_tokens"),
                 List.of("\"input\":\"x\",\"n\":2", "n"),
+                List.of("\"input\":\"x\",\"json_schema\":{}", "json_schema"),
                 List.of("\"input\":\"x\",\"background\":true", "background"),
                 List.of("\"input\":\"x\",\"truncation\":\"middle\"", "truncation"),
                 List.of("\"input\":\"x\",\"include\":[\"all\"]", "include"),
@@ -222,6 +223,7 @@ class ResponsesIT {
             assertThat(answer.statusCode()).as(fields.get(0) + answer.body()).isEqualTo(400);
             assertThat(JSON.readTree(answer.body()).at("/error/param").asText()).isEqualTo(fields.get(1));
         }
+        assertThat(respond("\"input\":\"x\",\"json_schema\":{}").body()).contains("text.format");
         assertThat(respond("\"input\":\"x\",\"max_output_tokens\":1,\"inptu\":1")
                         .headers()
                         .firstValue("X-Ignored-Fields"))
