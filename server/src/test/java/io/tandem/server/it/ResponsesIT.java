@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.kernels.weights.WeightNames;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -149,6 +152,35 @@ class ResponsesIT {
             assertThat(whole.at("/usage/output_tokens_details/reasoning_tokens").intValue())
                     .isEqualTo(8);
             assertThat(events.get(events.size() - 1).path("type").asText()).isEqualTo("response.incomplete");
+        }
+    }
+
+    /** A model with a token behind which nothing is a number, so that an answer fails in its middle. */
+    @Test
+    void aFailureEndsTheStream(@TempDir Path other) throws Exception {
+        TinyModel model = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
+        int width = model.config().hidden();
+        model.withWeights((name, values) -> {
+                    float[] changed = values.clone();
+                    if (name.equals(WeightNames.EMBEDDING)) {
+                        Arrays.fill(changed, 'x' * width, ('x' + 1) * width, Float.NaN);
+                    }
+                    return changed;
+                })
+                .write(other.resolve(RunningServer.MODEL));
+        try (RunningServer broken = RunningServer.start(other)) {
+            String fields = "{\"model\":\"tiny\",\"input\":\"Hi\",\"guided_choice\":[\"axe\"]";
+            List<JsonNode> events = broken.events(broken.post("/v1/responses", fields + ",\"stream\":true}"));
+            assertThat(events.get(0).path("type").asText()).isEqualTo("response.created");
+            JsonNode last = events.get(events.size() - 1);
+            assertThat(last.path("type").asText()).isEqualTo("response.failed");
+            assertThat(last.path("sequence_number").intValue()).isEqualTo(events.size() - 1);
+            assertThat(last.at("/response/status").asText()).isEqualTo("failed");
+            assertThat(last.at("/response/error/code").asText()).isEqualTo("server_error");
+            assertThat(last.at("/response/error/message").asText()).contains("not finite");
+            HttpResponse<String> whole = broken.post("/v1/responses", fields + "}");
+            assertThat(whole.statusCode()).isEqualTo(500);
+            assertThat(JSON.readTree(whole.body()).at("/error/code").asText()).isEqualTo("generation_failed");
         }
     }
 
