@@ -38,9 +38,9 @@ public record ChatParams(
             .collect(Collectors.toUnmodifiableSet());
 
     public static ChatParams read(JsonBody body, RequestBounds bounds) {
-        List<String> ignored = RequestFields.check(body, Route.CHAT);
+        List<String> ignored = RequestFields.check(body, Route.CHAT, bounds);
         List<ChatMessage> messages = messages(body, ignored);
-        OptionalInt maxTokens = GenerationParams.maxTokens(body, 1, bounds.contextTokens());
+        OptionalInt maxTokens = GenerationParams.maxTokens(body);
         ToolChoice tools = ToolChoice.read(body);
         Optional<StructuredOutput> structured = StructuredOutput.read(body);
         tools.requireNoContradiction(structured);
@@ -54,7 +54,7 @@ public record ChatParams(
 
     private static int topLogprobs(JsonBody body) {
         boolean logprobs = body.optionalBoolean("logprobs", false);
-        OptionalInt top = body.optionalInt("top_logprobs", 0, GenerationParams.LOGPROBS_MAX);
+        OptionalInt top = body.optionalInt("top_logprobs");
         if (!logprobs && top.orElse(0) > 0) {
             throw body.invalid("top_logprobs", "is only allowed when 'logprobs' is true.");
         }

@@ -28,13 +28,10 @@ public record CompletionParams(
     }
 
     public static CompletionParams read(JsonBody body, RequestBounds bounds) {
-        List<String> ignored = RequestFields.check(body, Route.COMPLETIONS);
+        List<String> ignored = RequestFields.check(body, Route.COMPLETIONS, bounds);
         boolean echo = body.optionalBoolean("echo", false);
-        int leastTokens = echo || body.find("prompt_logprobs") != null ? 0 : 1;
-        OptionalInt maxTokens = OptionalInt.of(GenerationParams.maxTokens(body, leastTokens, bounds.contextTokens())
-                .orElse(MAX_TOKENS_DEFAULT));
-        int logprobs =
-                body.optionalInt("logprobs", 0, GenerationParams.LOGPROBS_MAX).orElse(-1);
+        OptionalInt maxTokens = OptionalInt.of(maxTokens(body, echo || body.find("prompt_logprobs") != null));
+        int logprobs = body.optionalInt("logprobs").orElse(-1);
         GenerationParams generation =
                 GenerationParams.read(body, maxTokens, logprobs, StructuredOutput.read(body), ignored, bounds);
         int bestOf = bestOf(body, generation);
@@ -47,10 +44,19 @@ public record CompletionParams(
         return new CompletionParams(generation, prompts, addSpecialTokens, echo, bestOf);
     }
 
+    /** @param promptOnly whether there is something to say of the prompt alone */
+    private static int maxTokens(JsonBody body, boolean promptOnly) {
+        int most = GenerationParams.maxTokens(body).orElse(MAX_TOKENS_DEFAULT);
+        if (most == 0 && !promptOnly) {
+            String field = body.find("max_tokens") == null ? "max_completion_tokens" : "max_tokens";
+            throw body.invalid(field, "may only be 0 with 'echo' or 'prompt_logprobs'.");
+        }
+        return most;
+    }
+
     private static int bestOf(JsonBody body, GenerationParams generation) {
         int n = generation.n();
-        int bestOf =
-                body.optionalInt("best_of", 1, GenerationParams.CHOICES_MAX).orElse(n);
+        int bestOf = body.optionalInt("best_of").orElse(n);
         if (bestOf < n) {
             throw body.invalid("best_of", "must be at least 'n', " + n + ".");
         }

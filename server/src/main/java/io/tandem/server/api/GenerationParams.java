@@ -47,11 +47,12 @@ public record GenerationParams(
     public static final int USER_CHARS_MAX = 256;
     static final int STOPS_MAX = 4;
     private static final int BIASES_MAX = 1024;
-    private static final double REPETITION_MAX = 2;
     /** Names joined by '+' may be long together. */
     public static final int MODEL_CHARS_MAX = 1024;
 
     /**
+     * Reads fields whose values {@link RequestFields#check} has checked.
+     *
      * @param maxTokens already read, as its default differs
      * @param topLogprobs the same
      * @param structured the same
@@ -68,13 +69,12 @@ public record GenerationParams(
         requireEnd(body, structured);
         return new GenerationParams(
                 body.requiredString("model", MODEL_CHARS_MAX),
-                body.optionalString("user", USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
-                body.optionalInt("priority", Integer.MIN_VALUE, Integer.MAX_VALUE)
-                        .orElse(0),
+                body.optionalString("user").orElse(InferenceRequest.SHARED_CALLER),
+                body.optionalInt("priority").orElse(0),
                 maxTokens,
-                body.optionalInt("n", 1, CHOICES_MAX).orElse(1),
+                body.optionalInt("n").orElse(1),
                 StopParams.read(body, bounds, maxTokens.orElse(context)),
-                body.optionalLong("seed", Long.MIN_VALUE, Long.MAX_VALUE),
+                body.optionalLong("seed"),
                 sampling(body, topLogprobs, bounds),
                 structured,
                 OutputParams.read(body),
@@ -100,10 +100,9 @@ public record GenerationParams(
     }
 
     /** {@code max_tokens} or its newer name. */
-    static OptionalInt maxTokens(JsonBody body, int least, int contextTokens) {
-        OptionalInt old = body.optionalInt("max_tokens", least, contextTokens, RequestBounds.CONTEXT_SETTING);
-        OptionalInt now =
-                body.optionalInt("max_completion_tokens", least, contextTokens, RequestBounds.CONTEXT_SETTING);
+    static OptionalInt maxTokens(JsonBody body) {
+        OptionalInt old = body.optionalInt("max_tokens");
+        OptionalInt now = body.optionalInt("max_completion_tokens");
         if (old.isPresent() && now.isPresent() && !old.equals(now)) {
             throw body.invalid("max_tokens", "contradicts 'max_completion_tokens'; send only one of them.");
         }
@@ -112,28 +111,23 @@ public record GenerationParams(
 
     private static SamplingParams sampling(JsonBody body, int topLogprobs, RequestBounds bounds) {
         SamplingDefaults standard = bounds.sampling();
-        double repetition =
-                body.optionalNumber("repetition_penalty", 0, REPETITION_MAX).orElse(standard.repetitionPenalty());
-        if (repetition == 0) {
-            throw body.invalid("repetition_penalty", "must be above 0 and at most " + REPETITION_MAX + ".");
-        }
         return new SamplingParams(
-                body.optionalNumber("temperature", 0, 2).orElse(standard.temperature()),
+                body.optionalNumber("temperature").orElse(standard.temperature()),
                 topK(body, bounds.vocab(), standard.topK()),
                 topP(body, standard.topP()),
-                body.optionalNumber("min_p", 0, 1).orElse(standard.minP()),
+                body.optionalNumber("min_p").orElse(standard.minP()),
                 0,
                 new Penalties(
-                        body.optionalNumber("presence_penalty", -2, 2).orElse(0),
-                        body.optionalNumber("frequency_penalty", -2, 2).orElse(0),
-                        repetition),
+                        body.optionalNumber("presence_penalty").orElse(0),
+                        body.optionalNumber("frequency_penalty").orElse(0),
+                        body.optionalNumber("repetition_penalty").orElse(standard.repetitionPenalty())),
                 biases(body, bounds.vocab()),
                 topLogprobs);
     }
 
     private static OptionalInt promptTokens(JsonBody body, int maxTokens, RequestBounds bounds) {
         int context = bounds.contextTokens();
-        OptionalInt most = body.optionalInt("truncate_prompt_tokens", -1, context, RequestBounds.CONTEXT_SETTING);
+        OptionalInt most = body.optionalInt("truncate_prompt_tokens");
         if (most.isPresent() && most.getAsInt() == 0) {
             throw body.invalid("truncate_prompt_tokens", "must be -1, or 1 or more.");
         }
@@ -149,12 +143,12 @@ public record GenerationParams(
 
     private static int topK(JsonBody body, int vocab, int absent) {
         // -1 is how vLLM's clients say "all".
-        int topK = body.optionalInt("top_k", -1, Integer.MAX_VALUE).orElse(absent);
+        int topK = body.optionalInt("top_k").orElse(absent);
         return topK <= 0 || topK >= vocab ? 0 : topK;
     }
 
     private static double topP(JsonBody body, double absent) {
-        double topP = body.optionalNumber("top_p", 0, 1).orElse(absent);
+        double topP = body.optionalNumber("top_p").orElse(absent);
         // OpenAI takes 0 for "only the most likely token"; the smallest positive number means that too.
         return topP == 0 ? Double.MIN_NORMAL : topP;
     }

@@ -143,6 +143,11 @@ public final class JsonBody {
         return ApiException.unsupported(path + field, "'" + path + field + "' " + message);
     }
 
+    /** A string of any length. */
+    Optional<String> optionalString(String field) {
+        return optionalString(field, Integer.MAX_VALUE);
+    }
+
     public Optional<String> optionalString(String field, int charsMax) {
         JsonNode value = find(field);
         if (value == null) {
@@ -166,6 +171,11 @@ public final class JsonBody {
         return value;
     }
 
+    /** An integer of any size. */
+    OptionalInt optionalInt(String field) {
+        return optionalInt(field, Integer.MIN_VALUE, Integer.MAX_VALUE);
+    }
+
     public OptionalInt optionalInt(String field, int min, int max) {
         OptionalLong value = optionalLong(field, min, max);
         return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
@@ -175,6 +185,11 @@ public final class JsonBody {
     public OptionalInt optionalInt(String field, int min, int max, String setting) {
         OptionalLong value = optionalLong(field, min, max, " (" + setting + ")");
         return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
+    }
+
+    /** An integer of any size. */
+    OptionalLong optionalLong(String field) {
+        return optionalLong(field, Long.MIN_VALUE, Long.MAX_VALUE);
     }
 
     public OptionalLong optionalLong(String field, long min, long max) {
@@ -193,6 +208,11 @@ public final class JsonBody {
             throw invalid(field, "must be from " + min + " to " + max + source + ".");
         }
         return OptionalLong.of(value.longValue());
+    }
+
+    /** A finite number. */
+    OptionalDouble optionalNumber(String field) {
+        return optionalNumber(field, -Double.MAX_VALUE, Double.MAX_VALUE);
     }
 
     public OptionalDouble optionalNumber(String field, double min, double max) {

@@ -16,8 +16,7 @@ public record OutputParams(
 
     static OutputParams read(JsonBody body) {
         boolean stream = body.optionalBoolean("stream", false);
-        int promptLogprobs = body.optionalInt("prompt_logprobs", 0, GenerationParams.LOGPROBS_MAX)
-                .orElse(-1);
+        int promptLogprobs = body.optionalInt("prompt_logprobs").orElse(-1);
         if (stream && promptLogprobs >= 0) {
             throw body.invalid("prompt_logprobs", "is only allowed when 'stream' is false.");
         }

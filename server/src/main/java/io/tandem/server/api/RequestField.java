@@ -8,11 +8,20 @@ import java.util.Set;
  * A field of a request for text, and what becomes of it.
  *
  * @param origin whose API has it
+ * @param type of its values, if it is honoured
+ * @param required whether no request does without it
  * @param neutral values, as JSON, that ask for nothing, so that they are taken although the field is refused
  * @param note what it does here, or what to do instead
  */
 public record RequestField(
-        String name, Origin origin, Set<Route> routes, Support support, List<String> neutral, String note) {
+        String name,
+        Origin origin,
+        Set<Route> routes,
+        Support support,
+        FieldType type,
+        boolean required,
+        List<String> neutral,
+        String note) {
 
     /** Where it comes from. */
     public enum Origin {

@@ -17,8 +17,7 @@ import java.util.Set;
  * @param echo fields of the request as every answer to it repeats them, with the defaults of those that are absent
  */
 public record ResponseParams(ChatParams chat, ObjectNode echo) {
-    private static final int NAME_CHARS_MAX = 64;
-    private static final int TEXT_CHARS_MAX = 64 << 20;
+    static final int TEXT_CHARS_MAX = 64 << 20;
     private static final String LOGPROBS = "message.output_text.logprobs";
     /** The rest is about tools of OpenAI's, of which nothing can be included. */
     private static final Set<String> INCLUDES = Set.of(
@@ -33,13 +32,12 @@ public record ResponseParams(ChatParams chat, ObjectNode echo) {
 
     public static ResponseParams read(JsonBody body, RequestBounds bounds) {
         requireNothingStored(body);
-        List<String> ignored = RequestFields.check(body, Route.RESPONSES);
+        List<String> ignored = RequestFields.check(body, Route.RESPONSES, bounds);
         List<ChatMessage> messages = new ArrayList<>();
-        Optional<String> instructions = body.optionalString("instructions", TEXT_CHARS_MAX);
+        Optional<String> instructions = body.optionalString("instructions");
         instructions.ifPresent(text -> messages.add(new ChatMessage("system", text)));
         messages.addAll(ResponseInput.read(body, ignored));
-        OptionalInt maxTokens =
-                body.optionalInt("max_output_tokens", 1, bounds.contextTokens(), RequestBounds.CONTEXT_SETTING);
+        OptionalInt maxTokens = body.optionalInt("max_output_tokens");
         ToolChoice tools = ToolChoice.readFlat(body);
         Optional<StructuredOutput> structured = StructuredOutput.readText(body);
         tools.requireNoContradiction(structured);
@@ -81,18 +79,13 @@ public record ResponseParams(ChatParams chat, ObjectNode echo) {
             }
             wanted |= name.asText().equals(LOGPROBS);
         }
-        int top = body.optionalInt("top_logprobs", 0, GenerationParams.LOGPROBS_MAX)
-                .orElse(0);
+        int top = body.optionalInt("top_logprobs").orElse(0);
         return wanted || top > 0 ? top : -1;
     }
 
     /** As at vLLM, the tokens at the beginning are left out, not whole items. */
     private static boolean truncated(JsonBody body) {
-        String truncation = body.optionalString("truncation", NAME_CHARS_MAX).orElse("disabled");
-        if (!truncation.equals("disabled") && !truncation.equals("auto")) {
-            throw body.invalid("truncation", "must be disabled or auto.");
-        }
-        return truncation.equals("auto");
+        return body.optionalString("truncation").filter("auto"::equals).isPresent();
     }
 
     private static ObjectNode echo(JsonBody body, GenerationParams generation, RequestBounds bounds) {
@@ -121,9 +114,7 @@ public record ResponseParams(ChatParams chat, ObjectNode echo) {
         ArrayNode none = JsonBody.MAPPER.createArrayNode();
         echo.set("tools", sent == null ? none : sent);
         echo.put("top_logprobs", Math.max(0, generation.sampling().topLogprobs()));
-        echo.put(
-                "top_p",
-                body.optionalNumber("top_p", 0, 1).orElse(bounds.sampling().topP()));
+        echo.put("top_p", body.optionalNumber("top_p").orElse(bounds.sampling().topP()));
         echo.put("truncation", truncated(body) ? "auto" : "disabled");
         echo.set("user", body.find("user"));
         return echo;

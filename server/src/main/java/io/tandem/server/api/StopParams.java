@@ -33,8 +33,7 @@ public record StopParams(
     }
 
     static StopParams read(JsonBody body, RequestBounds bounds, int maxTokens) {
-        int minTokens = body.optionalInt("min_tokens", 0, bounds.contextTokens(), RequestBounds.CONTEXT_SETTING)
-                .orElse(0);
+        int minTokens = body.optionalInt("min_tokens").orElse(0);
         if (minTokens > maxTokens) {
             throw body.invalid("min_tokens", "must be at most 'max_tokens', " + maxTokens + ".");
         }

@@ -15,7 +15,7 @@ import java.util.function.Function;
  */
 public record StructuredOutput(String field, OutputFormat format) {
     private static final int SCHEMA_CHARS_MAX = 1 << 17;
-    private static final int PATTERN_CHARS_MAX = 1 << 14;
+    static final int PATTERN_CHARS_MAX = 1 << 14;
     private static final int CHOICES_MAX = 1024;
     private static final int CHOICE_CHARS_MAX = 4096;
     private static final int NAME_CHARS_MAX = 64;

@@ -73,15 +73,16 @@ class LimitsIT {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-                    /v1/completions      | max_tokens            | "prompt":"a"
-                    /v1/chat/completions | max_tokens            | "messages":[{"role":"user","content":"a"}]
-                    /v1/chat/completions | max_completion_tokens | "messages":[{"role":"user","content":"a"}]
+                    /v1/completions      | max_tokens            | 0 | "prompt":"a"
+                    /v1/chat/completions | max_tokens            | 1 | "messages":[{"role":"user","content":"a"}]
+                    /v1/chat/completions | max_completion_tokens | 1 | "messages":[{"role":"user","content":"a"}]
                     """)
-    void longAnswersNameTheSetting(String path, String field, String prompt) throws Exception {
+    void longAnswersNameTheSetting(String path, String field, int least, String prompt) throws Exception {
         int tooMany = RunningServer.CONTEXT + 1;
         String body = "{\"model\":\"tiny\"," + prompt + ",\"" + field + "\":" + tooMany + "}";
         assertThat(refused(server.post(path, body), 400, field).path("message").asText())
-                .isEqualTo("'" + field + "' must be from 1 to " + RunningServer.CONTEXT + " (kernels.context-tokens).");
+                .isEqualTo("'" + field + "' must be from " + least + " to " + RunningServer.CONTEXT
+                        + " (kernels.context-tokens).");
     }
 
     @ParameterizedTest
