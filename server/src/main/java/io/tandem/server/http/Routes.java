@@ -5,6 +5,7 @@ import io.tandem.scheduler.TokenSource;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.OpenApi;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
@@ -86,6 +87,7 @@ public final class Routes {
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
+        OpenApiHandler description = new OpenApiHandler();
         Router router = Router.router(vertx);
         Table table = new Table(router, t.http(), t.uploads(), text);
         if (!t.http().access().corsOrigins().isEmpty()) {
@@ -94,6 +96,9 @@ public final class Routes {
         table.get("/health", health::health);
         table.get("/ready", health::ready);
         table.get("/version", context -> version(context, t.version()));
+        table.get("/openapi.json", description::answer);
+        table.get("/docs", DocsHandler::page);
+        table.get("/docs/:asset", DocsHandler::asset);
         // All that follows needs the key.
         t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
         ModelEndpoints.of(t, t.tokens(), names, text)
@@ -140,6 +145,7 @@ public final class Routes {
         table.post("/v1/unload_lora_adapter", lora::unload);
         table.get("/metrics", context -> metrics(context, t.metrics()));
         table.get("/", context -> index(context, router));
+        description.describe(router, served(t));
         OtherMethods.addTo(router);
         router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
         // Failures of the router itself, before it has found a route.
@@ -173,6 +179,14 @@ public final class Routes {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("version", version);
         Json.answer(context, json);
+    }
+
+    private static OpenApi.Served served(Targets t) {
+        return new OpenApi.Served(
+                t.model().name(),
+                t.model().bounds(),
+                t.version(),
+                t.http().access().apiKey().isPresent());
     }
 
     private static void notStored(RoutingContext context) {
