@@ -1,6 +1,7 @@
 package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -182,6 +183,48 @@ class OpenApiIT {
                     .as(path)
                     .isEqualTo(404);
         }
+    }
+
+    /** The check that all other tests of the server run through sees what is wrong. */
+    @Test
+    void whatIsNotDescribedIsNoticed() throws Exception {
+        String path = "/v1/completions";
+        String body = "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1}";
+        String answer = server.post(path, body).body();
+        String more = answer.replace("\"index\":0", "\"index\":0,\"extra\":1");
+        String other = answer.replace("\"index\":0", "\"index\":\"0\"");
+        String hot = body.replace("1}", "1,\"temperature\":3}");
+        assertThat(more).isNotEqualTo(answer);
+        for (String wrong : List.of(more, other)) {
+            assertThatThrownBy(() -> server.contract().check("POST", path, body, 200, "application/json", wrong))
+                    .isInstanceOf(AssertionError.class);
+        }
+        assertThatThrownBy(() -> server.contract().check("POST", path, hot, 200, "application/json", answer))
+                .isInstanceOf(AssertionError.class);
+        assertThatThrownBy(() -> server.contract().check("POST", path, body, 201, "application/json", answer))
+                .isInstanceOf(AssertionError.class);
+        assertThatThrownBy(() -> server.contract().check("POST", path, body, 200, "text/html", answer))
+                .isInstanceOf(AssertionError.class);
+    }
+
+    /** What loadtest's fuzzer sends, which it derives wrong requests from. */
+    @Test
+    void theExamplesOfTheFuzzerAreAsDescribed() throws Exception {
+        JsonNode examples =
+                JSON.readTree(Path.of("../loadtest/src/main/resources/io/tandem/loadtest/fuzz/examples.json")
+                        .toFile());
+        int bodies = 0;
+        for (Map.Entry<String, JsonNode> route : examples.properties()) {
+            String[] parts = route.getKey().split(" ");
+            for (JsonNode example : route.getValue()) {
+                if (example.has("json")) {
+                    server.contract()
+                            .check(parts[0], parts[1], example.path("json").toString(), 200, "", "");
+                    bodies++;
+                }
+            }
+        }
+        assertThat(bodies).isGreaterThan(30);
     }
 
     private interface Visitor {

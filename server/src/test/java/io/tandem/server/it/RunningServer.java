@@ -47,6 +47,7 @@ final class RunningServer implements AutoCloseable {
     private final Path directory;
     private final Application application;
     private final HttpClient client = HttpClient.newHttpClient();
+    private Contract contract;
 
     private RunningServer(Path directory, Application application) {
         this.directory = directory;
@@ -157,22 +158,41 @@ final class RunningServer implements AutoCloseable {
         return application.openRequests();
     }
 
+    /** What the server says of itself. */
+    Contract contract() throws IOException, InterruptedException {
+        if (contract == null) {
+            HttpRequest request =
+                    HttpRequest.newBuilder(URI.create(url() + "/openapi.json")).build();
+            contract = new Contract(json(client.send(request, BodyHandlers.ofString())));
+        }
+        return contract;
+    }
+
     HttpResponse<String> get(String path) throws IOException, InterruptedException {
-        return client.send(HttpRequest.newBuilder(URI.create(url() + path)).build(), BodyHandlers.ofString());
+        return send(HttpRequest.newBuilder(URI.create(url() + path)), "");
     }
 
     HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(URI.create(url() + path))
-                .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(body))
-                .build();
-        return client.send(request, BodyHandlers.ofString());
+        return send(
+                HttpRequest.newBuilder(URI.create(url() + path))
+                        .header("Content-Type", "application/json")
+                        .POST(BodyPublishers.ofString(body)),
+                body);
     }
 
     HttpResponse<String> delete(String path) throws IOException, InterruptedException {
-        HttpRequest request =
-                HttpRequest.newBuilder(URI.create(url() + path)).DELETE().build();
-        return client.send(request, BodyHandlers.ofString());
+        return send(HttpRequest.newBuilder(URI.create(url() + path)).DELETE(), "");
+    }
+
+    /** Every request that a test sends, and its answer, has to be as the server describes it. */
+    private HttpResponse<String> send(HttpRequest.Builder builder, String body)
+            throws IOException, InterruptedException {
+        HttpRequest request = builder.build();
+        HttpResponse<String> answer = client.send(request, BodyHandlers.ofString());
+        String type = answer.headers().firstValue("Content-Type").orElse("");
+        URI uri = request.uri();
+        contract().check(request.method(), uri.getRawPath(), body, answer.statusCode(), type, answer.body());
+        return answer;
     }
 
     /** The body of an answer that must be 200. */
@@ -207,11 +227,11 @@ final class RunningServer implements AutoCloseable {
         String body = "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n" + purpose + "\r\n"
                 + "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\n"
                 + content + "\r\n--part--\r\n";
-        HttpRequest request = HttpRequest.newBuilder(URI.create(url() + "/v1/files"))
-                .header("Content-Type", "multipart/form-data; boundary=part")
-                .POST(BodyPublishers.ofString(body))
-                .build();
-        return client.send(request, BodyHandlers.ofString());
+        return send(
+                HttpRequest.newBuilder(URI.create(url() + "/v1/files"))
+                        .header("Content-Type", "multipart/form-data; boundary=part")
+                        .POST(BodyPublishers.ofString(body)),
+                body);
     }
 
     /** What the server wrote under an adapter's name. */
