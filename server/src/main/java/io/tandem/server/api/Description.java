@@ -20,7 +20,7 @@ import java.util.Objects;
  */
 record Description(ArrayNode tags, ObjectNode paths, ObjectNode components) {
     private static final List<String> GROUPS =
-            List.of("text", "vectors", "tokens", "models", "files", "jobs", "adapters", "server");
+            List.of("text", "vectors", "tokens", "models", "files", "jobs", "batches", "adapters", "server");
     private static final List<String> COMPONENTS = List.of("schemas", "responses", "parameters", "headers");
 
     static Description read() {
