@@ -19,7 +19,9 @@ public record RankingParams(String model, String user, List<Pair> pairs, int bes
     private static final int PAIRS_MAX = 256;
     private static final Set<String> RERANK =
             Set.of("model", "user", "query", "documents", "top_n", "return_documents");
-    private static final Set<String> SCORE = Set.of("model", "user", "text_1", "text_2", "queries", "documents");
+    private static final Set<String> SCORE = Set.of("model", "user", "text_1", "text_2");
+    /** The same by other names. */
+    private static final Set<String> NAMED_SCORE = Set.of("model", "user", "queries", "documents");
 
     /** Whether the document answers the query is asked. */
     public record Pair(String query, String document) {}
@@ -39,8 +41,8 @@ public record RankingParams(String model, String user, List<Pair> pairs, int bes
     }
 
     public static RankingParams score(JsonBody body) {
-        body.rejectUnknown(SCORE);
         boolean named = body.find("queries") != null;
+        body.rejectUnknown(named ? NAMED_SCORE : SCORE);
         List<String> first = texts(body, named ? "queries" : "text_1");
         String second = named ? "documents" : "text_2";
         List<String> others = texts(body, second);

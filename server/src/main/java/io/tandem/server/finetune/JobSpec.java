@@ -117,8 +117,8 @@ public record JobSpec(
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     public static JobSpec parse(JsonBody body) {
         body.rejectUnknown(FIELDS);
-        if (body.find("integrations") != null
-                && !body.node().path("integrations").isEmpty()) {
+        JsonNode integrations = body.find("integrations");
+        if (integrations != null && !(integrations.isArray() && integrations.isEmpty())) {
             throw ApiException.unsupported(
                     "integrations",
                     "'integrations' are not supported; a job's numbers are in its events, its result file and, for"

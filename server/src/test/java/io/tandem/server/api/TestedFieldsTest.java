@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Each field that is honoured has a test of what it does. */
+/** Each field that is honoured has a test of what it does; {@code WrongValuesIT} tests what wrong values get. */
 class TestedFieldsTest {
     private static final Map<String, Set<String>> BY_TEST = Map.ofEntries(
             Map.entry(
