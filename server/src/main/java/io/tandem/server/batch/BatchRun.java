@@ -81,7 +81,8 @@ final class BatchRun {
 
     /** Rows that have not ended. */
     int waiting() {
-        int ended = results == null ? 0 : results.completed() + results.failed();
+        @Nullable BatchResults open = results;
+        int ended = open == null ? 0 : open.completed() + open.failed();
         return BatchObject.ended(batch) ? 0 : Math.max(0, BatchObject.total(batch) - ended);
     }
 
@@ -125,6 +126,10 @@ final class BatchRun {
         if (!end.isEmpty()) {
             publish(end, now);
             return false;
+        }
+        if (!BatchObject.status(batch).equals(BatchObject.VALIDATING)) {
+            // Clients see the counts even if no row is begun for now.
+            results();
         }
         writeUnwritten();
         if (BatchObject.status(batch).equals(BatchObject.CANCELLING)) {
@@ -183,11 +188,13 @@ final class BatchRun {
     }
 
     private BatchResults results() throws IOException {
-        if (results == null) {
-            results = BatchResults.open(store, id());
-            count(results);
+        @Nullable BatchResults open = results;
+        if (open == null) {
+            open = BatchResults.open(store, id());
+            results = open;
+            count(open);
         }
-        return results;
+        return open;
     }
 
     private void count(BatchResults from) {
@@ -214,10 +221,12 @@ final class BatchRun {
         if (exhausted) {
             return Optional.empty();
         }
-        if (input == null) {
-            input = open((BitSet) results().ended().clone());
+        @Nullable BatchInput reading = input;
+        if (reading == null) {
+            reading = open((BitSet) results().ended().clone());
+            input = reading;
         }
-        Optional<BatchRow> row = next(input);
+        Optional<BatchRow> row = next(reading);
         exhausted = row.isEmpty();
         return row;
     }

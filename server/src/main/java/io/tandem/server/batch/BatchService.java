@@ -199,10 +199,11 @@ public final class BatchService implements AutoCloseable {
     /** Gives rows to the engine until so many are there, a batch after another. */
     private void fill() {
         int idle = 0;
-        while (rows != null && idle < turns.size() && inFlight() < config.concurrentRows()) {
+        @Nullable Rows answering = rows;
+        while (answering != null && idle < turns.size() && inFlight() < config.concurrentRows()) {
             BatchRun run = turns.removeFirst();
             turns.addLast(run);
-            idle = begins(run, rows) ? 0 : idle + 1;
+            idle = begins(run, answering) ? 0 : idle + 1;
         }
         waiting = open.values().stream().mapToInt(BatchRun::waiting).sum();
     }
@@ -222,7 +223,7 @@ public final class BatchService implements AutoCloseable {
         next.ifPresent(row -> {
             Answering answer = answering.answer(BatchObject.endpoint(run.batch()), row.body(), row.bytes());
             run.begun(row, answer);
-            answer.reply().thenAccept(reply -> thread.execute(() -> ended(run, row, answer, reply)));
+            var unused = answer.reply().thenAccept(reply -> thread.execute(() -> ended(run, row, answer, reply)));
         });
         if (run.rowsEnded() && !run.stumbling()) {
             thread.execute(() -> goOn(run));
@@ -256,10 +257,7 @@ public final class BatchService implements AutoCloseable {
 
     /** Begins no more rows; what the engine still answers is kept. */
     public void drain() {
-        thread.askAndWait(() -> {
-            rows = null;
-            return null;
-        });
+        thread.runAndWait(() -> rows = null);
     }
 
     /** Finishes what has arrived. The engine should have ended before. */

@@ -8,7 +8,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +21,7 @@ final class BatchThread {
             new ScheduledThreadPoolExecutor(1, task -> new Thread(task, "batches"));
     private volatile boolean closing;
 
-    interface Question<T extends @Nullable Object> {
+    interface Question<T> {
         T answer() throws IOException;
     }
 
@@ -35,10 +34,10 @@ final class BatchThread {
                 LOG.error("batches stand still for a moment", e);
             }
         };
-        thread.scheduleWithFixedDelay(guarded, TICK_SECONDS, TICK_SECONDS, TimeUnit.SECONDS);
+        var unused = thread.scheduleWithFixedDelay(guarded, TICK_SECONDS, TICK_SECONDS, TimeUnit.SECONDS);
     }
 
-    <T extends @Nullable Object> CompletableFuture<T> ask(Question<T> question) {
+    <T> CompletableFuture<T> ask(Question<T> question) {
         return CompletableFuture.supplyAsync(
                 () -> {
                     try {
@@ -50,9 +49,9 @@ final class BatchThread {
                 thread);
     }
 
-    void askAndWait(Question<@Nullable Void> question) {
+    void runAndWait(Runnable task) {
         try {
-            ask(question).get(CLOSE_SECONDS, TimeUnit.SECONDS);
+            CompletableFuture.runAsync(task, thread).get(CLOSE_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException | RejectedExecutionException e) {

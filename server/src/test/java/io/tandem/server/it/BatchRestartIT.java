@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.config.BatchesConfig;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -22,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class BatchRestartIT {
     private static final int ROWS = 80;
-    private static final int TOKENS = 60;
+    private static final int TOKENS = 40;
 
     @TempDir
     private Path directory;
@@ -122,6 +124,64 @@ class BatchRestartIT {
             answered.forEach(line -> ids.add(line.path("custom_id").asText()));
             late.forEach(line -> ids.add(line.path("custom_id").asText()));
             assertThat(ids).hasSize(600);
+        }
+    }
+
+    /** A file where a directory has to be takes no file, just as a full disk does. */
+    @Test
+    void whatTheDiskDoesNotTakeIsWrittenLater() throws Exception {
+        try (RunningServer server = RunningServer.start(directory)) {
+            BatchRequests batches = new BatchRequests(server);
+            String file = batches.upload(completions(ROWS, TOKENS));
+            String request = BatchRequests.request(file, "/v1/completions");
+            Path folder = directory.resolve("data/batches");
+            Path away = Files.move(folder, directory.resolve("away"));
+            Files.writeString(folder, "in the way");
+            HttpResponse<String> answer = server.post(BatchRequests.BATCHES, request);
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(507);
+            Files.delete(folder);
+            Files.move(away, folder);
+            assertThat(server.json(server.get(BatchRequests.BATCHES)).path("data"))
+                    .isEmpty();
+
+            String id = server.json(server.post(BatchRequests.BATCHES, request))
+                    .path("id")
+                    .asText();
+            batches.awaitRows(id, 1);
+            folder = directory.resolve("data/files");
+            Files.move(folder, away);
+            Files.writeString(folder, "in the way");
+            while (!batches.get(id).path("status").asText().equals("finalizing")) {
+                Thread.sleep(5);
+            }
+            assertThat(batches.get(id).path("output_file_id").isNull()).isTrue();
+            Files.delete(folder);
+            Files.move(away, folder);
+            JsonNode batch = batches.awaitEnd(id);
+            assertThat(texts(batches.lines(batch.path("output_file_id")))).hasSize(ROWS);
+        }
+    }
+
+    @Test
+    void limitsAreNamed() throws Exception {
+        try (RunningServer server = RunningServer.start(directory, new BatchesConfig(3, 1000, 1, 1))) {
+            BatchRequests batches = new BatchRequests(server);
+            String large = batches.upload(completions(20, 1));
+            HttpResponse<String> answer =
+                    server.post(BatchRequests.BATCHES, BatchRequests.request(large, "/v1/completions"));
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(answer.body()).contains("batches.max-bytes", "input_file_id");
+            JsonNode failed = batches.awaitEnd(batches.create(completions(4, 1)));
+            assertThat(failed.path("errors").toString()).contains("too_many_tasks", "batches.max-lines");
+            String open = batches.create(completions(3, 200));
+            String next = batches.upload(completions(1, 1));
+            answer = server.post(BatchRequests.BATCHES, BatchRequests.request(next, "/v1/completions"));
+            assertThat(answer.statusCode()).isEqualTo(429);
+            assertThat(answer.body()).contains("batches.max-open");
+            batches.awaitEnd(open);
+            assertThat(server.post(BatchRequests.BATCHES, BatchRequests.request(next, "/v1/completions"))
+                            .statusCode())
+                    .isEqualTo(200);
         }
     }
 

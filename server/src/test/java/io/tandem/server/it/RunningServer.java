@@ -105,12 +105,40 @@ final class RunningServer implements AutoCloseable {
             HttpAccess access)
             throws IOException {
         return start(
-                directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, access, FinetuneConfig.DEFAULT);
+                directory,
+                model,
+                fixedWindowTokens,
+                trainingMemoryBytes,
+                adapters,
+                access,
+                FinetuneConfig.DEFAULT,
+                BatchesConfig.DEFAULT);
     }
 
     /** With a limit on the checkpoints that jobs leave. */
     static RunningServer start(Path directory, FinetuneConfig finetune) throws IOException {
-        return start(directory, tinyModel(directory), 0, 0, AdaptersConfig.DEFAULT, HttpAccess.LOCAL, finetune);
+        return start(
+                directory,
+                tinyModel(directory),
+                0,
+                0,
+                AdaptersConfig.DEFAULT,
+                HttpAccess.LOCAL,
+                finetune,
+                BatchesConfig.DEFAULT);
+    }
+
+    /** With limits of batches. */
+    static RunningServer start(Path directory, BatchesConfig batches) throws IOException {
+        return start(
+                directory,
+                tinyModel(directory),
+                0,
+                0,
+                AdaptersConfig.DEFAULT,
+                HttpAccess.LOCAL,
+                FinetuneConfig.DEFAULT,
+                batches);
     }
 
     private static RunningServer start(
@@ -120,7 +148,8 @@ final class RunningServer implements AutoCloseable {
             long trainingMemoryBytes,
             AdaptersConfig adapters,
             HttpAccess access,
-            FinetuneConfig finetune)
+            FinetuneConfig finetune,
+            BatchesConfig batches)
             throws IOException {
         ServerConfig config = new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT),
@@ -132,7 +161,7 @@ final class RunningServer implements AutoCloseable {
                 directory.resolve("import"),
                 trainingMemoryBytes,
                 finetune,
-                BatchesConfig.DEFAULT,
+                batches,
                 adapters,
                 new SchedulerConfig(
                         new Targets(50, 2000),
