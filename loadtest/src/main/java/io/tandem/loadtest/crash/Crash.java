@@ -41,13 +41,14 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         description =
                 "Kills a server of its own at random moments (kill -9), 12 times in 50 during startup and otherwise under"
-                        + " uploads, jobs, merges, compressions and changes of adapters. After every restart it compares what"
+                        + " uploads, jobs, batches, merges, compressions and changes of adapters. After every restart it compares what"
                         + " the server has with what it acknowledged.",
         footer = {
             "",
             "Fails (exit code 1) if",
             "  - a file, an adapter, a version, a label, a canary, a job or a checkpoint that was acknowledged is gone, or"
                     + " has other content;",
+            "  - a batch that was acknowledged is gone, has lost an answer, or has two to one row;",
             "  - something that was deleted is back, or a job goes back to an earlier state, fails or never ends;",
             "  - the server does not start, leaves unfinished files behind, or writes a stack trace to its log."
         })
@@ -113,6 +114,8 @@ public final class Crash implements Callable<Integer> {
         actors.add(new FileActor(random.nextLong(), sent, acknowledged, tally));
         actors.add(new AdapterActor(random.nextLong(), "one-", shape, acknowledged, tally));
         actors.add(new AdapterActor(random.nextLong(), "two-", shape, acknowledged, tally));
+        BatchActor batches = new BatchActor(random.nextLong(), sent, acknowledged, tally);
+        actors.add(batches);
         Set<Integer> duringStartup = duringStartup(random);
         ExecutorService threads = Executors.newFixedThreadPool(actors.size());
         try (ProgressBar bar = new ProgressBarBuilder()
@@ -140,7 +143,7 @@ public final class Crash implements Callable<Integer> {
                 }
                 bar.step();
             }
-            finish(directory, jobs);
+            finish(directory, jobs, batches);
         } finally {
             threads.shutdownNow();
         }
@@ -172,12 +175,13 @@ public final class Crash implements Callable<Integer> {
         tally.count("kills under load");
     }
 
-    private void finish(Path directory, JobActor jobs) throws Exception {
+    private void finish(Path directory, JobActor jobs, BatchActor batches) throws Exception {
         List<Path> unfinished = unfinished(directory);
         try (ServerProcess server = ServerProcess.launch(options.setup(SETTINGS), directory)) {
             server.await();
             check(server, unfinished);
             jobs.finish(server.client());
+            batches.finish(server.client());
             for (String trace : ServerLog.stackTraces(server.log())) {
                 tally.fail("in the log:\n" + trace);
             }
