@@ -1,6 +1,7 @@
-// Ordinary calls of three clients, unchanged but for the base URL. Prints a table; fails if a call does.
-// Usage: node clients.mjs URL MODEL
+// Ordinary calls of clients, unchanged but for the base URL. Prints a table with those of Java clients, which Maven has
+// run, and fails if a call does. Usage: node clients.mjs URL MODEL REPORTS
 import assert from 'node:assert';
+import fs from 'node:fs';
 import OpenAI from 'openai';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { embed, generateText, Output, streamText, tool } from 'ai';
@@ -8,6 +9,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { tool as langchainTool } from '@langchain/core/tools';
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { z } from 'zod';
+import { javaCalls } from './java.mjs';
 
 const [baseURL, model] = [process.argv[2] + '/v1', process.argv[3]];
 const question = 'What is the opposite of hot?';
@@ -136,16 +138,23 @@ call('LangChain.js', 'embeddings', async () => {
   return `${(await embeddings.embedQuery('hot')).length} dimensions`;
 });
 
-let failed = 0;
+const packages = { 'OpenAI Node': 'openai', 'Vercel AI SDK': 'ai', 'LangChain.js': '@langchain/openai' };
+const rows = [];
 for (const { client, name, run } of calls) {
-  let outcome;
+  const { version } = JSON.parse(fs.readFileSync(new URL(`node_modules/${packages[client]}/package.json`, import.meta.url)));
+  const row = { client: `${client} ${version}`, call: name, failed: false };
   try {
-    outcome = 'ok      ' + JSON.stringify(await run()).slice(0, 60);
+    row.outcome = JSON.stringify(await run()).slice(0, 60);
   } catch (error) {
-    failed++;
-    outcome = 'FAILED  ' + String(error.message ?? error).slice(0, 200);
+    row.failed = true;
+    row.outcome = String(error.message ?? error);
   }
-  console.log(`${client.padEnd(14)} ${name.padEnd(36)} ${outcome}`);
+  rows.push(row);
 }
-console.log(`${calls.length} calls, ${failed} failed`);
+rows.push(...javaCalls(process.argv[4]));
+for (const { client, call, failed, outcome } of rows) {
+  console.log(`${client.padEnd(22)} ${call.padEnd(48)} ${failed ? 'FAILED' : 'ok    '} ${outcome.slice(0, 200)}`.trimEnd());
+}
+const failed = rows.filter((row) => row.failed).length;
+console.log(`${rows.length} calls, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
