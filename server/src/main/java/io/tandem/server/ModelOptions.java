@@ -2,7 +2,14 @@ package io.tandem.server;
 
 import io.tandem.server.config.ConfigLoader;
 import io.tandem.server.config.ServerConfig;
+import io.tandem.server.remote.Hub;
+import io.tandem.server.remote.HubName;
+import io.tandem.server.remote.HubSettings;
+import io.tandem.server.remote.Unavailable;
+import java.io.File;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -19,9 +26,11 @@ final class ModelOptions {
 
     @Option(
             names = "--model",
-            paramLabel = "DIR",
-            description = "A model in HuggingFace's layout; default the sample model that comes with Tandem.")
-    private @Nullable Path model;
+            paramLabel = "MODEL",
+            description =
+                    "A directory in HuggingFace's layout, or OWNER/NAME[@REVISION] of the hub, which is downloaded"
+                            + " once (HF_TOKEN, HF_ENDPOINT, HF_HOME); default the sample model that comes with Tandem.")
+    private @Nullable String model;
 
     @Option(names = "--model-name", paramLabel = "NAME", description = "What clients call the base model by.")
     private @Nullable String modelName;
@@ -48,10 +57,10 @@ final class ModelOptions {
     private @Nullable Path config;
 
     /**
-     * Reads the settings.
+     * Reads the settings. A model of the hub is downloaded if it is not in the cache.
      *
      * @param others flags of the command by their settings; they win over the configuration file, as these do
-     * @throws IOException if the configuration file cannot be read, or there is no model
+     * @throws IOException if the configuration file cannot be read, or there is no model, or it cannot be downloaded
      */
     ServerConfig load(Map<String, Object> others) throws IOException {
         Path home = Path.of(System.getProperty("tandem.home", "."));
@@ -73,11 +82,30 @@ final class ModelOptions {
                 "settings: {}{}",
                 file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("defaults"),
                 flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
-        if (!Files.exists(loaded.model().resolve("config.json"))) {
-            throw new IOException("there is no model in " + loaded.model()
-                    + ": it has no config.json; name a directory in HuggingFace's layout with --model");
+        return Files.exists(loaded.model().resolve("config.json")) ? loaded : downloaded(loaded);
+    }
+
+    /** What is no directory may be the name of a model of the hub. */
+    private static ServerConfig downloaded(ServerConfig config) throws IOException {
+        String text = config.model().toString().replace(File.separatorChar, '/');
+        Optional<HubName> name = Files.exists(config.model()) ? Optional.empty() : HubName.parse(text);
+        if (name.isEmpty()) {
+            throw new IOException("there is no model in " + config.model()
+                    + ": it has no config.json; name a directory in HuggingFace's layout, or a model of the hub as"
+                    + " OWNER/NAME, with --model");
         }
-        return loaded;
+        Hub hub = new Hub(HubSettings.of(System.getenv()));
+        PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+        try (LoadingProgress progress = new LoadingProgress("downloading " + name.get(), err)) {
+            Path snapshot = hub.model(name.get(), progress);
+            LOG.info("model {} is in {}", name.get(), snapshot);
+            return config.withModel(snapshot, name.get().repository());
+        } catch (Unavailable e) {
+            if (e.reason() == Unavailable.Reason.ABSENT) {
+                throw new IOException("there is no directory " + config.model() + ", and " + e.getMessage(), e);
+            }
+            throw e;
+        }
     }
 
     /** @param value nothing is put if it is null */

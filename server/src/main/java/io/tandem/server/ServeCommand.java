@@ -81,7 +81,7 @@ final class ServeCommand implements Callable<Integer> {
 
     private static Application start(ServerConfig settings) throws IOException {
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
-        try (LoadingProgress loading = new LoadingProgress(err)) {
+        try (LoadingProgress loading = new LoadingProgress("loading the model", err)) {
             return Application.start(settings, loading);
         }
     }

@@ -17,12 +17,17 @@ public interface Progress extends AutoCloseable {
     @Override
     void close();
 
+    /** Whether it is shown as a bar. */
+    static boolean bar() {
+        return "bar".equals(System.getenv(VARIABLE));
+    }
+
     /**
      * @param name of what is shown, for example a job
      * @param pattern of how much is done and of how much, for example {@code step %d/%d}
      */
     static Progress of(String name, String pattern, PrintWriter err) {
-        return "bar".equals(System.getenv(VARIABLE)) ? new Bar(name) : new Lines(name, pattern, err);
+        return bar() ? new Bar(name) : new Lines(name, pattern, err);
     }
 
     /** On a terminal. */

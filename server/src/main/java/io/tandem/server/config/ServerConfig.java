@@ -10,7 +10,7 @@ import java.util.Optional;
  *
  * @param http where to listen
  * @param data directory of uploaded files, jobs and adapters; created when missing
- * @param model directory of the base model in HuggingFace's layout
+ * @param model directory of the base model in HuggingFace's layout, or the name of a model of the hub
  * @param modelName what clients call the base model by; the directory's name if not given
  * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
  * @param parsers what is looked for in the answers to chats
@@ -50,6 +50,23 @@ public record ServerConfig(
             throw new IllegalArgumentException("scheduler.fixed-window-tokens is " + window + ", expected at most "
                     + room + ", kernels.max-tokens-per-iteration less kernels.kv-slots");
         }
+    }
+
+    /** The same with another model, which clients call by this name unless the settings say otherwise. */
+    public ServerConfig withModel(Path directory, String name) {
+        return new ServerConfig(
+                http,
+                data,
+                directory,
+                modelName.or(() -> Optional.of(name)),
+                modelSampling,
+                parsers,
+                adapterRoot,
+                trainingMemoryBytes,
+                finetune,
+                adapters,
+                scheduler,
+                kernels);
     }
 
     /** What clients call the base model by. */

@@ -143,6 +143,9 @@ class ArchitectureTest {
                 "ScratchDirectory",
                 // Downloads of the command line.
                 "ServerClient",
+                // A cache of what can be fetched again: forced to the disk before it gets its name.
+                "Download",
+                "HubCache",
                 // They only read.
                 "ModelIdentity",
                 "SafetensorsFile");
