@@ -20,6 +20,7 @@ import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterMerges;
 import io.tandem.server.adapter.AdapterProbe;
+import io.tandem.server.adapter.AdapterSources;
 import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
@@ -37,6 +38,7 @@ import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
+import io.tandem.server.remote.AdapterFetch;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.BatchStore;
 import io.tandem.server.storage.CheckpointStore;
@@ -54,6 +56,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -96,7 +99,7 @@ public final class Application implements AutoCloseable {
     private volatile boolean ready;
     private volatile boolean closing;
 
-    private Application(ServerConfig config, LoadProgress loading) throws IOException {
+    private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
         String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
         Files.createDirectories(config.adapterRoot());
@@ -117,7 +120,7 @@ public final class Application implements AutoCloseable {
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
         AdapterValidation validation = new ValidationScores(engine, setup, files);
-        adapters = adapters(config, adapterStore, validation, meters, nextRequestId);
+        adapters = adapters(config, environment, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(
                 setup,
                 engine,
@@ -173,6 +176,7 @@ public final class Application implements AutoCloseable {
 
     private Adapters adapters(
             ServerConfig config,
+            Map<String, String> environment,
             AdapterStore store,
             AdapterValidation validation,
             PrometheusMeterRegistry meters,
@@ -197,6 +201,14 @@ public final class Application implements AutoCloseable {
         return new Adapters(
                 library,
                 transfer,
+                new AdapterSources(
+                        config.adapters().sources(),
+                        new AdapterFetch(
+                                environment,
+                                data.uploads(),
+                                config.adapters().sources().maxBytes()),
+                        transfer,
+                        library),
                 new AdapterMerges(library, validation),
                 new AdapterCompression(library, config.adapters(), validation),
                 new AdapterProbe(engine, nextRequestId, prompt),
@@ -224,7 +236,13 @@ public final class Application implements AutoCloseable {
      * @throws IOException if the data directory cannot be used or the port is taken
      */
     public static Application start(ServerConfig config, LoadProgress loading) throws IOException {
-        Application application = new Application(config, loading);
+        return start(config, System.getenv(), loading);
+    }
+
+    /** The same with other environment variables for what is fetched from elsewhere. */
+    public static Application start(ServerConfig config, Map<String, String> environment, LoadProgress loading)
+            throws IOException {
+        Application application = new Application(config, environment, loading);
         try {
             application.jobs.restore().get();
             // Rows may name what the jobs have published.
@@ -356,6 +374,7 @@ public final class Application implements AutoCloseable {
         grammars.close();
         jobs.close();
         batches.close();
+        adapters.sources().close();
         adapters.library().close();
         interrupted |= Thread.interrupted();
         try {

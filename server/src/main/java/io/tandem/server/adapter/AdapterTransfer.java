@@ -54,7 +54,12 @@ public final class AdapterTransfer {
         return read(directory, path, field);
     }
 
-    private Adapter read(Path directory, String shown, String field) {
+    /**
+     * Reads an adapter in PEFT's layout.
+     *
+     * @param shown what the client calls it by
+     */
+    Adapter read(Path directory, String shown, String field) {
         try {
             Adapter adapter = PeftFormat.read(directory, model, limits.maxRank());
             adapter.requireFinite(limits.dtype());

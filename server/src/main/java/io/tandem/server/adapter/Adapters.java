@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.remote.AdapterSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -15,10 +16,40 @@ import java.util.function.Function;
 public record Adapters(
         AdapterLibrary library,
         AdapterTransfer transfer,
+        AdapterSources sources,
         AdapterMerges merges,
         AdapterCompression compression,
         AdapterProbe probe,
         AdapterValidation validation) {
+
+    /** The adapters among references of a request that must be fetched before they can answer; mostly none. */
+    public List<String> missing(List<String> references) {
+        return sources.missing(references);
+    }
+
+    /**
+     * Fetches such adapters and publishes them, after the same checks as any other.
+     *
+     * @return fails with an {@link io.tandem.server.api.ApiException} if one cannot be had
+     */
+    public CompletableFuture<Void> fetched(List<String> names) {
+        return sources.fetch(
+                names,
+                (name, adapter, origin) -> probed(name, adapter)
+                        .thenCompose(difference -> library.publish(name, adapter, origin, AdapterLibrary.WHOLE)));
+    }
+
+    /**
+     * Reads an adapter that a client names by a path below the root, or by an address.
+     *
+     * @param field of the request that has it, for complaints
+     * @return fails with an {@link io.tandem.server.api.ApiException} if there is none, or it cannot be used
+     */
+    public CompletableFuture<Adapter> read(String path, String field) {
+        return AdapterSource.isAddress(path)
+                ? sources.read(path, field)
+                : CompletableFuture.supplyAsync(() -> transfer.read(path, field), library.workers());
+    }
 
     /**
      * How well models do on a file.

@@ -8,9 +8,15 @@ package io.tandem.server.config;
  * @param maxVersions kept of each adapter; older ones go
  * @param compressAfterSeconds without a request until an adapter is compressed and its original deleted; 0 means never
  * @param compressDensity share of the numbers that such a compression keeps
+ * @param sources adapters that are elsewhere
  */
 public record AdaptersConfig(
-        long hostMemoryBytes, long diskBytes, int maxVersions, double compressAfterSeconds, double compressDensity) {
+        long hostMemoryBytes,
+        long diskBytes,
+        int maxVersions,
+        double compressAfterSeconds,
+        double compressDensity,
+        SourcesConfig sources) {
 
     public static final AdaptersConfig DEFAULT = new AdaptersConfig(256L << 20, 0, 5, 0, 0.2);
 
@@ -24,6 +30,16 @@ public record AdaptersConfig(
                 "compress-density",
                 compressDensity,
                 "more than 0, at most 1");
+    }
+
+    /** Without adapters that are elsewhere. */
+    public AdaptersConfig(
+            long hostMemoryBytes,
+            long diskBytes,
+            int maxVersions,
+            double compressAfterSeconds,
+            double compressDensity) {
+        this(hostMemoryBytes, diskBytes, maxVersions, compressAfterSeconds, compressDensity, SourcesConfig.NONE);
     }
 
     private static void require(boolean holds, String key, Number found, String expected) {

@@ -157,7 +157,11 @@ public final class ConfigLoader {
                 values.longInteger("adapters.disk-bytes", standard.diskBytes()),
                 values.integer("adapters.max-versions", standard.maxVersions()),
                 values.number("adapters.compress-after", standard.compressAfterSeconds()),
-                values.number("adapters.compress-density", standard.compressDensity()));
+                values.number("adapters.compress-density", standard.compressDensity()),
+                new SourcesConfig(
+                        values.section("adapters.sources"),
+                        values.texts("adapters.allow-sources"),
+                        values.longInteger("adapters.max-download-bytes", SourcesConfig.NONE.maxBytes())));
     }
 
     private static SchedulerConfig scheduler(ConfigValues values) {

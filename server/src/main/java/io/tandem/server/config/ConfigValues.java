@@ -105,6 +105,22 @@ final class ConfigValues {
         throw wrong(key, setting, "a list of texts");
     }
 
+    /** A section whose keys are names of the user's own, with the texts that they have. */
+    Map<String, String> section(String key) {
+        Map<String, String> section = new LinkedHashMap<>();
+        String prefix = key + ".";
+        @Nullable Setting whole = find(key);
+        if (whole != null && whole.value != null) {
+            throw wrong(key, whole, "a section of names and texts");
+        }
+        for (String name : List.copyOf(settings.keySet())) {
+            if (name.startsWith(prefix)) {
+                text(name).ifPresent(text -> section.put(name.substring(prefix.length()), text));
+            }
+        }
+        return section;
+    }
+
     boolean flag(String key, boolean standard) {
         Setting setting = find(key);
         if (setting == null) {

@@ -28,6 +28,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 
 /** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
@@ -54,7 +55,7 @@ final class AdapterMakingHandler {
 
     /** A form with a name and files. */
     void upload(RoutingContext context, Upload upload) {
-        publish(context, "uploaded", () -> {
+        Callable<Incoming> read = () -> {
             try (upload) {
                 Form form = upload.read();
                 JsonBody fields = fields(form);
@@ -62,10 +63,14 @@ final class AdapterMakingHandler {
                 double percent = percent(fields);
                 return new Incoming(name, adapters.transfer().read(files(form)), percent);
             }
-        });
+        };
+        publish(
+                context,
+                "uploaded",
+                context.vertx().executeBlocking(read, false).toCompletionStage());
     }
 
-    /** A path below the adapter root. */
+    /** A path below the adapter root, or an address. */
     void create(RoutingContext context) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("name", "path", "canary_percent"));
@@ -75,7 +80,7 @@ final class AdapterMakingHandler {
         publish(
                 context,
                 "read from " + path,
-                () -> new Incoming(name, adapters.transfer().read(path, "path"), percent));
+                adapters.read(path, "path").thenApply(adapter -> new Incoming(name, adapter, percent)));
     }
 
     private static Map<String, Path> files(Form form) {
@@ -107,16 +112,13 @@ final class AdapterMakingHandler {
         return body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
     }
 
-    private void publish(RoutingContext context, String origin, Callable<Incoming> read) {
+    private void publish(RoutingContext context, String origin, CompletionStage<Incoming> read) {
         Json.answer(
                 context,
-                context.vertx()
-                        .executeBlocking(read, false)
-                        .toCompletionStage()
-                        .thenCompose(in -> published(
-                                in.name(),
-                                in.adapter(),
-                                () -> library.publish(in.name(), in.adapter(), origin, in.percent()))));
+                read.thenCompose(in -> published(
+                        in.name(),
+                        in.adapter(),
+                        () -> library.publish(in.name(), in.adapter(), origin, in.percent()))));
     }
 
     /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
@@ -164,19 +166,18 @@ final class AdapterMakingHandler {
         double percent = percent(body);
         MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
         Optional<MergeSearch> search = MergeSearch.read(body, params);
-        List<AdapterChoice> members = names.choose(params.ids(), "ids", "");
-        String origin = "merged "
-                + String.join(
-                        " ", members.stream().map(AdapterChoice::reference).toList());
-        Json.answer(
-                context,
-                adapters.merges()
-                        .merge(params, members, search)
-                        .thenCompose(result -> published(
-                                        name,
-                                        result.adapter(),
-                                        () -> library.publishMade(name, result.adapter(), origin, percent))
-                                .thenApply(json -> json.set("merge", result.report()))));
+        Json.answer(context, names.chosen(params.ids(), "ids").thenCompose(members -> {
+            String origin = "merged "
+                    + String.join(
+                            " ", members.stream().map(AdapterChoice::reference).toList());
+            return adapters.merges()
+                    .merge(params, members, search)
+                    .thenCompose(result -> published(
+                                    name,
+                                    result.adapter(),
+                                    () -> library.publishMade(name, result.adapter(), origin, percent))
+                            .thenApply(json -> json.set("merge", result.report())));
+        }));
     }
 
     /** Measures models on a validation file, beside everything else that the server does. */

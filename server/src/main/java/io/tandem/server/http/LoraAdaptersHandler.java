@@ -37,9 +37,7 @@ final class LoraAdaptersHandler {
         if (!replace && library.find(name).isPresent()) {
             throw body.invalid("lora_name", "'" + name + "' is loaded already; send load_inplace to replace it.");
         }
-        CompletionStage<AdapterEntry> published = context.vertx()
-                .executeBlocking(() -> adapters.transfer().read(path, "lora_path"), false)
-                .toCompletionStage()
+        CompletionStage<AdapterEntry> published = adapters.read(path, "lora_path")
                 .thenCompose(adapter -> adapters.probed(name, adapter)
                         .thenCompose(difference ->
                                 library.publish(name, adapter, "read from " + path, AdapterLibrary.WHOLE)));

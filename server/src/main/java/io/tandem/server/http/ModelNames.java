@@ -4,7 +4,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterLibrary;
-import io.tandem.server.adapter.AdapterMerges;
+import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.MergeParams;
@@ -15,13 +15,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What the adapters of a request mean: versions, with their weights. */
-record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
+record ModelNames(String base, Adapters adapters) {
     private static final int NEAR_NAMES_MAX = 3;
     /** Of names that are compared to find near ones; keeps a request for a nonsense name cheap. */
     private static final int COMPARED_NAMES_MAX = 1000;
@@ -49,6 +52,22 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
      * @throws ApiException if a name is unknown or the request contradicts itself
      */
     CompletableFuture<Resolved> resolve(AdapterParams params) {
+        List<String> named = Stream.of(
+                        Stream.of(params.model()),
+                        params.adapters().stream(),
+                        params.merged().stream().flatMap(merge -> merge.ids().stream()))
+                .flatMap(names -> names)
+                .toList();
+        return whenHere(named, () -> resolveHere(params));
+    }
+
+    /** At once if nothing has to be fetched, as it is for all but the first request of an adapter that is elsewhere. */
+    private <T> CompletableFuture<T> whenHere(List<String> named, Supplier<CompletableFuture<T>> then) {
+        List<String> missing = adapters.missing(named);
+        return missing.isEmpty() ? then.get() : adapters.fetched(missing).thenCompose(here -> then.get());
+    }
+
+    private CompletableFuture<Resolved> resolveHere(AdapterParams params) {
         boolean more = !params.adapters().isEmpty() || params.merged().isPresent();
         if (!params.model().equals(base)) {
             if (more) {
@@ -60,7 +79,8 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
         if (params.merged().isPresent()) {
             MergeParams merge = params.merged().get();
             List<AdapterChoice> members = choose(merge.ids(), merge.field("ids"), params.key());
-            return merges.merged(merge, members)
+            return adapters.merges()
+                    .merged(merge, members)
                     .thenApply(
                             version -> new Resolved("merged@" + version.hash().shown(), "", List.of(version)));
         }
@@ -69,28 +89,46 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
 
     /** The adapters that a name stands for; none if it is the base model. */
     CompletableFuture<Resolved> resolve(String model, String field) {
-        return model.equals(base) ? stack(List.of(), field) : stack(choices(model, field, ""), field);
+        return model.equals(base)
+                ? stack(List.of(), field)
+                : whenHere(List.of(model), () -> stack(choices(model, field, ""), field));
+    }
+
+    AdapterLibrary library() {
+        return adapters.library();
+    }
+
+    /** What can be asked for, sorted, but for the base model. */
+    SortedSet<String> listed() {
+        SortedSet<String> listed = new TreeSet<>(library().servable());
+        listed.addAll(adapters.sources().names());
+        return listed;
     }
 
     /** Refuses what no request could name. */
     void requireKnown(String model) {
-        if (!model.equals(base)) {
+        if (!model.equals(base) && !adapters.sources().names().contains(model)) {
             choices(model, "model", "");
         }
     }
 
     private List<AdapterChoice> choices(String model, String field, String key) {
-        Optional<AdapterChoice> one = library.choose(model, key);
+        Optional<AdapterChoice> one = library().choose(model, key);
         if (one.isPresent() || !model.contains("+")) {
             return List.of(one.orElseThrow(() -> unknown(model, field)));
         }
         return choose(PLUS.splitAsStream(model).toList(), field, key);
     }
 
+    /** The versions of some adapters, wherever they are. */
+    CompletableFuture<List<AdapterChoice>> chosen(List<String> references, String field) {
+        return whenHere(references, () -> CompletableFuture.completedFuture(choose(references, field, "")));
+    }
+
     /** The versions of some adapters for a request with this key. */
-    List<AdapterChoice> choose(List<String> references, String field, String key) {
+    private List<AdapterChoice> choose(List<String> references, String field, String key) {
         return references.stream()
-                .map(reference -> library.choose(reference, key).orElseThrow(() -> unknown(reference, field)))
+                .map(reference -> library().choose(reference, key).orElseThrow(() -> unknown(reference, field)))
                 .toList();
     }
 
@@ -102,11 +140,11 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
             }
         }
         String tier = choices.stream()
-                .map(library::tier)
+                .map(library()::tier)
                 .max(Comparator.comparingInt(TIERS::indexOf))
                 .orElse("");
         List<CompletableFuture<List<AdapterVersion>>> loads =
-                choices.stream().map(library::stack).toList();
+                choices.stream().map(library()::stack).toList();
         String shown = choices.stream().map(AdapterChoice::reference).collect(Collectors.joining("+"));
         return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
                 .thenApply(all -> new Resolved(
@@ -116,7 +154,7 @@ record ModelNames(String base, AdapterLibrary library, AdapterMerges merges) {
     }
 
     private ApiException unknown(String model, String field) {
-        String near = Stream.concat(Stream.of(base), library.names().stream().limit(COMPARED_NAMES_MAX))
+        String near = Stream.concat(Stream.of(base), listed().stream().limit(COMPARED_NAMES_MAX))
                 .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
                 .filter(name -> name.getKey() < Math.min(FAR, 1 + model.length() / 2))
                 .sorted(Map.Entry.comparingByKey())

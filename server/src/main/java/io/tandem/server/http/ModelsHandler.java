@@ -30,7 +30,7 @@ final class ModelsHandler {
         json.put("object", "list");
         ArrayNode models = json.putArray("data");
         models.add(card(model.name(), model.created()));
-        names.library().servable().stream()
+        names.listed().stream()
                 .filter(name -> checkpoints || !AdapterEntry.isCheckpoint(name))
                 .forEach(name -> models.add(card(name, created(name))));
         return json;

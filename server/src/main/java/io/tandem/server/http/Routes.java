@@ -75,8 +75,7 @@ public final class Routes {
     }
 
     private static Router router(Vertx vertx, Targets t) {
-        ModelNames names = new ModelNames(
-                t.model().name(), t.adapters().library(), t.adapters().merges());
+        ModelNames names = new ModelNames(t.model().name(), t.adapters());
         TextWork text = new TextWork(vertx);
         ModelsHandler models = new ModelsHandler(t.model(), names);
         TokensHandler tokens = new TokensHandler(t.model(), text);

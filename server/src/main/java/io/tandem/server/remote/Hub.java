@@ -72,8 +72,7 @@ public final class Hub {
         if (settings.offline()) {
             throw new Unavailable(
                     Reason.ABSENT,
-                    "'" + name + "' is not complete in the cache " + settings.cache()
-                            + ", and HF_HUB_OFFLINE forbids to fetch it");
+                    "'" + name + "' is not complete in the cache, and HF_HUB_OFFLINE forbids to fetch it");
         }
         FileChannel lock = cache.lock(() -> LOG.info("waiting for another process that fetches {}", name));
         try {
@@ -150,8 +149,10 @@ public final class Hub {
         }
         long free = cache.freeBytes();
         if (needed > free) {
-            throw new IOException(needed / MEGA + " MB are to be fetched, and the disk of the cache " + cache.root()
-                    + " has " + free / MEGA + " MB free; make room, or name another with HF_HUB_CACHE");
+            throw new Unavailable(
+                    Reason.NO_SPACE,
+                    needed / MEGA + " MB are to be fetched, and the disk of the cache " + cache.root() + " has "
+                            + free / MEGA + " MB free; make room, or name another with HF_HUB_CACHE");
         }
     }
 }

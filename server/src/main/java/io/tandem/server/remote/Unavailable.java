@@ -15,7 +15,9 @@ public final class Unavailable extends IOException {
         UNREACHABLE,
         /** What arrived is not what was announced. */
         DAMAGED,
-        TOO_LARGE
+        TOO_LARGE,
+        /** The disk cannot hold it. */
+        NO_SPACE
     }
 
     private final Reason reason;

@@ -85,6 +85,35 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void sourcesOfAdaptersHaveNamesOfTheirOwn() throws IOException {
+        SourcesConfig sources = load("""
+                adapters:
+                  sources: {tone: "hf://org/adapters@v1/tone", team/json: s3://bucket/json}
+                  allow-sources: ["hf://org/"]
+                """).adapters().sources();
+        assertThat(sources.named())
+                .isEqualTo(Map.of("tone", "hf://org/adapters@v1/tone", "team/json", "s3://bucket/json"));
+        assertThat(sources.allows("hf://org/x")).isTrue();
+        assertThat(sources.allows("hf://organ/x")).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "sources: {tone: 'https://a/b'} | adapters.sources.tone is 'https://a/b', expected hf://",
+                "sources: {tone: 'hf://org/../x'} | adapters.sources.tone is",
+                "sources: {'a b': 'hf://a/b'} | adapters.sources.a b is not a possible name",
+                "sources: {tone: 1} | adapters.sources.tone is 1, expected text",
+                "sources: tone | adapters.sources is",
+                "allow-sources: ['http://'] | adapters.allow-sources has 'http://'",
+                "max-download-bytes: 0 | adapters.max-download-bytes is 0",
+            })
+    void aSourceThatIsNoneIsNamed(String line, String message) {
+        assertThatThrownBy(() -> load("adapters: {" + line + "}")).hasMessageContaining(message);
+    }
+
+    @Test
     void targetsAreInMilliseconds() throws IOException {
         assertThat(load("scheduler: {tpot-target: 30}").scheduler().targets()).isEqualTo(new Targets(30, 2000));
         assertThat(load("scheduler: {tpot-target: 30, ttft-target: 700}")

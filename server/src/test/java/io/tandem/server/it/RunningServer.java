@@ -37,6 +37,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The whole server over a tiny model, on a free port. */
@@ -151,7 +152,28 @@ final class RunningServer implements AutoCloseable {
             FinetuneConfig finetune,
             BatchesConfig batches)
             throws IOException {
-        ServerConfig config = new ServerConfig(
+        ServerConfig config =
+                config(directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, access, finetune);
+        return new RunningServer(directory, Application.start(config, LoadProgress.NONE));
+    }
+
+    /** With environment variables for what is fetched from elsewhere. */
+    static RunningServer start(Path directory, AdaptersConfig adapters, Map<String, String> environment)
+            throws IOException {
+        ServerConfig config =
+                config(directory, tinyModel(directory), 0, 0, adapters, HttpAccess.LOCAL, FinetuneConfig.DEFAULT);
+        return new RunningServer(directory, Application.start(config, environment, LoadProgress.NONE));
+    }
+
+    private static ServerConfig config(
+            Path directory,
+            Path model,
+            int fixedWindowTokens,
+            long trainingMemoryBytes,
+            AdaptersConfig adapters,
+            HttpAccess access,
+            FinetuneConfig finetune) {
+        return new ServerConfig(
                 new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT),
                 directory.resolve("data"),
                 model,
@@ -172,7 +194,6 @@ final class RunningServer implements AutoCloseable {
                         4,
                         2),
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
-        return new RunningServer(directory, Application.start(config, LoadProgress.NONE));
     }
 
     String url() {

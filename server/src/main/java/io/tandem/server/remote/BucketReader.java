@@ -1,0 +1,157 @@
+package io.tandem.server.remote;
+
+import io.tandem.server.remote.AdapterSource.InBucket;
+import io.tandem.server.remote.Unavailable.Reason;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.AwsSessionCredentials;
+import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.S3ClientBuilder;
+import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import software.amazon.awssdk.services.s3.model.S3Exception;
+
+/** Reads from S3, or from any store that speaks its protocol, by the environment variables of AWS's tools. */
+final class BucketReader implements AutoCloseable {
+    private static final Duration CONNECT = Duration.ofSeconds(10);
+    private static final Duration SILENCE = Duration.ofSeconds(30);
+
+    private final S3Client client;
+
+    /** @throws IllegalArgumentException naming the variable that is wrong */
+    BucketReader(Map<String, String> environment) {
+        Optional<String> endpoint = first(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
+        S3ClientBuilder builder = S3Client.builder()
+                .httpClientBuilder(UrlConnectionHttpClient.builder()
+                        .connectionTimeout(CONNECT)
+                        .socketTimeout(SILENCE))
+                .region(Region.of(
+                        first(environment, "AWS_REGION", "AWS_DEFAULT_REGION").orElse("us-east-1")))
+                .credentialsProvider(credentials(environment))
+                // Other stores seldom have a host name for each bucket, nor regions to be sent on to.
+                .forcePathStyle(endpoint.isPresent())
+                .crossRegionAccessEnabled(endpoint.isEmpty());
+        endpoint.ifPresent(url -> builder.endpointOverride(address(url)));
+        client = builder.build();
+    }
+
+    private static URI address(String url) {
+        try {
+            URI uri = URI.create(url);
+            if (uri.getHost() != null) {
+                return uri;
+            }
+        } catch (IllegalArgumentException e) {
+            // Said below.
+        }
+        throw new IllegalArgumentException(
+                "AWS_ENDPOINT_URL is '" + url + "', expected an address such as http://localhost:9000");
+    }
+
+    private static AwsCredentialsProvider credentials(Map<String, String> environment) {
+        Optional<String> key = first(environment, "AWS_ACCESS_KEY_ID");
+        Optional<String> secret = first(environment, "AWS_SECRET_ACCESS_KEY");
+        if (key.isEmpty() || secret.isEmpty()) {
+            // A profile, or what a machine or a pod is given.
+            return DefaultCredentialsProvider.builder().build();
+        }
+        return StaticCredentialsProvider.create(first(environment, "AWS_SESSION_TOKEN")
+                .<AwsCredentials>map(session -> AwsSessionCredentials.create(key.get(), secret.get(), session))
+                .orElseGet(() -> AwsBasicCredentials.create(key.get(), secret.get())));
+    }
+
+    private static Optional<String> first(Map<String, String> environment, String... names) {
+        return Stream.of(names)
+                .map(name -> environment.getOrDefault(name, "").strip())
+                .filter(value -> !value.isEmpty())
+                .findFirst();
+    }
+
+    /**
+     * Fetches the files of an adapter.
+     *
+     * @param into an empty directory
+     * @param maxBytes of all together
+     * @throws Unavailable if they cannot be had
+     */
+    void fetch(InBucket from, List<String> files, Path into, long maxBytes) throws IOException {
+        try {
+            Map<String, HeadObjectResponse> heads = new LinkedHashMap<>();
+            long left = maxBytes;
+            for (String file : files) {
+                HeadObjectResponse head = client.headObject(
+                        request -> request.bucket(from.bucket()).key(key(from, file)));
+                left -= head.contentLength();
+                if (left < 0) {
+                    throw new Unavailable(Reason.TOO_LARGE, shown(from) + " has more than " + maxBytes + " bytes");
+                }
+                heads.put(file, head);
+            }
+            for (Map.Entry<String, HeadObjectResponse> file : heads.entrySet()) {
+                fetch(from, file.getKey(), file.getValue(), into.resolve(file.getKey()));
+            }
+        } catch (S3Exception e) {
+            throw refusal(e, from);
+        } catch (SdkException e) {
+            throw new Unavailable(Reason.UNREACHABLE, shown(from) + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** The object that was looked at, and not more of it than it had. */
+    private void fetch(InBucket from, String file, HeadObjectResponse head, Path target) throws IOException {
+        if (head.contentLength() == 0) {
+            throw new Unavailable(Reason.DAMAGED, shown(from) + ": " + file + " is empty");
+        }
+        client.getObject(
+                request -> request.bucket(from.bucket())
+                        .key(key(from, file))
+                        .ifMatch(head.eTag())
+                        .range("bytes=0-" + (head.contentLength() - 1)),
+                target);
+    }
+
+    private static String key(InBucket from, String file) {
+        return from.prefix() + "/" + file;
+    }
+
+    private static String shown(InBucket from) {
+        return "s3://" + from.bucket() + "/" + from.prefix();
+    }
+
+    private static Unavailable refusal(S3Exception e, InBucket from) {
+        return switch (e.statusCode()) {
+            case 404 ->
+                new Unavailable(
+                        Reason.ABSENT,
+                        shown(from) + " has not " + AdapterFiles.CONFIG + " and " + AdapterFiles.WEIGHTS
+                                + ", so it is no adapter in PEFT's layout",
+                        e);
+            case 401, 403 ->
+                new Unavailable(
+                        Reason.DENIED,
+                        "the store does not open " + shown(from)
+                                + ": check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
+                        e);
+            default -> new Unavailable(Reason.UNREACHABLE, shown(from) + ": the store answered " + e.statusCode(), e);
+        };
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}
