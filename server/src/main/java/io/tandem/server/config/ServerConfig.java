@@ -64,6 +64,7 @@ public record ServerConfig(
                 adapterRoot,
                 trainingMemoryBytes,
                 finetune,
+                batches,
                 adapters,
                 scheduler,
                 kernels);

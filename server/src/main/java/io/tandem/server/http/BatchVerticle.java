@@ -23,10 +23,7 @@ public final class BatchVerticle extends VerticleBase implements Rows {
 
     @Override
     public Future<?> start() {
-        ModelNames names = new ModelNames(
-                targets.model().name(),
-                targets.adapters().library(),
-                targets.adapters().merges());
+        ModelNames names = new ModelNames(targets.model().name(), targets.adapters());
         endpoints = ModelEndpoints.of(targets, tokens, names, new TextWork(vertx));
         endpoints.keySet().retainAll(BatchSpec.ENDPOINTS);
         return Future.succeededFuture();
