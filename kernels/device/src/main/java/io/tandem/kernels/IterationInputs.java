@@ -6,7 +6,8 @@ import java.util.Optional;
 /**
  * What one iteration carries. All rows, whoever they belong to, go through the same matrix products.
  *
- * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several
+ * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several; so is a decode with a
+ *     draft of the tokens after it
  * @param training rows of the current pack, if any
  */
 public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
@@ -21,7 +22,8 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      * @param start position of the first token; everything before it is in the KV slot already
      * @param tokens at least one
      * @param adapterSlots adapters whose changes add up, each slot once; {@link #BASE} for none
-     * @param sampling how to draw the token that follows the last one; absent if none is wanted yet
+     * @param samplings how to draw the tokens that follow the last ones, as many as are wanted: none for a chunk that the
+     *     prompt goes on after, one for each token of a draft, and one otherwise
      * @param scoring what to say of the tokens themselves; absent if nothing
      * @param pooled whether the last token's hidden state is wanted
      */
@@ -30,12 +32,12 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             int start,
             int[] tokens,
             int[] adapterSlots,
-            Optional<Sampling> sampling,
+            List<Sampling> samplings,
             Optional<Scoring> scoring,
             boolean pooled) {
 
         public Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {
-            this(kvSlot, start, tokens, adapterSlots, sampling, Optional.empty(), false);
+            this(kvSlot, start, tokens, adapterSlots, sampling.stream().toList(), Optional.empty(), false);
         }
     }
 

@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * What one iteration produced.
  *
- * @param draws one for each segment with a sampling, in the order of the segments
+ * @param draws one for each sampling, in the order of the segments and within each
  * @param scored for each segment with a scoring, in the order of the segments, one for each token
  * @param states the last token's hidden state behind the last norm, for each pooled segment, in the order of the segments
  * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one

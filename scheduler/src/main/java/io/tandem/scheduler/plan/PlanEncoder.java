@@ -12,7 +12,6 @@ import io.tandem.scheduler.inference.TokenConstraint.Next.OneOf;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 
 /** A plan in the device's words. */
@@ -36,7 +35,7 @@ public final class PlanEncoder {
                 sequence.computed(),
                 sequence.next(chunk.tokens()),
                 sequence.adapterSlots(),
-                chunk.draws() && !pooled ? Optional.of(sampling(sequence)) : Optional.empty(),
+                chunk.draws() && !pooled ? List.of(sampling(sequence)) : List.of(),
                 sequence.scoring(chunk.tokens()),
                 chunk.draws() && pooled);
     }

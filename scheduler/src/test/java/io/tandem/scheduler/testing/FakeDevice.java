@@ -229,7 +229,10 @@ public final class FakeDevice implements DeviceModel {
             if (segment.pooled()) {
                 states.add(new float[] {state});
             }
-            segment.sampling().ifPresent(sampling -> draws.add(draw(state, sampling)));
+            int at = segment.start() + segment.tokens().length - segment.samplings().size();
+            for (Sampling sampling : segment.samplings()) {
+                draws.add(draw(written[segment.kvSlot()][at++], sampling));
+            }
         }
         SequenceScores scores = SequenceScores.NONE;
         int learned = 0;

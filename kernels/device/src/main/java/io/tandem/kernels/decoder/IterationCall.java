@@ -72,7 +72,7 @@ record IterationCall(
                     .ifPresent(scoring -> scored.add(Stream.generate(reported::next)
                             .limit(scoring.next().length)
                             .toList()));
-            segment.sampling().ifPresent(drawn -> draws.add(reported.next()));
+            segment.samplings().forEach(drawn -> draws.add(reported.next()));
         }
         List<float[]> states = new ArrayList<>();
         for (int i = 0; i < sampling.pooled.size(); i++) {

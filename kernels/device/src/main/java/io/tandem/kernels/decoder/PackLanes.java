@@ -56,7 +56,7 @@ final class PackLanes {
          * @param outputs of the parts
          */
         IterationOutputs join(List<IterationOutputs> outputs) {
-            SortedMap<Integer, Draw> draws = new TreeMap<>();
+            SortedMap<Integer, List<Draw>> draws = new TreeMap<>();
             SortedMap<Integer, List<Draw>> scored = new TreeMap<>();
             SortedMap<Integer, float[]> states = new TreeMap<>();
             SequenceScores scores = SequenceScores.zeros(next.pack.sequences());
@@ -67,9 +67,9 @@ final class PackLanes {
                 Iterator<List<Draw>> known = outputs.get(i).scored().iterator();
                 Iterator<float[]> pooled = outputs.get(i).states().iterator();
                 for (int at = 0; at < part.places.size(); at++) {
-                    if (part.segments.get(at).sampling().isPresent()) {
-                        draws.put(part.places.get(at), drawn.next());
-                    }
+                    List<Draw> own = new ArrayList<>();
+                    part.segments.get(at).samplings().forEach(sampling -> own.add(drawn.next()));
+                    draws.put(part.places.get(at), own);
                     if (part.segments.get(at).scoring().isPresent()) {
                         scored.put(part.places.get(at), known.next());
                     }
@@ -81,7 +81,7 @@ final class PackLanes {
                 learned += outputs.get(i).learnedTokens();
             }
             return new IterationOutputs(
-                    List.copyOf(draws.values()),
+                    draws.values().stream().flatMap(List::stream).toList(),
                     List.copyOf(scored.values()),
                     List.copyOf(states.values()),
                     scores,

@@ -7,7 +7,6 @@ import io.tandem.kernels.IterationInputs.Segment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.ToIntFunction;
 
 /**
@@ -57,10 +56,10 @@ final class SamplingRows {
             if (segment.pooled()) {
                 pooled.add(lastRows[i]);
             }
-            Optional<Sampling> sampling = segment.sampling();
-            if (sampling.isPresent()) {
-                wanted.add(lastRows[i]);
-                samplings.add(sampling.get());
+            int drawn = lastRows[i] + 1 - segment.samplings().size();
+            for (Sampling sampling : segment.samplings()) {
+                wanted.add(drawn++);
+                samplings.add(sampling);
             }
         }
         options = new float[OPTIONS * samplings.size()];

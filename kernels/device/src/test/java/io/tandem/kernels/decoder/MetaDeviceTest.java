@@ -74,7 +74,7 @@ class MetaDeviceTest {
                 0,
                 Devices.tokens(random, 7, vocab),
                 IterationInputs.BASE,
-                Optional.empty(),
+                List.of(),
                 Optional.of(new Scoring(3, new int[] {1, 2}, 3)),
                 true);
         IterationOutputs outputs = Devices.run(device, unfinished);

@@ -126,7 +126,7 @@ class SamplingTest {
                 0,
                 new int[] {prompt[0], prompt[1]},
                 IterationInputs.BASE,
-                Optional.of(Sampling.GREEDY),
+                List.of(Sampling.GREEDY),
                 Optional.of(new Scoring(0, next, 3)),
                 false);
         IterationOutputs outputs = Devices.run(
@@ -153,7 +153,7 @@ class SamplingTest {
     /** Its product with the head is what a token is drawn from. */
     @Test
     void aPooledSegmentHasTheStateOfItsLastToken() {
-        Segment pooled = new Segment(1, 0, prompt, IterationInputs.BASE, Optional.empty(), Optional.empty(), true);
+        Segment pooled = new Segment(1, 0, prompt, IterationInputs.BASE, List.of(), Optional.empty(), true);
         Segment drawn = Devices.segment(0, 0, prompt, IterationInputs.BASE, Devices.scored(device));
         IterationOutputs outputs = Devices.run(device, drawn, pooled);
         assertThat(outputs.states()).hasSize(1);
