@@ -13,6 +13,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
  * @param maxQueuedRequests waiting requests before new ones are refused
  * @param maxQueuedJobs waiting fine-tuning jobs before new ones are refused
  * @param concurrentJobs fine-tuning jobs that train at once, in turns
+ * @param speculation whether answers get several tokens in one iteration
  */
 public record SchedulerConfig(
         Targets targets,
@@ -21,7 +22,8 @@ public record SchedulerConfig(
         int kvCacheTokens,
         int maxQueuedRequests,
         int maxQueuedJobs,
-        int concurrentJobs) {
+        int concurrentJobs,
+        Speculation speculation) {
 
     /**
      * What answers should hold. A request attains its objective if both its time to first token and its mean time per
@@ -44,6 +46,26 @@ public record SchedulerConfig(
 
         public long ttftNanos() {
             return (long) (ttftMillis * NANOS_PER_MILLI);
+        }
+    }
+
+    /** Where drafts of an answer's next tokens come from. */
+    public enum Drafts {
+        OFF,
+        /** From what followed the last tokens when they occurred before, in the prompt or the answer. */
+        PROMPT_LOOKUP
+    }
+
+    /**
+     * Speculative decoding. The tokens are the same with it and without; only the time that they take is not.
+     *
+     * @param maxDraftTokens of one sequence in one iteration; what is worth it up to there is up to the latency model
+     */
+    public record Speculation(Drafts drafts, int maxDraftTokens) {
+        public static final Speculation OFF = new Speculation(Drafts.OFF, 1);
+
+        public Speculation {
+            require(maxDraftTokens >= 1 && maxDraftTokens <= 64, "max-draft-tokens", maxDraftTokens, "1 to 64");
         }
     }
 

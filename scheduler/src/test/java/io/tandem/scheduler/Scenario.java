@@ -10,8 +10,10 @@ import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.TargetModule;
+import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
@@ -43,6 +45,8 @@ import java.util.stream.Stream;
 
 /** An engine over a {@link FakeDevice}, and random work for it. */
 final class Scenario {
+    private static final Speculation SPECULATION = new Speculation(Drafts.PROMPT_LOOKUP, 5);
+
     static final SchedulerConfig CONFIG = config(20, 64, 0, 1000, 10, 128);
     static final LoraConfig LORA = new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), "");
 
@@ -95,13 +99,14 @@ final class Scenario {
                 kvTokens,
                 queuedRequests,
                 queuedJobs,
-                2);
+                2,
+                SPECULATION);
     }
 
     /** The same with windows of so many rows. */
     static SchedulerConfig withFixedWindow(int rows) {
         Finetuning finetuning = new Finetuning(128, FLOOR, rows, Mode.CO_SERVING, 64);
-        return new SchedulerConfig(CONFIG.targets(), finetuning, 64, 0, 1000, 10, 2);
+        return new SchedulerConfig(CONFIG.targets(), finetuning, 64, 0, 1000, 10, 2, SPECULATION);
     }
 
     /** What iterations take here: a constant, and something for every row. */

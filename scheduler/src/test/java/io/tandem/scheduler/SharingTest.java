@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.testing.FakeDevice;
@@ -26,7 +27,7 @@ class SharingTest {
     private static final Targets TARGETS = new Targets(20, 1000);
 
     private static SchedulerConfig config(Targets targets, Finetuning finetuning) {
-        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2);
+        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2, Speculation.OFF);
     }
 
     private static Finetuning floor(double floor) {

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +47,9 @@ public final class Sequence {
     private final BitSet seen = new BitSet();
     private int scored;
     private int bypassed;
+    private @Nullable PromptLookup lookup;
+    private int longestDraft;
+    private boolean roomForDraft;
     private boolean suspended;
     private boolean cancelled;
     private boolean finished;
@@ -132,9 +137,17 @@ public final class Sequence {
         return length - request.prompt().length;
     }
 
-    /** Tokens of the prompt and the answer so far, each once; empty if no repetition penalty asks for it. */
-    public int[] seen() {
-        return seen.stream().toArray();
+    /**
+     * Tokens of the prompt and the answer so far, each once; empty if no repetition penalty asks for it.
+     *
+     * @param drafted tokens that count as part of the answer
+     */
+    public int[] seen(int[] drafted) {
+        return request.sampling().penalties().repeats()
+                ? IntStream.concat(seen.stream(), Arrays.stream(drafted))
+                        .distinct()
+                        .toArray()
+                : new int[0];
     }
 
     /** Whether log-probabilities of the prompt are still due. */
@@ -170,9 +183,46 @@ public final class Sequence {
         deliver(() -> sink.state(state));
     }
 
-    /** How often each token stands in the answer so far; empty if no penalty asks for it. */
-    public SortedMap<Integer, Integer> counts() {
-        return Collections.unmodifiableSortedMap(counts);
+    /**
+     * How often each token stands in the answer so far; empty if no penalty asks for it.
+     *
+     * @param drafted tokens that count as part of the answer
+     */
+    public SortedMap<Integer, Integer> counts(int[] drafted) {
+        if (drafted.length == 0 || !request.sampling().penalties().counts()) {
+            return Collections.unmodifiableSortedMap(counts);
+        }
+        SortedMap<Integer, Integer> all = new TreeMap<>(counts);
+        Arrays.stream(drafted).forEach(token -> all.merge(token, 1, Integer::sum));
+        return all;
+    }
+
+    /**
+     * From now on its text is searched for {@linkplain #draft drafts}. What a constraint allows is known for the next
+     * token only, so there are none for those with one.
+     *
+     * @param longest of a draft, in tokens
+     */
+    public void speculate(int longest) {
+        if (request.constraint().isEmpty() && !request.options().pooled()) {
+            longestDraft = longest;
+            lookup = new PromptLookup();
+        }
+    }
+
+    /** The most tokens that a draft of what follows its last token may have; 0 unless it decodes. */
+    public int longestDraft() {
+        return decoding() ? Math.min(longestDraft, remaining() - 1) : 0;
+    }
+
+    /** Whether its KV slot may hold the longest draft. */
+    public void roomForDraft(boolean room) {
+        roomForDraft = room;
+    }
+
+    /** What may follow its last token. */
+    public Draft draft() {
+        return lookup == null || !roomForDraft ? Draft.NONE : lookup.draft(tokens, length, longestDraft());
     }
 
     public int kvSlot() {
@@ -212,6 +262,9 @@ public final class Sequence {
 
     public void advance(int count) {
         computed += count;
+        if (lookup != null) {
+            lookup.extend(tokens, computed);
+        }
     }
 
     /** The next tokens are in its slot without having run. */
@@ -286,6 +339,9 @@ public final class Sequence {
             seen.set(draw.token());
         }
         request.constraint().ifPresent(constraint -> constraint.accept(draw.token()));
+        if (lookup != null) {
+            lookup.append(tokens, length);
+        }
         deliver(() -> sink.token(draw));
     }
 

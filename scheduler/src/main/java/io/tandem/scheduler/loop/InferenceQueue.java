@@ -97,6 +97,10 @@ final class InferenceQueue {
                 preempt(youngestBestEffort().orElseGet(() -> running.get(running.size() - 1)));
             }
         }
+        for (Sequence sequence : running) {
+            int draft = sequence.longestDraft();
+            sequence.roomForDraft(draft > 0 && kv.grow(sequence.kvSlot(), sequence.length() + draft));
+        }
         running.forEach(this::share);
         admit(interactive);
         if (interactive.size() == 0) {

@@ -5,7 +5,9 @@ import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelException;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.SlotReport;
@@ -61,6 +63,7 @@ public final class IterationLoop {
     private final LatencyModel latency;
     private final IterationPlanner planner;
     private final Targets targets;
+    private final Speculation speculation;
     private ServingSpell spell = ServingSpell.NONE;
     private long iteration;
     private int failuresInARow;
@@ -74,6 +77,7 @@ public final class IterationLoop {
         this.adapters = new SlotResidency(device, 0, config.servingSlots(device.limits()));
         this.copies = new PrefixCopies(device, kv);
         this.targets = config.targets();
+        this.speculation = config.speculation();
         this.latency = new LatencyModel(device.memoryBoundRows());
         this.inference = new InferenceQueue(kv, adapters, copies, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
@@ -96,6 +100,9 @@ public final class IterationLoop {
     }
 
     public void add(Sequence sequence) {
+        if (speculation.drafts() == Drafts.PROMPT_LOOKUP) {
+            sequence.speculate(speculation.maxDraftTokens());
+        }
         inference.add(sequence);
     }
 
@@ -166,13 +173,15 @@ public final class IterationLoop {
         latency.observe(plan.features(), now - start);
         boolean waits = plan.training().isEmpty() && jobs.current().isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
-        apply(plan, outputs, now);
-        report(plan, now - start, predicted, alone);
+        int accepted = apply(plan, outputs, now);
+        report(plan, accepted, now - start, predicted, alone);
         return true;
     }
 
-    private void apply(IterationPlan plan, IterationOutputs outputs, long now) {
-        int next = 0;
+    /** Returns how many tokens of drafts were right. */
+    private int apply(IterationPlan plan, IterationOutputs outputs, long now) {
+        int accepted = 0;
+        Iterator<Draw> draws = outputs.draws().iterator();
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
         for (Chunk chunk : plan.chunks()) {
@@ -184,13 +193,36 @@ public final class IterationLoop {
                 chunk.sequence().pool(states.next());
                 inference.end(chunk.sequence(), FinishReason.STOP, "");
             } else if (chunk.draws()) {
-                apply(chunk.sequence(), outputs.draws().get(next++), now);
+                accepted += apply(chunk, draws, now);
             }
         }
         plan.training().ifPresent(work -> {
             charge(plan.features());
             jobs.apply(work, outputs);
         });
+        return accepted;
+    }
+
+    /**
+     * The drawn token, and those after the tokens of the draft for as long as these are what was drawn: then each was drawn
+     * from what it follows. The first that differs is itself the answer's next token. What was computed of wrong tokens is
+     * beyond the end of what counts as computed, and is overwritten.
+     */
+    private int apply(Chunk chunk, Iterator<Draw> draws, long now) {
+        Draw drawn = draws.next();
+        apply(chunk.sequence(), drawn, now);
+        int accepted = 0;
+        boolean right = true;
+        for (int token : chunk.draft()) {
+            right = right && drawn.token() == token && !chunk.sequence().finished();
+            drawn = draws.next();
+            if (right) {
+                chunk.sequence().advance(1);
+                apply(chunk.sequence(), drawn, now);
+                accepted++;
+            }
+        }
+        return accepted;
     }
 
     private void apply(Sequence sequence, Draw draw, long now) {
@@ -258,8 +290,11 @@ public final class IterationLoop {
         plan.training().ifPresent(work -> jobs.repeatStep(cause));
     }
 
-    /** @param alone predicted duration without the window */
-    private void report(IterationPlan plan, long duration, long predicted, long alone) {
+    /**
+     * @param accepted tokens of drafts that were right
+     * @param alone predicted duration without the window
+     */
+    private void report(IterationPlan plan, int accepted, long duration, long predicted, long alone) {
         List<Chunk> chunks = plan.chunks();
         double training = plan.training().isEmpty() ? 0 : 1 - (double) alone / Math.max(1, predicted);
         listener.iteration(new IterationReport(
@@ -267,7 +302,9 @@ public final class IterationLoop {
                 duration,
                 predicted,
                 (long) (duration * training),
-                plan.features().decodeRows(),
+                plan.features().decodeRows() + accepted,
+                plan.features().draftRows(),
+                accepted,
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),

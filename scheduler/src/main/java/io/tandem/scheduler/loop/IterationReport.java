@@ -8,7 +8,9 @@ package io.tandem.scheduler.loop;
  * @param predictedNanos by the latency model, before it ran
  * @param trainingNanos how much of the duration is owed to the fine-tuning window, by the latency model's prediction of
  *     the same iteration without it; 0 if there is none
- * @param decodeTokens sequences that got their next token
+ * @param decodeTokens that answers got, but for their first ones
+ * @param draftTokens that ran as drafts of what follows
+ * @param acceptedTokens of the drafts, those that were right; each gave another one of the decoded tokens
  * @param prefillTokens prompt tokens
  * @param forwardTokens fine-tuning rows that went forward
  * @param backwardTokenLayers fine-tuning rows times layers that went backward
@@ -26,6 +28,8 @@ public record IterationReport(
         long predictedNanos,
         long trainingNanos,
         int decodeTokens,
+        int draftTokens,
+        int acceptedTokens,
         int prefillTokens,
         int forwardTokens,
         int backwardTokenLayers,

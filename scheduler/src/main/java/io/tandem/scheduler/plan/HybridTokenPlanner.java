@@ -18,6 +18,9 @@ import java.util.Optional;
  * <p>Best-effort requests come between the two: they get what interactive ones leave of the budget ({@link SpareTime}), or
  * half of it if a job trains.
  *
+ * <p>Drafts ({@link DraftPlanner}) are chosen beside that window, and the window then takes what they leave: only such
+ * drafts run as save an answer more device time than they cost, so over the answer fine-tuning gains.
+ *
  * <p>Two rules temper that. Inference may fill the budget alone; then fine-tuning gets the share of the time that
  * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
@@ -30,6 +33,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
     private final IterationBudget budget;
     private final InferencePlanner inference;
     private final SpareTime spare;
+    private final DraftPlanner drafts;
     /** Rows, or layers of a row; fewer would take as long. */
     private final int smallestWindow;
 
@@ -40,6 +44,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
         this.budget = new IterationBudget(config.targets());
         this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
+        this.drafts = new DraftPlanner(latency);
         this.smallestWindow = latency.freeRows();
     }
 
@@ -49,22 +54,37 @@ public final class HybridTokenPlanner implements IterationPlanner {
                 running.stream().filter(sequence -> !sequence.bestEffort()).toList();
         List<Sequence> bestEffort =
                 running.stream().filter(Sequence::bestEffort).toList();
-        long budgetNanos = waiting > 0 ? 0 : budget.nanos(served, nowNanos);
+        long budgetNanos = budget.nanos(served, nowNanos);
+        // Who waits is admitted sooner if an iteration does nothing that can wait.
+        long spareNanos = waiting > 0 ? 0 : budgetNanos;
         if (training.isEmpty()) {
-            IterationPlan plan = inference.plan(served, maxRows, 1, nowNanos);
-            return spare.fill(plan, bestEffort, maxRows - plan.rows(), budgetNanos);
+            IterationPlan interactive = inference.plan(served, maxRows, 1, nowNanos);
+            IterationPlan plan = spare.fill(
+                    interactive, bestEffort, maxRows - interactive.features().rows(), spareNanos);
+            return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
         IterationPlan interactive = inference.plan(served, mostRows, 1 - config.floor(), nowNanos);
         long aloneNanos = latency.predictNanos(interactive.features());
-        IterationPlan plan =
-                spare.fill(interactive, bestEffort, mostRows - interactive.rows(), (aloneNanos + budgetNanos) / 2);
-        WindowSize window = new WindowSize(pack, maxRows - plan.rows());
+        IterationPlan plan = spare.fill(
+                interactive,
+                bestEffort,
+                mostRows - interactive.features().rows(),
+                (aloneNanos + spareNanos) / 2);
+        IterationPlan full = withWindow(plan, training.get(), spareNanos);
+        int room = mostRows - plan.features().rows();
+        IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));
+        return drafted == plan ? full : withWindow(drafted, training.get(), spareNanos);
+    }
+
+    private IterationPlan withWindow(IterationPlan plan, PendingTraining training, long budgetNanos) {
+        WindowSize window =
+                new WindowSize(training.pack(), maxRows - plan.features().rows());
         long size = config.fixedWindowTokens() > 0
                 ? window.fixed(config.fixedWindowTokens())
-                : size(window, plan, budgetNanos, training.get().spell());
+                : size(window, plan, budgetNanos, training.spell());
         return size == 0 ? plan : window.join(plan, size);
     }
 

@@ -58,7 +58,7 @@ final class InferencePlanner {
             }
         }
         List<Sequence> prompts = leading(waiting);
-        IterationFeatures decodes = new IterationFeatures(chunks.size(), context, 0, 0, 0, 0, 0);
+        IterationFeatures decodes = IterationFeatures.decoding(chunks.size(), context);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
         List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
         chunks.addAll(prefill);
@@ -129,8 +129,8 @@ final class InferencePlanner {
 
     /** The same with more prompt tokens. */
     static IterationFeatures withPrefill(IterationFeatures features, List<Chunk> prefill) {
-        int rows = features.prefillRows();
-        long context = features.prefillContext();
+        int rows = 0;
+        long context = 0;
         for (Chunk chunk : prefill) {
             rows += chunk.tokens();
             context += (long) chunk.tokens() * (chunk.sequence().computed() + chunk.tokens() / 2);

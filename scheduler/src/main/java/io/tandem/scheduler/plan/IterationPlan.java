@@ -18,22 +18,26 @@ public record IterationPlan(List<Chunk> chunks, Optional<TrainingWork> training,
     /**
      * The next tokens of a sequence.
      *
+     * @param tokens how many, without the draft
      * @param draws whether they are all that it has, so that it gets a new token
+     * @param draft tokens that may come next and run with them, only if it draws
      */
-    public record Chunk(Sequence sequence, int tokens, boolean draws) {
+    public record Chunk(Sequence sequence, int tokens, boolean draws, int[] draft) {
+        private static final int[] NO_DRAFT = {};
+
         static Chunk next(Sequence sequence, int tokens) {
-            return new Chunk(sequence, tokens, tokens == sequence.pending());
+            return new Chunk(sequence, tokens, tokens == sequence.pending(), NO_DRAFT);
+        }
+
+        /** The same with a draft. */
+        Chunk with(int[] drafted) {
+            return new Chunk(sequence, tokens, draws, drafted);
         }
     }
 
     /** The same inference with a window. */
     IterationPlan with(TrainingWork work, IterationFeatures all) {
         return new IterationPlan(chunks, Optional.of(work), all);
-    }
-
-    /** Of the inference. */
-    int rows() {
-        return features.decodeRows() + features.prefillRows();
     }
 
     public boolean empty() {

@@ -10,9 +10,11 @@ import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenConstraint.Next.OneOf;
 import io.tandem.scheduler.plan.IterationPlan.Chunk;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /** A plan in the device's words. */
 public final class PlanEncoder {
@@ -33,22 +35,36 @@ public final class PlanEncoder {
         return new Segment(
                 sequence.kvSlot(),
                 sequence.computed(),
-                sequence.next(chunk.tokens()),
+                concat(sequence.next(chunk.tokens()), chunk.draft()),
                 sequence.adapterSlots(),
-                chunk.draws() && !pooled ? List.of(sampling(sequence)) : List.of(),
+                chunk.draws() && !pooled ? samplings(chunk) : List.of(),
                 sequence.scoring(chunk.tokens()),
                 chunk.draws() && pooled);
     }
 
-    private static Sampling sampling(Sequence sequence) {
+    private static int[] concat(int[] tokens, int[] draft) {
+        int[] all = Arrays.copyOf(tokens, tokens.length + draft.length);
+        System.arraycopy(draft, 0, all, tokens.length, draft.length);
+        return all;
+    }
+
+    /** How the next token is drawn, and the one after each token of the draft if all of them up to it are right. */
+    private static List<Sampling> samplings(Chunk chunk) {
+        return IntStream.rangeClosed(0, chunk.draft().length)
+                .mapToObj(count -> sampling(chunk.sequence(), Arrays.copyOf(chunk.draft(), count)))
+                .toList();
+    }
+
+    private static Sampling sampling(Sequence sequence, int[] drafted) {
+        int position = sequence.generated() + drafted.length;
         SamplingParams params = sequence.request().sampling();
         Penalties penalties = params.penalties();
         Map<Integer, Float> biases = new TreeMap<>(params.logitBias());
-        sequence.counts()
+        sequence.counts(drafted)
                 .forEach((token, count) -> biases.merge(
                         token, (float) -(penalties.presence() + count * penalties.frequency()), Float::sum));
         StopRule stop = sequence.request().stop();
-        if (sequence.generated() < stop.minTokens()) {
+        if (position < stop.minTokens()) {
             stop.tokens().forEach(token -> biases.put(token, UNLIKELY));
         }
         int[] tokens = new int[biases.size()];
@@ -63,8 +79,8 @@ public final class PlanEncoder {
                 params.topK(),
                 params.topP(),
                 params.minP(),
-                uniform(params.seed(), sequence.generated()),
-                penalties.repeats() ? new Repetition(sequence.seen(), penalties.repetition()) : Repetition.NONE,
+                uniform(params.seed(), position),
+                penalties.repeats() ? new Repetition(sequence.seen(drafted), penalties.repetition()) : Repetition.NONE,
                 tokens,
                 values,
                 params.topLogprobs());

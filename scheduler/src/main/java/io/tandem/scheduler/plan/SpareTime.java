@@ -61,17 +61,12 @@ final class SpareTime {
                 before.decodeRows(),
                 decoding.stream().map(sequence -> Chunk.next(sequence, 1)).toList());
         chunks.addAll(prefill);
-        IterationFeatures decodes = new IterationFeatures(
-                before.decodeRows() + decoding.size(),
-                before.decodeContext()
-                        + decoding.stream()
-                                .mapToLong(sequence -> sequence.computed() + 1L)
-                                .sum(),
-                before.prefillRows(),
-                before.prefillContext(),
-                0,
-                0,
-                0);
-        return new IterationPlan(chunks, Optional.empty(), InferencePlanner.withPrefill(decodes, prefill));
+        long context = decoding.stream()
+                .mapToLong(sequence -> sequence.computed() + 1L)
+                .sum();
+        IterationFeatures all = IterationFeatures.decoding(
+                        before.decodeRows() + decoding.size(), before.decodeContext() + context)
+                .withPrefill(before.prefillRows(), before.prefillContext());
+        return new IterationPlan(chunks, Optional.empty(), InferencePlanner.withPrefill(all, prefill));
     }
 }

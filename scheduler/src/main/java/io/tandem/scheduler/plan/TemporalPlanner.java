@@ -22,6 +22,7 @@ public final class TemporalPlanner implements IterationPlanner {
     private final InferencePlanner inference;
     private final SpareTime spare;
     private final IterationBudget budget;
+    private final DraftPlanner drafts;
 
     public TemporalPlanner(SchedulerConfig config, KernelsConfig limits, LatencyModel latency) {
         this.interval = config.finetuning().temporalInterval();
@@ -29,6 +30,7 @@ public final class TemporalPlanner implements IterationPlanner {
         this.inference = new InferencePlanner(config, latency);
         this.spare = new SpareTime(latency, config.prefillChunkTokens());
         this.budget = new IterationBudget(config.targets());
+        this.drafts = new DraftPlanner(latency);
     }
 
     @Override
@@ -44,8 +46,10 @@ public final class TemporalPlanner implements IterationPlanner {
                 running.stream().filter(sequence -> !sequence.bestEffort()).toList();
         List<Sequence> bestEffort =
                 running.stream().filter(Sequence::bestEffort).toList();
-        IterationPlan plan = inference.plan(served, maxRows, 1, nowNanos);
-        long budgetNanos = waiting > 0 ? 0 : budget.nanos(served, nowNanos);
-        return spare.fill(plan, bestEffort, maxRows - plan.rows(), budgetNanos);
+        IterationPlan interactive = inference.plan(served, maxRows, 1, nowNanos);
+        long budgetNanos = budget.nanos(served, nowNanos);
+        IterationPlan plan = spare.fill(
+                interactive, bestEffort, maxRows - interactive.features().rows(), waiting > 0 ? 0 : budgetNanos);
+        return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
     }
 }

@@ -11,8 +11,12 @@ public enum CostKind {
     DECODE_ROW(0.1),
     /** Each token in the KV cache that a decode row attends to. */
     DECODE_CONTEXT(1e-4),
+    /** Once per sequence with a draft, whose rows attend apart from other decode rows. */
+    DRAFT(0.1),
+    /** Each token of a draft. */
+    DRAFT_ROW(0.1),
     PREFILL_ROW(0.1),
-    /** The same for prompt tokens. */
+    /** The same for tokens of prompts and drafts. */
     PREFILL_CONTEXT(1e-4),
     /** Each fine-tuning row that goes forward. */
     FORWARD_ROW(0.2),

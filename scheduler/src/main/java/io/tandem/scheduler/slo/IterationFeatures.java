@@ -5,8 +5,10 @@ package io.tandem.scheduler.slo;
  *
  * @param decodeRows sequences that get their next token
  * @param decodeContext tokens in the KV cache that these attend to
+ * @param drafts how many of them have a draft
+ * @param draftRows tokens of all drafts
  * @param prefillRows prompt tokens
- * @param prefillContext sum over prompt tokens of the tokens before them in the cache
+ * @param prefillContext sum over tokens of prompts and drafts of the tokens before them in the cache
  * @param forwardRows fine-tuning rows forward
  * @param backwardRowLayers fine-tuning rows times layers backward
  * @param backwardUnits windows of single layers backward
@@ -14,28 +16,63 @@ package io.tandem.scheduler.slo;
 public record IterationFeatures(
         int decodeRows,
         long decodeContext,
+        int drafts,
+        int draftRows,
         int prefillRows,
         long prefillContext,
         int forwardRows,
         long backwardRowLayers,
         int backwardUnits) {
 
-    public static final IterationFeatures NOTHING = new IterationFeatures(0, 0, 0, 0, 0, 0, 0);
+    public static final IterationFeatures NOTHING = new IterationFeatures(0, 0, 0, 0, 0, 0, 0, 0, 0);
 
-    /** The same decode rows with other prompt tokens. */
+    /** Decode rows alone. */
+    public static IterationFeatures decoding(int rows, long context) {
+        return new IterationFeatures(rows, context, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    /** The same with more prompt tokens. */
     public IterationFeatures withPrefill(int rows, long context) {
+        return with(decodeRows, decodeContext, drafts, draftRows, prefillRows + rows, prefillContext + context);
+    }
+
+    /** The same with a draft for one more decode row. */
+    public IterationFeatures withDraft(int rows, long context) {
+        return with(decodeRows, decodeContext, drafts + 1, draftRows + rows, prefillRows, prefillContext + context);
+    }
+
+    /** The same without decode rows, of which none has a draft. */
+    public IterationFeatures withoutDecodes() {
+        return with(0, 0, 0, 0, prefillRows, prefillContext);
+    }
+
+    private IterationFeatures with(
+            int decodes, long decodeTokens, int drafted, int draftTokens, int prefill, long prefillTokens) {
         return new IterationFeatures(
-                decodeRows, decodeContext, rows, context, forwardRows, backwardRowLayers, backwardUnits);
+                decodes,
+                decodeTokens,
+                drafted,
+                draftTokens,
+                prefill,
+                prefillTokens,
+                forwardRows,
+                backwardRowLayers,
+                backwardUnits);
     }
 
     /** The same inference with a forward window. */
     public IterationFeatures withForward(int rows) {
-        return new IterationFeatures(decodeRows, decodeContext, prefillRows, prefillContext, rows, 0, 0);
+        return withWindow(rows, 0, 0);
     }
 
     /** The same inference with backward windows. */
     public IterationFeatures withBackward(long rowLayers, int units) {
-        return new IterationFeatures(decodeRows, decodeContext, prefillRows, prefillContext, 0, rowLayers, units);
+        return withWindow(0, rowLayers, units);
+    }
+
+    private IterationFeatures withWindow(int forward, long rowLayers, int units) {
+        return new IterationFeatures(
+                decodeRows, decodeContext, drafts, draftRows, prefillRows, prefillContext, forward, rowLayers, units);
     }
 
     /** The same inference alone. */
@@ -44,8 +81,8 @@ public record IterationFeatures(
     }
 
     /** Rows that go forward, whoever they belong to. */
-    int rows() {
-        return decodeRows + prefillRows + forwardRows;
+    public int rows() {
+        return decodeRows + draftRows + prefillRows + forwardRows;
     }
 
     /**
@@ -60,6 +97,8 @@ public record IterationFeatures(
             case DECODE -> decodeRows > 0 ? 1 : 0;
             case DECODE_ROW -> decodeRows;
             case DECODE_CONTEXT -> decodeContext;
+            case DRAFT -> drafts;
+            case DRAFT_ROW -> draftRows;
             case PREFILL_ROW -> prefillRows;
             case PREFILL_CONTEXT -> prefillContext;
             case FORWARD_ROW -> forwardRows;

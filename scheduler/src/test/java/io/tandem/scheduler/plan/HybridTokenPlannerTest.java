@@ -8,6 +8,7 @@ import io.tandem.kernels.PackProgress;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.slo.IterationFeatures;
@@ -34,7 +35,9 @@ class HybridTokenPlannerTest {
     private HybridTokenPlanner planner(double floor, int fixed) {
         Finetuning finetuning = new Finetuning(1024, floor, fixed, Mode.CO_SERVING, 1);
         return new HybridTokenPlanner(
-                new SchedulerConfig(new Targets(50, 2000), finetuning, 256, 0, 100, 10, 1), LIMITS, latency);
+                new SchedulerConfig(new Targets(50, 2000), finetuning, 256, 0, 100, 10, 1, Speculation.OFF),
+                LIMITS,
+                latency);
     }
 
     private static Optional<PendingTraining> pending(PackProgress pack, ServingSpell spell) {
@@ -114,7 +117,12 @@ class HybridTokenPlannerTest {
         List<Sequence> running = new ArrayList<>();
         int decoding = random.nextInt(60);
         for (int i = 0; i < decoding; i++) {
-            running.add(Running.answer(1 + random.nextInt(20), 40, random.nextInt(2000) * 1_000_000L));
+            int generated = 1 + random.nextInt(30);
+            long first = random.nextInt(2000) * 1_000_000L;
+            running.add(
+                    random.nextBoolean()
+                            ? Running.answer(generated, 40, first)
+                            : Running.repeating(generated, 40, first));
         }
         for (int i = random.nextInt(5); i > 0; i--) {
             running.add(Running.prompt(1 + random.nextInt(600), 40, random.nextInt(2000) * 1_000_000L));
@@ -135,9 +143,11 @@ class HybridTokenPlannerTest {
         assertThat(work.forwardRows()).isBetween(0, pack.forwardRows());
         assertThat(work.backwardRowLayers()).isBetween(0L, pack.backwardRowLayers());
         assertThat(work.forwardRows() == 0 || work.backwardRowLayers() == 0).isTrue();
-        int inference =
-                plan.chunks().stream().mapToInt(IterationPlan.Chunk::tokens).sum();
+        int inference = plan.chunks().stream()
+                .mapToInt(chunk -> chunk.tokens() + chunk.draft().length)
+                .sum();
         assertThat(inference + work.forwardRows()).isLessThanOrEqualTo(LIMITS.maxTokensPerIteration());
+        assertThat(plan.features().rows()).isEqualTo(inference + work.forwardRows());
         assertThat(plan.features().forwardRows()).isEqualTo(work.forwardRows());
         assertThat(plan.features().backwardRowLayers()).isEqualTo(work.backwardRowLayers());
         assertThat(plan.empty()).isFalse();

@@ -30,14 +30,27 @@ final class Running {
         return sequence;
     }
 
+    /** An answer of one token over and over, of which the next ones may be drafted. */
+    static Sequence repeating(int generated, int maxTokens, long firstTokenNanos) {
+        Sequence sequence = prompt(10, maxTokens, 0);
+        sequence.speculate(8);
+        generate(sequence, generated, firstTokenNanos);
+        sequence.roomForDraft(true);
+        return sequence;
+    }
+
     /** An answer that got all its tokens at once. */
     static Sequence answer(int generated, int maxTokens, long firstTokenNanos) {
         Sequence sequence = prompt(10, maxTokens, 0);
-        for (int i = 0; i < generated; i++) {
+        generate(sequence, generated, firstTokenNanos);
+        return sequence;
+    }
+
+    private static void generate(Sequence sequence, int tokens, long nowNanos) {
+        for (int i = 0; i < tokens; i++) {
             sequence.advance(sequence.pending());
-            sequence.lap(firstTokenNanos);
+            sequence.lap(nowNanos);
             sequence.append(TOKEN);
         }
-        return sequence;
     }
 }

@@ -3,6 +3,7 @@ package io.tandem.scheduler.simulation;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.simulation.Replay.Outcome;
 import java.io.IOException;
@@ -65,7 +66,8 @@ public final class Projection {
     }
 
     private static SchedulerConfig config(Mode mode, int interval) {
-        return new SchedulerConfig(TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1);
+        return new SchedulerConfig(
+                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.OFF);
     }
 
     private static Outcome serving(Mode mode, int interval, double rate, boolean trains) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.scheduler.simulation.Replay.Outcome;
 import java.io.IOException;
@@ -36,7 +37,8 @@ class SharingSimulationTest {
     private static final double EQUAL = 0.02;
 
     private static SchedulerConfig config(Mode mode, int interval) {
-        return new SchedulerConfig(TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1);
+        return new SchedulerConfig(
+                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.OFF);
     }
 
     private static Map<String, Outcome> compare(List<Arrival> traffic, double seconds, long seed) {

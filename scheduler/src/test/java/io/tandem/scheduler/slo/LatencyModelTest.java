@@ -7,7 +7,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class LatencyModelTest {
-    private static final IterationFeatures ONE_DECODE = new IterationFeatures(1, 100, 0, 0, 0, 0, 0);
+    private static final IterationFeatures ONE_DECODE = IterationFeatures.decoding(1, 100);
 
     /** A device that reads its weights in 10 ms and computes 16 rows meanwhile; times in milliseconds. */
     private static double memoryBound(IterationFeatures features) {
@@ -18,8 +18,8 @@ class LatencyModelTest {
     }
 
     private static IterationFeatures random(Random random) {
-        IterationFeatures decodes =
-                new IterationFeatures(random.nextInt(24), random.nextInt(2000), 0, 0, 0, random.nextInt(60), 1);
+        IterationFeatures decodes = IterationFeatures.decoding(random.nextInt(24), random.nextInt(2000))
+                .withBackward(random.nextInt(60), 1);
         return switch (random.nextInt(3)) {
             case 0 -> decodes.withPrefill(random.nextInt(40), 1000);
             case 1 -> decodes.withForward(random.nextInt(40));
@@ -62,7 +62,7 @@ class LatencyModelTest {
             IterationFeatures training = IterationFeatures.NOTHING.withForward(200 + random.nextInt(56));
             model.observe(training, (long) (memoryBound(training) * 1e6));
         }
-        IterationFeatures served = new IterationFeatures(20, 4000, 30, 0, 0, 0, 0);
+        IterationFeatures served = IterationFeatures.decoding(20, 4000).withPrefill(30, 0);
         assertThat(model.predictNanos(served) / 1e6).isCloseTo(memoryBound(served), within(1.0));
     }
 

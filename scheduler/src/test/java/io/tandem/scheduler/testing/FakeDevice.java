@@ -44,13 +44,16 @@ public final class FakeDevice implements DeviceModel {
     public static final int LAYERS = 3;
 
     private static final int VOCAB = 1000;
+    private static final int SUCCESSORS = 23;
 
     private final KernelsConfig limits;
     private final ToDoubleFunction<IterationInputs> millis;
     private final long[][] written;
+    private final int[][] given;
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
     private Optional<FakePack> pack = Optional.empty();
+    private int surprises = 1;
     private long nanos;
     private int failures;
     private volatile int prepared;
@@ -62,12 +65,18 @@ public final class FakeDevice implements DeviceModel {
         this.limits = limits;
         this.millis = millis;
         this.written = new long[limits.kvSlots()][limits.contextTokens()];
+        this.given = new int[limits.kvSlots()][limits.contextTokens()];
         this.slots = new Adapter[limits.adapterSlots()];
     }
 
     public static KernelsConfig limits(int kvSlots, int contextTokens, int adapterSlots) {
         return new KernelsConfig(
                 Dtype.FLOAT32, WeightForm.PLAIN, 1, kvSlots, contextTokens, 512, adapterSlots, 8, 256, Stash.KEEP);
+    }
+
+    /** Only one of so many tokens depends on all the text; the others follow from the token before, so texts repeat. */
+    public void surpriseEvery(int tokens) {
+        surprises = tokens;
     }
 
     public long nanoTime() {
@@ -229,9 +238,11 @@ public final class FakeDevice implements DeviceModel {
             if (segment.pooled()) {
                 states.add(new float[] {state});
             }
-            int at = segment.start() + segment.tokens().length - segment.samplings().size();
+            int end = segment.start() + segment.tokens().length;
+            int at = end - segment.samplings().size();
             for (Sampling sampling : segment.samplings()) {
-                draws.add(draw(written[segment.kvSlot()][at++], sampling));
+                draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling));
+                at++;
             }
         }
         SequenceScores scores = SequenceScores.NONE;
@@ -265,6 +276,7 @@ public final class FakeDevice implements DeviceModel {
         for (int token : segment.tokens()) {
             state = (state * 31 + token) * 0x9E3779B97F4A7C15L + stack;
             state = (state ^ (state >>> 29)) | 1;
+            given[segment.kvSlot()][at] = token;
             slot[at++] = state;
         }
         Arrays.fill(slot, at, slot.length, 0);
@@ -277,9 +289,11 @@ public final class FakeDevice implements DeviceModel {
                 .toList();
     }
 
-    private static Draw draw(long state, Sampling sampling) {
+    private Draw draw(long state, int last, Sampling sampling) {
         long mixed = sampling.temperature() == 0 ? state : state + (long) (sampling.uniform() * 1e15);
-        int token = (int) Math.floorMod(mixed * 0xBF58476D1CE4E5B9L >>> 20, (long) VOCAB);
+        long hash = mixed * 0xBF58476D1CE4E5B9L;
+        boolean surprise = Math.floorMod(hash >>> 40, surprises) == 0;
+        int token = surprise ? (int) Math.floorMod(hash >>> 20, (long) VOCAB) : (7 * last + 1) % SUCCESSORS;
         int drawn = sampling.allowed().map(bits -> nearest(bits, token)).orElse(token);
         return new Draw(drawn, Float.NaN, new int[0], new float[0]);
     }

@@ -5,8 +5,10 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
 import java.nio.file.Path;
@@ -177,7 +179,10 @@ public final class ConfigLoader {
                 values.integer("scheduler.kv-cache-tokens", 0),
                 values.integer("scheduler.max-queued-requests", 256),
                 values.integer("scheduler.max-queued-jobs", 32),
-                values.integer("scheduler.concurrent-jobs", 2));
+                values.integer("scheduler.concurrent-jobs", 2),
+                new Speculation(
+                        values.oneOf("scheduler.speculation", Drafts.OFF),
+                        values.integer("scheduler.max-draft-tokens", 8)));
     }
 
     private static KernelsConfig kernels(ConfigValues values) {

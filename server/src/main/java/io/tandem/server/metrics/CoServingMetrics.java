@@ -12,12 +12,15 @@ import java.util.function.Supplier;
 
 /** What iterations carry and how long things take, as meters; docs/metrics.md explains each. */
 public final class CoServingMetrics implements IterationListener {
-    private static final IterationReport NOTHING = new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    private static final IterationReport NOTHING =
+            new IterationReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     private final Timer iterations;
     private final Timer ttft;
     private final Timer itl;
     private final Counter decode;
+    private final Counter drafted;
+    private final Counter accepted;
     private final Counter prefill;
     private final Counter forward;
     private final Counter backward;
@@ -34,6 +37,8 @@ public final class CoServingMetrics implements IterationListener {
         ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
         itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
         decode = tokens(registry, "decode");
+        drafted = drafts(registry, "drafted", "tokens that ran as drafts of what follows");
+        accepted = drafts(registry, "accepted", "tokens of drafts that were right");
         prefill = tokens(registry, "prefill");
         forward = tokens(registry, "finetune");
         backward = Counter.builder("tandem.finetune.backward.rows")
@@ -73,6 +78,12 @@ public final class CoServingMetrics implements IterationListener {
                 .register(registry);
     }
 
+    private static Counter drafts(MeterRegistry registry, String name, String description) {
+        return Counter.builder("tandem.speculation." + name)
+                .description(description)
+                .register(registry);
+    }
+
     private static void gauge(MeterRegistry registry, String name, String description, Supplier<Number> value) {
         Gauge.builder(name, value).description(description).register(registry);
     }
@@ -83,6 +94,8 @@ public final class CoServingMetrics implements IterationListener {
         latency.iteration(report);
         iterations.record(report.durationNanos(), TimeUnit.NANOSECONDS);
         decode.increment(report.decodeTokens());
+        drafted.increment(report.draftTokens());
+        accepted.increment(report.acceptedTokens());
         prefill.increment(report.prefillTokens());
         forward.increment(report.forwardTokens());
         backward.increment(report.backwardTokenLayers());

@@ -14,8 +14,10 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
+import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.Application;
 import io.tandem.server.config.AdaptersConfig;
@@ -192,7 +194,8 @@ final class RunningServer implements AutoCloseable {
                         0,
                         64,
                         4,
-                        2),
+                        2,
+                        new Speculation(Drafts.PROMPT_LOOKUP, 8)),
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
     }
 

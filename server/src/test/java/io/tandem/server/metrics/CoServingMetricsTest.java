@@ -13,7 +13,7 @@ class CoServingMetricsTest {
 
     @Test
     void gaugesAreZeroWhileNothingRuns() {
-        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 3, 8, 2, 0, 0, 640, 0));
+        metrics.iteration(new IterationReport(1, 1, 1, 0, 8, 0, 0, 0, 0, 0, 3, 8, 2, 0, 0, 640, 0));
         List<String> gauges = List.of(
                 "tandem.sequences.running", "tandem.requests.waiting", "tandem.kv.tokens", "tandem.iteration.adapters");
         assertThat(gauges)

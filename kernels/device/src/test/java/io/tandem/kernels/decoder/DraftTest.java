@@ -47,16 +47,17 @@ class DraftTest {
         return switch (kind) {
             case 0 -> new Sampling(0, 0, 1, 0, uniform, Repetition.NONE, new int[0], new float[0], 2);
             case 1 -> new Sampling(1, 0, 1, 0, uniform, Repetition.NONE, new int[0], new float[0], 2);
-            default -> new Sampling(
-                    0.8,
-                    20,
-                    0.9,
-                    0,
-                    uniform,
-                    new Repetition(new int[] {3, 4}, 1.3),
-                    new int[] {position % 7},
-                    new float[] {2},
-                    2);
+            default ->
+                new Sampling(
+                        0.8,
+                        20,
+                        0.9,
+                        0,
+                        uniform,
+                        new Repetition(new int[] {3, 4}, 1.3),
+                        new int[] {position % 7},
+                        new float[] {2},
+                        2);
         };
     }
 
@@ -66,9 +67,9 @@ class DraftTest {
 
     /** The tokens of one answer, each in an iteration of its own. */
     private List<Draw> oneByOne(int kind) {
-        List<Draw> draws = new ArrayList<>(Devices.run(
-                        device, Devices.segment(0, 0, prompt, adapters(kind), sampling(kind, 0)))
-                .draws());
+        List<Draw> draws =
+                new ArrayList<>(Devices.run(device, Devices.segment(0, 0, prompt, adapters(kind), sampling(kind, 0)))
+                        .draws());
         while (draws.size() < ANSWER) {
             int[] last = {draws.get(draws.size() - 1).token()};
             int start = prompt.length + draws.size() - 1;
@@ -89,17 +90,17 @@ class DraftTest {
         List<List<Draw>> drawn = new ArrayList<>();
         for (int kind = 0; kind < 3; kind++) {
             expected.add(oneByOne(kind));
-            drawn.add(new ArrayList<>(Devices.run(
-                            device, Devices.segment(kind + 1, 0, prompt, adapters(kind), sampling(kind, 0)))
-                    .draws()));
+            drawn.add(new ArrayList<>(
+                    Devices.run(device, Devices.segment(kind + 1, 0, prompt, adapters(kind), sampling(kind, 0)))
+                            .draws()));
         }
         while (drawn.stream().anyMatch(draws -> draws.size() < ANSWER)) {
             List<Segment> segments = new ArrayList<>();
             for (int kind = 0; kind < 3; kind++) {
                 segments.add(drafted(kind, expected.get(kind), drawn.get(kind), random));
             }
-            List<Draw> all = device.run(new IterationInputs(segments, Optional.empty()))
-                    .draws();
+            List<Draw> all =
+                    device.run(new IterationInputs(segments, Optional.empty())).draws();
             int at = 0;
             for (int kind = 0; kind < 3; kind++) {
                 Segment segment = segments.get(kind);
