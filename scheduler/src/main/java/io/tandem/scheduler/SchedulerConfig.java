@@ -51,7 +51,8 @@ public record SchedulerConfig(
 
     /** Where drafts of an answer's next tokens come from. */
     public enum Drafts {
-        OFF,
+        /** There are none. */
+        NONE,
         /** From what followed the last tokens when they occurred before, in the prompt or the answer. */
         PROMPT_LOOKUP
     }
@@ -62,7 +63,7 @@ public record SchedulerConfig(
      * @param maxDraftTokens of one sequence in one iteration; what is worth it up to there is up to the latency model
      */
     public record Speculation(Drafts drafts, int maxDraftTokens) {
-        public static final Speculation OFF = new Speculation(Drafts.OFF, 1);
+        public static final Speculation NONE = new Speculation(Drafts.NONE, 1);
 
         public Speculation {
             require(maxDraftTokens >= 1 && maxDraftTokens <= 64, "max-draft-tokens", maxDraftTokens, "1 to 64");

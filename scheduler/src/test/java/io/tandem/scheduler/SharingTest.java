@@ -27,7 +27,7 @@ class SharingTest {
     private static final Targets TARGETS = new Targets(20, 1000);
 
     private static SchedulerConfig config(Targets targets, Finetuning finetuning) {
-        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2, Speculation.OFF);
+        return new SchedulerConfig(targets, finetuning, 64, 0, 1000, 10, 2, Speculation.NONE);
     }
 
     private static Finetuning floor(double floor) {

@@ -43,7 +43,7 @@ class SpeculationSimulationTest {
     }
 
     private static RecordingSink alone(InferenceRequest request, SchedulerConfig config, int surprises) {
-        Scenario scenario = scenario(with(config, Speculation.OFF), surprises);
+        Scenario scenario = scenario(with(config, Speculation.NONE), surprises);
         RecordingSink sink = new RecordingSink();
         assertThat(scenario.engine.submit(request, sink)).isEmpty();
         scenario.runDry();

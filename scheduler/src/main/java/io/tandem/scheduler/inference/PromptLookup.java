@@ -10,7 +10,12 @@ import java.util.stream.IntStream;
  */
 final class PromptLookup {
     private static final int LONGEST = 3;
-    /** Before anything was compared: so low that a sequence begins with drafts only where they cost nearly nothing. */
+    /**
+     * A token that is right less often is not drafted: where computing it seems to cost nothing, that may be the latency
+     * model's error, and there is little to gain.
+     */
+    private static final double LEAST_ODDS = 0.25;
+    /** Before anything was compared: less, so that a sequence drafts nothing until its text has repeated something. */
     private static final double FIRST_GUESS = 0.2;
     /** Weight of the last comparison. */
     private static final double LEARNING = 1.0 / 16;
@@ -48,7 +53,7 @@ final class PromptLookup {
     }
 
     /**
-     * The next tokens. Where the occurrence reaches into the draft, as in a text that repeats itself, the draft goes on
+     * The next tokens, as far as they are likely. Where the occurrence reaches into the draft, as in a text that repeats itself, the draft goes on
      * with its own beginning.
      *
      * @param length of the text
@@ -58,11 +63,17 @@ final class PromptLookup {
         if (place < 0 || most <= 0) {
             return Draft.NONE;
         }
-        int[] next = new int[most];
-        for (int i = 0; i < most; i++) {
+        // What a right token makes of a match is one of at least its length; most are longer soon.
+        double first = right[matched - 1];
+        double others = right[LONGEST - 1];
+        int count = 0;
+        for (double odds = first; count < most && odds >= LEAST_ODDS; odds *= others) {
+            count++;
+        }
+        int[] next = new int[count];
+        for (int i = 0; i < count; i++) {
             next[i] = place + i < length ? tokens[place + i] : next[place + i - length];
         }
-        // What a right token makes of a match is one of at least its length; most are longer soon.
-        return new Draft(next, right[matched - 1], right[LONGEST - 1]);
+        return new Draft(next, first, others);
     }
 }

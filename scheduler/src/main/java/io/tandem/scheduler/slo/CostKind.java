@@ -11,10 +11,13 @@ public enum CostKind {
     DECODE_ROW(0.1),
     /** Each token in the KV cache that a decode row attends to. */
     DECODE_CONTEXT(1e-4),
-    /** Once per sequence with a draft, whose rows attend apart from other decode rows. */
-    DRAFT(0.1),
+    /**
+     * Once per sequence with a draft, whose rows attend apart from other decode rows. What is known of a draft comes from
+     * drafts alone, so the first guess has to be low enough that some run.
+     */
+    DRAFT(0.01),
     /** Each token of a draft. */
-    DRAFT_ROW(0.1),
+    DRAFT_ROW(0.01),
     PREFILL_ROW(0.1),
     /** The same for tokens of prompts and drafts. */
     PREFILL_CONTEXT(1e-4),

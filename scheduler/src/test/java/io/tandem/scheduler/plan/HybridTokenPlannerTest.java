@@ -35,7 +35,7 @@ class HybridTokenPlannerTest {
     private HybridTokenPlanner planner(double floor, int fixed) {
         Finetuning finetuning = new Finetuning(1024, floor, fixed, Mode.CO_SERVING, 1);
         return new HybridTokenPlanner(
-                new SchedulerConfig(new Targets(50, 2000), finetuning, 256, 0, 100, 10, 1, Speculation.OFF),
+                new SchedulerConfig(new Targets(50, 2000), finetuning, 256, 0, 100, 10, 1, Speculation.NONE),
                 LIMITS,
                 latency);
     }

@@ -67,7 +67,7 @@ public final class Projection {
 
     private static SchedulerConfig config(Mode mode, int interval) {
         return new SchedulerConfig(
-                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.OFF);
+                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.NONE);
     }
 
     private static Outcome serving(Mode mode, int interval, double rate, boolean trains) {

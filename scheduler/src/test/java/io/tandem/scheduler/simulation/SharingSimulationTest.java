@@ -38,7 +38,7 @@ class SharingSimulationTest {
 
     private static SchedulerConfig config(Mode mode, int interval) {
         return new SchedulerConfig(
-                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.OFF);
+                TARGETS, new Finetuning(512, 0.05, 0, mode, interval), 512, 0, 10_000, 2, 1, Speculation.NONE);
     }
 
     private static Map<String, Outcome> compare(List<Arrival> traffic, double seconds, long seed) {

@@ -181,7 +181,7 @@ public final class ConfigLoader {
                 values.integer("scheduler.max-queued-jobs", 32),
                 values.integer("scheduler.concurrent-jobs", 2),
                 new Speculation(
-                        values.oneOf("scheduler.speculation", Drafts.OFF),
+                        values.oneOf("scheduler.speculation", Drafts.NONE),
                         values.integer("scheduler.max-draft-tokens", 8)));
     }
 

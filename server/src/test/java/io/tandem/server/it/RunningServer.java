@@ -41,11 +41,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** The whole server over a tiny model, on a free port. */
 final class RunningServer implements AutoCloseable {
     static final String MODEL = "tiny";
     static final int CONTEXT = 256;
+    private static final Speculation SPECULATION = new Speculation(Drafts.PROMPT_LOOKUP, 8);
 
     private final Path directory;
     private final Application application;
@@ -57,146 +59,105 @@ final class RunningServer implements AutoCloseable {
         this.application = application;
     }
 
+    /** What tests set; the rest is the same for all. */
+    private static final class Settings {
+        private int fixedWindowTokens;
+        private long trainingMemoryBytes;
+        private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
+        private HttpAccess access = HttpAccess.LOCAL;
+        private FinetuneConfig finetune = FinetuneConfig.DEFAULT;
+        private BatchesConfig batches = BatchesConfig.DEFAULT;
+        private Speculation speculation = SPECULATION;
+        private Map<String, String> environment = System.getenv();
+    }
+
     /** @param directory gets a model, if there is none, and keeps the server's data */
     static RunningServer start(Path directory) throws IOException {
-        return start(directory, 0);
+        return start(directory, settings -> {});
     }
 
     /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
     static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
-        return start(directory, tinyModel(directory), fixedWindowTokens, 0, AdaptersConfig.DEFAULT);
+        return start(directory, settings -> settings.fixedWindowTokens = fixedWindowTokens);
     }
 
     /** With a limit on what fine-tuning may take. */
     static RunningServer withTrainingMemory(Path directory, long bytes) throws IOException {
-        return start(directory, tinyModel(directory), 0, bytes, AdaptersConfig.DEFAULT);
+        return start(directory, settings -> settings.trainingMemoryBytes = bytes);
     }
 
     static RunningServer start(Path directory, AdaptersConfig adapters) throws IOException {
-        return start(directory, tinyModel(directory), 0, 0, adapters);
+        return start(directory, settings -> settings.adapters = adapters);
     }
 
     static RunningServer start(Path directory, HttpAccess access) throws IOException {
-        return start(directory, tinyModel(directory), 0, 0, AdaptersConfig.DEFAULT, access);
-    }
-
-    /** @param directory keeps the server's data */
-    static RunningServer start(Path directory, Path model) throws IOException {
-        return start(directory, model, 0, 0, AdaptersConfig.DEFAULT);
-    }
-
-    private static Path tinyModel(Path directory) throws IOException {
-        Path model = directory.resolve(MODEL);
-        if (!model.toFile().exists()) {
-            TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
-        }
-        return model;
-    }
-
-    private static RunningServer start(
-            Path directory, Path model, int fixedWindowTokens, long trainingMemoryBytes, AdaptersConfig adapters)
-            throws IOException {
-        return start(directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, HttpAccess.LOCAL);
-    }
-
-    private static RunningServer start(
-            Path directory,
-            Path model,
-            int fixedWindowTokens,
-            long trainingMemoryBytes,
-            AdaptersConfig adapters,
-            HttpAccess access)
-            throws IOException {
-        return start(
-                directory,
-                model,
-                fixedWindowTokens,
-                trainingMemoryBytes,
-                adapters,
-                access,
-                FinetuneConfig.DEFAULT,
-                BatchesConfig.DEFAULT);
+        return start(directory, settings -> settings.access = access);
     }
 
     /** With a limit on the checkpoints that jobs leave. */
     static RunningServer start(Path directory, FinetuneConfig finetune) throws IOException {
-        return start(
-                directory,
-                tinyModel(directory),
-                0,
-                0,
-                AdaptersConfig.DEFAULT,
-                HttpAccess.LOCAL,
-                finetune,
-                BatchesConfig.DEFAULT);
+        return start(directory, settings -> settings.finetune = finetune);
     }
 
     /** With limits of batches. */
     static RunningServer start(Path directory, BatchesConfig batches) throws IOException {
-        return start(
-                directory,
-                tinyModel(directory),
-                0,
-                0,
-                AdaptersConfig.DEFAULT,
-                HttpAccess.LOCAL,
-                FinetuneConfig.DEFAULT,
-                batches);
+        return start(directory, settings -> settings.batches = batches);
     }
 
-    private static RunningServer start(
-            Path directory,
-            Path model,
-            int fixedWindowTokens,
-            long trainingMemoryBytes,
-            AdaptersConfig adapters,
-            HttpAccess access,
-            FinetuneConfig finetune,
-            BatchesConfig batches)
-            throws IOException {
-        ServerConfig config =
-                config(directory, model, fixedWindowTokens, trainingMemoryBytes, adapters, access, finetune);
-        return new RunningServer(directory, Application.start(config, LoadProgress.NONE));
+    /** With or without drafts. */
+    static RunningServer start(Path directory, Speculation speculation) throws IOException {
+        return start(directory, settings -> settings.speculation = speculation);
     }
 
     /** With environment variables for what is fetched from elsewhere. */
     static RunningServer start(Path directory, AdaptersConfig adapters, Map<String, String> environment)
             throws IOException {
-        ServerConfig config =
-                config(directory, tinyModel(directory), 0, 0, adapters, HttpAccess.LOCAL, FinetuneConfig.DEFAULT);
-        return new RunningServer(directory, Application.start(config, environment, LoadProgress.NONE));
+        return start(directory, settings -> {
+            settings.adapters = adapters;
+            settings.environment = environment;
+        });
     }
 
-    private static ServerConfig config(
-            Path directory,
-            Path model,
-            int fixedWindowTokens,
-            long trainingMemoryBytes,
-            AdaptersConfig adapters,
-            HttpAccess access,
-            FinetuneConfig finetune) {
-        return new ServerConfig(
-                new HttpConfig("127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, access, HttpLimits.DEFAULT),
+    private static RunningServer start(Path directory, Consumer<Settings> set) throws IOException {
+        Path model = directory.resolve(MODEL);
+        if (!model.toFile().exists()) {
+            TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).write(model);
+        }
+        return start(directory, model, set);
+    }
+
+    /** @param directory keeps the server's data */
+    static RunningServer start(Path directory, Path model) throws IOException {
+        return start(directory, model, settings -> {});
+    }
+
+    private static RunningServer start(Path directory, Path model, Consumer<Settings> set) throws IOException {
+        Settings settings = new Settings();
+        set.accept(settings);
+        ServerConfig config = new ServerConfig(
+                new HttpConfig(
+                        "127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, settings.access, HttpLimits.DEFAULT),
                 directory.resolve("data"),
                 model,
                 Optional.empty(),
                 true,
                 ParserConfig.DEFAULT,
                 directory.resolve("import"),
-                trainingMemoryBytes,
-                finetune,
-                batches,
-                adapters,
+                settings.trainingMemoryBytes,
+                settings.finetune,
+                settings.batches,
+                settings.adapters,
                 new SchedulerConfig(
                         new Targets(50, 2000),
-                        new Finetuning(256, 0.05, fixedWindowTokens, Mode.CO_SERVING, 64),
+                        new Finetuning(256, 0.05, settings.fixedWindowTokens, Mode.CO_SERVING, 64),
                         64,
                         0,
                         64,
                         4,
                         2,
-                        new Speculation(Drafts.PROMPT_LOOKUP, 8)),
+                        settings.speculation),
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
+        return new RunningServer(directory, Application.start(config, settings.environment, LoadProgress.NONE));
     }
 
     String url() {
