@@ -237,7 +237,7 @@ final class BatchRun {
             try {
                 return from.next();
             } catch (LineError e) {
-                results().unanswered(e.line(), "", e.code(), e.getMessage());
+                results().unanswered(e.line(), "", e.code(), String.valueOf(e.getMessage()));
                 count(results());
             }
         }

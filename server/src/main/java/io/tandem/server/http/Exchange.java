@@ -39,6 +39,10 @@ interface Exchange {
 
     void fail(Throwable failure);
 
-    /** Fails; @param lastEvent ends a stream that has begun */
+    /**
+     * Fails.
+     *
+     * @param lastEvent ends a stream that has begun
+     */
     void fail(ApiException error, String lastEvent);
 }
