@@ -116,7 +116,8 @@ public final class AdapterSources implements AutoCloseable {
         }
         String address = config.named().getOrDefault(name, "");
         LOG.info("fetching adapter {} from {}", name, address);
-        read(address, name, "model")
+        var unused = CompletableFuture.completedFuture(address)
+                .thenCompose(from -> read(from, name, "model"))
                 .thenCompose(adapter -> publishing.publish(name, adapter, origin(address)))
                 .whenComplete((entry, failure) -> {
                     coming.remove(name);

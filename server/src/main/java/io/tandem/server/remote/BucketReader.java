@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
@@ -95,7 +96,7 @@ final class BucketReader implements AutoCloseable {
             for (String file : files) {
                 HeadObjectResponse head = client.headObject(
                         request -> request.bucket(from.bucket()).key(key(from, file)));
-                left -= head.contentLength();
+                left -= bytes(head);
                 if (left < 0) {
                     throw new Unavailable(Reason.TOO_LARGE, shown(from) + " has more than " + maxBytes + " bytes");
                 }
@@ -113,15 +114,19 @@ final class BucketReader implements AutoCloseable {
 
     /** The object that was looked at, and not more of it than it had. */
     private void fetch(InBucket from, String file, HeadObjectResponse head, Path target) throws IOException {
-        if (head.contentLength() == 0) {
+        if (bytes(head) == 0) {
             throw new Unavailable(Reason.DAMAGED, shown(from) + ": " + file + " is empty");
         }
         client.getObject(
                 request -> request.bucket(from.bucket())
                         .key(key(from, file))
                         .ifMatch(head.eTag())
-                        .range("bytes=0-" + (head.contentLength() - 1)),
+                        .range("bytes=0-" + (bytes(head) - 1)),
                 target);
+    }
+
+    private static long bytes(HeadObjectResponse head) {
+        return Objects.requireNonNullElse(head.contentLength(), 0L);
     }
 
     private static String key(InBucket from, String file) {

@@ -136,7 +136,7 @@ final class HubClient {
     }
 
     private URI uri(HubName name, String commit, String file) {
-        String path = Stream.of(file.split("/"))
+        String path = Stream.of(file.split("/", -1))
                 .map(part -> URLEncoder.encode(part, StandardCharsets.UTF_8).replace("+", "%20"))
                 .collect(Collectors.joining("/"));
         return URI.create(settings.endpoint() + "/" + name.repository() + "/resolve/" + commit + "/" + path);
