@@ -57,7 +57,8 @@ public final class SpeculationGain implements Callable<Integer> {
     private Path out = Path.of("");
 
     /** Of one round. */
-    private record Round(double tokensPerSecond, double cpuMillis, double drafted, double accepted, double trainedPerSecond) {}
+    private record Round(
+            double tokensPerSecond, double cpuMillis, double drafted, double accepted, double trainedPerSecond) {}
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new SpeculationGain()).execute(args));
@@ -66,8 +67,8 @@ public final class SpeculationGain implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         List<List<?>> rows = new ArrayList<>();
-        OUT.println("| text | answers | fine-tuning | tokens/s without | with | CPU ms/token without | with | tokens per iteration |"
-                + " right drafts | trained tokens/s without | with |");
+        OUT.println("| text | answers | fine-tuning | tokens/s without | with | CPU ms/token without | with |"
+                + " tokens per iteration | right drafts | trained tokens/s without | with |");
         OUT.println("|---|---|---|---|---|---|---|---|---|---|---|");
         try (ServerProcess off = ServerProcess.start(model.directory(), settings("none"), "");
                 ServerProcess on = ServerProcess.start(model.directory(), settings("prompt-lookup"), "")) {
@@ -109,7 +110,8 @@ public final class SpeculationGain implements Callable<Integer> {
         double drafted = with.stream().mapToDouble(Round::drafted).sum();
         double accepted = with.stream().mapToDouble(Round::accepted).sum();
         double sampled = (double) rounds * batch * tokens;
-        double trainedBefore = median(without.stream().map(Round::trainedPerSecond).toList());
+        double trainedBefore =
+                median(without.stream().map(Round::trainedPerSecond).toList());
         double trainedAfter = median(with.stream().map(Round::trainedPerSecond).toList());
         OUT.printf(
                 Locale.ROOT,

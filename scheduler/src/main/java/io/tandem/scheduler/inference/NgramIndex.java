@@ -74,9 +74,9 @@ final class NgramIndex {
             hash = (hash ^ tokens[i]) * 0x9E3779B97F4A7C15L;
             hash ^= hash >>> 32;
         }
-        int at = (int) hash & places.length - 1;
+        int at = (int) hash & (places.length - 1);
         while (places[at] != EMPTY && !Arrays.equals(tokens, places[at] - n, places[at], tokens, place - n, place)) {
-            at = at + 1 & places.length - 1;
+            at = (at + 1) & (places.length - 1);
         }
         return at;
     }

@@ -50,7 +50,7 @@ final class DraftPlanner {
         }
         boolean late = latency.predictNanos(plan.features()) > budgetNanos;
         Choice choice = choose(plan, drafts, all, room, late ? Long.MAX_VALUE : budgetNanos);
-        boolean worthIt = choice.all != all && (!late || allGain(plan, drafts, choice));
+        boolean worthIt = choice.all.draftRows() > 0 && (!late || allGain(plan, drafts, choice));
         return worthIt ? join(plan, drafts, choice.lengths) : plan;
     }
 

@@ -76,7 +76,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
         IterationPlan full = withWindow(plan, training.get(), spareNanos);
         int room = mostRows - plan.features().rows();
         IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));
-        return drafted == plan ? full : withWindow(drafted, training.get(), spareNanos);
+        return drafted.features().draftRows() == 0 ? full : withWindow(drafted, training.get(), spareNanos);
     }
 
     private IterationPlan withWindow(IterationPlan plan, PendingTraining training, long budgetNanos) {

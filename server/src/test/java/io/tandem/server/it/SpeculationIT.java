@@ -147,7 +147,8 @@ class SpeculationIT {
                 with.post("/v1/completions", repeating().put("stream", true).toString()))) {
             streamed.append(event.at("/choices/0/text").asText());
         }
-        assertThat(streamed.toString()).isEqualTo(ask(without, repeating()).at("/choices/0/text").asText());
+        assertThat(streamed.toString())
+                .isEqualTo(ask(without, repeating()).at("/choices/0/text").asText());
     }
 
     /** In the middle of answers that draft; who comes after gets the same as ever. */
