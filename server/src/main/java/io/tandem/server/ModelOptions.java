@@ -28,8 +28,9 @@ final class ModelOptions {
             names = "--model",
             paramLabel = "MODEL",
             description =
-                    "A directory in HuggingFace's layout, or OWNER/NAME[@REVISION] of the hub, which is downloaded"
-                            + " once (HF_TOKEN, HF_ENDPOINT, HF_HOME); default the sample model that comes with Tandem.")
+                    "A directory in HuggingFace's layout, a GGUF file, or OWNER/NAME[@REVISION] of the hub, which is"
+                            + " downloaded once (HF_TOKEN, HF_ENDPOINT, HF_HOME); default the sample model that comes"
+                            + " with Tandem.")
     private @Nullable String model;
 
     @Option(names = "--model-name", paramLabel = "NAME", description = "What clients call the base model by.")
@@ -82,7 +83,9 @@ final class ModelOptions {
                 "settings: {}{}",
                 file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("defaults"),
                 flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
-        return Files.exists(loaded.model().resolve("config.json")) ? loaded : downloaded(loaded);
+        boolean local = Files.isRegularFile(loaded.model())
+                || Files.exists(loaded.model().resolve("config.json"));
+        return local ? loaded : downloaded(loaded);
     }
 
     /** What is no directory may be the name of a model of the hub. */
@@ -91,8 +94,8 @@ final class ModelOptions {
         Optional<HubName> name = Files.exists(config.model()) ? Optional.empty() : HubName.parse(text);
         if (name.isEmpty()) {
             throw new IOException("there is no model in " + config.model()
-                    + ": it has no config.json; name a directory in HuggingFace's layout, or a model of the hub as"
-                    + " OWNER/NAME, with --model");
+                    + ": it has no config.json; name a directory in HuggingFace's layout, a GGUF file, or a model of"
+                    + " the hub as OWNER/NAME, with --model");
         }
         Hub hub = new Hub(HubSettings.of(System.getenv()));
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.tandem.kernels.testing.GgufModel;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.MainTest.Said;
 import java.io.IOException;
@@ -53,6 +54,25 @@ class DoctorTest {
         assertThat(said.out())
                 .contains("LlamaForCausalLM", "tensors in F32", "computes in", "float32")
                 .contains("64 tokens; the model's maximum is", "GB: weights", "end tokens", "temperature");
+    }
+
+    @Test
+    void aGgufFile() throws IOException {
+        TinyModel tiny = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1);
+        model = model.resolve("tiny-Q8_0.gguf");
+        new GgufModel("llama", tiny.config())
+                .weights(tiny, GgufModel.Plain.F16)
+                .file()
+                .write(model);
+        Said said = doctor("--dtype", "float32", "--context-tokens", "64");
+        assertThat(said.out())
+                .contains("'tiny-Q8_0' can be served.", "LlamaForCausalLM", "tensors in F16", "end tokens");
+        assertThat(said.status()).isZero();
+        byte[] bytes = Files.readAllBytes(model);
+        Files.write(model, Arrays.copyOf(bytes, bytes.length - 1));
+        assertThat(doctor().out()).contains("X model", "tiny-Q8_0.gguf", "ends beyond the file", "cannot be served");
+        Files.writeString(model, "version https://git-lfs.github.com/spec/v1");
+        assertThat(doctor().out()).contains("X model", "not a GGUF file");
     }
 
     @Test

@@ -10,8 +10,8 @@ import java.util.Optional;
  *
  * @param http where to listen
  * @param data directory of uploaded files, jobs and adapters; created when missing
- * @param model directory of the base model in HuggingFace's layout, or the name of a model of the hub
- * @param modelName what clients call the base model by; the directory's name if not given
+ * @param model the base model: a directory in HuggingFace's layout, a GGUF file, or the name of a model of the hub
+ * @param modelName what clients call the base model by; the name of the directory or file if not given
  * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
  * @param parsers what is looked for in the answers to chats
  * @param adapterRoot directory below which clients may name adapters to load
@@ -36,6 +36,8 @@ public record ServerConfig(
         AdaptersConfig adapters,
         SchedulerConfig scheduler,
         KernelsConfig kernels) {
+
+    private static final String GGUF = "(?i)\\.gguf$";
 
     public ServerConfig {
         if (trainingMemoryBytes < 0) {
@@ -72,7 +74,7 @@ public record ServerConfig(
 
     /** What clients call the base model by. */
     public String servedName() {
-        return modelName.orElseGet(
-                () -> String.valueOf(model.toAbsolutePath().normalize().getFileName()));
+        return modelName.orElseGet(() ->
+                String.valueOf(model.toAbsolutePath().normalize().getFileName()).replaceFirst(GGUF, ""));
     }
 }

@@ -147,6 +147,7 @@ class ArchitectureTest {
                 "Download",
                 "HubCache",
                 // They only read.
+                "GgufFile",
                 "ModelIdentity",
                 "SafetensorsFile");
         Set<String> writing = Set.of(
