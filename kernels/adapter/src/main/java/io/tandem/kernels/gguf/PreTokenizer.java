@@ -2,7 +2,7 @@ package io.tandem.kernels.gguf;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -30,36 +30,32 @@ record PreTokenizer(List<String> patterns, boolean gpt2, boolean digits, boolean
     private static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
     private static final String BEFORE = "[^\\r\\n\\p{L}\\p{N}]?";
 
-    private static final Map<String, PreTokenizer> KNOWN = new TreeMap<>();
+    private static final Map<String, PreTokenizer> KNOWN = known();
 
-    static {
+    private static Map<String, PreTokenizer> known() {
+        Map<String, PreTokenizer> known = new TreeMap<>();
         PreTokenizer llama3 = new PreTokenizer(List.of(GPT4), false, false, false, true);
-        Arrays.asList("llama-bpe", "llama3", "llama-v3").forEach(name -> KNOWN.put(name, llama3));
+        List.of("llama-bpe", "llama3", "llama-v3").forEach(name -> known.put(name, llama3));
         PreTokenizer gpt4 = new PreTokenizer(List.of(GPT4), false, false, false, false);
-        Arrays.asList("dbrx", "smaug-bpe").forEach(name -> KNOWN.put(name, gpt4));
+        List.of("dbrx", "smaug-bpe").forEach(name -> known.put(name, gpt4));
         PreTokenizer qwen = new PreTokenizer(List.of(QWEN), false, false, true, false);
-        Arrays.asList("qwen2", "deepseek-r1-qwen").forEach(name -> KNOWN.put(name, qwen));
+        List.of("qwen2", "deepseek-r1-qwen").forEach(name -> known.put(name, qwen));
         PreTokenizer gpt2 = new PreTokenizer(List.of(), true, false, false, false);
-        Arrays.asList("gpt-2", "phi-2").forEach(name -> KNOWN.put(name, gpt2));
+        List.of("gpt-2", "phi-2").forEach(name -> known.put(name, gpt2));
         PreTokenizer digits = new PreTokenizer(List.of(), true, true, false, false);
-        Arrays.asList("smollm", "refact", "starcoder").forEach(name -> KNOWN.put(name, digits));
-        KNOWN.put("tekken", new PreTokenizer(List.of(cased("", "\\p{N}")), false, false, false, true));
-        KNOWN.put(
-                "gpt-4o",
-                new PreTokenizer(List.of(cased(CONTRACTIONS + "?", "\\p{N}{1,3}")), false, false, false, false));
+        List.of("smollm", "refact", "starcoder").forEach(name -> known.put(name, digits));
+        String nemo = cased("", "\\p{N}");
+        known.put("tekken", new PreTokenizer(List.of(nemo), false, false, false, true));
+        String gpt4o = cased(CONTRACTIONS + "?", "\\p{N}{1,3}");
+        known.put("gpt-4o", new PreTokenizer(List.of(gpt4o), false, false, false, false));
         // llama.cpp's own, of models that were converted without a look at their tokenizer.
-        KNOWN.put(
-                "default",
-                new PreTokenizer(
-                        List.of(
-                                "[\\p{P}\\$\\+<=>\\^~\\|]+",
-                                "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)",
-                                "\\p{N}+",
-                                "[0-9][0-9][0-9]"),
-                        false,
-                        false,
-                        false,
-                        false));
+        List<String> rough = List.of(
+                "[\\p{P}\\$\\+<=>\\^~\\|]+",
+                "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)",
+                "\\p{N}+",
+                "[0-9][0-9][0-9]");
+        known.put("default", new PreTokenizer(rough, false, false, false, false));
+        return Collections.unmodifiableMap(known);
     }
 
     /** Words end before an upper-case letter that follows a lower-case one. */
