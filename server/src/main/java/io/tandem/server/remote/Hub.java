@@ -46,7 +46,7 @@ public final class Hub {
      * @throws Unavailable if it cannot be had
      */
     public Path model(HubName name, LoadProgress progress) throws IOException {
-        return snapshot(name, new ModelFiles(name), Long.MAX_VALUE, progress);
+        return snapshot(name, new BaseModelFiles(name), Long.MAX_VALUE, progress);
     }
 
     /**

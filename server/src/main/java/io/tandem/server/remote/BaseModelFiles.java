@@ -13,7 +13,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /** A model in HuggingFace's layout: configuration, tokenizer and safetensors, none of the other formats beside them. */
-final class ModelFiles implements RepositoryFiles {
+final class BaseModelFiles implements RepositoryFiles {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = SINGLE + ".index.json";
     private static final int MAX_INDEX_BYTES = 64 << 20;
@@ -23,7 +23,7 @@ final class ModelFiles implements RepositoryFiles {
 
     private final HubName name;
 
-    ModelFiles(HubName name) {
+    BaseModelFiles(HubName name) {
         this.name = name;
     }
 
