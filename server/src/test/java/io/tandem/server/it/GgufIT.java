@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The server over a GGUF file: chats, and a job whose adapter belongs to it. */
+/** The server over a GGUF file. */
 @Timeout(120)
 class GgufIT {
     private static final String CHAT = "{\"model\":\"tiny\",\"temperature\":0,\"max_tokens\":20,\"logprobs\":true,"

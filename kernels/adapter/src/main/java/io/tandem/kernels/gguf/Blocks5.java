@@ -29,8 +29,8 @@ record Blocks5(boolean minimum) implements BlockFormat {
         int fifth = data.getInt(integers - 4);
         for (int j = 0; j < HALF; j++) {
             int pair = data.get(integers + j);
-            values[to + j] = scale * (pair & 15 | (fifth >>> j & 1) << 4) + least;
-            values[to + HALF + j] = scale * (pair >>> 4 & 15 | (fifth >>> HALF + j & 1) << 4) + least;
+            values[to + j] = scale * ((pair & 15) | ((fifth >>> j & 1) << 4)) + least;
+            values[to + HALF + j] = scale * ((pair >>> 4 & 15) | ((fifth >>> (HALF + j) & 1) << 4)) + least;
         }
     }
 }

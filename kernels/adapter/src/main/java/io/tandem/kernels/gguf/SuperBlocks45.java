@@ -48,11 +48,11 @@ record SuperBlocks45(boolean fifth) implements BlockFormat {
 
     /** Bytes 0 to 3 hold the first four scales, and above them two bits of the others; bytes 8 to 11 the rest of those. */
     private static int scale(ByteBuffer data, int at, int g) {
-        return g < 4 ? data.get(at + g) & 63 : data.get(at + 4 + g) & 15 | (data.get(at + g - 4) >>> 6 & 3) << 4;
+        return g < 4 ? data.get(at + g) & 63 : (data.get(at + 4 + g) & 15) | ((data.get(at + g - 4) >>> 6 & 3) << 4);
     }
 
     /** As scales, from byte 4, with the upper halves of bytes 8 to 11. */
     private static int minimum(ByteBuffer data, int at, int g) {
-        return g < 4 ? data.get(at + 4 + g) & 63 : data.get(at + 4 + g) >>> 4 & 15 | (data.get(at + g) >>> 6 & 3) << 4;
+        return g < 4 ? data.get(at + 4 + g) & 63 : (data.get(at + 4 + g) >>> 4 & 15) | ((data.get(at + g) >>> 6 & 3) << 4);
     }
 }
