@@ -31,6 +31,8 @@ enum GgufArchitecture {
 
     private final String huggingFace;
     private final String modelType;
+
+    @SuppressWarnings("ImmutableEnumChecker") // Set.of makes it.
     private final Set<Trait> traits;
 
     GgufArchitecture(String huggingFace, String modelType, Trait... traits) {
