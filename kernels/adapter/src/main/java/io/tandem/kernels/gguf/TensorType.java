@@ -44,6 +44,8 @@ enum TensorType {
             Map.entry(39, "MXFP4"));
 
     private final int number;
+
+    @SuppressWarnings("ImmutableEnumChecker") // Formats are records of numbers, or have none.
     private final BlockFormat format;
 
     TensorType(int number, BlockFormat format) {
