@@ -69,10 +69,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
         IterationPlan interactive = inference.plan(served, mostRows, 1 - config.floor(), nowNanos);
         long aloneNanos = latency.predictNanos(interactive.features());
         IterationPlan plan = spare.fill(
-                interactive,
-                bestEffort,
-                mostRows - interactive.features().rows(),
-                (aloneNanos + spareNanos) / 2);
+                interactive, bestEffort, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
         IterationPlan full = withWindow(plan, training.get(), spareNanos);
         int room = mostRows - plan.features().rows();
         IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));

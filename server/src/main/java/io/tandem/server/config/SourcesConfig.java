@@ -43,7 +43,7 @@ public record SourcesConfig(Map<String, String> named, List<String> allowed, lon
     public boolean allows(String address) {
         return allowed.stream()
                 .anyMatch(beginning -> address.equals(beginning)
-                        || address.startsWith(beginning)
-                                && (beginning.endsWith("/") || "/@".indexOf(address.charAt(beginning.length())) >= 0));
+                        || (address.startsWith(beginning)
+                                && (beginning.endsWith("/") || "/@".indexOf(address.charAt(beginning.length())) >= 0)));
     }
 }

@@ -68,8 +68,12 @@ final class Download implements AutoCloseable {
      */
     void run() throws IOException {
         digestWhatIsThere();
-        // What an earlier try left may have been wrong.
-        if (!attempt() && !attempt()) {
+        boolean whole = attempt();
+        if (!whole) {
+            // What an earlier try left may have been wrong.
+            whole = attempt();
+        }
+        if (!whole) {
             throw new Unavailable(
                     Reason.DAMAGED,
                     "'" + blob.path() + "' has not the checksum that the hub announces, " + blob.checksum()

@@ -197,8 +197,8 @@ final class HubClient {
     private static URI next(URI from, String location, HubName name) throws Unavailable {
         try {
             URI to = from.resolve(location);
-            boolean safer =
-                    "https".equals(to.getScheme()) || "http".equals(to.getScheme()) && "http".equals(from.getScheme());
+            boolean safer = "https".equals(to.getScheme())
+                    || ("http".equals(to.getScheme()) && "http".equals(from.getScheme()));
             if (safer && to.getHost() != null) {
                 return to;
             }

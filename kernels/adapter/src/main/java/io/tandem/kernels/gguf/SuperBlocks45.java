@@ -53,6 +53,8 @@ record SuperBlocks45(boolean fifth) implements BlockFormat {
 
     /** As scales, from byte 4, with the upper halves of bytes 8 to 11. */
     private static int minimum(ByteBuffer data, int at, int g) {
-        return g < 4 ? data.get(at + 4 + g) & 63 : (data.get(at + 4 + g) >>> 4 & 15) | ((data.get(at + g) >>> 6 & 3) << 4);
+        return g < 4
+                ? data.get(at + 4 + g) & 63
+                : (data.get(at + 4 + g) >>> 4 & 15) | ((data.get(at + g) >>> 6 & 3) << 4);
     }
 }

@@ -31,9 +31,9 @@ record SuperBlocks6() implements BlockFormat {
             int half = i / HALF;
             int quarter = i % HALF / 32;
             int column = i % 32;
-            int low = data.get(at + half * 64 + quarter % 2 * 32 + column) >>> quarter / 2 * 4 & 15;
-            int high = data.get(at + HIGH_BITS + half * 32 + column) >>> quarter * 2 & 3;
-            values[to + i] = ofScales * data.get(at + SCALES + i / 16) * ((low | high << 4) - 32);
+            int low = data.get(at + half * 64 + quarter % 2 * 32 + column) >>> (quarter / 2 * 4) & 15;
+            int high = data.get(at + HIGH_BITS + half * 32 + column) >>> (quarter * 2) & 3;
+            values[to + i] = ofScales * data.get(at + SCALES + i / 16) * ((low | (high << 4)) - 32);
         }
     }
 }

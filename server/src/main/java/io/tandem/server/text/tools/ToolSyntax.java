@@ -25,6 +25,8 @@ public enum ToolSyntax {
 
     private final String marker;
     private final String opening;
+
+    @SuppressWarnings("ImmutableEnumChecker") // A record of strings.
     private final CallShape shape;
 
     ToolSyntax(String marker, String opening, CallShape shape) {
