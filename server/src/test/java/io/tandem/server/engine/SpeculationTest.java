@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.SchedulerConfig;
@@ -158,8 +159,8 @@ class SpeculationTest {
         Random random = new Random(seed);
         TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong()).write(directory);
         KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 5, 256, 512, 2, 8, 64, Stash.KEEP);
-        try (DeviceModel device =
-                TorchScriptDecoder.load(directory, config(Speculation.NONE).deviceLimits(limits), LoadProgress.NONE)) {
+        try (DeviceModel device = TorchScriptDecoder.load(
+                ModelSource.open(directory), config(Speculation.NONE).deviceLimits(limits), LoadProgress.NONE)) {
             List<AdapterVersion> adapters = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 Adapter adapter = TinyAdapters.random(device.model(), LoraConfig.allLinears(), 4, i);
