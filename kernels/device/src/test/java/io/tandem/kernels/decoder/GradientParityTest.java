@@ -53,9 +53,9 @@ class GradientParityTest {
 
     /**
      * Of the whole gradient. Over 960 random models and packs the error's median was 0.011 and its largest 0.033; it
-     * depends on how much of the gradient cancels.
+     * depends on how much of the gradient cancels, and some random model in a thousand has 0.054.
      */
-    static final double INT8_RELATIVE = 0.05;
+    static final double INT8_RELATIVE = 0.1;
 
     private static final int SPLITS = 10;
     private static final int SLOT = 1;
