@@ -58,7 +58,8 @@ public record Tool(String name, String parameters, ObjectNode json) {
         tool.rejectUnknown(Set.of("type", "function"));
         requireFunction(tool);
         JsonBody function = tool.optionalObject("function").orElseThrow(() -> tool.invalid("function", "is required."));
-        function.rejectUnknown(Set.of("name", "description", "parameters", "strict"));
+        // transformers describes what a function returns, too.
+        function.rejectUnknown(Set.of("name", "description", "parameters", "strict", "return"));
         return of(function, tool.node());
     }
 

@@ -123,6 +123,16 @@ final class ExampleEncoder {
      * where the message's text does.
      */
     private String answer(List<ChatMessage> chat, List<Tool> tools, String prompt, String where) {
+        String answer = rendered(chat, tools, prompt, where);
+        String reasoning = chat.get(chat.size() - 1).reasoning().strip();
+        if (!answer.contains(reasoning)) {
+            throw new RejectedLine(where + ".reasoning_content cannot be learned: the chat template leaves it out;"
+                    + " put the thoughts into content, as the model is to write them");
+        }
+        return answer;
+    }
+
+    private String rendered(List<ChatMessage> chat, List<Tool> tools, String prompt, String where) {
         String rendered = render(chat, tools, false);
         if (rendered.startsWith(prompt)) {
             return rendered.substring(prompt.length());

@@ -44,10 +44,11 @@ final class Messages {
     private static final Map<String, String> REPLACED = Map.of("functions", "tools", "function_call", "tool_calls");
 
     /** A name is not rendered by chat templates; requests may have one as well. */
-    private static final Set<String> MESSAGE = Set.of("role", "content", "name", "tool_calls", "tool_call_id");
+    private static final Set<String> MESSAGE =
+            Set.of("role", "content", "reasoning_content", "name", "tool_calls", "tool_call_id");
 
     private static final Set<String> WEIGHTED_MESSAGE =
-            Set.of("role", "content", "name", "tool_calls", "tool_call_id", "weight");
+            Set.of("role", "content", "reasoning_content", "name", "tool_calls", "tool_call_id", "weight");
 
     private Messages() {}
 
@@ -222,7 +223,12 @@ final class Messages {
                 : Texts.required(message, "content", where + ".");
         // Chat templates know names of tools only.
         String name = role.equals("tool") ? Texts.optional(message, "name", where + ".") : "";
-        return new ChatMessage(role, content, "", calls, Texts.optional(message, "tool_call_id", where + "."), name);
+        String reasoning = Texts.optional(message, "reasoning_content", where + ".");
+        if (!reasoning.isEmpty() && !role.equals("assistant")) {
+            throw new RejectedLine(where + ".reasoning_content is only allowed in messages of the assistant");
+        }
+        return new ChatMessage(
+                role, content, reasoning, calls, Texts.optional(message, "tool_call_id", where + "."), name);
     }
 
     private static void refuseOthers(JsonNode object, Set<String> known, String where) {

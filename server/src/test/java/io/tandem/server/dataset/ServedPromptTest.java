@@ -144,4 +144,22 @@ class ServedPromptTest extends SmallModelTest {
                         .map(this::shown))
                 .containsExactly("f <user>q<assistant>[(f Rome)<|im_end|>]", "f <user>q<assistant>[a<|im_end|>]");
     }
+
+    /** Thoughts are learned where the template writes them, and never dropped in silence. */
+    @Test
+    void thoughtsBesideTheText() throws IOException {
+        String line = TURNS.formatted("", "a", "")
+                .replace("\"content\":\"a\"", "\"content\":\"a\",\"reasoning_content\":\"t\"");
+        String template = "{% for m in messages %}<{{ m.role }}>"
+                + "{% if m.reasoning_content %}{{ m.reasoning_content }}/{% endif %}{{ m.content }}"
+                + "{% if m.role == 'assistant' %}<|im_end|>{% endif %}{% endfor %}"
+                + "{% if add_generation_prompt %}<assistant>{% endif %}";
+        assertThat(trained(template, line)).containsExactly("<user>q<assistant>[t/a<|im_end|>]");
+        Files.writeString(directory.resolve("chat_template.jinja"), template.replace("{{ m.reasoning_content }}/", ""));
+        loadAgain();
+        assertThat(invalid(line).reasons())
+                .singleElement()
+                .asString()
+                .contains("messages[1].reasoning_content cannot be learned: the chat template leaves it out");
+    }
 }
