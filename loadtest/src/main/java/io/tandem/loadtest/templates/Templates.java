@@ -2,6 +2,7 @@ package io.tandem.loadtest.templates;
 
 import io.tandem.server.text.jinja.Template;
 import io.tandem.server.text.jinja.TemplateException;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -82,7 +84,34 @@ public final class Templates implements Callable<Integer> {
             judge(doubtful.get(i), tandem.render(doubtful.get(i)), judgements.get(i));
         }
         print(judged);
-        return total.differences() == 0 ? 0 : 1;
+        return total.differences() + tokenDifferences(references, all.pairs()) == 0 ? 0 : 1;
+    }
+
+    /** Prints how often training and serving see other tokens, and returns it. */
+    private int tokenDifferences(References references, List<Pair> pairs) throws IOException {
+        TrainedTokens tokens = new TrainedTokens(references, cache);
+        Count count = new Count();
+        Map<String, Integer> refusals = new TreeMap<>();
+        List<String> different = new ArrayList<>();
+        for (Pair pair : pairs) {
+            if (tokens.applies(pair)) {
+                TrainedTokens.Prompts prompts = tokens.of(pair);
+                boolean agree = prompts.trained().agrees(prompts.served());
+                boolean refused = prompts.trained().text() == null;
+                count.add(refused ? Verdict.REFUSED : agree ? Verdict.SAME : Verdict.DIFFERENCE);
+                if (refused) {
+                    refusals.merge(prompts.trained().kind(), 1, Integer::sum);
+                } else if (!agree) {
+                    different.add(comparison(pair, "trained", prompts.trained(), "served", prompts.served()));
+                }
+            }
+        }
+        OUT.println("\nTokens before the last answer of a conversation, trained and served:");
+        OUT.println(Count.heading());
+        OUT.println(count.row("all"));
+        refusals.forEach((reason, times) -> OUT.println("  " + times + " x training " + reason));
+        different.stream().limit(show).forEach(OUT::println);
+        return different.size();
     }
 
     private void judge(Pair pair, Outcome own, Outcome judgement) {
