@@ -19,7 +19,7 @@ final class BaseModelFiles implements RepositoryFiles {
     private static final int MAX_INDEX_BYTES = 64 << 20;
     private static final Pattern SMALL = Pattern.compile("config[^/]*\\.json|generation_config\\.json"
             + "|tokenizer[^/]*\\.(json|model)|special_tokens_map\\.json|added_tokens\\.json|vocab\\.json|merges\\.txt"
-            + "|chat_template\\.(jinja|json)");
+            + "|chat_template\\.(jinja|json)|additional_chat_templates/tool_use\\.jinja");
 
     private final HubName name;
 

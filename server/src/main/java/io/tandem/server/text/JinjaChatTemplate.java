@@ -23,6 +23,11 @@ import org.slf4j.LoggerFactory;
 public final class JinjaChatTemplate implements ChatTemplate {
     private static final Logger LOG = LoggerFactory.getLogger(JinjaChatTemplate.class);
     private static final String FILE = "chat_template.jinja";
+    private static final String DEFAULT = "default";
+    /** As transformers does, for chats with tools. */
+    private static final String TOOLS = "tool_use";
+
+    private static final String TOOLS_FILE = "additional_chat_templates/" + TOOLS + ".jinja";
     private static final int MAX_FILE_BYTES = 16 << 20;
     /** Ten times what the longest published ones have. */
     private static final int MAX_SOURCE_CHARS = 1 << 18;
@@ -38,31 +43,45 @@ public final class JinjaChatTemplate implements ChatTemplate {
     }
 
     /**
-     * The template of a model; one that refuses every chat if the model has none.
+     * The template of a model, and the one for chats with tools if it has two; one that refuses every chat if the model
+     * has none.
      *
      * @param config the model's tokenizer_config.json
      * @throws ModelFormatException if a file is damaged
      */
     static ChatTemplate load(ModelFiles files, ModelFile config, SpecialTokens specialTokens) {
-        Optional<String> file =
-                files.bytes(FILE, MAX_FILE_BYTES).map(content -> new String(content, StandardCharsets.UTF_8));
-        Optional<String> source =
-                file.or(() -> source(config.path(), config.json().path("chat_template")));
-        if (source.isEmpty()) {
-            return refusing("The model has no chat template. Use /v1/completions.");
-        }
-        Path place = file.isPresent() ? files.path(FILE) : config.path();
-        if (source.get().length() > MAX_SOURCE_CHARS) {
-            throw new ModelFormatException(place + ": the chat template has "
-                    + source.get().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
+        ChatTemplate usual = find(files, FILE, config, DEFAULT)
+                .map(found -> parse(found, specialTokens))
+                .orElseGet(() -> absent(config));
+        return find(files, TOOLS_FILE, config, TOOLS)
+                .map(found -> parse(found, specialTokens))
+                .<ChatTemplate>map(withTools -> new ToolUseTemplate(usual, withTools))
+                .orElse(usual);
+    }
+
+    /** @param place where it stands, for complaints */
+    private record Source(Path place, String text) {}
+
+    /** A template in a file of its own, or of this name in the tokenizer's configuration. */
+    private static Optional<Source> find(ModelFiles files, String file, ModelFile config, String name) {
+        return files.bytes(file, MAX_FILE_BYTES)
+                .map(content -> new Source(files.path(file), new String(content, StandardCharsets.UTF_8)))
+                .or(() ->
+                        named(config.json().path("chat_template"), name).map(text -> new Source(config.path(), text)));
+    }
+
+    private static ChatTemplate parse(Source source, SpecialTokens specialTokens) {
+        if (source.text().length() > MAX_SOURCE_CHARS) {
+            throw new ModelFormatException(source.place() + ": the chat template has "
+                    + source.text().length() + " characters, expected at most " + MAX_SOURCE_CHARS);
         }
         try {
-            return new JinjaChatTemplate(source.get(), Template.parse(source.get()), specialTokens);
+            return new JinjaChatTemplate(source.text(), Template.parse(source.text()), specialTokens);
         } catch (TemplateException e) {
             // The model can still complete texts.
             LOG.warn(
                     "{}: the chat template cannot be used: {}",
-                    place,
+                    source.place(),
                     JsonFile.excerpt(String.valueOf(e.getMessage())));
             return refusing("The model's chat template cannot be used: "
                     + JsonFile.excerpt(String.valueOf(e.getMessage())) + ". Use /v1/completions.");
@@ -83,21 +102,26 @@ public final class JinjaChatTemplate implements ChatTemplate {
         };
     }
 
-    private static Optional<String> source(Path file, JsonNode template) {
-        if (template.isMissingNode() || template.isNull()) {
-            return Optional.empty();
+    private static ChatTemplate absent(ModelFile config) {
+        if (config.json().hasNonNull("chat_template")) {
+            throw new ModelFormatException(
+                    config.path() + ": chat_template is neither a text nor a list with a template named default");
         }
-        if (template.isTextual()) {
-            return Optional.of(template.textValue());
+        return refusing("The model has no chat template. Use /v1/completions.");
+    }
+
+    /** One of the templates in a list; a text is the default. */
+    private static Optional<String> named(JsonNode templates, String name) {
+        if (templates.isTextual()) {
+            return name.equals(DEFAULT) ? Optional.of(templates.textValue()) : Optional.empty();
         }
-        for (JsonNode named : template) {
-            if (named.path("name").asText().equals("default")
+        for (JsonNode named : templates) {
+            if (named.path("name").asText().equals(name)
                     && named.path("template").isTextual()) {
                 return Optional.of(named.path("template").textValue());
             }
         }
-        throw new ModelFormatException(
-                file + ": chat_template is neither a text nor a list with a template named default");
+        return Optional.empty();
     }
 
     @Override

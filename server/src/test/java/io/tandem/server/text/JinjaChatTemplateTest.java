@@ -10,6 +10,7 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.ChatRendering;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.Tool;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -179,6 +180,26 @@ class JinjaChatTemplateTest {
         assertThat(load(directory).render(CHAT, true)).isEqualTo("b");
         Files.writeString(directory.resolve("chat_template.jinja"), "c");
         assertThat(load(directory).render(CHAT, true)).isEqualTo("c");
+    }
+
+    /** As transformers chooses it: in the list, or in the file that newer versions write. */
+    @Test
+    void chatsWithToolsMayHaveATemplateOfTheirOwn() throws Exception {
+        ObjectNode tool =
+                (ObjectNode) JsonBody.MAPPER.readTree("{\"type\":\"function\",\"function\":{\"name\":\"f\"}}");
+        ChatRendering tools = ChatRendering.of(List.of(new Tool("f", "{}", tool)), true);
+        config(Map.of(
+                "chat_template",
+                List.of(
+                        Map.of("name", "default", "template", "plain"),
+                        Map.of("name", "tool_use", "template", "{{ tools | length }}"))));
+        ChatTemplate both = load(directory);
+        assertThat(both.render(CHAT, true)).isEqualTo("plain");
+        assertThat(both.render(CHAT, tools)).isEqualTo("1");
+        assertThat(both.knowsTools()).isTrue();
+        Path folder = Files.createDirectory(directory.resolve("additional_chat_templates"));
+        Files.writeString(folder.resolve("tool_use.jinja"), "file {{ tools[0].function.name }}");
+        assertThat(load(directory).render(CHAT, tools)).isEqualTo("file f");
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -74,6 +75,10 @@ public final class GgufFiles implements ModelFiles {
     public Optional<byte[]> bytes(String name, int maxBytes) {
         Optional<byte[]> bytes = switch (name) {
             case "config.json" -> Optional.of(text(ConfigJson.of(file, sizes)));
+            case "additional_chat_templates/tool_use.jinja" ->
+                file.metadata()
+                        .text("tokenizer.chat_template.tool_use")
+                        .map(template -> template.getBytes(StandardCharsets.UTF_8));
             case "tokenizer.json" -> Optional.of(text(TokenizerJson.of(file.metadata())));
             case "tokenizer_config.json" -> Optional.of(text(tokenizerConfig()));
             case "generation_config.json" -> Optional.of(text(generationConfig()));
