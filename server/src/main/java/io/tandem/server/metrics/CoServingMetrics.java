@@ -37,8 +37,8 @@ public final class CoServingMetrics implements IterationListener {
         ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
         itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
         decode = tokens(registry, "decode");
-        drafted = drafts(registry, "drafted", "tokens that ran as drafts of what follows");
-        accepted = drafts(registry, "accepted", "tokens of drafts that were right");
+        drafted = counter(registry, "tandem.speculation.drafted", "tokens that ran as drafts of what follows");
+        accepted = counter(registry, "tandem.speculation.accepted", "tokens of drafts that were right");
         prefill = tokens(registry, "prefill");
         forward = tokens(registry, "finetune");
         backward = Counter.builder("tandem.finetune.backward.rows")
@@ -78,10 +78,8 @@ public final class CoServingMetrics implements IterationListener {
                 .register(registry);
     }
 
-    private static Counter drafts(MeterRegistry registry, String name, String description) {
-        return Counter.builder("tandem.speculation." + name)
-                .description(description)
-                .register(registry);
+    private static Counter counter(MeterRegistry registry, String name, String description) {
+        return Counter.builder(name).description(description).register(registry);
     }
 
     private static void gauge(MeterRegistry registry, String name, String description, Supplier<Number> value) {

@@ -112,7 +112,9 @@ final class Contract {
     private String path(String real) {
         return document.path("paths").properties().stream()
                 .map(Map.Entry::getKey)
-                .filter(path -> real.matches(path.replaceAll("\\{model}", ".*").replaceAll("\\{\\w+}", "[^/]+")))
+                // A slash at the end changes nothing.
+                .filter(path -> real.replaceFirst("(?<=.)/$", "")
+                        .matches(path.replaceAll("\\{model}", ".+").replaceAll("\\{\\w+}", "[^/]+")))
                 .min(Comparator.comparing(path -> path.contains("{")))
                 .orElse("");
     }
