@@ -49,7 +49,7 @@ final class TrainedTokens {
 
     /** Whether a pair has a tokenizer and is a whole conversation, of which the assistant's last message is the answer. */
     boolean applies(Pair pair) {
-        List<?> messages = (List<?>) pair.variables().get("messages");
+        List<?> messages = (List<?>) pair.variables().getOrDefault("messages", List.of());
         boolean answered = !messages.isEmpty()
                 && messages.get(messages.size() - 1) instanceof Map<?, ?> last
                 && "assistant".equals(last.get("role"));
