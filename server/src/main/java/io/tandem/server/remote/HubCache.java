@@ -137,7 +137,7 @@ final class HubCache {
         Path locks = root.resolve(".locks").resolve(folder);
         Files.createDirectories(locks);
         FileChannel channel =
-                FileChannel.open(locks.resolve("tandem.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileChannel.open(locks.resolve("tandem-lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         try {
             if (!locks(channel)) {
                 waiting.run();
