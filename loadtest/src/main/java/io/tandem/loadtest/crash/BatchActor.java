@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 
@@ -58,9 +59,13 @@ final class BatchActor extends Actor {
         }
     }
 
+    private Known known(String id) {
+        return Objects.requireNonNull(batches.get(id), id);
+    }
+
     /** Remembers how far a batch is, which it may never be less. */
     private void look(String id, JsonNode batch) {
-        Known before = batches.get(id);
+        Known before = known(id);
         JsonNode counts = batch.path("request_counts");
         int answered = counts.path("completed").asInt() + counts.path("failed").asInt();
         tally().require(answered >= before.answered(), "batch " + id + " has lost answers");
@@ -96,7 +101,7 @@ final class BatchActor extends Actor {
     private void cancel(ApiClient client, String id) throws IOException, InterruptedException {
         try {
             client.post(BATCHES + "/" + id + "/cancel", ApiClient.JSON.createObjectNode());
-            batches.put(id, new Known(batches.get(id).rows(), 0, true));
+            batches.put(id, new Known(known(id).rows(), 0, true));
             acknowledged().add("batch cancelled", id);
         } catch (StatusException e) {
             // It has ended meanwhile.
@@ -114,9 +119,7 @@ final class BatchActor extends Actor {
             JsonNode batch = client.get(BATCHES + "/" + id);
             String status = batch.path("status").asText();
             boolean cancelled = status.equals("cancelling") || status.equals("cancelled");
-            tally().require(
-                            !batches.get(id).cancelled() || cancelled,
-                            "batch " + id + " was cancelled and is " + status);
+            tally().require(!known(id).cancelled() || cancelled, "batch " + id + " was cancelled and is " + status);
             if (!status.equals("validating") && !cancelled) {
                 look(id, batch);
             }
