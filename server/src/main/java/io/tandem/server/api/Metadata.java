@@ -2,6 +2,7 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -23,7 +24,18 @@ public final class Metadata {
                     "must have at most " + PAIRS_MAX + " pairs, keys of at most " + KEY_CHARS_MAX
                             + " characters, and texts of at most " + VALUE_CHARS_MAX + " characters as values.");
         }
+        if (metadata.isPresent() && !isText(metadata.get().properties())) {
+            throw body.invalid("metadata", "has half a surrogate pair, which is no character.");
+        }
         return metadata;
+    }
+
+    /** Whether all of it can be stored as UTF-8. */
+    private static boolean isText(Set<Map.Entry<String, JsonNode>> pairs) {
+        return pairs.stream()
+                .allMatch(pair -> StandardCharsets.UTF_8
+                        .newEncoder()
+                        .canEncode(pair.getKey() + " " + pair.getValue().textValue()));
     }
 
     private static boolean fits(Set<Map.Entry<String, JsonNode>> pairs) {
