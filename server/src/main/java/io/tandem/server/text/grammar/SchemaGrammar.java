@@ -205,8 +205,7 @@ public final class SchemaGrammar {
         }
         type.forEach(one -> types.add(one.asText()));
         if (schema.has("type")) {
-            // An empty list is what remains of two that have nothing in common.
-            return types.isEmpty() ? Set.of("nothing") : types;
+            return types;
         }
         schema.fieldNames().forEachRemaining(keyword -> {
             String about = ScalarRules.typeOf(keyword);

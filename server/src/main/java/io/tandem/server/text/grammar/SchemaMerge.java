@@ -36,6 +36,10 @@ final class SchemaMerge {
             JsonNode mine = first.get(keyword);
             merged.set(keyword, mine == null ? field.getValue() : both(keyword, mine, field.getValue()));
         }
+        if (merged.path("type").isArray() && merged.path("type").isEmpty()) {
+            // Two types that have nothing in common; said as a schema may say it.
+            return JSON.objectNode().set("enum", JSON.arrayNode());
+        }
         properties(first, second, merged);
         items(first, second, merged);
         return merged;

@@ -103,6 +103,20 @@ class SchemaGrammarTest {
                 .noneMatch(grammar::accepts);
     }
 
+    /** What no value can meet is an absent member, however much else is said of it. */
+    @Test
+    void membersOfContradictoryTypesStayAway() throws IOException {
+        Grammar grammar = grammar("""
+                {"allOf":[{"type":"object","properties":{"a":{"enum":["x"]},"b":{"type":"integer","minimum":1}}},
+                 {"type":"object","properties":{"a":{"type":"string","minLength":1},"b":{"type":"null"}}},
+                 {"type":"object","properties":{"a":{"type":"null"},"b":{"enum":[1,null]}}}]}""");
+        assertThat(grammar.accepts("{}")).isTrue();
+        assertThat(List.of("{\"a\":\"x\"}", "{\"a\":null}", "{\"b\":1}", "{\"b\":null}"))
+                .noneMatch(grammar::accepts);
+        assertThat(refusal("{\"allOf\":[{\"type\":\"null\"},{\"type\":\"string\"},{\"enum\":[null]}]}"))
+                .hasMessageContaining("no value");
+    }
+
     @Test
     void otherMembersNeverTakeANameThatIsTaken() throws IOException {
         Grammar grammar = grammar("""
