@@ -14,11 +14,11 @@ enum TensorType {
     Q8_0(8, new Blocks8()),
     Q6_K(14, new SuperBlocks6()),
     Q5_K(13, new SuperBlocks45(true)),
-    Q5_1(7, new Blocks5(true)),
-    Q5_0(6, new Blocks5(false)),
+    Q5_1(7, new Blocks45(true, true)),
+    Q5_0(6, new Blocks45(true, false)),
     Q4_K(12, new SuperBlocks45(false)),
-    Q4_1(3, new Blocks4(true)),
-    Q4_0(2, new Blocks4(false));
+    Q4_1(3, new Blocks45(false, true)),
+    Q4_0(2, new Blocks45(false, false));
 
     private static final Map<Integer, String> OTHERS = Map.ofEntries(
             Map.entry(9, "Q8_1"),
