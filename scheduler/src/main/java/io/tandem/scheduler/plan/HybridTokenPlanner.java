@@ -50,26 +50,22 @@ public final class HybridTokenPlanner implements IterationPlanner {
 
     @Override
     public IterationPlan plan(List<Sequence> running, int waiting, Optional<PendingTraining> training, long nowNanos) {
-        List<Sequence> served =
-                running.stream().filter(sequence -> !sequence.bestEffort()).toList();
-        List<Sequence> bestEffort =
-                running.stream().filter(Sequence::bestEffort).toList();
-        long budgetNanos = budget.nanos(served, nowNanos);
+        long budgetNanos = budget.nanos(running, nowNanos);
         // Who waits is admitted sooner if an iteration does nothing that can wait.
         long spareNanos = waiting > 0 ? 0 : budgetNanos;
         if (training.isEmpty()) {
-            IterationPlan interactive = inference.plan(served, maxRows, 1, nowNanos);
+            IterationPlan interactive = inference.plan(running, maxRows, 1, nowNanos);
             IterationPlan plan = spare.fill(
-                    interactive, bestEffort, maxRows - interactive.features().rows(), spareNanos);
+                    interactive, running, maxRows - interactive.features().rows(), spareNanos);
             return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);
         // What prompts may use ends where the floor of fine-tuning begins.
-        IterationPlan interactive = inference.plan(served, mostRows, 1 - config.floor(), nowNanos);
+        IterationPlan interactive = inference.plan(running, mostRows, 1 - config.floor(), nowNanos);
         long aloneNanos = latency.predictNanos(interactive.features());
         IterationPlan plan = spare.fill(
-                interactive, bestEffort, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
+                interactive, running, mostRows - interactive.features().rows(), (aloneNanos + spareNanos) / 2);
         IterationPlan full = withWindow(plan, training.get(), spareNanos);
         int room = mostRows - plan.features().rows();
         IterationPlan drafted = drafts.add(plan, full.features(), room, (long) ((1 - config.floor()) * budgetNanos));

@@ -39,7 +39,7 @@ final class InferencePlanner {
     }
 
     /**
-     * @param running in the order of admission
+     * @param running in the order of admission; {@link SpareTime} is for those that are best effort
      * @param maxRows of the iteration
      * @param share of the budget that prompts may fill up
      * @return a plan without a window
@@ -50,6 +50,9 @@ final class InferencePlanner {
         List<Sequence> waiting = new ArrayList<>();
         long context = 0;
         for (Sequence sequence : running) {
+            if (sequence.bestEffort()) {
+                continue;
+            }
             if (!sequence.decoding()) {
                 waiting.add(sequence);
             } else if (chunks.size() < maxRows) {

@@ -29,10 +29,13 @@ final class IterationBudget {
         this.ttftNanos = targets.ttftNanos();
     }
 
-    /** @param running what will be in the iteration */
+    /** @param running what will be in the iteration; best-effort sequences have no targets, so they do not count */
     long nanos(List<Sequence> running, long nowNanos) {
         long budget = (long) (MOST * paceNanos);
         for (Sequence sequence : running) {
+            if (sequence.bestEffort()) {
+                continue;
+            }
             long spare = spareNanos(sequence, nowNanos);
             boolean lost = spare < -makeUpNanos(sequence);
             budget = Math.min(budget, lost ? paceNanos : spare);

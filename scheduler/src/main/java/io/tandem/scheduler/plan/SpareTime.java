@@ -27,11 +27,12 @@ final class SpareTime {
      * The plan with what fits of the sequences.
      *
      * @param plan of the interactive requests, without a window
-     * @param sequences that are best effort, in the order of admission
+     * @param running in the order of admission; only those that are best effort are added
      * @param rows that the iteration has left
      * @param limitNanos for the whole iteration
      */
-    IterationPlan fill(IterationPlan plan, List<Sequence> sequences, int rows, long limitNanos) {
+    IterationPlan fill(IterationPlan plan, List<Sequence> running, int rows, long limitNanos) {
+        List<Sequence> sequences = running.stream().filter(Sequence::bestEffort).toList();
         List<Sequence> decoding = sequences.stream().filter(Sequence::decoding).toList();
         List<Sequence> prompts = InferencePlanner.leading(
                 sequences.stream().filter(sequence -> !sequence.decoding()).toList());

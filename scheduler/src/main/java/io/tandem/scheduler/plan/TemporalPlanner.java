@@ -42,14 +42,10 @@ public final class TemporalPlanner implements IterationPlanner {
                 return window.join(NOTHING, window.most(Integer.MAX_VALUE));
             }
         }
-        List<Sequence> served =
-                running.stream().filter(sequence -> !sequence.bestEffort()).toList();
-        List<Sequence> bestEffort =
-                running.stream().filter(Sequence::bestEffort).toList();
-        IterationPlan interactive = inference.plan(served, maxRows, 1, nowNanos);
-        long budgetNanos = budget.nanos(served, nowNanos);
+        IterationPlan interactive = inference.plan(running, maxRows, 1, nowNanos);
+        long budgetNanos = budget.nanos(running, nowNanos);
         IterationPlan plan = spare.fill(
-                interactive, bestEffort, maxRows - interactive.features().rows(), waiting > 0 ? 0 : budgetNanos);
+                interactive, running, maxRows - interactive.features().rows(), waiting > 0 ? 0 : budgetNanos);
         return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
     }
 }
