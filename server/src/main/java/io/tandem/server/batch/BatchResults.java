@@ -24,38 +24,38 @@ final class BatchResults implements Closeable {
     private final String idPrefix;
     private final ResultLog output;
     private final ResultLog errors;
-    private final BitSet ended = new BitSet();
+    private final BitSet ended;
     private int completed;
     private int failed;
 
-    private BatchResults(String batchId, ResultLog output, ResultLog errors) throws IOException {
+    private BatchResults(String batchId, ResultLog output, ResultLog errors, BitSet ended, int completed) {
         int digits = batchId.indexOf('_') + 1;
         this.idPrefix = "batch_req_" + batchId.substring(digits, digits + BATCH_DIGITS);
         this.output = output;
         this.errors = errors;
-        this.completed = count(output);
-        this.failed = count(errors);
+        this.ended = ended;
+        this.completed = completed;
+        this.failed = ended.cardinality() - completed;
     }
 
     static BatchResults open(BatchStore store, String batchId) throws IOException {
-        ResultLog output = store.results(batchId, Results.OUTPUT);
+        BitSet ended = new BitSet();
+        ResultLog output = store.results(batchId, Results.OUTPUT, head -> end(ended, head));
+        int completed = ended.cardinality();
         try {
-            return new BatchResults(batchId, output, store.results(batchId, Results.ERROR));
+            ResultLog errors = store.results(batchId, Results.ERROR, head -> end(ended, head));
+            return new BatchResults(batchId, output, errors, ended, completed);
         } catch (IOException e) {
             output.close();
             throw e;
         }
     }
 
-    private int count(ResultLog log) throws IOException {
-        int before = ended.cardinality();
-        log.heads(head -> {
-            Matcher row = HEAD.matcher(head);
-            if (row.matches()) {
-                ended.set(Integer.parseUnsignedInt(row.group(1), 16) & Integer.MAX_VALUE);
-            }
-        });
-        return ended.cardinality() - before;
+    private static void end(BitSet ended, String head) {
+        Matcher row = HEAD.matcher(head);
+        if (row.matches()) {
+            ended.set(Integer.parseUnsignedInt(row.group(1), 16) & Integer.MAX_VALUE);
+        }
     }
 
     /** Numbers of the lines whose rows have ended. */
@@ -79,14 +79,15 @@ final class BatchResults implements Closeable {
         response.put("request_id", reply.requestId());
         response.set("body", reply.body());
         line.putNull("error");
-        if (reply.status() == OK) {
-            append(output, row.line(), line);
+        boolean answered = reply.status() == OK;
+        ResultLog log = answered ? output : errors;
+        append(log, row.line(), line);
+        if (answered) {
             completed++;
         } else {
-            append(errors, row.line(), line);
             failed++;
         }
-        force();
+        log.force();
     }
 
     /** A row will not be answered; its line survives a crash after {@link #force}. */

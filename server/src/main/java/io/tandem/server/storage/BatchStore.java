@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
@@ -79,9 +80,13 @@ public final class BatchStore {
         return FileStore.open(folder(id).resolve(INPUT));
     }
 
-    /** The lines so far, for whoever closes them. */
-    public ResultLog results(String id, Results kind) throws IOException {
-        return ResultLog.open(folder(id).resolve(kind.file()));
+    /**
+     * The lines so far, for whoever closes them.
+     *
+     * @param heads gets the first bytes of each
+     */
+    public ResultLog results(String id, Results kind, Consumer<String> heads) throws IOException {
+        return ResultLog.open(folder(id).resolve(kind.file()), heads);
     }
 
     /** Makes a file of a batch's lines, if it was not made before; when this returns it survives a crash. */

@@ -26,19 +26,24 @@ public final class ResultLog implements Closeable {
 
     private static final int BUFFER_BYTES = 1 << 16;
 
-    private final Path file;
     private final FileChannel channel;
     private long end;
 
-    private ResultLog(Path file, FileChannel channel, long end) {
-        this.file = file;
+    private ResultLog(FileChannel channel, long end) {
         this.channel = channel;
         this.end = end;
     }
 
-    static ResultLog open(Path file) throws IOException {
+    /**
+     * Opens a log; makes it if it is absent.
+     *
+     * @param heads gets the first bytes of each line that is there
+     */
+    static ResultLog open(Path file, Consumer<String> heads) throws IOException {
         try {
-            if (damaged(file)) {
+            Lines lines = new Lines();
+            lines.read(file, OutputStream.nullOutputStream(), heads);
+            if (lines.damaged) {
                 StoredJson.report(file.toString(), "lines that are not whole are left out and written again");
                 AtomicFiles.create(file, unfinished -> copyWhole(file, unfinished));
             }
@@ -46,24 +51,13 @@ public final class ResultLog implements Closeable {
             AtomicFiles.write(file, "");
         }
         FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-        return new ResultLog(file, channel, channel.size());
-    }
-
-    private static boolean damaged(Path file) throws IOException {
-        Lines lines = new Lines();
-        lines.read(file, OutputStream.nullOutputStream(), head -> {});
-        return lines.damaged;
+        return new ResultLog(channel, channel.size());
     }
 
     private static void copyWhole(Path from, Path to) throws IOException {
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(to))) {
             new Lines().read(from, out, head -> {});
         }
-    }
-
-    /** Gives the first bytes of each line. */
-    public void heads(Consumer<String> heads) throws IOException {
-        new Lines().read(file, OutputStream.nullOutputStream(), heads);
     }
 
     /** Adds a line; nothing of it stays if the disk does not take all of it. */

@@ -239,7 +239,7 @@ class PowerLossTest {
                     "requests",
                     now -> assertThat(content(now.batches().input(id).orElseThrow()))
                             .isEqualTo("requests"));
-            try (ResultLog log = stores.batches().results(id, Results.OUTPUT)) {
+            try (ResultLog log = stores.batches().results(id, Results.OUTPUT, head -> {})) {
                 for (int i = 1; i <= 3; i++) {
                     List<String> lines =
                             List.of("{\"id\":1}", "{\"id\":2}", "{\"id\":3}").subList(0, i);
@@ -270,9 +270,7 @@ class PowerLossTest {
 
     private static List<String> answers(Stores stores, String batch) throws IOException {
         List<String> answers = new ArrayList<>();
-        try (ResultLog log = stores.batches().results(batch, Results.OUTPUT)) {
-            log.heads(answers::add);
-        }
+        stores.batches().results(batch, Results.OUTPUT, answers::add).close();
         return answers;
     }
 

@@ -16,9 +16,7 @@ class ResultLogTest {
 
     private List<String> reopened(Path file) throws Exception {
         List<String> heads = new ArrayList<>();
-        try (ResultLog log = ResultLog.open(file)) {
-            log.heads(heads::add);
-        }
+        ResultLog.open(file, heads::add).close();
         return heads;
     }
 
@@ -30,7 +28,7 @@ class ResultLogTest {
         for (int cut = 0; cut < second.length; cut++) {
             Path file = Files.writeString(directory.resolve("log"), first);
             Files.write(file, java.util.Arrays.copyOf(second, cut), java.nio.file.StandardOpenOption.APPEND);
-            try (ResultLog log = ResultLog.open(file)) {
+            try (ResultLog log = ResultLog.open(file, head -> {})) {
                 log.append("{\"id\":\"zwölf\"}");
                 log.force();
             }
@@ -48,7 +46,7 @@ class ResultLogTest {
 
     @Test
     void whatWasNeverWrittenIsEmpty() throws Exception {
-        try (ResultLog log = ResultLog.open(directory.resolve("log"))) {
+        try (ResultLog log = ResultLog.open(directory.resolve("log"), head -> {})) {
             assertThat(log.empty()).isTrue();
             log.append("{}");
             assertThat(log.empty()).isFalse();
