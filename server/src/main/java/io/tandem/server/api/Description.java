@@ -28,15 +28,23 @@ record Description(ArrayNode tags, ObjectNode paths, ObjectNode components) {
                 JsonBody.MAPPER.createArrayNode(),
                 JsonBody.MAPPER.createObjectNode(),
                 JsonBody.MAPPER.createObjectNode());
-        GROUPS.forEach(group -> all.add(read("openapi/" + group + ".yaml")));
+        Files.PARSED.forEach(file -> all.add(file.deepCopy()));
         return all;
     }
 
-    private static JsonNode read(String file) {
-        try (InputStream in = Objects.requireNonNull(Description.class.getResourceAsStream(file), file)) {
-            return new YAMLMapper().readTree(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(file, e);
+    /** Parsed once, though each event loop makes a document of them. */
+    private static final class Files {
+        private static final YAMLMapper MAPPER = new YAMLMapper();
+        private static final List<JsonNode> PARSED = GROUPS.stream()
+                .map(group -> parse("openapi/" + group + ".yaml"))
+                .toList();
+
+        private static JsonNode parse(String file) {
+            try (InputStream in = Objects.requireNonNull(Description.class.getResourceAsStream(file), file)) {
+                return MAPPER.readTree(in);
+            } catch (IOException e) {
+                throw new UncheckedIOException(file, e);
+            }
         }
     }
 
