@@ -239,6 +239,7 @@ class BatchIT {
                 Arguments.of("{\"endpoint\":\"" + URL + "\",\"completion_window\":\"24h\"}", "input_file_id"),
                 Arguments.of(request("FILE", URL).replace("}", ",\"extra\":1}"), "extra"),
                 Arguments.of(request("FILE", URL).replace("}", ",\"metadata\":{\"a\":1}}"), "metadata"),
+                Arguments.of(request("FILE", URL).replace("}", ",\"metadata\":{\"a\":\"\\ud800\"}}"), "metadata"),
                 Arguments.of(
                         request("FILE", URL)
                                 .replace("}", ",\"output_expires_after\":{\"anchor\":\"created_at\",\"seconds\":1}}"),
