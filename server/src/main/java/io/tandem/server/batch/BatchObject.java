@@ -3,10 +3,10 @@ package io.tandem.server.batch;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 
 /** OpenAI's {@code batch} object, with every field of its schema. */
 final class BatchObject {
@@ -32,7 +32,7 @@ final class BatchObject {
 
     static ObjectNode create(BatchSpec spec, long now) {
         ObjectNode batch = JsonBody.MAPPER.createObjectNode();
-        batch.put("id", "batch_" + UUID.randomUUID().toString().replace("-", "").substring(0, 24));
+        batch.put("id", ObjectIds.kept("batch_"));
         batch.put("object", "batch");
         batch.put("endpoint", spec.endpoint());
         batch.putNull("errors");

@@ -9,11 +9,11 @@ import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.text.ServedModel;
 import java.util.List;
 import java.util.Set;
-import java.util.UUID;
 
 /**
  * OpenAI's {@code fine_tuning.job}, {@code fine_tuning.job.event} and {@code fine_tuning.job.checkpoint} objects, with
@@ -164,7 +164,7 @@ final class JobObject {
 
     static ObjectNode event(long now, String level, String message) {
         ObjectNode event = JsonBody.MAPPER.createObjectNode();
-        event.put("id", newId("ftevent-"));
+        event.put("id", ObjectIds.kept("ftevent-"));
         event.put("object", "fine_tuning.job.event");
         event.put("created_at", now);
         event.put("level", level);
@@ -176,7 +176,7 @@ final class JobObject {
 
     static ObjectNode checkpoint(ObjectNode job, JobCheckpoint checkpoint, long now) {
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
-        object.put("id", newId("ftckpt_"));
+        object.put("id", ObjectIds.kept("ftckpt_"));
         object.put("object", "fine_tuning.job.checkpoint");
         object.put("created_at", now);
         object.put("fine_tuned_model_checkpoint", checkpointName(job, checkpoint.step()));
@@ -196,9 +196,5 @@ final class JobObject {
     static void putScores(ObjectNode metrics, String set, Scores scores) {
         metrics.put(set + "_loss", scores.loss());
         scores.tokenAccuracy().ifPresent(share -> metrics.put(set + "_mean_token_accuracy", share));
-    }
-
-    static String newId(String prefix) {
-        return prefix + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
     }
 }

@@ -5,6 +5,7 @@ import io.tandem.scheduler.JobEngine;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
@@ -135,7 +136,7 @@ public final class JobService implements AutoCloseable {
             requireThere(spec);
             setup.device().requireFits("hyperparameters", spec.lora(), spec.optimizer());
             FrozenAdapters frozen = spec.below().find(library);
-            String id = JobObject.newId("ftjob-");
+            String id = ObjectIds.kept("ftjob-");
             ObjectNode job = JobObject.create(
                     id, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
             String longest = JobObject.checkpointName(job, Integer.MAX_VALUE);

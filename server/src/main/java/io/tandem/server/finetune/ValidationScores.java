@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.dataset.DatasetReader;
 import io.tandem.server.dataset.TextRules;
 import io.tandem.server.storage.FileStore;
@@ -45,7 +46,7 @@ public final class ValidationScores implements AdapterValidation {
     }
 
     private Scores scores(List<AdapterVersion> adapters, List<Example> texts) {
-        FinetuneJob job = FinetuneJob.measuring(JobObject.newId("measure-"), adapters, texts);
+        FinetuneJob job = FinetuneJob.measuring(ObjectIds.kept("measure-"), adapters, texts);
         setup.device().requireFits(FIELD, job.lora(), job.settings().optimizer());
         Measurement measurement = new Measurement();
         engine.submit(job, measurement).ifPresent(rejection -> {

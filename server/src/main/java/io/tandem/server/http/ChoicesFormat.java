@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.tandem.server.http;
 
+import io.tandem.server.api.ObjectIds;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.regex.Pattern;
 

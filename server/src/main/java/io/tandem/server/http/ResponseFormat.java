@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.api.ResponseParams;
 import io.tandem.server.text.Tokenizer;
 import io.tandem.server.text.tools.AnswerParser;

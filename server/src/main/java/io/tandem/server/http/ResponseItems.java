@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.text.tools.AnswerPart;
 import io.tandem.server.text.tools.AnswerPart.Call;
 import io.tandem.server.text.tools.AnswerPart.Content;

@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import io.tandem.server.batch.Rows.Answering;
 import io.tandem.server.batch.Rows.Reply;
 import io.vertx.core.Context;

@@ -2,6 +2,7 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.ObjectIds;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -16,7 +17,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.UUID;
 import java.util.regex.Pattern;
 
 /** Uploaded files: a directory each, with the content and what OpenAI's file object says about it. */
@@ -78,7 +78,7 @@ public final class FileStore {
 
     /** The id of a file that will be made. */
     public static String newId() {
-        return "file-" + UUID.randomUUID().toString().replace("-", "").substring(0, 24);
+        return ObjectIds.kept("file-");
     }
 
     /** Makes a file with the content of another, unless there is one with this id; the other one stays. */
