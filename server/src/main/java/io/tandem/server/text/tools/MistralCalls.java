@@ -12,7 +12,7 @@ import io.tandem.server.api.JsonBody;
 final class MistralCalls {
     static final String ARGUMENTS = "[ARGS]";
     static final String ID = "[CALL_ID]";
-    private static final String MARKER = "[TOOL_CALLS]";
+    static final String MARKER = "[TOOL_CALLS]";
 
     private MistralCalls() {}
 

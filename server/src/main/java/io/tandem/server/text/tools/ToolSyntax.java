@@ -19,9 +19,9 @@ public enum ToolSyntax {
     /** Llama 3: {@code {"name":…,"parameters":{…}}} is the whole answer; several are divided by semicolons. */
     LLAMA3("<|python_tag|>", "", new CallShape("{\"name\": \"", "\", \"parameters\": ", "}", "; ", "")),
     /** Mistral: {@code [TOOL_CALLS][{"name":…,"arguments":{…}}]}. */
-    MISTRAL("[TOOL_CALLS]", " [", new CallShape("{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]")),
+    MISTRAL(MistralCalls.MARKER, " [", new CallShape("{\"name\": \"", "\", \"arguments\": ", "}", ", ", "]")),
     /** Mistral since its tokenizer v11: {@code [TOOL_CALLS]name[ARGS]{…}}, again for each call. */
-    MISTRAL_ARGS("[TOOL_CALLS]", "", new CallShape("", MistralCalls.ARGUMENTS, "", "[TOOL_CALLS]", ""));
+    MISTRAL_ARGS(MistralCalls.MARKER, "", new CallShape("", MistralCalls.ARGUMENTS, "", MistralCalls.MARKER, ""));
 
     private final String marker;
     private final String opening;
@@ -40,7 +40,7 @@ public enum ToolSyntax {
         if (!template.contains("tools")) {
             return Optional.empty();
         }
-        if (template.contains("[TOOL_CALLS]")) {
+        if (template.contains(MistralCalls.MARKER)) {
             return Optional.of(template.contains(MistralCalls.ARGUMENTS) ? MISTRAL_ARGS : MISTRAL);
         }
         if (template.contains("<tool_call>")) {
