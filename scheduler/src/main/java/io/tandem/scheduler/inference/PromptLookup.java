@@ -53,8 +53,8 @@ final class PromptLookup {
     }
 
     /**
-     * The next tokens, as far as they are likely. Where the occurrence reaches into the draft, as in a text that repeats itself, the draft goes on
-     * with its own beginning.
+     * The next tokens, as far as they are likely. Where the occurrence reaches into the draft, as in a text that repeats
+     * itself, the draft goes on with its own beginning.
      *
      * @param length of the text
      * @param most tokens

@@ -169,7 +169,7 @@ public final class AdapterSources implements AutoCloseable {
                     field,
                     "'" + field + "': this server does not fetch '" + address
                             + "' for its clients. Name a path below its adapter root, or have adapters.allow-sources list"
-                            + " the beginning of the address.");
+                            + " a prefix of the address.");
         }
         return read(address, address, field)
                 .exceptionallyCompose(failure -> CompletableFuture.failedFuture(

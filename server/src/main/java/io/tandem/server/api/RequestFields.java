@@ -28,8 +28,9 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * The fields of {@code /v1/completions}, {@code /v1/chat/completions} and {@code /v1/responses}: all that OpenAI and vLLM define, those of
- * llama.cpp that change what is sampled, and Tandem's own. What is refused, and docs/compatibility.md, follow from it.
+ * The fields of {@code /v1/completions}, {@code /v1/chat/completions} and {@code /v1/responses}: all that OpenAI and vLLM
+ * define, those of llama.cpp that change what is sampled, and Tandem's own. What is refused, and docs/compatibility.md,
+ * follow from it.
  */
 public final class RequestFields {
     private static final Set<Route> EVERY = EnumSet.allOf(Route.class);

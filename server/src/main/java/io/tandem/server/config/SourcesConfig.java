@@ -9,7 +9,7 @@ import java.util.Map;
  * Adapters that are elsewhere.
  *
  * @param named addresses by the names under which requests find them
- * @param allowed beginnings of the addresses that clients may name
+ * @param allowed prefixes of the addresses that clients may name
  * @param maxBytes of the files of one adapter
  */
 public record SourcesConfig(Map<String, String> named, List<String> allowed, long maxBytes) {
@@ -31,7 +31,7 @@ public record SourcesConfig(Map<String, String> named, List<String> allowed, lon
         for (String beginning : allowed) {
             if (!beginning.startsWith("hf://") && !beginning.startsWith("s3://")) {
                 throw new IllegalArgumentException("adapters.allow-sources has '" + beginning
-                        + "', expected beginnings of " + AdapterSource.EXPECTED);
+                        + "', expected prefixes of " + AdapterSource.EXPECTED);
             }
         }
         if (maxBytes < 1) {

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Stream;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentials;
 import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
@@ -35,13 +34,13 @@ final class BucketReader implements AutoCloseable {
 
     /** @throws IllegalArgumentException naming the variable that is wrong */
     BucketReader(Map<String, String> environment) {
-        Optional<String> endpoint = first(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
+        Optional<String> endpoint = Environment.first(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
         S3ClientBuilder builder = S3Client.builder()
                 .httpClientBuilder(UrlConnectionHttpClient.builder()
                         .connectionTimeout(CONNECT)
                         .socketTimeout(SILENCE))
-                .region(Region.of(
-                        first(environment, "AWS_REGION", "AWS_DEFAULT_REGION").orElse("us-east-1")))
+                .region(Region.of(Environment.first(environment, "AWS_REGION", "AWS_DEFAULT_REGION")
+                        .orElse("us-east-1")))
                 .credentialsProvider(credentials(environment))
                 // Other stores seldom have a host name for each bucket, nor regions to be sent on to.
                 .forcePathStyle(endpoint.isPresent())
@@ -64,22 +63,15 @@ final class BucketReader implements AutoCloseable {
     }
 
     private static AwsCredentialsProvider credentials(Map<String, String> environment) {
-        Optional<String> key = first(environment, "AWS_ACCESS_KEY_ID");
-        Optional<String> secret = first(environment, "AWS_SECRET_ACCESS_KEY");
+        Optional<String> key = Environment.first(environment, "AWS_ACCESS_KEY_ID");
+        Optional<String> secret = Environment.first(environment, "AWS_SECRET_ACCESS_KEY");
         if (key.isEmpty() || secret.isEmpty()) {
             // A profile, or what a machine or a pod is given.
             return DefaultCredentialsProvider.builder().build();
         }
-        return StaticCredentialsProvider.create(first(environment, "AWS_SESSION_TOKEN")
+        return StaticCredentialsProvider.create(Environment.first(environment, "AWS_SESSION_TOKEN")
                 .<AwsCredentials>map(session -> AwsSessionCredentials.create(key.get(), secret.get(), session))
                 .orElseGet(() -> AwsBasicCredentials.create(key.get(), secret.get())));
-    }
-
-    private static Optional<String> first(Map<String, String> environment, String... names) {
-        return Stream.of(names)
-                .map(name -> environment.getOrDefault(name, "").strip())
-                .filter(value -> !value.isEmpty())
-                .findFirst();
     }
 
     /**
@@ -142,13 +134,13 @@ final class BucketReader implements AutoCloseable {
             case 404 ->
                 new Unavailable(
                         Reason.ABSENT,
-                        shown(from) + " has not " + AdapterFiles.CONFIG + " and " + AdapterFiles.WEIGHTS
+                        shown(from) + " does not have both " + AdapterFiles.CONFIG + " and " + AdapterFiles.WEIGHTS
                                 + ", so it is no adapter in PEFT's layout",
                         e);
             case 401, 403 ->
                 new Unavailable(
                         Reason.DENIED,
-                        "the store does not open " + shown(from)
+                        "the store denies access to " + shown(from)
                                 + ": check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL",
                         e);
             default -> new Unavailable(Reason.UNREACHABLE, shown(from) + ": the store answered " + e.statusCode(), e);

@@ -76,7 +76,7 @@ final class Download implements AutoCloseable {
         if (!whole) {
             throw new Unavailable(
                     Reason.DAMAGED,
-                    "'" + blob.path() + "' has not the checksum that the hub announces, " + blob.checksum()
+                    "'" + blob.path() + "' does not match the checksum that the hub announces, " + blob.checksum()
                             + "; what was fetched is deleted");
         }
         file.force(true);

@@ -72,7 +72,7 @@ public final class Hub {
         if (settings.offline()) {
             throw new Unavailable(
                     Reason.ABSENT,
-                    "'" + name + "' is not complete in the cache, and HF_HUB_OFFLINE forbids to fetch it");
+                    "'" + name + "' is not complete in the cache, and HF_HUB_OFFLINE forbids fetching it");
         }
         FileChannel lock = cache.lock(() -> LOG.info("waiting for another process that fetches {}", name));
         try {
@@ -151,7 +151,7 @@ public final class Hub {
         if (needed > free) {
             throw new Unavailable(
                     Reason.NO_SPACE,
-                    needed / MEGA + " MB are to be fetched, and the disk of the cache " + cache.root() + " has "
+                    needed / MEGA + " MB have to be fetched, and the disk of the cache " + cache.root() + " has "
                             + free / MEGA + " MB free; make room, or name another with HF_HUB_CACHE");
         }
     }

@@ -214,7 +214,7 @@ final class HubClient {
         String code = answer.headers().firstValue("X-Error-Code").orElse("");
         String page = settings.endpoint() + "/" + name.repository();
         if (status == 404 && code.equals("EntryNotFound")) {
-            return new Unavailable(Reason.ABSENT, name + " misses a file that it lists");
+            return new Unavailable(Reason.ABSENT, name + " lacks a file that it lists");
         }
         if (status == 404 && code.equals("RevisionNotFound")) {
             return new Unavailable(Reason.ABSENT, page + " has no revision '" + name.revision() + "'");
@@ -226,12 +226,12 @@ final class HubClient {
                     "there is no repository '" + name + "' at " + settings.endpoint()
                             + (nameless
                                     ? "; if it is private, set HF_TOKEN"
-                                    : ", or the token in HF_TOKEN does not open it"));
+                                    : ", or the token in HF_TOKEN gives no access to it"));
         }
         if (status == 401 || status == 403) {
             return new Unavailable(
                     Reason.DENIED,
-                    "the hub does not open '" + name + "': "
+                    "the hub denies access to '" + name + "': "
                             + (nameless ? "set HF_TOKEN" : "check the token in HF_TOKEN")
                             + ", and accept the model's licence on " + page);
         }

@@ -8,8 +8,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where the hub is and where its files are cached, by the environment variables of
@@ -25,18 +23,21 @@ public record HubSettings(URI endpoint, Optional<String> token, Path cache, bool
 
     /** @throws IllegalArgumentException naming the variable that is wrong */
     public static HubSettings of(Map<String, String> environment) {
-        Path caches = first(environment, "XDG_CACHE_HOME")
+        Path caches = Environment.first(environment, "XDG_CACHE_HOME")
                 .map(Path::of)
                 .orElseGet(() -> Path.of(System.getProperty("user.home"), ".cache"));
-        Path home = first(environment, "HF_HOME").map(Path::of).orElseGet(() -> caches.resolve("huggingface"));
-        Path tokenFile = first(environment, "HF_TOKEN_PATH").map(Path::of).orElseGet(() -> home.resolve("token"));
+        Path home =
+                Environment.first(environment, "HF_HOME").map(Path::of).orElseGet(() -> caches.resolve("huggingface"));
+        Path tokenFile =
+                Environment.first(environment, "HF_TOKEN_PATH").map(Path::of).orElseGet(() -> home.resolve("token"));
         return new HubSettings(
-                endpoint(first(environment, "HF_ENDPOINT").orElse("https://huggingface.co")),
-                first(environment, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN").or(() -> read(tokenFile)),
-                first(environment, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+                endpoint(Environment.first(environment, "HF_ENDPOINT").orElse("https://huggingface.co")),
+                Environment.first(environment, "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+                        .or(() -> read(tokenFile)),
+                Environment.first(environment, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
                         .map(Path::of)
                         .orElseGet(() -> home.resolve("hub")),
-                first(environment, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+                Environment.first(environment, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
                         .filter(value -> TRUE.contains(value.toLowerCase(Locale.ROOT)))
                         .isPresent());
     }
@@ -62,16 +63,6 @@ public record HubSettings(URI endpoint, Optional<String> token, Path cache, bool
         } catch (IOException e) {
             return Optional.empty();
         }
-    }
-
-    private static Optional<String> first(Map<String, String> environment, String... names) {
-        return Stream.of(names)
-                .map(name -> {
-                    @Nullable String value = environment.get(name);
-                    return value == null ? "" : value.strip();
-                })
-                .filter(value -> !value.isEmpty())
-                .findFirst();
     }
 
     /** Without the token. */
