@@ -1,5 +1,7 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.LowRank;
+
 /**
  * How the factors of one adapter are updated.
  *
@@ -68,6 +70,11 @@ public record OptimizerConfig(
     public static OptimizerConfig of(Method method) {
         double beta2 = method == Method.LION ? 0.99 : 0.999;
         return new OptimizerConfig(method, 0.9, beta2, 1e-8, 0, 1, 1);
+    }
+
+    /** Factor on the learning rate of the parameters of this name. */
+    public double rate(String parameter) {
+        return parameter.equals(LowRank.B) ? loraPlusRatio : 1;
     }
 
     private static boolean positive(double value) {

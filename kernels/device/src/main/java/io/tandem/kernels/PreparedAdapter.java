@@ -11,7 +11,7 @@ import java.util.TreeMap;
  * device. Immutable, so that any thread may make it and the engine thread only copies it.
  *
  * @param adapter its weights
- * @param scaledB of each module, B transposed and multiplied by the scaling, {@code [rank, outputs]}
+ * @param scaledB of each module that has factors, B transposed and multiplied by the scaling, {@code [rank, outputs]}
  */
 public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> scaledB) {
     public PreparedAdapter {
@@ -20,10 +20,7 @@ public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> scaledB)
 
     /** Of host memory. */
     public long bytes() {
-        long numbers = adapter.modules().values().stream()
-                .mapToLong(factors -> factors.a().length + (long) factors.b().length)
-                .sum();
         long scaled = scaledB.values().stream().mapToLong(b -> b.length).sum();
-        return Float.BYTES * (numbers + scaled);
+        return Float.BYTES * (adapter.parameters() + scaled);
     }
 }

@@ -1,15 +1,14 @@
 package io.tandem.scheduler.adapter;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
-import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.LowRank;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
@@ -34,19 +33,11 @@ public record ContentHash(String hex) {
 
     public static ContentHash of(Adapter adapter) {
         MessageDigest digest = sha256();
-        for (Map.Entry<Site, LowRank> module : adapter.modules().entrySet()) {
-            LowRank factors = module.getValue();
-            digest.update((module.getKey() + "\n").getBytes(StandardCharsets.UTF_8));
-            digest.update(ByteBuffer.allocate(3 * Integer.BYTES + Double.BYTES)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putInt(factors.rank())
-                    .putInt(factors.inputs())
-                    .putInt(factors.outputs())
-                    .putDouble(factors.scaling())
-                    .array());
-            update(digest, factors.a());
-            update(digest, factors.b());
-        }
+        adapter.modules().forEach((site, change) -> {
+            digest.update((site + "\n").getBytes(StandardCharsets.UTF_8));
+            digest.update(shape(change));
+            change.parameters().forEach(parameter -> update(digest, parameter.values()));
+        });
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }
 
@@ -54,6 +45,13 @@ public record ContentHash(String hex) {
     public static ContentHash of(String description) {
         byte[] bytes = description.getBytes(StandardCharsets.UTF_8);
         return new ContentHash(HexFormat.of().formatHex(sha256().digest(bytes)));
+    }
+
+    private static byte[] shape(Change change) {
+        ByteBuffer bytes = ByteBuffer.allocate(3 * Integer.BYTES + Double.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putInt(change.rank()).putInt(change.inputs()).putInt(change.outputs());
+        bytes.putDouble(change.lowRank().map(LowRank::scaling).orElse(0.0));
+        return bytes.array();
     }
 
     private static void update(MessageDigest digest, float[] values) {

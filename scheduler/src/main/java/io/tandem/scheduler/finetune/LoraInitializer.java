@@ -1,9 +1,9 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.EnumSet;
 import java.util.SortedMap;

@@ -4,8 +4,8 @@ import static io.tandem.scheduler.testing.FakeDevice.require;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Map;
@@ -28,7 +28,7 @@ final class FakeTrainee {
 
     static long hash(Adapter adapter) {
         long hash = 17;
-        for (Map.Entry<Site, LowRank> entry : new TreeMap<>(adapter.modules()).entrySet()) {
+        for (Map.Entry<Site, LowRank> entry : new TreeMap<>(adapter.factors()).entrySet()) {
             hash = hash * 31 + entry.getKey().layer();
             hash = hash * 31 + Arrays.hashCode(entry.getValue().a());
             hash = hash * 31 + Arrays.hashCode(entry.getValue().b());
@@ -50,7 +50,7 @@ final class FakeTrainee {
         moment = moment * 31 + gradient + Double.hashCode(learningRate) + 7L * Double.hashCode(lossScale) + steps;
         gradient = 0;
         Map<Site, LowRank> modules = new TreeMap<>();
-        weights.modules().forEach((site, old) -> {
+        weights.factors().forEach((site, old) -> {
             float[] b = old.b().clone();
             b[0] = (moment & 0xFFFF) / 65536f;
             b[1] = (moment >>> 16 & 0xFFFF) / 65536f + b[0] * old.b()[1];

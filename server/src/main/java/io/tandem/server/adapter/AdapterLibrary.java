@@ -3,7 +3,6 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.scheduler.AdapterPins;
@@ -266,10 +265,7 @@ public final class AdapterLibrary implements AutoCloseable {
     }
 
     private void requireSpace(Adapter adapter) {
-        long bytes = catalog.bytesOnDisk();
-        for (LowRank factors : adapter.modules().values()) {
-            bytes += (long) Float.BYTES * (factors.a().length + factors.b().length);
-        }
+        long bytes = catalog.bytesOnDisk() + Float.BYTES * adapter.parameters();
         if (config.diskBytes() > 0 && bytes > config.diskBytes()) {
             throw new ApiException(
                     507,

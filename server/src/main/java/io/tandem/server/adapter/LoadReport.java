@@ -3,8 +3,8 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.server.api.JsonBody;
 import java.util.Collections;
@@ -27,18 +27,17 @@ record LoadReport(
 
     static LoadReport of(Adapter adapter) {
         int minRank = Integer.MAX_VALUE;
-        long parameters = 0;
         double squares = 0;
         SortedMap<String, Double> norms = new TreeMap<>();
         for (var module : adapter.modules().entrySet()) {
-            LowRank factors = module.getValue();
-            double norm = factors.norm();
+            Change change = module.getValue();
+            double norm = change.norm();
             norms.put(module.getKey().toString(), norm);
             squares += norm * norm;
-            minRank = Math.min(minRank, factors.rank());
-            parameters += factors.a().length + factors.b().length;
+            minRank = Math.min(minRank, change.rank());
         }
-        return new LoadReport(adapter.config(), minRank, adapter.maxRank(), parameters, Math.sqrt(squares), norms);
+        return new LoadReport(
+                adapter.config(), minRank, adapter.maxRank(), adapter.parameters(), Math.sqrt(squares), norms);
     }
 
     /** The module with the largest change. */

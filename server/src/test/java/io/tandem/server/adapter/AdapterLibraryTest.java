@@ -8,10 +8,10 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -88,7 +88,7 @@ class AdapterLibraryTest {
         NoDevice device = new NoDevice() {
             @Override
             public AdapterVersion prepare(String name, ContentHash hash, Adapter adapter) {
-                if (adapter.modules().values().stream().anyMatch(factors -> factors.scaling() == UNFIT)) {
+                if (adapter.factors().values().stream().anyMatch(factors -> factors.scaling() == UNFIT)) {
                     throw new IllegalArgumentException("its scaling is too much");
                 }
                 return super.prepare(name, hash, adapter);
@@ -206,7 +206,7 @@ class AdapterLibraryTest {
 
     private static Adapter scaled(Adapter adapter, double scaling) {
         Map<Site, LowRank> modules = new TreeMap<>();
-        adapter.modules()
+        adapter.factors()
                 .forEach((site, old) -> modules.put(
                         site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), old.b(), scaling)));
         return new Adapter(adapter.config(), modules);

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
@@ -146,7 +146,7 @@ class AdapterValidationIT {
     void aLossThatIsNoNumberIsToldAsNone() throws Exception {
         Adapter tame = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, 1);
         Map<Site, LowRank> modules = new TreeMap<>();
-        tame.modules()
+        tame.factors()
                 .forEach((site, f) -> modules.put(
                         site, new LowRank(f.rank(), f.inputs(), f.outputs(), huge(f.a()), huge(f.b()), f.scaling())));
         server.close();

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
@@ -67,7 +67,7 @@ class AdapterVersionsIT {
     void anAdapterThatChangesNothingIsRefused() throws Exception {
         Adapter some = adapter(1);
         Map<Site, LowRank> modules = new TreeMap<>();
-        some.modules()
+        some.factors()
                 .forEach((site, factors) -> modules.put(
                         site,
                         new LowRank(

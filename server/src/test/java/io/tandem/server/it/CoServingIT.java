@@ -76,11 +76,11 @@ class CoServingIT {
         assertThat(shared() - sharedBefore)
                 .as("iterations shared with %d answers", answers)
                 .isGreaterThan(10);
-        quiet.modules().forEach((site, factors) -> {
+        quiet.factors().forEach((site, factors) -> {
             Tolerances.FLOAT32_GRADIENT.check(
-                    site + " A", factors.a(), crowded.modules().get(site).a());
+                    site + " A", factors.a(), crowded.factors().get(site).a());
             Tolerances.FLOAT32_GRADIENT.check(
-                    site + " B", factors.b(), crowded.modules().get(site).b());
+                    site + " B", factors.b(), crowded.factors().get(site).b());
         });
     }
 

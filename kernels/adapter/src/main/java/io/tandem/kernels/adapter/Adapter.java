@@ -11,15 +11,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 
 /**
- * An immutable set of low-rank changes to a base model: {@code y = W x + scaling * B (A x)} (LoRA, Hu et al., 2021).
+ * An immutable set of changes to the linears of a base model.
+ *
+ * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
+ * or DoRA adapters; none of them sees what another adds.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
  */
-public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
+public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
 
     /**
      * One linear of one layer.
@@ -60,84 +62,53 @@ public record Adapter(LoraConfig config, SortedMap<Site, LowRank> modules) {
         }
     }
 
-    /**
-     * The factors of one module, row by row.
-     *
-     * @param rank r
-     * @param inputs columns of A
-     * @param outputs rows of B
-     * @param a {@code [rank, inputs]}
-     * @param b {@code [outputs, rank]}
-     * @param scaling factor on the product
-     */
-    public record LowRank(int rank, int inputs, int outputs, float[] a, float[] b, double scaling) {
-        public LowRank {
-            if (a.length != rank * inputs || b.length != outputs * rank) {
-                throw new IllegalArgumentException("factors of " + a.length + " and " + b.length
-                        + " numbers, expected [" + rank + ", " + inputs + "] and [" + outputs + ", " + rank + "]");
-            }
-        }
-
-        /** An element of B with the scaling inside, as the device keeps it. */
-        public float scaled(float element) {
-            return (float) (scaling * element);
-        }
-
-        private boolean isFinite(Dtype dtype) {
-            return IntStream.range(0, a.length).allMatch(i -> dtype.holds(a[i]))
-                    && IntStream.range(0, b.length).allMatch(i -> dtype.holds(scaled(b[i])));
-        }
-
-        /** The inner product with another module's product, without making them: {@code tr((B^T B') (A' A^T))}. */
-        public double inner(LowRank other) {
-            double sum = 0;
-            for (int j = 0; j < rank; j++) {
-                for (int k = 0; k < other.rank; k++) {
-                    double rows = 0;
-                    for (int i = 0; i < inputs; i++) {
-                        rows += (double) a[j * inputs + i] * other.a[k * inputs + i];
-                    }
-                    double columns = 0;
-                    for (int i = 0; i < outputs; i++) {
-                        columns += (double) b[i * rank + j] * other.b[i * other.rank + k];
-                    }
-                    sum += rows * columns;
-                }
-            }
-            return scaling * other.scaling * sum;
-        }
-
-        /** The Frobenius norm of {@code scaling * B A}. */
-        public double norm() {
-            return Math.sqrt(Math.max(0, inner(this)));
-        }
-    }
-
     public Adapter {
         modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
     }
 
-    public Adapter(LoraConfig config, Map<Site, LowRank> modules) {
-        this(config, new TreeMap<>(modules));
+    public Adapter(LoraConfig config, Map<Site, ? extends Change> modules) {
+        this(config, new TreeMap<Site, Change>(modules));
+    }
+
+    /**
+     * Its modules, for whatever works on low-rank factors only.
+     *
+     * @throws IllegalArgumentException naming the first module that is changed in another form, and the form
+     */
+    public SortedMap<Site, LowRank> factors() {
+        SortedMap<Site, LowRank> factors = new TreeMap<>();
+        modules.forEach((site, change) -> {
+            if (!(change instanceof LowRank lowRank)) {
+                throw new IllegalArgumentException(
+                        site + " is changed by " + change.form() + ", which is not a product of low-rank factors");
+            }
+            factors.put(site, lowRank);
+        });
+        return Collections.unmodifiableSortedMap(factors);
     }
 
     /**
      * Refuses an adapter that a device of this type could not hold.
      *
-     * @throws IllegalArgumentException naming the first module whose factors are not finite there, the scaling included
+     * @throws IllegalArgumentException naming the first module whose numbers are not finite there, as the device keeps them
      */
     public void requireFinite(Dtype dtype) {
-        modules.forEach((site, factors) -> {
-            if (!factors.isFinite(dtype)) {
-                throw new IllegalArgumentException(
-                        site + " has a weight that is not a finite number with kernels.dtype " + dtype.label()
-                                + "; those of B count times the scaling of " + factors.scaling());
+        modules.forEach((site, change) -> {
+            try {
+                change.requireFinite(dtype);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException(site + " " + e.getMessage(), e);
             }
         });
     }
 
     /** The largest rank of a module. */
     public int maxRank() {
-        return modules.values().stream().mapToInt(LowRank::rank).max().orElse(0);
+        return modules.values().stream().mapToInt(Change::rank).max().orElse(0);
+    }
+
+    /** Numbers that it has for the modules that it changes. */
+    public long parameters() {
+        return modules.values().stream().mapToLong(Change::numbers).sum();
     }
 }

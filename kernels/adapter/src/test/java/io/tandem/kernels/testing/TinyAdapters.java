@@ -1,9 +1,9 @@
 package io.tandem.kernels.testing;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
@@ -37,7 +37,7 @@ public final class TinyAdapters {
     public static Adapter filled(ModelConfig model, int rank, float a, float b) {
         Map<Site, LowRank> modules = new TreeMap<>();
         Adapter shapes = random(model, LoraConfig.allLinears(), rank, 1);
-        shapes.modules().forEach((site, like) -> {
+        shapes.factors().forEach((site, like) -> {
             float[] filledA = new float[like.a().length];
             float[] filledB = new float[like.b().length];
             Arrays.fill(filledA, a);
@@ -49,8 +49,8 @@ public final class TinyAdapters {
 
     /** One adapter that changes what both change together: the factors side by side, the scalings inside B. */
     public static Adapter stacked(Adapter lower, Adapter upper) {
-        Map<Site, LowRank> modules = new TreeMap<>(lower.modules());
-        upper.modules().forEach((site, factors) -> modules.merge(site, factors, TinyAdapters::beside));
+        Map<Site, LowRank> modules = new TreeMap<>(lower.factors());
+        upper.factors().forEach((site, factors) -> modules.merge(site, factors, TinyAdapters::beside));
         return new Adapter(upper.config(), modules);
     }
 

@@ -2,16 +2,20 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -36,7 +40,22 @@ final class AdapterLayout {
     }
 
     /** One module in its bank: its first rank and its first output column there. */
-    record Part(int bank, int row, int column, Site site, LowRank factors) {}
+    record Part(int bank, int row, int column, Site site, Change change) {}
+
+    /**
+     * A parameter in the vector of a trainee.
+     *
+     * @param start its first number there
+     */
+    record Placed(Part part, Parameter parameter, int start) {
+        int length() {
+            return parameter.values().length;
+        }
+
+        boolean is(String name) {
+            return parameter.name().equals(name);
+        }
+    }
 
     int banks() {
         return model.layers() * linears.size();
@@ -61,10 +80,10 @@ final class AdapterLayout {
         int column = 0;
         for (TargetModule module : linear(bank).modules()) {
             Site site = new Site(bank / linears.size(), module, linear(bank).expert());
-            @Nullable LowRank factors = adapter.modules().get(site);
-            if (factors != null) {
-                parts.add(new Part(bank, row, column, site, factors));
-                row += factors.rank();
+            @Nullable Change change = adapter.modules().get(site);
+            if (change != null) {
+                parts.add(new Part(bank, row, column, site, change));
+                row += change.rank();
             }
             column += module.outputs(model);
         }
@@ -73,7 +92,7 @@ final class AdapterLayout {
 
     int ranks(Adapter adapter, int bank) {
         return parts(adapter, bank).stream()
-                .mapToInt(part -> part.factors().rank())
+                .mapToInt(part -> part.change().rank())
                 .sum();
     }
 
@@ -87,68 +106,65 @@ final class AdapterLayout {
         return most;
     }
 
-    /** A of a bank, {@code [ranks, inputs]}. */
-    float[] joinedA(Adapter adapter, int bank) {
-        float[] joined = new float[ranks(adapter, bank) * inputs(bank)];
-        for (Part part : parts(adapter, bank)) {
-            System.arraycopy(
-                    part.factors().a(),
-                    0,
-                    joined,
-                    part.row() * inputs(bank),
-                    part.factors().a().length);
-        }
-        return joined;
-    }
-
-    /** The factors in the order of {@link #flatten}. */
-    List<Factor> factors(Adapter adapter) {
-        List<Factor> factors = new ArrayList<>();
+    /**
+     * The parameters in the order of a trainee's vector: for each bank the A of all its parts, which make one matrix, then
+     * the others part by part.
+     */
+    List<Placed> parameters(Adapter adapter) {
+        List<Placed> placed = new ArrayList<>();
+        int start = 0;
         for (int bank = 0; bank < banks(); bank++) {
             List<Part> parts = parts(adapter, bank);
-            parts.forEach(part -> factors.add(new Factor(part.factors().a().length, false)));
-            parts.forEach(part -> factors.add(new Factor(part.factors().b().length, true)));
+            for (boolean joined : new boolean[] {true, false}) {
+                for (Part part : parts) {
+                    for (Parameter parameter : part.change().parameters()) {
+                        if (parameter.name().equals(LowRank.A) == joined) {
+                            placed.add(new Placed(part, parameter, start));
+                            start += parameter.values().length;
+                        }
+                    }
+                }
+            }
         }
-        return factors;
+        return placed;
     }
 
-    /** All factors in one vector: for each bank its A, then the transposed B of each part. */
+    /** All parameters in one vector; B is transposed, as the device keeps it. */
     float[] flatten(Adapter adapter) {
-        int length = adapter.modules().values().stream()
-                .mapToInt(factors -> factors.a().length + factors.b().length)
-                .sum();
-        float[] flat = new float[length];
-        int at = 0;
-        for (int bank = 0; bank < banks(); bank++) {
-            float[] a = joinedA(adapter, bank);
-            System.arraycopy(a, 0, flat, at, a.length);
-            at += a.length;
-            for (Part part : parts(adapter, bank)) {
-                LowRank factors = part.factors();
-                transpose(factors.b(), 0, factors.outputs(), factors.rank(), flat, at);
-                at += factors.b().length;
+        float[] flat = new float[Math.toIntExact(adapter.parameters())];
+        for (Placed placed : parameters(adapter)) {
+            Parameter p = placed.parameter();
+            if (placed.is(LowRank.B)) {
+                transpose(p.values(), 0, p.rows(), p.columns(), flat, placed.start());
+            } else {
+                System.arraycopy(p.values(), 0, flat, placed.start(), placed.length());
             }
         }
         return flat;
     }
 
-    /** The adapter whose factors {@link #flatten} would lay out like this; shapes and scalings are those of the like. */
+    /** The adapter that {@link #flatten} would lay out like this; all but the numbers is that of the like. */
     Adapter unflatten(float[] flat, Adapter like) {
-        SortedMap<Site, LowRank> modules = new TreeMap<>();
-        int at = 0;
-        for (int bank = 0; bank < banks(); bank++) {
-            int start = at;
-            at += ranks(like, bank) * inputs(bank);
-            for (Part part : parts(like, bank)) {
-                LowRank old = part.factors();
-                float[] a = new float[old.a().length];
-                System.arraycopy(flat, start + part.row() * old.inputs(), a, 0, a.length);
-                float[] b = new float[old.b().length];
-                transpose(flat, at, old.rank(), old.outputs(), b, 0);
-                at += b.length;
-                modules.put(part.site(), new LowRank(old.rank(), old.inputs(), old.outputs(), a, b, old.scaling()));
+        SortedMap<Site, Map<String, float[]>> values = new TreeMap<>();
+        for (Placed placed : parameters(like)) {
+            Parameter p = placed.parameter();
+            float[] own = new float[placed.length()];
+            if (placed.is(LowRank.B)) {
+                transpose(flat, placed.start(), p.columns(), p.rows(), own, 0);
+            } else {
+                System.arraycopy(flat, placed.start(), own, 0, own.length);
             }
+            values.computeIfAbsent(placed.part().site(), site -> new HashMap<>())
+                    .put(p.name(), own);
         }
+        SortedMap<Site, Change> modules = new TreeMap<>();
+        values.forEach((site, own) -> {
+            Change old = Objects.requireNonNull(like.modules().get(site));
+            List<float[]> ordered = old.parameters().stream()
+                    .map(p -> Objects.requireNonNull(own.get(p.name())))
+                    .toList();
+            modules.put(site, old.with(ordered));
+        });
         return new Adapter(like.config(), modules);
     }
 
@@ -168,14 +184,15 @@ final class AdapterLayout {
     PreparedAdapter prepare(Adapter adapter, int maxRank, Dtype dtype) {
         check(adapter, maxRank, dtype);
         SortedMap<Site, float[]> scaled = new TreeMap<>();
-        adapter.modules().forEach((site, factors) -> {
-            float[] b = new float[factors.b().length];
-            transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
-            for (int i = 0; i < b.length; i++) {
-                b[i] = factors.scaled(b[i]);
-            }
-            scaled.put(site, b);
-        });
+        adapter.modules()
+                .forEach((site, change) -> change.lowRank().ifPresent(factors -> {
+                    float[] b = new float[factors.b().length];
+                    transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
+                    for (int i = 0; i < b.length; i++) {
+                        b[i] = factors.scaled(b[i]);
+                    }
+                    scaled.put(site, b);
+                }));
         return new PreparedAdapter(adapter, scaled);
     }
 
@@ -184,7 +201,7 @@ final class AdapterLayout {
             throw new IllegalArgumentException("the adapter changes no module");
         }
         Set<Site> sites = new HashSet<>(Site.all(model));
-        adapter.modules().forEach((site, factors) -> {
+        adapter.modules().forEach((site, change) -> {
             int inputs = site.module().inputs(model);
             int outputs = site.module().outputs(model);
             if (site.layer() < 0 || site.layer() >= model.layers()) {
@@ -194,13 +211,13 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(
                         site + " is not a linear of this model, which has " + model.moduleNames());
             }
-            if (factors.inputs() != inputs || factors.outputs() != outputs) {
-                throw new IllegalArgumentException(site + " is [" + factors.outputs() + ", " + factors.inputs()
+            if (change.inputs() != inputs || change.outputs() != outputs) {
+                throw new IllegalArgumentException(site + " is [" + change.outputs() + ", " + change.inputs()
                         + "], expected [" + outputs + ", " + inputs + "]");
             }
-            if (factors.rank() > maxRank) {
+            if (change.rank() > maxRank) {
                 throw new IllegalArgumentException(
-                        site + " has rank " + factors.rank() + ", kernels.max-rank is " + maxRank);
+                        site + " has rank " + change.rank() + ", kernels.max-rank is " + maxRank);
             }
         });
         adapter.requireFinite(dtype);

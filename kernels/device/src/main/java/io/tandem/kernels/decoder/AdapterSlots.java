@@ -4,7 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
@@ -65,7 +65,7 @@ final class AdapterSlots {
             List<PtNDArray> b = new ArrayList<>();
             for (int bank = 0; bank < layout.banks(); bank++) {
                 for (Part part : layout.parts(adapter, bank)) {
-                    LowRank factors = part.factors();
+                    LowRank factors = part.change().lowRank().orElseThrow();
                     float[] scaledB = Objects.requireNonNull(prepared.scaledB().get(part.site()));
                     places.add(new long[] {bank, part.row(), part.column()});
                     a.add(call.tensor(factors.a(), factors.rank(), factors.inputs()));

@@ -19,8 +19,8 @@ import java.util.List;
  * @param tensors the state, in the order in which {@code optim/optimizer.py} numbers it
  */
 record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
-    /** A factor of a module; {@code isB} tells B from A. */
-    record Factor(int length, boolean isB) {}
+    /** A parameter of a module by its name, on which its learning rate depends. */
+    record Factor(String name, int length) {}
 
     /**
      * A range of the vector.
@@ -63,7 +63,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         List<Region> regions = new ArrayList<>();
         for (Factor factor : factors) {
             boolean quantized = config.method() == Method.ADAMW_8BIT && factor.length() >= MIN_QUANTIZED;
-            append(regions, factor.length(), quantized, factor.isB() ? config.loraPlusRatio() : 1);
+            append(regions, factor.length(), quantized, config.rate(factor.name()));
         }
         int quantized = length(regions, true);
         int blocks = regions.stream()

@@ -4,12 +4,15 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.decoder.AdapterLayout.Placed;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
 import io.tandem.kernels.decoder.DecoderScript.Range;
 import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
+import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
@@ -46,17 +49,21 @@ final class Trainee implements AutoCloseable {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
-        long at = 0;
+        List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
-            int ranks = layout.ranks(initial, bank);
-            banks.add(new long[] {ranks, layout.inputs(bank), at});
-            at += (long) ranks * layout.inputs(bank);
-            for (Part part : layout.parts(initial, bank)) {
-                int rank = part.factors().rank();
-                int width = part.factors().outputs();
-                parts.add(new long[] {bank, part.row(), rank, part.column(), width, at});
-                scalings.add(part.factors().scaling());
-                at += (long) rank * width;
+            banks.add(new long[] {layout.ranks(initial, bank), layout.inputs(bank), 0});
+        }
+        for (Placed placed : parameters) {
+            Part part = placed.part();
+            if (placed.is(LowRank.A) && part.row() == 0) {
+                banks.get(part.bank())[2] = placed.start();
+            }
+            if (placed.is(LowRank.B)) {
+                LowRank factors = part.change().lowRank().orElseThrow();
+                parts.add(new long[] {
+                    part.bank(), part.row(), factors.rank(), part.column(), factors.outputs(), placed.start()
+                });
+                scalings.add(factors.scaling());
             }
         }
         try (TensorScope call = scope.open()) {
@@ -71,7 +78,15 @@ final class Trainee implements AutoCloseable {
                     parts.stream().flatMapToLong(LongStream::of).toArray(),
                     scalings.stream().mapToDouble(s -> s).toArray());
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(script, scope, lanes, config, weights, layout.factors(initial));
+            optimizer = new Optimizer(
+                    script,
+                    scope,
+                    lanes,
+                    config,
+                    weights,
+                    parameters.stream()
+                            .map(p -> new Factor(p.parameter().name(), p.length()))
+                            .toList());
         }
         adapters.occupy(slot, initial);
     }
@@ -127,13 +142,7 @@ final class Trainee implements AutoCloseable {
 
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(parameters(), lanes.count(), optimizer.stateBytes());
-    }
-
-    private long parameters() {
-        return like.modules().values().stream()
-                .mapToLong(factors -> factors.a().length + (long) factors.b().length)
-                .sum();
+        return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes());
     }
 
     @Override

@@ -19,8 +19,8 @@ class AdapterLayoutTest {
     @Test
     void aPreparedAdapterHasTheNumbersOfTheSlot() {
         PreparedAdapter prepared = layout.prepare(adapter, 8, Dtype.FLOAT32);
-        assertThat(prepared.scaledB().keySet()).isEqualTo(adapter.modules().keySet());
-        adapter.modules().forEach((site, factors) -> {
+        assertThat(prepared.scaledB().keySet()).isEqualTo(adapter.factors().keySet());
+        adapter.factors().forEach((site, factors) -> {
             float[] scaled = prepared.scaledB().get(site);
             assertThat(scaled).hasSize(factors.b().length);
             for (int out = 0; out < factors.outputs(); out++) {
@@ -35,9 +35,9 @@ class AdapterLayoutTest {
     @Test
     void aVectorOfFactorsReadsBackAsTheAdapter() {
         Adapter back = layout.unflatten(layout.flatten(adapter), adapter);
-        adapter.modules().forEach((site, factors) -> {
-            assertThat(back.modules().get(site).a()).containsExactly(factors.a());
-            assertThat(back.modules().get(site).b()).containsExactly(factors.b());
+        adapter.factors().forEach((site, factors) -> {
+            assertThat(back.factors().get(site).a()).containsExactly(factors.a());
+            assertThat(back.factors().get(site).b()).containsExactly(factors.b());
         });
     }
 }

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.jni.IValueUtils;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
@@ -55,8 +55,8 @@ final class AutogradReference implements AutoCloseable {
 
     private static Result sum(Result left, Result right) {
         SortedMap<Site, LowRank> modules = new TreeMap<>();
-        left.gradient().modules().forEach((site, one) -> {
-            LowRank other = right.gradient().modules().get(site);
+        left.gradient().factors().forEach((site, one) -> {
+            LowRank other = right.gradient().factors().get(site);
             modules.put(
                     site,
                     new LowRank(
@@ -122,7 +122,7 @@ final class AutogradReference implements AutoCloseable {
                 model.tiedEmbeddings() ? 1 : 0,
                 dtype.code()));
         for (Site site : sites()) {
-            LowRank module = adapter.modules().get(site);
+            LowRank module = adapter.factors().get(site);
             numbers.add(module == null ? 0 : module.rank());
         }
         return numbers.stream().mapToLong(i -> i).toArray();
@@ -131,7 +131,7 @@ final class AutogradReference implements AutoCloseable {
     private float[] reals(Adapter adapter) {
         List<Double> reals = new ArrayList<>(List.of(model.norms().epsilon()));
         for (Site site : sites()) {
-            LowRank module = adapter.modules().get(site);
+            LowRank module = adapter.factors().get(site);
             reals.add(module == null ? 0 : module.scaling());
         }
         float[] values = new float[reals.size()];
@@ -183,7 +183,7 @@ final class AutogradReference implements AutoCloseable {
 
     private float[] factors(Adapter adapter) {
         List<float[]> parts = new ArrayList<>();
-        adapter.modules().values().forEach(module -> {
+        adapter.factors().values().forEach(module -> {
             parts.add(module.a());
             parts.add(module.b());
         });
@@ -193,7 +193,7 @@ final class AutogradReference implements AutoCloseable {
     private static Adapter read(float[] values, Adapter like) {
         SortedMap<Site, LowRank> modules = new TreeMap<>();
         int at = 1;
-        for (Map.Entry<Site, LowRank> entry : like.modules().entrySet()) {
+        for (Map.Entry<Site, LowRank> entry : like.factors().entrySet()) {
             LowRank old = entry.getValue();
             float[] a = Arrays.copyOfRange(values, at, at + old.a().length);
             at += a.length;

@@ -16,8 +16,8 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.CompeftFormat;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.peft.PeftFormat;
@@ -282,8 +282,8 @@ abstract class FamilyProof {
             FamilyReference.Result expected = reference.learn(sequence.tokens(), sequence.labels(), adapter);
             assertThat(loss).isCloseTo(expected.loss(), Percentage.withPercentage(10));
             double[] products = new double[3];
-            device.gradients(SLOT).modules().forEach((site, actual) -> {
-                LowRank right = expected.gradient().modules().get(site);
+            device.gradients(SLOT).factors().forEach((site, actual) -> {
+                LowRank right = expected.gradient().factors().get(site);
                 addProducts(right.a(), actual.a(), products);
                 addProducts(right.b(), actual.b(), products);
             });
@@ -311,7 +311,7 @@ abstract class FamilyProof {
                 expected.stream().mapToDouble(FamilyReference.Result::loss).sum();
         assertThat(loss).isCloseTo(whole, Percentage.withPercentage(100 * tolerance));
         double[] all = new double[2];
-        gradients.modules().forEach((site, actual) -> {
+        gradients.factors().forEach((site, actual) -> {
             add(site, expected, actual.a(), LowRank::a, each, all);
             add(site, expected, actual.b(), LowRank::b, each, all);
         });
@@ -333,7 +333,7 @@ abstract class FamilyProof {
         for (int i = 0; i < actual.length; i++) {
             double right = 0;
             for (FamilyReference.Result result : expected) {
-                right += factor.apply(result.gradient().modules().get(site))[i];
+                right += factor.apply(result.gradient().factors().get(site))[i];
             }
             difference += Math.pow(right - actual[i], 2);
             norm += right * right;

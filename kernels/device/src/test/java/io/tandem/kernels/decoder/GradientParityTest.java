@@ -12,8 +12,8 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.Seeded;
@@ -193,8 +193,8 @@ class GradientParityTest {
                 .as("loss, seed %d", seed)
                 .isCloseTo(expected.loss(), Percentage.withPercentage(100 * tolerance));
         double[] whole = new double[2];
-        gradients.modules().forEach((site, actual) -> {
-            LowRank right = expected.gradient().modules().get(site);
+        gradients.factors().forEach((site, actual) -> {
+            LowRank right = expected.gradient().factors().get(site);
             compare(site + " A", right.a(), actual.a(), tolerance, whole);
             compare(site + " B", right.b(), actual.b(), tolerance, whole);
         });
@@ -247,13 +247,13 @@ class GradientParityTest {
                 parts.add(both.gradient());
             }
             Adapter gradients = device.gradients(SLOT);
-            trainee.modules().forEach((site, factors) -> {
+            trainee.factors().forEach((site, factors) -> {
                 float[] a = new float[factors.a().length];
                 float[] b = new float[factors.b().length];
                 for (Adapter part : parts) {
-                    addUpper(part.modules().get(site), factors, a, b);
+                    addUpper(part.factors().get(site), factors, a, b);
                 }
-                LowRank actual = gradients.modules().get(site);
+                LowRank actual = gradients.factors().get(site);
                 compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
                 compare(site + " B", b, actual.b(), FLOAT32_RELATIVE, new double[2]);
             });
@@ -290,11 +290,11 @@ class GradientParityTest {
                 assertThat(losses[s])
                         .isCloseTo(results.get(s).loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
             }
-            device.gradients(SLOT).modules().forEach((site, actual) -> {
+            device.gradients(SLOT).factors().forEach((site, actual) -> {
                 float[] a = new float[actual.a().length];
                 float[] b = new float[actual.b().length];
                 for (int s = 0; s < factors.length; s++) {
-                    LowRank part = results.get(s).gradient().modules().get(site);
+                    LowRank part = results.get(s).gradient().factors().get(site);
                     addScaled(a, factors[s], part.a());
                     addScaled(b, factors[s], part.b());
                 }
@@ -333,7 +333,7 @@ class GradientParityTest {
             assertThatThrownBy(() -> Devices.backward(device, pack, random, List.of()))
                     .hasMessageContaining("only measures");
             device.gradients(SLOT)
-                    .modules()
+                    .factors()
                     .forEach((site, gradient) -> assertThat(gradient.a()).containsOnly(0));
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.device.Assumed;
@@ -27,7 +28,7 @@ class OptimizerLayoutTest {
                 .ofMinSize(1)
                 .ofMaxSize(12)
                 .map(all -> all.stream()
-                        .map(length -> new Factor(length, length % 3 == 0))
+                        .map(length -> new Factor(length % 3 == 0 ? LowRank.B : LowRank.A, length))
                         .toList());
     }
 

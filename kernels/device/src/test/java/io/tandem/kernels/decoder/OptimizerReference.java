@@ -40,7 +40,7 @@ final class OptimizerReference {
         int start = 0;
         for (Factor factor : factors) {
             int end = start + factor.length();
-            double rate = learningRate * (factor.isB() ? config.loraPlusRatio() : 1);
+            double rate = learningRate * config.rate(factor.name());
             for (int i = start; i < end; i++) {
                 update(i, gradient[i] * scale * clip, rate);
             }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.decoder.DecoderScript.Extremes;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
@@ -40,15 +41,15 @@ class OptimizerTest {
 
     /** Around one block and around the smallest factor with states in 8 bits; A and B by turns. */
     private static final List<Factor> AWKWARD = List.of(
-            new Factor(1, false),
-            new Factor(255, true),
-            new Factor(256, false),
-            new Factor(257, true),
-            new Factor(1023, false),
-            new Factor(1024, true),
-            new Factor(1025, false),
-            new Factor(8192, true),
-            new Factor(5000, true));
+            new Factor(LowRank.A, 1),
+            new Factor(LowRank.B, 255),
+            new Factor(LowRank.A, 256),
+            new Factor(LowRank.B, 257),
+            new Factor(LowRank.A, 1023),
+            new Factor(LowRank.B, 1024),
+            new Factor(LowRank.A, 1025),
+            new Factor(LowRank.B, 8192),
+            new Factor(LowRank.B, 5000));
 
     private static TensorScope root;
     private static DecoderScript script;
@@ -308,10 +309,10 @@ class OptimizerTest {
         int at = 0;
         for (Factor factor : AWKWARD) {
             for (int end = at + factor.length(); at < end; at++) {
-                float expected = (factor.isB() ? 16 : 1) * weights.get(0)[at];
+                float expected = (factor.name().equals(LowRank.B) ? 16 : 1) * weights.get(0)[at];
                 Tolerances.FLOAT32_WEIGHTS.check(
                         factor.toString(), new float[] {expected}, new float[] {weights.get(1)[at]});
-                if (!factor.isB()) {
+                if (!factor.name().equals(LowRank.B)) {
                     assertThat(weights.get(1)[at]).isEqualTo(weights.get(0)[at]);
                 }
             }
@@ -320,7 +321,7 @@ class OptimizerTest {
 
     @Test
     void clippingKeepsTheDirectionAndBoundsTheNorm() {
-        List<Factor> factors = List.of(new Factor(300, false));
+        List<Factor> factors = List.of(new Factor(LowRank.A, 300));
         OptimizerConfig clipped = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 1e-3, 1);
         double[] gradient = gradient(factors);
         try (Learner learner = new Learner(clipped, factors, new double[300])) {

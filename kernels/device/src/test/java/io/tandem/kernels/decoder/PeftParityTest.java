@@ -2,9 +2,9 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;

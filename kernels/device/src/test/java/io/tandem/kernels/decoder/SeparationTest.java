@@ -13,9 +13,9 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -142,8 +142,8 @@ class SeparationTest {
         try (TorchScriptDecoder device = load(1)) {
             Adapter expected = learned(device, Factors.ZERO, pack, prompt);
             Adapter gradients = learned(device, factors, pack, prompt);
-            gradients.modules().forEach((site, found) -> {
-                LowRank right = expected.modules().get(site);
+            gradients.factors().forEach((site, found) -> {
+                LowRank right = expected.factors().get(site);
                 assertThat(found.a()).as("%s A", site).isEqualTo(right.a());
                 assertThat(found.b()).as("%s B", site).isEqualTo(right.b());
             });
@@ -243,7 +243,7 @@ class SeparationTest {
 
     private static Map<Site, LowRank> scaledBy(Adapter adapter, double scaling) {
         Map<Site, LowRank> modules = new TreeMap<>();
-        adapter.modules()
+        adapter.factors()
                 .forEach((site, m) ->
                         modules.put(site, new LowRank(m.rank(), m.inputs(), m.outputs(), m.a(), m.b(), scaling)));
         return modules;

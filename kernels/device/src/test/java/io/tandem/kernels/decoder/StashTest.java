@@ -83,11 +83,11 @@ class StashTest {
     }
 
     private static float[] values(Adapter adapter) {
-        int length = adapter.modules().values().stream()
+        int length = adapter.factors().values().stream()
                 .mapToInt(module -> module.a().length + module.b().length)
                 .sum();
         FloatBuffer all = FloatBuffer.allocate(length);
-        adapter.modules().values().forEach(module -> all.put(module.a()).put(module.b()));
+        adapter.factors().values().forEach(module -> all.put(module.a()).put(module.b()));
         return all.array();
     }
 }

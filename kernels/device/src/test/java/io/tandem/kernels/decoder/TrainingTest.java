@@ -15,8 +15,8 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Sequence;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
@@ -290,7 +290,7 @@ class TrainingTest {
                     .hasMessageContaining("model.layers.0.self_attn.q_proj is [48, 48], expected [32, 32]");
             Adapter large = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 9, 1);
             assertThatThrownBy(() -> device.prepare(large)).hasMessageContaining("has rank 9");
-            initial.modules().get(initial.modules().firstKey()).a()[0] = Float.NaN;
+            initial.factors().get(initial.factors().firstKey()).a()[0] = Float.NaN;
             assertThatThrownBy(() -> device.prepare(initial)).hasMessageContaining("not a finite number");
         }
     }
@@ -298,16 +298,16 @@ class TrainingTest {
     /** The factors in the order of {@link #values}. */
     private static List<Factor> factors(Adapter adapter) {
         List<Factor> factors = new ArrayList<>();
-        for (LowRank module : adapter.modules().values()) {
-            factors.add(new Factor(module.a().length, false));
-            factors.add(new Factor(module.b().length, true));
+        for (LowRank module : adapter.factors().values()) {
+            factors.add(new Factor(LowRank.A, module.a().length));
+            factors.add(new Factor(LowRank.B, module.b().length));
         }
         return factors;
     }
 
     private static double[] values(Adapter adapter) {
         List<float[]> parts = new ArrayList<>();
-        for (LowRank module : new TreeMap<>(adapter.modules()).values()) {
+        for (LowRank module : new TreeMap<>(adapter.factors()).values()) {
             parts.add(module.a());
             parts.add(module.b());
         }

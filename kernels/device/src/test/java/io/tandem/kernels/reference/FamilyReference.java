@@ -1,8 +1,8 @@
 package io.tandem.kernels.reference;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.reference.Tape.Matrix;
 import io.tandem.kernels.testing.TinyModel;
 import java.util.ArrayList;
@@ -151,7 +151,7 @@ public final class FamilyReference {
         Matrix loss = pass.tape.loss(pass.logits(tokens), labels);
         pass.tape.backward(loss);
         SortedMap<Site, LowRank> gradients = new TreeMap<>();
-        adapter.modules().forEach((site, factors) -> {
+        adapter.factors().forEach((site, factors) -> {
             Matrix[] both = pass.factors.get(site.toString());
             gradients.put(
                     site,
@@ -185,7 +185,7 @@ public final class FamilyReference {
 
         Pass(@Nullable Adapter adapter) {
             if (adapter != null) {
-                adapter.modules().forEach((site, change) -> changes.put(site.toString(), change));
+                adapter.factors().forEach((site, change) -> changes.put(site.toString(), change));
             }
         }
 

@@ -1,8 +1,8 @@
 package io.tandem.kernels.reference;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
@@ -189,7 +189,7 @@ public final class ReferenceDecoder {
         int outputs = module.outputs(model);
         double[][] y = multiply(x, weight(site + ".weight"), outputs, module.inputs(model));
         float[] bias = weights.get(site + ".bias");
-        LowRank factors = adapter == null ? null : adapter.modules().get(site);
+        LowRank factors = adapter == null ? null : adapter.factors().get(site);
         double[][] change = null;
         if (factors != null) {
             double[][] u = multiply(x, factors.a(), factors.rank(), factors.inputs());

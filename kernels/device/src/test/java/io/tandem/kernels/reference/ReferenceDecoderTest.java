@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -117,7 +117,7 @@ class ReferenceDecoderTest {
 
     private static Map<String, float[]> merged(TinyModel model, Adapter adapter) {
         Map<String, float[]> merged = new HashMap<>(model.weights());
-        adapter.modules().forEach((site, f) -> {
+        adapter.factors().forEach((site, f) -> {
             float[] weight = merged.get(site + ".weight").clone();
             for (int o = 0; o < f.outputs(); o++) {
                 for (int in = 0; in < f.inputs(); in++) {
@@ -211,15 +211,15 @@ class ReferenceDecoderTest {
                 - ReferenceDecoder.loss(decoder.logits(TOKENS, low), LABELS);
         int at = 4 * adapter.modules().get(site).rank() + 1;
         return change
-                / ((double) high.modules().get(site).b()[at]
-                        - low.modules().get(site).b()[at]);
+                / ((double) high.factors().get(site).b()[at]
+                        - low.factors().get(site).b()[at]);
     }
 
     private static Adapter withB(Adapter adapter, Site site, float step) {
-        LowRank f = adapter.modules().get(site);
+        LowRank f = adapter.factors().get(site);
         float[] b = f.b().clone();
         b[4 * f.rank() + 1] += step;
-        Map<Site, LowRank> modules = new TreeMap<>(adapter.modules());
+        Map<Site, LowRank> modules = new TreeMap<>(adapter.factors());
         modules.put(site, new LowRank(f.rank(), f.inputs(), f.outputs(), f.a(), b, f.scaling()));
         return new Adapter(adapter.config(), modules);
     }

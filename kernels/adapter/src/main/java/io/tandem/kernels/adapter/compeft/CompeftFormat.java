@@ -66,7 +66,7 @@ public final class CompeftFormat {
     }
 
     private static void refuseUnwritable(Adapter adapter) {
-        if (adapter.modules().isEmpty()) {
+        if (adapter.factors().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
         LoraConfig config = adapter.config();
@@ -78,7 +78,7 @@ public final class CompeftFormat {
             throw new IllegalArgumentException(
                     "the base model's name is longer than " + CompeftReader.MAX_BASE_MODEL_LENGTH + " characters");
         }
-        adapter.modules().forEach((site, factors) -> {
+        adapter.factors().forEach((site, factors) -> {
             if (!(Math.abs(factors.scaling()) <= CompeftReader.MAX_SCALING)) {
                 throw new IllegalArgumentException(site + " has the scaling " + factors.scaling()
                         + ", expected at most " + CompeftReader.MAX_SCALING);

@@ -62,7 +62,7 @@ final class Compressor {
 
     Compressor(Adapter adapter) {
         this.adapter = adapter;
-        adapter.modules().forEach((site, module) -> fits.put(site, new TernaryFit(module)));
+        adapter.factors().forEach((site, module) -> fits.put(site, new TernaryFit(module)));
     }
 
     Result compress(CompressionSettings settings) {

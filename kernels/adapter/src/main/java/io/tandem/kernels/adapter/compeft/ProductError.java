@@ -1,8 +1,8 @@
 package io.tandem.kernels.adapter.compeft;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -19,9 +19,9 @@ record ProductError(SortedMap<Site, Double> modules, double overall) {
         SortedMap<Site, Double> modules = new TreeMap<>();
         double squares = 0;
         double energy = 0;
-        for (Site site : original.modules().keySet()) {
-            LowRank x = original.modules().get(site);
-            LowRank y = Objects.requireNonNull(other.modules().get(site));
+        for (Site site : original.factors().keySet()) {
+            LowRank x = original.factors().get(site);
+            LowRank y = Objects.requireNonNull(other.factors().get(site));
             double own = x.inner(x);
             double error = Math.max(0, own - 2 * x.inner(y) + y.inner(y));
             modules.put(site, relative(error, own));

@@ -1,9 +1,9 @@
 package io.tandem.kernels.adapter.compeft;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;

@@ -1,6 +1,6 @@
 package io.tandem.kernels.adapter.compeft;
 
-import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
 
 /** The ternary form of one module while it is sought. Both factors have the same scale. */

@@ -1,6 +1,6 @@
 package io.tandem.kernels.adapter.merge;
 
-import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.LowRank;
 
 /**
  * What one adapter brings to one module.

@@ -1,9 +1,9 @@
 package io.tandem.kernels.adapter.merge;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -67,7 +67,7 @@ public final class Merge {
                         "layer_swap is given " + adapters.size() + " adapters, expected two");
             }
             for (Adapter adapter : adapters) {
-                adapter.modules().keySet().stream()
+                adapter.factors().keySet().stream()
                         .filter(site -> site.layer() >= swap.layers())
                         .findFirst()
                         .ifPresent(site -> {
@@ -81,7 +81,7 @@ public final class Merge {
     private SortedMap<Site, List<Contribution>> contributions(List<Adapter> adapters) {
         SortedMap<Site, List<Contribution>> contributions = new TreeMap<>();
         for (int i = 0; i < adapters.size(); i++) {
-            for (var module : adapters.get(i).modules().entrySet()) {
+            for (var module : adapters.get(i).factors().entrySet()) {
                 Site site = module.getKey();
                 double weight = weight(i, site);
                 if (weight != 0) {
@@ -130,7 +130,7 @@ public final class Merge {
     /** An adapter that went through unchanged keeps its configuration; otherwise scalings are folded in. */
     private static LoraConfig config(List<Adapter> adapters, SortedMap<Site, LowRank> modules) {
         for (Adapter adapter : adapters) {
-            if (adapter.modules().equals(modules)) {
+            if (adapter.factors().equals(modules)) {
                 return adapter.config();
             }
         }

@@ -1,6 +1,6 @@
 package io.tandem.kernels.adapter.merge;
 
-import io.tandem.kernels.adapter.Adapter.LowRank;
+import io.tandem.kernels.adapter.LowRank;
 import java.util.List;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.CommonOps_DDRM;

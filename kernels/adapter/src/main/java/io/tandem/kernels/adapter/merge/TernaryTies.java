@@ -1,9 +1,9 @@
 package io.tandem.kernels.adapter.merge;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
 import io.tandem.kernels.adapter.compeft.TernaryTensor;

@@ -1,10 +1,10 @@
 package io.tandem.kernels.adapter.peft;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.ModelFormatException;
@@ -33,7 +33,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.lora_([AB])\\.weight");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[AB])\\.weight");
 
     private final String name;
     private final Path directory;
@@ -116,9 +116,9 @@ final class PeftReader {
         return null;
     }
 
-    /** PEFT's name of a factor, {@code A} or {@code B}, of a module. */
-    static String tensor(Site site, String factor) {
-        return "base_model.model." + site + ".lora_" + factor + ".weight";
+    /** PEFT's name of a module's parameter. */
+    static String tensor(Site site, String parameter) {
+        return "base_model.model." + site + "." + parameter + ".weight";
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
@@ -131,12 +131,12 @@ final class PeftReader {
             problems.add(site + " has rank " + rank + ", expected at most " + maxRank);
             return;
         }
-        checkShape(site, "A", file, new long[] {rank, site.module().inputs(model)});
-        checkShape(site, "B", file, new long[] {site.module().outputs(model), rank});
+        checkShape(site, LowRank.A, file, new long[] {rank, site.module().inputs(model)});
+        checkShape(site, LowRank.B, file, new long[] {site.module().outputs(model), rank});
     }
 
     private void checkShape(Site site, String factor, SafetensorsFile file, long[] expected) {
-        String label = site + ".lora_" + factor;
+        String label = site + "." + factor;
         if (!file.names().contains(tensor(site, factor))) {
             problems.add(label + " is missing, expected " + Arrays.toString(expected));
             return;
@@ -157,8 +157,8 @@ final class PeftReader {
                 rank,
                 site.module().inputs(model),
                 site.module().outputs(model),
-                finite(site, "A", file),
-                finite(site, "B", file),
+                finite(site, LowRank.A, file),
+                finite(site, LowRank.B, file),
                 scaling);
     }
 
@@ -166,8 +166,8 @@ final class PeftReader {
         float[] values = file.floats(tensor(site, factor));
         for (int i = 0; i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
-                problems.add(site + ".lora_" + factor + " has the value " + values[i] + " at " + i
-                        + ", expected finite values");
+                problems.add(
+                        site + "." + factor + " has the value " + values[i] + " at " + i + ", expected finite values");
                 break;
             }
         }

@@ -4,9 +4,9 @@ import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -58,12 +58,11 @@ final class PeftWriter {
 
     private Map<String, Tensor> tensors() {
         Map<String, Tensor> tensors = new TreeMap<>();
-        adapter.modules().forEach((site, factors) -> {
-            long[] shapeA = {factors.rank(), factors.inputs()};
-            long[] shapeB = {factors.outputs(), factors.rank()};
-            tensors.put(PeftReader.tensor(site, "A"), new Tensor(StoredType.F32, shapeA, factors.a()));
-            tensors.put(PeftReader.tensor(site, "B"), new Tensor(StoredType.F32, shapeB, factors.b()));
-        });
+        adapter.modules()
+                .forEach((site, change) -> change.parameters()
+                        .forEach(p -> tensors.put(
+                                PeftReader.tensor(site, p.name()),
+                                new Tensor(StoredType.F32, new long[] {p.rows(), p.columns()}, p.values()))));
         return tensors;
     }
 
@@ -123,7 +122,7 @@ final class PeftWriter {
         Map<String, Number> patterns = new LinkedHashMap<>();
         for (TargetModule module : TargetModule.values()) {
             SortedMap<Site, Double> values = new TreeMap<>();
-            adapter.modules().forEach((site, factors) -> {
+            adapter.factors().forEach((site, factors) -> {
                 if (site.module() == module) {
                     values.put(site, value.applyAsDouble(factors));
                 }

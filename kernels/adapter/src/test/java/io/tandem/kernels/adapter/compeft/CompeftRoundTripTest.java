@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -102,7 +102,7 @@ class CompeftRoundTripTest {
     @Test
     void scalingsAndModulesBeyondTheConfigurationSurvive() throws IOException {
         Adapter plain = TinyAdapters.random(model, EnumSet.of(TargetModule.O_PROJ), 2, seed);
-        LowRank module = plain.modules().get(plain.modules().firstKey());
+        LowRank module = plain.factors().get(plain.factors().firstKey());
         LowRank own = new LowRank(2, module.inputs(), module.outputs(), module.a(), module.b(), -0.1);
         LoraConfig config = new LoraConfig(2, 4, true, Set.of(TargetModule.Q_PROJ), "name \"with\" quotes é");
         Adapter adapter = new Adapter(config, Map.of(new Site(0, TargetModule.O_PROJ), own));
@@ -111,7 +111,7 @@ class CompeftRoundTripTest {
         assertThat(read.config())
                 .isEqualTo(new LoraConfig(
                         2, 4, true, Set.of(TargetModule.Q_PROJ, TargetModule.O_PROJ), config.baseModel()));
-        assertThat(read.modules().get(new Site(0, TargetModule.O_PROJ)).scaling())
+        assertThat(read.factors().get(new Site(0, TargetModule.O_PROJ)).scaling())
                 .isEqualTo(-0.1);
     }
 
@@ -138,10 +138,10 @@ class CompeftRoundTripTest {
     @Test
     void whatNoReaderWouldAcceptIsNotWritten() {
         Adapter nan = tiny();
-        nan.modules().get(nan.modules().firstKey()).b()[3] = Float.NaN;
+        nan.factors().get(nan.factors().firstKey()).b()[3] = Float.NaN;
         refused(nan, "model.layers.1.self_attn.k_proj has a value that is not finite");
         refused(new Adapter(tiny().config(), Map.of()), "changes no module");
-        LowRank module = tiny().modules().get(tiny().modules().firstKey());
+        LowRank module = tiny().factors().get(tiny().factors().firstKey());
         LowRank endless = new LowRank(1, 32, 16, module.a(), module.b(), Double.POSITIVE_INFINITY);
         refused(
                 new Adapter(tiny().config(), Map.of(new Site(1, TargetModule.K_PROJ), endless)),

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.CompressionSettings.Scale;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -74,9 +74,9 @@ class CompressorTest {
     private static double error(Adapter original, Adapter other) {
         double squares = 0;
         double energy = 0;
-        for (Site site : original.modules().keySet()) {
-            double[] product = product(original.modules().get(site));
-            squares += distance(product, product(other.modules().get(site)));
+        for (Site site : original.factors().keySet()) {
+            double[] product = product(original.factors().get(site));
+            squares += distance(product, product(other.factors().get(site)));
             energy += distance(product, new double[product.length]);
         }
         return Math.sqrt(squares / energy);
@@ -87,9 +87,9 @@ class CompressorTest {
     void withoutSweepsEachFactorKeepsItsLargestWithTheirSigns(double density) {
         Adapter ternary =
                 compress(adapter, density, 0, new Scale.Fixed(1)).adapter().decode();
-        adapter.modules().forEach((site, module) -> {
-            assertLargest(module.a(), ternary.modules().get(site).a(), density);
-            assertLargest(module.b(), ternary.modules().get(site).b(), density);
+        adapter.factors().forEach((site, module) -> {
+            assertLargest(module.a(), ternary.factors().get(site).a(), density);
+            assertLargest(module.b(), ternary.factors().get(site).b(), density);
         });
     }
 
@@ -121,7 +121,7 @@ class CompressorTest {
     void noOtherScaleIsCloser(int sweeps) {
         TernaryAdapter ternary = compress(adapter, 0.2, sweeps, CLOSEST).adapter();
         ternary.modules().forEach((site, module) -> {
-            LowRank original = adapter.modules().get(site);
+            LowRank original = adapter.factors().get(site);
             LowRank best = module.decode();
             for (double factor : new double[] {0.97, 1.03}) {
                 LowRank other = new LowRank(
@@ -156,7 +156,7 @@ class CompressorTest {
     @Test
     void noSignThatIsChangedAloneIsBetterAfterManySweeps() {
         Site site = new Site(0, TargetModule.K_PROJ);
-        LowRank module = adapter.modules().get(site);
+        LowRank module = adapter.factors().get(site);
         TernaryFit fit = new TernaryFit(module);
         fit.keepLargest(0.3);
         double penalty = 1e-3 * fit.energy();
@@ -185,13 +185,13 @@ class CompressorTest {
         CompressionReport report = CompeftFormat.write(file, adapter, CompressionSettings.of(0.2));
         Adapter read = CompeftFormat.read(file, model, 6);
         assertThat(report.error()).isCloseTo(error(adapter, read), within(1e-9));
-        assertThat(report.errors().keySet()).isEqualTo(adapter.modules().keySet());
+        assertThat(report.errors().keySet()).isEqualTo(adapter.factors().keySet());
         report.errors()
                 .forEach((site, error) -> assertThat(error)
                         .isCloseTo(
                                 error(
-                                        adapter.modules().get(site),
-                                        read.modules().get(site)),
+                                        adapter.factors().get(site),
+                                        read.factors().get(site)),
                                 within(1e-9)));
     }
 
@@ -200,7 +200,7 @@ class CompressorTest {
         Compressor.Result result = compress(adapter, 0.1, 0, new Scale.Fixed(3));
         assertThat(result.alpha()).isCloseTo(3, within(1e-12));
         result.adapter().modules().forEach((site, module) -> {
-            LowRank original = adapter.modules().get(site);
+            LowRank original = adapter.factors().get(site);
             double expected = 3 * Math.sqrt(deviation(original.a()) * deviation(original.b()));
             assertThat((double) module.a().scale()).isCloseTo(expected, within(1e-6 * expected));
             assertThat(module.b().scale()).isEqualTo(module.a().scale());
@@ -256,7 +256,7 @@ class CompressorTest {
                 new LowRank(2, 32, 16, new float[64], new float[32], 1))) {
             Adapter zero = new Adapter(config, Map.of(site, module));
             Adapter ternary = compress(zero, 0.3, sweeps, CLOSEST).adapter().decode();
-            assertThat(product(ternary.modules().get(site))).containsOnly(0);
+            assertThat(product(ternary.factors().get(site))).containsOnly(0);
             assertThat(ProductError.of(zero, ternary).overall()).isZero();
         }
     }

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.ArrayList;
@@ -53,9 +53,9 @@ class FactorMergeTest {
         Adapter merged = Merge.of(spec).apply(adapters.subList(0, 1)).adapter();
         long zeros = 0;
         long entries = 0;
-        for (var module : adapters.get(0).modules().entrySet()) {
+        for (var module : adapters.get(0).factors().entrySet()) {
             float[] before = module.getValue().a();
-            float[] after = merged.modules().get(module.getKey()).a();
+            float[] after = merged.factors().get(module.getKey()).a();
             double root = Math.sqrt(module.getValue().scaling());
             for (int i = 0; i < before.length; i++) {
                 double rescaled = after[i] == 0 ? 0 : root * before[i] / 0.5;
@@ -84,7 +84,7 @@ class FactorMergeTest {
         MergeSpec spec = MergeSpec.of(MergeMethod.TIES, 0.5).withForm(MergeForm.FACTORS);
         Adapter merged = Merge.of(spec).apply(adapters).adapter();
         assertThat(merged.config()).isEqualTo(new LoraConfig(4, 4, false, LoraConfig.allLinears(), ""));
-        assertThat(merged.modules().values())
+        assertThat(merged.factors().values())
                 .allSatisfy(factors -> assertThat(factors.scaling()).isEqualTo(1));
     }
 
@@ -100,7 +100,7 @@ class FactorMergeTest {
 
     private static double[] flat(Adapter adapter) {
         List<double[]> parts = new ArrayList<>();
-        adapter.modules().values().forEach(factors -> {
+        adapter.factors().values().forEach(factors -> {
             parts.add(Product.widened(factors.a()));
             parts.add(Product.widened(factors.b()));
         });
@@ -112,7 +112,7 @@ class FactorMergeTest {
         Adapter merged = Merge.of(factors).apply(adapters).adapter();
         for (Site site : adapters.get(0).modules().keySet()) {
             List<LowRank> stack = adapters.stream()
-                    .map(adapter -> adapter.modules().get(site))
+                    .map(adapter -> adapter.factors().get(site))
                     .toList();
             double[] weightsB = new double[WEIGHTS.length];
             double[] weightsA = new double[WEIGHTS.length];
@@ -124,7 +124,7 @@ class FactorMergeTest {
                     stack.stream().map(f -> Product.widened(f.a())).toList();
             List<double[]> stackB =
                     stack.stream().map(f -> Product.widened(f.b())).toList();
-            LowRank actual = merged.modules().get(site);
+            LowRank actual = merged.factors().get(site);
             Tolerances.FLOAT32.check(site + " A", Product.narrowed(reference.apply(stackA, weightsA)), actual.a());
             Tolerances.FLOAT32.check(site + " B", Product.narrowed(reference.apply(stackB, weightsB)), actual.b());
         }

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.List;
@@ -50,7 +50,7 @@ class LayerSwapTest {
         Adapter merged = Merge.of(MergeSpec.of(new LayerSwap(8, 2, 1, 1, 1)))
                 .apply(experts)
                 .adapter();
-        merged.modules().forEach((site, factors) -> {
+        merged.factors().forEach((site, factors) -> {
             switch (site.layer()) {
                 case 0, 1, 7 ->
                     assertThat(factors).isEqualTo(experts.get(0).modules().get(site));
@@ -64,7 +64,7 @@ class LayerSwapTest {
                 }
             }
         });
-        assertThat(merged.modules()).hasSize(16);
+        assertThat(merged.factors()).hasSize(16);
     }
 
     @Test

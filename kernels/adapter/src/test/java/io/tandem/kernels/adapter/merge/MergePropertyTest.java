@@ -68,7 +68,7 @@ class MergePropertyTest {
         MergeSpec halves = MergeSpec.of(MergeMethod.SVD).withWeights(List.of(weight / 2, weight / 2));
         Adapter twice = Merge.of(halves).apply(List.of(adapter, adapter)).adapter();
         assertSame(merged(MergeSpec.of(MergeMethod.LINEAR).withWeights(List.of(weight)), List.of(adapter)), twice);
-        adapter.modules()
+        adapter.factors()
                 .forEach((site, factors) ->
                         assertThat(twice.modules().get(site).rank()).isEqualTo(factors.rank()));
     }
@@ -118,10 +118,10 @@ class MergePropertyTest {
 
     private static void assertSame(Adapter expected, Adapter actual) {
         assertThat(actual.modules().keySet()).isEqualTo(expected.modules().keySet());
-        expected.modules()
+        expected.factors()
                 .forEach((site, factors) -> Tolerances.FLOAT32.check(
                         site.toString(),
                         ReferenceMerge.change(factors),
-                        ReferenceMerge.change(actual.modules().get(site))));
+                        ReferenceMerge.change(actual.factors().get(site))));
     }
 }

@@ -101,10 +101,10 @@ class ProductMergeTest {
         MergeSpec spec = MergeSpec.of(MergeMethod.DARE_LINEAR, 0.5);
         Site site = adapters.get(0).modules().firstKey();
         double[] first =
-                ReferenceMerge.change(merged(spec.withSeed(1)).modules().get(site));
-        assertThat(ReferenceMerge.change(merged(spec.withSeed(1)).modules().get(site)))
+                ReferenceMerge.change(merged(spec.withSeed(1)).factors().get(site));
+        assertThat(ReferenceMerge.change(merged(spec.withSeed(1)).factors().get(site)))
                 .containsExactly(first);
-        assertThat(ReferenceMerge.change(merged(spec.withSeed(2)).modules().get(site)))
+        assertThat(ReferenceMerge.change(merged(spec.withSeed(2)).factors().get(site)))
                 .isNotEqualTo(first);
     }
 
@@ -135,7 +135,7 @@ class ProductMergeTest {
                 new TrimAndElect(MergeSpec.of(MergeMethod.DARE_LINEAR, density).withSeed(seed));
         for (int i = 0; i < adapters.size(); i++) {
             int adapter = i;
-            adapters.get(i).modules().forEach((site, factors) -> {
+            adapters.get(i).factors().forEach((site, factors) -> {
                 List<Contribution> contribution = List.of(new Contribution(adapter, factors, 1));
                 Tensors tensors =
                         Tensors.of(MergeForm.PRODUCT, site, contribution).get(0);
@@ -156,7 +156,7 @@ class ProductMergeTest {
 
     private static void assertSame(
             Adapter merged, SortedMap<Site, List<double[]>> stacks, Function<List<double[]>, double[]> reference) {
-        assertThat(merged.modules().keySet()).isEqualTo(stacks.keySet());
+        assertThat(merged.factors().keySet()).isEqualTo(stacks.keySet());
         SortedMap<Site, double[]> actual = new TreeMap<>(ReferenceMerge.changes(merged));
         stacks.forEach(
                 (site, stack) -> Tolerances.FLOAT32.check(site.toString(), reference.apply(stack), actual.get(site)));

@@ -1,8 +1,8 @@
 package io.tandem.kernels.adapter.merge;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,24 +33,24 @@ final class ReferenceMerge {
 
     static SortedMap<Site, double[]> changes(Adapter adapter) {
         SortedMap<Site, double[]> changes = new TreeMap<>();
-        adapter.modules().forEach((site, factors) -> changes.put(site, change(factors)));
+        adapter.factors().forEach((site, factors) -> changes.put(site, change(factors)));
         return changes;
     }
 
     /** The same stack of changes for all adapters: zeros where an adapter has no such module. */
     static SortedMap<Site, List<double[]>> stacks(List<Adapter> adapters) {
         TreeSet<Site> sites = new TreeSet<>();
-        adapters.forEach(adapter -> sites.addAll(adapter.modules().keySet()));
+        adapters.forEach(adapter -> sites.addAll(adapter.factors().keySet()));
         SortedMap<Site, List<double[]>> stacks = new TreeMap<>();
         for (Site site : sites) {
             int length = adapters.stream()
-                    .filter(adapter -> adapter.modules().containsKey(site))
-                    .mapToInt(adapter -> change(adapter.modules().get(site)).length)
+                    .filter(adapter -> adapter.factors().containsKey(site))
+                    .mapToInt(adapter -> change(adapter.factors().get(site)).length)
                     .max()
                     .orElseThrow();
             List<double[]> stack = new ArrayList<>();
             for (Adapter adapter : adapters) {
-                LowRank factors = adapter.modules().get(site);
+                LowRank factors = adapter.factors().get(site);
                 stack.add(factors == null ? new double[length] : change(factors));
             }
             stacks.put(site, stack);

@@ -3,9 +3,9 @@ package io.tandem.kernels.adapter.merge;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
 import java.util.EnumSet;
@@ -45,7 +45,7 @@ class SampleTest {
     }
 
     private static double[] flat(Adapter adapter) {
-        LowRank factors = adapter.modules().get(adapter.modules().firstKey());
+        LowRank factors = adapter.factors().get(adapter.factors().firstKey());
         double[] flat = Arrays.copyOf(Product.widened(factors.a()), 2 * WIDTH);
         System.arraycopy(Product.widened(factors.b()), 0, flat, WIDTH, WIDTH);
         return flat;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter.TernaryLowRank;
 import io.tandem.kernels.adapter.compeft.TernaryTensor;
@@ -43,7 +43,7 @@ class TernaryTiesTest {
         Adapter shape = TinyAdapters.random(model, targets, rank, random.nextLong());
         double density = 0.1 + 0.6 * random.nextDouble();
         Map<Site, TernaryLowRank> modules = new TreeMap<>();
-        shape.modules()
+        shape.factors()
                 .forEach((site, f) -> modules.put(
                         site,
                         new TernaryLowRank(
@@ -80,15 +80,15 @@ class TernaryTiesTest {
                 random(LoraConfig.allLinears(), 3));
         double[] weights = {1, 0.4, -0.7, 3};
         Adapter merged = TernaryTies.merge(adapters, weights).adapter();
-        assertThat(merged.modules())
+        assertThat(merged.factors())
                 .hasSize(model.layers() * LoraConfig.allLinears().size());
-        merged.modules().forEach((site, module) -> {
+        merged.factors().forEach((site, module) -> {
             List<float[]> a = new ArrayList<>();
             List<float[]> b = new ArrayList<>();
             List<Double> weightsA = new ArrayList<>();
             List<Double> weightsB = new ArrayList<>();
             for (int i = 0; i < weights.length; i++) {
-                LowRank own = adapters.get(i).decode().modules().get(site);
+                LowRank own = adapters.get(i).decode().factors().get(site);
                 if (own != null) {
                     a.add(own.a());
                     b.add(own.b());
@@ -115,8 +115,8 @@ class TernaryTiesTest {
                 .withWeights(DoubleStream.of(weights).boxed().toList());
         Merged dense = Merge.of(spec)
                 .apply(adapters.stream().map(TernaryAdapter::decode).toList());
-        dense.adapter().modules().forEach((site, module) -> {
-            LowRank other = sparse.adapter().modules().get(site);
+        dense.adapter().factors().forEach((site, module) -> {
+            LowRank other = sparse.adapter().factors().get(site);
             Tolerances.FLOAT32.check(site + " A", module.a(), other.a());
             Tolerances.FLOAT32.check(site + " B", module.b(), other.b());
         });
@@ -126,7 +126,7 @@ class TernaryTiesTest {
         long zeros = 0;
         long entries = 0;
         for (int i : new int[] {0, 2}) {
-            for (LowRank module : adapters.get(i).decode().modules().values()) {
+            for (LowRank module : adapters.get(i).decode().factors().values()) {
                 zeros += zeros(module.a()) + zeros(module.b());
                 entries += module.a().length + module.b().length;
             }
@@ -152,7 +152,7 @@ class TernaryTiesTest {
     private static float[] mergedA(double[] weights, TernaryAdapter... adapters) {
         return TernaryTies.merge(List.of(adapters), weights)
                 .adapter()
-                .modules()
+                .factors()
                 .get(SITE)
                 .a();
     }
@@ -191,7 +191,7 @@ class TernaryTiesTest {
     void oneAdapterIsItsDecodedSelfWithTheScalingInside() {
         TernaryAdapter one = random(LoraConfig.allLinears(), 2);
         Adapter merged = TernaryTies.merge(List.of(one), new double[] {1}).adapter();
-        one.decode().modules().forEach((site, module) -> {
+        one.decode().factors().forEach((site, module) -> {
             double[] expected = Product.widened(module.a());
             for (int i = 0; i < expected.length; i++) {
                 expected[i] *= Math.sqrt(module.scaling());
@@ -199,7 +199,7 @@ class TernaryTiesTest {
             Tolerances.FLOAT32.check(
                     site.toString(),
                     Product.narrowed(expected),
-                    merged.modules().get(site).a());
+                    merged.factors().get(site).a());
         });
         assertThat(merged.config().scaling(2)).isEqualTo(1);
     }

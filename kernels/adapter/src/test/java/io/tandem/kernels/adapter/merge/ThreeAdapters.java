@@ -1,9 +1,9 @@
 package io.tandem.kernels.adapter.merge;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -22,7 +22,7 @@ final class ThreeAdapters {
     /** Rank 4 everywhere; ranks 1 to 5, rank-stabilized, without some modules; rank 2 in two kinds of modules. */
     static List<Adapter> different(long seed) {
         Adapter mixed = TinyAdapters.mixedRanks(MODEL, LoraConfig.allLinears(), 5, seed + 1);
-        Map<Site, LowRank> modules = new TreeMap<>(mixed.modules());
+        Map<Site, LowRank> modules = new TreeMap<>(mixed.factors());
         modules.remove(new Site(0, TargetModule.Q_PROJ));
         modules.remove(new Site(1, TargetModule.DOWN_PROJ));
         return List.of(
@@ -35,7 +35,7 @@ final class ThreeAdapters {
     static List<Adapter> alike(int rank, long seed) {
         Adapter second = TinyAdapters.random(MODEL, LoraConfig.allLinears(), rank, seed + 1);
         Map<Site, LowRank> modules = new TreeMap<>();
-        second.modules()
+        second.factors()
                 .forEach((site, f) ->
                         modules.put(site, new LowRank(f.rank(), f.inputs(), f.outputs(), f.a(), f.b(), 0.7)));
         LoraConfig config = new LoraConfig(rank, 0.7 * rank, false, LoraConfig.allLinears(), "");

@@ -3,8 +3,8 @@ package io.tandem.kernels.adapter.merge;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.Tolerances;
 import java.util.Arrays;
@@ -40,8 +40,8 @@ class TruncationTest {
             double all = 0;
             for (Site site : whole.adapter().modules().keySet()) {
                 double[] expected =
-                        ReferenceMerge.change(whole.adapter().modules().get(site));
-                LowRank factors = cut.adapter().modules().get(site);
+                        ReferenceMerge.change(whole.adapter().factors().get(site));
+                LowRank factors = cut.adapter().factors().get(site);
                 double[] rest = ReferenceMerge.sum(List.of(expected, ReferenceMerge.change(factors)), 1, -1);
                 MergeReport.Module module = cut.report().modules().get(site);
                 assertThat(module.truncationError())
@@ -110,7 +110,7 @@ class TruncationTest {
         Adapter adapter = adapters.get(0);
         MergeSpec spec = MergeSpec.of(MergeMethod.SVD).withWeights(List.of(1.0, -1.0));
         Merged merged = Merge.of(spec).apply(List.of(adapter, adapter));
-        merged.adapter().modules().forEach((site, factors) -> {
+        merged.adapter().factors().forEach((site, factors) -> {
             double[] change = ReferenceMerge.change(factors);
             Tolerances.FLOAT32.check(site.toString(), new double[change.length], change);
         });
@@ -133,7 +133,7 @@ class TruncationTest {
                 .mapToObj(i -> ThreeAdapters.alike(4, random.nextLong()).get(0))
                 .toList();
         Merged merged = Merge.of(MergeSpec.of(MergeMethod.LINEAR)).apply(many);
-        merged.adapter().modules().forEach((site, factors) -> {
+        merged.adapter().factors().forEach((site, factors) -> {
             assertThat(factors.rank()).isLessThanOrEqualTo(Math.min(factors.inputs(), factors.outputs()));
             double[] expected = ReferenceMerge.sum(ReferenceMerge.stacks(many).get(site), 1, 1, 1, 1, 1, 1);
             Tolerances.FLOAT32.check(site.toString(), expected, ReferenceMerge.change(factors));

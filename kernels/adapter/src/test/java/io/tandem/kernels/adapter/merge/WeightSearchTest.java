@@ -28,10 +28,10 @@ class WeightSearchTest {
         assertThat(Merge.of(pcb.withWeights(found.weights()))
                         .apply(adapters)
                         .adapter()
-                        .modules())
+                        .factors())
                 .allSatisfy((site, factors) -> assertThat(factors.a())
                         .containsExactly(
-                                found.merged().adapter().modules().get(site).a()));
+                                found.merged().adapter().factors().get(site).a()));
         assertThat(found.weights().get(0)).isCloseTo(1.6, Offset.offset(0.2));
     }
 
@@ -66,8 +66,8 @@ class WeightSearchTest {
         for (Site site : one.modules().keySet()) {
             double[] difference = ReferenceMerge.sum(
                     List.of(
-                            ReferenceMerge.change(one.modules().get(site)),
-                            ReferenceMerge.change(other.modules().get(site))),
+                            ReferenceMerge.change(one.factors().get(site)),
+                            ReferenceMerge.change(other.factors().get(site))),
                     1,
                     -1);
             sum += Arrays.stream(difference).map(value -> value * value).sum();

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.PeftDirectory;
@@ -54,10 +54,10 @@ class PeftReadTest {
                 + "\"modules_to_save\":[],\"loftq_config\":{},\"rank_pattern\":{},\"alpha_pattern\":null,"
                 + "\"init_lora_weights\":\"gaussian\",\"key_of_a_later_release\":[1,2]");
         Adapter adapter = PeftFormat.read(path, model, 4);
-        assertThat(adapter.modules()).hasSize(14);
+        assertThat(adapter.factors()).hasSize(14);
         assertThat(adapter.config().targets()).isEqualTo(LoraConfig.allLinears());
         assertThat(adapter.config().baseModel()).isEqualTo("org/base");
-        LowRank down = adapter.modules().get(DOWN1);
+        LowRank down = adapter.factors().get(DOWN1);
         assertThat(down.inputs()).isEqualTo(model.ffn());
         assertThat(down.outputs()).isEqualTo(model.hidden());
         assertThat(down.a()).hasSize(4 * model.ffn()).containsOnly(2f);
@@ -76,10 +76,10 @@ class PeftReadTest {
                         + "\"rank_pattern\":{\"layers.0.self_attn.q_proj\":2,\"q_proj\":3,\".*mlp.*\":5},"
                         + "\"alpha_pattern\":{\"^model.layers.1.self_attn.q_proj\":30,\"(v|down)_proj\":4}");
         Adapter adapter = PeftFormat.read(path, model, 8);
-        assertThat(adapter.modules().get(Q0).scaling()).isEqualTo(16.0 / 2);
-        assertThat(adapter.modules().get(Q1).scaling()).isEqualTo(30.0 / 3);
-        assertThat(adapter.modules().get(V0).scaling()).isEqualTo(4.0 / 8);
-        assertThat(adapter.modules().get(DOWN1).scaling()).isEqualTo(4.0 / 5);
+        assertThat(adapter.factors().get(Q0).scaling()).isEqualTo(16.0 / 2);
+        assertThat(adapter.factors().get(Q1).scaling()).isEqualTo(30.0 / 3);
+        assertThat(adapter.factors().get(V0).scaling()).isEqualTo(4.0 / 8);
+        assertThat(adapter.factors().get(DOWN1).scaling()).isEqualTo(4.0 / 5);
         assertThat(adapter.config().rank()).isEqualTo(8);
         assertThat(adapter.maxRank()).isEqualTo(8);
     }
@@ -102,8 +102,8 @@ class PeftReadTest {
                 .write("\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":16,\"use_rslora\":true,"
                         + "\"target_modules\":[\"q_proj\",\"v_proj\"],\"rank_pattern\":{\"v_proj\":8}");
         Adapter adapter = PeftFormat.read(path, model, 8);
-        assertThat(adapter.modules().get(Q0).scaling()).isCloseTo(16 / Math.sqrt(2), within(1e-12));
-        assertThat(adapter.modules().get(V0).scaling()).isCloseTo(16 / Math.sqrt(8), within(1e-12));
+        assertThat(adapter.factors().get(Q0).scaling()).isCloseTo(16 / Math.sqrt(2), within(1e-12));
+        assertThat(adapter.factors().get(V0).scaling()).isCloseTo(16 / Math.sqrt(8), within(1e-12));
     }
 
     @ParameterizedTest

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.LowRank;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.merge.LayerSwap;
 import io.tandem.kernels.adapter.merge.Merge;
 import io.tandem.kernels.adapter.merge.MergeMethod;
@@ -53,7 +53,7 @@ class PeftRoundTripTest {
     @Test
     void modulesThatDifferByLayerReadBack() throws IOException {
         Map<Site, LowRank> modules = new TreeMap<>(
-                TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 5, 3).modules());
+                TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 5, 3).factors());
         modules.remove(new Site(0, TargetModule.K_PROJ));
         modules.remove(new Site(1, TargetModule.UP_PROJ));
         assertRoundTrip(new Adapter(new LoraConfig(5, 4, true, LoraConfig.allLinears(), "org/base"), modules));
@@ -63,7 +63,7 @@ class PeftRoundTripTest {
     void scalingsOfTheirOwnReadBack() throws IOException {
         Map<Site, LowRank> modules = new TreeMap<>();
         double[] scaling = {0.1};
-        TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 6, 4).modules().forEach((site, f) -> {
+        TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 6, 4).factors().forEach((site, f) -> {
             modules.put(site, new LowRank(f.rank(), f.inputs(), f.outputs(), f.a(), f.b(), scaling[0]));
             scaling[0] *= 1.37;
         });
@@ -180,9 +180,9 @@ class PeftRoundTripTest {
         assertThat(actual.config().rankStabilized()).isEqualTo(expected.config().rankStabilized());
         assertThat(actual.config().targets()).isEqualTo(expected.config().targets());
         assertThat(actual.config().baseModel()).isEqualTo(expected.config().baseModel());
-        assertThat(actual.modules().keySet()).isEqualTo(expected.modules().keySet());
-        expected.modules().forEach((site, factors) -> {
-            LowRank found = actual.modules().get(site);
+        assertThat(actual.factors().keySet()).isEqualTo(expected.factors().keySet());
+        expected.factors().forEach((site, factors) -> {
+            LowRank found = actual.factors().get(site);
             assertThat(found.rank()).as(site + " rank").isEqualTo(factors.rank());
             Tolerances.EXACT.check(site + " A", factors.a(), found.a());
             Tolerances.EXACT.check(site + " B", factors.b(), found.b());

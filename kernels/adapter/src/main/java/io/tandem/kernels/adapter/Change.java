@@ -1,0 +1,53 @@
+package io.tandem.kernels.adapter;
+
+import io.tandem.kernels.model.Dtype;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
+ * the forward pass beside the backward pass.
+ */
+public sealed interface Change permits LowRank {
+    /** The form's name in messages. */
+    String form();
+
+    /** Columns of W. */
+    int inputs();
+
+    /** Rows of W. */
+    int outputs();
+
+    /** Of its factors; 0 if it has none. */
+    default int rank() {
+        return lowRank().map(LowRank::rank).orElse(0);
+    }
+
+    /** The factors that it has, with nothing of the change that is not their product. */
+    Optional<LowRank> lowRank();
+
+    /** Its numbers, by the names of PEFT's files. */
+    List<Parameter> parameters();
+
+    /**
+     * The same change with other numbers.
+     *
+     * @param values in the order of {@link #parameters}
+     */
+    Change with(List<float[]> values);
+
+    /**
+     * Refuses numbers that a device of this type could not hold.
+     *
+     * @throws IllegalArgumentException whose message continues the module's name
+     */
+    void requireFinite(Dtype dtype);
+
+    /** How much it changes, as the Frobenius norm of what is added to W; 0 if and only if it changes nothing. */
+    double norm();
+
+    /** How many numbers {@link #parameters} have together. */
+    default long numbers() {
+        return parameters().stream().mapToLong(p -> p.values().length).sum();
+    }
+}
