@@ -19,12 +19,12 @@ class Batch:
   # window: where it starts in the arena, its first row and its last row's end in the window
   window_from : int
   windows : List[int]
-  # per linear of a layer, true where a column of the adapters' joined rank belongs to none of the
-  # row's adapters; empty list if every row uses all active adapters
-  masks : List[Tensor]
+  # the rows' adapters
+  users : __torch__.tandem.adapter.change.Users
   # layout: groups, chunks, and window_from with windows after it
   def __init__(self: __torch__.tandem.batch.Batch, model: __torch__.tandem.model.Model,
-               inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]]) -> None:
+               inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
+               users: __torch__.tandem.adapter.change.Users) -> None:
     positions = inputs.rows[1]
     self.cos = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.cos]
     self.sin = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.sin]
@@ -37,7 +37,7 @@ class Batch:
     self.chunks = layout[1]
     self.window_from = layout[2][0]
     self.windows = layout[2][1:]
-    self.masks = annotate(List[Tensor], [])
+    self.users = users
 
 # contexts [decode rows]: each row's context length, itself included; windows: the model's.
 def mask_groups_(self: __torch__.tandem.batch.Batch, contexts: Tensor, windows: List[int],

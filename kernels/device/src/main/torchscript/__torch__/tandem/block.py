@@ -4,15 +4,15 @@
 # which is only made if an adapter changes it or it is to be kept; otherwise the former stands for
 # it.
 def activate(layer: __torch__.tandem.model.Layer, f: int,
-             adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor], x: Tensor,
+             adapters: __torch__.tandem.adapter.change.Changes, users: __torch__.tandem.adapter.change.Users, x: Tensor,
              kept: bool) -> Tuple[Tensor, Tensor]:
   gated = layer.linears[2].gated
-  idle = __torch__.tandem.adapter.low_rank.is_idle(adapters, layer.bank + 2)
+  idle = __torch__.tandem.adapter.change.is_idle(adapters, layer.bank + 2)
   if gated is not None and idle and not kept:
     padded = __torch__.tandem.ops.rows.pad(x, True)
     act = __torch__.tandem.ops.weight.packed.swiglu(gated, padded, layer.linears[2].bias)
     return (act[: x.size(0)], act)
-  gate_up = __torch__.tandem.linears.project(layer, 2, adapters, masks, x)
+  gate_up = __torch__.tandem.linears.project(layer, 2, adapters, users, x)
   return (__torch__.tandem.ops.gated.forward(gate_up, f)[0], gate_up)
 
 # x [N, heads, D] normed in parts of the norm's width: head by head, or all of a row.
@@ -82,27 +82,27 @@ def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.La
 # x [N, C] -> [N, C]; the rows of the fine-tuning window leave in the arena what backward needs.
 def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
             cache: __torch__.tandem.cache.Cache,
-            adapters: __torch__.tandem.adapter.low_rank.Adapters,
+            adapters: __torch__.tandem.adapter.change.Changes,
             arena: __torch__.tandem.arena.Arena,
             batch: __torch__.tandem.batch.Batch) -> Tensor:
   shape, layer = model.shape, model.layers[number]
   heads, both = shape.heads, shape.heads + shape.kv_heads
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
-  qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.masks, h)
+  qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.users, h)
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
   o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
                                     arena, batch)
-  attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.masks, o)
+  attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.users, o)
   middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   rows = batch.inference_rows
   if layer.router is None:
-    act, kept = __torch__.tandem.block.activate(layer, shape.activation, adapters, batch.masks, h,
+    act, kept = __torch__.tandem.block.activate(layer, shape.activation, adapters, batch.users, h,
                                                 x.size(0) > rows)
-    mlp = __torch__.tandem.linears.project(layer, 3, adapters, batch.masks, act)
+    mlp = __torch__.tandem.linears.project(layer, 3, adapters, batch.users, act)
   else:
-    mlp, kept = __torch__.tandem.experts.forward(layer, shape, adapters, batch.masks, h)
+    mlp, kept = __torch__.tandem.experts.forward(layer, shape, adapters, batch.users, h)
   if x.size(0) > rows:
     __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
                                  o[rows:], middle[rows:], kept[rows:])
@@ -165,23 +165,22 @@ def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: 
 # residual stream after attention. x and o as in forward, of rows [start, end).
 def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
                   x: Tensor, o: Tensor, dy: Tensor,
-                  adapters: __torch__.tandem.adapter.low_rank.Adapters,
-                  frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                  trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
+                  adapters: __torch__.tandem.adapter.change.Changes,
+                  stack: __torch__.tandem.adapter.change.Stack,
                   arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer, dtype = model.shape, model.layers[number], x.dtype
   if arena.policy == 0:
     middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
   else:
-    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, frozen, trainee, o)
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
     middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   if layer.router is None:
     dh = __torch__.tandem.block.gated_backward(shape, layer, number, start, end, h, dy, adapters,
-                                               frozen, trainee, lane, arena)
+                                               stack, arena)
   else:
     dmlp = __torch__.tandem.block.add_backward(shape, dy, None, h, dtype)
-    wide = __torch__.tandem.experts.backward(layer, shape, adapters, frozen, trainee, lane, h,
+    wide = __torch__.tandem.experts.backward(layer, shape, adapters, stack, h,
                                              arena.chosen[number][start : end], dmlp)
     dh = torch.to(wide, dtype)
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
@@ -189,24 +188,23 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
 # h [n, C] the input of the MLP, dy as above -> dh
 def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
                    number: int, start: int, end: int, h: Tensor, dy: Tensor,
-                   adapters: __torch__.tandem.adapter.low_rank.Adapters,
-                   frozen: __torch__.tandem.adapter.low_rank.Frozen,
-                   trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
+                   adapters: __torch__.tandem.adapter.change.Changes,
+                   stack: __torch__.tandem.adapter.change.Stack,
                    arena: __torch__.tandem.arena.Arena) -> Tensor:
   f = shape.activation
   if arena.policy == 1:
-    gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, frozen, trainee, h)
+    gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, stack, h)
   else:
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, h.dtype)
   act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
   mlp = act
   if layer.after_mlp is not None:
-    mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, frozen, trainee, act)
+    mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, stack, act)
   dmlp = __torch__.tandem.block.add_backward(shape, dy, layer.after_mlp, mlp, h.dtype)
-  dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, frozen, trainee, lane, act,
+  dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, stack, act,
                                                    dmlp)
   dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-  return __torch__.tandem.linears.project_backward(layer, 2, adapters, frozen, trainee, lane, h,
+  return __torch__.tandem.linears.project_backward(layer, 2, adapters, stack, h,
                                                    dgate_up)
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
@@ -215,9 +213,8 @@ def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.
 # are zero again behind it, for the next layer. windows: as in Batch, for these rows. lane: whose
 # gradients are added to; lanes may run at once over rows of different sequences.
 def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
-              windows: List[int], adapters: __torch__.tandem.adapter.low_rank.Adapters,
-              frozen: __torch__.tandem.adapter.low_rank.Frozen,
-              trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
+              windows: List[int], adapters: __torch__.tandem.adapter.change.Changes,
+              stack: __torch__.tandem.adapter.change.Stack,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
   dtype = model.embedding.dtype
@@ -225,16 +222,15 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
-    qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, frozen, trainee, h)
+    qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, stack, h)
   q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)
   dy = arena.dx[start : end]
-  __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, frozen,
-                                       trainee, lane, arena)
+  __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, stack, arena)
   attention = o
   if layer.after_attention is not None:
-    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, frozen, trainee, o)
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
   dattention = __torch__.tandem.block.add_backward(shape, dy, layer.after_attention, attention, dtype)
-  do = __torch__.tandem.linears.project_backward(layer, 1, adapters, frozen, trainee, lane,
+  do = __torch__.tandem.linears.project_backward(layer, 1, adapters, stack,
                                                o, dattention)
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
@@ -251,7 +247,7 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
       shape, layer, qkv, dqk, arena.cos[layer.rotary][start : end],
       arena.sin[layer.rotary][start : end])
   dv = torch.reshape(torch.to(dvalues, dtype), [end - start, -1])
-  dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, frozen, trainee, lane,
+  dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, stack,
                                                h, torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.attention_norm, dh, x))
   torch.zero_(dkeys)

@@ -88,19 +88,22 @@ class Decoder(Module):
 
   def new_adapters(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                    slots: int, rank: int,
-                   sizes: List[int]) -> __torch__.tandem.adapter.low_rank.Adapters:
-    return __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes,
-                                                 model.embedding)
+                   sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
+    return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
+  # factors and a, b: as in low_rank.put_; scales and differences: as in scale.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
-                  adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
-                  places: List[int], a: List[Tensor], b: List[Tensor]) -> None:
-    __torch__.tandem.adapter.low_rank.put_(adapters, slot, places, a, b)
+                  adapters: __torch__.tandem.adapter.change.Changes, slot: int,
+                  factors: List[int], a: List[Tensor], b: List[Tensor], scales: List[int],
+                  differences: List[Tensor]) -> None:
+    __torch__.tandem.adapter.change.clear_(adapters, slot)
+    __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
+    __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
 
   def activate(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
-               ranks: List[int]) -> None:
-    __torch__.tandem.adapter.low_rank.activate_(adapters, slots, ranks)
+               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
+               ranks: List[int], scaled: List[int]) -> None:
+    __torch__.tandem.adapter.change.activate_(adapters, slots, ranks, scaled)
 
   # ---- one iteration
 
@@ -111,19 +114,21 @@ class Decoder(Module):
   # pooled rows' states [p, C] if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
-              adapters: __torch__.tandem.adapter.low_rank.Adapters,
+              adapters: __torch__.tandem.adapter.change.Changes,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
               layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
-    batch = __torch__.tandem.batch.Batch(model, inputs, layout)
+    rows = inputs.rows.size(1)
+    missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
+    stacks = inputs.stacks
+    if mixed and missing > 0:
+      stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
+    batch = __torch__.tandem.batch.Batch(
+        model, inputs, layout, __torch__.tandem.adapter.change.users(adapters, stacks, mixed))
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
                                         model.embedding.dtype)
-    rows, inference = inputs.rows.size(1), batch.inference_rows
-    if mixed:
-      missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
-      batch.masks = __torch__.tandem.adapter.low_rank.masks(
-          adapters, torch.constant_pad_nd(inputs.stacks, [0, missing], -1))
+    inference = batch.inference_rows
     if rows > inference:
       end = batch.window_from + rows - inference
       for table in range(len(batch.cos)):
@@ -169,32 +174,33 @@ class Decoder(Module):
 
   # weights: copied to the device of the adapters
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
-                  adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
-                  weights: Tensor, lanes: int, banks: List[int], parts: List[int],
-                  scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
-    copy = torch.to(weights, adapters.a[0].device, None, False, True)
-    trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, parts, scalings)
-    __torch__.tandem.adapter.low_rank.clear_(adapters, slot)
-    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, 0, len(trainee.a))
-    __torch__.tandem.adapter.trainee.clear_broken_(trainee, adapters)
+                  adapters: __torch__.tandem.adapter.change.Changes, slot: int,
+                  weights: Tensor, lanes: int, banks: List[int], factors: List[int],
+                  scalings: List[float],
+                  scales: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+    copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
+    trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
+                                                   scales)
+    __torch__.tandem.adapter.change.clear_(adapters, slot)
+    __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
+    __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
-  # frozen: slots of the adapters below the trainee, ranks: for each of them as in low_rank.Frozen.
+  # slots, ranks, scaled: as in change.stack.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
   # rows of, and three numbers for each of those as in Batch.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-               adapters: __torch__.tandem.adapter.low_rank.Adapters,
+               adapters: __torch__.tandem.adapter.change.Changes,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
-               frozen: List[int], ranks: List[int], arena: __torch__.tandem.arena.Arena,
-               units: List[int]) -> None:
-    below = __torch__.tandem.adapter.low_rank.Frozen(frozen, ranks)
+               slots: List[int], ranks: List[int], scaled: List[int],
+               arena: __torch__.tandem.arena.Arena, units: List[int]) -> None:
+    stack = __torch__.tandem.adapter.change.stack(adapters, trainee, lane, slots, ranks, scaled)
     at = 0
     while at < len(units):
       number, start, end, sequences = units[at : at + 4]
       windows = units[at + 4 : at + 4 + 3 * sequences]
       at = at + 4 + 3 * sequences
-      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, below, trainee,
-                                       lane, arena)
+      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, stack, arena)
 
   # Whatever became of the pack before.
   def begin_pack(self: __torch__.tandem.decoder.Decoder,
@@ -208,9 +214,9 @@ class Decoder(Module):
     torch.mul_(arena.dx[: factors.size(0)], torch.to(factors, arena.dx.device))
 
   def publish(self: __torch__.tandem.decoder.Decoder,
-              adapters: __torch__.tandem.adapter.low_rank.Adapters,
+              adapters: __torch__.tandem.adapter.change.Changes,
               trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
-    __torch__.tandem.adapter.trainee.publish_(trainee, adapters, first, last)
+    __torch__.tandem.adapter.change.publish_(adapters, trainee, first, last)
 
   # Brings a trainee's weights or gradients to the host.
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
@@ -223,9 +229,9 @@ class Decoder(Module):
 
   # After a publish of numbers that are not all finite, before any row uses the adapter.
   def clear_broken(self: __torch__.tandem.decoder.Decoder,
-                   adapters: __torch__.tandem.adapter.low_rank.Adapters,
+                   adapters: __torch__.tandem.adapter.change.Changes,
                    trainee: __torch__.tandem.adapter.trainee.Trainee) -> None:
-    __torch__.tandem.adapter.trainee.clear_broken_(trainee, adapters)
+    __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
 
   def weights(self: __torch__.tandem.decoder.Decoder,
               trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:

@@ -40,7 +40,7 @@ def gather(order: __torch__.tandem.experts.Order, parts: List[Tensor], like: Ten
 
 # x [N, C] -> [N, C], and the experts of each row [N, k]
 def forward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,
-            adapters: __torch__.tandem.adapter.low_rank.Adapters, masks: List[Tensor],
+            adapters: __torch__.tandem.adapter.change.Changes, users: __torch__.tandem.adapter.change.Users,
             x: Tensor) -> Tuple[Tensor, Tensor]:
   chosen, weights = __torch__.tandem.experts.route(layer, shape, x)
   order = __torch__.tandem.experts.Order(chosen, shape.experts)
@@ -53,29 +53,26 @@ def forward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.S
       rows = order.rows[at : end]
       mine = torch.index_select(x, 0, rows)
       index = 2 + 2 * expert
-      mask = __torch__.tandem.experts.masks_of(layer, index, masks, rows)
-      gate_up = __torch__.tandem.linears.project_masked(layer, index, adapters, mask, mine)
+      gate_up = __torch__.tandem.experts.project(layer, index, adapters, users, rows, mine)
       act = __torch__.tandem.ops.gated.forward(gate_up, shape.activation)[0]
-      mask = __torch__.tandem.experts.masks_of(layer, index + 1, masks, rows)
-      y = __torch__.tandem.linears.project_masked(layer, index + 1, adapters, mask, act)
+      y = __torch__.tandem.experts.project(layer, index + 1, adapters, users, rows, act)
       outputs.append(torch.mul(y, weights[at : end]))
     at = end
   return (__torch__.tandem.experts.gather(order, outputs, x), chosen)
 
-# The mask of a linear for some of the rows, and for those of zeros that its product gets.
-def masks_of(layer: __torch__.tandem.model.Layer, index: int, masks: List[Tensor],
-             rows: Tensor) -> Optional[Tensor]:
-  if len(masks) == 0:
-    return None
+# Linear `index` for some of the rows, x [n, in] what they bring to it
+def project(layer: __torch__.tandem.model.Layer, index: int,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            users: __torch__.tandem.adapter.change.Users, rows: Tensor, x: Tensor) -> Tensor:
   missing = __torch__.tandem.ops.rows.missing(rows.size(0), layer.linears[index].padded)
-  return torch.constant_pad_nd(torch.index_select(masks[index], 0, rows), [0, 0, 0, missing], True)
+  mask, places = __torch__.tandem.adapter.change.select(adapters, users, index, rows, missing)
+  return __torch__.tandem.linears.project_some(layer, index, adapters, mask, places, x)
 
 # x [n, C] the input, chosen [n, k] the experts as in forward, dy [n, C] -> dx [n, C] float32.
 # Products of the experts are computed again.
 def backward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,
-             adapters: __torch__.tandem.adapter.low_rank.Adapters,
-             frozen: __torch__.tandem.adapter.low_rank.Frozen,
-             trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, x: Tensor,
+             adapters: __torch__.tandem.adapter.change.Changes,
+             stack: __torch__.tandem.adapter.change.Stack, x: Tensor,
              chosen: Tensor, dy: Tensor) -> Tensor:
   all = __torch__.tandem.experts.rate(layer, x)
   rated = torch.gather(all, 1, chosen)
@@ -92,15 +89,15 @@ def backward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.
       rows = order.rows[at : end]
       mine, dmine = torch.index_select(x, 0, rows), torch.index_select(dy, 0, rows)
       index = 2 + 2 * expert
-      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, frozen, trainee, mine)
+      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, stack, mine)
       act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
-      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, frozen, trainee, act)
+      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, stack, act)
       dweights.append(torch.sum(torch.mul(torch.to(dmine, 6), y), [1]))
       dact = __torch__.tandem.linears.project_backward(
-          layer, index + 1, adapters, frozen, trainee, lane, act,
+          layer, index + 1, adapters, stack, act,
           torch.mul(dmine, sorted[at : end]))
       dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-      dx = __torch__.tandem.linears.project_backward(layer, index, adapters, frozen, trainee, lane,
+      dx = __torch__.tandem.linears.project_backward(layer, index, adapters, stack,
                                                      mine, dgate_up)
       dxs.append(torch.to(dx, 6))
     at = end

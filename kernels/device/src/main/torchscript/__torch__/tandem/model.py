@@ -59,7 +59,7 @@ class Layer:
   k_norm : Optional[__torch__.tandem.ops.norm.Norm]
   # see linears.py
   linears : List[__torch__.tandem.ops.linear.Linear]
-  # number of the first one among those of all layers, see adapter/low_rank.py
+  # number of the first one among those of all layers, see adapter/change.py
   bank : int
   # [E, C], if it has experts
   router : Optional[Tensor]

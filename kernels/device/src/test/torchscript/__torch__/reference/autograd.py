@@ -36,18 +36,27 @@ class Reader:
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
+# kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a magnitude, whose
+# norm is a constant
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
-           scaling: float) -> Tensor:
+           scaling: float, kind: int) -> Tensor:
   inputs = x.size(1)
-  y = torch.matmul(x, torch.t(base.take(outputs, inputs)))
-  if biased:
-    y = y + base.take(1, outputs)
+  weight = base.take(outputs, inputs)
+  bias = base.take(1, outputs) if biased else torch.zeros([1, outputs], dtype=x.dtype)
+  if kind == 2:
+    x = x * adapter.take(1, inputs)
   if rank > 0:
     a = adapter.take(rank, inputs)
     b = adapter.take(outputs, rank)
-    y = y + torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b)) * scaling
-  return y
+    if kind == 3:
+      weight = weight + torch.matmul(b, a) * scaling
+      norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))
+      weight = weight / norm * adapter.take(outputs, 1)
+      return torch.matmul(x, torch.t(weight)) + bias
+    return torch.matmul(x, torch.t(weight)) + torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b)) * scaling + bias
+  y = torch.matmul(x, torch.t(weight)) + bias
+  return y * adapter.take(1, outputs) if kind == 1 else y
 
 # x [T, heads, D]
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -67,10 +76,12 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   for layer in range(layers):
     ranks = n[13 + 7 * layer : 20 + 7 * layer]
     s = r[1 + 7 * layer : 8 + 7 * layer]
+    first = 13 + 7 * layers + 7 * layer
+    kinds = n[first : first + 7]
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
-    q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0])
-    k = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[1], s[1])
-    v = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[2], s[2])
+    q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0], kinds[0])
+    k = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[1], s[1], kinds[1])
+    v = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[2], s[2], kinds[2])
     q = torch.reshape(q, [length, heads, dim])
     k = torch.reshape(k, [length, kv_heads, dim])
     v = torch.reshape(v, [length, kv_heads, dim])
@@ -85,12 +96,12 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
     scores = torch.matmul(q, torch.transpose(k, 1, 2)) / dim ** 0.5 + hidden_mask
     o = torch.matmul(torch.softmax(scores, -1), v)
     o = torch.reshape(torch.transpose(o, 0, 1), [length, heads * dim])
-    x = x + __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3])
+    x = x + __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3], kinds[3])
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
-    gate = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[4], s[4])
-    up = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[5], s[5])
+    gate = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[4], s[4], kinds[4])
+    up = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[5], s[5], kinds[5])
     act = gate * torch.sigmoid(gate) * up
-    x = x + __torch__.reference.autograd.linear(act, base, adapter, hidden, n[9] > 0, ranks[6], s[6])
+    x = x + __torch__.reference.autograd.linear(act, base, adapter, hidden, n[9] > 0, ranks[6], s[6], kinds[6])
   x = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
   if n[11] == 0:
     embedding = base.take(vocab, hidden)

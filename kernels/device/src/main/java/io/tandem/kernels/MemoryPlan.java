@@ -5,6 +5,7 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Rotary;
+import io.tandem.kernels.weights.WeightNames;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
@@ -79,8 +80,20 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
-        bytes.put(Part.ADAPTER_SLOTS, element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank);
+        long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
+        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits));
         return new MemoryPlan(bytes);
+    }
+
+    /** Of factors on the inputs and outputs of the linears, and of what is added to the outputs of those with a bias. */
+    private static long scaleBytes(ModelConfig model, KernelsConfig limits) {
+        long channels = model.linears().stream()
+                .mapToLong(linear -> {
+                    boolean biased = linear.modules().stream().anyMatch(module -> WeightNames.hasBias(model, module));
+                    return linear.inputs(model) + (biased ? 2L : 1L) * linear.outputs(model);
+                })
+                .sum();
+        return Float.BYTES * model.layers() * (limits.adapterSlots() + 1L) * channels;
     }
 
     /** What one adapter's training needs beside that. */

@@ -11,16 +11,17 @@ import java.util.TreeMap;
  * device. Immutable, so that any thread may make it and the engine thread only copies it.
  *
  * @param adapter its weights
- * @param scaledB of each module that has factors, B transposed and multiplied by the scaling, {@code [rank, outputs]}
+ * @param derived what the slot gets of a module beside the adapter's own numbers: B transposed and multiplied by the
+ *     scaling, {@code [rank, outputs]}; what factors on channels differ from one by
  */
-public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> scaledB) {
+public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> derived) {
     public PreparedAdapter {
-        scaledB = Collections.unmodifiableSortedMap(new TreeMap<>(scaledB));
+        derived = Collections.unmodifiableSortedMap(new TreeMap<>(derived));
     }
 
     /** Of host memory. */
     public long bytes() {
-        long scaled = scaledB.values().stream().mapToLong(b -> b.length).sum();
-        return Float.BYTES * (adapter.parameters() + scaled);
+        long more = derived.values().stream().mapToLong(b -> b.length).sum();
+        return Float.BYTES * (adapter.parameters() + more);
     }
 }

@@ -51,10 +51,9 @@ def clear_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int) -> None:
     torch.zero_(self.b[bank][slot])
 
 # places: three numbers for each part: bank, and its first row and column there. Its factors are a
-# [rank, in] and b [rank, width] float32, on any device.
+# [rank, in] and b [rank, width] float32, on any device. All else in the slot is zero.
 def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, places: List[int],
          a: List[Tensor], b: List[Tensor]) -> None:
-  __torch__.tandem.adapter.low_rank.clear_(self, slot)
   for i in range(len(a)):
     bank, row, column = places[3 * i : 3 * i + 3]
     end, width = row + a[i].size(0), b[i].size(1)
@@ -129,3 +128,82 @@ def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tens
     # A product with zero would let a row see what overflows in another adapter's ranks.
     u = torch.masked_fill_(u, mask, 0.)
   return torch.addmm(y, u, self.active_b[bank])
+
+# What one module of a bank learns.
+class Part:
+  bank : int
+  # rows of the bank's joined rank, columns of the bank's output
+  row : int
+  rank : int
+  column : int
+  width : int
+  scaling : float
+  # views: B^T [rank, width] and per lane its gradient
+  b : Tensor
+  db : List[Tensor]
+  def __init__(self: __torch__.tandem.adapter.low_rank.Part, place: List[int], scaling: float,
+               b: Tensor, db: List[Tensor]) -> None:
+    self.bank = place[0]
+    self.row = place[1]
+    self.rank = place[2]
+    self.column = place[3]
+    self.width = place[4]
+    self.scaling = scaling
+    self.b = b
+    self.db = db
+
+# What a trainee learns in one bank.
+class Learner:
+  # views of its vector: A [ranks, in] of all parts, and per lane its gradient
+  a : Tensor
+  da : List[Tensor]
+  parts : List[__torch__.tandem.adapter.low_rank.Part]
+  def __init__(self: __torch__.tandem.adapter.low_rank.Learner, a: Tensor, da: List[Tensor]) -> None:
+    self.a = a
+    self.da = da
+    self.parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
+
+# Copies what was learned into the adapter's slot. Returns what the slot has now.
+def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
+             adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
+             bank: int) -> List[Tensor]:
+  ranks = self.a.size(0)
+  if ranks == 0:
+    return annotate(List[Tensor], [])
+  a = adapters.a[bank][slot, :ranks]
+  b = adapters.b[bank][slot, :ranks]
+  torch.copy_(a, self.a)
+  for part in self.parts:
+    block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
+    torch.copy_(block, torch.mul(part.b, part.scaling))
+  return [a, b]
+
+# y [n, out] plus what the adapter in the slot adds to the output for x [n, in]
+def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
+                    adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
+                    x: Tensor, y: Tensor) -> Tensor:
+  ranks = self.a.size(0)
+  if ranks == 0:
+    return y
+  a = adapters.a[bank][slot, :ranks]
+  return torch.addmm(y, torch.linear(x, a), adapters.b[bank][slot, :ranks])
+
+# The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
+# of its output, dx [n, in] that of its input through all else. Adds to the lane's gradients
+# of A and B, returns dx with the adapter's share.
+def backward_learner(self: __torch__.tandem.adapter.low_rank.Learner, lane: int,
+                     adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
+                     x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
+  ranks = self.a.size(0)
+  if ranks == 0:
+    return dx
+  a = adapters.a[bank][slot, :ranks]
+  b = adapters.b[bank][slot, :ranks]
+  u = torch.linear(x, a)
+  du = torch.linear(dy, b)
+  torch.add_(self.da[lane], torch.matmul(torch.t(du), x))
+  for part in self.parts:
+    u_part = u[:, part.row : part.row + part.rank]
+    dy_part = dy[:, part.column : part.column + part.width]
+    torch.add_(part.db[lane], torch.matmul(torch.t(u_part), dy_part), alpha=part.scaling)
+  return torch.addmm(dx, du, a)

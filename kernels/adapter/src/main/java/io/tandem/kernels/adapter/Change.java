@@ -8,7 +8,7 @@ import java.util.Optional;
  * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank {
+public sealed interface Change permits LowRank, Scale {
     /** The form's name in messages. */
     String form();
 
@@ -43,7 +43,10 @@ public sealed interface Change permits LowRank {
      */
     void requireFinite(Dtype dtype);
 
-    /** How much it changes, as the Frobenius norm of what is added to W; 0 if and only if it changes nothing. */
+    /**
+     * How much it changes: of factors the Frobenius norm of their product, of scales their distance from one. 0 if and
+     * only if it changes nothing.
+     */
     double norm();
 
     /** How many numbers {@link #parameters} have together. */

@@ -2,8 +2,10 @@ package io.tandem.kernels.testing;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
@@ -31,6 +33,32 @@ public final class TinyAdapters {
         LoraConfig config = new LoraConfig(maxRank, 4, true, targets, "");
         Random ranks = new Random(seed + 1);
         return random(model, config, seed, site -> 1 + ranks.nextInt(maxRank));
+    }
+
+    /** (IA)^3 as PEFT places it in Llama, and on attention's output too; factors around one. */
+    public static Adapter scales(ModelConfig model, long seed) {
+        Random random = new Random(seed);
+        Map<Site, Change> modules = new TreeMap<>();
+        for (Site site : Site.all(model)) {
+            int inputs = site.module().inputs(model);
+            int outputs = site.module().outputs(model);
+            switch (site.module()) {
+                case K_PROJ, V_PROJ, O_PROJ ->
+                    modules.put(site, new Scale(inputs, outputs, Scale.Side.OUTPUT, aroundOne(random, outputs)));
+                case DOWN_PROJ, EXPERT_DOWN_PROJ, EXPERT_W2 ->
+                    modules.put(site, new Scale(inputs, outputs, Scale.Side.INPUT, aroundOne(random, inputs)));
+                default -> {}
+            }
+        }
+        return new Adapter(new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""), modules);
+    }
+
+    private static float[] aroundOne(Random random, int length) {
+        float[] factors = gaussian(random, length, 0.5);
+        for (int i = 0; i < length; i++) {
+            factors[i] += 1;
+        }
+        return factors;
     }
 
     /** Every number of A, and of B, is the same; in all linears, with a scaling of 2. */

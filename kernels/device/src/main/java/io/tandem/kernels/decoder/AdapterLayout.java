@@ -6,6 +6,8 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
@@ -19,6 +21,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -106,6 +109,24 @@ final class AdapterLayout {
         return most;
     }
 
+    /** Bank, side and first column of a scale, as {@code scale.put_} takes them. */
+    static long[] place(Part part, Scale scale) {
+        return scale.side() == Side.INPUT ? new long[] {part.bank(), 0, 0} : new long[] {part.bank(), 1, part.column()};
+    }
+
+    /** What the adapter scales in any layer, for each joined linear: 1 the input, 2 the output, 3 both, as in {@code scale.py}. */
+    int[] scaledByLinear(Adapter adapter) {
+        int[] scaled = new int[linears.size()];
+        for (int bank = 0; bank < banks(); bank++) {
+            for (Part part : parts(adapter, bank)) {
+                if (part.change() instanceof Scale scale) {
+                    scaled[bank % linears.size()] |= scale.side() == Side.INPUT ? 1 : 2;
+                }
+            }
+        }
+        return scaled;
+    }
+
     /**
      * The parameters in the order of a trainee's vector: for each bank the A of all its parts, which make one matrix, then
      * the others part by part.
@@ -183,17 +204,23 @@ final class AdapterLayout {
      */
     PreparedAdapter prepare(Adapter adapter, int maxRank, Dtype dtype) {
         check(adapter, maxRank, dtype);
-        SortedMap<Site, float[]> scaled = new TreeMap<>();
-        adapter.modules()
-                .forEach((site, change) -> change.lowRank().ifPresent(factors -> {
-                    float[] b = new float[factors.b().length];
-                    transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
-                    for (int i = 0; i < b.length; i++) {
-                        b[i] = factors.scaled(b[i]);
-                    }
-                    scaled.put(site, b);
-                }));
-        return new PreparedAdapter(adapter, scaled);
+        SortedMap<Site, float[]> derived = new TreeMap<>();
+        adapter.modules().forEach((site, change) -> {
+            change.lowRank().ifPresent(factors -> derived.put(site, scaledB(factors)));
+            if (change instanceof Scale scale) {
+                derived.put(site, scale.differences());
+            }
+        });
+        return new PreparedAdapter(adapter, derived);
+    }
+
+    private static float[] scaledB(LowRank factors) {
+        float[] b = new float[factors.b().length];
+        transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
+        for (int i = 0; i < b.length; i++) {
+            b[i] = factors.scaled(b[i]);
+        }
+        return b;
     }
 
     private void check(Adapter adapter, int maxRank, Dtype dtype) {
@@ -221,5 +248,23 @@ final class AdapterLayout {
             }
         });
         adapter.requireFinite(dtype);
+        refuseSharedInputs(adapter);
+    }
+
+    /** Modules that are multiplied at once have one input. */
+    private void refuseSharedInputs(Adapter adapter) {
+        for (int bank = 0; bank < banks(); bank++) {
+            List<TargetModule> modules = linear(bank).modules();
+            for (Part part : parts(adapter, bank)) {
+                if (part.change() instanceof Scale scale && scale.side() == Side.INPUT && modules.size() > 1) {
+                    throw new IllegalArgumentException(part.site() + " has factors on its input, which it shares with "
+                            + modules.stream()
+                                    .filter(module -> module != part.site().module())
+                                    .map(TargetModule::label)
+                                    .collect(Collectors.joining(" and "))
+                            + "; factors on its output are possible");
+                }
+            }
+        }
     }
 }

@@ -4,9 +4,10 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
+import io.tandem.kernels.decoder.DecoderScript.Content;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
 import io.tandem.kernels.model.ModelConfig;
@@ -27,6 +28,7 @@ final class AdapterSlots {
     private final AdapterLayout layout;
     private final AdaptersObject value;
     private final int[][] ranks;
+    private final int[][] scaled;
     private long[] active = {};
     private boolean stale = true;
 
@@ -41,6 +43,7 @@ final class AdapterSlots {
         this.scope = owner;
         this.layout = layout;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
+        this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -60,19 +63,30 @@ final class AdapterSlots {
     void put(int slot, PreparedAdapter prepared) {
         Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
-            List<long[]> places = new ArrayList<>();
+            List<long[]> factors = new ArrayList<>();
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
+            List<long[]> scales = new ArrayList<>();
+            List<PtNDArray> differences = new ArrayList<>();
             for (int bank = 0; bank < layout.banks(); bank++) {
                 for (Part part : layout.parts(adapter, bank)) {
-                    LowRank factors = part.change().lowRank().orElseThrow();
-                    float[] scaledB = Objects.requireNonNull(prepared.scaledB().get(part.site()));
-                    places.add(new long[] {bank, part.row(), part.column()});
-                    a.add(call.tensor(factors.a(), factors.rank(), factors.inputs()));
-                    b.add(call.tensor(scaledB, factors.rank(), factors.outputs()));
+                    float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
+                    part.change().lowRank().ifPresent(lowRank -> {
+                        factors.add(new long[] {part.bank(), part.row(), part.column()});
+                        a.add(call.tensor(lowRank.a(), lowRank.rank(), lowRank.inputs()));
+                        b.add(call.tensor(derived, lowRank.rank(), lowRank.outputs()));
+                    });
+                    if (part.change() instanceof Scale scale) {
+                        scales.add(AdapterLayout.place(part, scale));
+                        differences.add(call.tensor(derived, derived.length));
+                    }
                 }
             }
-            script.putAdapter(call, value, slot, RowEncoder.flatten(places), a, b);
+            script.putAdapter(
+                    call,
+                    value,
+                    slot,
+                    new Content(RowEncoder.flatten(factors), a, b, RowEncoder.flatten(scales), differences));
         }
         occupy(slot, adapter);
     }
@@ -80,6 +94,7 @@ final class AdapterSlots {
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
         ranks[slot] = layout.ranksByLinear(adapter);
+        scaled[slot] = layout.scaledByLinear(adapter);
         stale = true;
     }
 
@@ -103,7 +118,7 @@ final class AdapterSlots {
                 .toArray();
         if (stale || !Arrays.equals(wanted, active)) {
             try (TensorScope call = scope.open()) {
-                script.activate(call, value, withRanks(wanted));
+                script.activate(call, value, slots(wanted));
             }
             active = wanted;
             stale = false;
@@ -111,11 +126,14 @@ final class AdapterSlots {
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
     }
 
-    /** Slots and the ranks of their adapters. */
-    Slots withRanks(long[] slots) {
-        long[] all = Arrays.stream(slots)
-                .flatMap(slot -> Arrays.stream(ranks[(int) slot]).asLongStream())
+    /** Slots, and what their adapters have. */
+    Slots slots(long[] slots) {
+        return new Slots(slots, ofAll(ranks, slots), ofAll(scaled, slots));
+    }
+
+    private static long[] ofAll(int[][] bySlot, long[] slots) {
+        return Arrays.stream(slots)
+                .flatMap(slot -> Arrays.stream(bySlot[(int) slot]).asLongStream())
                 .toArray();
-        return new Slots(slots, all);
     }
 }

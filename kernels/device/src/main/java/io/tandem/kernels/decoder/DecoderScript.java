@@ -24,7 +24,7 @@ final class DecoderScript implements AutoCloseable {
     /** {@code cache.Cache}. */
     record CacheObject(IValue value) {}
 
-    /** {@code low_rank.Adapters}. */
+    /** {@code change.Changes}. */
     record AdaptersObject(IValue value) {}
 
     /** {@code arena.Arena}. */
@@ -57,8 +57,27 @@ final class DecoderScript implements AutoCloseable {
     /** Banks or regions, the last one exclusive. */
     record Range(int first, int last) implements Arguments {}
 
-    /** Slots of adapters, and the ranks of each in the joined linears of a layer. */
-    record Slots(long[] slots, long[] ranks) implements Arguments {}
+    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
+    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
+
+    /**
+     * What a slot gets.
+     *
+     * @param factors three numbers for each of A and B: bank, row, column
+     * @param scales three numbers for each of the differences: bank, side, column
+     */
+    record Content(long[] factors, List<PtNDArray> a, List<PtNDArray> b, long[] scales, List<PtNDArray> differences)
+            implements Arguments {}
+
+    /**
+     * Where what learns lies in a trainee's vector.
+     *
+     * @param banks three numbers for each: ranks, inputs, where A begins
+     * @param factors six numbers for each part with factors: bank, row, rank, column, width, where B begins
+     * @param scalings of those
+     * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
+     */
+    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales) implements Arguments {}
 
     /**
      * What an iteration reads.
@@ -234,21 +253,27 @@ final class DecoderScript implements AutoCloseable {
         }
     }
 
-    /** @param places three numbers for each part: bank, row, column */
-    void putAdapter(
-            TensorScope call, AdaptersObject adapters, int slot, long[] places, List<PtNDArray> a, List<PtNDArray> b) {
+    void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
         script.call(
                 call,
                 "put_adapter",
                 adapters.value(),
                 call.number(slot),
-                call.numbers(places),
-                list(call, a),
-                list(call, b));
+                call.numbers(content.factors()),
+                list(call, content.a()),
+                list(call, content.b()),
+                call.numbers(content.scales()),
+                list(call, content.differences()));
     }
 
     void activate(TensorScope call, AdaptersObject adapters, Slots active) {
-        script.call(call, "activate", adapters.value(), call.numbers(active.slots()), call.numbers(active.ranks()));
+        script.call(
+                call,
+                "activate",
+                adapters.value(),
+                call.numbers(active.slots()),
+                call.numbers(active.ranks()),
+                call.numbers(active.scaled()));
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
@@ -303,21 +328,9 @@ final class DecoderScript implements AutoCloseable {
         script.call(call, "prepare_backward", model.value());
     }
 
-    /**
-     * @param weights {@code [numbers]} float32
-     * @param banks three numbers for each: ranks, inputs, where it begins in the weights
-     * @param parts six numbers for each: bank, row, rank, column, width, where it begins in the weights
-     * @param scalings of the parts
-     */
+    /** @param weights {@code [numbers]} float32 */
     TraineeObject newTrainee(
-            TensorScope owner,
-            AdaptersObject adapters,
-            int slot,
-            PtNDArray weights,
-            int lanes,
-            long[] banks,
-            long[] parts,
-            double[] scalings) {
+            TensorScope owner, AdaptersObject adapters, int slot, PtNDArray weights, int lanes, Learned learned) {
         try (TensorScope call = owner.open()) {
             return new TraineeObject(script.call(
                     owner,
@@ -326,20 +339,24 @@ final class DecoderScript implements AutoCloseable {
                     call.number(slot),
                     call.value(weights),
                     call.number(lanes),
-                    call.numbers(banks),
-                    call.numbers(parts),
-                    call.own(IValue.listFrom(scalings))));
+                    call.numbers(learned.banks()),
+                    call.numbers(learned.factors()),
+                    call.own(IValue.listFrom(learned.scalings())),
+                    call.numbers(learned.scales())));
         }
     }
 
-    /** @param units as {@link BackwardUnits} encodes them */
+    /**
+     * @param stack the adapters of the rows, the trainee last
+     * @param units as {@link BackwardUnits} encodes them
+     */
     void backward(
             TensorScope call,
             ModelObject model,
             AdaptersObject adapters,
             TraineeObject trainee,
             int lane,
-            Slots frozen,
+            Slots stack,
             ArenaObject arena,
             long[] units) {
         script.call(
@@ -349,8 +366,9 @@ final class DecoderScript implements AutoCloseable {
                 adapters.value(),
                 trainee.value(),
                 call.number(lane),
-                call.numbers(frozen.slots()),
-                call.numbers(frozen.ranks()),
+                call.numbers(stack.slots()),
+                call.numbers(stack.ranks()),
+                call.numbers(stack.scaled()),
                 arena.value(),
                 call.numbers(units));
     }

@@ -114,11 +114,6 @@ final class PackRows {
         return adapterSlots[adapterSlots.length - 1];
     }
 
-    /** Slots of the adapters below it. */
-    int[] frozenSlots() {
-        return Arrays.copyOf(adapterSlots, adapterSlots.length - 1);
-    }
-
     int sequences() {
         return sequences;
     }

@@ -268,14 +268,14 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     private void runBackward(TensorScope scope, PackWindows windows, int lane) {
-        long[] frozen = Arrays.stream(pack.frozenSlots()).asLongStream().toArray();
+        long[] stack = Arrays.stream(pack.adapterSlots()).asLongStream().toArray();
         script.backward(
                 scope,
                 weights,
                 adapters.value(),
                 trainee(pack.traineeSlot()).value(),
                 lane,
-                adapters.withRanks(frozen),
+                adapters.slots(stack),
                 arena,
                 BackwardUnits.encode(windows.backward(), pack));
     }

@@ -5,10 +5,12 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
+import io.tandem.kernels.decoder.DecoderScript.Learned;
 import io.tandem.kernels.decoder.DecoderScript.Range;
 import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
@@ -17,7 +19,6 @@ import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.LongStream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -49,6 +50,7 @@ final class Trainee implements AutoCloseable {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
+        List<long[]> scales = new ArrayList<>();
         List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(new long[] {layout.ranks(initial, bank), layout.inputs(bank), 0});
@@ -65,6 +67,10 @@ final class Trainee implements AutoCloseable {
                 });
                 scalings.add(factors.scaling());
             }
+            if (part.change() instanceof Scale scale) {
+                long[] place = AdapterLayout.place(part, scale);
+                scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
+            }
         }
         try (TensorScope call = scope.open()) {
             float[] flat = layout.flatten(initial);
@@ -74,9 +80,11 @@ final class Trainee implements AutoCloseable {
                     slot,
                     call.tensor(flat, flat.length),
                     lanes.count(),
-                    banks.stream().flatMapToLong(LongStream::of).toArray(),
-                    parts.stream().flatMapToLong(LongStream::of).toArray(),
-                    scalings.stream().mapToDouble(s -> s).toArray());
+                    new Learned(
+                            RowEncoder.flatten(banks),
+                            RowEncoder.flatten(parts),
+                            scalings.stream().mapToDouble(s -> s).toArray(),
+                            RowEncoder.flatten(scales)));
             Factors weights = script.weights(call, value);
             optimizer = new Optimizer(
                     script,

@@ -19,9 +19,9 @@ class AdapterLayoutTest {
     @Test
     void aPreparedAdapterHasTheNumbersOfTheSlot() {
         PreparedAdapter prepared = layout.prepare(adapter, 8, Dtype.FLOAT32);
-        assertThat(prepared.scaledB().keySet()).isEqualTo(adapter.factors().keySet());
+        assertThat(prepared.derived().keySet()).isEqualTo(adapter.factors().keySet());
         adapter.factors().forEach((site, factors) -> {
-            float[] scaled = prepared.scaledB().get(site);
+            float[] scaled = prepared.derived().get(site);
             assertThat(scaled).hasSize(factors.b().length);
             for (int out = 0; out < factors.outputs(); out++) {
                 for (int rank = 0; rank < factors.rank(); rank++) {

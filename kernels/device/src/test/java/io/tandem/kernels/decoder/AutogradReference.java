@@ -5,7 +5,10 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
@@ -21,6 +24,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** Loss and gradient of whole sequences by libtorch's autograd. */
 final class AutogradReference implements AutoCloseable {
@@ -54,18 +58,14 @@ final class AutogradReference implements AutoCloseable {
     }
 
     private static Result sum(Result left, Result right) {
-        SortedMap<Site, LowRank> modules = new TreeMap<>();
-        left.gradient().factors().forEach((site, one) -> {
-            LowRank other = right.gradient().factors().get(site);
-            modules.put(
-                    site,
-                    new LowRank(
-                            one.rank(),
-                            one.inputs(),
-                            one.outputs(),
-                            sum(one.a(), other.a()),
-                            sum(one.b(), other.b()),
-                            one.scaling()));
+        SortedMap<Site, Change> modules = new TreeMap<>();
+        left.gradient().modules().forEach((site, one) -> {
+            List<Parameter> other = right.gradient().modules().get(site).parameters();
+            List<float[]> sums = new ArrayList<>();
+            for (int i = 0; i < other.size(); i++) {
+                sums.add(sum(one.parameters().get(i).values(), other.get(i).values()));
+            }
+            modules.put(site, one.with(sums));
         });
         return new Result(
                 left.loss() + right.loss(), new Adapter(left.gradient().config(), modules));
@@ -97,7 +97,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, length, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter), 13 + 7L * model.layers()),
+                    call.tensor(numbers(adapter), 13 + 14L * model.layers()),
                     call.tensor(reals(adapter), 1 + 7L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -122,17 +122,29 @@ final class AutogradReference implements AutoCloseable {
                 model.tiedEmbeddings() ? 1 : 0,
                 dtype.code()));
         for (Site site : sites()) {
-            LowRank module = adapter.factors().get(site);
+            Change module = adapter.modules().get(site);
             numbers.add(module == null ? 0 : module.rank());
         }
+        for (Site site : sites()) {
+            numbers.add(kind(adapter.modules().get(site)));
+        }
         return numbers.stream().mapToLong(i -> i).toArray();
+    }
+
+    /** Of the change of a module, as in {@code autograd.py}. */
+    private static int kind(@Nullable Change change) {
+        if (change instanceof Scale scale) {
+            return scale.side() == Scale.Side.OUTPUT ? 1 : 2;
+        }
+        return 0;
     }
 
     private float[] reals(Adapter adapter) {
         List<Double> reals = new ArrayList<>(List.of(model.norms().epsilon()));
         for (Site site : sites()) {
-            LowRank module = adapter.factors().get(site);
-            reals.add(module == null ? 0 : module.scaling());
+            Change module = adapter.modules().get(site);
+            reals.add(
+                    module == null ? 0 : module.lowRank().map(LowRank::scaling).orElse(0.0));
         }
         float[] values = new float[reals.size()];
         for (int i = 0; i < values.length; i++) {
@@ -182,24 +194,22 @@ final class AutogradReference implements AutoCloseable {
     }
 
     private float[] factors(Adapter adapter) {
-        List<float[]> parts = new ArrayList<>();
-        adapter.factors().values().forEach(module -> {
-            parts.add(module.a());
-            parts.add(module.b());
-        });
-        return concat(parts);
+        return concat(adapter.modules().values().stream()
+                .flatMap(change -> change.parameters().stream())
+                .map(Parameter::values)
+                .toList());
     }
 
     private static Adapter read(float[] values, Adapter like) {
-        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        SortedMap<Site, Change> modules = new TreeMap<>();
         int at = 1;
-        for (Map.Entry<Site, LowRank> entry : like.factors().entrySet()) {
-            LowRank old = entry.getValue();
-            float[] a = Arrays.copyOfRange(values, at, at + old.a().length);
-            at += a.length;
-            float[] b = Arrays.copyOfRange(values, at, at + old.b().length);
-            at += b.length;
-            modules.put(entry.getKey(), new LowRank(old.rank(), old.inputs(), old.outputs(), a, b, old.scaling()));
+        for (Map.Entry<Site, Change> entry : like.modules().entrySet()) {
+            List<float[]> own = new ArrayList<>();
+            for (Parameter parameter : entry.getValue().parameters()) {
+                own.add(Arrays.copyOfRange(values, at, at + parameter.values().length));
+                at += parameter.values().length;
+            }
+            modules.put(entry.getKey(), entry.getValue().with(own));
         }
         return new Adapter(like.config(), modules);
     }

@@ -1,0 +1,251 @@
+package io.tandem.kernels.decoder;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.testing.Seeded;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What holds for every form of a change: right gradients, rows that do not meet, training that goes on where it stopped. */
+class MethodParityTest {
+    private static final int SLOT = 1;
+    private static final int SPLITS = 3;
+    /** Of each parameter's gradient, against its norm. */
+    private static final double FLOAT32_RELATIVE = 1e-4;
+
+    /** The forms, by whose they are. */
+    enum Form {
+        LORA,
+        IA3;
+
+        Adapter random(ModelConfig model, long seed) {
+            return switch (this) {
+                case LORA -> TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 5, seed);
+                case IA3 -> TinyAdapters.scales(model, seed);
+            };
+        }
+    }
+
+    @RegisterExtension
+    private final Seeded seeded = new Seeded();
+
+    private final long seed = seeded.seed();
+    private final Random random = seeded.random();
+
+    @ParameterizedTest
+    @CsvSource({
+        "IA3, LLAMA, KEEP",
+        "IA3, BIASES, KEEP",
+        "IA3, QWEN3, RECOMPUTE",
+        "IA3, BIASES, RECOMPUTE",
+        "IA3, LLAMA, INT8",
+    })
+    void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        Adapter adapter = form.random(tiny.config(), random.nextLong());
+        double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : FLOAT32_RELATIVE;
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            for (int split = 0; split < SPLITS; split++) {
+                TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
+                device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+                double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+                AutogradReference.Result expected = reference.run(pack, adapter);
+                assertThat(loss)
+                        .as("loss, seed %d", seed)
+                        .isCloseTo(expected.loss(), Percentage.withPercentage(100 * tolerance));
+                compare(expected.gradient(), device.gradients(SLOT), stash != Stash.INT8, tolerance);
+            }
+        }
+    }
+
+    /** The trainee learns through what lies below it, which is in other forms than its own. */
+    @ParameterizedTest
+    @CsvSource({"KEEP", "RECOMPUTE"})
+    void aTraineeAboveAdaptersOfOtherForms(Stash stash) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
+        Adapter scales = TinyAdapters.scales(tiny.config(), random.nextLong());
+        Set<TargetModule> rest = Set.of(TargetModule.Q_PROJ, TargetModule.GATE_PROJ, TargetModule.UP_PROJ);
+        Adapter factors = TinyAdapters.random(tiny.config(), rest, 3, random.nextLong());
+        Map<Site, Change> both = new TreeMap<>(scales.modules());
+        both.putAll(factors.modules());
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            AutogradReference.Result expected = reference.run(pack, new Adapter(scales.config(), both));
+            for (List<Adapter> order : List.of(List.of(scales, factors), List.of(factors, scales))) {
+                device.putAdapter(0, order.get(0));
+                device.openTrainee(SLOT, order.get(1), OptimizerConfig.DEFAULT);
+                double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
+                assertThat(loss).isCloseTo(expected.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+                Map<Site, Change> own = new TreeMap<>(expected.gradient().modules());
+                own.keySet().retainAll(order.get(1).modules().keySet());
+                compare(new Adapter(scales.config(), own), device.gradients(SLOT), true, FLOAT32_RELATIVE);
+                device.closeTrainee(SLOT);
+            }
+        }
+    }
+
+    private void compare(Adapter expected, Adapter actual, boolean each, double tolerance) {
+        assertThat(actual.modules().keySet()).isEqualTo(expected.modules().keySet());
+        double[] whole = new double[2];
+        expected.modules().forEach((site, right) -> {
+            List<Parameter> found = actual.modules().get(site).parameters();
+            for (int p = 0; p < found.size(); p++) {
+                float[] values = right.parameters().get(p).values();
+                double difference = 0;
+                double norm = 0;
+                for (int i = 0; i < values.length; i++) {
+                    difference += Math.pow(values[i] - found.get(p).values()[i], 2);
+                    norm += Math.pow(values[i], 2);
+                }
+                whole[0] += difference;
+                whole[1] += norm;
+                if (each) {
+                    assertThat(Math.sqrt(difference / norm))
+                            .as("error of %s %s, seed %d", site, found.get(p).name(), seed)
+                            .isLessThan(tolerance);
+                }
+            }
+        });
+        assertThat(Math.sqrt(whole[0] / whole[1])).as("whole, seed %d", seed).isLessThan(tolerance);
+    }
+
+    /** Rows of the base and of each form, alone and stacked, prefilled and then decoded. */
+    @ParameterizedTest
+    @CsvSource({"LLAMA, 1", "BIASES, 1", "QWEN3, 2"})
+    void rowsOfAMixedBatchGetWhatTheyGetAlone(TinyModel.Variant variant, int threads) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        List<int[]> users = new ArrayList<>(List.of(IterationInputs.BASE));
+        Form[] forms = Form.values();
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(Dtype.FLOAT32, threads, 128, Stash.KEEP))) {
+            for (int slot = 0; slot < forms.length; slot++) {
+                device.putAdapter(slot, forms[slot].random(tiny.config(), random.nextLong()));
+                users.add(new int[] {slot});
+            }
+            users.add(new int[] {0, 1});
+            users.add(IterationInputs.BASE);
+            int rows = Math.min(users.size(), device.limits().kvSlots());
+            int[][] prompts = new int[rows][];
+            Arrays.setAll(
+                    prompts,
+                    i -> Devices.tokens(
+                            random, 2 + random.nextInt(20), tiny.config().vocab()));
+            List<Draw> alone = new ArrayList<>();
+            for (boolean decode : new boolean[] {false, true}) {
+                for (int row = 0; row < rows; row++) {
+                    Segment segment = segment(device, prompts[row], users.get(row), row, decode);
+                    alone.add(Devices.run(device, segment).draws().get(0));
+                }
+            }
+            List<Draw> mixed = new ArrayList<>();
+            for (boolean decode : new boolean[] {false, true}) {
+                Segment[] segments = new Segment[rows];
+                Arrays.setAll(segments, row -> segment(device, prompts[row], users.get(row), row, decode));
+                mixed.addAll(Devices.run(device, segments).draws());
+            }
+            for (int i = 0; i < alone.size(); i++) {
+                float[] expected = Devices.byToken(alone.get(i));
+                float[] found = Devices.byToken(mixed.get(i));
+                for (int token = 0; token < expected.length; token++) {
+                    assertThat(found[token])
+                            .as("row %d, token %d, seed %d", i, token, seed)
+                            .isCloseTo(expected[token], Offset.offset(2e-5f));
+                }
+            }
+        }
+    }
+
+    private static Segment segment(TorchScriptDecoder device, int[] prompt, int[] slots, int row, boolean decode) {
+        int[] tokens = decode ? new int[] {3} : prompt;
+        return Devices.segment(row, decode ? prompt.length : 0, tokens, slots, Devices.scored(device));
+    }
+
+    /** The numbers of the adapter and of the optimizer are all that there is to keep. */
+    @ParameterizedTest
+    @CsvSource({"LORA", "IA3"})
+    void trainingGoesOnBitForBitWhereItStopped(Form form) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
+        Adapter initial = form.random(tiny.config(), random.nextLong());
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
+        OptimizerConfig optimizer = OptimizerConfig.of(OptimizerConfig.Method.ADAMW_8BIT);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, initial, optimizer);
+            step(device, pack);
+            Adapter kept = device.snapshot(SLOT);
+            OptimizerState state = device.optimizerState(SLOT);
+            step(device, pack);
+            Adapter expected = device.snapshot(SLOT);
+            device.closeTrainee(SLOT);
+            device.openTrainee(SLOT, device.prepare(kept), optimizer, state);
+            step(device, pack);
+            device.snapshot(SLOT).modules().forEach((site, change) -> {
+                for (int p = 0; p < change.parameters().size(); p++) {
+                    Parameter found = change.parameters().get(p);
+                    assertThat(found.values())
+                            .as("%s %s", site, found.name())
+                            .containsExactly(expected.modules()
+                                    .get(site)
+                                    .parameters()
+                                    .get(p)
+                                    .values())
+                            .isNotEqualTo(initial.modules()
+                                    .get(site)
+                                    .parameters()
+                                    .get(p)
+                                    .values());
+                }
+            });
+        }
+    }
+
+    private static void step(TorchScriptDecoder device, TrainingPack pack) {
+        Devices.trainInWindows(device, new int[] {SLOT}, pack, 13);
+        assertThat(device.optimizerStep(SLOT, 1e-2, 0.1)).isFinite();
+    }
+
+    @Test
+    void aScaleOfAnInputThatOthersShareIsRefused() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        ModelConfig model = tiny.config();
+        int channels = model.hidden();
+        Scale scale = new Scale(channels, TargetModule.Q_PROJ.outputs(model), Scale.Side.INPUT, new float[channels]);
+        Adapter adapter = new Adapter(
+                new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""),
+                Map.of(new Site(0, TargetModule.Q_PROJ), scale));
+        assertThatThrownBy(() -> new AdapterLayout(model).prepare(adapter, 8, Dtype.FLOAT32))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("which it shares with k_proj and v_proj");
+    }
+}
