@@ -91,14 +91,18 @@ class Decoder(Module):
                    sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
     return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
-  # factors and a, b: as in low_rank.put_; scales and differences: as in scale.put_
+  # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; scales and
+  # differences: as in scale.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
-                  factors: List[int], a: List[Tensor], b: List[Tensor], scales: List[int],
+                  factors: List[int], a: List[Tensor], b: List[Tensor],
+                  magnitudes: List[Tensor], scales: List[int],
                   differences: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
+    __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
+                                       b, magnitudes)
 
   def activate(self: __torch__.tandem.decoder.Decoder,
                adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
@@ -176,11 +180,12 @@ class Decoder(Module):
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
-                  scalings: List[float],
-                  scales: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  scalings: List[float], scales: List[int],
+                  magnitudes: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales)
+                                                   scales, magnitudes, adapters.bases,
+                                                   adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
@@ -240,6 +245,24 @@ class Decoder(Module):
   def gradients(self: __torch__.tandem.decoder.Decoder,
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.gradients
+
+  # Whether finish_gradients has anything to do.
+  def is_decomposed(self: __torch__.tandem.decoder.Decoder,
+                    trainee: __torch__.tandem.adapter.trainee.Trainee) -> bool:
+    return __torch__.tandem.adapter.trainee.is_decomposed(trainee)
+
+  # Once before a step, in the banks from first to last, as in trainee.backward_.
+  def finish_gradients(self: __torch__.tandem.decoder.Decoder,
+                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int,
+                       last: int) -> None:
+    __torch__.tandem.adapter.trainee.backward_(trainee, trainee.gradients, first, last)
+
+  # What finish_gradients would make of the gradients, which stay as they are.
+  def finished_gradients(self: __torch__.tandem.decoder.Decoder,
+                         trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    gradients = torch.clone(trainee.gradients)
+    __torch__.tandem.adapter.trainee.backward_(trainee, gradients, 0, len(trainee.dora))
+    return gradients
 
   def training_bytes(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
                      trainee: __torch__.tandem.adapter.trainee.Trainee,

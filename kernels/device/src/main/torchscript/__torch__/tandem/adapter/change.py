@@ -3,11 +3,14 @@
 class Changes:
   low_rank : __torch__.tandem.adapter.low_rank.Adapters
   scale : __torch__.tandem.adapter.scale.Scales
+  bases : __torch__.tandem.adapter.dora.Bases
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
-               scale: __torch__.tandem.adapter.scale.Scales) -> None:
+               scale: __torch__.tandem.adapter.scale.Scales,
+               bases: __torch__.tandem.adapter.dora.Bases) -> None:
     self.low_rank = low_rank
     self.scale = scale
+    self.bases = bases
 
 # The adapters that rows use.
 class Users:
@@ -42,13 +45,16 @@ class Stack:
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
         sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
   biases = annotate(List[Tensor], [])
+  bases = __torch__.tandem.adapter.dora.Bases()
   for layer in model.layers:
     for linear in layer.linears:
+      bases.linears.append(linear)
+      bases.squares.append(torch.empty([0], device=model.embedding.device))
       bias = linear.bias
       biases.append(torch.empty([0], device=model.embedding.device) if bias is None else bias)
   return __torch__.tandem.adapter.change.Changes(
       __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
-      __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding))
+      __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases)
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
@@ -147,7 +153,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
-    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy)
+    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
+                                                          linear.bias)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
   return __torch__.tandem.adapter.low_rank.backward_learner(
@@ -161,6 +168,8 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.low_rank[bank], self.low_rank, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.scale.publish_(
         trainee.scale[bank], self.scale, trainee.slot, bank)
+    published = published + __torch__.tandem.adapter.dora.publish_(
+        trainee.dora[bank], self.bases, self.low_rank, self.scale, trainee.slot, bank)
     extremes = annotate(List[Tensor], [])
     for tensor in published:
       least, largest = torch.aminmax(tensor)

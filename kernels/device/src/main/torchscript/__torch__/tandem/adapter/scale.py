@@ -129,8 +129,11 @@ class Part:
   # views of the vector [width]: the factors, and per lane their gradient
   w : Tensor
   dw : List[Tensor]
+  # whether w are magnitudes: the factors are made of them in dora.py, and leave the bias alone
+  magnitudes : bool
   def __init__(self: __torch__.tandem.adapter.scale.Part, side: int, column: int, w: Tensor,
-               dw: List[Tensor]) -> None:
+               dw: List[Tensor], magnitudes: bool) -> None:
+    self.magnitudes = magnitudes
     self.side = side
     self.column = column
     self.width = w.size(0)
@@ -148,10 +151,11 @@ def publish_(self: __torch__.tandem.adapter.scale.Learner,
              scales: __torch__.tandem.adapter.scale.Scales, slot: int, bank: int) -> List[Tensor]:
   published = annotate(List[Tensor], [])
   for part in self.parts:
-    table = scales.inputs[bank] if part.side == 0 else scales.outputs[bank]
-    numbers = table[slot, part.column : part.column + part.width]
-    torch.copy_(numbers, torch.sub(part.w, 1.))
-    published.append(numbers)
+    if not part.magnitudes:
+      table = scales.inputs[bank] if part.side == 0 else scales.outputs[bank]
+      numbers = table[slot, part.column : part.column + part.width]
+      torch.copy_(numbers, torch.sub(part.w, 1.))
+      published.append(numbers)
   return published
 
 # Whether the gradient needs the output of the linear.
@@ -163,11 +167,14 @@ def learns_outputs(self: __torch__.tandem.adapter.scale.Learner) -> bool:
 
 # Adds to the lane's gradients. x [n, in] and dx of what comes into forward_inputs and of what it returns;
 # y [n, out] and dy of what comes into forward_outputs and of what it returns. y is only read if
-# outputs learn.
+# outputs learn. bias: what is in y of the linear's, if anything
 def backward_learner_(self: __torch__.tandem.adapter.scale.Learner, lane: int, x: Tensor, dx: Tensor,
-                      y: Tensor, dy: Tensor) -> None:
+                      y: Tensor, dy: Tensor, bias: Optional[Tensor]) -> None:
   for part in self.parts:
     end = part.column + part.width
     value, gradient = (x, dx) if part.side == 0 else (y, dy)
     products = torch.mul(torch.to(value[:, part.column : end], 6), gradient[:, part.column : end])
     torch.add_(part.dw[lane], torch.sum(products, [0]))
+    if part.magnitudes and bias is not None:
+      sums = torch.sum(gradient[:, part.column : end], [0], dtype=6)
+      torch.sub_(part.dw[lane], torch.mul(sums, bias[part.column : end]))

@@ -11,6 +11,7 @@ class Trainee:
   # per bank, what it learns in each form
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
+  dora : List[__torch__.tandem.adapter.dora.Learner]
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
@@ -19,6 +20,7 @@ class Trainee:
     self.extremes = torch.zeros([banks, 2 * 8], device=weights.device)
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
+    self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
   return torch.view(flat[offset : offset + rows * columns], [rows, columns])
@@ -34,8 +36,11 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
 # weights [numbers] are updated. banks: three numbers each: ranks of all parts, inputs, offset of A in the vector.
 # factors: six numbers for each part: bank, row, rank, column, width, offset of B^T in the vector.
 # scales: five numbers for each part: bank, side, column, width, offset in the vector.
+# magnitudes: three numbers for each part with factors that has some: which one that is, their offset in the vector, and
+# 1 if they are those of the weight, which bases tell.
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[int],
-        scalings: List[float], scales: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+        scalings: List[float], scales: List[int], magnitudes: List[int],
+        bases: __torch__.tandem.adapter.dora.Bases, like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
   count = len(banks) // 3
   self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes, count)
   for bank in range(count):
@@ -44,6 +49,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
         __torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs),
         __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs)))
     self.scale.append(__torch__.tandem.adapter.scale.Learner())
+    self.dora.append(__torch__.tandem.adapter.dora.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -55,8 +61,36 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     bank, side, column, width, offset = scales[5 * i : 5 * i + 5]
     w = self.weights[offset : offset + width]
     dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, width)]
-    self.scale[bank].parts.append(__torch__.tandem.adapter.scale.Part(side, column, w, dw))
+    self.scale[bank].parts.append(__torch__.tandem.adapter.scale.Part(side, column, w, dw, False))
+  for i in range(len(magnitudes) // 3):
+    which, offset, fresh = magnitudes[3 * i : 3 * i + 3]
+    bank, column, width = factors[6 * which], factors[6 * which + 3], factors[6 * which + 4]
+    w = self.weights[offset : offset + width]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, width)]
+    magnitude = __torch__.tandem.adapter.scale.Part(1, column, w, dw, True)
+    self.scale[bank].parts.append(magnitude)
+    row = factors[6 * which + 1]
+    for factor in self.low_rank[bank].parts:
+      if factor.row == row:
+        part = __torch__.tandem.adapter.dora.Part(factor, magnitude, factors[6 * which + 5], offset)
+        if fresh == 1:
+          __torch__.tandem.adapter.dora.start_(part, bases, torch.to(self.low_rank[bank].a, like.dtype))
+        self.dora[bank].parts.append(part)
   return self
+
+# Whether something is to be done to gradients before they are those of the parameters.
+def is_decomposed(self: __torch__.tandem.adapter.trainee.Trainee) -> bool:
+  decomposed = False
+  for learner in self.dora:
+    decomposed = decomposed or len(learner.parts) > 0
+  return decomposed
+
+# Makes the gradients [lanes, numbers] that backward windows left in the banks from first to last those of the
+# parameters.
+def backward_(self: __torch__.tandem.adapter.trainee.Trainee, gradients: Tensor, first: int,
+              last: int) -> None:
+  for bank in range(first, last):
+    __torch__.tandem.adapter.dora.backward_(self.dora[bank], gradients)
 
 # Whether all numbers with these extremes are finite, [banks, n] -> [banks] bool. NaN is both the least
 # and the largest of numbers, and neither it nor infinity is zero after it is subtracted from itself.

@@ -69,11 +69,19 @@ def quantized(weight: Tensor, bias: Optional[Tensor],
 
 # [N, in] -> [N, out]
 def forward(self: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
+  return __torch__.tandem.ops.linear.add_product(self, x, self.bias)
+
+# x W^T, without the bias
+def product(self: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
+  return __torch__.tandem.ops.linear.add_product(self, x, None)
+
+def add_product(self: __torch__.tandem.ops.linear.Linear, x: Tensor,
+                bias: Optional[Tensor]) -> Tensor:
   if x.size(0) <= self.rows:
     few = self.few
-    return (few).forward(x, self.bias)
+    return (few).forward(x, bias)
   many = self.many
-  return (many).forward(x, self.bias)
+  return (many).forward(x, bias)
 
 def prepare_backward_(self: __torch__.tandem.ops.linear.Linear) -> None:
   many = self.many

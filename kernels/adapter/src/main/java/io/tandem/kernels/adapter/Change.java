@@ -8,7 +8,7 @@ import java.util.Optional;
  * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, Scale {
+public sealed interface Change permits LowRank, Dora, Scale {
     /** The form's name in messages. */
     String form();
 

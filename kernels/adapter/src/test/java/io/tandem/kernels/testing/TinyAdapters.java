@@ -3,6 +3,7 @@ package io.tandem.kernels.testing;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
@@ -51,6 +52,18 @@ public final class TinyAdapters {
             }
         }
         return new Adapter(new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""), modules);
+    }
+
+    /** DoRA in all linears, with random magnitudes. */
+    public static Adapter dora(ModelConfig model, int maxRank, long seed) {
+        Random random = new Random(seed + 2);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = mixedRanks(model, LoraConfig.everyLinear(), maxRank, seed);
+        factors.factors().forEach((site, direction) -> {
+            float[] magnitude = aroundOne(random, direction.outputs());
+            modules.put(site, new Dora(direction, magnitude));
+        });
+        return new Adapter(factors.config(), modules);
     }
 
     private static float[] aroundOne(Random random, int length) {

@@ -4,6 +4,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Scale;
@@ -121,6 +122,8 @@ final class AdapterLayout {
             for (Part part : parts(adapter, bank)) {
                 if (part.change() instanceof Scale scale) {
                     scaled[bank % linears.size()] |= scale.side() == Side.INPUT ? 1 : 2;
+                } else if (part.change() instanceof Dora) {
+                    scaled[bank % linears.size()] |= 2;
                 }
             }
         }

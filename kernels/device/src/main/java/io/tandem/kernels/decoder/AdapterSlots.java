@@ -4,6 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
@@ -14,8 +15,10 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
@@ -63,30 +66,40 @@ final class AdapterSlots {
     void put(int slot, PreparedAdapter prepared) {
         Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
+            List<Part> parts = IntStream.range(0, layout.banks())
+                    .boxed()
+                    .flatMap(bank -> layout.parts(adapter, bank).stream())
+                    // Factors with magnitudes come first.
+                    .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
+                    .toList();
             List<long[]> factors = new ArrayList<>();
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
+            List<PtNDArray> magnitudes = new ArrayList<>();
             List<long[]> scales = new ArrayList<>();
             List<PtNDArray> differences = new ArrayList<>();
-            for (int bank = 0; bank < layout.banks(); bank++) {
-                for (Part part : layout.parts(adapter, bank)) {
-                    float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
-                    part.change().lowRank().ifPresent(lowRank -> {
-                        factors.add(new long[] {part.bank(), part.row(), part.column()});
-                        a.add(call.tensor(lowRank.a(), lowRank.rank(), lowRank.inputs()));
-                        b.add(call.tensor(derived, lowRank.rank(), lowRank.outputs()));
-                    });
-                    if (part.change() instanceof Scale scale) {
-                        scales.add(AdapterLayout.place(part, scale));
-                        differences.add(call.tensor(derived, derived.length));
-                    }
+            for (Part part : parts) {
+                float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
+                part.change().lowRank().ifPresent(lowRank -> {
+                    factors.add(new long[] {part.bank(), part.row(), part.column()});
+                    a.add(call.tensor(lowRank.a(), lowRank.rank(), lowRank.inputs()));
+                    b.add(call.tensor(derived, lowRank.rank(), lowRank.outputs()));
+                });
+                if (part.change() instanceof Dora dora) {
+                    float[] magnitude = dora.isFresh() ? new float[0] : dora.magnitude();
+                    magnitudes.add(call.tensor(magnitude, magnitude.length));
+                }
+                if (part.change() instanceof Scale scale) {
+                    scales.add(AdapterLayout.place(part, scale));
+                    differences.add(call.tensor(derived, derived.length));
                 }
             }
             script.putAdapter(
                     call,
                     value,
                     slot,
-                    new Content(RowEncoder.flatten(factors), a, b, RowEncoder.flatten(scales), differences));
+                    new Content(
+                            RowEncoder.flatten(factors), a, b, magnitudes, RowEncoder.flatten(scales), differences));
         }
         occupy(slot, adapter);
     }

@@ -63,10 +63,17 @@ final class DecoderScript implements AutoCloseable {
     /**
      * What a slot gets.
      *
-     * @param factors three numbers for each of A and B: bank, row, column
+     * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
+     * @param magnitudes without numbers for those of the weight
      * @param scales three numbers for each of the differences: bank, side, column
      */
-    record Content(long[] factors, List<PtNDArray> a, List<PtNDArray> b, long[] scales, List<PtNDArray> differences)
+    record Content(
+            long[] factors,
+            List<PtNDArray> a,
+            List<PtNDArray> b,
+            List<PtNDArray> magnitudes,
+            long[] scales,
+            List<PtNDArray> differences)
             implements Arguments {}
 
     /**
@@ -76,8 +83,11 @@ final class DecoderScript implements AutoCloseable {
      * @param factors six numbers for each part with factors: bank, row, rank, column, width, where B begins
      * @param scalings of those
      * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
+     * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
+     *     are those of the weight
      */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales) implements Arguments {}
+    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes)
+            implements Arguments {}
 
     /**
      * What an iteration reads.
@@ -262,6 +272,7 @@ final class DecoderScript implements AutoCloseable {
                 call.numbers(content.factors()),
                 list(call, content.a()),
                 list(call, content.b()),
+                list(call, content.magnitudes()),
                 call.numbers(content.scales()),
                 list(call, content.differences()));
     }
@@ -342,7 +353,8 @@ final class DecoderScript implements AutoCloseable {
                     call.numbers(learned.banks()),
                     call.numbers(learned.factors()),
                     call.own(IValue.listFrom(learned.scalings())),
-                    call.numbers(learned.scales())));
+                    call.numbers(learned.scales()),
+                    call.numbers(learned.magnitudes())));
         }
     }
 
@@ -411,6 +423,19 @@ final class DecoderScript implements AutoCloseable {
 
     Gradients gradients(TensorScope owner, TraineeObject trainee) {
         return new Gradients(script.call(owner, "gradients", trainee.value()));
+    }
+
+    boolean isDecomposed(TensorScope call, TraineeObject trainee) {
+        return script.call(call, "is_decomposed", trainee.value()).toBoolean();
+    }
+
+    void finishGradients(TensorScope call, TraineeObject trainee, Range banks) {
+        script.call(
+                call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
+    }
+
+    Gradients finishedGradients(TensorScope owner, TraineeObject trainee) {
+        return new Gradients(script.call(owner, "finished_gradients", trainee.value()));
     }
 
     long trainingBytes(TensorScope call, ArenaObject arena, TraineeObject trainee, OptimizerObject optimizer) {

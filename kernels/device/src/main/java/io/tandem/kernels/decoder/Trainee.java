@@ -4,6 +4,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -30,6 +31,7 @@ final class Trainee implements AutoCloseable {
     private final Optimizer optimizer;
     private final TraineeObject value;
     private final Lanes lanes;
+    private final boolean decomposed;
 
     Trainee(
             DecoderScript script,
@@ -51,6 +53,7 @@ final class Trainee implements AutoCloseable {
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
+        List<long[]> magnitudes = new ArrayList<>();
         List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(new long[] {layout.ranks(initial, bank), layout.inputs(bank), 0});
@@ -66,6 +69,10 @@ final class Trainee implements AutoCloseable {
                     part.bank(), part.row(), factors.rank(), part.column(), factors.outputs(), placed.start()
                 });
                 scalings.add(factors.scaling());
+            }
+            // They come right behind their factors.
+            if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
+                magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
             }
             if (part.change() instanceof Scale scale) {
                 long[] place = AdapterLayout.place(part, scale);
@@ -84,7 +91,9 @@ final class Trainee implements AutoCloseable {
                             RowEncoder.flatten(banks),
                             RowEncoder.flatten(parts),
                             scalings.stream().mapToDouble(s -> s).toArray(),
-                            RowEncoder.flatten(scales)));
+                            RowEncoder.flatten(scales),
+                            RowEncoder.flatten(magnitudes)));
+            decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             optimizer = new Optimizer(
                     script,
@@ -105,6 +114,9 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
+            if (decomposed) {
+                lanes.share(layout.banks(), this::finishGradients);
+            }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
             lanes.share(layout.banks(), this::publish);
@@ -116,6 +128,12 @@ final class Trainee implements AutoCloseable {
             }
             script.clearBroken(call, adapters.value(), value);
             return Double.NaN;
+        }
+    }
+
+    private void finishGradients(int from, int to) {
+        try (TensorScope call = scope.open()) {
+            script.finishGradients(call, value, new Range(from, to));
         }
     }
 
@@ -135,7 +153,7 @@ final class Trainee implements AutoCloseable {
     /** The sum of all lanes'. */
     Adapter gradients() {
         try (TensorScope call = scope.open()) {
-            float[] all = script.floats(call, script.gradients(call, value).value());
+            float[] all = script.floats(call, script.finishedGradients(call, value).value());
             float[] sum = new float[all.length / lanes.count()];
             for (int i = 0; i < all.length; i++) {
                 sum[i % sum.length] += all[i];

@@ -6,6 +6,7 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Scale;
@@ -136,7 +137,7 @@ final class AutogradReference implements AutoCloseable {
         if (change instanceof Scale scale) {
             return scale.side() == Scale.Side.OUTPUT ? 1 : 2;
         }
-        return 0;
+        return change instanceof Dora ? 3 : 0;
     }
 
     private float[] reals(Adapter adapter) {

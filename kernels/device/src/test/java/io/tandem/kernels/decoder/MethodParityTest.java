@@ -6,13 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Scale;
@@ -36,6 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What holds for every form of a change: right gradients, rows that do not meet, training that goes on where it stopped. */
 class MethodParityTest {
@@ -47,12 +51,14 @@ class MethodParityTest {
     /** The forms, by whose they are. */
     enum Form {
         LORA,
-        IA3;
+        IA3,
+        DORA;
 
         Adapter random(ModelConfig model, long seed) {
             return switch (this) {
                 case LORA -> TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 5, seed);
                 case IA3 -> TinyAdapters.scales(model, seed);
+                case DORA -> TinyAdapters.dora(model, 4, seed);
             };
         }
     }
@@ -70,6 +76,7 @@ class MethodParityTest {
         "IA3, QWEN3, RECOMPUTE",
         "IA3, BIASES, RECOMPUTE",
         "IA3, LLAMA, INT8",
+        "DORA, LLAMA, KEEP", "DORA, BIASES, KEEP", "DORA, QWEN3, RECOMPUTE", "DORA, BIASES, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -194,7 +201,7 @@ class MethodParityTest {
 
     /** The numbers of the adapter and of the optimizer are all that there is to keep. */
     @ParameterizedTest
-    @CsvSource({"LORA", "IA3"})
+    @CsvSource({"LORA", "IA3", "DORA"})
     void trainingGoesOnBitForBitWhereItStopped(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         Adapter initial = form.random(tiny.config(), random.nextLong());
@@ -233,6 +240,52 @@ class MethodParityTest {
     private static void step(TorchScriptDecoder device, TrainingPack pack) {
         Devices.trainInWindows(device, new int[] {SLOT}, pack, 13);
         assertThat(device.optimizerStep(SLOT, 1e-2, 0.1)).isFinite();
+    }
+
+    /** DoRA starts with the norms of the frozen weight, whatever form that has in memory, and so changes nothing. */
+    @ParameterizedTest
+    @EnumSource(
+            value = WeightForm.class,
+            names = {"PLAIN", "INT8", "INT4"})
+    void freshMagnitudesAreTheNormsOfTheWeight(WeightForm form) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
+        factors.factors()
+                .forEach((site, f) ->
+                        modules.put(site, new Dora(f.with(List.of(f.a(), new float[f.b().length])), null)));
+        Adapter fresh = new Adapter(factors.config(), modules);
+        int[] prompt = Devices.tokens(random, 9, tiny.config().vocab());
+        KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, form, 1, 4, 96, 256, 4, 8, 128, Stash.KEEP);
+        try (TorchScriptDecoder device = Devices.load(tiny, limits)) {
+            device.openTrainee(SLOT, fresh, OptimizerConfig.DEFAULT);
+            device.putAdapter(0, fresh);
+            device.putAdapter(2, device.snapshot(SLOT));
+            float[] base = Devices.byToken(draw(device, prompt, IterationInputs.BASE));
+            for (int slot : new int[] {0, 2}) {
+                float[] found = Devices.byToken(draw(device, prompt, new int[] {slot}));
+                for (int token = 0; token < base.length; token++) {
+                    assertThat(found[token]).isCloseTo(base[token], Offset.offset(2e-5f));
+                }
+            }
+            if (form == WeightForm.PLAIN) {
+                device.snapshot(SLOT).modules().forEach((site, change) -> {
+                    float[] weight = tiny.weights().get(site + ".weight");
+                    float[] magnitude = change.parameters().get(2).values();
+                    for (int row = 0; row < magnitude.length; row++) {
+                        double squares = 0;
+                        for (int i = row * change.inputs(); i < (row + 1) * change.inputs(); i++) {
+                            squares += (double) weight[i] * weight[i];
+                        }
+                        assertThat((double) magnitude[row]).isCloseTo(Math.sqrt(squares), Percentage.withPercentage(0.01));
+                    }
+                });
+            }
+        }
+    }
+
+    private static Draw draw(TorchScriptDecoder device, int[] prompt, int[] slots) {
+        return Devices.run(device, segment(device, prompt, slots, 0, false)).draws().get(0);
     }
 
     @Test
