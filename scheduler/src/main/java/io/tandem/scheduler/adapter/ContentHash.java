@@ -3,6 +3,7 @@ package io.tandem.scheduler.adapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -36,7 +37,13 @@ public record ContentHash(String hex) {
         adapter.modules().forEach((site, change) -> {
             digest.update((site + "\n").getBytes(StandardCharsets.UTF_8));
             digest.update(shape(change));
-            change.parameters().forEach(parameter -> update(digest, parameter.values()));
+            change.parameters().forEach(parameter -> {
+                // Of factors the shape has said it all.
+                if (!(change instanceof LowRank)) {
+                    digest.update(name(parameter).getBytes(StandardCharsets.UTF_8));
+                }
+                update(digest, parameter.values());
+            });
         });
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }
@@ -45,6 +52,10 @@ public record ContentHash(String hex) {
     public static ContentHash of(String description) {
         byte[] bytes = description.getBytes(StandardCharsets.UTF_8);
         return new ContentHash(HexFormat.of().formatHex(sha256().digest(bytes)));
+    }
+
+    private static String name(Parameter parameter) {
+        return parameter.name() + " " + parameter.rows() + " " + parameter.columns() + "\n";
     }
 
     private static byte[] shape(Change change) {

@@ -21,13 +21,21 @@ import java.util.TreeMap;
  * @param parameters numbers of its factors
  * @param norm Frobenius norm of all changes as one vector
  * @param norms the same by module, under HuggingFace's names
+ * @param idle whether it certainly changes nothing
  */
 record LoadReport(
-        LoraConfig config, int minRank, int maxRank, long parameters, double norm, SortedMap<String, Double> norms) {
+        LoraConfig config,
+        int minRank,
+        int maxRank,
+        long parameters,
+        double norm,
+        SortedMap<String, Double> norms,
+        boolean idle) {
 
     static LoadReport of(Adapter adapter) {
         int minRank = Integer.MAX_VALUE;
         double squares = 0;
+        boolean idle = adapter.modules().values().stream().allMatch(Change::isIdle);
         SortedMap<String, Double> norms = new TreeMap<>();
         for (var module : adapter.modules().entrySet()) {
             Change change = module.getValue();
@@ -37,7 +45,7 @@ record LoadReport(
             minRank = Math.min(minRank, change.rank());
         }
         return new LoadReport(
-                adapter.config(), minRank, adapter.maxRank(), adapter.parameters(), Math.sqrt(squares), norms);
+                adapter.config(), minRank, adapter.maxRank(), adapter.parameters(), Math.sqrt(squares), norms, idle);
     }
 
     /** The module with the largest change. */
@@ -47,7 +55,7 @@ record LoadReport(
 
     /** @throws AdapterFormatException if the adapter changes nothing */
     LoadReport requireChange(String name) {
-        if (norm == 0) {
+        if (idle) {
             throw new AdapterFormatException("adapter '" + name + "' changes nothing: in each of its " + norms.size()
                     + " modules the product of the factors is zero");
         }

@@ -43,11 +43,13 @@ public sealed interface Change permits LowRank, Dora, Scale {
      */
     void requireFinite(Dtype dtype);
 
-    /**
-     * How much it changes: of factors the Frobenius norm of their product, of scales their distance from one. 0 if and
-     * only if it changes nothing.
-     */
+    /** How much it changes: of factors the Frobenius norm of their product, of scales their distance from one. */
     double norm();
+
+    /** Whether it certainly leaves the linear as it is. */
+    default boolean isIdle() {
+        return norm() == 0;
+    }
 
     /** How many numbers {@link #parameters} have together. */
     default long numbers() {

@@ -78,4 +78,9 @@ public record Dora(LowRank direction, float @Nullable [] magnitude) implements C
     public double norm() {
         return direction.norm();
     }
+
+    @Override
+    public boolean isIdle() {
+        return false;
+    }
 }

@@ -33,7 +33,7 @@ final class PeftConfig {
             "trainable_token_indices",
             "use_bdlora");
 
-    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "lora_bias", "use_dora", "use_qalora");
+    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "lora_bias", "use_qalora");
 
     /** Others subtract something from the base model's weights, which the adapter alone does not tell. */
     private static final Set<String> INITIALIZATIONS = Set.of("gaussian", "eva", "orthogonal");
@@ -54,7 +54,7 @@ final class PeftConfig {
     /**
      * Reads the file.
      *
-     * @throws ModelFormatException if it is missing, damaged, or not plain LoRA
+     * @throws ModelFormatException if it is missing, damaged, or not LoRA or DoRA
      */
     static PeftConfig read(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
@@ -151,6 +151,11 @@ final class PeftConfig {
 
     boolean rankStabilized() {
         return json.bool("use_rslora", false);
+    }
+
+    /** Whether every module has magnitudes. */
+    boolean dora() {
+        return json.bool("use_dora", false);
     }
 
     String baseModel() {

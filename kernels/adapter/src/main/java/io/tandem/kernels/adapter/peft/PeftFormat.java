@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * LoRA adapters in the directory layout of HuggingFace PEFT: {@code adapter_config.json} beside
+ * LoRA and DoRA adapters in the directory layout of HuggingFace PEFT: {@code adapter_config.json} beside
  * {@code adapter_model.safetensors}. An adapter that is written here loads in PEFT and the other way round.
  */
 public final class PeftFormat {
@@ -20,7 +20,7 @@ public final class PeftFormat {
      * @param directory of the adapter; its last name appears in messages
      * @param model the base model that the adapter must fit
      * @param maxRank largest rank of a module
-     * @throws AdapterFormatException if a file is missing or damaged, the method is not plain LoRA, or names, shapes,
+     * @throws AdapterFormatException if a file is missing or damaged, the method is neither LoRA nor DoRA, or names, shapes,
      *     ranks or values do not fit; it lists what was found and what was expected
      */
     public static Adapter read(Path directory, ModelConfig model, int maxRank) {
@@ -33,7 +33,8 @@ public final class PeftFormat {
      * directory and rename that.
      *
      * @throws IOException if a file cannot be written
-     * @throws IllegalArgumentException if the adapter changes no module
+     * @throws IllegalArgumentException if the adapter changes no module, or changes some in a form that the layout cannot hold
+     *     beside the others
      */
     public static void write(Path directory, Adapter adapter) throws IOException {
         new PeftWriter(adapter).write(directory);

@@ -3,6 +3,8 @@ package io.tandem.kernels.adapter.peft;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
@@ -33,7 +35,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[AB])\\.weight");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(?:(lora_[AB])\\.weight|(lora_magnitude_vector))");
 
     private final String name;
     private final Path directory;
@@ -71,10 +73,10 @@ final class PeftReader {
         }
         sites.forEach(site -> checkShapes(site, config, file));
         refuseProblems();
-        SortedMap<Site, LowRank> modules = new TreeMap<>();
+        SortedMap<Site, Change> modules = new TreeMap<>();
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (Site site : sites) {
-            modules.put(site, factors(site, config, file));
+            modules.put(site, change(site, config, file));
             targets.add(site.module());
         }
         refuseProblems();
@@ -94,9 +96,10 @@ final class PeftReader {
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));
+            String parameter = matcher.group(5) == null ? matcher.group(6) : matcher.group(5);
             int expert = matcher.group(3) == null ? -1 : Integer.parseInt(matcher.group(3));
             Site site = new Site(layer, module, expert);
-            if (layer >= model.layers() || !tensor.equals(tensor(site, matcher.group(5)))) {
+            if (layer >= model.layers() || !tensor.equals(tensor(site, parameter))) {
                 problems.add(tensor + " is of layer " + matcher.group(1) + ", expected 0 to " + (model.layers() - 1));
             } else if (!known.contains(site)) {
                 problems.add(tensor + " is not of a linear of the model");
@@ -118,7 +121,8 @@ final class PeftReader {
 
     /** PEFT's name of a module's parameter. */
     static String tensor(Site site, String parameter) {
-        return "base_model.model." + site + "." + parameter + ".weight";
+        String suffix = parameter.equals(Dora.MAGNITUDE) ? "" : ".weight";
+        return "base_model.model." + site + "." + parameter + suffix;
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
@@ -133,6 +137,11 @@ final class PeftReader {
         }
         checkShape(site, LowRank.A, file, new long[] {rank, site.module().inputs(model)});
         checkShape(site, LowRank.B, file, new long[] {site.module().outputs(model), rank});
+        if (config.dora()) {
+            checkShape(site, Dora.MAGNITUDE, file, new long[] {site.module().outputs(model)});
+        } else if (file.names().contains(tensor(site, Dora.MAGNITUDE))) {
+            problems.add(site + " has magnitudes, but use_dora is not true");
+        }
     }
 
     private void checkShape(Site site, String factor, SafetensorsFile file, long[] expected) {
@@ -147,6 +156,11 @@ final class PeftReader {
         } else if (!entry.dtype().isFloating()) {
             problems.add(label + " is " + entry.dtype() + ", expected F64, F32, F16 or BF16");
         }
+    }
+
+    private Change change(Site site, PeftConfig config, SafetensorsFile file) {
+        LowRank factors = factors(site, config, file);
+        return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, file)) : factors;
     }
 
     private LowRank factors(Site site, PeftConfig config, SafetensorsFile file) {

@@ -5,8 +5,10 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -34,11 +36,22 @@ final class PeftWriter {
 
     private final Adapter adapter;
     private final LoraConfig config;
+    /** Whether all modules have magnitudes; PEFT has it so for all or for none. */
+    private final boolean dora;
 
     PeftWriter(Adapter adapter) {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
+        this.dora = adapter.modules().get(adapter.modules().firstKey()) instanceof Dora;
+        adapter.modules().forEach((site, change) -> {
+            boolean complete = change instanceof Dora all && !all.isFresh();
+            if (dora ? !complete : !(change instanceof LowRank)) {
+                throw new IllegalArgumentException("an adapter cannot be saved that has "
+                        + (change instanceof Dora ? "a module without magnitudes" : change.form() + " beside LoRA")
+                        + ", as " + site);
+            }
+        });
         this.adapter = adapter;
         this.config = adapter.config();
     }
@@ -62,8 +75,14 @@ final class PeftWriter {
                 .forEach((site, change) -> change.parameters()
                         .forEach(p -> tensors.put(
                                 PeftReader.tensor(site, p.name()),
-                                new Tensor(StoredType.F32, new long[] {p.rows(), p.columns()}, p.values()))));
+                                new Tensor(StoredType.F32, shape(p), p.values()))));
         return tensors;
+    }
+
+    private static long[] shape(Parameter parameter) {
+        return parameter.name().equals(Dora.MAGNITUDE)
+                ? new long[] {parameter.rows()}
+                : new long[] {parameter.rows(), parameter.columns()};
     }
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
@@ -84,7 +103,7 @@ final class PeftWriter {
                 "trainable_token_indices")) {
             fields.put(key, null);
         }
-        for (String key : List.of("fan_in_fan_out", "lora_bias", "use_dora", "use_qalora")) {
+        for (String key : List.of("fan_in_fan_out", "lora_bias", "use_qalora")) {
             fields.put(key, false);
         }
         fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
@@ -102,6 +121,7 @@ final class PeftWriter {
         fields.put("alpha_pattern", patterns(config.alpha(), this::alpha));
         fields.put("target_modules", targets());
         fields.put("task_type", "CAUSAL_LM");
+        fields.put("use_dora", dora);
         fields.put("use_rslora", config.rankStabilized());
         return fields;
     }
@@ -122,9 +142,9 @@ final class PeftWriter {
         Map<String, Number> patterns = new LinkedHashMap<>();
         for (TargetModule module : TargetModule.values()) {
             SortedMap<Site, Double> values = new TreeMap<>();
-            adapter.factors().forEach((site, factors) -> {
+            adapter.modules().forEach((site, change) -> {
                 if (site.module() == module) {
-                    values.put(site, value.applyAsDouble(factors));
+                    values.put(site, value.applyAsDouble(change.lowRank().orElseThrow()));
                 }
             });
             boolean uniform = new HashSet<>(values.values()).size() == 1;

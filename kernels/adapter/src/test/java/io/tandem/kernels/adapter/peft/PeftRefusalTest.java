@@ -45,7 +45,6 @@ class PeftRefusalTest {
             value = {
                 "\"peft_type\":\"IA3\" | peft_type is \"IA3\", expected \"LORA\"",
                 "\"peft_type\":null | peft_type is null",
-                "\"use_dora\":true | use_dora is true, expected false: this variant of LoRA is not supported",
                 "\"use_dora\":\"yes\" | use_dora is \"yes\", expected true or false",
                 "\"fan_in_fan_out\":true | fan_in_fan_out is true",
                 "\"lora_bias\":true | lora_bias is true",
@@ -150,7 +149,6 @@ class PeftRefusalTest {
                 "base_model.model.model.layers.0.self_attn.qkv_proj.lora_A.weight",
                 "base_model.model.model.layers.0.mlp.q_proj.lora_A.weight",
                 "base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight",
-                "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
                 "base_model.model.transformer.h.0.attn.lora_A.weight",
                 "",
             })
