@@ -75,8 +75,8 @@ final class Admission {
     }
 
     Optional<Rejection> check(FinetuneJob job) {
-        if (job.lora().rank() > limits.maxRank()) {
-            return rankTooLarge(job.lora().rank());
+        if (job.method().config().rank() > limits.maxRank()) {
+            return rankTooLarge(job.method().config().rank());
         }
         if (job.training().isEmpty() && job.validation().isEmpty()) {
             return refuse(Reason.NOTHING_TO_LEARN, "the job has no examples");

@@ -52,7 +52,7 @@ class ControlSimulationTest {
         return new FinetuneJob(
                 job.id(),
                 job.caller(),
-                job.lora(),
+                job.method(),
                 under,
                 job.training(),
                 job.validation(),

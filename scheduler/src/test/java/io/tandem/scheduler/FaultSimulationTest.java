@@ -124,7 +124,7 @@ class FaultSimulationTest {
         return new FinetuneJob(
                 id,
                 job.caller(),
-                job.lora(),
+                job.method(),
                 List.of(Scenario.version(8)),
                 job.training(),
                 job.validation(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -171,7 +172,7 @@ class FinetuneSimulationTest {
         return new FinetuneJob(
                 job.id(),
                 job.caller(),
-                job.lora(),
+                job.method(),
                 List.of(adapters),
                 job.training(),
                 job.validation(),
@@ -323,7 +324,15 @@ class FinetuneSimulationTest {
         assertThat(refusal(good, Scenario.pairs(new Random(1), 1))).isEqualTo(Rejection.Reason.WRONG_EXAMPLE);
         LoraConfig large = new LoraConfig(9, 4, false, Set.of(), "");
         FinetuneJob wide = new FinetuneJob(
-                "x", "", large, List.of(), good.training(), List.of(), good.settings(), 1, Optional.empty());
+                "x",
+                "",
+                new LoraMethod(large),
+                List.of(),
+                good.training(),
+                List.of(),
+                good.settings(),
+                1,
+                Optional.empty());
         assertThat(refusal(wide)).isEqualTo(Rejection.Reason.ADAPTER_TOO_LARGE);
         FinetuneJob tall = under(good, Scenario.version(1), Scenario.version(2), Scenario.version(3));
         assertThat(refusal(tall)).isEqualTo(Rejection.Reason.TOO_MANY_ADAPTERS);
@@ -331,7 +340,7 @@ class FinetuneSimulationTest {
 
     private static Rejection.Reason refusal(FinetuneJob job, List<Example> examples) {
         return refusal(new FinetuneJob(
-                "x", "", job.lora(), List.of(), examples, List.of(), job.settings(), 1, Optional.empty()));
+                "x", "", job.method(), List.of(), examples, List.of(), job.settings(), 1, Optional.empty()));
     }
 
     private static Rejection.Reason refusal(FinetuneJob job) {

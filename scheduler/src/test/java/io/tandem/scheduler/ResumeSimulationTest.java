@@ -46,7 +46,7 @@ class ResumeSimulationTest {
         return new FinetuneJob(
                 id,
                 job.caller(),
-                job.lora(),
+                job.method(),
                 under.subList(0, random.nextInt(controls == 0 ? 3 : 2)),
                 job.training(),
                 job.validation(),

@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
@@ -215,7 +216,7 @@ final class Scenario {
         return new FinetuneJob(
                 id,
                 InferenceRequest.SHARED_CALLER,
-                LORA,
+                new LoraMethod(LORA),
                 List.of(),
                 training,
                 validation,

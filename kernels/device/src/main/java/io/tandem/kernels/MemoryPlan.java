@@ -1,6 +1,6 @@
 package io.tandem.kernels;
 
-import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.ModelConfig;
@@ -98,10 +98,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
 
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
-            ModelConfig model, KernelsConfig limits, LoraConfig adapter, OptimizerConfig optimizer) {
+            ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
         long optimizerBytes =
-                adapter.factors(model).map(optimizer.method()::stateBytes).sum();
-        return arena(model, limits).plus(trainee(adapter.factors(model).sum(), limits.lanes(), optimizerBytes));
+                method.parameters(model).map(optimizer.method()::stateBytes).sum();
+        return arena(model, limits).plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */

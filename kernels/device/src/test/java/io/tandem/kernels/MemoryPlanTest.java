@@ -6,6 +6,7 @@ import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import org.junit.jupiter.api.Test;
@@ -75,7 +76,7 @@ class MemoryPlanTest {
     @Test
     void theReportIsThePlan() {
         MemoryPlan plan = MemoryPlan.serving(MODEL, limits(Stash.KEEP))
-                .plus(MemoryPlan.training(MODEL, limits(Stash.KEEP), ADAPTER, OptimizerConfig.DEFAULT));
+                .plus(MemoryPlan.training(MODEL, limits(Stash.KEEP), new LoraMethod(ADAPTER), OptimizerConfig.DEFAULT));
         MemoryReport report = MemoryReport.of(plan, 0);
         assertThat(report.weightBytes() + report.kvCacheBytes() + report.adapterBytes() + report.trainingBytes())
                 .isEqualTo(plan.total());
@@ -92,13 +93,14 @@ class MemoryPlanTest {
     }
 
     private static long stateBytes(Method method) {
-        return MemoryPlan.training(MODEL, limits(Stash.KEEP), ADAPTER, OptimizerConfig.of(method))
+        return MemoryPlan.training(MODEL, limits(Stash.KEEP), new LoraMethod(ADAPTER), OptimizerConfig.of(method))
                 .bytes(Part.OPTIMIZER);
     }
 
     @Test
     void printsATable() {
-        String table = MemoryPlan.training(MODEL, limits(Stash.RECOMPUTE), ADAPTER, OptimizerConfig.DEFAULT)
+        String table = MemoryPlan.training(
+                        MODEL, limits(Stash.RECOMPUTE), new LoraMethod(ADAPTER), OptimizerConfig.DEFAULT)
                 .toString();
         assertThat(table.lines())
                 .anyMatch(line -> line.matches("arena: inputs of the layers +17\\.7 MB"))

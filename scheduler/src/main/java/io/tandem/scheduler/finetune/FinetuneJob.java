@@ -4,6 +4,8 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -18,7 +20,7 @@ import java.util.stream.Stream;
  *
  * @param id unique in the process
  * @param caller on whose account it trains; {@link InferenceRequest#SHARED_CALLER} if nobody said
- * @param lora what to train
+ * @param method how its adapter is trained
  * @param under frozen adapters that the job's rows use too, with those of {@link Example#control} at most
  *     {@link #MAX_UNDER}; whoever serves the result stacks it on them
  * @param training examples to learn; the sequences of each fit into the context, and all of them into a pack
@@ -31,7 +33,7 @@ import java.util.stream.Stream;
 public record FinetuneJob(
         String id,
         String caller,
-        LoraConfig lora,
+        PeftMethod method,
         List<AdapterVersion> under,
         List<Example> training,
         List<Example> validation,
@@ -92,14 +94,14 @@ public record FinetuneJob(
     public FinetuneJob(
             String id,
             String caller,
-            LoraConfig lora,
+            PeftMethod method,
             List<AdapterVersion> under,
             List<Example> training,
             List<Example> validation,
             Settings settings,
             double weight,
             Optional<JobCheckpoint> resumeFrom) {
-        this(id, caller, lora, under, training, validation, settings, weight, resumeFrom, Optional.empty());
+        this(id, caller, method, under, training, validation, settings, weight, resumeFrom, Optional.empty());
     }
 
     /** A job that only measures what adapters that answer together make of texts. */
@@ -114,7 +116,7 @@ public record FinetuneJob(
                 0,
                 OptimizerConfig.DEFAULT,
                 Cadence.ENDS);
-        LoraConfig nothing = new LoraConfig(1, 1, false, Set.of(), "");
+        PeftMethod nothing = new LoraMethod(new LoraConfig(1, 1, false, Set.of(), ""));
         return new FinetuneJob(
                 id, InferenceRequest.SHARED_CALLER, nothing, adapters, List.of(), texts, settings, 1, Optional.empty());
     }
@@ -133,13 +135,13 @@ public record FinetuneJob(
 
     /** The same job, from there on. */
     public FinetuneJob from(Optional<JobCheckpoint> checkpoint) {
-        return new FinetuneJob(id, caller, lora, under, training, validation, settings, weight, checkpoint);
+        return new FinetuneJob(id, caller, method, under, training, validation, settings, weight, checkpoint);
     }
 
     /** The same job, whose adapter starts with these weights: those of {@link #initialAdapter}. */
     public FinetuneJob starting(PreparedAdapter weights) {
         return new FinetuneJob(
-                id, caller, lora, under, training, validation, settings, weight, resumeFrom, Optional.of(weights));
+                id, caller, method, under, training, validation, settings, weight, resumeFrom, Optional.of(weights));
     }
 
     /** The same job without the weights that it {@link #start starts} with, once the device has them. */
@@ -149,9 +151,7 @@ public record FinetuneJob(
 
     /** The checkpoint's adapter, or a new one, which takes time in proportion to its parameters. */
     public Adapter initialAdapter(ModelConfig model) {
-        return resumeFrom
-                .map(JobCheckpoint::adapter)
-                .orElseGet(() -> LoraInitializer.initialize(lora, model, settings.seed()));
+        return resumeFrom.map(JobCheckpoint::adapter).orElseGet(() -> method.start(model, settings.seed()));
     }
 
     /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */

@@ -7,6 +7,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.CoServingEngine;
@@ -181,7 +182,7 @@ final class Replay implements IterationListener {
         return new FinetuneJob(
                 "job",
                 "trainer",
-                new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), ""),
+                new LoraMethod(new LoraConfig(2, 4, false, Set.of(TargetModule.Q_PROJ), "")),
                 List.of(),
                 examples,
                 List.of(),

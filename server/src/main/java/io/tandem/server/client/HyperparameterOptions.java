@@ -18,7 +18,7 @@ final class HyperparameterOptions {
             Map.entry("seed", "--seed"),
             Map.entry("rank", "--rank"),
             Map.entry("alpha", "--alpha"),
-            Map.entry("rslora", "--method rslora"),
+            Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
@@ -41,7 +41,8 @@ final class HyperparameterOptions {
     /** How an adapter is built. */
     enum Method {
         lora,
-        rslora
+        rslora,
+        dora
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -136,7 +137,7 @@ final class HyperparameterOptions {
     void fill(ObjectNode hyperparameters) {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
-        put(hyperparameters, "rslora", method == Method.rslora ? true : null);
+        put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);

@@ -15,10 +15,10 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
     private static final int PREVIEWED_EXAMPLES = 3;
 
     ObjectNode answer(Tokenizer tokenizer) {
-        device.requireShape(spec.lora());
+        device.requireShape(spec.method());
         DatasetSummary summary = data.trainingSet().summary();
         Settings settings = spec.settings(data.training().size(), spec.seed());
-        MemoryPlan plan = device.memory(spec.lora(), spec.optimizer());
+        MemoryPlan plan = device.memory(spec.method(), spec.optimizer());
         long trained = summary.tokens() * settings.epochs();
         ObjectNode answer = JsonBody.MAPPER.createObjectNode();
         answer.put("object", "fine_tuning.dry_run");

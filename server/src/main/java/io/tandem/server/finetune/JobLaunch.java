@@ -170,14 +170,14 @@ final class JobLaunch {
         FinetuneJob work = new FinetuneJob(
                 id,
                 spec.user(),
-                spec.lora(),
+                spec.method(),
                 frozen.under(),
                 data.training(),
                 data.validation(),
                 settings,
                 spec.weight(),
                 results.latestCheckpoint(id));
-        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.lora(), spec.optimizer());
+        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
         return new Ready(job, work, plan, data.trainingSet().summary());
     }
 

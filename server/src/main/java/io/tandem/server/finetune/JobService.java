@@ -134,7 +134,7 @@ public final class JobService implements AutoCloseable {
         return thread.ask(() -> {
             JobSpec.requireSmall(body);
             requireThere(spec);
-            setup.device().requireFits("hyperparameters", spec.lora(), spec.optimizer());
+            setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
             FrozenAdapters frozen = spec.below().find(library);
             String id = ObjectIds.kept("ftjob-");
             ObjectNode job = JobObject.create(

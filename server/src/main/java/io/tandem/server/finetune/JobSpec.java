@@ -3,8 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerConfig;
-import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
@@ -15,9 +14,7 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.Metadata;
 import io.tandem.server.dataset.TextRules;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -39,7 +36,7 @@ import java.util.stream.Stream;
  * @param gradientAccumulation factor on the batch size
  * @param learningRateMultiplier if not left to the server
  * @param learningRate at its highest, multiplier included
- * @param lora what is trained
+ * @param method how its adapter is trained
  * @param warmupSteps steps in which the learning rate rises
  * @param schedule of the learning rate afterwards
  * @param optimizer what updates the adapter
@@ -62,7 +59,7 @@ public record JobSpec(
         int gradientAccumulation,
         Optional<Double> learningRateMultiplier,
         double learningRate,
-        LoraConfig lora,
+        PeftMethod method,
         int warmupSteps,
         LearningRateSchedule schedule,
         OptimizerConfig optimizer,
@@ -101,13 +98,10 @@ public record JobSpec(
                             "mask_history",
                             "learning_rate_multiplier",
                             "learning_rate",
-                            "rank",
-                            "alpha",
-                            "rslora",
-                            "target_modules",
                             "warmup_steps",
                             "schedule",
                             "weight"),
+                    JobPeft.FIELDS,
                     JobBelow.FIELDS,
                     JobOptimizer.FIELDS,
                     JobCourse.FIELDS)
@@ -136,8 +130,6 @@ public record JobSpec(
         }
         hyper.rejectUnknown(known);
         OptimizerConfig optimizer = JobOptimizer.parse(hyper);
-        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
-        double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         Optional<Double> multiplier = real(hyper, "learning_rate_multiplier", 1e-6, 1e3);
         Optional<String> validationFile = body.optionalString("validation_file", 64);
         String model = body.requiredString("model", 256);
@@ -159,7 +151,7 @@ public record JobSpec(
                                 .orElse(JobOptimizer.learningRate(optimizer.method())
                                         * (preferences ? PREFERENCE_RATE : 1))
                         * multiplier.orElse(1.0),
-                new LoraConfig(rank, alpha, hyper.optionalBoolean("rslora", false), targets(hyper), model),
+                JobPeft.parse(hyper, model),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
                 optimizer,
@@ -247,36 +239,6 @@ public record JobSpec(
                 .filter(schedule -> schedule.name().toLowerCase(Locale.ROOT).equals(name))
                 .findFirst()
                 .orElseThrow(() -> hyper.invalid("schedule", "must be constant, linear or cosine."));
-    }
-
-    private static Set<TargetModule> targets(JsonBody hyper) {
-        JsonNode value = hyper.find("target_modules");
-        if (value == null || value.asText().equals("all-linear")) {
-            return LoraConfig.everyLinear();
-        }
-        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
-        for (JsonNode name : value) {
-            // The linears of experts are called like those of an MLP; which of them a model has is asked later.
-            List<TargetModule> named = Arrays.stream(TargetModule.values())
-                    .filter(module -> module.label().equals(name.asText()))
-                    .toList();
-            if (named.isEmpty()) {
-                throw unknownTarget(hyper);
-            }
-            targets.addAll(named);
-        }
-        if (targets.isEmpty()) {
-            throw unknownTarget(hyper);
-        }
-        return targets;
-    }
-
-    private static RuntimeException unknownTarget(JsonBody hyper) {
-        String known = Arrays.stream(TargetModule.values())
-                .map(TargetModule::label)
-                .distinct()
-                .collect(Collectors.joining(", "));
-        return hyper.invalid("target_modules", "must be \"all-linear\" or a list of: " + known + ".");
     }
 
     /**

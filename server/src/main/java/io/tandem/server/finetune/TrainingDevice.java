@@ -4,6 +4,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.slo.CostKind;
@@ -27,12 +28,13 @@ import java.util.stream.Collectors;
 public record TrainingDevice(
         ModelConfig model, KernelsConfig limits, long memoryBytes, Supplier<LatencyReport> latency) {
 
-    MemoryPlan memory(LoraConfig lora, OptimizerConfig optimizer) {
-        return MemoryPlan.training(model, limits, lora, optimizer);
+    MemoryPlan memory(PeftMethod method, OptimizerConfig optimizer) {
+        return MemoryPlan.training(model, limits, method, optimizer);
     }
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
-    void requireShape(LoraConfig lora) {
+    void requireShape(PeftMethod method) {
+        LoraConfig lora = method.config();
         Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
         boolean every = lora.targets().equals(LoraConfig.everyLinear());
         lora.targets().stream()
@@ -55,9 +57,9 @@ public record TrainingDevice(
      * @param field of the request that asks for it
      * @throws ApiException with the numbers, if the plan is more than training may take
      */
-    MemoryPlan requireFits(String field, LoraConfig lora, OptimizerConfig optimizer) {
-        requireShape(lora);
-        MemoryPlan plan = memory(lora, optimizer);
+    MemoryPlan requireFits(String field, PeftMethod method, OptimizerConfig optimizer) {
+        requireShape(method);
+        MemoryPlan plan = memory(method, optimizer);
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(
                     field,

@@ -47,7 +47,7 @@ public final class ValidationScores implements AdapterValidation {
 
     private Scores scores(List<AdapterVersion> adapters, List<Example> texts) {
         FinetuneJob job = FinetuneJob.measuring(ObjectIds.kept("measure-"), adapters, texts);
-        setup.device().requireFits(FIELD, job.lora(), job.settings().optimizer());
+        setup.device().requireFits(FIELD, job.method(), job.settings().optimizer());
         Measurement measurement = new Measurement();
         engine.submit(job, measurement).ifPresent(rejection -> {
             throw refusal(rejection);

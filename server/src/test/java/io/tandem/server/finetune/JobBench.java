@@ -279,7 +279,7 @@ final class JobBench implements AutoCloseable {
     /** Native memory that one of the jobs of {@link #request} takes alone. */
     long jobBytes(JsonBody request) {
         JobSpec spec = JobSpec.parse(request);
-        return device.memory(spec.lora(), spec.optimizer()).total();
+        return device.memory(spec.method(), spec.optimizer()).total();
     }
 
     /** The folder of a job. */

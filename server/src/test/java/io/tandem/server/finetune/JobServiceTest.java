@@ -379,7 +379,8 @@ class JobServiceTest {
     @Test
     void trainedAdaptersNameTheirBaseModel() throws IOException {
         String id = bench.create("");
-        assertThat(bench.engine.work(id).orElseThrow().lora().baseModel()).isEqualTo("tiny");
+        assertThat(bench.engine.work(id).orElseThrow().method().config().baseModel())
+                .isEqualTo("tiny");
     }
 
     private void engineSays(String id, Consumer<JobSink> news) {

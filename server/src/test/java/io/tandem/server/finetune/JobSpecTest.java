@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.buffer.Buffer;
@@ -31,6 +32,30 @@ class JobSpecTest {
         JobSpec spec = spec("\"optimizer\":\"" + name + "\"");
         assertThat(spec.optimizer()).isEqualTo(OptimizerConfig.of(method));
         assertThat(spec.settings(10, 0).optimizer()).isEqualTo(spec.optimizer());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "lora|false|``",
+                "lora|false|`\"peft\":\"lora\"`",
+                "rslora|true|`\"rslora\":true`",
+                "rslora|true|`\"peft\":\"rslora\"`",
+                "dora|false|`\"peft\":\"dora\"`",
+                "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
+            })
+    void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
+        PeftMethod method = spec(hyperparameters).method();
+        assertThat(method.name()).isEqualTo(name);
+        assertThat(method.config().rankStabilized()).isEqualTo(stabilized);
+    }
+
+    @Test
+    void anUnknownMethodIsToldTheKnownOnes() {
+        assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
+                .hasMessageContaining("lora, rslora, dora");
     }
 
     @Test
@@ -66,6 +91,10 @@ class JobSpecTest {
                 "lora_plus_ratio|`\"lora_plus_ratio\":0`",
                 "lora_plus_ratio|`\"lora_plus_ratio\":true`",
                 "lora_plus|`\"lora_plus\":4`",
+                "peft|`\"peft\":\"adalora\"`",
+                "peft|`\"peft\":7`",
+                "peft|`\"peft\":\"LORA\"`",
+                "rslora|`\"peft\":\"rslora\",\"rslora\":false`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

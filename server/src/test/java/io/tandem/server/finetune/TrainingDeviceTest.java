@@ -8,6 +8,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -33,7 +34,7 @@ class TrainingDeviceTest {
     @Test
     void everyLinearMeansThoseThatTheModelHas() {
         LoraConfig every = lora(LoraConfig.everyLinear());
-        assertThatCode(() -> device.requireShape(every)).doesNotThrowAnyException();
+        assertThatCode(() -> device.requireShape(new LoraMethod(every))).doesNotThrowAnyException();
         assertThat(every.modules(FUSED))
                 .containsExactly(
                         TargetModule.QKV_PROJ, TargetModule.O_PROJ, TargetModule.GATE_UP_PROJ, TargetModule.DOWN_PROJ);
@@ -41,10 +42,11 @@ class TrainingDeviceTest {
 
     @Test
     void aLinearThatTheModelLacksIsRefusedByName() {
-        assertThatThrownBy(() -> device.requireShape(lora(Set.of(TargetModule.Q_PROJ, TargetModule.DOWN_PROJ))))
+        assertThatThrownBy(() ->
+                        device.requireShape(new LoraMethod(lora(Set.of(TargetModule.Q_PROJ, TargetModule.DOWN_PROJ)))))
                 .hasMessage("'target_modules' names q_proj; the linears of this model are"
                         + " qkv_proj, o_proj, gate_up_proj, down_proj.");
-        assertThatCode(() -> device.requireShape(lora(Set.of(TargetModule.QKV_PROJ))))
+        assertThatCode(() -> device.requireShape(new LoraMethod(lora(Set.of(TargetModule.QKV_PROJ)))))
                 .doesNotThrowAnyException();
     }
 }

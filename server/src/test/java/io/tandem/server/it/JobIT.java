@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Fine-tuning jobs end to end. The model runs in float32 and windows have one size. */
 @Timeout(180)
@@ -103,13 +105,16 @@ class JobIT {
         return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
     }
 
-    @Test
-    void pausesAndRestartsLeaveNoTrace() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"lora", "dora"})
+    void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
-                "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000";
+                "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
+                        + peft + "\"";
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
+        assertThat(alone.modules().values()).allMatch(change -> change instanceof Dora == peft.equals("dora"));
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
         assertThat(server.json(server.post(JOBS + "/" + id + "/pause", "{}"))

@@ -430,8 +430,7 @@ final class DecoderScript implements AutoCloseable {
     }
 
     void finishGradients(TensorScope call, TraineeObject trainee, Range banks) {
-        script.call(
-                call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
+        script.call(call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
     }
 
     Gradients finishedGradients(TensorScope owner, TraineeObject trainee) {

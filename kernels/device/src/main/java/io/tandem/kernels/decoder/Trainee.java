@@ -153,7 +153,8 @@ final class Trainee implements AutoCloseable {
     /** The sum of all lanes'. */
     Adapter gradients() {
         try (TensorScope call = scope.open()) {
-            float[] all = script.floats(call, script.finishedGradients(call, value).value());
+            float[] all =
+                    script.floats(call, script.finishedGradients(call, value).value());
             float[] sum = new float[all.length / lanes.count()];
             for (int i = 0; i < all.length; i++) {
                 sum[i % sum.length] += all[i];

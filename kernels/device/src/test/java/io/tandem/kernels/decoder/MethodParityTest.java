@@ -76,7 +76,10 @@ class MethodParityTest {
         "IA3, QWEN3, RECOMPUTE",
         "IA3, BIASES, RECOMPUTE",
         "IA3, LLAMA, INT8",
-        "DORA, LLAMA, KEEP", "DORA, BIASES, KEEP", "DORA, QWEN3, RECOMPUTE", "DORA, BIASES, INT8",
+        "DORA, LLAMA, KEEP",
+        "DORA, BIASES, KEEP",
+        "DORA, QWEN3, RECOMPUTE",
+        "DORA, BIASES, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -277,7 +280,8 @@ class MethodParityTest {
                         for (int i = row * change.inputs(); i < (row + 1) * change.inputs(); i++) {
                             squares += (double) weight[i] * weight[i];
                         }
-                        assertThat((double) magnitude[row]).isCloseTo(Math.sqrt(squares), Percentage.withPercentage(0.01));
+                        assertThat((double) magnitude[row])
+                                .isCloseTo(Math.sqrt(squares), Percentage.withPercentage(0.01));
                     }
                 });
             }
@@ -285,7 +289,9 @@ class MethodParityTest {
     }
 
     private static Draw draw(TorchScriptDecoder device, int[] prompt, int[] slots) {
-        return Devices.run(device, segment(device, prompt, slots, 0, false)).draws().get(0);
+        return Devices.run(device, segment(device, prompt, slots, 0, false))
+                .draws()
+                .get(0);
     }
 
     @Test

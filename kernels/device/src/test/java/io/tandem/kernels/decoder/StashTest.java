@@ -11,6 +11,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -63,7 +64,8 @@ class StashTest {
                 for (Method method : Method.values()) {
                     OptimizerConfig optimizer = OptimizerConfig.of(method);
                     device.openTrainee(SLOT, adapter, optimizer);
-                    MemoryPlan plan = MemoryPlan.training(tiny.config(), device.limits(), adapter.config(), optimizer);
+                    MemoryPlan plan = MemoryPlan.training(
+                            tiny.config(), device.limits(), new LoraMethod(adapter.config()), optimizer);
                     assertThat(device.trainingBytes(SLOT))
                             .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
                     assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));

@@ -9,6 +9,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -108,7 +109,7 @@ public final class TrainingBenchmark {
                                 Dtype.BFLOAT16, WeightForm.AUTO, 1, 1, tokens, window, 1, RANK, tokens, stash),
                         model);
         LoraConfig adapter = new LoraConfig(RANK, 2.0 * RANK, false, LoraConfig.allLinears(), "");
-        MemoryPlan plan = MemoryPlan.training(model, limits, adapter, OptimizerConfig.DEFAULT);
+        MemoryPlan plan = MemoryPlan.training(model, limits, new LoraMethod(adapter), OptimizerConfig.DEFAULT);
         long excluded = EXCLUDED.stream().mapToLong(plan::bytes).sum();
         try (TorchScriptDecoder device = Devices.load(TinyModel.of(model, 1), limits)) {
             long before = residentBytes();

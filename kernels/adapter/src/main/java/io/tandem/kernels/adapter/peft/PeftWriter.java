@@ -74,8 +74,7 @@ final class PeftWriter {
         adapter.modules()
                 .forEach((site, change) -> change.parameters()
                         .forEach(p -> tensors.put(
-                                PeftReader.tensor(site, p.name()),
-                                new Tensor(StoredType.F32, shape(p), p.values()))));
+                                PeftReader.tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
         return tensors;
     }
 

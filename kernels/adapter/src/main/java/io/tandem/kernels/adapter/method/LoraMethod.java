@@ -1,4 +1,4 @@
-package io.tandem.scheduler.finetune;
+package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -9,20 +9,25 @@ import java.util.EnumSet;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 
 /**
- * A LoRA adapter as PEFT starts it: A uniform in {@code ±1/sqrt(inputs)} (Kaiming's rule with {@code a = sqrt(5)}), B
- * zero, so that it changes nothing yet.
+ * LoRA (Hu et al., 2021), or with rank-stabilized scaling rsLoRA (Kalajdzievski, 2023). It starts as in PEFT: A uniform in
+ * {@code ±1/sqrt(inputs)} (Kaiming's rule with {@code a = sqrt(5)}), B zero, so that it changes nothing yet.
  */
-final class LoraInitializer {
-    private LoraInitializer() {}
+public record LoraMethod(LoraConfig config) implements PeftMethod {
+    @Override
+    public String name() {
+        return config.rankStabilized() ? "rslora" : "lora";
+    }
 
-    static Adapter initialize(LoraConfig config, ModelConfig model, long seed) {
+    @Override
+    public Adapter start(ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         SortedMap<Site, LowRank> modules = new TreeMap<>();
         for (Site site : Site.all(model)) {
             if (config.targets().contains(site.module())) {
-                modules.put(site, factors(config, model, site, random));
+                modules.put(site, factors(model, site, random));
             }
         }
         LoraConfig made = new LoraConfig(
@@ -34,7 +39,12 @@ final class LoraInitializer {
         return new Adapter(made, modules);
     }
 
-    private static LowRank factors(LoraConfig config, ModelConfig model, Site site, SplittableRandom random) {
+    @Override
+    public LongStream parameters(ModelConfig model) {
+        return config.factors(model);
+    }
+
+    private LowRank factors(ModelConfig model, Site site, SplittableRandom random) {
         int inputs = site.module().inputs(model);
         int outputs = site.module().outputs(model);
         float[] a = new float[config.rank() * inputs];

@@ -1,0 +1,32 @@
+package io.tandem.kernels.adapter.method;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.model.ModelConfig;
+import java.util.stream.LongStream;
+
+/**
+ * A way to train few parameters beside a frozen model, with its settings: which parameters those are, and where they start.
+ *
+ * <p>The rest follows from the {@linkplain io.tandem.kernels.adapter.Change form} in which the adapter changes a module: the
+ * device has the form's forward and backward pass and folds its parameters into what it serves, the PEFT layout has its
+ * files, and a checkpoint is the adapter with its parameters as they are. A method that shares its form with others is one
+ * class; {@code docs/adding-a-method.md} adds one.
+ */
+public interface PeftMethod {
+    /** What a job calls it by. */
+    String name();
+
+    /** What its adapters' configuration file says. */
+    LoraConfig config();
+
+    /**
+     * The adapter before its first step. Takes time in proportion to its parameters.
+     *
+     * @param seed the same one gives the same numbers
+     */
+    Adapter start(ModelConfig model, long seed);
+
+    /** How many numbers each parameter of such an adapter has, in any order. */
+    LongStream parameters(ModelConfig model);
+}
