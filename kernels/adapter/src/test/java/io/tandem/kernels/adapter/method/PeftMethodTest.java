@@ -1,0 +1,95 @@
+package io.tandem.kernels.adapter.method;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.testing.TinyModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class PeftMethodTest {
+    private static final int RANK = 3;
+
+    private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
+
+    static Stream<PeftMethod> methods() {
+        LoraConfig config = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), "base");
+        LoraConfig stabilized = new LoraConfig(RANK, 6, true, LoraConfig.everyLinear(), "base");
+        return Stream.of(
+                new LoraMethod(config), new LoraMethod(stabilized), new DoraMethod(config), new GaussianMethod(config));
+    }
+
+    /** The plan for memory is made before there is an adapter. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void parametersAreThoseOfTheAdapter(PeftMethod method) {
+        assertThat(method.parameters(model).sorted().toArray())
+                .isEqualTo(parameters(method.start(model, 7))
+                        .mapToLong(p -> p.values().length)
+                        .sorted()
+                        .toArray());
+    }
+
+    @ParameterizedTest
+    @MethodSource("methods")
+    void theSeedDecides(PeftMethod method) {
+        assertThat(numbers(method.start(model, 7))).isEqualTo(numbers(method.start(model, 7)));
+        assertThat(numbers(method.start(model, 7))).isNotEqualTo(numbers(method.start(model, 8)));
+    }
+
+    /** No product, and of DoRA the norms of the weight, are no change. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void anAdapterStartsWithoutAChange(PeftMethod method) {
+        assertThat(method.start(model, 7).modules().values())
+                .extracting(Change::norm)
+                .containsOnly(0.0);
+    }
+
+    @Test
+    void scalingsFollowTheConfiguration() {
+        assertThat(methods().map(method -> scaling(method.start(model, 1))))
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
+    }
+
+    @Test
+    void theDocumentedExampleIsCompiled() throws IOException {
+        String source = Files.readString(Path.of("src/test/java/io/tandem/kernels/adapter/method/GaussianMethod.java"));
+        String page = Files.readString(Path.of("../../docs/adding-a-method.md"));
+        assertThat(page).contains("```java\n" + source.substring(source.indexOf("/** LoRA")) + "```");
+        assertThat(page.lines().count()).isLessThan(150);
+    }
+
+    private static double scaling(Adapter adapter) {
+        return adapter.modules()
+                .values()
+                .iterator()
+                .next()
+                .lowRank()
+                .orElseThrow()
+                .scaling();
+    }
+
+    private static Stream<Parameter> parameters(Adapter adapter) {
+        return adapter.modules().values().stream().flatMap(change -> change.parameters().stream());
+    }
+
+    private static long[] numbers(Adapter adapter) {
+        return parameters(adapter)
+                .flatMapToLong(p -> {
+                    float[] values = p.values();
+                    return LongStream.range(0, values.length).map(i -> Float.floatToIntBits(values[(int) i]));
+                })
+                .toArray();
+    }
+}
