@@ -4,29 +4,38 @@ import io.tandem.kernels.model.Dtype;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Factors that turn the rows of W, and a magnitude for each: {@code y = m * (W + s B A) x / |W + s B A| + b}, the norm over
  * each row (DoRA, Liu et al., 2024). In the gradient the norm counts as a constant, as in the paper and in PEFT.
  *
  * @param direction the factors
- * @param magnitude m, one for each output; null for the norms of W's rows, where training starts, which only a device knows
+ * @param magnitude m, one for each output; empty for the norms of W's rows, where training starts, which only a device knows
  */
-public record Dora(LowRank direction, float @Nullable [] magnitude) implements Change {
+public record Dora(LowRank direction, Optional<float[]> magnitude) implements Change {
     /** PEFT's name of the magnitudes. */
     public static final String MAGNITUDE = "lora_magnitude_vector";
 
     public Dora {
-        if (magnitude != null && magnitude.length != direction.outputs()) {
-            throw new IllegalArgumentException(
-                    magnitude.length + " magnitudes for " + direction.outputs() + " outputs");
-        }
+        magnitude.ifPresent(m -> {
+            if (m.length != direction.outputs()) {
+                throw new IllegalArgumentException(m.length + " magnitudes for " + direction.outputs() + " outputs");
+            }
+        });
+    }
+
+    public Dora(LowRank direction, float[] magnitude) {
+        this(direction, Optional.of(magnitude));
+    }
+
+    /** Whose magnitudes are the norms of W's rows. */
+    public static Dora fresh(LowRank direction) {
+        return new Dora(direction, Optional.empty());
     }
 
     /** Whether the magnitudes are still those of W. */
     public boolean isFresh() {
-        return magnitude == null;
+        return magnitude.isEmpty();
     }
 
     @Override
@@ -52,7 +61,7 @@ public record Dora(LowRank direction, float @Nullable [] magnitude) implements C
     @Override
     public List<Parameter> parameters() {
         List<Parameter> parameters = new ArrayList<>(direction.parameters());
-        parameters.add(new Parameter(MAGNITUDE, outputs(), 1, magnitude == null ? new float[outputs()] : magnitude));
+        parameters.add(new Parameter(MAGNITUDE, outputs(), 1, magnitude.orElseGet(() -> new float[outputs()])));
         return parameters;
     }
 
@@ -64,11 +73,9 @@ public record Dora(LowRank direction, float @Nullable [] magnitude) implements C
     @Override
     public void requireFinite(Dtype dtype) {
         direction.requireFinite(dtype);
-        if (magnitude != null) {
-            for (float m : magnitude) {
-                if (!Float.isFinite(m)) {
-                    throw new IllegalArgumentException("has a magnitude that is not a finite number");
-                }
+        for (float m : magnitude.orElseGet(() -> new float[0])) {
+            if (!Float.isFinite(m)) {
+                throw new IllegalArgumentException("has a magnitude that is not a finite number");
             }
         }
     }

@@ -62,7 +62,7 @@ final class AdapterSlots {
         return value;
     }
 
-    /** Copies; whatever takes arithmetic was done when the adapter was prepared. */
+    /** Copies; arithmetic was done when the adapter was prepared, but for DoRA's norms, which take the frozen weights. */
     void put(int slot, PreparedAdapter prepared) {
         Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
@@ -86,7 +86,7 @@ final class AdapterSlots {
                     b.add(call.tensor(derived, lowRank.rank(), lowRank.outputs()));
                 });
                 if (part.change() instanceof Dora dora) {
-                    float[] magnitude = dora.isFresh() ? new float[0] : dora.magnitude();
+                    float[] magnitude = dora.magnitude().orElseGet(() -> new float[0]);
                     magnitudes.add(call.tensor(magnitude, magnitude.length));
                 }
                 if (part.change() instanceof Scale scale) {

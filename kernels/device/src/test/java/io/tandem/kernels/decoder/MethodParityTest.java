@@ -255,8 +255,7 @@ class MethodParityTest {
         Map<Site, Change> modules = new TreeMap<>();
         Adapter factors = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
         factors.factors()
-                .forEach((site, f) ->
-                        modules.put(site, new Dora(f.with(List.of(f.a(), new float[f.b().length])), null)));
+                .forEach((site, f) -> modules.put(site, Dora.fresh(f.with(List.of(f.a(), new float[f.b().length])))));
         Adapter fresh = new Adapter(factors.config(), modules);
         int[] prompt = Devices.tokens(random, 9, tiny.config().vocab());
         KernelsConfig limits = new KernelsConfig(Dtype.FLOAT32, form, 1, 4, 96, 256, 4, 8, 128, Stash.KEEP);

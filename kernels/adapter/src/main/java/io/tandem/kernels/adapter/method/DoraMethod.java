@@ -20,7 +20,7 @@ public record DoraMethod(LoraConfig config) implements PeftMethod {
     public Adapter start(ModelConfig model, long seed) {
         Adapter factors = new LoraMethod(config).start(model, seed);
         SortedMap<Site, Dora> modules = new TreeMap<>();
-        factors.factors().forEach((site, direction) -> modules.put(site, new Dora(direction, null)));
+        factors.factors().forEach((site, direction) -> modules.put(site, Dora.fresh(direction)));
         return new Adapter(factors.config(), modules);
     }
 

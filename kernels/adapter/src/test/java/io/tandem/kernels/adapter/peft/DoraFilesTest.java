@@ -56,7 +56,7 @@ class DoraFilesTest {
     void aDirectoryAsPeftSavesIt() throws IOException {
         Adapter adapter = PeftFormat.read(byHand(outputs).write(FIELDS + "true"), model, 8);
         assertThat(adapter.modules().get(SITE)).isInstanceOfSatisfying(Dora.class, dora -> {
-            assertThat(dora.magnitude()).containsExactly(values(outputs));
+            assertThat(dora.magnitude().orElseThrow()).containsExactly(values(outputs));
             assertThat(dora.direction().scaling()).isEqualTo(2);
             assertThat(dora.direction().b()).containsOnly(0.5f);
         });
@@ -100,7 +100,7 @@ class DoraFilesTest {
         Map<Site, Change> mixed = new TreeMap<>(adapter.modules());
         mixed.put(SITE, mixed.get(SITE).lowRank().orElseThrow());
         Map<Site, Change> fresh = new TreeMap<>(adapter.modules());
-        fresh.put(SITE, new Dora(fresh.get(SITE).lowRank().orElseThrow(), null));
+        fresh.put(SITE, Dora.fresh(fresh.get(SITE).lowRank().orElseThrow()));
         for (Adapter other : List.of(
                 new Adapter(adapter.config(), mixed),
                 new Adapter(adapter.config(), fresh),
