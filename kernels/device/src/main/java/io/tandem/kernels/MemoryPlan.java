@@ -85,7 +85,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return new MemoryPlan(bytes);
     }
 
-    /** Of factors on the inputs and outputs of the linears, and of what is added to the outputs of those with a bias. */
+    /**
+     * Of factors on the inputs and outputs of the linears, of what is added to the outputs of those with a bias, and of the
+     * norms of the weights' rows.
+     */
     private static long scaleBytes(ModelConfig model, KernelsConfig limits) {
         long channels = model.linears().stream()
                 .mapToLong(linear -> {
@@ -93,7 +96,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                     return linear.inputs(model) + (biased ? 2L : 1L) * linear.outputs(model);
                 })
                 .sum();
-        return Float.BYTES * model.layers() * (limits.adapterSlots() + 1L) * channels;
+        long norms = model.linears().stream()
+                .mapToLong(linear -> linear.outputs(model))
+                .sum();
+        return Float.BYTES * model.layers() * ((limits.adapterSlots() + 1L) * channels + norms);
     }
 
     /** What one adapter's training needs beside that. */

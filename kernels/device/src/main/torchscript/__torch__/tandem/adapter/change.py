@@ -16,7 +16,7 @@ class Changes:
 class Users:
   # per linear of a layer, as in low_rank.masks; empty list if every row uses all active adapters
   masks : List[Tensor]
-  # as in scale.scale; without numbers if nothing is scaled
+  # as in scale.scale; not read if nothing is scaled
   places : Tensor
   def __init__(self: __torch__.tandem.adapter.change.Users, masks: List[Tensor],
                places: Tensor) -> None:
@@ -70,7 +70,7 @@ def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int], r
 def users(self: __torch__.tandem.adapter.change.Changes, stacks: Tensor,
           mixed: bool) -> __torch__.tandem.adapter.change.Users:
   masks = annotate(List[Tensor], [])
-  places = stacks[:0]
+  places = stacks
   if mixed:
     masks = __torch__.tandem.adapter.low_rank.masks(self.low_rank, stacks)
   if len(self.scale.active) > 0:
@@ -85,7 +85,7 @@ def select(self: __torch__.tandem.adapter.change.Changes,
   if mask is not None:
     chosen = torch.index_select(mask, 0, rows)
     mask = torch.constant_pad_nd(chosen, [0, 0, 0, missing], True)
-  if places.size(0) > 0 and places.size(1) > 1:
+  if len(self.scale.active) > 0 and places.size(1) > 1:
     none = self.scale.inputs[0].size(0) - 1
     places = torch.constant_pad_nd(torch.index_select(places, 1, rows), [0, missing], none)
   return (mask, places)

@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.TargetModule;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -44,6 +48,23 @@ class ContentHashTest {
             other[i] = Math.nextUp(other[i]);
             assertThat(hash(SITE, other, 2, "")).as("number %d", i).isNotEqualTo(hash);
         }
+    }
+
+    /** The same numbers in other forms do something else. */
+    @Test
+    void formsCount() {
+        LowRank factors = new LowRank(1, 2, 2, new float[] {1, 2}, new float[] {3, 4}, 2);
+        float[] two = {3, 4};
+        List<Change> changes = List.of(
+                factors,
+                new Dora(factors, two),
+                new Scale(2, 2, Scale.Side.INPUT, two),
+                new Scale(2, 2, Scale.Side.OUTPUT, two));
+        LoraConfig config = new LoraConfig(1, 2, false, Set.of(TargetModule.Q_PROJ), "");
+        assertThat(changes.stream()
+                        .map(change -> ContentHash.of(new Adapter(config, Map.of(SITE, change))))
+                        .distinct())
+                .hasSize(changes.size());
     }
 
     @Test
