@@ -87,6 +87,7 @@ public final class AdapterCompression {
     /** @param stack what the version answers together with, itself at the end */
     private Made save(AdapterChoice choice, List<AdapterVersion> stack, Params params) {
         Adapter original = stack.get(stack.size() - 1).adapter();
+        requireFactors(choice, original);
         CompressionSettings settings = params.settings();
         try {
             if (params.validationFile().isEmpty()) {
@@ -105,6 +106,14 @@ public final class AdapterCompression {
             return new Made(made, report);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void requireFactors(AdapterChoice choice, Adapter adapter) {
+        try {
+            adapter.factors();
+        } catch (IllegalArgumentException e) {
+            throw ApiException.invalid("id", "'" + choice.name() + "' cannot be compressed: " + e.getMessage() + ".");
         }
     }
 

@@ -185,6 +185,20 @@ class AdapterMakingIT {
     }
 
     @Test
+    void whatIsNoProductOfFactorsServesButIsNeitherMergedNorCompressed() throws Exception {
+        adapters.create("a", adapter(1));
+        adapters.create("dora", TinyAdapters.dora(MODEL.config(), 4, 7));
+        assertThat(adapters.text("dora")).isNotEqualTo(adapters.text("a"));
+        List<HttpResponse<String>> answers = List.of(
+                adapters.ask(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a\",\"dora\"]}"),
+                server.post("/v1/adapters/dora/compress", "{\"density\":0.3}"));
+        for (HttpResponse<String> answer : answers) {
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+            assertThat(answer.body()).contains("is changed by DoRA, which is not a product of low-rank factors");
+        }
+    }
+
+    @Test
     void aStackIsWhatItsConcatenationIs() throws Exception {
         adapters.create("lang", adapter(1));
         adapters.create("task", adapter(2));
