@@ -99,7 +99,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long norms = model.linears().stream()
                 .mapToLong(linear -> linear.outputs(model))
                 .sum();
-        return Float.BYTES * model.layers() * ((limits.adapterSlots() + 1L) * channels + norms);
+        return (long) Float.BYTES * model.layers() * ((limits.adapterSlots() + 1L) * channels + norms);
     }
 
     /** What one adapter's training needs beside that. */
