@@ -174,7 +174,8 @@ final class AdapterLayout {
             Parameter p = placed.parameter();
             float[] own = new float[placed.length()];
             if (placed.is(LowRank.B)) {
-                transpose(flat, placed.start(), p.columns(), p.rows(), own, 0);
+                // It lies there transposed.
+                transpose(flat, placed.start(), /* rows= */ p.columns(), /* columns= */ p.rows(), own, 0);
             } else {
                 System.arraycopy(flat, placed.start(), own, 0, own.length);
             }
