@@ -42,6 +42,7 @@ final class HyperparameterOptions {
     enum Method {
         lora,
         rslora,
+        loraplus,
         dora
     }
 
@@ -88,7 +89,7 @@ final class HyperparameterOptions {
     @Option(
             names = "--lora-plus-ratio",
             paramLabel = "X",
-            description = "LoRA+: learning rate of B over that of A; default 1.")
+            description = "Learning rate of B over that of A; default 16 with loraplus, otherwise 1.")
     private @Nullable Double loraPlusRatio;
 
     @Option(names = "--eval-every", paramLabel = "N", description = "Steps between two validations.")

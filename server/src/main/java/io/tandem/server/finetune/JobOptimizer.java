@@ -15,6 +15,9 @@ final class JobOptimizer {
 
     private static final double BETA_MAX = 0.99999;
 
+    /** LoRA+'s paper finds about 16 to be good. */
+    private static final double LORA_PLUS_RATIO = 16;
+
     private JobOptimizer() {}
 
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
@@ -34,16 +37,21 @@ final class JobOptimizer {
                 published.epsilon(),
                 hyper.optionalNumber("weight_decay", 0, 1).orElse(published.weightDecay()),
                 hyper.optionalNumber("max_grad_norm", 0, 1e6).orElse(published.maxGradientNorm()),
-                hyper.optionalNumber("lora_plus_ratio", 1e-3, 1e3).orElse(published.loraPlusRatio()));
+                hyper.optionalNumber("lora_plus_ratio", 1e-3, 1e3)
+                        .orElse(JobPeft.isLoraPlus(hyper) ? LORA_PLUS_RATIO : published.loraPlusRatio()));
     }
 
-    /** The learning rate of jobs that name none. Lion's paper asks for a tenth of AdamW's or less. */
-    static double learningRate(Method method) {
-        return switch (method) {
+    /**
+     * The learning rate of jobs that name none. Lion's paper asks for a tenth of AdamW's or less. With LoRA+ it is that of
+     * A, so that B's is as much above the usual one as A's is below.
+     */
+    static double learningRate(JsonBody hyper) {
+        double usual = switch (method(hyper)) {
             case ADAMW, ADAMW_8BIT -> 2e-3;
             case LION -> 2e-4;
             case SGD -> 1e-1;
         };
+        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual;
     }
 
     private static Method method(JsonBody hyper) {

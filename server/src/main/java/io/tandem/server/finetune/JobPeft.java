@@ -19,13 +19,22 @@ final class JobPeft {
 
     private JobPeft() {}
 
+    /** Whether B learns faster than A by default (LoRA+, Hayou et al., 2024). */
+    static boolean isLoraPlus(JsonBody hyper) {
+        return name(hyper).equals("loraplus");
+    }
+
+    private static String name(JsonBody hyper) {
+        return hyper.optionalString("peft", 16).orElse("lora");
+    }
+
     /**
      * The method. {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling.
      *
      * @throws io.tandem.server.api.ApiException naming the field that is wrong
      */
     static PeftMethod parse(JsonBody hyper, String model) {
-        String name = hyper.optionalString("peft", 16).orElse("lora");
+        String name = name(hyper);
         int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         boolean stabilized = hyper.optionalBoolean("rslora", name.equals("rslora"));
@@ -34,9 +43,9 @@ final class JobPeft {
         }
         LoraConfig config = new LoraConfig(rank, alpha, stabilized, targets(hyper), model);
         return switch (name) {
-            case "lora", "rslora" -> new LoraMethod(config);
+            case "lora", "rslora", "loraplus" -> new LoraMethod(config);
             case "dora" -> new DoraMethod(config);
-            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, dora.");
+            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, dora.");
         };
     }
 

@@ -148,8 +148,7 @@ public record JobSpec(
                 hyper.optionalInt("gradient_accumulation", 1, 256).orElse(1),
                 multiplier,
                 hyper.optionalNumber("learning_rate", 0, 1)
-                                .orElse(JobOptimizer.learningRate(optimizer.method())
-                                        * (preferences ? PREFERENCE_RATE : 1))
+                                .orElse(JobOptimizer.learningRate(hyper) * (preferences ? PREFERENCE_RATE : 1))
                         * multiplier.orElse(1.0),
                 JobPeft.parse(hyper, model),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),

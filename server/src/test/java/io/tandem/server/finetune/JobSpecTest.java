@@ -43,6 +43,7 @@ class JobSpecTest {
                 "lora|false|`\"peft\":\"lora\"`",
                 "rslora|true|`\"rslora\":true`",
                 "rslora|true|`\"peft\":\"rslora\"`",
+                "lora|false|`\"peft\":\"loraplus\"`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
             })
@@ -55,7 +56,24 @@ class JobSpecTest {
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, dora");
+                .hasMessageContaining("lora, rslora, loraplus, dora");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "16|5e-4|`\"peft\":\"loraplus\"`",
+                "4|5e-4|`\"peft\":\"loraplus\",\"lora_plus_ratio\":4`",
+                "16|1e-3|`\"peft\":\"loraplus\",\"learning_rate\":1e-3`",
+                "4|2e-3|`\"lora_plus_ratio\":4`",
+                "1|2e-3|`\"peft\":\"dora\"`",
+            })
+    void loraPlusIsARatioOfLearningRates(double ratio, double learningRate, String hyperparameters) {
+        JobSpec spec = spec(hyperparameters);
+        assertThat(spec.optimizer().loraPlusRatio()).isEqualTo(ratio);
+        assertThat(spec.learningRate()).isEqualTo(learningRate);
     }
 
     @Test
