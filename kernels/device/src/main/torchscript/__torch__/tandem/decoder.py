@@ -176,7 +176,7 @@ class Decoder(Module):
       for linear in layer.linears:
         __torch__.tandem.ops.linear.prepare_backward_(linear)
 
-  # weights: copied to the device of the adapters
+  # weights: copied to the device of the adapters. In the slot is what does not learn of the adapter.
   def new_trainee(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
@@ -186,7 +186,6 @@ class Decoder(Module):
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, adapters.bases,
                                                    adapters.low_rank.a[0])
-    __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee

@@ -152,15 +152,19 @@ class Part:
     self.b = b
     self.db = db
 
-# What a trainee learns in one bank.
+# What a trainee learns in one bank. Ranks that do not learn are in its slot behind those that do.
 class Learner:
-  # views of its vector: A [ranks, in] of all parts, and per lane its gradient
+  # views of its vector: A [ranks that learn, in] of all parts, and per lane its gradient
   a : Tensor
   da : List[Tensor]
+  # all of them
+  ranks : int
   parts : List[__torch__.tandem.adapter.low_rank.Part]
-  def __init__(self: __torch__.tandem.adapter.low_rank.Learner, a: Tensor, da: List[Tensor]) -> None:
+  def __init__(self: __torch__.tandem.adapter.low_rank.Learner, a: Tensor, da: List[Tensor],
+               ranks: int) -> None:
     self.a = a
     self.da = da
+    self.ranks = ranks
     self.parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
 
 # Copies what was learned into the adapter's slot. Returns what the slot has now.
@@ -182,11 +186,10 @@ def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
 def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
                     adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
                     x: Tensor, y: Tensor) -> Tensor:
-  ranks = self.a.size(0)
-  if ranks == 0:
+  if self.ranks == 0:
     return y
-  a = adapters.a[bank][slot, :ranks]
-  return torch.addmm(y, torch.linear(x, a), adapters.b[bank][slot, :ranks])
+  a = adapters.a[bank][slot, : self.ranks]
+  return torch.addmm(y, torch.linear(x, a), adapters.b[bank][slot, : self.ranks])
 
 # The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
 # of its output, dx [n, in] that of its input through all else. Adds to the lane's gradients
@@ -194,14 +197,14 @@ def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
 def backward_learner(self: __torch__.tandem.adapter.low_rank.Learner, lane: int,
                      adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
                      x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
-  ranks = self.a.size(0)
-  if ranks == 0:
+  if self.ranks == 0:
     return dx
-  a = adapters.a[bank][slot, :ranks]
-  b = adapters.b[bank][slot, :ranks]
-  u = torch.linear(x, a)
+  learning = self.a.size(0)
+  a = adapters.a[bank][slot, : self.ranks]
+  b = adapters.b[bank][slot, : self.ranks]
+  u = torch.linear(x, a[:learning])
   du = torch.linear(dy, b)
-  torch.add_(self.da[lane], torch.matmul(torch.t(du), x))
+  torch.add_(self.da[lane], torch.matmul(torch.t(du[:, :learning]), x))
   for part in self.parts:
     u_part = u[:, part.row : part.row + part.rank]
     dy_part = dy[:, part.column : part.column + part.width]

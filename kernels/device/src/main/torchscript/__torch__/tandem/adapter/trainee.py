@@ -33,7 +33,8 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
     lanes.append(__torch__.tandem.adapter.trainee.view(self.gradients[lane], offset, rows, columns))
   return lanes
 
-# weights [numbers] are updated. banks: three numbers each: ranks of all parts, inputs, offset of A in the vector.
+# weights [numbers] are updated. banks: four numbers each: ranks of all parts that learn, inputs, offset of A in
+# the vector, all ranks.
 # factors: six numbers for each part: bank, row, rank, column, width, offset of B^T in the vector.
 # scales: five numbers for each part: bank, side, column, width, offset in the vector.
 # magnitudes: three numbers for each part with factors that has some: which one that is, their offset in the vector, and
@@ -41,13 +42,13 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[int],
         scalings: List[float], scales: List[int], magnitudes: List[int],
         bases: __torch__.tandem.adapter.dora.Bases, like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
-  count = len(banks) // 3
+  count = len(banks) // 4
   self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes, count)
   for bank in range(count):
-    ranks, inputs, offset = banks[3 * bank : 3 * bank + 3]
+    ranks, inputs, offset, all = banks[4 * bank : 4 * bank + 4]
     self.low_rank.append(__torch__.tandem.adapter.low_rank.Learner(
         __torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs),
-        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs)))
+        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), all))
     self.scale.append(__torch__.tandem.adapter.scale.Learner())
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
   for i in range(len(factors) // 6):

@@ -102,6 +102,13 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
         });
     }
 
+    /** The same adapter without what only training needs. */
+    public Adapter served() {
+        SortedMap<Site, Change> served = new TreeMap<>();
+        modules.forEach((site, change) -> served.put(site, change.served()));
+        return new Adapter(config, served);
+    }
+
     /** The largest rank of a module. */
     public int maxRank() {
         return modules.values().stream().mapToInt(Change::rank).max().orElse(0);

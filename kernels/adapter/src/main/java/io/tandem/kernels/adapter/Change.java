@@ -8,7 +8,7 @@ import java.util.Optional;
  * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, Dora, Scale {
+public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale {
     /** The form's name in messages. */
     String form();
 
@@ -23,10 +23,20 @@ public sealed interface Change permits LowRank, Dora, Scale {
         return lowRank().map(LowRank::rank).orElse(0);
     }
 
+    /** How many of its ranks learn while it is trained; the others come behind them. */
+    default int learning() {
+        return rank();
+    }
+
+    /** The same change without what only training needs. */
+    default Change served() {
+        return this;
+    }
+
     /** The factors that it has, with nothing of the change that is not their product. */
     Optional<LowRank> lowRank();
 
-    /** Its numbers, by the names of PEFT's files. */
+    /** Its numbers that can learn, by the names of PEFT's files. */
     List<Parameter> parameters();
 
     /**

@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.LeadingRanks;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
@@ -64,6 +65,18 @@ public final class TinyAdapters {
             modules.put(site, new Dora(direction, magnitude));
         });
         return new Adapter(factors.config(), modules);
+    }
+
+    /** Factors in all linears, of which the first ranks learn. */
+    public static Adapter leading(ModelConfig model, int learning, int rank, long seed) {
+        return leading(random(model, LoraConfig.everyLinear(), rank, seed), learning);
+    }
+
+    /** The same factors, of which the first ranks learn. */
+    public static Adapter leading(Adapter whole, int learning) {
+        Map<Site, Change> modules = new TreeMap<>();
+        whole.factors().forEach((site, factors) -> modules.put(site, new LeadingRanks(factors, learning)));
+        return new Adapter(whole.config(), modules);
     }
 
     private static float[] aroundOne(Random random, int length) {

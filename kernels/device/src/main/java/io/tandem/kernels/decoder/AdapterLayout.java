@@ -22,7 +22,9 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,8 +45,14 @@ final class AdapterLayout {
         return linears;
     }
 
-    /** One module in its bank: its first rank and its first output column there. */
-    record Part(int bank, int row, int column, Site site, Change change) {}
+    /**
+     * One module in its bank.
+     *
+     * @param row its first rank there
+     * @param frozenRow the first of those that do not learn, if there are any: they follow those of all parts that do
+     * @param column its first output
+     */
+    record Part(int bank, int row, int frozenRow, int column, Site site, Change change) {}
 
     /**
      * A parameter in the vector of a trainee.
@@ -81,23 +89,39 @@ final class AdapterLayout {
     List<Part> parts(Adapter adapter, int bank) {
         List<Part> parts = new ArrayList<>();
         int row = 0;
+        int frozenRow = sum(adapter, bank, Change::learning);
         int column = 0;
         for (TargetModule module : linear(bank).modules()) {
-            Site site = new Site(bank / linears.size(), module, linear(bank).expert());
+            Site site = site(bank, module);
             @Nullable Change change = adapter.modules().get(site);
             if (change != null) {
-                parts.add(new Part(bank, row, column, site, change));
-                row += change.rank();
+                parts.add(new Part(bank, row, frozenRow, column, site, change));
+                row += change.learning();
+                frozenRow += change.rank() - change.learning();
             }
             column += module.outputs(model);
         }
         return parts;
     }
 
-    int ranks(Adapter adapter, int bank) {
-        return parts(adapter, bank).stream()
-                .mapToInt(part -> part.change().rank())
+    private Site site(int bank, TargetModule module) {
+        return new Site(bank / linears.size(), module, linear(bank).expert());
+    }
+
+    private int sum(Adapter adapter, int bank, ToIntFunction<Change> number) {
+        return linear(bank).modules().stream()
+                .flatMap(module -> Stream.ofNullable(adapter.modules().get(site(bank, module))))
+                .mapToInt(number)
                 .sum();
+    }
+
+    int ranks(Adapter adapter, int bank) {
+        return sum(adapter, bank, Change::rank);
+    }
+
+    /** Of those the ones that learn, which come first. */
+    int learningRanks(Adapter adapter, int bank) {
+        return sum(adapter, bank, Change::learning);
     }
 
     /** The most ranks that the adapter uses in any layer, for each joined linear. */

@@ -64,6 +64,15 @@ final class AdapterSlots {
 
     /** Copies; arithmetic was done when the adapter was prepared, but for DoRA's norms, which take the frozen weights. */
     void put(int slot, PreparedAdapter prepared) {
+        put(slot, prepared, true);
+    }
+
+    /** The same of what does not learn of it; the rest of the slot is zero. */
+    void putFrozen(int slot, PreparedAdapter prepared) {
+        put(slot, prepared, false);
+    }
+
+    private void put(int slot, PreparedAdapter prepared, boolean learning) {
         Adapter adapter = prepared.adapter();
         try (TensorScope call = scope.open()) {
             List<Part> parts = IntStream.range(0, layout.banks())
@@ -81,10 +90,21 @@ final class AdapterSlots {
             for (Part part : parts) {
                 float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
                 part.change().lowRank().ifPresent(lowRank -> {
-                    factors.add(new long[] {part.bank(), part.row(), part.column()});
-                    a.add(call.tensor(lowRank.a(), lowRank.rank(), lowRank.inputs()));
-                    b.add(call.tensor(derived, lowRank.rank(), lowRank.outputs()));
+                    int split = part.change().learning();
+                    if (learning) {
+                        factors.add(new long[] {part.bank(), part.row(), part.column()});
+                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), 0, split));
+                        b.add(ranks(call, derived, lowRank.outputs(), 0, split));
+                    }
+                    if (split < lowRank.rank()) {
+                        factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
+                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), split, lowRank.rank()));
+                        b.add(ranks(call, derived, lowRank.outputs(), split, lowRank.rank()));
+                    }
                 });
+                if (!learning) {
+                    continue;
+                }
                 if (part.change() instanceof Dora dora) {
                     float[] magnitude = dora.magnitude().orElseGet(() -> new float[0]);
                     magnitudes.add(call.tensor(magnitude, magnitude.length));
@@ -102,6 +122,12 @@ final class AdapterSlots {
                             RowEncoder.flatten(factors), a, b, magnitudes, RowEncoder.flatten(scales), differences));
         }
         occupy(slot, adapter);
+    }
+
+    /** Rows of a factor [ranks, width]. */
+    private static PtNDArray ranks(TensorScope call, float[] factor, int width, int from, int to) {
+        boolean all = to * width == factor.length && from == 0;
+        return call.tensor(all ? factor : Arrays.copyOfRange(factor, from * width, to * width), to - from, width);
     }
 
     /** The slot's content has these ranks now. */

@@ -79,7 +79,7 @@ final class DecoderScript implements AutoCloseable {
     /**
      * Where what learns lies in a trainee's vector.
      *
-     * @param banks three numbers for each: ranks, inputs, where A begins
+     * @param banks four numbers for each: ranks that learn, inputs, where A begins, all ranks
      * @param factors six numbers for each part with factors: bank, row, rank, column, width, where B begins
      * @param scalings of those
      * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins

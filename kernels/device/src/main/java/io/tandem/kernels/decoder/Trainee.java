@@ -56,7 +56,9 @@ final class Trainee implements AutoCloseable {
         List<long[]> magnitudes = new ArrayList<>();
         List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
-            banks.add(new long[] {layout.ranks(initial, bank), layout.inputs(bank), 0});
+            banks.add(
+                    new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
+                    });
         }
         for (Placed placed : parameters) {
             Part part = placed.part();
@@ -66,7 +68,7 @@ final class Trainee implements AutoCloseable {
             if (placed.is(LowRank.B)) {
                 LowRank factors = part.change().lowRank().orElseThrow();
                 parts.add(new long[] {
-                    part.bank(), part.row(), factors.rank(), part.column(), factors.outputs(), placed.start()
+                    part.bank(), part.row(), part.change().learning(), part.column(), factors.outputs(), placed.start()
                 });
                 scalings.add(factors.scaling());
             }
@@ -80,6 +82,7 @@ final class Trainee implements AutoCloseable {
             }
         }
         try (TensorScope call = scope.open()) {
+            adapters.putFrozen(slot, prepared);
             float[] flat = layout.flatten(initial);
             value = script.newTrainee(
                     scope,
@@ -146,7 +149,8 @@ final class Trainee implements AutoCloseable {
     Adapter snapshot() {
         try (TensorScope call = scope.open()) {
             return layout.unflatten(
-                    script.floats(call, script.weights(call, value).value()), like);
+                            script.floats(call, script.weights(call, value).value()), like)
+                    .served();
         }
     }
 
