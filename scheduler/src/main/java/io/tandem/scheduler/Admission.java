@@ -3,6 +3,8 @@ package io.tandem.scheduler;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.Rejection.Reason;
 import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.finetune.Example;
@@ -15,11 +17,13 @@ import java.util.Optional;
 
 /** What can never be served is refused before it waits. */
 final class Admission {
+    private final ModelConfig model;
     private final KernelsConfig limits;
     private final SchedulerConfig config;
     private final int maxTokens;
 
     Admission(DeviceModel device, SchedulerConfig config) {
+        this.model = device.model();
         this.limits = device.limits();
         this.config = config;
         this.maxTokens = Math.min(limits.contextTokens(), IterationLoop.kvBudget(device, config));
@@ -75,8 +79,9 @@ final class Admission {
     }
 
     Optional<Rejection> check(FinetuneJob job) {
-        if (job.method().config().rank() > limits.maxRank()) {
-            return rankTooLarge(job.method().config().rank());
+        PeftMethod method = job.method();
+        if (method.config().rank() > method.maxRank(model, limits.maxRank())) {
+            return rankTooLarge(method.config().rank());
         }
         if (job.training().isEmpty() && job.validation().isEmpty()) {
             return refuse(Reason.NOTHING_TO_LEARN, "the job has no examples");

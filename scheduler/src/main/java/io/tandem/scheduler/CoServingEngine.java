@@ -2,6 +2,7 @@ package io.tandem.scheduler;
 
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.scheduler.OpenRequests.Entry;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
@@ -138,8 +139,8 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     }
 
     @Override
-    public FinetuneJob prepare(FinetuneJob job) {
-        return job.trains() ? job.starting(device.prepare(job.initialAdapter(device.model()))) : job;
+    public FinetuneJob prepare(FinetuneJob job, BaseWeights weights) {
+        return job.trains() ? job.starting(device.prepare(job.initialAdapter(device.model(), weights))) : job;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.tandem.scheduler;
 
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
 import java.util.Optional;
@@ -7,12 +8,12 @@ import java.util.Optional;
 /** Where jobs train: the part of the engine that fine-tunes. Safe from any thread; never waits for the device. */
 public interface JobEngine {
     /**
-     * The job with the weights that its adapter starts with. The calling thread makes them, in time in proportion to their
-     * number, so that the engine thread only copies them.
+     * The job with what its adapter starts with. The calling thread makes that, so that the engine thread only copies it: in
+     * time in proportion to its numbers, or longer if the method starts from the frozen weights.
      *
      * @throws IllegalArgumentException if the device cannot train such an adapter, naming the module
      */
-    FinetuneJob prepare(FinetuneJob job);
+    FinetuneJob prepare(FinetuneJob job, BaseWeights weights);
 
     /** Queues a job, unless it is refused. An accepted one ends with exactly one {@link JobSink#finish}. */
     Optional<Rejection> submit(FinetuneJob job, JobSink sink);

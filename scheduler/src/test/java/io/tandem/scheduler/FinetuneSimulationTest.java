@@ -155,7 +155,7 @@ class FinetuneSimulationTest {
     void theEngineThreadOnlyCopiesWhatOthersPrepared() {
         Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 2), Scenario.CONFIG);
         FinetuneJob job = Scenario.job("job", new Random(1), 30, 2);
-        FinetuneJob prepared = scenario.engine.prepare(job);
+        FinetuneJob prepared = scenario.engine.prepare(job, site -> new float[0]);
         AdapterVersion version = scenario.engine.prepare(
                 "a", Scenario.version(1).hash(), Scenario.version(1).adapter());
         assertThat(scenario.device.preparations()).isEqualTo(2);

@@ -10,6 +10,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.LoadProgress;
 import io.tandem.kernels.MemoryReport;
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.decoder.TorchScriptDecoder;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.model.ModelConfig;
@@ -118,7 +119,8 @@ public final class Application implements AutoCloseable {
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
-        TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
+        TrainingSetup setup =
+                new TrainingSetup(model, maxExampleTokens, training, () -> BaseWeights.of(base.weights()));
         AdapterValidation validation = new ValidationScores(engine, setup, files);
         adapters = adapters(config, environment, adapterStore, validation, meters, nextRequestId);
         jobs = new JobService(

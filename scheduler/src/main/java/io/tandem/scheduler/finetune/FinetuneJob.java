@@ -4,6 +4,7 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
@@ -133,9 +134,10 @@ public record FinetuneJob(
         return !training.isEmpty();
     }
 
-    /** The same job, from there on. */
+    /** The same job, from there on. It still has what it {@link #start starts} with if it starts as before. */
     public FinetuneJob from(Optional<JobCheckpoint> checkpoint) {
-        return new FinetuneJob(id, caller, method, under, training, validation, settings, weight, checkpoint);
+        Optional<PreparedAdapter> kept = checkpoint.equals(resumeFrom) ? start : Optional.empty();
+        return new FinetuneJob(id, caller, method, under, training, validation, settings, weight, checkpoint, kept);
     }
 
     /** The same job, whose adapter starts with these weights: those of {@link #initialAdapter}. */
@@ -146,12 +148,21 @@ public record FinetuneJob(
 
     /** The same job without the weights that it {@link #start starts} with, once the device has them. */
     public FinetuneJob started() {
-        return from(resumeFrom);
+        return new FinetuneJob(id, caller, method, under, training, validation, settings, weight, resumeFrom);
     }
 
     /** The checkpoint's adapter, or a new one, which takes time in proportion to its parameters. */
     public Adapter initialAdapter(ModelConfig model) {
-        return resumeFrom.map(JobCheckpoint::adapter).orElseGet(() -> method.start(model, settings.seed()));
+        return resumed().orElseGet(() -> method.start(model, settings.seed()));
+    }
+
+    /** The same with the frozen weights at hand, which takes long if the method starts from those. */
+    public Adapter initialAdapter(ModelConfig model, BaseWeights weights) {
+        return resumed().orElseGet(() -> method.start(model, weights, settings.seed()));
+    }
+
+    private Optional<Adapter> resumed() {
+        return resumeFrom.map(checkpoint -> method.resume(checkpoint.adapter()));
     }
 
     /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */

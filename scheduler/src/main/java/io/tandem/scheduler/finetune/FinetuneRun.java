@@ -31,7 +31,7 @@ public final class FinetuneRun {
     private static final Logger LOG = LoggerFactory.getLogger(FinetuneRun.class);
     private static final double NANOS_PER_SECOND = 1e9;
 
-    private final FinetuneJob job;
+    private FinetuneJob job;
     private final JobSink sink;
     private final DeviceModel device;
     private final OptionalInt slot;
@@ -50,13 +50,17 @@ public final class FinetuneRun {
      * @throws IllegalArgumentException if the device refuses the trainee, or the checkpoint is one of another job
      */
     public FinetuneRun(FinetuneJob job, JobSink sink, DeviceModel device, OptionalInt slot, LongSupplier nanoTime) {
-        this.job = job.started();
+        this.job = job;
         this.sink = sink;
         this.device = device;
         this.slot = slot;
         this.nanoTime = nanoTime;
-        this.course = new TrainingCourse(this.job, device.limits().packTokens());
+        this.course = new TrainingCourse(job.started(), device.limits().packTokens());
         slot.ifPresent(at -> openTrainee(at, job.start()));
+        if (!course.needsReferences()) {
+            // There is a state to go on from, which needs no start.
+            this.job = job.started();
+        }
         tell(sink::start);
         if (!course.needsReferences()) {
             settle();
@@ -156,7 +160,10 @@ public final class FinetuneRun {
 
     private void complete() {
         switch (course.phase()) {
-            case REFERENCES -> course.addReferences();
+            case REFERENCES -> {
+                course.addReferences();
+                job = job.started();
+            }
             case VALIDATION -> {
                 Measured measured = course.addMeasurement(() -> device.snapshot(trainee()));
                 tell(() -> sink.measured(measured));

@@ -43,6 +43,8 @@ final class HyperparameterOptions {
         lora,
         rslora,
         loraplus,
+        pissa,
+        olora,
         dora
     }
 

@@ -2,7 +2,9 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -228,12 +230,28 @@ final class JobLaunch {
         }
         CompletableFuture<Ready> preparing = readers.prepare(() -> {
             try {
-                return ready.with(engine.prepare(ready.work()));
+                return ready.with(engine.prepare(ready.work(), weights(ready)));
             } catch (IllegalArgumentException e) {
                 throw new AdapterFormatException("its adapter cannot be trained here: " + e.getMessage(), e);
             }
         });
         follow(ready.job(), preparing, this::submit);
+    }
+
+    private FirstWeights weights(Ready ready) {
+        ModelConfig model = setup.device().model();
+        long modules = Site.all(model).stream()
+                .filter(site -> ready.work().method().config().targets().contains(site.module()))
+                .count();
+        return new FirstWeights(
+                setup.weights(),
+                modules,
+                System::nanoTime,
+                message -> thread.execute(() -> {
+                    if (isToRun(ready.job())) {
+                        book.say(ready.job(), "info", message);
+                    }
+                }));
     }
 
     private void submit(Ready ready) {

@@ -2,6 +2,8 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.Decomposition;
+import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -44,8 +46,10 @@ final class JobPeft {
         LoraConfig config = new LoraConfig(rank, alpha, stabilized, targets(hyper), model);
         return switch (name) {
             case "lora", "rslora", "loraplus" -> new LoraMethod(config);
+            case "pissa" -> new DecompositionMethod(config, Decomposition.PISSA);
+            case "olora" -> new DecompositionMethod(config, Decomposition.OLORA);
             case "dora" -> new DoraMethod(config);
-            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, dora.");
+            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, pissa, olora, dora.");
         };
     }
 

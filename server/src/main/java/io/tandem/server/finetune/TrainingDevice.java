@@ -47,9 +47,11 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
-        if (lora.rank() > limits.maxRank()) {
+        int most = method.maxRank(model, limits.maxRank());
+        if (lora.rank() > most) {
+            String why = most < limits.maxRank() ? method.name() + " takes at most " + most + " where " : "";
             throw ApiException.invalid(
-                    "rank", "'rank' is " + lora.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");
+                    "rank", "'rank' is " + lora.rank() + ", " + why + "kernels.max-rank is " + limits.maxRank() + ".");
         }
     }
 

@@ -1,6 +1,8 @@
 package io.tandem.server.finetune;
 
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.server.text.ServedModel;
+import java.util.function.Supplier;
 
 /**
  * What everything that trains or measures here starts from.
@@ -8,5 +10,7 @@ import io.tandem.server.text.ServedModel;
  * @param model the base model
  * @param maxExampleTokens longest sequence that can be trained
  * @param device what training costs
+ * @param weights of the base model, opened anew
  */
-public record TrainingSetup(ServedModel model, int maxExampleTokens, TrainingDevice device) {}
+public record TrainingSetup(
+        ServedModel model, int maxExampleTokens, TrainingDevice device, Supplier<BaseWeights> weights) {}

@@ -7,6 +7,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.source.ModelSource;
@@ -74,7 +75,7 @@ final class JobBench implements AutoCloseable {
         volatile UnaryOperator<FinetuneJob> preparing = UnaryOperator.identity();
 
         @Override
-        public FinetuneJob prepare(FinetuneJob job) {
+        public FinetuneJob prepare(FinetuneJob job, BaseWeights weights) {
             return preparing.apply(job);
         }
 
@@ -135,7 +136,8 @@ final class JobBench implements AutoCloseable {
                 Clock.systemUTC());
         device = new TrainingDevice(MODEL.config(), limits, trainingBytes, () -> new LatencyReport(0, Map.of()));
         jobs = new JobService(
-                new TrainingSetup(model, 256, device),
+                new TrainingSetup(
+                        model, 256, device, () -> site -> MODEL.weights().get(site + ".weight")),
                 engine,
                 library,
                 new JobService.Stores(

@@ -44,6 +44,8 @@ class JobSpecTest {
                 "rslora|true|`\"rslora\":true`",
                 "rslora|true|`\"peft\":\"rslora\"`",
                 "lora|false|`\"peft\":\"loraplus\"`",
+                "pissa|false|`\"peft\":\"pissa\"`",
+                "olora|true|`\"peft\":\"olora\",\"rslora\":true`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
             })
@@ -56,7 +58,7 @@ class JobSpecTest {
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, dora");
+                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dora");
     }
 
     @ParameterizedTest

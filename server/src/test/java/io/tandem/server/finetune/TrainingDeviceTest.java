@@ -8,6 +8,8 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.Decomposition;
+import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -38,6 +40,17 @@ class TrainingDeviceTest {
         assertThat(every.modules(FUSED))
                 .containsExactly(
                         TargetModule.QKV_PROJ, TargetModule.O_PROJ, TargetModule.GATE_UP_PROJ, TargetModule.DOWN_PROJ);
+    }
+
+    @Test
+    void aRankThatHasNoPlaceIsRefused() {
+        LoraConfig eight = new LoraConfig(8, 8, false, LoraConfig.everyLinear(), "");
+        LoraConfig nine = new LoraConfig(9, 8, false, LoraConfig.everyLinear(), "");
+        assertThatCode(() -> device.requireShape(new LoraMethod(eight))).doesNotThrowAnyException();
+        assertThatThrownBy(() -> device.requireShape(new LoraMethod(nine)))
+                .hasMessage("'rank' is 9, kernels.max-rank is 8.");
+        assertThatThrownBy(() -> device.requireShape(new DecompositionMethod(eight, Decomposition.PISSA)))
+                .hasMessage("'rank' is 8, pissa takes at most 4 where kernels.max-rank is 8.");
     }
 
     @Test

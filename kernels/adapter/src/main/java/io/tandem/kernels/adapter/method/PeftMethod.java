@@ -27,6 +27,29 @@ public interface PeftMethod {
      */
     Adapter start(ModelConfig model, long seed);
 
-    /** How many numbers each parameter of such an adapter has, in any order. */
+    /**
+     * The same for methods that start from the frozen weights. May take long.
+     *
+     * @throws io.tandem.kernels.weights.ModelFormatException if a weight cannot be read
+     */
+    default Adapter start(ModelConfig model, BaseWeights weights, long seed) {
+        return start(model, seed);
+    }
+
+    /** What goes on to learn where an adapter was kept, which is as it was {@linkplain Adapter#served served}. */
+    default Adapter resume(Adapter kept) {
+        return kept;
+    }
+
+    /**
+     * The largest rank that a job can have.
+     *
+     * @param served of adapters that the device holds
+     */
+    default int maxRank(ModelConfig model, int served) {
+        return served;
+    }
+
+    /** How many numbers each parameter of such an adapter has that learns, in any order. */
     LongStream parameters(ModelConfig model);
 }

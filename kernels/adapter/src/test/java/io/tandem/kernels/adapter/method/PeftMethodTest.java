@@ -26,7 +26,12 @@ class PeftMethodTest {
         LoraConfig config = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), "base");
         LoraConfig stabilized = new LoraConfig(RANK, 6, true, LoraConfig.everyLinear(), "base");
         return Stream.of(
-                new LoraMethod(config), new LoraMethod(stabilized), new DoraMethod(config), new GaussianMethod(config));
+                new LoraMethod(config),
+                new LoraMethod(stabilized),
+                new DoraMethod(config),
+                new GaussianMethod(config),
+                new DecompositionMethod(config, Decomposition.PISSA),
+                new DecompositionMethod(stabilized, Decomposition.OLORA));
     }
 
     /** The plan for memory is made before there is an adapter. */
@@ -59,7 +64,8 @@ class PeftMethodTest {
     @Test
     void scalingsFollowTheConfiguration() {
         assertThat(methods().map(method -> scaling(method.start(model, 1))))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
+                .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK));
     }
 
     @Test
