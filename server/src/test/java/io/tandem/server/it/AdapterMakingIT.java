@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.merge.Merge;
 import io.tandem.kernels.adapter.merge.MergeMethod;
 import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.adapter.merge.Merged;
 import io.tandem.kernels.adapter.merge.Truncation;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.testing.PeftDirectory;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.ContentHash;
@@ -25,6 +29,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
@@ -196,6 +201,45 @@ class AdapterMakingIT {
             assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
             assertThat(answer.body()).contains("is changed by DoRA, which is not a product of low-rank factors");
         }
+    }
+
+    /** It is LoRA from then on, so it also answers as the LoRA adapter that PEFT would fold it to. */
+    @Test
+    void adaLoraIsServedCompressedAndExportedAsLora() throws Exception {
+        Site site = new Site(1, TargetModule.DOWN_PROJ);
+        int inputs = site.module().inputs(MODEL.config());
+        int outputs = site.module().outputs(MODEL.config());
+        float[] a = new float[2 * inputs];
+        float[] b = new float[outputs * 2];
+        for (int i = 0; i < a.length; i++) {
+            a[i] = i % 7 - 3;
+        }
+        for (int i = 0; i < b.length; i++) {
+            b[i] = i % 5 - 2;
+        }
+        String name = "base_model.model." + site;
+        new PeftDirectory(directory.resolve("import/ada"), MODEL.config())
+                .tensor(name + ".lora_A", new long[] {2, inputs}, a)
+                .tensor(name + ".lora_B", new long[] {outputs, 2}, b)
+                .tensor(name + ".lora_E", new long[] {2, 1}, 0.5f, -0.25f)
+                .write("\"peft_type\":\"ADALORA\",\"init_r\":2,\"lora_alpha\":4,\"target_modules\":[\"down_proj\"]");
+        assertThat(server.post("/v1/load_lora_adapter", "{\"lora_name\":\"ada\",\"lora_path\":\"ada\"}")
+                        .statusCode())
+                .isEqualTo(200);
+        float[] folded = a.clone();
+        for (int i = 0; i < folded.length; i++) {
+            folded[i] *= i < inputs ? 0.5f : -0.25f;
+        }
+        LowRank product = new LowRank(2, inputs, outputs, folded, b, 4 / (2 + 1e-5));
+        LoraConfig config = new LoraConfig(2, 4, false, Set.of(TargetModule.DOWN_PROJ), "");
+        adapters.create("lora", new Adapter(config, Map.of(site, product)));
+        assertThat(adapters.text("ada"))
+                .isEqualTo(adapters.text("lora"))
+                .isNotEqualTo(adapters.text(RunningServer.MODEL));
+        assertThat(server.adapter("ada", MODEL.config()).factors().get(site).norm())
+                .isCloseTo(product.norm(), Offset.offset(1e-4));
+        assertThat(server.post("/v1/adapters/ada/compress", "{\"density\":0.3}").statusCode())
+                .isEqualTo(200);
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -41,25 +42,28 @@ final class PeftConfig {
     private final JsonFields json;
     private final ModulePattern.Budget budget = new ModulePattern.Budget();
     private final ModuleSelection selection;
+    private final Optional<AdaLora> adaLora;
     private final Map<ModulePattern, Double> rankPatterns;
     private final Map<ModulePattern, Double> alphaPatterns;
 
     private PeftConfig(JsonFields json) {
         this.json = json;
         this.selection = ModuleSelection.read(json, budget);
-        this.rankPatterns = patterns("rank_pattern", 1, MAX_RANK);
-        this.alphaPatterns = patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
+        boolean adaptive = json.text("peft_type").orElse("").equals("ADALORA");
+        this.adaLora = adaptive ? Optional.of(new AdaLora(json, MAX_RANK, alpha())) : Optional.empty();
+        this.rankPatterns = adaptive ? Map.of() : patterns("rank_pattern", 1, MAX_RANK);
+        this.alphaPatterns = adaptive ? Map.of() : patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
     }
 
     /**
      * Reads the file.
      *
-     * @throws ModelFormatException if it is missing, damaged, or not LoRA or DoRA
+     * @throws ModelFormatException if it is missing, damaged, or not LoRA, DoRA or AdaLoRA
      */
     static PeftConfig read(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!json.text("peft_type").orElse("").equals("LORA")) {
-            throw json.refuse("peft_type", "\"LORA\"");
+        if (!Set.of("LORA", "ADALORA").contains(json.text("peft_type").orElse(""))) {
+            throw json.refuse("peft_type", "\"LORA\" or \"ADALORA\"");
         }
         refuseVariants(json);
         return new PeftConfig(json);
@@ -130,8 +134,16 @@ final class PeftConfig {
         return json.integer("r", 1, MAX_RANK, 8);
     }
 
-    /** The rank of a module. */
+    /** If it is AdaLoRA, what is different then. */
+    Optional<AdaLora> adaLora() {
+        return adaLora;
+    }
+
+    /** The rank of a module; of AdaLoRA it may be 0. */
     int rank(Site site) {
+        if (adaLora.isPresent()) {
+            return adaLora.get().rank(site);
+        }
         double rank = lookUp("rank_pattern", rankPatterns, site, rank());
         if (rank != Math.rint(rank)) {
             throw json.refuse("rank_pattern", "whole numbers");
@@ -144,13 +156,18 @@ final class PeftConfig {
         return json.number("lora_alpha", -MAX_ALPHA, MAX_ALPHA, 8);
     }
 
-    /** The alpha of a module. */
-    double alpha(Site site) {
-        return lookUp("alpha_pattern", alphaPatterns, site, alpha());
+    /** The factor on a module's product. */
+    double scaling(Site site) {
+        if (adaLora.isPresent()) {
+            return adaLora.get().scaling();
+        }
+        double alpha = lookUp("alpha_pattern", alphaPatterns, site, alpha());
+        return rankStabilized() ? alpha / Math.sqrt(rank(site)) : alpha / rank(site);
     }
 
+    /** AdaLoRA has no use for it. */
     boolean rankStabilized() {
-        return json.bool("use_rslora", false);
+        return adaLora.isEmpty() && json.bool("use_rslora", false);
     }
 
     /** Whether every module has magnitudes. */

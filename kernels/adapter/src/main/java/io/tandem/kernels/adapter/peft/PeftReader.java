@@ -35,7 +35,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(?:(lora_[AB])\\.weight|(lora_magnitude_vector))");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[ABE]|lora_magnitude_vector)(?:\\.weight)?");
 
     private final String name;
     private final Path directory;
@@ -66,7 +66,7 @@ final class PeftReader {
     }
 
     private Adapter read(PeftConfig config, SafetensorsFile file) {
-        Set<Site> sites = sites(file);
+        Set<Site> sites = sites(config, file);
         refuseProblems();
         if (sites.isEmpty()) {
             throw refusal(WEIGHTS + " changes no module of the model");
@@ -76,30 +76,43 @@ final class PeftReader {
         SortedMap<Site, Change> modules = new TreeMap<>();
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (Site site : sites) {
-            modules.put(site, change(site, config, file));
-            targets.add(site.module());
+            if (config.rank(site) > 0) {
+                modules.put(site, change(site, config, file));
+                targets.add(site.module());
+            }
         }
         refuseProblems();
-        LoraConfig lora =
-                new LoraConfig(config.rank(), config.alpha(), config.rankStabilized(), targets, config.baseModel());
-        return new Adapter(lora, modules);
+        if (modules.isEmpty()) {
+            throw refusal(WEIGHTS + " changes no module of the model");
+        }
+        return new Adapter(lora(config, modules, targets), modules);
     }
 
-    private Set<Site> sites(SafetensorsFile file) {
+    private static LoraConfig lora(PeftConfig config, SortedMap<Site, Change> modules, Set<TargetModule> targets) {
+        int rank = config.rank();
+        double alpha = config.alpha();
+        if (config.adaLora().isPresent()) {
+            // As LoRA says it of the modules with most ranks.
+            rank = modules.values().stream().mapToInt(Change::rank).max().orElseThrow();
+            alpha = rank * config.adaLora().get().scaling();
+        }
+        return new LoraConfig(rank, alpha, config.rankStabilized(), targets, config.baseModel());
+    }
+
+    private Set<Site> sites(PeftConfig config, SafetensorsFile file) {
         Set<Site> known = new HashSet<>(Site.all(model));
         Set<Site> sites = new TreeSet<>();
         for (String tensor : new TreeSet<>(file.names())) {
             Matcher matcher = TENSOR.matcher(tensor);
             TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(4)) : null;
-            if (module == null) {
+            if (module == null || !tensor.endsWith(suffix(matcher.group(5), config))) {
                 problems.add(shortened(tensor) + " is not a LoRA factor of a decoder layer's linear");
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));
-            String parameter = matcher.group(5) == null ? matcher.group(6) : matcher.group(5);
             int expert = matcher.group(3) == null ? -1 : Integer.parseInt(matcher.group(3));
             Site site = new Site(layer, module, expert);
-            if (layer >= model.layers() || !tensor.equals(tensor(site, parameter))) {
+            if (layer >= model.layers() || !tensor.equals(tensor(site, matcher.group(5), config))) {
                 problems.add(tensor + " is of layer " + matcher.group(1) + ", expected 0 to " + (model.layers() - 1));
             } else if (!known.contains(site)) {
                 problems.add(tensor + " is not of a linear of the model");
@@ -119,10 +132,19 @@ final class PeftReader {
         return null;
     }
 
-    /** PEFT's name of a module's parameter. */
+    /** PEFT's name of a module's parameter where it saves LoRA. */
     static String tensor(Site site, String parameter) {
         String suffix = parameter.equals(Dora.MAGNITUDE) ? "" : ".weight";
         return "base_model.model." + site + "." + parameter + suffix;
+    }
+
+    private static String tensor(Site site, String parameter, PeftConfig config) {
+        return "base_model.model." + site + suffix(parameter, config);
+    }
+
+    private static String suffix(String parameter, PeftConfig config) {
+        boolean plain = config.adaLora().isPresent() || parameter.equals(Dora.MAGNITUDE);
+        return "." + parameter + (plain ? "" : ".weight");
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
@@ -135,22 +157,30 @@ final class PeftReader {
             problems.add(site + " has rank " + rank + ", expected at most " + maxRank);
             return;
         }
-        checkShape(site, LowRank.A, file, new long[] {rank, site.module().inputs(model)});
-        checkShape(site, LowRank.B, file, new long[] {site.module().outputs(model), rank});
+        checkShape(
+                site, LowRank.A, config, file, new long[] {rank, site.module().inputs(model)});
+        checkShape(site, LowRank.B, config, file, new long[] {site.module().outputs(model), rank});
+        if (config.adaLora().isPresent()) {
+            checkShape(site, AdaLora.E, config, file, new long[] {rank, 1});
+        } else if (file.names().contains(tensor(site, AdaLora.E, config))) {
+            problems.add(site + " has singular values, but peft_type is not ADALORA");
+        }
         if (config.dora()) {
-            checkShape(site, Dora.MAGNITUDE, file, new long[] {site.module().outputs(model)});
-        } else if (file.names().contains(tensor(site, Dora.MAGNITUDE))) {
+            checkShape(site, Dora.MAGNITUDE, config, file, new long[] {
+                site.module().outputs(model)
+            });
+        } else if (file.names().contains(tensor(site, Dora.MAGNITUDE, config))) {
             problems.add(site + " has magnitudes, but use_dora is not true");
         }
     }
 
-    private void checkShape(Site site, String factor, SafetensorsFile file, long[] expected) {
+    private void checkShape(Site site, String factor, PeftConfig config, SafetensorsFile file, long[] expected) {
         String label = site + "." + factor;
-        if (!file.names().contains(tensor(site, factor))) {
+        if (!file.names().contains(tensor(site, factor, config))) {
             problems.add(label + " is missing, expected " + Arrays.toString(expected));
             return;
         }
-        TensorEntry entry = file.entry(tensor(site, factor));
+        TensorEntry entry = file.entry(tensor(site, factor, config));
         if (!Arrays.equals(entry.shape(), expected)) {
             problems.add(label + " is " + Arrays.toString(entry.shape()) + ", expected " + Arrays.toString(expected));
         } else if (!entry.dtype().isFloating()) {
@@ -160,24 +190,24 @@ final class PeftReader {
 
     private Change change(Site site, PeftConfig config, SafetensorsFile file) {
         LowRank factors = factors(site, config, file);
-        return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, file)) : factors;
+        if (config.adaLora().isPresent()) {
+            return config.adaLora().get().fold(factors, finite(site, AdaLora.E, config, file));
+        }
+        return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, config, file)) : factors;
     }
 
     private LowRank factors(Site site, PeftConfig config, SafetensorsFile file) {
-        int rank = config.rank(site);
-        double alpha = config.alpha(site);
-        double scaling = config.rankStabilized() ? alpha / Math.sqrt(rank) : alpha / rank;
         return new LowRank(
-                rank,
+                config.rank(site),
                 site.module().inputs(model),
                 site.module().outputs(model),
-                finite(site, LowRank.A, file),
-                finite(site, LowRank.B, file),
-                scaling);
+                finite(site, LowRank.A, config, file),
+                finite(site, LowRank.B, config, file),
+                config.scaling(site));
     }
 
-    private float[] finite(Site site, String factor, SafetensorsFile file) {
-        float[] values = file.floats(tensor(site, factor));
+    private float[] finite(Site site, String factor, PeftConfig config, SafetensorsFile file) {
+        float[] values = file.floats(tensor(site, factor, config));
         for (int i = 0; i < values.length; i++) {
             if (!Float.isFinite(values[i])) {
                 problems.add(
