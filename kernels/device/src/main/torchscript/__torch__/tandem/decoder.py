@@ -222,6 +222,13 @@ class Decoder(Module):
               trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
     __torch__.tandem.adapter.change.publish_(adapters, trainee, first, last)
 
+  # ranks, scalings: of each part with factors, in the order in which new_trainee got them. Counts when the
+  # trainee is published next.
+  def use_ranks(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],
+                scalings: List[float]) -> None:
+    __torch__.tandem.adapter.trainee.use_ranks_(trainee, ranks, scalings)
+
   # Brings a trainee's weights or gradients to the host.
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
     return __torch__.tandem.host.read(vector)

@@ -103,6 +103,14 @@ public interface DeviceModel extends AutoCloseable {
      */
     double optimizerStep(int slot, double learningRate, double lossScale);
 
+    /**
+     * From here on the rows of a trainee use its first ranks only, as if it had no more, and no others learn. Between two
+     * mini-batches, or around a pack that is not learned.
+     *
+     * @param ranks of each module; modules that have no more use all
+     */
+    void useRanks(int slot, int ranks);
+
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);
 

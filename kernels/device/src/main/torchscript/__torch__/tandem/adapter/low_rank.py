@@ -137,6 +137,8 @@ class Part:
   rank : int
   column : int
   width : int
+  # so many of the first ranks are in the slot; the others are zeros there, and so are their gradients
+  used : int
   scaling : float
   # views: B^T [rank, width] and per lane its gradient
   b : Tensor
@@ -148,6 +150,7 @@ class Part:
     self.rank = place[2]
     self.column = place[3]
     self.width = place[4]
+    self.used = place[2]
     self.scaling = scaling
     self.b = b
     self.db = db
@@ -180,6 +183,9 @@ def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
   for part in self.parts:
     block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
     torch.copy_(block, torch.mul(part.b, part.scaling))
+    if part.used < part.rank:
+      torch.zero_(a[part.row + part.used : part.row + part.rank])
+      torch.zero_(block[part.used :])
   return [a, b]
 
 # y [n, out] plus what the adapter in the slot adds to the output for x [n, in]

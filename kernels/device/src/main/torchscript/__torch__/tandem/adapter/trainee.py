@@ -79,6 +79,16 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
         self.dora[bank].parts.append(part)
   return self
 
+# ranks, scalings: of each part with factors, in the order in which new got them.
+def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],
+               scalings: List[float]) -> None:
+  at = 0
+  for learner in self.low_rank:
+    for part in learner.parts:
+      part.used = ranks[at]
+      part.scaling = scalings[at]
+      at = at + 1
+
 # Whether something is to be done to gradients before they are those of the parameters.
 def is_decomposed(self: __torch__.tandem.adapter.trainee.Trainee) -> bool:
   decomposed = False

@@ -110,12 +110,20 @@ public final class FinetuneRun {
         if (course.phase() != Phase.REFERENCES && job.trains()) {
             slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
             slots[frozenSlots.length] = trainee();
+            device.useRanks(trainee(), ranks());
         }
         if (course.phase() == Phase.STEP && course.work().untouched()) {
             stepStart = nanoTime.getAsLong();
         }
         pack = new PackRun(device, slots, course.work().next().training());
         return pack.rows();
+    }
+
+    /** What a step draws is for its own rows; what is measured is what will be served. */
+    private int ranks() {
+        return course.phase() == Phase.STEP
+                ? job.method().ranks(job.settings().seed(), course.step())
+                : job.method().config().rank();
     }
 
     private PackRun pack() {

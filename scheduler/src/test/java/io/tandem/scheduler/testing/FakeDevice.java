@@ -316,6 +316,12 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
+    public void useRanks(int slot, int ranks) {
+        require(learning().noneMatch(current -> current.uses(slot)), "other ranks within a pack");
+        require(ranks >= 1 && ranks <= trainee(slot).weights().maxRank(), ranks + " ranks");
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         luck("snapshot");
         return trainee(slot).weights();

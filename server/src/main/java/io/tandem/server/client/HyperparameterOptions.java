@@ -45,6 +45,7 @@ final class HyperparameterOptions {
         loraplus,
         pissa,
         olora,
+        dylora,
         dora
     }
 

@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
+import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.TargetModule;
@@ -48,8 +49,10 @@ final class JobPeft {
             case "lora", "rslora", "loraplus" -> new LoraMethod(config);
             case "pissa" -> new DecompositionMethod(config, Decomposition.PISSA);
             case "olora" -> new DecompositionMethod(config, Decomposition.OLORA);
+            case "dylora" -> new DyloraMethod(config);
             case "dora" -> new DoraMethod(config);
-            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, pissa, olora, dora.");
+            default ->
+                throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, pissa, olora, dylora, dora.");
         };
     }
 

@@ -46,6 +46,7 @@ class JobSpecTest {
                 "lora|false|`\"peft\":\"loraplus\"`",
                 "pissa|false|`\"peft\":\"pissa\"`",
                 "olora|true|`\"peft\":\"olora\",\"rslora\":true`",
+                "dylora|false|`\"peft\":\"dylora\"`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
             })
@@ -58,7 +59,7 @@ class JobSpecTest {
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dora");
+                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora");
     }
 
     @ParameterizedTest

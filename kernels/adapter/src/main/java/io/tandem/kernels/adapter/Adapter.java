@@ -109,6 +109,26 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
         return new Adapter(config, served);
     }
 
+    /**
+     * The adapter that the first ranks of its modules make; those with fewer are as they are.
+     *
+     * @throws IllegalArgumentException naming a module that is changed in another form
+     */
+    public Adapter firstRanks(int ranks) {
+        SortedMap<Site, LowRank> first = new TreeMap<>();
+        factors().forEach((site, all) -> {
+            int own = Math.min(ranks, all.rank());
+            first.put(site, own == all.rank() ? all : all.first(own, config.scaling(all, own)));
+        });
+        LoraConfig smaller = new LoraConfig(
+                Math.min(ranks, config.rank()),
+                config.alpha(),
+                config.rankStabilized(),
+                config.targets(),
+                config.baseModel());
+        return new Adapter(smaller, first);
+    }
+
     /** The largest rank of a module. */
     public int maxRank() {
         return modules.values().stream().mapToInt(Change::rank).max().orElse(0);

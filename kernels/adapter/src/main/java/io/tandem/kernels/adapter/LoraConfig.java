@@ -51,6 +51,11 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;
     }
 
+    /** The scaling of the first ranks of a module alone: as if it had no more (DyLoRA, Valipour et al., 2023). */
+    public double scaling(LowRank module, int ranks) {
+        return module.scaling() * (scaling(ranks) / scaling(module.rank()));
+    }
+
     /** Numbers in each factor of such an adapter where every module has this rank. */
     public LongStream factors(ModelConfig model) {
         return Adapter.Site.all(model).stream()

@@ -1,6 +1,7 @@
 package io.tandem.kernels.adapter;
 
 import io.tandem.kernels.model.Dtype;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -26,6 +27,19 @@ public record LowRank(int rank, int inputs, int outputs, float[] a, float[] b, d
             throw new IllegalArgumentException("factors of " + a.length + " and " + b.length + " numbers, expected ["
                     + rank + ", " + inputs + "] and [" + outputs + ", " + rank + "]");
         }
+    }
+
+    /**
+     * Its first ranks alone.
+     *
+     * @param count of them, at most all
+     */
+    public LowRank first(int count, double otherScaling) {
+        float[] first = new float[outputs * count];
+        for (int row = 0; row < outputs; row++) {
+            System.arraycopy(b, row * rank, first, row * count, count);
+        }
+        return new LowRank(count, inputs, outputs, Arrays.copyOf(a, count * inputs), first, otherScaling);
     }
 
     /** An element of B with the scaling inside, as the device keeps it. */

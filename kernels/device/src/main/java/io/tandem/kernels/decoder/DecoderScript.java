@@ -408,6 +408,14 @@ final class DecoderScript implements AutoCloseable {
         return new Extremes(script.call(owner, "extremes", trainee.value()));
     }
 
+    /**
+     * @param ranks of each part with factors, in the order of {@link Learned}
+     * @param scalings of those
+     */
+    void useRanks(TensorScope call, TraineeObject trainee, long[] ranks, double[] scalings) {
+        script.call(call, "use_ranks", trainee.value(), call.numbers(ranks), call.own(IValue.listFrom(scalings)));
+    }
+
     void clearBroken(TensorScope call, AdaptersObject adapters, TraineeObject trainee) {
         script.call(call, "clear_broken", adapters.value(), trainee.value());
     }

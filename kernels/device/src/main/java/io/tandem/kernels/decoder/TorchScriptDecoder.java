@@ -286,6 +286,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public void useRanks(int slot, int ranks) {
+        trainee(slot).useRanks(ranks);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }

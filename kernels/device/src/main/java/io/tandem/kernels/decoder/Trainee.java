@@ -4,6 +4,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
@@ -32,6 +33,10 @@ final class Trainee implements AutoCloseable {
     private final TraineeObject value;
     private final Lanes lanes;
     private final boolean decomposed;
+    /** In the order of the device's parts. */
+    private final List<Part> factors = new ArrayList<>();
+
+    private int ranks = Integer.MAX_VALUE;
 
     Trainee(
             DecoderScript script,
@@ -66,11 +71,12 @@ final class Trainee implements AutoCloseable {
                 banks.get(part.bank())[2] = placed.start();
             }
             if (placed.is(LowRank.B)) {
-                LowRank factors = part.change().lowRank().orElseThrow();
+                LowRank own = part.change().lowRank().orElseThrow();
                 parts.add(new long[] {
-                    part.bank(), part.row(), part.change().learning(), part.column(), factors.outputs(), placed.start()
+                    part.bank(), part.row(), part.change().learning(), part.column(), own.outputs(), placed.start()
                 });
-                scalings.add(factors.scaling());
+                scalings.add(own.scaling());
+                factors.add(part);
             }
             // They come right behind their factors.
             if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
@@ -132,6 +138,30 @@ final class Trainee implements AutoCloseable {
             script.clearBroken(call, adapters.value(), value);
             return Double.NaN;
         }
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#useRanks}. */
+    void useRanks(int most) {
+        boolean all = factors.stream().allMatch(part -> part.change().learning() <= most);
+        int wanted = all ? Integer.MAX_VALUE : most;
+        if (wanted == ranks) {
+            return;
+        }
+        long[] used = new long[factors.size()];
+        double[] scalings = new double[factors.size()];
+        for (int i = 0; i < used.length; i++) {
+            Change change = factors.get(i).change();
+            LowRank own = change.lowRank().orElseThrow();
+            boolean fewer = wanted < change.learning();
+            used[i] = fewer ? wanted : change.learning();
+            scalings[i] = fewer ? like.config().scaling(own, wanted) : own.scaling();
+        }
+        try (TensorScope call = scope.open()) {
+            script.useRanks(call, value, used, scalings);
+        }
+        lanes.share(layout.banks(), this::publish);
+        adapters.changed();
+        ranks = wanted;
     }
 
     private void finishGradients(int from, int to) {

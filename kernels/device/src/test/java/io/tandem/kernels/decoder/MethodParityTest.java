@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
@@ -105,6 +106,50 @@ class MethodParityTest {
                         .as("loss, seed %d", seed)
                         .isCloseTo(expected.loss(), Percentage.withPercentage(100 * tolerance));
                 compare(form.resume(expected.gradient()), device.gradients(SLOT), stash != Stash.INT8, tolerance);
+            }
+        }
+    }
+
+    /** The reference has no more ranks than those. */
+    @ParameterizedTest
+    @CsvSource({"BIASES, KEEP", "QWEN3, RECOMPUTE"})
+    void onlyTheRanksThatAreUsedLearn(TinyModel.Variant variant, Stash stash) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        Adapter adapter = TinyAdapters.mixedRanks(tiny.config(), LoraConfig.allLinears(), 5, random.nextLong());
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
+            for (int ranks : new int[] {2, 5, 1, 3}) {
+                TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
+                device.useRanks(SLOT, ranks);
+                double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+                Map<Site, Change> first = new TreeMap<>();
+                adapter.factors().forEach((site, all) -> {
+                    int own = Math.min(ranks, all.rank());
+                    first.put(site, all.first(own, 4 / Math.sqrt(own)));
+                });
+                AutogradReference.Result expected = reference.run(pack, new Adapter(adapter.config(), first));
+                assertThat(loss).isCloseTo(expected.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
+                Map<Site, Change> padded = new TreeMap<>();
+                expected.gradient().factors().forEach((site, part) -> {
+                    LowRank all = adapter.factors().get(site);
+                    float[] a = Arrays.copyOf(part.a(), all.a().length);
+                    float[] b = new float[all.b().length];
+                    for (int i = 0; i < part.b().length; i++) {
+                        b[i / part.rank() * all.rank() + i % part.rank()] = part.b()[i];
+                    }
+                    padded.put(site, all.with(List.of(a, b)));
+                });
+                Adapter gradients = device.gradients(SLOT);
+                compare(new Adapter(adapter.config(), padded), gradients, true, FLOAT32_RELATIVE);
+                gradients.factors().forEach((site, found) -> {
+                    for (int i = ranks * found.inputs(); i < found.a().length; i++) {
+                        assertThat(found.a()[i]).isZero();
+                    }
+                });
+                // All of it is there again.
+                assertThat(device.snapshot(SLOT)).usingRecursiveComparison().isEqualTo(adapter);
+                device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             }
         }
     }

@@ -50,6 +50,17 @@ public interface PeftMethod {
         return served;
     }
 
+    /**
+     * Which ranks learn in a step, so many of the first ones; its rows use no others. Follows from the arguments alone, since
+     * a job that stopped goes on with the step that it stopped in.
+     *
+     * @param seed of the job
+     * @param step from 0
+     */
+    default int ranks(long seed, int step) {
+        return config().rank();
+    }
+
     /** How many numbers each parameter of such an adapter has that learns, in any order. */
     LongStream parameters(ModelConfig model);
 }

@@ -5,12 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -31,7 +36,8 @@ class PeftMethodTest {
                 new DoraMethod(config),
                 new GaussianMethod(config),
                 new DecompositionMethod(config, Decomposition.PISSA),
-                new DecompositionMethod(stabilized, Decomposition.OLORA));
+                new DecompositionMethod(stabilized, Decomposition.OLORA),
+                new DyloraMethod(config));
     }
 
     /** The plan for memory is made before there is an adapter. */
@@ -61,11 +67,43 @@ class PeftMethodTest {
                 .containsOnly(0.0);
     }
 
+    /** As often as each other; the same in a step that is repeated, and others with another seed. */
+    @Test
+    void dyloraDrawsTheRanksOfAStep() {
+        PeftMethod method = new DyloraMethod(new LoraConfig(4, 8, false, LoraConfig.everyLinear(), "base"));
+        int[] counts = new int[5];
+        int same = 0;
+        for (int step = 0; step < 4000; step++) {
+            counts[method.ranks(9, step)]++;
+            same += method.ranks(9, step) == method.ranks(10, step) ? 1 : 0;
+        }
+        assertThat(counts[0]).isZero();
+        assertThat(Arrays.stream(counts).skip(1)).allMatch(count -> count > 850 && count < 1150);
+        assertThat(same).isBetween(850, 1150);
+    }
+
+    /** What DyLoRA serves of an adapter: {@code alpha / b} times the first b columns of B and rows of A. */
+    @Test
+    void firstRanksAreAnAdapterThatHasNoMore() {
+        Adapter all = TinyAdapters.random(model, Set.of(TargetModule.Q_PROJ), 4, 5);
+        Adapter two = all.firstRanks(2);
+        assertThat(two.config().rank()).isEqualTo(2);
+        two.factors().forEach((site, first) -> {
+            LowRank whole = all.factors().get(site);
+            assertThat(first.scaling()).isEqualTo(all.config().alpha() / 2);
+            assertThat(first.a()).containsExactly(Arrays.copyOf(whole.a(), 2 * whole.inputs()));
+            for (int row = 0; row < first.outputs(); row++) {
+                assertThat(first.b()[2 * row + 1]).isEqualTo(whole.b()[4 * row + 1]);
+            }
+        });
+        assertThat(all.firstRanks(4).factors()).isEqualTo(all.factors());
+    }
+
     @Test
     void scalingsFollowTheConfiguration() {
         assertThat(methods().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK));
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0);
     }
 
     @Test
