@@ -194,6 +194,6 @@ class ArchitectureTest {
     }
 
     private void check(ArchRule... rules) {
-        List.of(rules).forEach(rule -> rule.check(classes));
+        List.of(rules).forEach(rule -> rule.check(CLASSES));
     }
 }
