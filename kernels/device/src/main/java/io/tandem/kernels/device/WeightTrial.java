@@ -124,7 +124,7 @@ final class WeightTrial implements AutoCloseable {
             for (int count : rows) {
                 int timed = Math.min(copies, Math.max(2, TIMED_ROWS / count));
                 long best = Long.MAX_VALUE;
-                for (long spent = 0, passes = 0; spent < TIMED_NANOS || passes < 2 && spent < LONG_NANOS; passes++) {
+                for (long spent = 0, passes = 0; spent < TIMED_NANOS || (passes < 2 && spent < LONG_NANOS); passes++) {
                     try (TensorScope call = all.open()) {
                         IValue x = call.value(call.tensor(WeightSpeed.values(count * inputs), count, inputs));
                         IValue type = call.number(dtype.code());
