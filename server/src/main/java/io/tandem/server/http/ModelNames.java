@@ -13,7 +13,6 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -113,11 +112,7 @@ record ModelNames(String base, Adapters adapters) {
     }
 
     private List<AdapterChoice> choices(String model, String field, String key) {
-        Optional<AdapterChoice> one = library().choose(model, key);
-        if (one.isPresent() || !model.contains("+")) {
-            return List.of(one.orElseThrow(() -> unknown(model, field)));
-        }
-        return choose(PLUS.splitAsStream(model).toList(), field, key);
+        return choose(List.of(PLUS.split(model, -1)), field, key);
     }
 
     /** The versions of some adapters, wherever they are. */
@@ -154,6 +149,11 @@ record ModelNames(String base, Adapters adapters) {
     }
 
     private ApiException unknown(String model, String field) {
+        if (model.equals(base)) {
+            return ApiException.invalid(
+                    field,
+                    "'" + field + "': '" + base + "' is the base model, which all adapters change; name adapters only.");
+        }
         String near = Stream.concat(Stream.of(base), listed().stream().limit(COMPARED_NAMES_MAX))
                 .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
                 .filter(name -> name.getKey() < Math.min(FAR, 1 + model.length() / 2))
