@@ -49,7 +49,7 @@ public record ChatParams(
                 GenerationParams.read(body, maxTokens, topLogprobs(body), structured, ignored, bounds),
                 messages,
                 tools,
-                ChatRendering.read(body, messages, tools.tools()));
+                ChatRendering.read(body, messages, tools.tools()).withEffort(body.optionalString("reasoning_effort")));
     }
 
     private static int topLogprobs(JsonBody body) {
