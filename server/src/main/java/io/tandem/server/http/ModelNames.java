@@ -4,6 +4,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterReference;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
@@ -18,7 +19,6 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -30,8 +30,6 @@ record ModelNames(String base, Adapters adapters) {
 
     /** Edits from which on a name is not near, so that a long name costs no more than a short one. */
     private static final int FAR = 5;
-
-    private static final Pattern PLUS = Pattern.compile("\\+");
 
     /**
      * What a request runs on.
@@ -112,7 +110,7 @@ record ModelNames(String base, Adapters adapters) {
     }
 
     private List<AdapterChoice> choices(String model, String field, String key) {
-        return choose(List.of(PLUS.split(model, -1)), field, key);
+        return choose(AdapterReference.split(model), field, key);
     }
 
     /** The versions of some adapters, wherever they are. */
@@ -152,7 +150,8 @@ record ModelNames(String base, Adapters adapters) {
         if (model.equals(base)) {
             return ApiException.invalid(
                     field,
-                    "'" + field + "': '" + base + "' is the base model, which all adapters change; name adapters only.");
+                    "'" + field + "': '" + base
+                            + "' is the base model, which all adapters change; name adapters only.");
         }
         String near = Stream.concat(Stream.of(base), listed().stream().limit(COMPARED_NAMES_MAX))
                 .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
