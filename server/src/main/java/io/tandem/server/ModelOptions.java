@@ -116,7 +116,8 @@ final class ModelOptions {
             LOG.info("model {} is in {}", name.get(), snapshot);
             return config.withModel(snapshot, name.get().repository());
         } catch (Unavailable e) {
-            if (e.reason() == Unavailable.Reason.ABSENT) {
+            // Whoever misspells a directory learns nothing from what the hub says of it.
+            if (e.reason() == Unavailable.Reason.ABSENT || e.reason() == Unavailable.Reason.UNREACHABLE) {
                 throw new IOException("there is no directory " + config.model() + ", and " + e.getMessage(), e);
             }
             throw e;
