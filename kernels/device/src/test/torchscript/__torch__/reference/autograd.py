@@ -36,8 +36,8 @@ class Reader:
 def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
-# kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a magnitude, whose
-# norm is a constant
+# kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
+# magnitude, whose norm is a constant
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:

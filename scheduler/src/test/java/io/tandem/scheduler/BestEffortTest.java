@@ -138,6 +138,24 @@ class BestEffortTest {
         assertThat(reports).filteredOn(report -> report.bestEffortTokens() > 0).hasSizeGreaterThan(390);
     }
 
+    /** Tokens that drafts brought count like those that were decoded one by one; wrong ones of drafts do not. */
+    @Test
+    void theirTokensAreCountedWhoeverFoundThem() {
+        FakeDevice device = new FakeDevice(Scenario.CONFIG.deviceLimits(LIMITS), Scenario::millis);
+        device.surpriseEvery(20);
+        Scenario repeating = new Scenario(device, Scenario.CONFIG);
+        RecordingSink row = new RecordingSink();
+        repeating.engine.bestEffort().submit(List.of(new Submission(request(1, 80), row)));
+        repeating.runDry();
+        List<IterationReport> reports = repeating.reports;
+        assertThat(reports).anyMatch(report -> report.acceptedTokens() > 0);
+        assertThat(reports).anyMatch(report -> report.draftTokens() > report.acceptedTokens());
+        // The first token of the answer is drawn from the prompt's last.
+        assertThat(reports.stream().mapToInt(IterationReport::bestEffortTokens).sum())
+                .isEqualTo(3 + 80 - 1);
+        assertThat(row.tokens()).hasSize(80);
+    }
+
     @Test
     void thoseWhoAreCancelledEnd() {
         RecordingSink runs = bestEffort(request(1, 60));

@@ -13,9 +13,12 @@ import io.tandem.scheduler.testing.FakeDevice;
 import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntSupplier;
 import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -67,6 +70,31 @@ class SpeculationSimulationTest {
         assertThat(accepted).isGreaterThan(80);
         assertThat(sum(scenario, IterationReport::draftTokens)).isBetween(accepted, 2 * accepted);
         assertThat(sum(scenario, IterationReport::decodeTokens)).isEqualTo(199);
+    }
+
+    /** As where kernels are compiled for them first, or a neighbour has left the machine. */
+    @Test
+    void draftsThatWereSlowAreTriedAgain() {
+        boolean[] slow = {true};
+        FakeDevice device = new FakeDevice(Scenario.CONFIG.deviceLimits(LIMITS), inputs -> {
+            boolean drafts = inputs.segments().stream()
+                    .anyMatch(segment -> segment.samplings().size() > 1);
+            return Scenario.millis(inputs) + (drafts && slow[0] ? 12 : 0);
+        });
+        device.surpriseEvery(40);
+        Scenario scenario = new Scenario(device, Scenario.CONFIG);
+        long[] id = {0};
+        IntSupplier accepted = () -> {
+            int before = sum(scenario, IterationReport::acceptedTokens);
+            scenario.engine.submit(Scenario.request(++id[0], new int[] {1, 2, 3}, 200), new RecordingSink());
+            scenario.runDry();
+            return sum(scenario, IterationReport::acceptedTokens) - before;
+        };
+        int[] dear = IntStream.generate(accepted).limit(12).toArray();
+        assertThat(Arrays.stream(dear).skip(2)).allMatch(tokens -> tokens < 10);
+        slow[0] = false;
+        int[] cheap = IntStream.generate(accepted).limit(12).toArray();
+        assertThat(cheap[11]).isGreaterThan(80);
     }
 
     /** Whoever shares the device, is cancelled or preempted: each text, its end and its usage are those without drafts. */

@@ -47,15 +47,21 @@ final class Checkup {
     private static final ChatMessage QUESTION = new ChatMessage("user", "Hello");
 
     private final ServerConfig config;
+    private final String absent;
     private final List<Finding> findings = new ArrayList<>();
 
-    private Checkup(ServerConfig config) {
+    private Checkup(ServerConfig config, String absent) {
         this.config = config;
+        this.absent = absent;
     }
 
-    /** In the order of a start; what depends on something that failed is left out. */
-    static List<Finding> of(ServerConfig config) {
-        Checkup checkup = new Checkup(config);
+    /**
+     * In the order of a start; what depends on something that failed is left out.
+     *
+     * @param absent why there are no weights to look at; empty if there are
+     */
+    static List<Finding> of(ServerConfig config, String absent) {
+        Checkup checkup = new Checkup(config, absent);
         checkup.attempt("model", () -> ModelSource.open(config.model()))
                 .ifPresent(files -> checkup.attempt("model", () -> ModelConfigReader.read(files.config()))
                         .ifPresent(model -> checkup.model(files, model)));
@@ -70,7 +76,11 @@ final class Checkup {
                 StartupLog.parameters(model) / 1e6,
                 model.layers(),
                 model.vocab());
-        attempt("weights", () -> weights(files, model)).ifPresent(text -> fact("weights", "%s", text));
+        if (absent.isEmpty()) {
+            attempt("weights", () -> weights(files, model)).ifPresent(text -> fact("weights", "%s", text));
+        } else {
+            fact("weights", "%s", absent);
+        }
         DeviceProfile machine = DeviceProfile.ofThisMachine();
         KernelsConfig asked = config.scheduler().deviceLimits(config.kernels());
         int context = attempt("computes in", () -> machine.choose(asked, model))

@@ -2,12 +2,16 @@ package io.tandem.server;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.LoadProgress;
 import io.tandem.server.Checkup.Finding;
 import io.tandem.server.Checkup.Weight;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.ServerConfig;
+import io.tandem.server.remote.Hub;
+import io.tandem.server.remote.HubName;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -38,10 +42,16 @@ final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
+    @Option(names = "--download", description = "Download the weights of a model of the hub, to check them too.")
+    private boolean download;
+
+    /** Why the weights cannot be looked at; empty if they can. */
+    private String absent = "";
+
     @Override
     public Integer call() throws IOException {
-        ServerConfig config = options.load(Map.of());
-        List<Finding> findings = Checkup.of(config);
+        ServerConfig config = options.load(Map.of(), download ? Hub::model : this::outline);
+        List<Finding> findings = Checkup.of(config, absent);
         boolean served = findings.stream().noneMatch(finding -> finding.weight() == Weight.FAULT);
         PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
         if (json) {
@@ -52,6 +62,18 @@ final class DoctorCommand implements Callable<Integer> {
         }
         out.flush();
         return served ? 0 : 1;
+    }
+
+    /** Gigabytes are not for those who only ask. */
+    private Path outline(Hub hub, HubName name, LoadProgress progress) throws IOException {
+        Hub.Outline outline = hub.outline(name, progress);
+        if (outline.missingBytes() > 0) {
+            absent = String.format(
+                    Locale.ROOT,
+                    "%.2f GB, neither downloaded nor checked; --download does both",
+                    outline.missingBytes() / 1e9);
+        }
+        return outline.snapshot();
     }
 
     private static String label(Finding finding) {

@@ -1,5 +1,6 @@
 package io.tandem.server;
 
+import io.tandem.kernels.LoadProgress;
 import io.tandem.server.config.ConfigLoader;
 import io.tandem.server.config.ServerConfig;
 import io.tandem.server.remote.Hub;
@@ -57,13 +58,24 @@ final class ModelOptions {
     @Option(names = "--config", paramLabel = "FILE", description = "Settings in YAML; default config/tandem.yaml.")
     private @Nullable Path config;
 
+    /** How a model of the hub comes into the cache. */
+    interface Fetching {
+        /** @return its directory */
+        Path fetch(Hub hub, HubName name, LoadProgress progress) throws IOException;
+    }
+
+    /** Reads the settings. A model of the hub is downloaded if it is not in the cache. */
+    ServerConfig load(Map<String, Object> others) throws IOException {
+        return load(others, Hub::model);
+    }
+
     /**
-     * Reads the settings. A model of the hub is downloaded if it is not in the cache.
+     * Reads the settings.
      *
      * @param others flags of the command by their settings; they win over the configuration file, as these do
      * @throws IOException if the configuration file cannot be read, or there is no model, or it cannot be downloaded
      */
-    ServerConfig load(Map<String, Object> others) throws IOException {
+    ServerConfig load(Map<String, Object> others, Fetching fetching) throws IOException {
         Path home = Path.of(System.getProperty("tandem.home", "."));
         ConfigLoader loader = new ConfigLoader(home, System.getenv());
         Map<String, Object> flags = new LinkedHashMap<>(others);
@@ -85,11 +97,11 @@ final class ModelOptions {
                 flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
         boolean local = Files.isRegularFile(loaded.model())
                 || Files.exists(loaded.model().resolve("config.json"));
-        return local ? loaded : downloaded(loaded);
+        return local ? loaded : downloaded(loaded, fetching);
     }
 
     /** What is no directory may be the name of a model of the hub. */
-    private static ServerConfig downloaded(ServerConfig config) throws IOException {
+    private static ServerConfig downloaded(ServerConfig config, Fetching fetching) throws IOException {
         String text = config.model().toString().replace(File.separatorChar, '/');
         Optional<HubName> name = Files.exists(config.model()) ? Optional.empty() : HubName.parse(text);
         if (name.isEmpty()) {
@@ -100,11 +112,12 @@ final class ModelOptions {
         Hub hub = new Hub(HubSettings.of(System.getenv()));
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         try (LoadingProgress progress = new LoadingProgress("downloading " + name.get(), err)) {
-            Path snapshot = hub.model(name.get(), progress);
+            Path snapshot = fetching.fetch(hub, name.get(), progress);
             LOG.info("model {} is in {}", name.get(), snapshot);
             return config.withModel(snapshot, name.get().repository());
         } catch (Unavailable e) {
-            if (e.reason() == Unavailable.Reason.ABSENT) {
+            // Whoever misspells a directory learns nothing from what the hub says of it.
+            if (e.reason() == Unavailable.Reason.ABSENT || e.reason() == Unavailable.Reason.UNREACHABLE) {
                 throw new IOException("there is no directory " + config.model() + ", and " + e.getMessage(), e);
             }
             throw e;

@@ -33,8 +33,8 @@ record Peaks(double bytesPerSecond, double operationsPerSecond, double wideOpera
 
     static Peaks measure(int threads) {
         NativeEngine.useThreads(threads);
-        try (TensorScope scope = TensorScope.root();
-                ScriptModule script = ScriptModule.load(scope, CLASS, SOURCES)) {
+        ScriptModule script = ScriptModule.load(CLASS, SOURCES);
+        try (TensorScope scope = TensorScope.root()) {
             return new Peaks(
                     bandwidth(scope, script),
                     products(scope, script, Dtype.BFLOAT16),

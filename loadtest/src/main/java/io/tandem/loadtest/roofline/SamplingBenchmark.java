@@ -29,7 +29,7 @@ public class SamplingBenchmark {
     public void load() {
         NativeEngine.useThreads(Integer.getInteger(Device.THREADS, 1));
         scope = TensorScope.root();
-        script = ScriptModule.load(scope, Peaks.CLASS, Peaks.SOURCES);
+        script = ScriptModule.load(Peaks.CLASS, Peaks.SOURCES);
         logits = script.call(scope, "logits", scope.number(ROWS), scope.number(VOCABULARY));
     }
 
@@ -42,7 +42,6 @@ public class SamplingBenchmark {
 
     @TearDown(Level.Trial)
     public void close() {
-        script.close();
         scope.close();
     }
 }

@@ -173,14 +173,21 @@ public final class IterationLoop {
         latency.observe(plan.features(), now - start);
         boolean waits = plan.training().isEmpty() && jobs.current().isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
-        int accepted = apply(plan, outputs, now);
+        Accepted accepted = apply(plan, outputs, now);
         report(plan, accepted, now - start, predicted, alone);
         return true;
     }
 
-    /** Returns how many tokens of drafts were right. */
-    private int apply(IterationPlan plan, IterationOutputs outputs, long now) {
+    /**
+     * Tokens of drafts that were right.
+     *
+     * @param bestEffort how many of them belong to best-effort requests
+     */
+    private record Accepted(int tokens, int bestEffort) {}
+
+    private Accepted apply(IterationPlan plan, IterationOutputs outputs, long now) {
         int accepted = 0;
+        int bestEffort = 0;
         Iterator<Draw> draws = outputs.draws().iterator();
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
@@ -193,14 +200,16 @@ public final class IterationLoop {
                 chunk.sequence().pool(states.next());
                 inference.end(chunk.sequence(), FinishReason.STOP, "");
             } else if (chunk.draws()) {
-                accepted += apply(chunk, draws, now);
+                int right = apply(chunk, draws, now);
+                accepted += right;
+                bestEffort += chunk.sequence().bestEffort() ? right : 0;
             }
         }
         plan.training().ifPresent(work -> {
             charge(plan.features());
             jobs.apply(work, outputs);
         });
-        return accepted;
+        return new Accepted(accepted, bestEffort);
     }
 
     /**
@@ -290,11 +299,8 @@ public final class IterationLoop {
         plan.training().ifPresent(work -> jobs.repeatStep(cause));
     }
 
-    /**
-     * @param accepted tokens of drafts that were right
-     * @param alone predicted duration without the window
-     */
-    private void report(IterationPlan plan, int accepted, long duration, long predicted, long alone) {
+    /** @param alone predicted duration without the window */
+    private void report(IterationPlan plan, Accepted accepted, long duration, long predicted, long alone) {
         List<Chunk> chunks = plan.chunks();
         double training = plan.training().isEmpty() ? 0 : 1 - (double) alone / Math.max(1, predicted);
         listener.iteration(new IterationReport(
@@ -302,9 +308,9 @@ public final class IterationLoop {
                 duration,
                 predicted,
                 (long) (duration * training),
-                plan.features().decodeRows() + accepted,
+                plan.features().decodeRows() + accepted.tokens(),
                 plan.features().draftRows(),
-                accepted,
+                accepted.tokens(),
                 plan.features().prefillRows(),
                 plan.features().forwardRows(),
                 Math.toIntExact(plan.features().backwardRowLayers()),
@@ -317,10 +323,11 @@ public final class IterationLoop {
                 inference.takePreemptions(),
                 copies.take(),
                 kv.leasedTokens(),
-                chunks.stream()
-                        .filter(chunk -> chunk.sequence().bestEffort())
-                        .mapToInt(Chunk::tokens)
-                        .sum()));
+                accepted.bestEffort()
+                        + chunks.stream()
+                                .filter(chunk -> chunk.sequence().bestEffort())
+                                .mapToInt(Chunk::tokens)
+                                .sum()));
     }
 
     /** Whether the device has not failed several times in a row. */

@@ -17,9 +17,17 @@ import java.util.stream.IntStream;
  *
  * <p>Drafts take what is left of the budget. If the decode rows alone exceed it, fewer iterations are the only way back:
  * then drafts may exceed it too, as long as every answer gets its tokens sooner.
+ *
+ * <p>What drafts cost is learned from drafts alone. If they seem to cost more than they save, because the first ones were
+ * slow, one token is drafted all the same now and then, so that the latency model learns when they have become cheap.
  */
 final class DraftPlanner {
+    /** What trials may cost, of the time of the iterations without a draft. */
+    private static final double TRIAL_SHARE = 0.01;
+
     private final LatencyModel latency;
+    /** Since the last draft, the time of iterations in which none seemed to pay. */
+    private long withoutNanos;
 
     DraftPlanner(LatencyModel latency) {
         this.latency = latency;
@@ -50,8 +58,36 @@ final class DraftPlanner {
         }
         boolean late = latency.predictNanos(plan.features()) > budgetNanos;
         Choice choice = choose(plan, drafts, all, room, late ? Long.MAX_VALUE : budgetNanos);
-        boolean worthIt = choice.all.draftRows() > 0 && (!late || allGain(plan, drafts, choice));
-        return worthIt ? join(plan, drafts, choice.lengths) : plan;
+        if (choice.all.draftRows() > 0 && (!late || allGain(plan, drafts, choice))) {
+            withoutNanos = 0;
+            return join(plan, drafts, choice.lengths);
+        }
+        boolean dear = !late
+                && room > 0
+                && choose(plan, drafts, all, room, Long.MAX_VALUE).all.draftRows() == 0;
+        return dear ? tried(plan, drafts, all) : plan;
+    }
+
+    /** With one token of the likeliest draft, if that is due. */
+    private IterationPlan tried(IterationPlan plan, List<Draft> drafts, IterationFeatures all) {
+        int likeliest = likeliestFirst(drafts).get(0);
+        long context = plan.chunks().get(likeliest).sequence().computed();
+        long nanos = latency.predictNanos(all);
+        withoutNanos += nanos;
+        if (latency.predictNanos(all.withDraft(1, context)) - nanos > TRIAL_SHARE * withoutNanos) {
+            return plan;
+        }
+        withoutNanos = 0;
+        int[] lengths = new int[drafts.size()];
+        lengths[likeliest] = 1;
+        return join(plan, drafts, lengths);
+    }
+
+    private static List<Integer> likeliestFirst(List<Draft> drafts) {
+        return IntStream.range(0, drafts.size())
+                .boxed()
+                .sorted(Comparator.comparingDouble(index -> -drafts.get(index).first()))
+                .toList();
     }
 
     private Choice choose(IterationPlan plan, List<Draft> drafts, IterationFeatures all, int room, long budgetNanos) {
@@ -60,11 +96,7 @@ final class DraftPlanner {
         double othersNanos = others.rows() + others.backwardRowLayers() > 0 ? latency.predictNanos(others) : 0;
         Choice best =
                 new Choice(all, new int[drafts.size()], all.decodeRows(), latency.predictNanos(all) - othersNanos);
-        List<Integer> likeliest = IntStream.range(0, drafts.size())
-                .boxed()
-                .sorted(Comparator.comparingDouble(index -> -drafts.get(index).first()))
-                .toList();
-        for (int index : likeliest) {
+        for (int index : likeliestFirst(drafts)) {
             Draft draft = drafts.get(index);
             Choice before = best;
             int most = Math.min(draft.tokens().length, room - before.all.draftRows());

@@ -14,8 +14,6 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +24,6 @@ import org.slf4j.LoggerFactory;
  */
 final class AdapterCatalog {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterCatalog.class);
-    private static final Pattern REFERENCE = Pattern.compile("(.+)@([0-9a-f]{12,64})");
 
     private final Clock clock;
     private final Map<String, AdapterEntry> entries = new ConcurrentHashMap<>();
@@ -93,22 +90,12 @@ final class AdapterCatalog {
 
     /** See {@link AdapterLibrary#choose}. */
     Optional<AdapterChoice> choose(String reference, String key) {
-        AdapterEntry named = entries.get(reference);
-        Optional<AdapterChoice> chosen =
-                named == null ? chooseVersion(reference) : Optional.of(new AdapterChoice(reference, named.choose(key)));
+        AdapterReference wanted = AdapterReference.parse(reference);
+        Optional<AdapterChoice> chosen = find(wanted.name())
+                .flatMap(entry -> wanted.hash().map(entry::version).orElseGet(() -> Optional.of(entry.choose(key))))
+                .map(version -> new AdapterChoice(wanted.name(), version));
         chosen.ifPresent(choice -> touch(choice.name()));
         return chosen;
-    }
-
-    private Optional<AdapterChoice> chooseVersion(String reference) {
-        Matcher matcher = REFERENCE.matcher(reference);
-        if (!matcher.matches()) {
-            return Optional.empty();
-        }
-        String name = matcher.group(1);
-        return find(name)
-                .flatMap(entry -> entry.version(matcher.group(2)))
-                .map(version -> new AdapterChoice(name, version));
     }
 
     /** Somebody asks for an adapter. */

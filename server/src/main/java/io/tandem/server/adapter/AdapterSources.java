@@ -19,8 +19,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,8 +29,6 @@ import org.slf4j.LoggerFactory;
 public final class AdapterSources implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterSources.class);
     private static final int THREADS = 2;
-    private static final Pattern PLUS = Pattern.compile("\\+");
-    private static final Pattern VERSION = Pattern.compile("@[0-9a-f]{12,64}$");
     private static final String UNAVAILABLE = "adapter_unavailable";
     private static final String INVALID = "invalid_request_error";
 
@@ -70,14 +66,11 @@ public final class AdapterSources implements AutoCloseable {
             return List.of();
         }
         return references.stream()
-                .flatMap(reference -> config.named().containsKey(reference) ? Stream.of(reference) : parts(reference))
+                .flatMap(model -> AdapterReference.split(model).stream())
+                .map(reference -> AdapterReference.parse(reference).name())
                 .filter(name -> config.named().containsKey(name) && !isHere(name))
                 .distinct()
                 .toList();
-    }
-
-    private static Stream<String> parts(String reference) {
-        return PLUS.splitAsStream(reference).map(part -> VERSION.matcher(part).replaceFirst(""));
     }
 
     /** Another address in the settings is another adapter, whatever else is called like it. */

@@ -49,7 +49,7 @@ public record ChatParams(
                 GenerationParams.read(body, maxTokens, topLogprobs(body), structured, ignored, bounds),
                 messages,
                 tools,
-                ChatRendering.read(body, messages, tools.tools()));
+                ChatRendering.read(body, messages, tools.tools()).withEffort(body.optionalString("reasoning_effort")));
     }
 
     private static int topLogprobs(JsonBody body) {
@@ -123,14 +123,13 @@ public record ChatParams(
             throw message.invalid("content", "must be a string or an array of 1 to " + PARTS_MAX + " text parts.");
         }
         StringBuilder text = new StringBuilder();
-        for (JsonNode part : content) {
-            boolean isText = part.path("type").asText().equals("text")
-                    && part.path("text").isTextual()
-                    && part.size() == 2;
-            if (!isText) {
-                throw message.invalid("content", "may only have parts of the shape {\"type\":\"text\",\"text\":…}.");
+        for (int i = 0; i < content.size(); i++) {
+            JsonBody part = message.element("content", content, i);
+            if (!part.requiredString("type", NAME_CHARS_MAX).equals("text")) {
+                throw part.invalid("type", "must be text, the only type of content that the model reads.");
             }
-            text.append(part.path("text").textValue());
+            part.rejectUnknown(Set.of("type", "text"));
+            text.append(part.optionalString("text").orElseThrow(() -> part.invalid("text", "is required.")));
         }
         return text.toString();
     }

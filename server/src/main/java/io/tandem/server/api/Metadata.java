@@ -2,7 +2,6 @@ package io.tandem.server.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -33,9 +32,8 @@ public final class Metadata {
     /** Whether all of it can be stored as UTF-8. */
     private static boolean isText(Set<Map.Entry<String, JsonNode>> pairs) {
         return pairs.stream()
-                .allMatch(pair -> StandardCharsets.UTF_8
-                        .newEncoder()
-                        .canEncode(pair.getKey() + " " + pair.getValue().textValue()));
+                .allMatch(pair -> Utf8.canEncode(pair.getKey())
+                        && Utf8.canEncode(pair.getValue().textValue()));
     }
 
     private static boolean fits(Set<Map.Entry<String, JsonNode>> pairs) {

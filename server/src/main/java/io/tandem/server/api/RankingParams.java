@@ -77,13 +77,13 @@ public record RankingParams(String model, String user, List<Pair> pairs, int bes
             throw body.invalid(field, "must be a string, or an array of 1 to " + PAIRS_MAX + " texts.");
         }
         List<String> texts = new ArrayList<>();
-        for (JsonNode item : value) {
-            JsonNode text = item.isObject() ? item.path("text") : item;
-            if (!text.isTextual()) {
-                throw body.invalid(field, "must have strings, or objects with a string 'text'.");
-            }
-            texts.add(text.textValue());
+        for (int i = 0; i < value.size(); i++) {
+            texts.add(value.get(i).isTextual() ? value.get(i).textValue() : text(body.element(field, value, i)));
         }
         return texts;
+    }
+
+    private static String text(JsonBody document) {
+        return document.optionalString("text").orElseThrow(() -> document.invalid("text", "is required."));
     }
 }

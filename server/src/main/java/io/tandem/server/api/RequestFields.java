@@ -199,7 +199,12 @@ public final class RequestFields {
                 honoured("stream_options", OPENAI, EVERY, shape("StreamOptions"), "`include_usage`"),
                 refused("modalities", OPENAI, CHAT, "text only", "[\"text\"]"),
                 refused("audio", OPENAI, CHAT, "text only"),
-                refused("reasoning_effort", OPENAI, CHAT, ""),
+                honoured(
+                        "reasoning_effort",
+                        OPENAI,
+                        CHAT,
+                        ChatRendering.EFFORT,
+                        "a variable of the chat template; `none` also sets `enable_thinking` to false"),
                 refused("verbosity", OPENAI, CHAT, ""),
                 accepted("prediction", OPENAI, CHAT, "only ever saves time"));
     }
@@ -265,7 +270,12 @@ public final class RequestFields {
                         RESPONSES,
                         new Name(List.of("disabled", "auto")),
                         "`auto` keeps the last tokens that fit"),
-                accepted("reasoning", OPENAI, RESPONSES, "thoughts come as items; no summaries"),
+                honoured(
+                        "reasoning",
+                        OPENAI,
+                        RESPONSES,
+                        shape("Reasoning"),
+                        "`effort`, as `reasoning_effort` of chats; thoughts come as items, without summaries"),
                 accepted("max_tool_calls", OPENAI, RESPONSES, "of OpenAI's own tools"),
                 refused("previous_response_id", OPENAI, RESPONSES, "not stored; send the whole conversation"),
                 refused("conversation", OPENAI, RESPONSES, "not stored; send the whole conversation"),

@@ -46,7 +46,8 @@ public record ResponseParams(ChatParams chat, ObjectNode echo) {
         if (truncated(body) && generation.promptTokens().isEmpty()) {
             generation = generation.withPromptTokens(Math.max(1, bounds.contextTokens() - maxTokens.orElse(1)));
         }
-        ChatRendering rendering = ChatRendering.read(body, messages, tools.tools());
+        ChatRendering rendering =
+                ChatRendering.read(body, messages, tools.tools()).withEffort(effort(body, ignored, bounds));
         return new ResponseParams(
                 new ChatParams("input", generation, List.copyOf(messages), tools, rendering),
                 echo(body, generation, bounds));
@@ -81,6 +82,15 @@ public record ResponseParams(ChatParams chat, ObjectNode echo) {
         }
         int top = body.optionalInt("top_logprobs").orElse(0);
         return wanted || top > 0 ? top : -1;
+    }
+
+    private static Optional<String> effort(JsonBody body, List<String> ignored, RequestBounds bounds) {
+        Optional<JsonBody> reasoning = body.optionalObject("reasoning");
+        reasoning.ifPresent(asked -> {
+            ignored.addAll(asked.unknown(Set.of("effort", "summary", "generate_summary")));
+            ChatRendering.EFFORT.check(asked, "effort", bounds);
+        });
+        return reasoning.flatMap(asked -> asked.optionalString("effort"));
     }
 
     /** As at vLLM, the tokens at the beginning are left out, not whole items. */

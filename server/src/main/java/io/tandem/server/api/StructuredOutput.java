@@ -79,19 +79,20 @@ public record StructuredOutput(String field, OutputFormat format) {
 
     private static Optional<StructuredOutput> openAi(JsonBody format, Function<JsonBody, StructuredOutput> schema) {
         String type = format.requiredString("type", NAME_CHARS_MAX);
-        switch (type) {
-            case "text" -> {
-                return Optional.empty();
-            }
-            case "json_object" -> {
-                format.rejectUnknown(Set.of("type"));
-                return Optional.of(new StructuredOutput(format.path("type"), new OutputFormat.AnyObject()));
-            }
-            case "json_schema" -> {
-                return Optional.of(schema.apply(format));
-            }
-            default -> throw format.invalid("type", "must be one of text, json_object and json_schema.");
+        if (type.equals("json_schema")) {
+            return Optional.of(schema.apply(format));
         }
+        if (!type.equals("text") && !type.equals("json_object")) {
+            throw format.invalid("type", "must be one of text, json_object and json_schema.");
+        }
+        format.node().fieldNames().forEachRemaining(name -> {
+            if (!name.equals("type") && format.find(name) != null) {
+                throw format.invalid(name, "is only known where the type is json_schema.");
+            }
+        });
+        return type.equals("text")
+                ? Optional.empty()
+                : Optional.of(new StructuredOutput(format.path("type"), new OutputFormat.AnyObject()));
     }
 
     private static StructuredOutput nestedSchema(JsonBody format) {

@@ -60,6 +60,7 @@ public record Tool(String name, String parameters, ObjectNode json) {
         JsonBody function = tool.optionalObject("function").orElseThrow(() -> tool.invalid("function", "is required."));
         // transformers describes what a function returns, too.
         function.rejectUnknown(Set.of("name", "description", "parameters", "strict", "return"));
+        function.optionalObject("return");
         return of(function, tool.node());
     }
 

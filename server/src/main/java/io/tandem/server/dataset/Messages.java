@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Messages of chats and preference pairs. */
 final class Messages {
@@ -45,10 +47,10 @@ final class Messages {
 
     /** A name is not rendered by chat templates; requests may have one as well. */
     private static final Set<String> MESSAGE =
-            Set.of("role", "content", "reasoning_content", "name", "tool_calls", "tool_call_id");
+            Set.of("role", "content", "reasoning_content", "thinking", "name", "tool_calls", "tool_call_id");
 
     private static final Set<String> WEIGHTED_MESSAGE =
-            Set.of("role", "content", "reasoning_content", "name", "tool_calls", "tool_call_id", "weight");
+            Stream.concat(MESSAGE.stream(), Stream.of("weight")).collect(Collectors.toUnmodifiableSet());
 
     private Messages() {}
 
@@ -223,12 +225,26 @@ final class Messages {
                 : Texts.required(message, "content", where + ".");
         // Chat templates know names of tools only.
         String name = role.equals("tool") ? Texts.optional(message, "name", where + ".") : "";
-        String reasoning = Texts.optional(message, "reasoning_content", where + ".");
-        if (!reasoning.isEmpty() && !role.equals("assistant")) {
-            throw new RejectedLine(where + ".reasoning_content is only allowed in messages of the assistant");
-        }
         return new ChatMessage(
-                role, content, reasoning, calls, Texts.optional(message, "tool_call_id", where + "."), name);
+                role,
+                content,
+                reasoning(message, role, where + "."),
+                calls,
+                Texts.optional(message, "tool_call_id", where + "."),
+                name);
+    }
+
+    /** Also by the name that gpt-oss has for it. */
+    private static String reasoning(JsonNode message, String role, String where) {
+        String key = message.hasNonNull("thinking") ? "thinking" : "reasoning_content";
+        if (key.equals("thinking") && message.hasNonNull("reasoning_content")) {
+            throw new RejectedLine(where + "thinking is another name of reasoning_content; remove one of them");
+        }
+        String reasoning = Texts.optional(message, key, where);
+        if (!reasoning.isEmpty() && !role.equals("assistant")) {
+            throw new RejectedLine(where + key + " is only allowed in messages of the assistant");
+        }
+        return reasoning;
     }
 
     private static void refuseOthers(JsonNode object, Set<String> known, String where) {

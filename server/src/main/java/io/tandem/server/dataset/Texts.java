@@ -1,7 +1,7 @@
 package io.tandem.server.dataset;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.charset.StandardCharsets;
+import io.tandem.server.api.Utf8;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -43,7 +43,7 @@ final class Texts {
     }
 
     private static String checked(String text, String where) {
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+        if (!Utf8.canEncode(text)) {
             throw new RejectedLine(where + " has half a surrogate pair, which is no character");
         }
         return text;

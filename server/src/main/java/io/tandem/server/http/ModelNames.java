@@ -4,6 +4,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.adapter.AdapterReference;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
@@ -13,13 +14,11 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -31,8 +30,6 @@ record ModelNames(String base, Adapters adapters) {
 
     /** Edits from which on a name is not near, so that a long name costs no more than a short one. */
     private static final int FAR = 5;
-
-    private static final Pattern PLUS = Pattern.compile("\\+");
 
     /**
      * What a request runs on.
@@ -113,11 +110,7 @@ record ModelNames(String base, Adapters adapters) {
     }
 
     private List<AdapterChoice> choices(String model, String field, String key) {
-        Optional<AdapterChoice> one = library().choose(model, key);
-        if (one.isPresent() || !model.contains("+")) {
-            return List.of(one.orElseThrow(() -> unknown(model, field)));
-        }
-        return choose(PLUS.splitAsStream(model).toList(), field, key);
+        return choose(AdapterReference.split(model), field, key);
     }
 
     /** The versions of some adapters, wherever they are. */
@@ -154,6 +147,12 @@ record ModelNames(String base, Adapters adapters) {
     }
 
     private ApiException unknown(String model, String field) {
+        if (model.equals(base)) {
+            return ApiException.invalid(
+                    field,
+                    "'" + field + "': '" + base
+                            + "' is the base model, which all adapters change; name adapters only.");
+        }
         String near = Stream.concat(Stream.of(base), listed().stream().limit(COMPARED_NAMES_MAX))
                 .map(name -> Map.entry(EditDistance.between(name, model, FAR), name))
                 .filter(name -> name.getKey() < Math.min(FAR, 1 + model.length() / 2))

@@ -4,9 +4,9 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatMessage;
 import io.tandem.server.api.ChatRendering;
 import io.tandem.server.api.CompletionParams.Prompt;
+import io.tandem.server.api.Utf8;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.Tokenizer.Detokenizer;
-import io.tandem.server.text.Utf8;
 import java.util.List;
 
 /** Prompts of requests as tokens. What it does takes as long as texts are long, so not on an event loop. */

@@ -50,6 +50,42 @@ public final class Hub {
     }
 
     /**
+     * What is known of a model without its weights.
+     *
+     * @param snapshot a directory in the cache with its configuration and tokenizer
+     * @param missingBytes of weights that the cache lacks
+     */
+    public record Outline(Path snapshot, long missingBytes) {}
+
+    /**
+     * A model's configuration and tokenizer, and what its weights would take.
+     *
+     * @throws Unavailable if it cannot be had
+     */
+    public Outline outline(HubName name, LoadProgress progress) throws IOException {
+        HubCache cache = new HubCache(settings.cache(), name);
+        BaseModelFiles wanted = new BaseModelFiles(name);
+        Optional<Path> cached = cached(cache, name, wanted);
+        if (cached.isPresent()) {
+            return new Outline(cached.get(), 0);
+        }
+        requireOnline(name);
+        FileChannel lock = lock(cache, name);
+        try {
+            Revision revision = revision(name);
+            Path snapshot = cache.snapshot(revision.commit());
+            fetch(cache, name, revision, wanted.first(revision.files()), Long.MAX_VALUE, progress);
+            long missing = blobs(name, revision, wanted.then(revision.files(), snapshot)).stream()
+                    .filter(blob -> !cache.has(blob))
+                    .mapToLong(Blob::bytes)
+                    .sum();
+            return new Outline(snapshot, missing);
+        } finally {
+            lock.close();
+        }
+    }
+
+    /**
      * An adapter in PEFT's layout.
      *
      * @param folder in the repository; empty for its top
@@ -69,12 +105,8 @@ public final class Hub {
         if (cached.isPresent()) {
             return cached.get();
         }
-        if (settings.offline()) {
-            throw new Unavailable(
-                    Reason.ABSENT,
-                    "'" + name + "' is not complete in the cache, and HF_HUB_OFFLINE forbids fetching it");
-        }
-        FileChannel lock = cache.lock(() -> LOG.info("waiting for another process that fetches {}", name));
+        requireOnline(name);
+        FileChannel lock = lock(cache, name);
         try {
             // Whoever had the lock may have fetched it.
             Optional<Path> others = cached(cache, name, wanted);
@@ -84,13 +116,37 @@ public final class Hub {
         }
     }
 
+    private void requireOnline(HubName name) throws Unavailable {
+        if (settings.offline()) {
+            throw new Unavailable(
+                    Reason.ABSENT,
+                    "'" + name + "' is not complete in the cache, and HF_HUB_OFFLINE forbids fetching it");
+        }
+    }
+
+    private static FileChannel lock(HubCache cache, HubName name) throws IOException {
+        return cache.lock(() -> LOG.info("waiting for another process that fetches {}", name));
+    }
+
+    private Revision revision(HubName name) throws IOException {
+        return retries.of(asking(name.toString()), () -> client.revision(name));
+    }
+
+    private List<Blob> blobs(HubName name, Revision revision, List<String> files) throws IOException {
+        List<Blob> blobs = new ArrayList<>();
+        for (String file : files) {
+            blobs.add(retries.of(asking(file), () -> client.blob(name, revision.commit(), file)));
+        }
+        return blobs;
+    }
+
     private static Optional<Path> cached(HubCache cache, HubName name, RepositoryFiles wanted) {
         return cache.commit(name.revision()).map(cache::snapshot).filter(wanted::complete);
     }
 
     private Path fetch(HubCache cache, HubName name, RepositoryFiles wanted, long maxBytes, LoadProgress progress)
             throws IOException {
-        Revision revision = retries.of(asking(name.toString()), () -> client.revision(name));
+        Revision revision = revision(name);
         Path snapshot = cache.snapshot(revision.commit());
         fetch(cache, name, revision, wanted.first(revision.files()), maxBytes, progress);
         fetch(cache, name, revision, wanted.then(revision.files(), snapshot), maxBytes, progress);
@@ -101,10 +157,7 @@ public final class Hub {
     private void fetch(
             HubCache cache, HubName name, Revision revision, List<String> files, long maxBytes, LoadProgress progress)
             throws IOException {
-        List<Blob> blobs = new ArrayList<>();
-        for (String file : files) {
-            blobs.add(retries.of(asking(file), () -> client.blob(name, revision.commit(), file)));
-        }
+        List<Blob> blobs = blobs(name, revision, files);
         long total = blobs.stream().mapToLong(Blob::bytes).sum();
         if (total > maxBytes || total < 0) {
             throw new Unavailable(Reason.TOO_LARGE, "'" + name + "' has " + total + " bytes, more than " + maxBytes);

@@ -38,6 +38,8 @@ public final class AdapterStore {
     private final Path root;
     private final ModelConfig model;
     private final int maxRank;
+    /** Held while a version gets its place or an adapter loses its directory. */
+    private final Object places = new Object();
 
     public AdapterStore(Path root, ModelConfig model, int maxRank) {
         this.root = root;
@@ -107,16 +109,23 @@ public final class AdapterStore {
         }
     }
 
-    /** @param reading of what is there already; it is replaced if it is damaged */
-    private static long publish(Path unfinished, Path target, Supplier<Adapter> reading) throws IOException {
-        AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
-        if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !readable(reading)) {
-            AtomicFiles.remove(target);
+    /**
+     * Moves a version to its place, in one step for whoever deletes its adapter with the directory that it goes to.
+     *
+     * @param reading of what is there already; it is replaced if it is damaged
+     */
+    private long publish(Path unfinished, Path target, Supplier<Adapter> reading) throws IOException {
+        long bytes = AtomicFiles.bytes(unfinished);
+        synchronized (places) {
+            AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
+            if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !readable(reading)) {
+                AtomicFiles.remove(target);
+            }
+            if (!Files.exists(target)) {
+                AtomicFiles.publish(unfinished, target);
+            }
         }
-        if (!Files.exists(target)) {
-            AtomicFiles.publish(unfinished, target);
-        }
-        return AtomicFiles.bytes(target);
+        return bytes;
     }
 
     private static boolean readable(Supplier<Adapter> reading) {
@@ -205,7 +214,9 @@ public final class AdapterStore {
 
     /** Deletes an adapter with all its versions. */
     public void delete(String name) throws IOException {
-        AtomicFiles.remove(directory(name));
+        synchronized (places) {
+            AtomicFiles.remove(directory(name));
+        }
     }
 
     /** The directory of a version that is not compressed, in PEFT's layout. */

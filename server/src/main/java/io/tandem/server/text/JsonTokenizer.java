@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.server.api.Utf8;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.lang.ref.Reference;
@@ -192,9 +193,9 @@ public final class JsonTokenizer implements Tokenizer {
         return begins ? Optional.of(Arrays.copyOfRange(whole, head.length, whole.length)) : Optional.empty();
     }
 
-    /** JSON may hold half a surrogate pair, which is no text to the native library. */
+    /** Half a surrogate pair is no text to the native library. */
     private static String wellFormed(String text) {
-        return StandardCharsets.UTF_8.newEncoder().canEncode(text)
+        return Utf8.canEncode(text)
                 ? text
                 : text.codePoints()
                         .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xFFFD : c)

@@ -20,6 +20,10 @@ final class TemplateValues {
         fields.put("content", message.content());
         if (!message.reasoning().isEmpty()) {
             fields.put("reasoning_content", message.reasoning());
+            // gpt-oss's name; beside calls its template takes either thoughts or a text.
+            if (message.calls().isEmpty() || message.content().isEmpty()) {
+                fields.put("thinking", message.reasoning());
+            }
         }
         if (!message.calls().isEmpty()) {
             fields.put(

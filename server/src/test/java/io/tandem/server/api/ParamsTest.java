@@ -187,7 +187,7 @@ class ParamsTest {
                 "messages[0].role|`[{\"content\":\"x\"}]`",
                 "messages[0].role|`[{\"role\":\"critic\",\"content\":\"x\"}]`",
                 "messages[0].content|`[{\"role\":\"user\"}]`",
-                "messages[0].content|`[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}]`",
+                "messages[0].content[0].type|`[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{}}]}]`",
                 "messages[0].tool_calls|`[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":3}]`",
                 "messages[0].tool_calls[0].function|`[{\"role\":\"assistant\",\"tool_calls\":[{}]}]`",
                 "messages[0].tool_calls|`[{\"role\":\"user\",\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}]`",

@@ -56,6 +56,8 @@ class TestedFieldsTest {
                             "frequency_penalty",
                             "max_completion_tokens",
                             "presence_penalty",
+                            "reasoning",
+                            "reasoning_effort",
                             "stream_options",
                             "top_k",
                             "top_p")),

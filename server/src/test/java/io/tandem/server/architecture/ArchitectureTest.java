@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** Who may know whom. */
 class ArchitectureTest {
-    private final JavaClasses classes = new ClassFileImporter()
+    private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .importPackages("io.tandem");
 
@@ -194,6 +194,6 @@ class ArchitectureTest {
     }
 
     private void check(ArchRule... rules) {
-        List.of(rules).forEach(rule -> rule.check(classes));
+        List.of(rules).forEach(rule -> rule.check(CLASSES));
     }
 }

@@ -155,6 +155,15 @@ class ServedPromptTest extends SmallModelTest {
                 + "{% if m.role == 'assistant' %}<|im_end|>{% endif %}{% endfor %}"
                 + "{% if add_generation_prompt %}<assistant>{% endif %}";
         assertThat(trained(template, line)).containsExactly("<user>q<assistant>[t/a<|im_end|>]");
+        String named = line.replace("reasoning_content", "thinking");
+        assertThat(trained(template.replace("reasoning_content", "thinking"), named))
+                .containsExactly("<user>q<assistant>[t/a<|im_end|>]");
+        assertThat(trained(template, named)).containsExactly("<user>q<assistant>[t/a<|im_end|>]");
+        assertThat(invalid(line.replace("\"reasoning", "\"thinking\":\"t\",\"reasoning"))
+                        .reasons())
+                .singleElement()
+                .asString()
+                .contains("messages[1].thinking is another name of reasoning_content");
         Files.writeString(directory.resolve("chat_template.jinja"), template.replace("{{ m.reasoning_content }}/", ""));
         loadAgain();
         assertThat(invalid(line).reasons())

@@ -20,7 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class FieldEffectsIT {
     private static final String TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
-            + "{% if enable_thinking %} Think of it.{% endif %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+            + "{% if reasoning_effort %} Effort: {{ reasoning_effort }}{% endif %}{% if enable_thinking %} Think of it."
+            + "{% elif enable_thinking is defined %} Do not think.{% endif %}"
+            + "{% if add_generation_prompt %}<|assistant|>{% endif %}";
     private static final String PROMPT = "\"prompt\":\"Once upon a time\"";
     private static final String CHAT = "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]";
 
@@ -93,6 +95,28 @@ class FieldEffectsIT {
         JsonNode thinking = chat(fields + ",\"chat_template_kwargs\":{\"enable_thinking\":true}");
         assertThat(text(plain)).isEqualTo("Hi<|assistant|>");
         assertThat(text(thinking)).isEqualTo("Hi Think of it.<|assistant|>");
+    }
+
+    @Test
+    void reasoningEffortIsAVariableOfTheTemplateToo() throws Exception {
+        for (String effort : List.of("low", "high")) {
+            JsonNode chat = chat("\"max_tokens\":1,\"return_token_ids\":true,\"reasoning_effort\":\"" + effort + "\"");
+            assertThat(text(chat)).isEqualTo("Hi Effort: " + effort + "<|assistant|>");
+            assertThat(inputTokens("\"reasoning\":{\"effort\":\"" + effort + "\",\"summary\":null}"))
+                    .isEqualTo(chat.at("/usage/prompt_tokens").intValue())
+                    .isGreaterThan(inputTokens("\"reasoning\":{}"));
+        }
+        String thinking = ",\"chat_template_kwargs\":{\"enable_thinking\":true}";
+        String none = "\"max_tokens\":1,\"return_token_ids\":true,\"reasoning_effort\":\"none\"";
+        assertThat(text(chat(none))).isEqualTo("Hi Effort: none Do not think.<|assistant|>");
+        assertThat(text(chat(none + thinking))).isEqualTo("Hi Effort: none Think of it.<|assistant|>");
+    }
+
+    private static int inputTokens(String fields) throws Exception {
+        String body = "{\"model\":\"sample\",\"input\":\"Hi\",\"max_output_tokens\":1," + fields + "}";
+        return server.json(server.post("/v1/responses", body))
+                .at("/usage/input_tokens")
+                .intValue();
     }
 
     @Test

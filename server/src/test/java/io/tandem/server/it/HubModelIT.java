@@ -22,9 +22,11 @@ class HubModelIT {
 
     private record Said(int status, String text) {}
 
-    private Said doctor(String endpoint, String model, boolean offline) throws IOException, InterruptedException {
+    private Said doctor(String endpoint, String model, boolean offline, String... flags)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
                 "-Xmx256m",
                 "-cp",
                 System.getProperty("java.class.path"),
@@ -33,6 +35,7 @@ class HubModelIT {
                 "doctor",
                 "--model",
                 model));
+        command.addAll(List.of(flags));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("HF_ENDPOINT", endpoint);
         builder.environment().put("HF_HOME", directory.resolve("home").toString());
@@ -51,8 +54,13 @@ class HubModelIT {
         TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1).write(directory.resolve("model"));
         try (LocalHub hub = new LocalHub()) {
             hub.publish("org/tiny", directory.resolve("model"));
-            Said first = doctor(hub.url(), "org/tiny@v1", false);
-            assertThat(first.text()).contains("'org/tiny' can be served.");
+            Said asked = doctor(hub.url(), "org/tiny@v1", false);
+            assertThat(asked.text())
+                    .contains("0.00 GB, neither downloaded nor checked; --download does both")
+                    .contains("'org/tiny' can be served.");
+            assertThat(hub.fetched("model.safetensors")).isEmpty();
+            Said first = doctor(hub.url(), "org/tiny@v1", false, "--download");
+            assertThat(first.text()).contains("tensors in F32", "'org/tiny' can be served.");
             assertThat(first.status()).isZero();
             Said unknown = doctor(hub.url(), "org/other", false);
             assertThat(unknown.status()).isEqualTo(1);

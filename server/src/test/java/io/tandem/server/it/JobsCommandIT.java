@@ -191,6 +191,7 @@ class JobsCommandIT {
         String file = file("stopped.jsonl", LINE.repeat(200));
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:TieredStopAtLevel=1",
                         "-cp",
                         System.getProperty("java.class.path"),
                         "io.tandem.server.Main",

@@ -34,6 +34,7 @@ final class ServerProcess implements AutoCloseable {
     static ServerProcess start(Path directory, int fixedWindowTokens) throws IOException {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:TieredStopAtLevel=1",
                         "-Xmx512m",
                         "-Djava.io.tmpdir=" + directory,
                         "-cp",

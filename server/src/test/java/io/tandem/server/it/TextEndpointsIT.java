@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.family.ModelConfigReader;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.TinyAdapters;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
@@ -13,6 +19,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,6 +34,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TextEndpointsIT {
     private static final String CHAT = "\"messages\":[{\"role\":\"user\",\"content\":\"Hi there\"}]";
 
+    private static final Path SAMPLE = Path.of("../config/models/sample");
+    private static final JsonMapper JSON = new JsonMapper();
+    private static final List<String> DOCUMENTS = List.of("The sun.", "Ice.");
+
     @TempDir
     private static Path directory;
 
@@ -34,7 +45,7 @@ class TextEndpointsIT {
 
     @BeforeAll
     static void start() throws IOException {
-        server = RunningServer.start(directory, Path.of("../config/models/sample"));
+        server = RunningServer.start(directory, SAMPLE);
     }
 
     @AfterAll
@@ -102,10 +113,15 @@ class TextEndpointsIT {
                 "/v1/score|model|{\"model\":\"nobody\",\"text_1\":\"a\",\"text_2\":\"b\"}",
             })
     void wrongRequestsNameTheField(String path, String param, String body) throws Exception {
+        refused(path, param, body, "");
+    }
+
+    private static void refused(String path, String param, String body, String saying) throws Exception {
         HttpResponse<String> answer = server.post(path, body);
         assertThat(answer.statusCode()).as(answer.body()).isIn(400, 404);
-        assertThat(new JsonMapper().readTree(answer.body()).at("/error/param").asText())
-                .isEqualTo(param);
+        JsonNode error = JSON.readTree(answer.body()).path("error");
+        assertThat(error.path("param").asText()).isEqualTo(param);
+        assertThat(error.path("message").asText()).contains(saying);
     }
 
     @Test
@@ -113,7 +129,7 @@ class TextEndpointsIT {
         HttpResponse<String> answer = server.post(
                 "/v1/rerank", "{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"" + "word ".repeat(600) + "\"]}");
         assertThat(answer.statusCode()).isEqualTo(400);
-        JsonNode error = new JsonMapper().readTree(answer.body()).path("error");
+        JsonNode error = JSON.readTree(answer.body()).path("error");
         assertThat(error.path("code").asText()).isEqualTo("context_length_exceeded");
         assertThat(error.path("param").asText()).isEqualTo("documents");
     }
@@ -121,25 +137,81 @@ class TextEndpointsIT {
     /** The score is the model's own: the probability of yes among yes and no. */
     @Test
     void scoresAreTheProbabilityOfYes() throws Exception {
+        double[] scores = scores("sample");
+        assertThat(scores).hasSameSizeAs(DOCUMENTS);
+        for (int i = 0; i < scores.length; i++) {
+            assertThat(scores[i])
+                    .isCloseTo(probabilityOfYes("sample", DOCUMENTS.get(i)), within(1e-4))
+                    .isBetween(0.0, 1.0);
+        }
+    }
+
+    /** How well the documents say what is hot. */
+    private static double[] scores(String model) throws Exception {
         JsonNode scores = post(
-                "/v1/score", "{\"model\":\"sample\",\"text_1\":\"What is hot?\",\"text_2\":[\"The sun.\",\"Ice.\"]}");
-        assertThat(scores.path("data")).hasSize(2);
-        double first = scores.at("/data/0/score").doubleValue();
+                "/v1/score",
+                "{\"model\":\"" + model + "\",\"text_1\":\"What is hot?\",\"text_2\":"
+                        + JSON.writeValueAsString(DOCUMENTS) + "}");
+        assertThat(scores.at("/usage/prompt_tokens").intValue()).isPositive();
+        return scores.path("data").findValues("score").stream()
+                .mapToDouble(JsonNode::doubleValue)
+                .toArray();
+    }
+
+    /** The same, as the answer to a chat. */
+    private static double probabilityOfYes(String model, String document) throws Exception {
         JsonNode answer = post(
                 "/v1/chat/completions",
-                "{\"model\":\"sample\",\"temperature\":0,\"max_tokens\":1,\"logprobs\":true,\"top_logprobs\":2,"
+                "{\"model\":\"" + model + "\",\"temperature\":0,\"max_tokens\":1,\"logprobs\":true,\"top_logprobs\":2,"
                         + "\"logit_bias\":" + bias()
-                        + ",\"messages\":[{\"role\":\"user\",\"content\":\"Query: What is hot?\\n"
-                        + "Document: The sun.\\nDoes the document answer the query? Answer yes or no.\"}]}");
-        JsonNode top = answer.at("/choices/0/logprobs/content/0/top_logprobs");
-        double yes = Double.NaN;
-        for (JsonNode token : top) {
+                        + ",\"messages\":[{\"role\":\"user\",\"content\":\"Query: What is hot?\\nDocument: "
+                        + document + "\\nDoes the document answer the query? Answer yes or no.\"}]}");
+        for (JsonNode token : answer.at("/choices/0/logprobs/content/0/top_logprobs")) {
             if (token.path("token").asText().strip().startsWith("y")) {
-                yes = Math.exp(token.path("logprob").doubleValue());
+                return Math.exp(token.path("logprob").doubleValue());
             }
         }
-        assertThat(first).isCloseTo(yes, within(1e-4)).isBetween(0.0, 1.0);
-        assertThat(scores.at("/usage/prompt_tokens").intValue()).isPositive();
+        throw new AssertionError(answer);
+    }
+
+    /**
+     * A language and a task add up, as they do in cross-lingual reranking (Litschko et al., arXiv 2204.02292). The sum is made
+     * here, of the factors side by side.
+     */
+    @Test
+    void aLanguageAndARankingAdapterJudgeTogetherAsTheSumOfTheirChanges() throws Exception {
+        ModelConfig model = ModelConfigReader.read(ModelSource.open(SAMPLE).config());
+        Adapter language = TinyAdapters.random(model, LoraConfig.allLinears(), 4, 1);
+        Adapter ranking = TinyAdapters.random(model, LoraConfig.allLinears(), 6, 2);
+        AdapterClient adapters = new AdapterClient(server, directory);
+        adapters.create("czech", language);
+        adapters.create("ranking", ranking);
+        adapters.create("sum", TinyAdapters.stacked(language, ranking));
+        double[] together = scores("czech+ranking");
+        assertThat(together)
+                .containsExactly(scores("sum"), within(1e-4))
+                .containsExactly(scores("ranking+czech"), within(1e-4));
+        for (String other : List.of("sample", "czech", "ranking")) {
+            assertThat(scores(other)[0]).as(other).isNotCloseTo(together[0], within(1e-2));
+        }
+        assertThat(probabilityOfYes("czech+ranking", DOCUMENTS.get(0))).isCloseTo(together[0], within(1e-4));
+        JsonNode results = post(
+                        "/v1/rerank",
+                        "{\"model\":\"czech+ranking\",\"query\":\"What is hot?\",\"documents\":"
+                                + JSON.writeValueAsString(DOCUMENTS) + "}")
+                .path("results");
+        assertThat(results)
+                .hasSameSizeAs(DOCUMENTS)
+                .allSatisfy(result -> assertThat(result.path("relevance_score").doubleValue())
+                        .isCloseTo(together[result.path("index").intValue()], within(1e-4)));
+        refused("/v1/score", "model", body("czech+nobody"), "The model 'nobody' does not exist");
+        refused("/v1/score", "model", body("czech+"), "The model '' does not exist");
+        refused("/v1/score", "model", body("czech+czech"), "twice");
+        refused("/v1/score", "model", body("sample+czech"), "name adapters only");
+    }
+
+    private static String body(String model) {
+        return "{\"model\":\"" + model + "\",\"text_1\":\"a\",\"text_2\":\"b\"}";
     }
 
     private static String bias() throws Exception {

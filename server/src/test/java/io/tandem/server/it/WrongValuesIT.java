@@ -4,30 +4,34 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.util.RawValue;
-import com.networknt.schema.InputFormat;
-import com.networknt.schema.Schema;
-import com.networknt.schema.SchemaRegistry;
-import com.networknt.schema.SpecificationVersion;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
-import java.math.BigDecimal;
+import io.tandem.server.it.WrongValues.Try;
+import java.io.IOException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,22 +39,36 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Each field of each JSON body: whatever its schema in {@code /openapi.json} excludes gets a 400 that names the field, and
- * the least and the largest number that it allows do not.
+ * Each field of each body, at any depth, and each parameter of each list: whatever its schema in {@code /openapi.json}
+ * excludes gets a 400 that names the field, and the least and the largest number that it allows do not.
  */
 @Timeout(300)
 class WrongValuesIT {
     private static final JsonMapper JSON = new JsonMapper();
-    private static final SchemaRegistry REGISTRY =
-            SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
-    private static final HttpClient CLIENT = HttpClient.newHttpClient();
-    private static final List<String> OF_EVERY_TYPE =
-            List.of("true", "0.5", "-7", "\"wrong value\"", "{\"wrong\":{}}", "[[true]]", "[]", "\"\"");
+    private static final HttpClient CLIENT =
+            HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private static final int AT_ONCE = 8;
 
     /** Bodies beside the examples, for fields that are read only together with others. */
     private static final Map<String, List<String>> OTHERS = Map.of(
+            "/v1/completions",
+            List.of(
+                    "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1,\"stream\":true,\"stream_options\":{}}",
+                    "{\"model\":\"tiny\",\"prompt\":\"a\",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{}}}}",
+                    "{\"model\":\"tiny\",\"prompt\":\"a\",\"merged_adapters\":{\"ids\":[\"one\",\"two\"],\"merge_strategy\":\"layer_swap\"}}"),
+            "/v1/chat/completions",
+            List.of(
+                    "{\"model\":\"tiny\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}]}"),
+            "/v1/responses",
+            List.of(
+                    "{\"model\":\"tiny\",\"input\":\"a\",\"text\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}}",
+                    "{\"model\":\"tiny\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}]}",
+                    "{\"model\":\"tiny\",\"input\":[{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":\"b\"}]}",
+                    "{\"model\":\"tiny\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"a\",\"output\":\"b\"}]}"),
             "/tokenize",
             List.of("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "{\"content\":\"a\"}"),
+            "/v1/fine_tuning/jobs",
+            List.of("{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}"),
             "/v1/score",
             List.of("{\"model\":\"tiny\",\"queries\":\"a\",\"documents\":\"b\"}"));
 
@@ -79,11 +97,13 @@ class WrongValuesIT {
 
     private static RunningServer server;
     private static JsonNode document;
+    private static WrongValues wrong;
 
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory);
         document = server.contract().document();
+        wrong = new WrongValues(document);
         ModelConfig model = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).config();
         new AdapterClient(server, directory).create("one", TinyAdapters.random(model, LoraConfig.allLinears(), 4, 1));
     }
@@ -94,12 +114,12 @@ class WrongValuesIT {
     }
 
     @Test
-    void wrongValuesAreRefusedByName() throws Exception {
-        int sent = 0;
-        List<String> surprises = new ArrayList<>();
+    void wrongValuesInBodiesAreRefusedByName() throws Exception {
+        List<Callable<String>> tries = new ArrayList<>();
         for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
             JsonNode media = path.getValue().at("/post/requestBody/content/application~1json");
-            if (media.isMissingNode()) {
+            // A dry run is described and read by what jobs are.
+            if (media.isMissingNode() || path.getKey().endsWith("/dry_run")) {
                 continue;
             }
             List<ObjectNode> bodies = new ArrayList<>(List.of((ObjectNode) media.path("example")));
@@ -107,129 +127,152 @@ class WrongValuesIT {
                 bodies.add((ObjectNode) JSON.readTree(other));
             }
             String target = path.getKey().replace("{id}", "one");
-            JsonNode schema = resolved(media.path("schema"));
-            sent += fields(target, bodies, schema, "", surprises);
-            if (target.startsWith("/v1/fine_tuning/")) {
-                sent += fields(
-                        target,
-                        bodies,
-                        document.at("/components/schemas/Hyperparameters"),
-                        "hyperparameters",
-                        surprises);
+            for (String tokens : List.of("max_tokens", "max_output_tokens")) {
+                if (bodies.get(0).has(tokens)) {
+                    bodies.get(0).put(tokens, 1);
+                }
+            }
+            for (Try one : wrong.of(target, media.path("schema"), bodies)) {
+                if (!one.allowed() || !LIMITED_FURTHER.contains(one.param().replaceFirst(".*\\.", ""))) {
+                    tries.add(() -> surprise(target, one));
+                }
             }
         }
-        assertThat(surprises).isEmpty();
-        assertThat(sent).isGreaterThan(1000);
+        assertThat(surprises(tries)).isEmpty();
+        assertThat(tries).hasSizeGreaterThan(1500);
     }
 
-    /**
-     * @param inside which object of the bodies has the fields; empty for the bodies themselves
-     * @param surprises gets what is not as described
-     * @return how many requests were sent
-     */
-    private static int fields(
-            String target, List<ObjectNode> bodies, JsonNode schema, String inside, List<String> surprises)
-            throws Exception {
-        int sent = 0;
-        for (Map.Entry<String, JsonNode> field : schema.path("properties").properties()) {
-            String name = field.getKey();
-            String param = inside.isEmpty() ? name : inside + "." + name;
-            Schema rule = rule(field.getValue());
-            for (String value : candidates(field.getValue())) {
-                boolean right = rule.validate(value, InputFormat.JSON).isEmpty();
-                boolean limit = value.matches("-?[0-9.E]+") && !OF_EVERY_TYPE.contains(value);
-                if (right && (!limit || LIMITED_FURTHER.contains(name))) {
-                    continue;
-                }
-                boolean refused = false;
-                String answers = "";
-                for (ObjectNode body : bodies) {
-                    HttpResponse<String> answer = send(target, with(body, inside, name, value));
-                    String named = JSON.readTree(answer.body().startsWith("{") ? answer.body() : "{}")
-                            .at("/error/param")
-                            .asText();
-                    refused |= answer.statusCode() == 400
-                            && (named.equals(param) || named.matches(Pattern.quote(param) + "[.\\[].*"));
-                    answers += "\n" + answer.statusCode() + " " + answer.body();
-                    sent++;
-                }
-                if (refused == right) {
-                    surprises.add(target + " " + param + " = " + value + answers);
-                }
+    /** Empty if the answers are as the schema has it. */
+    private static String surprise(String target, Try one) throws Exception {
+        StringBuilder answers = new StringBuilder();
+        for (String body : one.bodies()) {
+            HttpResponse<String> answer = send(
+                    HttpRequest.newBuilder(URI.create(server.url() + target)).POST(BodyPublishers.ofString(body)));
+            if (names(answer, one.param()) != one.allowed()) {
+                return "";
             }
+            answers.append("\n").append(answer.statusCode()).append(" ").append(answer.body());
         }
-        return sent;
+        return target + " " + one.param() + " = " + one.value() + answers;
+    }
+
+    private static boolean names(HttpResponse<String> answer, String param) throws IOException {
+        if (answer.statusCode() != 400) {
+            return false;
+        }
+        String named = JSON.readTree(answer.body()).at("/error/param").asText();
+        return named.equals(param) || named.matches(Pattern.quote(param) + "[.\\[].*");
     }
 
     /** Beside the contract: what another field makes unread may be anything. */
-    private static HttpResponse<String> send(String target, String body) throws Exception {
-        return CLIENT.send(
-                HttpRequest.newBuilder(URI.create(server.url() + target))
-                        .POST(BodyPublishers.ofString(body))
-                        .build(),
-                BodyHandlers.ofString());
+    private static HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+        return CLIENT.send(request.build(), BodyHandlers.ofString());
     }
 
-    private static String with(ObjectNode body, String inside, String name, String value) throws Exception {
-        ObjectNode changed = body.deepCopy();
-        (inside.isEmpty() ? changed : changed.withObjectProperty(inside)).set(name, JSON.readTree(value));
-        return changed.toString();
-    }
-
-    /** Values of all types, and those at and beyond the limits of the field. */
-    private static List<String> candidates(JsonNode schema) {
-        if (schema.has("enum") && !schema.has("type")) {
-            // A field that is refused, whatever its value is.
-            return List.of("true", "\"wrong value\"");
+    private static List<String> surprises(List<Callable<String>> tries) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
+        try {
+            List<String> surprises = new ArrayList<>();
+            for (Future<String> surprise : threads.invokeAll(tries)) {
+                surprises.add(surprise.get());
+            }
+            surprises.removeIf(String::isEmpty);
+            return surprises;
+        } finally {
+            threads.shutdown();
         }
-        List<String> values = new ArrayList<>(OF_EVERY_TYPE);
-        for (JsonNode part : parts(schema)) {
-            JsonNode least = part.path("minimum");
-            if (least.isNumber()) {
-                values.add(least.asText());
-                values.add(least.decimalValue().subtract(BigDecimal.ONE).toPlainString());
+    }
+
+    @Test
+    void wrongPartsOfFormsAreRefusedByName() throws Exception {
+        Map<String, String> right = Map.of(
+                "name", "form",
+                "purpose", "batch",
+                "canary_percent", "50",
+                "expires_after[anchor]", "created_at",
+                "expires_after[seconds]", "3600",
+                "file", "{}");
+        List<Callable<String>> tries = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
+            JsonNode ref = path.getValue().at("/post/requestBody/content/multipart~1form-data/schema/$ref");
+            if (ref.isMissingNode()) {
+                continue;
             }
-            JsonNode most = part.path("maximum");
-            if (most.isNumber()) {
-                values.add(most.asText());
-                values.add(most.decimalValue().add(BigDecimal.ONE).toPlainString());
-            }
-            if (part.has("exclusiveMinimum")) {
-                values.add("0");
-            }
-            if (part.path("maxLength").asInt(1 << 20) < 1 << 19) {
-                values.add('"' + "a".repeat(part.path("maxLength").intValue() + 1) + '"');
-            }
-            if (part.path("maxItems").asInt(1 << 20) < 1 << 19) {
-                ArrayNode many = JSON.createArrayNode();
-                String item = resolved(part.path("items")).path("type").asText().equals("string") ? "\"a\"" : "1";
-                for (int i = 0; i <= part.path("maxItems").intValue(); i++) {
-                    many.addRawValue(new RawValue(item));
+            JsonNode schema = document.at(ref.asText().substring(1));
+            Map<String, String> parts = new TreeMap<>(right);
+            parts.keySet().retainAll(names(schema.path("properties")));
+            schema.path("properties")
+                    .properties()
+                    .forEach(field -> wrong.texts(field.getValue())
+                            .forEach(text -> tries.add(() -> surprise(path.getKey(), parts, field.getKey(), text))));
+            schema.path("required").forEach(name -> {
+                Map<String, String> others = new TreeMap<>(parts);
+                others.remove(name.asText());
+                tries.add(() -> surprise(path.getKey(), others, name.asText(), null));
+            });
+            tries.add(() -> surprise(path.getKey(), parts, "colour", "red"));
+        }
+        assertThat(surprises(tries)).isEmpty();
+        assertThat(tries).hasSizeGreaterThan(15);
+    }
+
+    private static Set<String> names(JsonNode object) {
+        return object.properties().stream().map(Map.Entry::getKey).collect(Collectors.toSet());
+    }
+
+    /** @param text of one part, or null to leave it out */
+    private static String surprise(String target, Map<String, String> parts, String name, @Nullable String text)
+            throws Exception {
+        Map<String, String> form = new TreeMap<>(parts);
+        if (text != null) {
+            form.put(name, text);
+        }
+        StringBuilder body = new StringBuilder();
+        form.forEach((field, value) -> body.append("--part\r\nContent-Disposition: form-data; name=\"")
+                .append(field)
+                .append(field.equals("file") ? "\"; filename=\"a.jsonl" : "")
+                .append("\"\r\n\r\n")
+                .append(value)
+                .append("\r\n"));
+        HttpResponse<String> answer = send(HttpRequest.newBuilder(URI.create(server.url() + target))
+                .header("Content-Type", "multipart/form-data; boundary=part")
+                .POST(BodyPublishers.ofString(body + "--part--\r\n")));
+        return names(answer, name) ? "" : target + " " + name + " = " + text + "\n" + answer.body();
+    }
+
+    @Test
+    void wrongParametersOfListsAreRefusedByName() throws Exception {
+        String file = server.upload("a.jsonl", "{\"question\":\"a\",\"answer\":\"b\"}");
+        String job = server.json(
+                        server.post("/v1/fine_tuning/jobs", "{\"model\":\"tiny\",\"training_file\":\"" + file + "\"}"))
+                .path("id")
+                .asText();
+        List<Callable<String>> tries = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
+            String target = path.getKey().replace("{job}", job).replace("{id}", "one");
+            for (JsonNode shown : path.getValue().at("/get/parameters")) {
+                JsonNode parameter = shown.has("$ref")
+                        ? document.at(shown.path("$ref").asText().substring(1))
+                        : shown;
+                if (parameter.path("in").asText().equals("query")) {
+                    String name = parameter.path("name").asText();
+                    for (String text : wrong.texts(parameter.path("schema"))) {
+                        tries.add(() -> surprise(target, name, text));
+                    }
                 }
-                values.add(many.toString());
+            }
+            if (path.getValue().at("/get/parameters").size() > 1) {
+                tries.add(() -> surprise(target, "colour", "red"));
+                tries.add(() -> surprise(target, "after", "nobody"));
             }
         }
-        return values;
+        assertThat(surprises(tries)).isEmpty();
+        assertThat(tries).hasSizeGreaterThan(40);
     }
 
-    private static List<JsonNode> parts(JsonNode schema) {
-        List<JsonNode> parts = new ArrayList<>();
-        JsonNode own = resolved(schema);
-        parts.add(own);
-        own.path("anyOf").forEach(one -> parts.addAll(parts(one)));
-        return parts;
-    }
-
-    private static JsonNode resolved(JsonNode schema) {
-        return schema.has("$ref") ? document.at(schema.path("$ref").asText().substring(1)) : schema;
-    }
-
-    private static Schema rule(JsonNode schema) {
-        if (!schema.isObject()) {
-            return REGISTRY.getSchema(schema);
-        }
-        ObjectNode rule = schema.deepCopy();
-        rule.set("components", document.path("components"));
-        return REGISTRY.getSchema(rule);
+    private static String surprise(String target, String name, String text) throws Exception {
+        String query = name + "=" + URLEncoder.encode(text, StandardCharsets.UTF_8);
+        HttpResponse<String> answer = send(HttpRequest.newBuilder(URI.create(server.url() + target + "?" + query)));
+        return names(answer, name) ? "" : target + " " + query + "\n" + answer.body();
     }
 }

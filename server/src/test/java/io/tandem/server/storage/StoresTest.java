@@ -18,6 +18,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -63,6 +67,36 @@ class StoresTest {
     void onlyIdsOfFilesAreFiles(String id) throws IOException {
         Files.writeString(root.resolve("secret"), "x");
         assertThat(new FileStore(root.resolve("files")).find(id)).isEmpty();
+    }
+
+    /** Nobody who stores a version learns that its adapter is deleted at this moment. */
+    @Test
+    void aVersionIsStoredWhileItsAdapterIsDeleted() throws Exception {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 1, 1);
+        ExecutorService deleter = Executors.newSingleThreadExecutor();
+        try {
+            AtomicBoolean stored = new AtomicBoolean();
+            Future<Integer> deletions = deleter.submit(() -> {
+                int count = 0;
+                while (!stored.get()) {
+                    store.delete("one");
+                    count++;
+                }
+                return count;
+            });
+            for (int i = 0; i < 100; i++) {
+                assertThat(store.saveCompressed("one", adapter, CompressionSettings.of(0.5))
+                                .saved()
+                                .bytes())
+                        .isPositive();
+            }
+            stored.set(true);
+            assertThat(deletions.get()).isPositive();
+        } finally {
+            deleter.shutdown();
+        }
     }
 
     @Test

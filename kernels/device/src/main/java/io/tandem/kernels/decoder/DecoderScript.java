@@ -3,6 +3,8 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.decoder.AdapterArguments.Content;
+import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -12,7 +14,7 @@ import java.util.Map;
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
  * objects. What a method returns belongs to the scope that it is given first.
  */
-final class DecoderScript implements AutoCloseable {
+final class DecoderScript {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
 
     /** {@code model.Model}. */
@@ -61,35 +63,6 @@ final class DecoderScript implements AutoCloseable {
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 
     /**
-     * What a slot gets.
-     *
-     * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
-     * @param magnitudes without numbers for those of the weight
-     * @param scales three numbers for each of the differences: bank, side, column
-     */
-    record Content(
-            long[] factors,
-            List<PtNDArray> a,
-            List<PtNDArray> b,
-            List<PtNDArray> magnitudes,
-            long[] scales,
-            List<PtNDArray> differences)
-            implements Arguments {}
-
-    /**
-     * Where what learns lies in a trainee's vector.
-     *
-     * @param banks four numbers for each: ranks that learn, inputs, where A begins, all ranks
-     * @param factors six numbers for each part with factors: bank, row, rank, column, width, where B begins
-     * @param scalings of those
-     * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
-     * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
-     *     are those of the weight
-     */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes)
-            implements Arguments {}
-
-    /**
      * What an iteration reads.
      *
      * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
@@ -113,16 +86,16 @@ final class DecoderScript implements AutoCloseable {
     private final ScriptModule script;
     private final String device;
 
-    DecoderScript(TensorScope parent) {
-        this(ScriptModule.load(parent, CLASS, DecoderSources.FILES), "cpu");
+    DecoderScript() {
+        this(ScriptModule.load(CLASS, DecoderSources.FILES), "cpu");
     }
 
     /**
      * @param device where the model lives, by libtorch's name
      * @param sources {@link #sources}
      */
-    DecoderScript(TensorScope parent, String device, Map<String, String> sources) {
-        this(ScriptModule.load(parent, CLASS, sources), device);
+    DecoderScript(String device, Map<String, String> sources) {
+        this(ScriptModule.load(CLASS, sources), device);
     }
 
     private DecoderScript(ScriptModule script, String device) {
@@ -519,10 +492,5 @@ final class DecoderScript implements AutoCloseable {
 
     private static IValue list(TensorScope call, List<PtNDArray> tensors) {
         return call.list(tensors.toArray(PtNDArray[]::new));
-    }
-
-    @Override
-    public void close() {
-        script.close();
     }
 }

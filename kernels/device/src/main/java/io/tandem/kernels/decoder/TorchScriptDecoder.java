@@ -30,7 +30,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -64,14 +63,14 @@ public final class TorchScriptDecoder implements DeviceModel {
             Checkpoint checkpoint,
             ModelConfig model,
             KernelsConfig limits,
-            Function<TensorScope, DecoderScript> scripts,
+            Supplier<DecoderScript> scripts,
             LoadProgress progress) {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
-        script = scripts.apply(owned);
+        script = scripts.get();
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
@@ -102,10 +101,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param scripts compiles the sources, and says which device they run on */
     static TorchScriptDecoder load(
-            ModelFiles files,
-            KernelsConfig limits,
-            Function<TensorScope, DecoderScript> scripts,
-            LoadProgress progress) {
+            ModelFiles files, KernelsConfig limits, Supplier<DecoderScript> scripts, LoadProgress progress) {
         ModelConfig model = ModelConfigReader.read(files.config());
         Checkpoint checkpoint = files.weights();
         DeviceProfile machine = DeviceProfile.ofThisMachine();
@@ -356,7 +352,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         trainees.clear();
         trainingScope.close();
         lanes.close();
-        script.close();
         owned.close();
     }
 }

@@ -37,9 +37,8 @@ final class AttentionTrial {
     static boolean joiningPays(Dtype dtype, int threads) {
         return NativeEngine.onPassingThread(() -> {
             NativeEngine.useThreads(threads);
-            try (TensorScope scope = TensorScope.root();
-                    ScriptModule script =
-                            ScriptModule.load(scope, "__torch__.tandem.attention_trial.AttentionTrial", SOURCES)) {
+            ScriptModule script = ScriptModule.load("__torch__.tandem.attention_trial.AttentionTrial", SOURCES);
+            try (TensorScope scope = TensorScope.root()) {
                 long apart = Long.MAX_VALUE;
                 long joined = Long.MAX_VALUE;
                 for (int pass = 0; pass < PASSES; pass++) {

@@ -34,13 +34,15 @@ final class WeightTrial implements AutoCloseable {
     private static final double TIMED_BYTES = 64 << 20;
     /** As many passes as fit into this, but two at least: the first one finds buffers and caches cold. */
     private static final long TIMED_NANOS = 20_000_000;
+    /** A pass as long as this is not repeated: what the caches hold at first makes no difference to it. */
+    private static final long LONG_NANOS = 10 * TIMED_NANOS;
     /** Products of many rows do not wait for weights, so a few of those do. */
     private static final int TIMED_ROWS = 1024;
     /** Of the largest entry; twice what rounding to 8 bits costs here. */
     private static final double TOLERANCE = 0.03;
 
     private final TensorScope scope = TensorScope.root();
-    private final ScriptModule script = ScriptModule.load(scope, "__torch__.tandem.trial.Trial", SOURCES);
+    private final ScriptModule script = ScriptModule.load("__torch__.tandem.trial.Trial", SOURCES);
 
     interface Use<T> {
         T of(WeightTrial trials);
@@ -122,7 +124,7 @@ final class WeightTrial implements AutoCloseable {
             for (int count : rows) {
                 int timed = Math.min(copies, Math.max(2, TIMED_ROWS / count));
                 long best = Long.MAX_VALUE;
-                for (long spent = 0, passes = 0; passes < 2 || spent < TIMED_NANOS; passes++) {
+                for (long spent = 0, passes = 0; spent < TIMED_NANOS || (passes < 2 && spent < LONG_NANOS); passes++) {
                     try (TensorScope call = all.open()) {
                         IValue x = call.value(call.tensor(WeightSpeed.values(count * inputs), count, inputs));
                         IValue type = call.number(dtype.code());
@@ -211,7 +213,6 @@ final class WeightTrial implements AutoCloseable {
 
     @Override
     public void close() {
-        script.close();
         scope.close();
     }
 }

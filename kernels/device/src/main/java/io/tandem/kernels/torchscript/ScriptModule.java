@@ -1,6 +1,9 @@
 package io.tandem.kernels.torchscript;
 
+import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
+import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -13,17 +16,25 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 
-/** A compiled TorchScript module whose methods can be called; it holds no state between calls. */
-public final class ScriptModule implements AutoCloseable {
+/**
+ * A compiled TorchScript module whose methods can be called by several threads; it holds no state between calls.
+ *
+ * <p>The same sources are compiled once in a process, which takes about as long as loading a small model, and stay for
+ * its life, as Java's classes do.
+ */
+public final class ScriptModule {
     private static final String MISSING_OPERATOR = "Unknown builtin op: ";
+    private static final Map<Source, ScriptModule> COMPILED = new ConcurrentHashMap<>();
 
-    private final TensorScope scope;
+    /** @param texts by path */
+    private record Source(String className, Map<String, String> texts) {}
+
     private final PtSymbolBlock block;
 
-    private ScriptModule(TensorScope scope, PtSymbolBlock block) {
-        this.scope = scope;
+    private ScriptModule(PtSymbolBlock block) {
         this.block = block;
     }
 
@@ -32,18 +43,17 @@ public final class ScriptModule implements AutoCloseable {
      * one that is missing: where that happens, each source {@code x.py} with a stand-in {@code x_absent.py} is replaced
      * by it. A stand-in has the same classes and functions, which throw when they are called.
      *
-     * @param parent outlives the module
      * @param className of the module, for example {@code __torch__.tandem.decoder.Decoder}
      * @param sources every file that the module reaches, as a path below {@code src/main/torchscript}
      */
-    public static ScriptModule load(TensorScope parent, String className, List<String> sources) {
+    public static ScriptModule load(String className, List<String> sources) {
         try {
-            return load(parent, className, read(sources));
+            return load(className, read(sources));
         } catch (KernelException e) {
             if (!String.valueOf(e.getMessage()).contains(MISSING_OPERATOR)) {
                 throw e;
             }
-            return load(parent, className, read(sources, ScriptModule::orStandIn));
+            return load(className, read(sources, ScriptModule::orStandIn));
         }
     }
 
@@ -66,22 +76,24 @@ public final class ScriptModule implements AutoCloseable {
     /**
      * Compiles sources.
      *
-     * @param parent outlives the module
      * @param className of the module, for example {@code __torch__.tandem.decoder.Decoder}
      * @param sources the text of every file that the module reaches, by its path
      */
-    public static ScriptModule load(TensorScope parent, String className, Map<String, String> sources) {
-        byte[] archive = ScriptArchive.pack(className, sources);
-        TensorScope scope = parent.open();
+    public static ScriptModule load(String className, Map<String, String> sources) {
+        return COMPILED.computeIfAbsent(new Source(className, Map.copyOf(sources)), ScriptModule::compile);
+    }
+
+    private static ScriptModule compile(Source source) {
+        byte[] archive = ScriptArchive.pack(source.className(), source.texts());
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
         try {
-            return new ScriptModule(
-                    scope, JniUtils.loadModule(scope.manager(), new ByteArrayInputStream(archive), false, false));
+            return new ScriptModule(JniUtils.loadModule(manager, new ByteArrayInputStream(archive), false, false));
         } catch (IOException e) {
-            scope.close();
+            manager.close();
             throw new UncheckedIOException(e);
         } catch (EngineException e) {
-            scope.close();
-            throw new KernelException("cannot compile " + className + ": " + e.getMessage(), e);
+            manager.close();
+            throw new KernelException("cannot compile " + source.className() + ": " + e.getMessage(), e);
         }
     }
 
@@ -104,11 +116,5 @@ public final class ScriptModule implements AutoCloseable {
     /** The module as DJL sees it, for running its {@code forward} with autograd. */
     public PtSymbolBlock block() {
         return block;
-    }
-
-    @Override
-    public void close() {
-        block.close();
-        scope.close();
     }
 }

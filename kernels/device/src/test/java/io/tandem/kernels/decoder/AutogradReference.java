@@ -33,8 +33,8 @@ final class AutogradReference implements AutoCloseable {
     record Result(double loss, Adapter gradient) {}
 
     private final TensorScope scope = TensorScope.root();
-    private final ScriptModule module = ScriptModule.load(
-            scope, "__torch__.reference.autograd.Autograd", List.of("__torch__/reference/autograd.py"));
+    private final ScriptModule module =
+            ScriptModule.load("__torch__.reference.autograd.Autograd", List.of("__torch__/reference/autograd.py"));
     private final ModelConfig model;
     private final Map<String, float[]> weights;
     private final Dtype dtype;
@@ -231,7 +231,6 @@ final class AutogradReference implements AutoCloseable {
 
     @Override
     public void close() {
-        module.close();
         scope.close();
     }
 }

@@ -17,7 +17,7 @@ import java.util.Random;
 final class ConventionalStep implements AutoCloseable {
     private final TensorScope scope = TensorScope.root();
     private final ScriptModule module = ScriptModule.load(
-            scope, "__torch__.reference.conventional.Conventional", List.of("__torch__/reference/conventional.py"));
+            "__torch__.reference.conventional.Conventional", List.of("__torch__/reference/conventional.py"));
     private final ModelConfig model;
     private final int rank;
     private final PtNDArray base;
@@ -93,7 +93,6 @@ final class ConventionalStep implements AutoCloseable {
     @Override
     public void close() {
         base.close();
-        module.close();
         scope.close();
     }
 }

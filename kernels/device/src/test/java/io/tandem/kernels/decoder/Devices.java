@@ -15,7 +15,6 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.source.ModelSource;
-import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,7 +25,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Small devices, and what the tests ask of them again and again. */
@@ -45,7 +44,7 @@ final class Devices {
         return load(model, limits, DecoderScript::new);
     }
 
-    static TorchScriptDecoder load(TinyModel model, KernelsConfig limits, Function<TensorScope, DecoderScript> scripts)
+    static TorchScriptDecoder load(TinyModel model, KernelsConfig limits, Supplier<DecoderScript> scripts)
             throws IOException {
         Path directory = Files.createTempDirectory("tiny-model");
         try {

@@ -26,7 +26,6 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.reference.FamilyReference;
 import io.tandem.kernels.source.ModelSource;
-import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.Tolerances;
@@ -47,6 +46,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.jspecify.annotations.Nullable;
@@ -111,7 +111,7 @@ abstract class FamilyProof {
         return load(limits, DecoderScript::new);
     }
 
-    private TorchScriptDecoder load(KernelsConfig limits, Function<TensorScope, DecoderScript> scripts) {
+    private TorchScriptDecoder load(KernelsConfig limits, Supplier<DecoderScript> scripts) {
         return TorchScriptDecoder.load(ModelSource.open(directory), limits, scripts, LoadProgress.NONE);
     }
 
@@ -382,7 +382,7 @@ abstract class FamilyProof {
         ModelConfig model = write();
         KernelsConfig limits = Devices.limits(Dtype.BFLOAT16, 128, Stash.RECOMPUTE)
                 .withNumerics(Dtype.BFLOAT16, WeightForms.of(WeightForm.PLAIN));
-        try (TorchScriptDecoder device = load(limits, scope -> MetaScript.load(scope, this::withRows))) {
+        try (TorchScriptDecoder device = load(limits, () -> MetaScript.load(this::withRows))) {
             device.openTrainee(SLOT, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
             List<Segment> beside = List.of(
                     Devices.segment(0, 40, new int[] {1}, IterationInputs.BASE, Sampling.GREEDY),

@@ -45,7 +45,7 @@ class MetaDeviceTest {
 
     private static TorchScriptDecoder load(TinyModel model, KernelsConfig limits, UnaryOperator<String> change)
             throws IOException {
-        return Devices.load(model, limits, scope -> MetaScript.load(scope, change));
+        return Devices.load(model, limits, () -> MetaScript.load(change));
     }
 
     private static KernelsConfig limits(Dtype dtype, int lanes, Stash stash) {

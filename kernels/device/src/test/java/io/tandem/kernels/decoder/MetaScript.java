@@ -1,6 +1,5 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
@@ -25,11 +24,11 @@ final class MetaScript {
     private MetaScript() {}
 
     /** @param change of the text of each source */
-    static DecoderScript load(TensorScope parent, UnaryOperator<String> change) {
+    static DecoderScript load(UnaryOperator<String> change) {
         Map<String, String> sources = new TreeMap<>();
         DecoderScript.sources().forEach((path, text) -> sources.put(path, edit(path, change.apply(text))));
         sources.putAll(ScriptModule.read(List.of(KERNELS)));
-        return new DecoderScript(parent, "meta", sources);
+        return new DecoderScript("meta", sources);
     }
 
     private static String edit(String path, String text) {

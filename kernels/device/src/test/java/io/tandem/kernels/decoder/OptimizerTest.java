@@ -64,14 +64,13 @@ class OptimizerTest {
     static void load() {
         NativeEngine.useThreads(1);
         root = TensorScope.root();
-        script = new DecoderScript(root);
+        script = new DecoderScript();
         lanes = new Lanes(3, 1);
     }
 
     @AfterAll
     static void close() {
         lanes.close();
-        script.close();
         root.close();
     }
 

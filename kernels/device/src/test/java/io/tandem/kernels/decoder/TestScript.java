@@ -15,7 +15,7 @@ final class TestScript implements AutoCloseable {
     TestScript(String className, String... sources) {
         NativeEngine.useThreads(1);
         scope = TensorScope.root();
-        module = ScriptModule.load(scope, className, List.of(sources));
+        module = ScriptModule.load(className, List.of(sources));
     }
 
     /** @param arguments made in the scope of the call */
@@ -27,7 +27,6 @@ final class TestScript implements AutoCloseable {
 
     @Override
     public void close() {
-        module.close();
         scope.close();
     }
 }

@@ -40,12 +40,11 @@ class WeightReaderTest {
     void load() {
         NativeEngine.useThreads(1);
         scope = TensorScope.root();
-        script = new DecoderScript(scope);
+        script = new DecoderScript();
     }
 
     @AfterEach
     void close() {
-        script.close();
         scope.close();
     }
 

@@ -33,7 +33,7 @@ final class SampleModel implements AutoCloseable {
     SampleModel(Shape shape, State state) {
         this.shape = shape;
         module = ScriptModule.load(
-                scope, "__torch__.tandem.pretrain.trainer.Trainer", List.of(PATH + "llama.py", PATH + "trainer.py"));
+                "__torch__.tandem.pretrain.trainer.Trainer", List.of(PATH + "llama.py", PATH + "trainer.py"));
         weights = scope.tensor(state.weights(), state.weights().length);
         first = scope.tensor(state.first(), state.first().length);
         second = scope.tensor(state.second(), state.second().length);
@@ -117,7 +117,6 @@ final class SampleModel implements AutoCloseable {
 
     @Override
     public void close() {
-        module.close();
         scope.close();
     }
 }

@@ -1,8 +1,15 @@
-package io.tandem.server.text;
+package io.tandem.server.api;
 
-/** Sizes of texts as they are sent. */
+import java.nio.charset.StandardCharsets;
+
+/** Texts as they are sent and stored. */
 public final class Utf8 {
     private Utf8() {}
+
+    /** Whether it is text at all: what JSON escapes may be half a surrogate pair, which is no character. */
+    public static boolean canEncode(String text) {
+        return StandardCharsets.UTF_8.newEncoder().canEncode(text);
+    }
 
     /** Bytes of a text in UTF-8. */
     public static long length(String text) {

@@ -1,0 +1,37 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import java.util.List;
+
+/** What {@link DecoderScript} tells the script of adapters, in {@link AdapterLayout}'s numbers. */
+interface AdapterArguments {
+    /**
+     * What a slot gets.
+     *
+     * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
+     * @param magnitudes without numbers for those of the weight
+     * @param scales three numbers for each of the differences: bank, side, column
+     */
+    record Content(
+            long[] factors,
+            List<PtNDArray> a,
+            List<PtNDArray> b,
+            List<PtNDArray> magnitudes,
+            long[] scales,
+            List<PtNDArray> differences)
+            implements Arguments {}
+
+    /**
+     * Where what learns lies in a trainee's vector.
+     *
+     * @param banks four numbers for each: ranks that learn, inputs, where A begins, all ranks
+     * @param factors six numbers for each part with factors: bank, row, rank, column, width, where B begins
+     * @param scalings of those
+     * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
+     * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
+     *     are those of the weight
+     */
+    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes)
+            implements Arguments {}
+}
