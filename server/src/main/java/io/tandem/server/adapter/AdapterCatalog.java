@@ -90,10 +90,10 @@ final class AdapterCatalog {
 
     /** See {@link AdapterLibrary#choose}. */
     Optional<AdapterChoice> choose(String reference, String key) {
-        AdapterReference wanted = AdapterReference.parse(reference);
+        AdapterReference wanted = AdapterReference.parse(reference, entries::containsKey);
         Optional<AdapterChoice> chosen = find(wanted.name())
                 .flatMap(entry -> wanted.hash().map(entry::version).orElseGet(() -> Optional.of(entry.choose(key))))
-                .map(version -> new AdapterChoice(wanted.name(), version));
+                .map(version -> new AdapterChoice(wanted.name(), version, wanted.ranks()));
         chosen.ifPresent(choice -> touch(choice.name()));
         return chosen;
     }

@@ -2,12 +2,25 @@ package io.tandem.server.adapter;
 
 import io.tandem.server.api.ApiException;
 import java.util.List;
+import java.util.OptionalInt;
 
-/** One version of one adapter, chosen for a request. */
-public record AdapterChoice(String name, StoredVersion version) {
+/**
+ * One version of one adapter, chosen for a request.
+ *
+ * @param ranks so many of its first ranks alone; empty for all
+ */
+public record AdapterChoice(String name, StoredVersion version, OptionalInt ranks) {
+    public AdapterChoice(String name, StoredVersion version) {
+        this(name, version, OptionalInt.empty());
+    }
+
     /** How a request names exactly this version. */
     public String reference() {
-        return name + "@" + version.shown();
+        return name + "@" + version.shown() + suffix();
+    }
+
+    private String suffix() {
+        return ranks.isPresent() ? ":r" + ranks.getAsInt() : "";
     }
 
     /** What it answers together with, the lowest first. */
@@ -31,8 +44,13 @@ public record AdapterChoice(String name, StoredVersion version) {
         return this;
     }
 
+    /** What it is made of, whatever it is called. */
+    String content() {
+        return version.hash() + suffix();
+    }
+
     /** Under which its weights are in memory. */
     String key() {
-        return name + "@" + version.hash();
+        return name + "@" + content();
     }
 }

@@ -127,7 +127,7 @@ public final class AdapterLibrary implements AutoCloseable {
     /**
      * The version that a request gets.
      *
-     * @param reference a name, or {@code name@hash} for exactly that version
+     * @param reference a name, or {@code name@hash} for exactly that version; {@code :r4} behind it means its first 4 ranks
      * @param key decides between the current version and the canary
      */
     public Optional<AdapterChoice> choose(String reference, String key) {

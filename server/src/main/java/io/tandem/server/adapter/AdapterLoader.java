@@ -82,6 +82,10 @@ final class AdapterLoader implements AutoCloseable {
             Adapter adapter = metrics.timed(
                     version.compressed(), () -> store.read(choice.name(), version.content(), version.compressed()));
             LOG.debug("{} loaded", choice.reference());
+            if (choice.ranks().isPresent()) {
+                Adapter first = firstRanks(choice, adapter, choice.ranks().getAsInt());
+                return device.prepare(choice.name(), ContentHash.of(first), first);
+            }
             return device.prepare(choice.name(), version.content(), adapter);
         } catch (IllegalArgumentException e) {
             LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
@@ -95,6 +99,22 @@ final class AdapterLoader implements AutoCloseable {
             }
             LOG.warn("{} cannot be served: {}", choice.reference(), e.getMessage());
             throw broken("The files of '" + choice.reference() + "' cannot be used; the server's log says why.");
+        }
+    }
+
+    private static Adapter firstRanks(AdapterChoice choice, Adapter adapter, int ranks) {
+        if (ranks > adapter.maxRank()) {
+            throw ApiException.notFound(
+                    "model",
+                    "model_not_found",
+                    "The model '" + choice.reference() + "' does not exist: '" + choice.name() + "' has "
+                            + adapter.maxRank() + " ranks.");
+        }
+        try {
+            return adapter.firstRanks(ranks);
+        } catch (IllegalArgumentException e) {
+            throw ApiException.invalid(
+                    "model", "'" + choice.reference() + "' is not possible: " + e.getMessage() + ".");
         }
     }
 

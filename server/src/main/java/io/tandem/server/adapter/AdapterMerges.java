@@ -56,9 +56,8 @@ public final class AdapterMerges {
      * @param members in the order of the parameters' ids
      */
     public CompletableFuture<AdapterVersion> merged(MergeParams params, List<AdapterChoice> members) {
-        String description =
-                members.stream().map(member -> member.version().hash()).collect(Collectors.joining(","))
-                        + params.spec().map(MergeSpec::toString).orElse(MergeParams.TERNARY_TIES + params.weights());
+        String description = members.stream().map(AdapterChoice::content).collect(Collectors.joining(","))
+                + params.spec().map(MergeSpec::toString).orElse(MergeParams.TERNARY_TIES + params.weights());
         String key = UNNAMED + "@" + ContentHash.of(description).hex();
         Optional<CompletableFuture<AdapterVersion>> known = library.cache().find(key);
         return known.orElseGet(() -> load(params, members)
@@ -164,7 +163,7 @@ public final class AdapterMerges {
     private Result ternary(MergeParams params, List<AdapterChoice> members) {
         List<TernaryAdapter> adapters = new ArrayList<>();
         for (AdapterChoice member : members) {
-            if (!member.version().compressed()) {
+            if (!member.version().compressed() || member.ranks().isPresent()) {
                 throw new IllegalArgumentException(
                         member.reference() + " is not compressed, " + MergeParams.TERNARY_TIES + " needs that");
             }

@@ -67,7 +67,8 @@ public final class AdapterSources implements AutoCloseable {
         }
         return references.stream()
                 .flatMap(model -> AdapterReference.split(model).stream())
-                .map(reference -> AdapterReference.parse(reference).name())
+                .map(reference -> AdapterReference.parse(reference, config.named()::containsKey)
+                        .name())
                 .filter(name -> config.named().containsKey(name) && !isHere(name))
                 .distinct()
                 .toList();

@@ -132,7 +132,9 @@ final class AdaptersHandler {
         if (current != null) {
             return new AdapterChoice(id, current);
         }
+        // Its first ranks can be asked, but are nothing by themselves.
         return library.choose(id, "")
+                .filter(choice -> choice.ranks().isEmpty())
                 .orElseThrow(
                         () -> ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + id + "'."));
     }

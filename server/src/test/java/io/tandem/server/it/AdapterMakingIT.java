@@ -243,6 +243,38 @@ class AdapterMakingIT {
     }
 
     @Test
+    void theFirstRanksOfAnAdapterAreAModel() throws Exception {
+        Adapter whole = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 6, 4);
+        adapters.create("a", whole);
+        adapters.create("two", whole.firstRanks(2));
+        adapters.create("dora", TinyAdapters.dora(MODEL.config(), 4, 7));
+        String two = adapters.text("two");
+        HttpResponse<String> answer = adapters.ask("a:r2", "");
+        assertThat(answer.headers().firstValue("X-Adapter-Version").orElseThrow())
+                .matches("a@\\w+:r2");
+        assertThat(adapters.text(
+                        answer.headers().firstValue("X-Adapter-Version").orElseThrow()))
+                .isEqualTo(two)
+                .isNotEqualTo(adapters.text("a"));
+        assertThat(adapters.text("a:r6")).isEqualTo(adapters.text("a"));
+        assertThat(adapters.text(RunningServer.MODEL, ",\"adapters\":[\"a:r2\"]"))
+                .isEqualTo(two);
+        assertThat(adapters.text(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a:r2\"],\"weights\":[1]}"))
+                .isEqualTo(two);
+        HttpResponse<String> beyond = adapters.ask("a:r7", "");
+        assertThat(beyond.statusCode()).isEqualTo(404);
+        assertThat(beyond.body()).contains("'a' has 6 ranks");
+        HttpResponse<String> magnitudes = adapters.ask("dora:r1", "");
+        assertThat(magnitudes.statusCode()).isEqualTo(400);
+        assertThat(magnitudes.body()).contains("is changed by DoRA");
+        for (String nothing : List.of("a:r0", "a:r02", "a:r", "a:r99999", "a:r2:r2", "b:r2")) {
+            assertThat(adapters.ask(nothing, "").statusCode()).as(nothing).isEqualTo(404);
+        }
+        assertThat(server.get("/v1/adapters/a:r2").statusCode()).isEqualTo(404);
+        assertThat(server.get("/v1/adapters/a").statusCode()).isEqualTo(200);
+    }
+
+    @Test
     void aStackIsWhatItsConcatenationIs() throws Exception {
         adapters.create("lang", adapter(1));
         adapters.create("task", adapter(2));
