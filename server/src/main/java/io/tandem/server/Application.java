@@ -45,6 +45,8 @@ import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.TenantStore;
+import io.tandem.server.tenant.Tenants;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
@@ -84,6 +86,7 @@ public final class Application implements AutoCloseable {
             new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
 
     private final DataDirectory data;
+    private final Tenants tenants;
     private final DeviceModel device;
     private final ServedModel model;
     private final Grammars grammars;
@@ -100,8 +103,16 @@ public final class Application implements AutoCloseable {
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
-        String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
+        tenants = new Tenants(
+                new TenantStore(data.tenants()), config.http().access().apiKey(), Clock.systemUTC());
+        String address;
+        try {
+            address = ListenAddress.resolve(config.http(), tenants.locked());
+        } catch (IOException e) {
+            data.close();
+            throw e;
+        }
         Files.createDirectories(config.adapterRoot());
         ModelFiles base = ModelSource.open(config.model());
         device = TorchScriptDecoder.load(base, config.scheduler().deviceLimits(config.kernels()), loading);
@@ -153,6 +164,7 @@ public final class Application implements AutoCloseable {
                 maxRank,
                 data.uploads(),
                 config.http(),
+                tenants,
                 engine::healthy,
                 () -> ready,
                 Main.number(),
@@ -166,6 +178,7 @@ public final class Application implements AutoCloseable {
                 EXPIRY_MILLIS,
                 timer -> vertx.executeBlocking(() -> {
                     files.deleteExpired();
+                    tenants.saveLastUse();
                     return null;
                 }));
         if (config.adapters().compressAfterSeconds() > 0) {
@@ -385,6 +398,11 @@ public final class Application implements AutoCloseable {
         }
         if (!engineThread.isAlive()) {
             device.close();
+        }
+        try {
+            tenants.saveLastUse();
+        } catch (IOException e) {
+            LOG.warn("when keys were last used is not stored: {}", e.toString());
         }
         data.close();
         if (interrupted) {

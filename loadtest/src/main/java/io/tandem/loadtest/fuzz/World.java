@@ -79,6 +79,8 @@ final class World {
         names.put("rows", rows());
         names.put("batch", batch());
         names.put("job", job());
+        names.put("project", "default");
+        names.put("key", "key_0");
     }
 
     private void cancel(String path) throws IOException, InterruptedException {

@@ -15,6 +15,7 @@ import io.tandem.server.api.CompareParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
 import io.tandem.server.api.MergeSearch;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.file.Files;
@@ -54,7 +55,7 @@ final class AdapterMakingHandler {
     private record Incoming(String name, Adapter adapter, double percent) {}
 
     /** A form with a name and files. */
-    void upload(RoutingContext context, Upload upload) {
+    void upload(RoutingContext context, Principal caller, Upload upload) {
         Callable<Incoming> read = () -> {
             try (upload) {
                 Form form = upload.read();
@@ -71,7 +72,7 @@ final class AdapterMakingHandler {
     }
 
     /** A path below the adapter root, or an address. */
-    void create(RoutingContext context) {
+    void create(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("name", "path", "canary_percent"));
         String path = body.requiredString("path", PATH_CHARS_MAX);
@@ -145,7 +146,7 @@ final class AdapterMakingHandler {
     }
 
     /** A zip in PEFT's layout. */
-    void export(RoutingContext context) {
+    void export(RoutingContext context, Principal caller) {
         AdapterChoice choice = AdaptersHandler.choice(library, context);
         Json.blocking(context, () -> adapters.transfer().export(choice), archive -> {
             context.response().putHeader("X-Adapter-Version", choice.reference());
@@ -156,7 +157,7 @@ final class AdapterMakingHandler {
     }
 
     /** Saves a merge under a name. */
-    void merge(RoutingContext context) {
+    void merge(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         Set<String> known = new HashSet<>(MergeParams.FIELDS);
         known.addAll(MergeSearch.FIELDS);
@@ -181,7 +182,7 @@ final class AdapterMakingHandler {
     }
 
     /** Measures models on a validation file, beside everything else that the server does. */
-    void compare(RoutingContext context) {
+    void compare(RoutingContext context, Principal caller) {
         CompareParams params = CompareParams.read(Json.body(context));
         List<CompletableFuture<ModelNames.Resolved>> models = params.models().stream()
                 .map(name -> names.resolve(name, "models"))
@@ -210,7 +211,7 @@ final class AdapterMakingHandler {
         return json;
     }
 
-    void compress(RoutingContext context) {
+    void compress(RoutingContext context, Principal caller) {
         AdapterChoice choice = AdaptersHandler.choice(library, context);
         AdapterCompression.Params params = AdapterCompression.Params.read(AdaptersHandler.body(context));
         Json.answer(context, adapters.compression().compress(choice, params));

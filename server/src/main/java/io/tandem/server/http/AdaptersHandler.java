@@ -9,6 +9,7 @@ import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.StoredVersion;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.tenant.Principal;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +31,7 @@ final class AdaptersHandler {
     }
 
     /** All adapters, or with {@code label=key=value} those that have the label. */
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context, "label");
         String label = context.request().getParam("label");
         List<AdapterEntry> all = library.names().stream()
@@ -47,7 +48,7 @@ final class AdaptersHandler {
     }
 
     /** The adapter, and what was found when its version was loaded. */
-    void get(RoutingContext context) {
+    void get(RoutingContext context, Principal caller) {
         AdapterChoice choice = choice(context);
         Json.answer(context, library.report(choice).thenApply(report -> {
             ObjectNode json = AdapterJson.of(library.require(choice.name()), library);
@@ -57,7 +58,7 @@ final class AdaptersHandler {
     }
 
     /** Deletes an adapter, or with {@code name@hash} one version of it. */
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         String id = context.pathParam("id");
         CompletableFuture<?> deleted =
                 library.find(id).isPresent() ? library.delete(id) : library.deleteVersion(choice(context));
@@ -70,14 +71,14 @@ final class AdaptersHandler {
         }));
     }
 
-    void pin(RoutingContext context) {
+    void pin(RoutingContext context, Principal caller) {
         JsonBody body = body(context);
         body.rejectUnknown(Set.of("pinned"));
         answer(context, library.pin(name(context), body.optionalBoolean("pinned", true)));
     }
 
     /** Replaces all labels. */
-    void label(RoutingContext context) {
+    void label(RoutingContext context, Principal caller) {
         JsonBody body = body(context);
         body.rejectUnknown(Set.of("labels"));
         JsonBody labels = body.optionalObject("labels").orElseThrow(() -> body.invalid("labels", "is required."));
@@ -92,14 +93,14 @@ final class AdaptersHandler {
     }
 
     /** Back to the version before the current one, or to a given one; a canary ends. */
-    void rollBack(RoutingContext context) {
+    void rollBack(RoutingContext context, Principal caller) {
         JsonBody body = body(context);
         body.rejectUnknown(Set.of("version"));
         answer(context, library.rollBack(name(context), body.optionalString("version", LABEL_CHARS_MAX)));
     }
 
     /** A version answers a part of the requests; 0 percent ends that, 100 makes it current. */
-    void canary(RoutingContext context) {
+    void canary(RoutingContext context, Principal caller) {
         JsonBody body = body(context);
         body.rejectUnknown(Set.of("version", "percent"));
         String name = name(context);

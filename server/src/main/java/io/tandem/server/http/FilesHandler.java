@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.FileStore;
+import io.tandem.server.tenant.Principal;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
@@ -38,7 +39,7 @@ final class FilesHandler {
         this.clock = clock;
     }
 
-    void upload(RoutingContext context, Upload upload) {
+    void upload(RoutingContext context, Principal caller, Upload upload) {
         Json.blocking(context, () -> add(upload), object -> Json.answer(context, object));
     }
 
@@ -88,7 +89,7 @@ final class FilesHandler {
         return OptionalLong.of(Long.parseLong(seconds));
     }
 
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context, "purpose", "order");
         String purpose = context.request().getParam("purpose");
         boolean ascending = Json.ascending(context);
@@ -103,11 +104,11 @@ final class FilesHandler {
         });
     }
 
-    void get(RoutingContext context) {
+    void get(RoutingContext context, Principal caller) {
         Json.blocking(context, () -> find(context), object -> Json.answer(context, object));
     }
 
-    void content(RoutingContext context) {
+    void content(RoutingContext context, Principal caller) {
         Json.blocking(
                 context,
                 () -> {
@@ -119,7 +120,7 @@ final class FilesHandler {
                         .onFailure(context::fail));
     }
 
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         Json.blocking(
                 context,
                 () -> {

@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.finetune.JobService;
+import io.tandem.server.tenant.Principal;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -22,22 +23,22 @@ final class FineTuningJobsHandler {
         this.jobs = jobs;
     }
 
-    void create(RoutingContext context) {
+    void create(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.create(Json.body(context)));
     }
 
-    void dryRun(RoutingContext context) {
+    void dryRun(RoutingContext context, Principal caller) {
         CompletableFuture<ObjectNode> answer = jobs.dryRun(Json.body(context));
         context.response().closeHandler(gone -> answer.cancel(true));
         Json.answer(context, answer);
     }
 
-    void get(RoutingContext context) {
+    void get(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.get(context.pathParam("job")));
     }
 
     /** All jobs, or with {@code metadata[key]=value} those that have all these pairs. */
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context, "metadata[]", "metadata");
         Predicate<ObjectNode> wanted = metadata(context);
         Json.answer(
@@ -67,7 +68,7 @@ final class FineTuningJobsHandler {
         return wanted;
     }
 
-    void events(RoutingContext context) {
+    void events(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
         int limit = Json.limit(context, PAGE);
         Json.answer(
@@ -76,26 +77,26 @@ final class FineTuningJobsHandler {
                         .thenApply(events -> Json.page(events, limit)));
     }
 
-    void checkpoints(RoutingContext context) {
+    void checkpoints(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
         Json.answer(
                 context,
                 jobs.checkpoints(context.pathParam("job")).thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
     }
 
-    void pause(RoutingContext context) {
+    void pause(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.pause(context.pathParam("job")));
     }
 
-    void resume(RoutingContext context) {
+    void resume(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.resume(context.pathParam("job")));
     }
 
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.delete(context.pathParam("job")));
     }
 
-    void cancel(RoutingContext context) {
+    void cancel(RoutingContext context, Principal caller) {
         Json.answer(context, jobs.cancel(context.pathParam("job")));
     }
 }

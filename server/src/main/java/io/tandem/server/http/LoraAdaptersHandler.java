@@ -6,6 +6,7 @@ import io.tandem.server.adapter.Adapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.SafeName;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Set;
@@ -25,7 +26,7 @@ final class LoraAdaptersHandler {
         this.library = adapters.library();
     }
 
-    void load(RoutingContext context) {
+    void load(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_path", "load_inplace"));
         String name = body.requiredString("lora_name", 128);
@@ -44,7 +45,7 @@ final class LoraAdaptersHandler {
         say(context, published, "Success: LoRA adapter '" + name + "' added successfully.");
     }
 
-    void unload(RoutingContext context) {
+    void unload(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_int_id"));
         String name = body.requiredString("lora_name", 128);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
@@ -19,7 +20,7 @@ final class ModelsHandler {
         this.names = names;
     }
 
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         boolean checkpoints = wantsCheckpoints(context);
         // There may be a great many.
         Json.blocking(context, () -> list(checkpoints), json -> Json.answer(context, json));
@@ -45,14 +46,14 @@ final class ModelsHandler {
     }
 
     /** A model by its name, in which slashes need not be escaped. */
-    void get(RoutingContext context) {
+    void get(RoutingContext context, Principal caller) {
         String name = context.pathParam("*");
         names.requireKnown(name);
         Json.answer(context, card(name, created(name)));
     }
 
     /** Deletes an adapter, as OpenAI's clients delete a fine-tuned model. */
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         String name = context.pathParam("model");
         if (name.equals(model.name())) {
             throw ApiException.invalid(

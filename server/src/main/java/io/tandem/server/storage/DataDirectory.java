@@ -46,10 +46,11 @@ public final class DataDirectory implements AutoCloseable {
         AtomicFiles.createDirectories(absolute);
         DataDirectory data = new DataDirectory(absolute, lock(absolute));
         try {
-            for (Path directory : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.uploads())) {
+            for (Path directory : List.of(
+                    data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants(), data.uploads())) {
                 AtomicFiles.createDirectories(directory);
             }
-            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches())) {
+            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants())) {
                 deleteUnfinished(store.toRealPath());
             }
             try (Stream<Path> uploads = Files.list(data.uploads())) {
@@ -134,6 +135,11 @@ public final class DataDirectory implements AutoCloseable {
     /** Batches of requests. */
     public Path batches() {
         return root.resolve("batches");
+    }
+
+    /** Tenants, each with its keys. */
+    public Path tenants() {
+        return root.resolve("tenants");
     }
 
     /** Request bodies and scratch files, on the file system of the others. */

@@ -1,0 +1,263 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.server.client.TenantsCommand;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+/** Tenants, their keys and roles, through the API and the command line. */
+@Timeout(120)
+class TenantsIT {
+    private static final String PROJECTS = "/v1/organization/projects";
+    private static final String OPERATORS = PROJECTS + "/default/api_keys";
+    private static final String COMPLETION = "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1}";
+    private static final String NO_JOB = "{\"model\":\"tiny\",\"training_file\":\"file-1\"}";
+
+    @TempDir
+    private static Path directory;
+
+    private static RunningServer server;
+    private static RunningServer operator;
+
+    @BeforeAll
+    static void start() throws Exception {
+        server = RunningServer.start(directory);
+        operator = server.as(firstKey());
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    /** Nobody has a key yet, so nobody needs one; and whoever makes the first one has to be able to make others. */
+    private static String firstKey() throws Exception {
+        HttpResponse<String> tooLow = server.post(OPERATORS, "{\"name\":\"app\",\"role\":\"finetune\"}");
+        assertThat(tooLow.statusCode()).isEqualTo(400);
+        assertThat(tooLow.body()).contains("'role'");
+        assertThat(server.get("/v1/models").statusCode()).isEqualTo(200);
+        String key = server.json(server.post(OPERATORS, "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                .path("value")
+                .asText();
+        assertThat(server.get("/v1/models").statusCode()).isEqualTo(401);
+        return key;
+    }
+
+    private static String tenant(String name) throws Exception {
+        return operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
+                .path("id")
+                .asText();
+    }
+
+    private static JsonNode newKey(String tenant, String role) throws Exception {
+        String body = "{\"name\":\"k\",\"role\":\"" + role + "\"}";
+        return operator.json(operator.post(PROJECTS + "/" + tenant + "/api_keys", body));
+    }
+
+    private static int complete(String key) throws Exception {
+        return server.as(key).post("/v1/completions", COMPLETION).statusCode();
+    }
+
+    @Test
+    void aKeyIsShownOnce() throws Exception {
+        String tenant = tenant("once");
+        JsonNode key = newKey(tenant, "inference");
+        String value = key.path("value").asText();
+        assertThat(value).matches("sk-tandem-[A-Za-z0-9_-]{43}");
+        String redacted = key.path("redacted_value").asText();
+        assertThat(redacted).startsWith("sk-tandem-").endsWith(value.substring(value.length() - 4));
+        JsonNode again = operator.json(operator.get(
+                PROJECTS + "/" + tenant + "/api_keys/" + key.path("id").asText()));
+        assertThat(again.has("value")).isFalse();
+        assertThat(again.path("last_used_at").isNull()).isTrue();
+        assertThat(complete(value)).isEqualTo(200);
+        String list = operator.get(PROJECTS + "/" + tenant + "/api_keys").body();
+        assertThat(list).contains(redacted).doesNotContain(value).doesNotContain("\"last_used_at\":null");
+        try (Stream<Path> files = Files.walk(directory.resolve("data/tenants"))) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                assertThat(Files.readString(file)).doesNotContain(value);
+            }
+        }
+    }
+
+    @Test
+    void aDeletedKeyOpensNothing() throws Exception {
+        String tenant = tenant("deleted");
+        JsonNode key = newKey(tenant, "inference");
+        JsonNode other = newKey(tenant, "inference");
+        String path = PROJECTS + "/" + tenant + "/api_keys/" + key.path("id").asText();
+        assertThat(complete(key.path("value").asText())).isEqualTo(200);
+        assertThat(operator.delete(path).statusCode()).isEqualTo(200);
+        assertThat(complete(key.path("value").asText())).isEqualTo(401);
+        assertThat(complete(other.path("value").asText())).isEqualTo(200);
+        assertThat(operator.delete(path).statusCode()).isEqualTo(404);
+        assertThat(operator.post(PROJECTS + "/" + tenant + "/archive", "{}").statusCode())
+                .isEqualTo(200);
+        assertThat(complete(other.path("value").asText())).isEqualTo(401);
+        assertThat(operator.get(PROJECTS).body()).doesNotContain(tenant);
+        assertThat(operator.get(PROJECTS + "?include_archived=true").body()).contains(tenant);
+    }
+
+    @Test
+    void theLastKeyThatCanMakeKeysStays() throws Exception {
+        List<String> admins = new ArrayList<>();
+        for (JsonNode key : operator.json(operator.get(OPERATORS)).path("data")) {
+            if (key.path("role").asText().equals("admin")) {
+                admins.add(key.path("id").asText());
+            }
+        }
+        assertThat(admins).hasSize(1);
+        assertThat(operator.delete(OPERATORS + "/" + admins.get(0)).statusCode())
+                .isEqualTo(400);
+        assertThat(operator.post(PROJECTS + "/default/archive", "{}").statusCode())
+                .isEqualTo(400);
+    }
+
+    @Test
+    void aRoleIncludesThoseBelowIt() throws Exception {
+        String tenant = tenant("roles");
+        String keys = PROJECTS + "/" + tenant + "/api_keys";
+        List<String> roles = List.of("inference", "finetune", "admin");
+        for (int role = 0; role < roles.size(); role++) {
+            RunningServer caller =
+                    server.as(newKey(tenant, roles.get(role)).path("value").asText());
+            assertThat(caller.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+            HttpResponse<String> job = caller.post("/v1/fine_tuning/jobs", NO_JOB);
+            assertThat(job.statusCode()).isEqualTo(role >= 1 ? 400 : 403);
+            if (role == 0) {
+                assertThat(job.body()).contains("insufficient_permissions", "finetune");
+            }
+            assertThat(caller.get(keys).statusCode()).isEqualTo(role >= 2 ? 200 : 403);
+            assertThat(caller.get("/metrics").statusCode()).isEqualTo(403);
+        }
+    }
+
+    @Test
+    void adminsOfATenantSeeNoOther() throws Exception {
+        String tenant = tenant("own");
+        String other = tenant("other");
+        String otherKey = newKey(other, "inference").path("id").asText();
+        RunningServer admin = server.as(newKey(tenant, "admin").path("value").asText());
+        JsonNode seen = admin.json(admin.get(PROJECTS)).path("data");
+        assertThat(seen).hasSize(1);
+        assertThat(seen.path(0).path("id").asText()).isEqualTo(tenant);
+        for (String id : List.of(other, "default", "proj_000000000000000000000000", "x")) {
+            String path = PROJECTS + "/" + id;
+            for (HttpResponse<String> answer : List.of(
+                    admin.get(path),
+                    admin.post(path, "{\"name\":\"mine\"}"),
+                    admin.post(path + "/archive", "{}"),
+                    admin.get(path + "/api_keys"),
+                    admin.post(path + "/api_keys", "{\"name\":\"mine\"}"),
+                    admin.get(path + "/api_keys/" + otherKey),
+                    admin.delete(path + "/api_keys/" + otherKey))) {
+                assertThat(answer.statusCode())
+                        .as(answer.request() + " " + answer.body())
+                        .isEqualTo(404);
+            }
+        }
+        assertThat(admin.get(PROJECTS + "/" + tenant + "/api_keys/" + otherKey).statusCode())
+                .isEqualTo(404);
+        assertThat(admin.post(PROJECTS, "{\"name\":\"more\"}").statusCode()).isEqualTo(403);
+        assertThat(admin.post(PROJECTS + "/" + tenant, "{\"name\":\"more\"}").statusCode())
+                .isEqualTo(403);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"name\":\"\"}",
+                "{\"name\":\"  \"}",
+                "{\"name\":\"a\\nb\"}",
+                "{\"name\":7}",
+                "{\"name\":\"a\",\"id\":\"proj_1\"}",
+                "{\"name\":\"Default\"}",
+                "[]"
+            })
+    void wrongNamesAreRefused(String body) throws Exception {
+        HttpResponse<String> answer = operator.post(PROJECTS, body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("invalid_request_error");
+    }
+
+    @Test
+    void aHugeNameAndAnUnknownRoleAreRefused() throws Exception {
+        assertThat(operator.post(PROJECTS, "{\"name\":\"" + "x".repeat(129) + "\"}")
+                        .statusCode())
+                .isEqualTo(400);
+        assertThat(operator.post(OPERATORS, "{\"name\":\"k\",\"role\":\"root\"}")
+                        .statusCode())
+                .isEqualTo(400);
+    }
+
+    @Test
+    void theCommandLineDoesTheSame() throws Exception {
+        String id = tenants("create", "shop").strip();
+        assertThat(id).startsWith("proj_");
+        assertThat(tenants("list")).contains(id, "shop", "default");
+        String key =
+                tenants("keys", "shop", "--create", "app", "--role", "finetune").strip();
+        assertThat(complete(key)).isEqualTo(200);
+        String listed = tenants("keys", id);
+        assertThat(listed).contains("app", "finetune").doesNotContain(key);
+        String keyId = listed.lines().skip(1).findFirst().orElseThrow().split(" ")[0];
+        tenants("keys", "shop", "--delete", keyId);
+        assertThat(complete(key)).isEqualTo(401);
+        assertThat(tenants("archive", "shop")).contains("archived");
+    }
+
+    private static String tenants(String... arguments) {
+        StringWriter out = new StringWriter();
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addAll(List.of("--url", server.url(), "--api-key", operator.key()));
+        int status = new CommandLine(new TenantsCommand())
+                .setOut(new PrintWriter(out))
+                .execute(all.toArray(String[]::new));
+        assertThat(status).isZero();
+        return out.toString();
+    }
+
+    /** On a server of its own: a damaged tenant has no keys, but that somebody had one is not forgotten. */
+    @Test
+    void keysSurviveARestartAndADamagedFileOpensNoDoor(@TempDir Path other) throws Exception {
+        String key;
+        try (RunningServer first = RunningServer.start(other)) {
+            key = first.json(first.post(OPERATORS, "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                    .path("value")
+                    .asText();
+        }
+        try (RunningServer second = RunningServer.start(other)) {
+            assertThat(second.get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(second.as(key).get("/v1/models").statusCode()).isEqualTo(200);
+        }
+        damage(other.resolve("data/tenants/default/tenant.json"));
+        try (RunningServer third = RunningServer.start(other)) {
+            assertThat(third.get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(third.as(key).get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(third.get("/ready").statusCode()).isEqualTo(200);
+        }
+    }
+
+    private static void damage(Path file) throws IOException {
+        String text = Files.readString(file);
+        Files.writeString(file, text.substring(0, text.length() / 2));
+    }
+}
