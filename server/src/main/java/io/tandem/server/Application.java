@@ -25,9 +25,12 @@ import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.adapter.BaseModel;
+import io.tandem.server.adapter.LibraryResources;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
+import io.tandem.server.config.SourcesConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
@@ -43,8 +46,8 @@ import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.BatchStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
-import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.storage.TenantStore;
 import io.tandem.server.tenant.Tenants;
 import io.tandem.server.text.ModelText;
@@ -98,7 +101,7 @@ public final class Application implements AutoCloseable {
     private final Vertx vertx;
     private final int port;
     private final String url;
-    private final Adapters adapters;
+    private final TenantAdapters adapters;
     private volatile boolean ready;
     private volatile boolean closing;
 
@@ -122,25 +125,29 @@ public final class Application implements AutoCloseable {
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
         bind(meters);
-        FileStore files = new FileStore(data.files());
+        TenantFiles files = new TenantFiles(data);
         int maxRank = device.limits().maxRank();
-        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         AtomicLong nextRequestId = new AtomicLong(1);
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup = new TrainingSetup(model, maxExampleTokens, training);
-        AdapterValidation validation = new ValidationScores(engine, setup, files);
-        adapters = adapters(config, environment, adapterStore, validation, meters, nextRequestId);
+        adapters = adapters(config, environment, setup, files, meters, nextRequestId);
+        // Read before anybody asks, on a thread that may wait.
+        tenants.ids().forEach(adapters::of);
+        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         jobs = new JobService(
                 setup,
                 engine,
-                adapters.library(),
+                tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
-                        files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
+                        files::of,
+                        new JobStore(data.jobs()),
+                        new CheckpointStore(data.jobs(), adapterStore),
+                        adapterStore),
                 config.finetune(),
                 Clock.systemUTC());
-        batches = new BatchService(new BatchStore(data.batches()), files, config.batches(), Clock.systemUTC());
+        batches = new BatchService(new BatchStore(data.batches()), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
                 .register(meters);
@@ -177,7 +184,7 @@ public final class Application implements AutoCloseable {
         vertx.setPeriodic(
                 EXPIRY_MILLIS,
                 timer -> vertx.executeBlocking(() -> {
-                    files.deleteExpired();
+                    files.deleteExpired(tenants.ids());
                     tenants.saveLastUse();
                     return null;
                 }));
@@ -187,45 +194,52 @@ public final class Application implements AutoCloseable {
         }
     }
 
-    private Adapters adapters(
+    /** What each tenant can do with adapters of its own. */
+    private TenantAdapters adapters(
             ServerConfig config,
             Map<String, String> environment,
-            AdapterStore store,
-            AdapterValidation validation,
+            TrainingSetup setup,
+            TenantFiles files,
             PrometheusMeterRegistry meters,
-            AtomicLong nextRequestId)
-            throws IOException {
-        AdapterLibrary library = new AdapterLibrary(
-                store,
+            AtomicLong nextRequestId) {
+        LibraryResources resources = new LibraryResources(
                 config.adapters(),
                 new BaseModel(model.name(), model.identity()),
                 config.scheduler().servingSlots(device.limits()) - 1,
                 engine,
                 meters,
                 Clock.systemUTC());
-        AdapterTransfer transfer = new AdapterTransfer(
-                library,
-                device.model(),
-                device.limits(),
-                config.adapterRoot(),
-                data.uploads(),
-                config.http().maxUploadBytes());
-        int[] prompt = model.tokenizer().encode(PROBE, false);
-        return new Adapters(
-                library,
-                transfer,
-                new AdapterSources(
-                        config.adapters().sources(),
-                        new AdapterFetch(
-                                environment,
-                                data.uploads(),
-                                config.adapters().sources().maxBytes()),
-                        transfer,
-                        library),
-                new AdapterMerges(library, validation),
-                new AdapterCompression(library, config.adapters(), validation),
-                new AdapterProbe(engine, nextRequestId, prompt),
-                validation);
+        AdapterProbe probe =
+                new AdapterProbe(engine, nextRequestId, model.tokenizer().encode(PROBE, false));
+        return new TenantAdapters(resources, tenant -> {
+            AdapterStore store = new AdapterStore(
+                    data.adapters(tenant), device.model(), device.limits().maxRank());
+            AdapterLibrary library = new AdapterLibrary(store, tenant, resources);
+            // The settings' addresses, and the credentials for them, are those of whoever runs the server.
+            SourcesConfig sources = tenant.isDefault() ? config.adapters().sources() : SourcesConfig.NONE;
+            AdapterTransfer transfer = new AdapterTransfer(
+                    library,
+                    device.model(),
+                    device.limits(),
+                    tenant.isDefault()
+                            ? config.adapterRoot()
+                            : config.adapterRoot().resolve(tenant.value()),
+                    data.uploads(),
+                    config.http().maxUploadBytes());
+            AdapterValidation validation = new ValidationScores(engine, setup, files.of(tenant));
+            return new Adapters(
+                    library,
+                    transfer,
+                    new AdapterSources(
+                            sources,
+                            new AdapterFetch(environment, data.uploads(), sources.maxBytes()),
+                            transfer,
+                            library),
+                    new AdapterMerges(library, validation),
+                    new AdapterCompression(library, config.adapters(), validation),
+                    probe,
+                    validation);
+        });
     }
 
     /** One look at a time, and the next one so long after its end. */
@@ -233,7 +247,7 @@ public final class Application implements AutoCloseable {
         vertx.setTimer(
                 millis,
                 timer -> vertx.executeBlocking(() -> {
-                            adapters.compression().compressIdle();
+                            adapters.all().forEach(own -> own.compression().compressIdle());
                             return null;
                         })
                         .onComplete(done -> {
@@ -387,8 +401,7 @@ public final class Application implements AutoCloseable {
         grammars.close();
         jobs.close();
         batches.close();
-        adapters.sources().close();
-        adapters.library().close();
+        adapters.close();
         interrupted |= Thread.interrupted();
         try {
             // Last words to clients leave before their connections close.

@@ -1,5 +1,7 @@
 package io.tandem.server.api;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /** Whose something is: OpenAI's id of a project. */
@@ -20,12 +22,27 @@ public record TenantId(String value) {
         return SYNTAX.matcher(text).matches();
     }
 
+    /** The owner in a stored object. What older servers left is the default tenant's; empty if it is damaged. */
+    public static Optional<TenantId> stored(JsonNode owner) {
+        return owner.isMissingNode()
+                ? Optional.of(DEFAULT)
+                : Optional.of(owner.asText()).filter(TenantId::isOne).map(TenantId::new);
+    }
+
     public static TenantId random() {
         return new TenantId(ObjectIds.kept("proj_"));
     }
 
     public boolean isDefault() {
         return equals(DEFAULT);
+    }
+
+    /**
+     * Who shares the device fairly with others. Users are what a tenant says of itself, so only the one that runs the server
+     * has several accounts.
+     */
+    public String account(String user) {
+        return isDefault() ? value + "/" + user : value;
     }
 
     @Override

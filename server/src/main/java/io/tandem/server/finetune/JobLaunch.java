@@ -163,13 +163,13 @@ final class JobLaunch {
     private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec) throws IOException {
         String id = JobObject.id(unchanged);
         FrozenAdapters frozen = results.frozen(unchanged);
-        JobData data = JobData.read(spec, frozen, file -> results.open(id, file), setup);
+        JobData data = JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
         Settings settings =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
         FinetuneJob work = new FinetuneJob(
                 id,
-                spec.user(),
+                JobObject.account(unchanged),
                 spec.method(),
                 frozen.under(),
                 data.training(),

@@ -10,6 +10,7 @@ import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterJson;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.CompareParams;
 import io.tandem.server.api.JsonBody;
@@ -30,6 +31,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
@@ -37,15 +39,14 @@ final class AdapterMakingHandler {
     private static final int NAME_CHARS_MAX = 256;
     private static final int PATH_CHARS_MAX = 4096;
 
-    private final Adapters adapters;
-    private final AdapterLibrary library;
-    private final ModelNames names;
+    private final TenantAdapters tenants;
+    private final Function<Principal, ModelNames> names;
     private final ServedModel model;
     private final int maxRank;
 
-    AdapterMakingHandler(Adapters adapters, ModelNames names, ServedModel model, int maxRank) {
-        this.adapters = adapters;
-        this.library = adapters.library();
+    AdapterMakingHandler(
+            TenantAdapters tenants, Function<Principal, ModelNames> names, ServedModel model, int maxRank) {
+        this.tenants = tenants;
         this.names = names;
         this.model = model;
         this.maxRank = maxRank;
@@ -56,6 +57,7 @@ final class AdapterMakingHandler {
 
     /** A form with a name and files. */
     void upload(RoutingContext context, Principal caller, Upload upload) {
+        Adapters adapters = tenants.of(caller.tenant());
         Callable<Incoming> read = () -> {
             try (upload) {
                 Form form = upload.read();
@@ -67,6 +69,7 @@ final class AdapterMakingHandler {
         };
         publish(
                 context,
+                adapters,
                 "uploaded",
                 context.vertx().executeBlocking(read, false).toCompletionStage());
     }
@@ -78,8 +81,10 @@ final class AdapterMakingHandler {
         String path = body.requiredString("path", PATH_CHARS_MAX);
         String name = body.requiredString("name", NAME_CHARS_MAX);
         double percent = percent(body);
+        Adapters adapters = tenants.of(caller.tenant());
         publish(
                 context,
+                adapters,
                 "read from " + path,
                 adapters.read(path, "path").thenApply(adapter -> new Incoming(name, adapter, percent)));
     }
@@ -113,23 +118,27 @@ final class AdapterMakingHandler {
         return body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
     }
 
-    private void publish(RoutingContext context, String origin, CompletionStage<Incoming> read) {
+    private static void publish(
+            RoutingContext context, Adapters adapters, String origin, CompletionStage<Incoming> read) {
         Json.answer(
                 context,
                 read.thenCompose(in -> published(
+                        adapters,
                         in.name(),
                         in.adapter(),
-                        () -> library.publish(in.name(), in.adapter(), origin, in.percent()))));
+                        () -> adapters.library().publish(in.name(), in.adapter(), origin, in.percent()))));
     }
 
     /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
-    private CompletableFuture<ObjectNode> published(
-            String name, Adapter adapter, Supplier<CompletableFuture<AdapterEntry>> publish) {
+    private static CompletableFuture<ObjectNode> published(
+            Adapters adapters, String name, Adapter adapter, Supplier<CompletableFuture<AdapterEntry>> publish) {
         return adapters.probed(name, adapter)
-                .thenCompose(difference -> publish.get().thenCompose(entry -> described(entry, difference)));
+                .thenCompose(difference ->
+                        publish.get().thenCompose(entry -> described(adapters.library(), entry, difference)));
     }
 
-    private CompletableFuture<ObjectNode> described(AdapterEntry entry, OptionalDouble difference) {
+    private static CompletableFuture<ObjectNode> described(
+            AdapterLibrary library, AdapterEntry entry, OptionalDouble difference) {
         AdapterChoice choice = new AdapterChoice(
                 entry.name(), entry.versions().get(entry.versions().size() - 1));
         return library.report(choice).thenApply(report -> {
@@ -147,7 +156,8 @@ final class AdapterMakingHandler {
 
     /** A zip in PEFT's layout. */
     void export(RoutingContext context, Principal caller) {
-        AdapterChoice choice = AdaptersHandler.choice(library, context);
+        Adapters adapters = tenants.of(caller.tenant());
+        AdapterChoice choice = AdaptersHandler.choice(adapters.library(), context);
         Json.blocking(context, () -> adapters.transfer().export(choice), archive -> {
             context.response().putHeader("X-Adapter-Version", choice.reference());
             Downloads.send(context, archive, "application/zip")
@@ -167,16 +177,18 @@ final class AdapterMakingHandler {
         double percent = percent(body);
         MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
         Optional<MergeSearch> search = MergeSearch.read(body, params);
-        Json.answer(context, names.chosen(params.ids(), "ids").thenCompose(members -> {
+        Adapters adapters = tenants.of(caller.tenant());
+        Json.answer(context, names.apply(caller).chosen(params.ids(), "ids").thenCompose(members -> {
             String origin = "merged "
                     + String.join(
                             " ", members.stream().map(AdapterChoice::reference).toList());
             return adapters.merges()
                     .merge(params, members, search)
                     .thenCompose(result -> published(
+                                    adapters,
                                     name,
                                     result.adapter(),
-                                    () -> library.publishMade(name, result.adapter(), origin, percent))
+                                    () -> adapters.library().publishMade(name, result.adapter(), origin, percent))
                             .thenApply(json -> json.set("merge", result.report())));
         }));
     }
@@ -184,15 +196,17 @@ final class AdapterMakingHandler {
     /** Measures models on a validation file, beside everything else that the server does. */
     void compare(RoutingContext context, Principal caller) {
         CompareParams params = CompareParams.read(Json.body(context));
+        ModelNames known = names.apply(caller);
         List<CompletableFuture<ModelNames.Resolved>> models = params.models().stream()
-                .map(name -> names.resolve(name, "models"))
+                .map(name -> known.resolve(name, "models"))
                 .toList();
         Json.answer(
                 context,
                 CompletableFuture.allOf(models.toArray(CompletableFuture[]::new))
                         .thenApply(all ->
                                 models.stream().map(CompletableFuture::join).toList())
-                        .thenCompose(found -> adapters.compare(
+                        .thenCompose(found -> tenants.of(caller.tenant())
+                                .compare(
                                         params.validationFile(),
                                         found.stream()
                                                 .map(ModelNames.Resolved::versions)
@@ -212,7 +226,8 @@ final class AdapterMakingHandler {
     }
 
     void compress(RoutingContext context, Principal caller) {
-        AdapterChoice choice = AdaptersHandler.choice(library, context);
+        Adapters adapters = tenants.of(caller.tenant());
+        AdapterChoice choice = AdaptersHandler.choice(adapters.library(), context);
         AdapterCompression.Params params = AdapterCompression.Params.read(AdaptersHandler.body(context));
         Json.answer(context, adapters.compression().compress(choice, params));
     }

@@ -15,19 +15,19 @@ final class BatchesHandler {
     }
 
     void create(RoutingContext context, Principal caller) {
-        Json.answer(context, batches.create(Json.body(context)));
+        Json.answer(context, batches.create(caller.tenant(), Json.body(context)));
     }
 
     void get(RoutingContext context, Principal caller) {
-        Json.answer(context, batches.get(context.pathParam("batch")));
+        Json.answer(context, batches.get(caller.tenant(), context.pathParam("batch")));
     }
 
     void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
-        Json.answer(context, batches.list().thenApply(all -> Json.page(context, all, PAGE)));
+        Json.answer(context, batches.list(caller.tenant()).thenApply(all -> Json.page(context, all, PAGE)));
     }
 
     void cancel(RoutingContext context, Principal caller) {
-        Json.answer(context, batches.cancel(context.pathParam("batch")));
+        Json.answer(context, batches.cancel(caller.tenant(), context.pathParam("batch")));
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
@@ -31,19 +32,19 @@ final class FilesHandler {
 
     private static final long MAX_LIFETIME = 2_592_000;
 
-    private final FileStore files;
+    private final TenantFiles files;
     private final Clock clock;
 
-    FilesHandler(FileStore files, Clock clock) {
+    FilesHandler(TenantFiles files, Clock clock) {
         this.files = files;
         this.clock = clock;
     }
 
     void upload(RoutingContext context, Principal caller, Upload upload) {
-        Json.blocking(context, () -> add(upload), object -> Json.answer(context, object));
+        Json.blocking(context, () -> add(files.of(caller.tenant()), upload), object -> Json.answer(context, object));
     }
 
-    private ObjectNode add(Upload upload) throws IOException {
+    private ObjectNode add(FileStore own, Upload upload) throws IOException {
         try (upload) {
             Form form = upload.read();
             for (String field : form.fields().keySet()) {
@@ -65,7 +66,7 @@ final class FilesHandler {
                 throw ApiException.invalid("file", "'file' is empty.");
             }
             String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
-            return files.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
+            return own.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
         }
     }
 
@@ -93,7 +94,7 @@ final class FilesHandler {
         Json.requireKnown(context, "purpose", "order");
         String purpose = context.request().getParam("purpose");
         boolean ascending = Json.ascending(context);
-        Json.blocking(context, files::list, all -> {
+        Json.blocking(context, files.of(caller.tenant())::list, all -> {
             List<ObjectNode> found = new ArrayList<>(all);
             found.removeIf(
                     file -> purpose != null && !file.path("purpose").asText().equals(purpose));
@@ -105,7 +106,7 @@ final class FilesHandler {
     }
 
     void get(RoutingContext context, Principal caller) {
-        Json.blocking(context, () -> find(context), object -> Json.answer(context, object));
+        Json.blocking(context, () -> find(context, caller), object -> Json.answer(context, object));
     }
 
     void content(RoutingContext context, Principal caller) {
@@ -113,7 +114,7 @@ final class FilesHandler {
                 context,
                 () -> {
                     String id = context.pathParam("file");
-                    return files.open(id).orElseThrow(() -> missing(id));
+                    return files.of(caller.tenant()).open(id).orElseThrow(() -> missing(id));
                 },
                 content -> Downloads.send(context, content, "application/octet-stream")
                         .eventually(() -> close(context, content))
@@ -125,7 +126,7 @@ final class FilesHandler {
                 context,
                 () -> {
                     String id = context.pathParam("file");
-                    if (!files.delete(id)) {
+                    if (!files.of(caller.tenant()).delete(id)) {
                         throw missing(id);
                     }
                     ObjectNode json = JsonBody.MAPPER.createObjectNode();
@@ -147,9 +148,9 @@ final class FilesHandler {
                         false);
     }
 
-    private ObjectNode find(RoutingContext context) throws IOException {
+    private ObjectNode find(RoutingContext context, Principal caller) throws IOException {
         String id = context.pathParam("file");
-        return files.find(id).orElseThrow(() -> missing(id));
+        return files.of(caller.tenant()).find(id).orElseThrow(() -> missing(id));
     }
 
     private static ApiException missing(String id) {

@@ -24,17 +24,17 @@ final class FineTuningJobsHandler {
     }
 
     void create(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.create(Json.body(context)));
+        Json.answer(context, jobs.create(caller.tenant(), Json.body(context)));
     }
 
     void dryRun(RoutingContext context, Principal caller) {
-        CompletableFuture<ObjectNode> answer = jobs.dryRun(Json.body(context));
+        CompletableFuture<ObjectNode> answer = jobs.dryRun(caller.tenant(), Json.body(context));
         context.response().closeHandler(gone -> answer.cancel(true));
         Json.answer(context, answer);
     }
 
     void get(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.get(context.pathParam("job")));
+        Json.answer(context, jobs.get(caller.tenant(), context.pathParam("job")));
     }
 
     /** All jobs, or with {@code metadata[key]=value} those that have all these pairs. */
@@ -43,7 +43,7 @@ final class FineTuningJobsHandler {
         Predicate<ObjectNode> wanted = metadata(context);
         Json.answer(
                 context,
-                jobs.list()
+                jobs.list(caller.tenant())
                         .thenApply(all ->
                                 Json.page(context, all.stream().filter(wanted).toList(), PAGE)));
     }
@@ -73,7 +73,11 @@ final class FineTuningJobsHandler {
         int limit = Json.limit(context, PAGE);
         Json.answer(
                 context,
-                jobs.events(context.pathParam("job"), context.request().getParam("after"), limit + 1)
+                jobs.events(
+                                caller.tenant(),
+                                context.pathParam("job"),
+                                context.request().getParam("after"),
+                                limit + 1)
                         .thenApply(events -> Json.page(events, limit)));
     }
 
@@ -81,22 +85,23 @@ final class FineTuningJobsHandler {
         Json.requireKnown(context);
         Json.answer(
                 context,
-                jobs.checkpoints(context.pathParam("job")).thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
+                jobs.checkpoints(caller.tenant(), context.pathParam("job"))
+                        .thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
     }
 
     void pause(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.pause(context.pathParam("job")));
+        Json.answer(context, jobs.pause(caller.tenant(), context.pathParam("job")));
     }
 
     void resume(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.resume(context.pathParam("job")));
+        Json.answer(context, jobs.resume(caller.tenant(), context.pathParam("job")));
     }
 
     void delete(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.delete(context.pathParam("job")));
+        Json.answer(context, jobs.delete(caller.tenant(), context.pathParam("job")));
     }
 
     void cancel(RoutingContext context, Principal caller) {
-        Json.answer(context, jobs.cancel(context.pathParam("job")));
+        Json.answer(context, jobs.cancel(caller.tenant(), context.pathParam("job")));
     }
 }

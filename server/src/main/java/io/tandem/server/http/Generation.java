@@ -67,10 +67,12 @@ final class Generation {
     /**
      * Starts answers to each prompt, all or none.
      *
+     * @param account on which they are sampled
      * @param count of answers to one prompt; the best {@code n} of them are wanted
      * @param constraints a new one for each answer, if there are any
      */
     void start(
+            String account,
             List<EncodedPrompt> prompts,
             GenerationParams params,
             int count,
@@ -90,7 +92,8 @@ final class Generation {
                 SamplingParams sampling = sampling(params, i, count > params.n());
                 Options options =
                         new Options(promptLogprobs(choice, params), params.priority(), constraints.map(Supplier::get));
-                answers.add(new Submission(request(choice, params, adapters, sampling, options), sink(choice)));
+                answers.add(
+                        new Submission(request(account, choice, params, adapters, sampling, options), sink(choice)));
             }
         }
         open = answers.size();
@@ -113,6 +116,7 @@ final class Generation {
     }
 
     private InferenceRequest request(
+            String account,
             Choice choice,
             GenerationParams params,
             List<AdapterVersion> adapters,
@@ -120,7 +124,7 @@ final class Generation {
             Options options) {
         return new InferenceRequest(
                 choice.requestId(),
-                params.user(),
+                account,
                 choice.prompt().tokens(),
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,

@@ -1,16 +1,19 @@
 package io.tandem.server.http;
 
 import io.tandem.scheduler.TokenSource;
+import io.tandem.server.tenant.Principal;
 import io.vertx.core.Handler;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /** What the model answers, by path. */
 final class ModelEndpoints {
     private ModelEndpoints() {}
 
     /** @param tokens where the answers come from */
-    static Map<String, Handler<Exchange>> of(Routes.Targets t, TokenSource tokens, ModelNames names, TextWork text) {
+    static Map<String, Handler<Exchange>> of(Routes.Targets t, TokenSource tokens, TextWork text) {
+        Function<Principal, ModelNames> names = t.names();
         Generation.Source source = new Generation.Source(tokens, t.model(), t.nextRequestId());
         CompletionsHandler completions = new CompletionsHandler(
                 source,

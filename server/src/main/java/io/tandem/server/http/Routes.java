@@ -2,14 +2,14 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
-import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.OpenApi;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
-import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
 import io.tandem.server.tenant.Role;
 import io.tandem.server.tenant.Tenants;
@@ -30,6 +30,7 @@ import java.time.Clock;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -61,10 +62,10 @@ public final class Routes {
             Grammars grammars,
             AnswerSyntax syntax,
             AtomicLong nextRequestId,
-            Adapters adapters,
+            TenantAdapters adapters,
             JobService jobs,
             BatchService batches,
-            FileStore files,
+            TenantFiles files,
             int maxRank,
             Path uploads,
             HttpConfig http,
@@ -73,22 +74,27 @@ public final class Routes {
             BooleanSupplier ready,
             String version,
             Supplier<String> metrics,
-            Clock clock) {}
+            Clock clock) {
+
+        /** What names mean to a caller. */
+        Function<Principal, ModelNames> names() {
+            return caller -> new ModelNames(model.name(), adapters.of(caller.tenant()));
+        }
+    }
 
     public static Handler<HttpServerRequest> handler(Vertx vertx, Targets targets) {
         return new FrontDoor(targets.http(), router(vertx, targets));
     }
 
     private static Router router(Vertx vertx, Targets t) {
-        ModelNames names = new ModelNames(t.model().name(), t.adapters());
         TextWork text = new TextWork(vertx);
-        ModelsHandler models = new ModelsHandler(t.model(), names);
+        ModelsHandler models = new ModelsHandler(t.model(), t.names());
         TokensHandler tokens = new TokensHandler(t.model(), text);
         FilesHandler files = new FilesHandler(t.files(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
-        AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
-        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
+        AdaptersHandler adapters = new AdaptersHandler(t.adapters());
+        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         OrganizationHandler organization = new OrganizationHandler(t.tenants());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
@@ -106,9 +112,9 @@ public final class Routes {
         table.open("/docs/:asset", DocsHandler::asset);
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants()));
-        ModelEndpoints.of(t, t.tokens(), names, text)
+        ModelEndpoints.of(t, t.tokens(), text)
                 .forEach((path, endpoint) -> table.post(
-                        path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context))));
+                        path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
         table.get("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
         table.delete("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
         table.get("/v1/models", Role.INFERENCE, models::list);
@@ -186,14 +192,7 @@ public final class Routes {
 
     /** They count what all tenants do, so only those who run the server see them. */
     private static void metrics(RoutingContext context, Principal caller, Supplier<String> text) {
-        if (!caller.tenant().isDefault()) {
-            throw new ApiException(
-                    403,
-                    "invalid_request_error",
-                    null,
-                    "insufficient_permissions",
-                    "Only keys of the project 'default' may do this.");
-        }
+        caller.requireDefaultTenant();
         context.response()
                 .putHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 .end(text.get());

@@ -1,5 +1,6 @@
 package io.tandem.server.storage;
 
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -118,13 +119,14 @@ public final class DataDirectory implements AutoCloseable {
         }
     }
 
-    /** Uploaded files. */
+    /** Uploaded files of the default tenant. */
     public Path files() {
-        return root.resolve("files");
+        return files(TenantId.DEFAULT);
     }
 
+    /** Its adapters. */
     public Path adapters() {
-        return root.resolve("adapters");
+        return adapters(TenantId.DEFAULT);
     }
 
     /** Fine-tuning jobs. */
@@ -137,7 +139,21 @@ public final class DataDirectory implements AutoCloseable {
         return root.resolve("batches");
     }
 
-    /** Tenants, each with its keys. */
+    /** A tenant's uploaded files. Those of the default tenant are where servers without tenants left them. */
+    public Path files(TenantId tenant) {
+        return folder(tenant).resolve("files");
+    }
+
+    /** A tenant's adapters. */
+    public Path adapters(TenantId tenant) {
+        return folder(tenant).resolve("adapters");
+    }
+
+    private Path folder(TenantId tenant) {
+        return tenant.isDefault() ? root : tenants().resolve(tenant.value());
+    }
+
+    /** Tenants, each with its keys, files and adapters. */
     public Path tenants() {
         return root.resolve("tenants");
     }

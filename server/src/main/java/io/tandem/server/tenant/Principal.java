@@ -1,5 +1,6 @@
 package io.tandem.server.tenant;
 
+import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 
 /**
@@ -14,6 +15,18 @@ public record Principal(TenantId tenant, Role role) {
 
     public boolean isOperator() {
         return equals(OPERATOR);
+    }
+
+    /** @throws ApiException if this is not one of those who run the server */
+    public void requireDefaultTenant() {
+        if (!tenant.isDefault()) {
+            throw new ApiException(
+                    403,
+                    "invalid_request_error",
+                    null,
+                    "insufficient_permissions",
+                    "Only keys of the project 'default' may do this.");
+        }
     }
 
     /** Whether a tenant's keys and settings are this one's to see. */

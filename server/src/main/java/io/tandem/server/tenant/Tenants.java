@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -96,6 +97,11 @@ public final class Tenants {
         }
         lastUse.put(known.keyId(), now());
         return Optional.of(known.principal());
+    }
+
+    /** All tenants that there have been. */
+    public Set<TenantId> ids() {
+        return Set.copyOf(tenants.keySet());
     }
 
     /** OpenAI's project objects, the oldest first. */
