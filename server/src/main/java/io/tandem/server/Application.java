@@ -49,6 +49,7 @@ import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.storage.TenantStore;
+import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.tenant.Tenants;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
@@ -62,6 +63,7 @@ import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -123,7 +125,8 @@ public final class Application implements AutoCloseable {
         model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
+        engine = new CoServingEngine(
+                device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
         bind(meters);
         TenantFiles files = new TenantFiles(data);
         int maxRank = device.limits().maxRank();
@@ -172,6 +175,7 @@ public final class Application implements AutoCloseable {
                 data.uploads(),
                 config.http(),
                 tenants,
+                new RateLimits(tenants::quota, Clock.systemUTC()),
                 engine::healthy,
                 () -> ready,
                 Main.number(),
@@ -214,7 +218,11 @@ public final class Application implements AutoCloseable {
         return new TenantAdapters(resources, tenant -> {
             AdapterStore store = new AdapterStore(
                     data.adapters(tenant), device.model(), device.limits().maxRank());
-            AdapterLibrary library = new AdapterLibrary(store, tenant, resources);
+            AdapterLibrary library = new AdapterLibrary(
+                    store,
+                    tenant,
+                    resources,
+                    () -> Objects.requireNonNullElse(tenants.quota(tenant).adapters(), Long.MAX_VALUE));
             // The settings' addresses, and the credentials for them, are those of whoever runs the server.
             SourcesConfig sources = tenant.isDefault() ? config.adapters().sources() : SourcesConfig.NONE;
             AdapterTransfer transfer = new AdapterTransfer(

@@ -24,6 +24,7 @@ import java.util.SortedSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ForkJoinPool;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,7 @@ public final class AdapterLibrary {
     public static final double WHOLE = 100;
 
     private final AdapterStore store;
+    private final LongSupplier most;
     private final LibraryResources resources;
     private final AdaptersConfig config;
     private final BaseModel base;
@@ -59,7 +61,14 @@ public final class AdapterLibrary {
      * @throws IOException if the directory cannot be read; a broken adapter in it is only reported
      */
     public AdapterLibrary(AdapterStore store, TenantId owner, LibraryResources resources) throws IOException {
+        this(store, owner, resources, () -> Long.MAX_VALUE);
+    }
+
+    /** @param most adapters that there may be, without checkpoints */
+    public AdapterLibrary(AdapterStore store, TenantId owner, LibraryResources resources, LongSupplier most)
+            throws IOException {
         this.store = store;
+        this.most = most;
         this.resources = resources;
         this.config = resources.config();
         this.base = resources.base();
@@ -175,6 +184,9 @@ public final class AdapterLibrary {
             String name, Adapter adapter, String origin, double percent, @Nullable String madeFor) {
         return reported(name, adapter, report -> report.requireChange(name))
                 .thenCompose(report -> ask(() -> {
+                    if (find(name).isEmpty()) {
+                        requireRoom();
+                    }
                     StoredVersion version = save(name, adapter, List.of(), report, origin, madeFor);
                     return commit(find(name)
                             .map(known -> onTrial(known.with(version), version, percent, "canary_percent"))
@@ -241,6 +253,17 @@ public final class AdapterLibrary {
     private void requireName(String name) {
         if (!SafeName.allowed(name) || name.equals(base.name())) {
             throw ApiException.invalid("name", "'" + name + "' is not a possible name for an adapter.");
+        }
+    }
+
+    /** @throws ApiException if there may be no adapter more */
+    public void requireRoom() {
+        long count = catalog.all().stream()
+                .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
+                .count();
+        if (count >= most.getAsLong()) {
+            throw ApiException.quotaExceeded(
+                    "This project has " + count + " adapters, as many as its quota allows; delete some.");
         }
     }
 

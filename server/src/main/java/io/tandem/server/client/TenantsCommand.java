@@ -21,7 +21,15 @@ import picocli.CommandLine.Parameters;
 public final class TenantsCommand extends ServerCommand {
     private static final String ROOT = "/v1/organization/projects";
     private static final String WHICH = "The tenant's name or id; 'default' is the one that runs the server.";
-    private static final Map<String, String> FLAGS = Map.of("name", "NAME", "role", "--role");
+    private static final Map<String, String> FLAGS = Map.of(
+            "name", "NAME",
+            "role", "--role",
+            "requests_per_minute", "--requests-per-minute",
+            "tokens_per_minute", "--tokens-per-minute",
+            "concurrent_sequences", "--concurrent-sequences",
+            "adapters", "--adapters",
+            "file_bytes", "--file-bytes",
+            "weight", "--weight");
 
     @Override
     Map<String, String> flags() {
@@ -93,6 +101,44 @@ public final class TenantsCommand extends ServerCommand {
                     date(key, "created_at"),
                     date(key, "last_used_at"));
         }
+        table.print(out());
+        return 0;
+    }
+
+    @Command(
+            description = "Shows what a tenant may use, or sets it; what is not set then has no limit.",
+            mixinStandardHelpOptions = true)
+    int quota(
+            @Parameters(paramLabel = "TENANT", description = WHICH) String tenant,
+            @Option(names = "--requests-per-minute", paramLabel = "N", description = "Requests to the model.") @Nullable
+                    Long requests,
+            @Option(names = "--tokens-per-minute", paramLabel = "N", description = "Of prompts and answers.") @Nullable
+                    Long tokens,
+            @Option(names = "--concurrent-sequences", paramLabel = "N", description = "Answers at once.") @Nullable
+                    Long sequences,
+            @Option(names = "--adapters", paramLabel = "N", description = "Without checkpoints.") @Nullable
+                    Long adapters,
+            @Option(names = "--file-bytes", paramLabel = "N", description = "Of uploaded files.") @Nullable Long bytes,
+            @Option(names = "--weight", paramLabel = "W", description = "Share of the device; default 1.") @Nullable
+                    Double weight)
+            throws IOException, InterruptedException {
+        ObjectNode quota = object().put("requests_per_minute", requests)
+                .put("tokens_per_minute", tokens)
+                .put("concurrent_sequences", sequences)
+                .put("adapters", adapters)
+                .put("file_bytes", bytes)
+                .put("weight", weight);
+        boolean change =
+                quota.properties().stream().anyMatch(field -> !field.getValue().isNull());
+        JsonNode shown =
+                change ? client().post(path(tenant, ""), object().set("quota", quota)) : client().get(path(tenant, ""));
+        if (json()) {
+            return print(shown);
+        }
+        Table table = new Table("LIMIT", "VALUE");
+        shown.path("quota")
+                .properties()
+                .forEach(field -> table.add(field.getKey(), field.getValue().isNull() ? "none" : field.getValue()));
         table.print(out());
         return 0;
     }

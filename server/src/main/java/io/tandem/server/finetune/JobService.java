@@ -142,6 +142,7 @@ public final class JobService implements AutoCloseable {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
             setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
+            libraries.apply(tenant).requireRoom();
             FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());

@@ -178,7 +178,11 @@ final class CompletionsHandler {
                             ? prompt.last(params.promptTokens().getAsInt())
                             : prompt)
                     .toList();
-            new AnswerWriter(exchange, prepared.result().format().apply(kept), params.output().stream(), source)
+            new AnswerWriter(
+                            exchange,
+                            prepared.result().format().apply(kept),
+                            params.output().stream(),
+                            source.of(exchange.caller()))
                     .generation()
                     .start(
                             exchange.caller().tenant().account(params.user()),

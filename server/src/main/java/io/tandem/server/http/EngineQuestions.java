@@ -51,7 +51,7 @@ record EngineQuestions(Generation.Source source, Function<Principal, ModelNames>
                     .toList();
             Json.later(
                     exchange,
-                    new Gathering(source, exchange, field).start(requests),
+                    new Gathering(source.of(exchange.caller()), exchange, field).start(requests),
                     replies -> exchange.answer(answer.apply(questions.result(), replies)));
         });
     }

@@ -3,9 +3,11 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.Tenants;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** {@code /v1/files}. */
 final class FilesHandler {
@@ -33,18 +36,20 @@ final class FilesHandler {
     private static final long MAX_LIFETIME = 2_592_000;
 
     private final TenantFiles files;
+    private final Tenants tenants;
     private final Clock clock;
 
-    FilesHandler(TenantFiles files, Clock clock) {
+    FilesHandler(TenantFiles files, Tenants tenants, Clock clock) {
         this.files = files;
+        this.tenants = tenants;
         this.clock = clock;
     }
 
     void upload(RoutingContext context, Principal caller, Upload upload) {
-        Json.blocking(context, () -> add(files.of(caller.tenant()), upload), object -> Json.answer(context, object));
+        Json.blocking(context, () -> add(caller.tenant(), upload), object -> Json.answer(context, object));
     }
 
-    private ObjectNode add(FileStore own, Upload upload) throws IOException {
+    private ObjectNode add(TenantId tenant, Upload upload) throws IOException {
         try (upload) {
             Form form = upload.read();
             for (String field : form.fields().keySet()) {
@@ -66,7 +71,23 @@ final class FilesHandler {
                 throw ApiException.invalid("file", "'file' is empty.");
             }
             String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
+            FileStore own = files.of(tenant);
+            requireRoom(tenant, own, Files.size(file.path()));
             return own.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
+        }
+    }
+
+    private void requireRoom(TenantId tenant, FileStore own, long bytes) throws IOException {
+        @Nullable Long most = tenants.quota(tenant).fileBytes();
+        if (most == null) {
+            return;
+        }
+        long used = own.list().stream()
+                .mapToLong(file -> file.path("bytes").asLong())
+                .sum();
+        if (used + bytes > most) {
+            throw ApiException.quotaExceeded("The files of this project have " + used + " bytes, this one has " + bytes
+                    + ", and its quota is " + most + "; delete some.");
         }
     }
 

@@ -12,6 +12,8 @@ import io.tandem.scheduler.inference.TokenConstraint;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
+import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.Context;
 import java.util.ArrayList;
@@ -46,7 +48,12 @@ final class Generation {
     }
 
     /** What all requests share. */
-    record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId) {}
+    record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId, RateLimits limits) {
+        /** The same for a caller, whose tokens are counted. */
+        Source of(Principal caller) {
+            return new Source(limits.metered(caller.tenant(), tokens), model, nextRequestId, limits);
+        }
+    }
 
     private final Source source;
     private final Context context;

@@ -4,10 +4,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.Quota;
 import io.tandem.server.tenant.Role;
 import io.tandem.server.tenant.Tenants;
 import io.tandem.server.tenant.Tenants.Issued;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Optional;
 import java.util.Set;
 
 /** {@code /v1/organization/projects}: OpenAI's projects are the tenants. */
@@ -22,7 +24,9 @@ final class OrganizationHandler {
     }
 
     void create(RoutingContext context, Principal caller) {
-        String name = name(context);
+        JsonBody body = Json.body(context);
+        body.rejectUnknown(Set.of("name"));
+        String name = name(body);
         Json.blocking(context, () -> tenants.create(caller, name), json -> Json.answer(context, json));
     }
 
@@ -39,10 +43,15 @@ final class OrganizationHandler {
         Json.answer(context, tenants.get(caller, project(context)));
     }
 
-    void rename(RoutingContext context, Principal caller) {
-        String name = name(context);
+    void modify(RoutingContext context, Principal caller) {
+        JsonBody body = Json.body(context);
+        body.rejectUnknown(Set.of("name", "quota"));
+        Optional<String> name = body.find("name") == null ? Optional.empty() : Optional.of(name(body));
+        Optional<Quota> quota = body.optionalObject("quota").map(Quota::read);
         Json.blocking(
-                context, () -> tenants.rename(caller, project(context), name), json -> Json.answer(context, json));
+                context,
+                () -> tenants.modify(caller, project(context), name, quota),
+                json -> Json.answer(context, json));
     }
 
     void archive(RoutingContext context, Principal caller) {
@@ -94,9 +103,7 @@ final class OrganizationHandler {
         return context.pathParam("project");
     }
 
-    private static String name(RoutingContext context) {
-        JsonBody body = Json.body(context);
-        body.rejectUnknown(Set.of("name"));
+    private static String name(JsonBody body) {
         String name = body.requiredString("name", NAME_CHARS_MAX);
         if (name.isBlank() || name.chars().anyMatch(Character::isISOControl)) {
             throw body.invalid("name", "must have characters that can be seen, and no others.");

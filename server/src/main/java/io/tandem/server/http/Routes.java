@@ -11,6 +11,7 @@ import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.tenant.Role;
 import io.tandem.server.tenant.Tenants;
 import io.tandem.server.text.ServedModel;
@@ -40,8 +41,17 @@ public final class Routes {
 
     private static final Set<HttpMethod> CORS_METHODS =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST, HttpMethod.DELETE);
-    private static final Set<String> CORS_EXPOSED =
-            Set.of("X-Adapter-Version", "X-Adapter-Tier", "Retry-After", RequestIds.HEADER);
+    private static final Set<String> CORS_EXPOSED = Set.of(
+            "X-Adapter-Version",
+            "X-Adapter-Tier",
+            "Retry-After",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+            "x-ratelimit-limit-tokens",
+            "x-ratelimit-remaining-tokens",
+            "x-ratelimit-reset-tokens",
+            RequestIds.HEADER);
     private static final int CORS_SECONDS = 600;
 
     private Routes() {}
@@ -51,6 +61,7 @@ public final class Routes {
      *
      * @param http sizes of requests, and where they may come from
      * @param tenants who may send requests
+     * @param limits how many of them, and how many tokens
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
      * @param version of Tandem
@@ -70,6 +81,7 @@ public final class Routes {
             Path uploads,
             HttpConfig http,
             Tenants tenants,
+            RateLimits limits,
             BooleanSupplier healthy,
             BooleanSupplier ready,
             String version,
@@ -90,7 +102,7 @@ public final class Routes {
         TextWork text = new TextWork(vertx);
         ModelsHandler models = new ModelsHandler(t.model(), t.names());
         TokensHandler tokens = new TokensHandler(t.model(), text);
-        FilesHandler files = new FilesHandler(t.files(), t.clock());
+        FilesHandler files = new FilesHandler(t.files(), t.tenants(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
@@ -158,7 +170,7 @@ public final class Routes {
         table.post("/v1/organization/projects", Role.ADMIN, organization::create);
         table.get("/v1/organization/projects", Role.ADMIN, organization::list);
         table.get("/v1/organization/projects/:project", Role.ADMIN, organization::get);
-        table.post("/v1/organization/projects/:project", Role.ADMIN, organization::rename);
+        table.post("/v1/organization/projects/:project", Role.ADMIN, organization::modify);
         table.post("/v1/organization/projects/:project/archive", Role.ADMIN, organization::archive);
         table.post("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::createKey);
         table.get("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::listKeys);

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param archivedAt the same; null while it is active. The keys of an archived tenant open nothing
  */
 record Tenant(
-        String id, String name, long createdAt, @Nullable Long archivedAt, List<TenantKey> keys) {
+        String id, String name, long createdAt, @Nullable Long archivedAt, Quota quota, List<TenantKey> keys) {
     Tenant {
         keys = List.copyOf(keys);
     }
@@ -22,17 +22,21 @@ record Tenant(
     }
 
     Tenant renamed(String other) {
-        return new Tenant(id, other, createdAt, archivedAt, keys);
+        return new Tenant(id, other, createdAt, archivedAt, quota, keys);
+    }
+
+    Tenant with(Quota other) {
+        return new Tenant(id, name, createdAt, archivedAt, other, keys);
     }
 
     Tenant archived(long now) {
-        return new Tenant(id, name, createdAt, now, keys);
+        return new Tenant(id, name, createdAt, now, quota, keys);
     }
 
     Tenant with(TenantKey key) {
         List<TenantKey> more = new ArrayList<>(keys);
         more.add(key);
-        return new Tenant(id, name, createdAt, archivedAt, more);
+        return new Tenant(id, name, createdAt, archivedAt, quota, more);
     }
 
     Tenant without(String key) {
@@ -41,11 +45,17 @@ record Tenant(
                 name,
                 createdAt,
                 archivedAt,
+                quota,
                 keys.stream().filter(other -> !other.id().equals(key)).toList());
     }
 
     Tenant withKeys(UnaryOperator<TenantKey> change) {
         return new Tenant(
-                id, name, createdAt, archivedAt, keys.stream().map(change).toList());
+                id,
+                name,
+                createdAt,
+                archivedAt,
+                quota,
+                keys.stream().map(change).toList());
     }
 }

@@ -18,6 +18,7 @@ final class TenantJson {
         json.put("created_at", tenant.createdAt());
         json.put("archived_at", tenant.archivedAt());
         json.put("status", tenant.active() ? "active" : "archived");
+        json.set("quota", tenant.quota().json());
         return json;
     }
 

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +48,8 @@ public final class Tenants {
     private final boolean damaged;
     /** By their hashes, which tell somebody who guesses keys nothing about how near a guess was. */
     private volatile Map<String, Known> keys = Map.of();
+
+    private volatile Map<String, Double> weights = Map.of();
 
     private record Known(Principal principal, String keyId) {}
 
@@ -77,7 +80,8 @@ public final class Tenants {
             }
         }
         this.damaged = unreadable;
-        tenants.putIfAbsent(TenantId.DEFAULT, new Tenant(TenantId.DEFAULT.value(), "Default", 0, null, List.of()));
+        tenants.putIfAbsent(
+                TenantId.DEFAULT, new Tenant(TenantId.DEFAULT.value(), "Default", 0, null, Quota.NONE, List.of()));
         index();
     }
 
@@ -121,17 +125,30 @@ public final class Tenants {
     public synchronized ObjectNode create(Principal caller, String name) throws IOException {
         requireOperator(caller);
         requireUnused(name);
-        Tenant tenant = new Tenant(TenantId.random().value(), name, now(), null, List.of());
+        Tenant tenant = new Tenant(TenantId.random().value(), name, now(), null, Quota.NONE, List.of());
         save(tenant);
         LOG.info("tenant {} is created: {}", tenant.id(), name);
         return TenantJson.project(tenant);
     }
 
-    public ObjectNode rename(Principal caller, String id, String name) throws IOException {
+    /** Changes what is given. */
+    public ObjectNode modify(Principal caller, String id, Optional<String> name, Optional<Quota> quota)
+            throws IOException {
         return change(caller, id, tenant -> {
-            requireUnused(name);
-            return tenant.renamed(name);
+            name.filter(other -> !other.equals(tenant.name())).ifPresent(this::requireUnused);
+            return tenant.renamed(name.orElse(tenant.name())).with(quota.orElse(tenant.quota()));
         });
+    }
+
+    /** What a tenant may use. */
+    public Quota quota(TenantId tenant) {
+        Tenant known = tenants.get(tenant);
+        return known == null ? Quota.NONE : known.quota();
+    }
+
+    /** The share of the device that an account has in proportion to others. */
+    public double weight(String account) {
+        return weights.getOrDefault(account, 1.0);
     }
 
     /** Ends a tenant: its keys open nothing any more, what it owns stays. */
@@ -254,6 +271,10 @@ public final class Tenants {
             }
         }
         keys = Map.copyOf(all);
+        weights = tenants.values().stream()
+                .collect(Collectors.toUnmodifiableMap(
+                        tenant -> new TenantId(tenant.id()).account(""),
+                        tenant -> tenant.quota().weight()));
     }
 
     private ObjectNode shown(TenantKey key) {

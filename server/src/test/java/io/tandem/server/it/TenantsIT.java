@@ -208,6 +208,80 @@ class TenantsIT {
                 .isEqualTo(400);
     }
 
+    private static RunningServer limited(String name, String quota) throws Exception {
+        String tenant = tenant(name);
+        String body = "{\"quota\":" + quota + "}";
+        JsonNode set = operator.json(operator.post(PROJECTS + "/" + tenant, body));
+        assertThat(set.path("name").asText()).isEqualTo(name);
+        return server.as(newKey(tenant, "admin").path("value").asText());
+    }
+
+    @Test
+    void aQuotaOfRequestsAndTokensIsKept() throws Exception {
+        RunningServer caller = limited("few", "{\"requests_per_minute\":2,\"tokens_per_minute\":1000000}");
+        HttpResponse<String> first = caller.post("/v1/completions", COMPLETION);
+        assertThat(first.statusCode()).isEqualTo(200);
+        assertThat(first.headers().firstValue("x-ratelimit-limit-requests")).contains("2");
+        assertThat(first.headers().firstValue("x-ratelimit-remaining-requests")).contains("1");
+        assertThat(first.headers().firstValue("x-ratelimit-limit-tokens")).contains("1000000");
+        assertThat(first.headers().firstValue("x-ratelimit-reset-requests").orElse(""))
+                .matches("[0-9.]+m?s");
+        assertThat(caller.post("/v1/embeddings", "{\"model\":\"tiny\",\"input\":\"a\"}")
+                        .statusCode())
+                .isEqualTo(200);
+        HttpResponse<String> third = caller.post("/v1/chat/completions", COMPLETION);
+        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
+        assertThat(third.body()).contains("\"type\":\"requests\"", "\"code\":\"rate_limit_exceeded\"");
+        assertThat(third.headers().firstValueAsLong("Retry-After").orElse(0)).isBetween(1L, 30L);
+        // Others, and what is not for the model, have nothing to do with it.
+        assertThat(caller.get("/v1/models").statusCode()).isEqualTo(200);
+        assertThat(operator.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+        RunningServer wordy = limited("wordy", "{\"tokens_per_minute\":1}");
+        assertThat(wordy.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+        HttpResponse<String> more = wordy.post("/v1/completions", COMPLETION);
+        assertThat(more.statusCode()).isEqualTo(429);
+        assertThat(more.body()).contains("\"type\":\"tokens\"");
+    }
+
+    @Test
+    void aQuotaOfAnswersFilesAndAdaptersIsKept() throws Exception {
+        RunningServer caller =
+                limited("small", "{\"concurrent_sequences\":2,\"file_bytes\":100,\"adapters\":0,\"weight\":0.5}");
+        String three = COMPLETION.replace("1}", "1,\"n\":3}");
+        HttpResponse<String> answers = caller.post("/v1/completions", three);
+        assertThat(answers.statusCode()).as(answers.body()).isEqualTo(429);
+        assertThat(answers.body()).contains("2 answers at once");
+        for (int i = 0; i < 3; i++) {
+            assertThat(caller.post("/v1/completions", three.replace("3}", "2}")).statusCode())
+                    .isEqualTo(200);
+        }
+        String file = caller.upload("a.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
+        HttpResponse<String> second = caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
+        assertThat(second.statusCode()).isEqualTo(429);
+        assertThat(second.body()).contains("insufficient_quota");
+        HttpResponse<String> job = caller.post("/v1/fine_tuning/jobs", NO_JOB.replace("file-1", file));
+        assertThat(job.statusCode()).as(job.body()).isEqualTo(429);
+        caller.delete("/v1/files/" + file);
+        assertThat(caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}")
+                        .statusCode())
+                .isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"quota\":{\"requests_per_minute\":-1}}",
+                "{\"quota\":{\"requests_per_minute\":1.5}}",
+                "{\"quota\":{\"tokens_per_minute\":99999999999999999999}}",
+                "{\"quota\":{\"weight\":0}}",
+                "{\"quota\":{\"wait\":1}}",
+                "{\"quota\":7}"
+            })
+    void wrongQuotasAreRefused(String body) throws Exception {
+        HttpResponse<String> answer = operator.post(PROJECTS + "/default", body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    }
+
     @Test
     void theCommandLineDoesTheSame() throws Exception {
         String id = tenants("create", "shop").strip();
@@ -221,6 +295,10 @@ class TenantsIT {
         String keyId = listed.lines().skip(1).findFirst().orElseThrow().split(" ")[0];
         tenants("keys", "shop", "--delete", keyId);
         assertThat(complete(key)).isEqualTo(401);
+        assertThat(tenants("quota", "shop")).containsPattern("requests_per_minute +none");
+        assertThat(tenants("quota", "shop", "--requests-per-minute", "7", "--weight", "2"))
+                .containsPattern("requests_per_minute +7")
+                .containsPattern("weight +2");
         assertThat(tenants("archive", "shop")).contains("archived");
     }
 
