@@ -49,8 +49,11 @@ import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.storage.TenantStore;
+import io.tandem.server.storage.UsageStore;
 import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.tenant.Tenants;
+import io.tandem.server.tenant.TrainingUsage;
+import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
@@ -83,6 +86,9 @@ public final class Application implements AutoCloseable {
     private static final long STOP_SECONDS = 20;
     private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
     private static final long EXPIRY_MILLIS = 600_000;
+    /** What a crash loses of what was counted. */
+    private static final long USAGE_MILLIS = 60_000;
+
     /** What adapters are tried on when they come; any text does. */
     private static final String PROBE = "The quick brown fox";
 
@@ -92,6 +98,7 @@ public final class Application implements AutoCloseable {
 
     private final DataDirectory data;
     private final Tenants tenants;
+    private final Usage usage;
     private final DeviceModel device;
     private final ServedModel model;
     private final Grammars grammars;
@@ -111,6 +118,7 @@ public final class Application implements AutoCloseable {
         data = DataDirectory.open(config.data());
         tenants = new Tenants(
                 new TenantStore(data.tenants()), config.http().access().apiKey(), Clock.systemUTC());
+        usage = new Usage(new UsageStore(data.tenants()), Clock.systemUTC());
         String address;
         try {
             address = ListenAddress.resolve(config.http(), tenants.locked());
@@ -149,7 +157,8 @@ public final class Application implements AutoCloseable {
                         new CheckpointStore(data.jobs(), adapterStore),
                         adapterStore),
                 config.finetune(),
-                Clock.systemUTC());
+                Clock.systemUTC(),
+                new TrainingUsage(usage, tenants::quota));
         batches = new BatchService(new BatchStore(data.batches()), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
@@ -175,7 +184,8 @@ public final class Application implements AutoCloseable {
                 data.uploads(),
                 config.http(),
                 tenants,
-                new RateLimits(tenants::quota, Clock.systemUTC()),
+                new RateLimits(tenants::quota, usage, Clock.systemUTC()),
+                usage,
                 engine::healthy,
                 () -> ready,
                 Main.number(),
@@ -192,6 +202,13 @@ public final class Application implements AutoCloseable {
                     tenants.saveLastUse();
                     return null;
                 }));
+        vertx.setPeriodic(
+                USAGE_MILLIS,
+                timer -> vertx.executeBlocking(() -> {
+                            usage.save();
+                            return null;
+                        })
+                        .onFailure(failure -> LOG.warn("usage is not stored: {}", failure.toString())));
         if (config.adapters().compressAfterSeconds() > 0) {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
@@ -422,8 +439,9 @@ public final class Application implements AutoCloseable {
         }
         try {
             tenants.saveLastUse();
+            usage.save();
         } catch (IOException e) {
-            LOG.warn("when keys were last used is not stored: {}", e.toString());
+            LOG.warn("usage is not stored: {}", e.toString());
         }
         data.close();
         if (interrupted) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,7 @@ import picocli.CommandLine.Parameters;
         synopsisSubcommandLabel = "COMMAND")
 public final class TenantsCommand extends ServerCommand {
     private static final String ROOT = "/v1/organization/projects";
+    private static final String USAGE = "/v1/organization/usage/completions";
     private static final String WHICH = "The tenant's name or id; 'default' is the one that runs the server.";
     private static final Map<String, String> FLAGS = Map.of(
             "name", "NAME",
@@ -27,6 +29,7 @@ public final class TenantsCommand extends ServerCommand {
             "requests_per_minute", "--requests-per-minute",
             "tokens_per_minute", "--tokens-per-minute",
             "concurrent_sequences", "--concurrent-sequences",
+            "training_tokens_per_day", "--training-tokens-per-day",
             "adapters", "--adapters",
             "file_bytes", "--file-bytes",
             "weight", "--weight");
@@ -116,6 +119,9 @@ public final class TenantsCommand extends ServerCommand {
                     Long tokens,
             @Option(names = "--concurrent-sequences", paramLabel = "N", description = "Answers at once.") @Nullable
                     Long sequences,
+            @Option(names = "--training-tokens-per-day", paramLabel = "N", description = "Of examples; UTC days.")
+                    @Nullable
+                    Long training,
             @Option(names = "--adapters", paramLabel = "N", description = "Without checkpoints.") @Nullable
                     Long adapters,
             @Option(names = "--file-bytes", paramLabel = "N", description = "Of uploaded files.") @Nullable Long bytes,
@@ -125,6 +131,7 @@ public final class TenantsCommand extends ServerCommand {
         ObjectNode quota = object().put("requests_per_minute", requests)
                 .put("tokens_per_minute", tokens)
                 .put("concurrent_sequences", sequences)
+                .put("training_tokens_per_day", training)
                 .put("adapters", adapters)
                 .put("file_bytes", bytes)
                 .put("weight", weight);
@@ -141,6 +148,18 @@ public final class TenantsCommand extends ServerCommand {
                 .forEach(field -> table.add(field.getKey(), field.getValue().isNull() ? "none" : field.getValue()));
         table.print(out());
         return 0;
+    }
+
+    @Command(description = "Prints what tenants have used, by day and model, as CSV.", mixinStandardHelpOptions = true)
+    int usage(
+            @Option(names = "--days", paramLabel = "N", defaultValue = "7", description = "Up to 31; default 7.")
+                    int days)
+            throws IOException, InterruptedException {
+        long start = Instant.now().minus(days - 1L, ChronoUnit.DAYS).getEpochSecond();
+        String query = "?limit=" + days + "&start_time=" + start;
+        return json()
+                ? print(client().get(USAGE + query + "&group_by=project_id&group_by=model"))
+                : say(client().text(USAGE + query + "&format=csv").stripTrailing());
     }
 
     /** The path of a tenant that is called by its name or its id. */

@@ -49,6 +49,7 @@ public final class JobService implements AutoCloseable {
     private final ExecutorService lookups =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-lookups"));
     private final JobLaunch launch;
+    private final TrainingAccount account;
 
     public JobService(
             TrainingSetup setup,
@@ -56,7 +57,9 @@ public final class JobService implements AutoCloseable {
             Function<TenantId, AdapterLibrary> libraries,
             Stores stores,
             FinetuneConfig config,
-            Clock clock) {
+            Clock clock,
+            TrainingAccount account) {
+        this.account = account;
         this.setup = setup;
         this.engine = engine;
         this.libraries = libraries;
@@ -64,7 +67,7 @@ public final class JobService implements AutoCloseable {
         this.jobs = stores.jobs();
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
-        this.launch = new JobLaunch(setup, engine, book, results, readers, thread);
+        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account);
     }
 
     /**
@@ -143,6 +146,7 @@ public final class JobService implements AutoCloseable {
             requireThere(tenant, spec);
             setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
             libraries.apply(tenant).requireRoom();
+            requireTokens(tenant);
             FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
@@ -171,6 +175,13 @@ public final class JobService implements AutoCloseable {
             launch.begin(job);
             return answer;
         });
+    }
+
+    private void requireTokens(TenantId tenant) {
+        if (account.exhausted(tenant)) {
+            throw ApiException.quotaExceeded(
+                    "This project has trained as many tokens today (UTC) as its quota allows; try again tomorrow.");
+        }
     }
 
     private void requireFile(TenantId tenant, String field, String id) throws IOException {
@@ -248,6 +259,7 @@ public final class JobService implements AutoCloseable {
             if (!JobObject.isOf(job, setup.model())) {
                 throw ApiException.invalid("fine_tuning_job_id", launch.otherModel(job));
             }
+            requireTokens(tenant);
             launch.makeRoom(JobObject.account(job));
             book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.QUEUED));
             launch.resume(job);

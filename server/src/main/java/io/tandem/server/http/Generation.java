@@ -51,7 +51,7 @@ final class Generation {
     record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId, RateLimits limits) {
         /** The same for a caller, whose tokens are counted. */
         Source of(Principal caller) {
-            return new Source(limits.metered(caller.tenant(), tokens), model, nextRequestId, limits);
+            return new Source(limits.metered(caller.tenant(), tokens, model.name()), model, nextRequestId, limits);
         }
     }
 

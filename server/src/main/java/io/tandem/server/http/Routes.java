@@ -14,6 +14,7 @@ import io.tandem.server.tenant.Principal;
 import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.tenant.Role;
 import io.tandem.server.tenant.Tenants;
+import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
 import io.vertx.core.Handler;
@@ -62,6 +63,7 @@ public final class Routes {
      * @param http sizes of requests, and where they may come from
      * @param tenants who may send requests
      * @param limits how many of them, and how many tokens
+     * @param usage what they have used
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
      * @param version of Tandem
@@ -82,6 +84,7 @@ public final class Routes {
             HttpConfig http,
             Tenants tenants,
             RateLimits limits,
+            Usage usage,
             BooleanSupplier healthy,
             BooleanSupplier ready,
             String version,
@@ -108,7 +111,6 @@ public final class Routes {
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
-        OrganizationHandler organization = new OrganizationHandler(t.tenants());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
         OpenApiHandler description = new OpenApiHandler();
         Router router = Router.router(vertx);
@@ -167,15 +169,7 @@ public final class Routes {
         table.post("/v1/adapters/:id/canary", Role.FINETUNE, adapters::canary);
         table.post("/v1/load_lora_adapter", Role.FINETUNE, lora::load);
         table.post("/v1/unload_lora_adapter", Role.FINETUNE, lora::unload);
-        table.post("/v1/organization/projects", Role.ADMIN, organization::create);
-        table.get("/v1/organization/projects", Role.ADMIN, organization::list);
-        table.get("/v1/organization/projects/:project", Role.ADMIN, organization::get);
-        table.post("/v1/organization/projects/:project", Role.ADMIN, organization::modify);
-        table.post("/v1/organization/projects/:project/archive", Role.ADMIN, organization::archive);
-        table.post("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::createKey);
-        table.get("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::listKeys);
-        table.get("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::getKey);
-        table.delete("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::deleteKey);
+        organization(table, t);
         table.get("/metrics", Role.INFERENCE, (context, caller) -> metrics(context, caller, t.metrics()));
         table.get("/", Role.INFERENCE, (context, caller) -> index(context, router));
         description.describe(router, served(t));
@@ -185,6 +179,21 @@ public final class Routes {
         IntStream.range(400, 600)
                 .forEach(status -> router.errorHandler(status, context -> ErrorMapper.handle(context, status)));
         return router;
+    }
+
+    private static void organization(Table table, Targets t) {
+        OrganizationHandler organization = new OrganizationHandler(t.tenants());
+        UsageHandler usage = new UsageHandler(t.tenants(), t.usage());
+        table.post("/v1/organization/projects", Role.ADMIN, organization::create);
+        table.get("/v1/organization/projects", Role.ADMIN, organization::list);
+        table.get("/v1/organization/projects/:project", Role.ADMIN, organization::get);
+        table.post("/v1/organization/projects/:project", Role.ADMIN, organization::modify);
+        table.post("/v1/organization/projects/:project/archive", Role.ADMIN, organization::archive);
+        table.post("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::createKey);
+        table.get("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::listKeys);
+        table.get("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::getKey);
+        table.delete("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::deleteKey);
+        table.get("/v1/organization/usage/completions", Role.ADMIN, usage::completions);
     }
 
     /** Headers for pages of other origins. Those that may not come were refused before, so any origin passes here. */

@@ -3,21 +3,33 @@ package io.tandem.server.tenant;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.TokenSource;
+import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.tenant.Usage.Counts;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** A tenant's tokens, counted as they are asked for and as they end. */
 final class MeteredTokens implements TokenSource {
+    /** Longer than any name of one adapter. */
+    private static final int NAME_CHARS_MAX = 200;
+
     private final TenantId tenant;
     private final TokenSource source;
+    private final String base;
     private final RateLimits limits;
+    private final Usage usage;
 
-    MeteredTokens(TenantId tenant, TokenSource source, RateLimits limits) {
+    /** @param base name of the base model */
+    MeteredTokens(TenantId tenant, TokenSource source, String base, RateLimits limits, Usage usage) {
         this.tenant = tenant;
         this.source = source;
+        this.base = base;
         this.limits = limits;
+        this.usage = usage;
     }
 
     /** @throws io.tandem.server.api.ApiException if the tenant has too many answers at once */
@@ -28,9 +40,12 @@ final class MeteredTokens implements TokenSource {
         boolean accepted = false;
         try {
             rejected = source.submit(answers.stream()
-                    .map(answer -> new Submission(answer.request(), new Counting(answer.sink())))
+                    .map(answer -> new Submission(answer.request(), new Counting(answer)))
                     .toList());
             accepted = rejected.isEmpty();
+            if (accepted) {
+                usage.add(tenant, model(answers.get(0).request()), new Counts(1, 0, 0, 0, 0));
+            }
         } finally {
             if (!accepted) {
                 limits.end(tenant, answers.size());
@@ -44,11 +59,18 @@ final class MeteredTokens implements TokenSource {
         source.cancel(requestId);
     }
 
+    private String model(InferenceRequest request) {
+        String names = request.adapters().stream().map(AdapterVersion::name).collect(Collectors.joining("+"));
+        return names.isEmpty() ? base : names.substring(0, Math.min(names.length(), NAME_CHARS_MAX));
+    }
+
     private final class Counting implements TokenSink {
         private final TokenSink sink;
+        private final String model;
 
-        Counting(TokenSink sink) {
-            this.sink = sink;
+        Counting(Submission answer) {
+            this.sink = answer.sink();
+            this.model = model(answer.request());
         }
 
         @Override
@@ -70,6 +92,10 @@ final class MeteredTokens implements TokenSource {
         public void finish(Finish finish) {
             limits.end(tenant, 1);
             limits.spend(tenant, finish.promptTokens() + finish.completionTokens());
+            usage.add(
+                    tenant,
+                    model,
+                    new Counts(0, finish.promptTokens(), finish.cachedTokens(), finish.completionTokens(), 0));
             sink.finish(finish);
         }
     }

@@ -12,11 +12,13 @@ import java.util.function.Function;
 /** Holds what tenants ask of the model against their quotas. In memory: a restart begins with full allowances. */
 public final class RateLimits {
     private final Function<TenantId, Quota> quotas;
+    private final Usage usage;
     private final Clock clock;
     private final Map<TenantId, Allowance> allowances = new ConcurrentHashMap<>();
 
-    public RateLimits(Function<TenantId, Quota> quotas, Clock clock) {
+    public RateLimits(Function<TenantId, Quota> quotas, Usage usage, Clock clock) {
         this.quotas = quotas;
+        this.usage = usage;
         this.clock = clock;
     }
 
@@ -33,9 +35,13 @@ public final class RateLimits {
         return allowance(tenant).admit(quotas.apply(tenant), clock.millis());
     }
 
-    /** The same source for a tenant, whose answers and tokens are counted. */
-    public TokenSource metered(TenantId tenant, TokenSource source) {
-        return new MeteredTokens(tenant, source, this);
+    /**
+     * The same source for a tenant, whose answers and tokens are counted.
+     *
+     * @param base name of the base model
+     */
+    public TokenSource metered(TenantId tenant, TokenSource source, String base) {
+        return new MeteredTokens(tenant, source, base, this, usage);
     }
 
     void begin(TenantId tenant, int answers) {

@@ -147,7 +147,8 @@ final class JobBench implements AutoCloseable {
                         new CheckpointStore(data.jobs(), adapters),
                         adapters),
                 FinetuneConfig.DEFAULT,
-                Clock.systemUTC());
+                Clock.systemUTC(),
+                TrainingAccount.NONE);
         jobs.restore().join();
     }
 

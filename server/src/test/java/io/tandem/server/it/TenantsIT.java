@@ -10,6 +10,7 @@ import java.io.StringWriter;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -265,6 +266,95 @@ class TenantsIT {
         assertThat(caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}")
                         .statusCode())
                 .isEqualTo(200);
+    }
+
+    @Test
+    void usageIsCountedByTenantModelAndDay() throws Exception {
+        String tenant = tenant("counted");
+        RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
+        String usage =
+                "/v1/organization/usage/completions?start_time=" + Instant.now().getEpochSecond();
+        JsonNode before = operator.json(operator.get(usage)).at("/data/0/results/0");
+        long input = 0;
+        for (int i = 0; i < 3; i++) {
+            JsonNode answer = caller.json(caller.post("/v1/completions", COMPLETION.replace("1}", "4,\"n\":2}")));
+            input += 2 * answer.at("/usage/prompt_tokens").asLong();
+        }
+        caller.json(caller.post("/v1/embeddings", "{\"model\":\"tiny\",\"input\":\"a\"}"));
+        JsonNode result = caller.json(caller.get(usage + "&group_by=model&group_by[]=project_id"))
+                .at("/data/0/results/0");
+        assertThat(result.path("num_model_requests").asLong()).isEqualTo(4);
+        assertThat(result.path("input_tokens").asLong()).isGreaterThan(input);
+        assertThat(result.path("output_tokens").asLong()).isBetween(6L, 25L);
+        assertThat(result.path("model").asText()).isEqualTo("tiny");
+        assertThat(result.path("project_id").asText()).isEqualTo(tenant);
+        JsonNode all = operator.json(operator.get(usage)).at("/data/0/results/0");
+        assertThat(all.path("num_model_requests").asLong()
+                        - before.path("num_model_requests").asLong())
+                .isGreaterThanOrEqualTo(4);
+        String csv = caller.get(usage + "&format=csv").body();
+        assertThat(csv.lines().skip(1).toList()).hasSize(1).allMatch(line -> line.contains(tenant + ",tiny,4,"));
+        assertThat(tenants("usage", "--days", "2")).contains(tenant + ",tiny,4,");
+        // Others' usage is nobody else's.
+        assertThat(caller.get(usage + "&project_ids=default").statusCode()).isEqualTo(404);
+        assertThat(caller.get(usage + "&project_ids=" + tenant).statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "?start_time=x",
+                "?start_time=-1",
+                "?start_time=999999999999",
+                "?start_time=1&bucket_width=1h",
+                "?start_time=1&limit=0",
+                "?start_time=1&group_by=user_id",
+                "?start_time=1&format=xml",
+                "?start_time=1&end=2"
+            })
+    void wrongQuestionsAboutUsageAreRefused(String query) throws Exception {
+        HttpResponse<String> answer = operator.get("/v1/organization/usage/completions" + query);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    }
+
+    @Test
+    void pagesOfUsageFollowEachOther() throws Exception {
+        String usage = "/v1/organization/usage/completions?limit=31&start_time=";
+        JsonNode page = operator.json(operator.get(usage + "0&end_time=2764800"));
+        assertThat(page.path("data")).hasSize(31);
+        assertThat(page.path("has_more").asBoolean()).isTrue();
+        String next = page.path("next_page").asText();
+        JsonNode last = operator.json(operator.get(usage + "0&end_time=2764800&page=" + next));
+        assertThat(last.path("data")).hasSize(1);
+        assertThat(last.path("has_more").asBoolean()).isFalse();
+        assertThat(operator.get(usage + "99999999999").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void tokensThatAreTrainedHaveAQuotaByDay() throws Exception {
+        String tenant = tenant("learner");
+        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{\"training_tokens_per_day\":1}}"));
+        RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
+        String job = NO_JOB.replace("file-1", caller.upload("a.jsonl", TrainingFiles.chats(16)));
+        String id =
+                caller.json(caller.post("/v1/fine_tuning/jobs", job)).path("id").asText();
+        String path = "/v1/fine_tuning/jobs/" + id;
+        while (!caller.json(caller.get(path)).path("status").asText().equals("paused")) {
+            Thread.sleep(20);
+        }
+        assertThat(caller.get(path + "/events").body()).contains("as its quota allows");
+        for (String more : List.of("/v1/fine_tuning/jobs", path + "/resume")) {
+            HttpResponse<String> answer = caller.post(more, more.equals(path + "/resume") ? "{}" : job);
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(429);
+            assertThat(answer.body()).contains("insufficient_quota");
+        }
+        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{}}"));
+        assertThat(caller.post(path + "/resume", "{}").statusCode()).isEqualTo(200);
+        assertThat(caller.post(path + "/cancel", "{}").statusCode()).isEqualTo(200);
+        String usage = "/v1/organization/usage/completions?format=csv&start_time="
+                + Instant.now().getEpochSecond();
+        assertThat(caller.get(usage).body()).containsPattern(tenant + ",ft:tiny:adapter:[0-9a-f]+,0,0,0,0,[1-9]");
     }
 
     @ParameterizedTest

@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class AllowanceTest {
-    private static final Quota SIX = new Quota(6L, null, 3L, null, null, 1);
+    private static final Quota SIX = new Quota(6L, null, 3L, null, null, null, 1);
     private final Allowance allowance = new Allowance(0);
 
     @Test
@@ -52,7 +52,7 @@ class AllowanceTest {
 
     @Test
     void tokensThatWereTakenTooMuchAreOwed() {
-        Quota quota = new Quota(null, 60L, null, null, null, 1);
+        Quota quota = new Quota(null, 60L, null, null, null, null, 1);
         assertThat(allowance.admit(quota, 0).refusal()).isEmpty();
         allowance.spend(quota, 150, 0);
         RateLimits.Verdict refused = allowance.admit(quota, 0);
@@ -78,7 +78,7 @@ class AllowanceTest {
 
     @Test
     void nothingAllowedIsNothing() {
-        Quota none = new Quota(0L, 0L, 0L, null, null, 1);
+        Quota none = new Quota(0L, 0L, 0L, null, null, null, 1);
         assertThat(allowance.admit(none, 0).refusal()).isPresent();
         assertThat(allowance.admit(none, 1L << 40).refusal()).isPresent();
         assertThatThrownBy(() -> allowance.begin(none, 1)).isInstanceOf(ApiException.class);
