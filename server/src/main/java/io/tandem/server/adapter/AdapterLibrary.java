@@ -357,6 +357,25 @@ public final class AdapterLibrary {
         return change(name, entry -> entry.withLabels(labels));
     }
 
+    /** Requests of exactly these tenants are answered too. */
+    public CompletableFuture<AdapterEntry> share(String name, Set<String> tenants) {
+        return change(name, entry -> entry.withShares(tenants));
+    }
+
+    /** The version that a request of another tenant gets, if the adapter is shared with it. */
+    Optional<AdapterChoice> chooseShared(TenantId reader, String reference, String key) {
+        return choose(reference, key).filter(choice -> isShared(choice.name(), reader));
+    }
+
+    private boolean isShared(String name, TenantId reader) {
+        return find(name).filter(entry -> entry.sharedWith(reader)).isPresent();
+    }
+
+    /** Names, sorted, of what is shared with another tenant. */
+    List<String> sharedWith(TenantId reader) {
+        return servable().stream().filter(name -> isShared(name, reader)).toList();
+    }
+
     /** All requests go to a version again, by default to the one before the current one. */
     public CompletableFuture<AdapterEntry> rollBack(String name, Optional<String> version) {
         return change(

@@ -10,6 +10,7 @@ import io.tandem.server.adapter.StoredVersion;
 import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.tenant.Principal;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
@@ -17,12 +18,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 
 /** {@code /v1/adapters}: what is there, and what its names mean. */
 final class AdaptersHandler {
     private static final int PAGE = 100;
     private static final int LABELS_MAX = 32;
+    private static final int PROJECTS_MAX = 256;
+    private static final String PROJECTS = "project_ids";
     private static final int LABEL_CHARS_MAX = 256;
 
     private final TenantAdapters adapters;
@@ -103,6 +107,26 @@ final class AdaptersHandler {
         }
         AdapterLibrary library = library(caller);
         answer(context, library, library.label(name(library, context), values));
+    }
+
+    /** Replaces the tenants that the adapter answers too. Whether there are such tenants is not this one's to know. */
+    void share(RoutingContext context, Principal caller) {
+        JsonBody body = body(context);
+        body.rejectUnknown(Set.of(PROJECTS));
+        AdapterLibrary library = library(caller);
+        String name = name(library, context);
+        JsonNode projects = body.find(PROJECTS);
+        if (projects == null || !projects.isArray() || projects.size() > PROJECTS_MAX) {
+            throw body.invalid(PROJECTS, "must be a list of at most " + PROJECTS_MAX + " ids of projects.");
+        }
+        Set<String> ids = new TreeSet<>();
+        for (JsonNode project : projects) {
+            if (!project.isTextual() || !TenantId.isOne(project.textValue())) {
+                throw body.invalid(PROJECTS, "must be a list of ids of projects.");
+            }
+            ids.add(project.textValue());
+        }
+        answer(context, library, library.share(name, ids));
     }
 
     /** Back to the version before the current one, or to a given one; a canary ends. */

@@ -93,7 +93,7 @@ public final class Routes {
 
         /** What names mean to a caller. */
         Function<Principal, ModelNames> names() {
-            return caller -> new ModelNames(model.name(), adapters.of(caller.tenant()));
+            return caller -> new ModelNames(model.name(), caller.tenant(), adapters);
         }
     }
 
@@ -165,6 +165,7 @@ public final class Routes {
         table.post("/v1/adapters/:id/compress", Role.FINETUNE, making::compress);
         table.post("/v1/adapters/:id/pin", Role.FINETUNE, adapters::pin);
         table.post("/v1/adapters/:id/labels", Role.FINETUNE, adapters::label);
+        table.post("/v1/adapters/:id/share", Role.ADMIN, adapters::share);
         table.post("/v1/adapters/:id/rollback", Role.FINETUNE, adapters::rollBack);
         table.post("/v1/adapters/:id/canary", Role.FINETUNE, adapters::canary);
         table.post("/v1/load_lora_adapter", Role.FINETUNE, lora::load);

@@ -40,6 +40,7 @@ class TenantSeparationIT {
     private static RunningServer server;
     private static RunningServer owner;
     private static RunningServer stranger;
+    private static String operatorKey;
     private static String strangersProject;
     /** That the owner's job made. */
     private static String model;
@@ -53,7 +54,8 @@ class TenantSeparationIT {
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory);
-        RunningServer operator = server.as(key(server, "default"));
+        operatorKey = key(server, "default");
+        RunningServer operator = server.as(operatorKey);
         String project = project(operator, "owner");
         strangersProject = project(operator, "stranger");
         owner = server.as(key(operator, project));
@@ -296,6 +298,44 @@ class TenantSeparationIT {
         assertThat(stranger.delete("/v1/adapters/" + SECRET).statusCode()).isEqualTo(200);
         assertThat(own.version(SECRET, "")).isEqualTo(before);
         assertThat(other.ask(SECRET, "").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void whatIsSharedAnswersAndNoMore() throws Exception {
+        String project = OWNED.get("project");
+        publish(owner, project, "lent", 6);
+        String name = project + "/lent";
+        AdapterClient own = new AdapterClient(owner, directory);
+        AdapterClient other = new AdapterClient(stranger, directory);
+        assertThat(other.ask(name, "").statusCode()).isEqualTo(404);
+        own.act("lent", "share", "{\"project_ids\":[\"" + strangersProject + "\"]}");
+        assertThat(other.text(name)).isEqualTo(own.text("lent"));
+        assertThat(other.version(name, "")).isEqualTo(project + "/" + own.version("lent", ""));
+        assertThat(stranger.get("/v1/models").body()).contains(name);
+        assertThat(stranger.get("/v1/models/" + name).statusCode()).isEqualTo(200);
+        assertThat(other.ask("lent", "").statusCode()).isEqualTo(404);
+        assertThat(server.as(operatorKey).get("/v1/models").body()).doesNotContain("lent");
+        String path = "/v1/adapters/" + project + "%2Flent";
+        for (HttpResponse<String> answer : List.of(
+                stranger.get(path),
+                stranger.get(path + "/export"),
+                stranger.delete(path),
+                stranger.post(path + "/share", "{\"project_ids\":[]}"),
+                stranger.post("/v1/adapters/merge", "{\"name\":\"m\",\"ids\":[\"" + name + "\"]}"),
+                stranger.post("/v1/unload_lora_adapter", "{\"lora_name\":\"" + name + "\"}"))) {
+            assertThat(answer.statusCode()).as(answer.request() + answer.body()).isEqualTo(404);
+        }
+        assertThat(stranger.delete("/v1/models/" + project + "%2Flent").statusCode())
+                .isEqualTo(400);
+        assertThat(owner.post("/v1/adapters/lent/share", "{\"project_ids\":[\"acme\"]}")
+                        .statusCode())
+                .isEqualTo(400);
+        assertThat(owner.post("/v1/adapters/lent/share", "{\"project_ids\":\"default\"}")
+                        .statusCode())
+                .isEqualTo(400);
+        own.act("lent", "share", "{\"project_ids\":[]}");
+        assertThat(other.ask(name, "").statusCode()).isEqualTo(404);
+        assertThat(owner.delete("/v1/adapters/lent").statusCode()).isEqualTo(200);
     }
 
     /** Files that the operator has laid out for others, addresses, and the device's memory. */
