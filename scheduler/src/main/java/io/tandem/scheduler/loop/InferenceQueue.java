@@ -229,7 +229,7 @@ final class InferenceQueue {
                 slots = adapters.acquire(stack);
             }
             slots.ifPresent(taken -> admit(
-                    sequence, kv.lease(sequence.tokens(), sequence.versions()).orElseThrow(), taken));
+                    sequence, kv.lease(sequence.tokens(), sequence.prefixKey()).orElseThrow(), taken));
             return slots.isPresent();
         } catch (KernelException e) {
             LOG.error(
@@ -316,7 +316,7 @@ final class InferenceQueue {
     }
 
     private void giveBack(Sequence sequence) {
-        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.versions());
+        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.prefixKey());
         adapters.release(sequence.adapterSlots());
     }
 }

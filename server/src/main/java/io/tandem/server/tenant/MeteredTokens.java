@@ -40,7 +40,7 @@ final class MeteredTokens implements TokenSource {
         boolean accepted = false;
         try {
             rejected = source.submit(answers.stream()
-                    .map(answer -> new Submission(answer.request(), new Counting(answer)))
+                    .map(answer -> new Submission(answer.request().inDomain(tenant.value()), new Counting(answer)))
                     .toList());
             accepted = rejected.isEmpty();
             if (accepted) {

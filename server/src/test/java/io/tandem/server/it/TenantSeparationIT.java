@@ -300,6 +300,22 @@ class TenantSeparationIT {
         assertThat(other.ask(SECRET, "").statusCode()).isEqualTo(404);
     }
 
+    /** What is cached would tell what somebody else has asked before. */
+    @Test
+    void cachedPromptsAreTheirOwn() throws Exception {
+        String body = "{\"model\":\"tiny\",\"prompt\":\"" + "a secret question ".repeat(5) + "\",\"max_tokens\":1}";
+        assertThat(cached(owner, body)).isZero();
+        assertThat(cached(stranger, body)).isZero();
+        assertThat(cached(owner, body)).isPositive();
+        assertThat(cached(server.as(operatorKey), body)).isZero();
+    }
+
+    private static int cached(RunningServer tenant, String body) throws Exception {
+        return tenant.json(tenant.post("/v1/completions", body))
+                .at("/usage/prompt_tokens_details/cached_tokens")
+                .intValue();
+    }
+
     @Test
     void whatIsSharedAnswersAndNoMore() throws Exception {
         String project = OWNED.get("project");
