@@ -106,7 +106,7 @@ class WrongValuesIT {
             for (String other : OTHERS.getOrDefault(path.getKey(), List.of())) {
                 bodies.add((ObjectNode) JSON.readTree(other));
             }
-            String target = path.getKey().replace("{id}", "one");
+            String target = path.getKey().replace("{id}", "one").replace("{project}", "default");
             JsonNode schema = resolved(media.path("schema"));
             sent += fields(target, bodies, schema, "", surprises);
             if (target.startsWith("/v1/fine_tuning/")) {
