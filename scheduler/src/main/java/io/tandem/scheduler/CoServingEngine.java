@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,10 +49,20 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** @param nanoTime the clock; a virtual one in simulations */
     public CoServingEngine(
             DeviceModel device, SchedulerConfig config, LongSupplier nanoTime, IterationListener listener) {
+        this(device, config, nanoTime, listener, caller -> 1);
+    }
+
+    /** @param weights of callers, in whose proportion they share the device; asked on the engine thread */
+    public CoServingEngine(
+            DeviceModel device,
+            SchedulerConfig config,
+            LongSupplier nanoTime,
+            IterationListener listener,
+            ToDoubleFunction<String> weights) {
         this.device = device;
         this.config = config;
         this.nanoTime = nanoTime;
-        this.loop = new IterationLoop(device, config, nanoTime, listener);
+        this.loop = new IterationLoop(device, config, nanoTime, listener, weights);
         this.latency = loop.latency();
         this.admission = new Admission(device, config);
         this.openRequests = new OpenRequests(admission.maxOpenRequests());

@@ -121,6 +121,25 @@ class PrefixSharingTest {
     }
 
     @Test
+    void domainsShareNothing() {
+        List<RecordingSink> sinks = new ArrayList<>();
+        for (String domain : List.of("a", "b", "", "a", "b", "")) {
+            RecordingSink sink = new RecordingSink();
+            sinks.add(sink);
+            scenario.engine.submit(Scenario.request(sinks.size(), prompt, 5).inDomain(domain), sink);
+            if (sinks.size() == 3) {
+                scenario.runDry();
+            }
+        }
+        scenario.runDry();
+        assertThat(sinks.subList(0, 3)).allMatch(sink -> sink.end().cachedTokens() == 0);
+        assertThat(sinks.subList(3, 6)).allMatch(sink -> sink.end().cachedTokens() > 100);
+        assertThat(sinks)
+                .extracting(RecordingSink::tokens)
+                .containsOnly(sinks.get(0).tokens());
+    }
+
+    @Test
     void aPromptThatIsScoredRunsAsAWhole() {
         submit(1, prompt);
         RecordingSink scored = new RecordingSink();

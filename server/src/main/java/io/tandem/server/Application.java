@@ -26,9 +26,12 @@ import io.tandem.server.adapter.AdapterTransfer;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.adapter.Adapters;
 import io.tandem.server.adapter.BaseModel;
+import io.tandem.server.adapter.LibraryResources;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
+import io.tandem.server.config.SourcesConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
@@ -44,8 +47,14 @@ import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.BatchStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
-import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.TenantFiles;
+import io.tandem.server.storage.TenantStore;
+import io.tandem.server.storage.UsageStore;
+import io.tandem.server.tenant.RateLimits;
+import io.tandem.server.tenant.Tenants;
+import io.tandem.server.tenant.TrainingUsage;
+import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
@@ -58,6 +67,7 @@ import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -77,6 +87,9 @@ public final class Application implements AutoCloseable {
     private static final long STOP_SECONDS = 20;
     private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
     private static final long EXPIRY_MILLIS = 600_000;
+    /** What a crash loses of what was counted. */
+    private static final long USAGE_MILLIS = 60_000;
+
     /** What adapters are tried on when they come; any text does. */
     private static final String PROBE = "The quick brown fox";
 
@@ -85,6 +98,8 @@ public final class Application implements AutoCloseable {
             new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
 
     private final DataDirectory data;
+    private final Tenants tenants;
+    private final Usage usage;
     private final DeviceModel device;
     private final ServedModel model;
     private final Grammars grammars;
@@ -96,13 +111,22 @@ public final class Application implements AutoCloseable {
     private final Vertx vertx;
     private final int port;
     private final String url;
-    private final Adapters adapters;
+    private final TenantAdapters adapters;
     private volatile boolean ready;
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
-        String address = ListenAddress.resolve(config.http());
         data = DataDirectory.open(config.data());
+        tenants = new Tenants(
+                new TenantStore(data.tenants()), config.http().access().apiKey(), Clock.systemUTC());
+        usage = new Usage(new UsageStore(data.tenants()), Clock.systemUTC());
+        String address;
+        try {
+            address = ListenAddress.resolve(config.http(), tenants.locked());
+        } catch (IOException e) {
+            data.close();
+            throw e;
+        }
         Files.createDirectories(config.adapterRoot());
         ModelFiles base = ModelSource.open(config.model());
         device = TorchScriptDecoder.load(base, config.scheduler().deviceLimits(config.kernels()), loading);
@@ -110,28 +134,34 @@ public final class Application implements AutoCloseable {
         model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        engine = new CoServingEngine(device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters));
+        engine = new CoServingEngine(
+                device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
         bind(meters);
-        FileStore files = new FileStore(data.files());
+        TenantFiles files = new TenantFiles(data);
         int maxRank = device.limits().maxRank();
-        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         AtomicLong nextRequestId = new AtomicLong(1);
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup =
                 new TrainingSetup(model, maxExampleTokens, training, () -> BaseWeights.of(base.weights()));
-        AdapterValidation validation = new ValidationScores(engine, setup, files);
-        adapters = adapters(config, environment, adapterStore, validation, meters, nextRequestId);
+        adapters = adapters(config, environment, setup, files, meters, nextRequestId);
+        // Read before anybody asks, on a thread that may wait.
+        tenants.ids().forEach(adapters::of);
+        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         jobs = new JobService(
                 setup,
                 engine,
-                adapters.library(),
+                tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
-                        files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapterStore), adapterStore),
+                        files::of,
+                        new JobStore(data.jobs()),
+                        new CheckpointStore(data.jobs(), adapterStore),
+                        adapterStore),
                 config.finetune(),
-                Clock.systemUTC());
-        batches = new BatchService(new BatchStore(data.batches()), files, config.batches(), Clock.systemUTC());
+                Clock.systemUTC(),
+                new TrainingUsage(usage, tenants::quota));
+        batches = new BatchService(new BatchStore(data.batches()), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
                 .register(meters);
@@ -155,6 +185,9 @@ public final class Application implements AutoCloseable {
                 maxRank,
                 data.uploads(),
                 config.http(),
+                tenants,
+                new RateLimits(tenants::quota, usage, Clock.systemUTC()),
+                usage,
                 engine::healthy,
                 () -> ready,
                 Main.number(),
@@ -167,54 +200,73 @@ public final class Application implements AutoCloseable {
         vertx.setPeriodic(
                 EXPIRY_MILLIS,
                 timer -> vertx.executeBlocking(() -> {
-                    files.deleteExpired();
+                    files.deleteExpired(tenants.ids());
+                    tenants.saveLastUse();
                     return null;
                 }));
+        vertx.setPeriodic(
+                USAGE_MILLIS,
+                timer -> vertx.executeBlocking(() -> {
+                            usage.save();
+                            return null;
+                        })
+                        .onFailure(failure -> LOG.warn("usage is not stored: {}", failure.toString())));
         if (config.adapters().compressAfterSeconds() > 0) {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
         }
     }
 
-    private Adapters adapters(
+    /** What each tenant can do with adapters of its own. */
+    private TenantAdapters adapters(
             ServerConfig config,
             Map<String, String> environment,
-            AdapterStore store,
-            AdapterValidation validation,
+            TrainingSetup setup,
+            TenantFiles files,
             PrometheusMeterRegistry meters,
-            AtomicLong nextRequestId)
-            throws IOException {
-        AdapterLibrary library = new AdapterLibrary(
-                store,
+            AtomicLong nextRequestId) {
+        LibraryResources resources = new LibraryResources(
                 config.adapters(),
                 new BaseModel(model.name(), model.identity()),
                 config.scheduler().servingSlots(device.limits()) - 1,
                 engine,
                 meters,
                 Clock.systemUTC());
-        AdapterTransfer transfer = new AdapterTransfer(
-                library,
-                device.model(),
-                device.limits(),
-                config.adapterRoot(),
-                data.uploads(),
-                config.http().maxUploadBytes());
-        int[] prompt = model.tokenizer().encode(PROBE, false);
-        return new Adapters(
-                library,
-                transfer,
-                new AdapterSources(
-                        config.adapters().sources(),
-                        new AdapterFetch(
-                                environment,
-                                data.uploads(),
-                                config.adapters().sources().maxBytes()),
-                        transfer,
-                        library),
-                new AdapterMerges(library, validation),
-                new AdapterCompression(library, config.adapters(), validation),
-                new AdapterProbe(engine, nextRequestId, prompt),
-                validation);
+        AdapterProbe probe =
+                new AdapterProbe(engine, nextRequestId, model.tokenizer().encode(PROBE, false));
+        return new TenantAdapters(resources, tenant -> {
+            AdapterStore store = new AdapterStore(
+                    data.adapters(tenant), device.model(), device.limits().maxRank());
+            AdapterLibrary library = new AdapterLibrary(
+                    store,
+                    tenant,
+                    resources,
+                    () -> Objects.requireNonNullElse(tenants.quota(tenant).adapters(), Long.MAX_VALUE));
+            // The settings' addresses, and the credentials for them, are those of whoever runs the server.
+            SourcesConfig sources = tenant.isDefault() ? config.adapters().sources() : SourcesConfig.NONE;
+            AdapterTransfer transfer = new AdapterTransfer(
+                    library,
+                    device.model(),
+                    device.limits(),
+                    tenant.isDefault()
+                            ? config.adapterRoot()
+                            : config.adapterRoot().resolve(tenant.value()),
+                    data.uploads(),
+                    config.http().maxUploadBytes());
+            AdapterValidation validation = new ValidationScores(engine, setup, files.of(tenant));
+            return new Adapters(
+                    library,
+                    transfer,
+                    new AdapterSources(
+                            sources,
+                            new AdapterFetch(environment, data.uploads(), sources.maxBytes()),
+                            transfer,
+                            library),
+                    new AdapterMerges(library, validation),
+                    new AdapterCompression(library, config.adapters(), validation),
+                    probe,
+                    validation);
+        });
     }
 
     /** One look at a time, and the next one so long after its end. */
@@ -222,7 +274,7 @@ public final class Application implements AutoCloseable {
         vertx.setTimer(
                 millis,
                 timer -> vertx.executeBlocking(() -> {
-                            adapters.compression().compressIdle();
+                            adapters.all().forEach(own -> own.compression().compressIdle());
                             return null;
                         })
                         .onComplete(done -> {
@@ -376,8 +428,7 @@ public final class Application implements AutoCloseable {
         grammars.close();
         jobs.close();
         batches.close();
-        adapters.sources().close();
-        adapters.library().close();
+        adapters.close();
         interrupted |= Thread.interrupted();
         try {
             // Last words to clients leave before their connections close.
@@ -387,6 +438,12 @@ public final class Application implements AutoCloseable {
         }
         if (!engineThread.isAlive()) {
             device.close();
+        }
+        try {
+            tenants.saveLastUse();
+            usage.save();
+        } catch (IOException e) {
+            LOG.warn("usage is not stored: {}", e.toString());
         }
         data.close();
         if (interrupted) {

@@ -10,19 +10,23 @@ import java.net.UnknownHostException;
 final class ListenAddress {
     private ListenAddress() {}
 
-    /** @throws IOException if there is no such address, or if others could use the server without having been let in */
-    static String resolve(HttpConfig http) throws IOException {
+    /**
+     * @param locked whether requests need a key
+     * @throws IOException if there is no such address, or if others could use the server without having been let in
+     */
+    static String resolve(HttpConfig http, boolean locked) throws IOException {
         InetAddress address;
         try {
             address = InetAddress.getByName(http.host());
         } catch (UnknownHostException e) {
             throw new IOException("http.host is " + http.host() + ", which has no address", e);
         }
-        boolean open = http.access().apiKey().isPresent() || http.access().allowAnonymous();
+        boolean open = locked || http.access().allowAnonymous();
         if (!open && !address.isLoopbackAddress()) {
             throw new IOException("http.host is " + http.host()
                     + ", where other machines can use the server without a key: set one with " + ApiKey.VARIABLE
-                    + " or http.api-key, or let everybody in with --allow-anonymous or http.allow-anonymous: true");
+                    + " or http.api-key, make one with 'tandem tenants keys', or let everybody in with --allow-anonymous or"
+                    + " http.allow-anonymous: true");
         }
         return address.getHostAddress();
     }

@@ -3,6 +3,7 @@ package io.tandem.server;
 import io.tandem.server.client.AdaptersCommand;
 import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
+import io.tandem.server.client.TenantsCommand;
 import java.nio.file.FileSystemException;
 import java.util.Locale;
 import picocli.CommandLine;
@@ -23,6 +24,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,
+            TenantsCommand.class,
             CompletionCommand.class
         })
 public final class Main {

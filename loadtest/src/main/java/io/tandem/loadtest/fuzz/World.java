@@ -19,6 +19,7 @@ import java.util.Set;
 final class World {
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final String BATCHES = "/v1/batches";
+    private static final String PROJECTS = "/v1/organization/projects";
     private static final Set<String> OPEN = Set.of("validating", "in_progress");
     private static final String ADAPTERS = "/v1/adapters";
     private static final String ADAPTER = "first";
@@ -79,6 +80,8 @@ final class World {
         names.put("rows", rows());
         names.put("batch", batch());
         names.put("job", job());
+        names.put("project", project());
+        names.put("key", "key_0");
     }
 
     private void cancel(String path) throws IOException, InterruptedException {
@@ -103,6 +106,18 @@ final class World {
                 .put("endpoint", "/v1/completions")
                 .put("completion_window", "24h");
         return client.post(BATCHES, body).path("id").asText();
+    }
+
+    /** A tenant without keys: with the first one, all requests without would be refused. */
+    private String project() throws IOException, InterruptedException {
+        for (JsonNode known : client.get(PROJECTS + "?limit=1000").path("data")) {
+            if (known.path("name").asText().equals("fuzz")) {
+                return known.path("id").asText();
+            }
+        }
+        return client.post(PROJECTS, ApiClient.JSON.createObjectNode().put("name", "fuzz"))
+                .path("id")
+                .asText();
     }
 
     private String job() throws IOException, InterruptedException {

@@ -40,9 +40,26 @@ public record InferenceRequest(
 
     /** The same, but it gets only what all others leave. */
     public InferenceRequest asBestEffort() {
-        Options best =
-                new Options(options.promptLogprobs(), options.priority(), options.constraint(), options.pooled(), true);
+        Options best = new Options(
+                options.promptLogprobs(),
+                options.priority(),
+                options.constraint(),
+                options.pooled(),
+                true,
+                options.domain());
         return new InferenceRequest(id, caller, prompt, maxTokens, adapters, sampling, stop, best);
+    }
+
+    /** The same, but it shares cached prompts with requests of this domain only. */
+    public InferenceRequest inDomain(String domain) {
+        Options own = new Options(
+                options.promptLogprobs(),
+                options.priority(),
+                options.constraint(),
+                options.pooled(),
+                options.bestEffort(),
+                domain);
+        return new InferenceRequest(id, caller, prompt, maxTokens, adapters, sampling, stop, own);
     }
 
     /** A request without options. */
@@ -66,19 +83,21 @@ public record InferenceRequest(
      * @param constraint limits the answer's tokens; no other request may have the same one
      * @param pooled whether the hidden state of the prompt's last token is wanted, and no answer
      * @param bestEffort whether it waits for, makes way for, and slows down no request without this
+     * @param domain of requests that it shares cached prompts with; what is cached tells what somebody has asked before
      */
     public record Options(
             int promptLogprobs,
             int priority,
             Optional<TokenConstraint> constraint,
             boolean pooled,
-            boolean bestEffort) {
-        public static final Options NONE = new Options(-1, 0, Optional.empty(), false, false);
-        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true, false);
+            boolean bestEffort,
+            String domain) {
+        public static final Options NONE = new Options(-1, 0, Optional.empty(), false, false, "");
+        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true, false, "");
 
         /** With an answer. */
         public Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
-            this(promptLogprobs, priority, constraint, false, false);
+            this(promptLogprobs, priority, constraint, false, false, "");
         }
     }
 }

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +36,7 @@ public final class Sequence {
     private final int maxTokens;
     private final long arrivalNanos;
     private final List<ContentHash> versions;
+    private final List<ContentHash> prefixKey;
     private int[] tokens;
     private int length;
     private int computed;
@@ -66,11 +68,19 @@ public final class Sequence {
                 .map(AdapterVersion::hash)
                 .sorted(Comparator.comparing(ContentHash::hex))
                 .toList();
+        this.prefixKey = prefixKey(versions, request.options().domain());
         this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(tokens).forEach(seen::set);
         }
         this.scored = request.options().promptLogprobs() < 0 ? tokens.length : 1;
+    }
+
+    private static List<ContentHash> prefixKey(List<ContentHash> versions, String domain) {
+        return domain.isEmpty()
+                ? versions
+                : Stream.concat(versions.stream(), Stream.of(ContentHash.of("domain " + domain)))
+                        .toList();
     }
 
     public InferenceRequest request() {
@@ -87,6 +97,11 @@ public final class Sequence {
         return versions;
     }
 
+    /** Keys and values of the same tokens are the same for all sequences with this key, and may be shared. */
+    public List<ContentHash> prefixKey() {
+        return prefixKey;
+    }
+
     /** Prompt and answer so far. */
     public int[] tokens() {
         return Arrays.copyOf(tokens, length);
@@ -98,11 +113,11 @@ public final class Sequence {
     }
 
     /**
-     * How many of its first tokens another has too, under the same adapters; keys and values of these are the same. Never
+     * How many of its first tokens another has too, with the same prefix key; keys and values of these are the same. Never
      * all of its own, as the last one has to run, nor those that are to be scored.
      */
     public int shared(Sequence other) {
-        if (!versions.equals(other.versions)) {
+        if (!prefixKey.equals(other.prefixKey)) {
             return 0;
         }
         int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);

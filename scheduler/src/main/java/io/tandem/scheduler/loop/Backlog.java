@@ -7,6 +7,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /**
@@ -15,7 +16,12 @@ import java.util.stream.Stream;
  */
 final class Backlog {
     private final Deque<Sequence> preempted = new ArrayDeque<>();
-    private final FairQueue queue = new FairQueue();
+    private final FairQueue queue;
+
+    /** @param weights of callers */
+    Backlog(ToDoubleFunction<String> weights) {
+        this.queue = new FairQueue(weights);
+    }
 
     void add(Sequence sequence) {
         queue.add(sequence);

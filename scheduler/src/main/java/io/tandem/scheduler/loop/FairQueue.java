@@ -12,13 +12,14 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Waiting requests, in the order in which they should be admitted: by priority, then first come, first served, for the
  * requests of one caller, and the caller that has been served least before the others (VTC, Sheng et al., OSDI 2024).
- * Each caller has a counter of the tokens that it was served, weighted by what they cost. As long as two callers have
+ * Each caller has a counter of the tokens that it was served, weighted by what they cost, over the caller's own weight. As long as two callers have
  * requests waiting, their counters stay as close as the tokens that can be running at once, whatever either of them
  * sends.
  *
@@ -59,6 +60,7 @@ final class FairQueue {
             new TreeSet<>(Comparator.comparingDouble((Account account) -> account.served)
                     .thenComparingLong(account -> account.number));
 
+    private final ToDoubleFunction<String> weights;
     private double leastServed;
     private int size;
     private long admissions;
@@ -66,12 +68,22 @@ final class FairQueue {
     /** Counts whatever may put the callers into another order. */
     private long changes;
 
+    /** @param weights of callers: one of weight 2 is served twice as much before it counts as much */
+    FairQueue(ToDoubleFunction<String> weights) {
+        this.weights = weights;
+    }
+
     private final class Account {
+        final String caller;
         final long number = nextNumber++;
         final NavigableSet<Sequence> waiting = new TreeSet<>(WITHIN_CALLER);
         double served;
         /** Of others, before those that have passed its oldest request; while it waits. */
         private long admissionsBefore = admissions;
+
+        Account(String caller) {
+            this.caller = caller;
+        }
 
         private long passed() {
             return admissions - admissionsBefore;
@@ -173,7 +185,7 @@ final class FairQueue {
 
     private void charge(Account account, double tokens) {
         boolean waits = active.remove(account);
-        account.served += tokens;
+        account.served += tokens / weights.applyAsDouble(account.caller);
         if (waits) {
             active.add(account);
         }
@@ -187,9 +199,10 @@ final class FairQueue {
 
     /** A caller's job trained. */
     void trained(String caller, double tokens) {
-        Account account = accounts.computeIfAbsent(caller, key -> new Account());
+        Account account = accounts.computeIfAbsent(caller, Account::new);
         double most = Math.max(account.served, level() + MAX_TRAINING_LEAD);
-        charge(account, Math.min(most - account.served, tokens * TRAINED_TOKEN));
+        double room = (most - account.served) * weights.applyAsDouble(caller);
+        charge(account, Math.min(room, tokens * TRAINED_TOKEN));
     }
 
     /** Weighted tokens that a caller was served. */
@@ -229,7 +242,7 @@ final class FairQueue {
         if (accounts.size() - active.size() > MAX_REMEMBERED_CALLERS) {
             forget();
         }
-        return accounts.computeIfAbsent(sequence.request().caller(), key -> new Account());
+        return accounts.computeIfAbsent(sequence.request().caller(), Account::new);
     }
 
     /** Names cost nothing, so there may be any number of them; whoever was served least loses least. */

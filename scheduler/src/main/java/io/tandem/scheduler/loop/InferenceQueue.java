@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,14 +37,23 @@ final class InferenceQueue {
     private final SlotResidency adapters;
     private final PrefixCopies copies;
     private final BiConsumer<Sequence, FinishReason> ended;
-    private final Backlog interactive = new Backlog();
-    private final Backlog bestEffort = new Backlog();
+    private final Backlog interactive;
+    private final Backlog bestEffort;
     private final List<Sequence> running = new ArrayList<>();
     private int preemptions;
 
-    /** @param ended hears of every request that ends, right after its receiver */
+    /**
+     * @param weights of callers
+     * @param ended hears of every request that ends, right after its receiver
+     */
     InferenceQueue(
-            KvSlotAllocator kv, SlotResidency adapters, PrefixCopies copies, BiConsumer<Sequence, FinishReason> ended) {
+            KvSlotAllocator kv,
+            SlotResidency adapters,
+            PrefixCopies copies,
+            ToDoubleFunction<String> weights,
+            BiConsumer<Sequence, FinishReason> ended) {
+        this.interactive = new Backlog(weights);
+        this.bestEffort = new Backlog(weights);
         this.kv = kv;
         this.adapters = adapters;
         this.copies = copies;
@@ -219,7 +229,7 @@ final class InferenceQueue {
                 slots = adapters.acquire(stack);
             }
             slots.ifPresent(taken -> admit(
-                    sequence, kv.lease(sequence.tokens(), sequence.versions()).orElseThrow(), taken));
+                    sequence, kv.lease(sequence.tokens(), sequence.prefixKey()).orElseThrow(), taken));
             return slots.isPresent();
         } catch (KernelException e) {
             LOG.error(
@@ -306,7 +316,7 @@ final class InferenceQueue {
     }
 
     private void giveBack(Sequence sequence) {
-        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.versions());
+        kv.release(sequence.kvSlot(), sequence.computedTokens(), sequence.prefixKey());
         adapters.release(sequence.adapterSlots());
     }
 }

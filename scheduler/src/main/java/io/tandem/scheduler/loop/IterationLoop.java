@@ -32,6 +32,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,8 +69,19 @@ public final class IterationLoop {
     private long iteration;
     private int failuresInARow;
 
+    /** With callers of the same weight. */
     public IterationLoop(
             DeviceModel device, SchedulerConfig config, LongSupplier nanoTime, IterationListener listener) {
+        this(device, config, nanoTime, listener, caller -> 1);
+    }
+
+    /** @param weights of callers, in whose proportion they share the device */
+    public IterationLoop(
+            DeviceModel device,
+            SchedulerConfig config,
+            LongSupplier nanoTime,
+            IterationListener listener,
+            ToDoubleFunction<String> weights) {
         this.device = device;
         this.nanoTime = nanoTime;
         this.listener = listener;
@@ -79,7 +91,7 @@ public final class IterationLoop {
         this.targets = config.targets();
         this.speculation = config.speculation();
         this.latency = new LatencyModel(device.memoryBoundRows());
-        this.inference = new InferenceQueue(kv, adapters, copies, this::ended);
+        this.inference = new InferenceQueue(kv, adapters, copies, weights, this::ended);
         this.jobs = new JobQueue(device, config, nanoTime);
         this.planner = config.finetuning().mode() == Mode.TEMPORAL
                 ? new TemporalPlanner(config, device.limits(), latency)

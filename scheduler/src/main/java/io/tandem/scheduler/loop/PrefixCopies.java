@@ -35,7 +35,7 @@ final class PrefixCopies {
         if (prompt.pending() <= Sequence.LEAST_SHARED || prompt.scoring()) {
             return;
         }
-        Prefix best = kv.longestPrefix(prompt.tokens(), prompt.versions());
+        Prefix best = kv.longestPrefix(prompt.tokens(), prompt.prefixKey());
         for (Sequence other : running) {
             if (other != prompt && other.computed() > best.tokens()) {
                 int shared = Math.min(other.computed(), prompt.shared(other));

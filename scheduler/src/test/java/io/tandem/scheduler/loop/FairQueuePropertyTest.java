@@ -26,7 +26,7 @@ class FairQueuePropertyTest {
     private static final int CALLERS = 12;
     private static final int REQUESTS = 80;
 
-    private FairQueue queue = new FairQueue();
+    private FairQueue queue = new FairQueue(caller -> 1);
     private final Map<String, Caller> callers = new TreeMap<>();
     private long nextId;
     private boolean overdue;
@@ -107,7 +107,7 @@ class FairQueuePropertyTest {
     @Property(tries = 50)
     void everyRoundNamesThemInTheOrderOfTheRules(@ForAll long seed) {
         Random random = new Random(seed);
-        queue = new FairQueue();
+        queue = new FairQueue(caller -> 1);
         callers.clear();
         for (int i = 0; i < CALLERS * REQUESTS; i++) {
             add("caller-" + i % CALLERS);

@@ -1,6 +1,7 @@
 package io.tandem.scheduler.loop;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.InferenceRequest.Options;
@@ -14,7 +15,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class FairQueueTest {
-    private final FairQueue queue = new FairQueue();
+    private final FairQueue queue = new FairQueue(caller -> caller.equals("heavy") ? 3 : 1);
     private long nextId;
 
     private Sequence add(String caller) {
@@ -59,6 +60,18 @@ class FairQueueTest {
         add("drop");
         assertThat(admit(5)).containsExactlyInAnyOrder("flood", "drop", "flood", "drop", "flood");
         assertThat(queue.size()).isEqualTo(47);
+    }
+
+    @Test
+    void callersAreServedInProportionToTheirWeights() {
+        for (int i = 0; i < 80; i++) {
+            add("heavy");
+            add("light");
+        }
+        assertThat(admit(80).stream().filter("heavy"::equals).count()).isBetween(59L, 61L);
+        queue.trained("heavy", 30);
+        queue.trained("light", 10);
+        assertThat(queue.served("heavy")).isCloseTo(queue.served("light"), within(15.0));
     }
 
     @Test

@@ -1,10 +1,13 @@
 package io.tandem.server.adapter;
 
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.api.TenantId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param canary a version that answers a part of the requests instead, if there is one
  * @param pinned whether it stays in memory and on the device
  * @param labels for people and their tools
+ * @param sharedWith ids of other tenants, whose requests it answers too; absent in what older servers left
  */
 public record AdapterEntry(
         String name,
@@ -28,7 +32,8 @@ public record AdapterEntry(
         String current,
         @Nullable Canary canary,
         boolean pinned,
-        Map<String, String> labels) {
+        Map<String, String> labels,
+        Set<String> sharedWith) {
     private static final int SHARES = 10_000;
     private static final Pattern CHECKPOINT = Pattern.compile(".+:ckpt-step-[0-9]+");
 
@@ -43,6 +48,7 @@ public record AdapterEntry(
     public AdapterEntry {
         versions = List.copyOf(versions);
         labels = Map.copyOf(labels);
+        sharedWith = Set.copyOf(Objects.requireNonNullElse(sharedWith, Set.of()));
         requireVersion(name, versions, current);
         if (canary != null) {
             requireVersion(name, versions, canary.hash());
@@ -83,7 +89,7 @@ public record AdapterEntry(
     /** An adapter with its first version. */
     static AdapterEntry first(String name, StoredVersion version) {
         return new AdapterEntry(
-                name, version.createdAt(), List.of(version), version.hash(), null, false, new TreeMap<>());
+                name, version.createdAt(), List.of(version), version.hash(), null, false, new TreeMap<>(), Set.of());
     }
 
     /** The version that a hash, or its beginning, means. */
@@ -122,7 +128,7 @@ public record AdapterEntry(
         List<StoredVersion> all = new ArrayList<>(versions);
         all.removeIf(version -> version.hash().equals(added.hash()));
         all.add(added);
-        return new AdapterEntry(name, createdAt, all, current, canary, pinned, labels);
+        return new AdapterEntry(name, createdAt, all, current, canary, pinned, labels, sharedWith);
     }
 
     /** The same without the oldest versions beyond a number; those that answer requests stay. */
@@ -133,7 +139,7 @@ public record AdapterEntry(
                 kept.remove(version);
             }
         }
-        return new AdapterEntry(name, createdAt, kept, current, canary, pinned, labels);
+        return new AdapterEntry(name, createdAt, kept, current, canary, pinned, labels, sharedWith);
     }
 
     /** Whether a version answers requests. */
@@ -144,12 +150,12 @@ public record AdapterEntry(
     AdapterEntry without(StoredVersion removed) {
         List<StoredVersion> rest = new ArrayList<>(versions);
         rest.remove(removed);
-        return new AdapterEntry(name, createdAt, rest, current, canary, pinned, labels);
+        return new AdapterEntry(name, createdAt, rest, current, canary, pinned, labels, sharedWith);
     }
 
     /** All requests go to one version. */
     AdapterEntry withCurrent(String hash) {
-        return new AdapterEntry(name, createdAt, versions, hash, null, pinned, labels);
+        return new AdapterEntry(name, createdAt, versions, hash, null, pinned, labels, sharedWith);
     }
 
     /** A part of the requests goes to another version; 0 percent ends that, 100 makes it the current one. */
@@ -158,7 +164,7 @@ public record AdapterEntry(
             return withCurrent(hash);
         }
         Canary trial = percent <= 0 ? null : new Canary(hash, percent);
-        return new AdapterEntry(name, createdAt, versions, current, trial, pinned, labels);
+        return new AdapterEntry(name, createdAt, versions, current, trial, pinned, labels, sharedWith);
     }
 
     /** The version before the current one. */
@@ -168,10 +174,18 @@ public record AdapterEntry(
     }
 
     AdapterEntry withPinned(boolean keep) {
-        return new AdapterEntry(name, createdAt, versions, current, canary, keep, labels);
+        return new AdapterEntry(name, createdAt, versions, current, canary, keep, labels, sharedWith);
     }
 
     AdapterEntry withLabels(Map<String, String> others) {
-        return new AdapterEntry(name, createdAt, versions, current, canary, pinned, others);
+        return new AdapterEntry(name, createdAt, versions, current, canary, pinned, others, sharedWith);
+    }
+
+    AdapterEntry withShares(Set<String> tenants) {
+        return new AdapterEntry(name, createdAt, versions, current, canary, pinned, labels, tenants);
+    }
+
+    boolean sharedWith(TenantId tenant) {
+        return sharedWith.contains(tenant.value());
     }
 }

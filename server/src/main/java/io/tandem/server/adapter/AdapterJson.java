@@ -35,6 +35,8 @@ public final class AdapterJson {
                 entry.versions().stream().mapToLong(StoredVersion::bytes).sum());
         ObjectNode labels = json.putObject("labels");
         entry.labels().forEach(labels::put);
+        ArrayNode shares = json.putArray("shared_with");
+        entry.sharedWith().stream().sorted().forEach(shares::add);
         ArrayNode versions = json.putArray("versions");
         entry.versions().forEach(version -> versions.add(version(entry, version, library)));
         return json;

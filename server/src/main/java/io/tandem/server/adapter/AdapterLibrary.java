@@ -1,7 +1,6 @@
 package io.tandem.server.adapter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.micrometer.core.instrument.MeterRegistry;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
@@ -10,12 +9,12 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.SafeName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.Clock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,10 +23,8 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +32,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All adapters: names and versions in a map, weights on disk, those in use in memory.
+ * A tenant's adapters: names and versions in a map, weights on disk, those in use in memory.
  *
  * <p>A start reads manifests only, so it does not matter how many adapters there are; weights are read when the first
  * request asks for them, and a broken file is found then. What changes a name runs on one thread, one change after the
@@ -43,60 +40,52 @@ import org.slf4j.LoggerFactory;
  * keep the version that they found, weights and all, so replacing and deleting under traffic affect no request that has
  * begun.
  */
-public final class AdapterLibrary implements AutoCloseable {
+public final class AdapterLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterLibrary.class);
-    private static final long CLOSE_SECONDS = 10;
     /** Percent of the requests. */
     public static final double WHOLE = 100;
 
     private final AdapterStore store;
+    private final LongSupplier most;
+    private final LibraryResources resources;
     private final AdaptersConfig config;
     private final BaseModel base;
-    private final int maxPinned;
     private final AdapterPins device;
-    private final Clock clock;
     private final AdapterCatalog catalog;
     private final HostCache cache;
     private final AdapterLoader loader;
     private final PinnedAdapters pinned;
-    private final ExecutorService writer =
-            Executors.newSingleThreadExecutor(task -> new Thread(task, "adapter-library"));
-    private final ForkJoinPool workers =
-            new ForkJoinPool(Math.max(2, Runtime.getRuntime().availableProcessors() / 2));
 
     /**
-     * @param base no adapter may be called like it
-     * @param maxPinned most adapters that may be pinned
+     * @param owner whose they are
      * @throws IOException if the directory cannot be read; a broken adapter in it is only reported
      */
-    public AdapterLibrary(
-            AdapterStore store,
-            AdaptersConfig config,
-            BaseModel base,
-            int maxPinned,
-            AdapterPins device,
-            MeterRegistry meters,
-            Clock clock)
+    public AdapterLibrary(AdapterStore store, TenantId owner, LibraryResources resources) throws IOException {
+        this(store, owner, resources, () -> Long.MAX_VALUE);
+    }
+
+    /** @param most adapters that there may be, without checkpoints */
+    public AdapterLibrary(AdapterStore store, TenantId owner, LibraryResources resources, LongSupplier most)
             throws IOException {
         this.store = store;
-        this.config = config;
-        this.base = base;
-        this.maxPinned = maxPinned;
-        this.device = device;
-        this.clock = clock;
-        this.catalog = new AdapterCatalog(clock);
-        this.cache = new HostCache(config.hostMemoryBytes());
-        this.loader = new AdapterLoader(
-                store, catalog, cache, new AdapterMetrics(meters, catalog, cache, device), device, base);
-        this.pinned = new PinnedAdapters(catalog, loader, cache, device, writer);
+        this.most = most;
+        this.resources = resources;
+        this.config = resources.config();
+        this.base = resources.base();
+        this.device = resources.device();
+        this.catalog = new AdapterCatalog(resources.clock());
+        this.cache = resources.cache().of(owner.value());
+        this.loader = new AdapterLoader(store, catalog, cache, resources);
+        this.pinned = new PinnedAdapters(catalog, loader, cache, device, resources.writer());
         store.manifests().forEach(catalog::restore);
+        resources.count(catalog);
         catalog.all().stream()
                 .filter(entry -> !entry.currentVersion().fits(base))
                 .forEach(entry ->
                         LOG.warn("adapter {} was made for another base model and is not served", entry.name()));
         catalog.all().stream()
                 .filter(AdapterEntry::pinned)
-                .forEach(entry -> writer.execute(() -> pinned.update(entry.name())));
+                .forEach(entry -> resources.writer().execute(() -> pinned.update(entry.name())));
     }
 
     /** All names, sorted. */
@@ -172,7 +161,7 @@ public final class AdapterLibrary implements AutoCloseable {
 
     /** For work that takes long. */
     ForkJoinPool workers() {
-        return workers;
+        return resources.workers();
     }
 
     /**
@@ -195,6 +184,9 @@ public final class AdapterLibrary implements AutoCloseable {
             String name, Adapter adapter, String origin, double percent, @Nullable String madeFor) {
         return reported(name, adapter, report -> report.requireChange(name))
                 .thenCompose(report -> ask(() -> {
+                    if (find(name).isEmpty()) {
+                        requireRoom();
+                    }
                     StoredVersion version = save(name, adapter, List.of(), report, origin, madeFor);
                     return commit(find(name)
                             .map(known -> onTrial(known.with(version), version, percent, "canary_percent"))
@@ -264,8 +256,19 @@ public final class AdapterLibrary implements AutoCloseable {
         }
     }
 
+    /** @throws ApiException if there may be no adapter more */
+    public void requireRoom() {
+        long count = catalog.all().stream()
+                .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
+                .count();
+        if (count >= most.getAsLong()) {
+            throw ApiException.quotaExceeded(
+                    "This project has " + count + " adapters, as many as its quota allows; delete some.");
+        }
+    }
+
     private void requireSpace(Adapter adapter) {
-        long bytes = catalog.bytesOnDisk() + Float.BYTES * adapter.parameters();
+        long bytes = resources.bytesOnDisk() + Float.BYTES * adapter.parameters();
         if (config.diskBytes() > 0 && bytes > config.diskBytes()) {
             throw new ApiException(
                     507,
@@ -354,6 +357,25 @@ public final class AdapterLibrary implements AutoCloseable {
         return change(name, entry -> entry.withLabels(labels));
     }
 
+    /** Requests of exactly these tenants are answered too. */
+    public CompletableFuture<AdapterEntry> share(String name, Set<String> tenants) {
+        return change(name, entry -> entry.withShares(tenants));
+    }
+
+    /** The version that a request of another tenant gets, if the adapter is shared with it. */
+    Optional<AdapterChoice> chooseShared(TenantId reader, String reference, String key) {
+        return choose(reference, key).filter(choice -> isShared(choice.name(), reader));
+    }
+
+    private boolean isShared(String name, TenantId reader) {
+        return find(name).filter(entry -> entry.sharedWith(reader)).isPresent();
+    }
+
+    /** Names, sorted, of what is shared with another tenant. */
+    List<String> sharedWith(TenantId reader) {
+        return servable().stream().filter(name -> isShared(name, reader)).toList();
+    }
+
     /** All requests go to a version again, by default to the one before the current one. */
     public CompletableFuture<AdapterEntry> rollBack(String name, Optional<String> version) {
         return change(
@@ -393,13 +415,11 @@ public final class AdapterLibrary implements AutoCloseable {
 
     private CompletableFuture<AdapterEntry> setPinned(String name, boolean keep) {
         return change(name, entry -> {
-            long others = catalog.all().stream()
-                    .filter(other -> other.pinned() && !other.name().equals(name))
-                    .count();
-            if (keep && others >= maxPinned) {
+            long others = resources.pinned() - (entry.pinned() ? 1 : 0);
+            if (keep && others >= resources.maxPinned()) {
                 throw ApiException.invalid(
                         "pinned",
-                        "'pinned': " + others + " adapters are pinned, at most " + maxPinned
+                        "'pinned': " + others + " adapters are pinned, at most " + resources.maxPinned()
                                 + " can be; unpin some or raise kernels.adapter-slots.");
             }
             if (keep) {
@@ -435,7 +455,7 @@ public final class AdapterLibrary implements AutoCloseable {
     }
 
     long now() {
-        return clock.instant().getEpochSecond();
+        return resources.clock().instant().getEpochSecond();
     }
 
     <T> CompletableFuture<T> ask(Callable<T> question) {
@@ -451,21 +471,6 @@ public final class AdapterLibrary implements AutoCloseable {
                         throw new IllegalStateException(e);
                     }
                 },
-                writer);
-    }
-
-    /** Finishes what has been asked for. */
-    @Override
-    public void close() {
-        writer.shutdown();
-        loader.close();
-        workers.shutdown();
-        try {
-            if (!writer.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                LOG.warn("adapters are still being written");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+                resources.writer());
     }
 }

@@ -9,19 +9,14 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.AdapterStore;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Executor;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Reads weights from disk when the first request asks for them. Its threads do nothing else, so a cold adapter waits for
- * the disk only and never for a merge.
- */
-final class AdapterLoader implements AutoCloseable {
+/** Reads weights from disk when the first request asks for them. */
+final class AdapterLoader {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterLoader.class);
-    private static final int THREADS = 2;
 
     private final AdapterStore store;
     private final AdapterCatalog catalog;
@@ -29,22 +24,17 @@ final class AdapterLoader implements AutoCloseable {
     private final AdapterMetrics metrics;
     private final AdapterPins device;
     private final BaseModel base;
-    private final ExecutorService threads =
-            Executors.newFixedThreadPool(THREADS, task -> new Thread(task, "adapter-loader"));
+    private final Executor threads;
 
-    AdapterLoader(
-            AdapterStore store,
-            AdapterCatalog catalog,
-            HostCache cache,
-            AdapterMetrics metrics,
-            AdapterPins device,
-            BaseModel base) {
+    /** @param cache of this library */
+    AdapterLoader(AdapterStore store, AdapterCatalog catalog, HostCache cache, LibraryResources resources) {
         this.store = store;
         this.catalog = catalog;
         this.cache = cache;
-        this.metrics = metrics;
-        this.device = device;
-        this.base = base;
+        this.metrics = resources.metrics();
+        this.device = resources.device();
+        this.base = resources.base();
+        this.threads = resources.loaders();
     }
 
     /** See {@link AdapterLibrary#load}. */
@@ -129,10 +119,5 @@ final class AdapterLoader implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
-    }
-
-    @Override
-    public void close() {
-        threads.shutdown();
     }
 }

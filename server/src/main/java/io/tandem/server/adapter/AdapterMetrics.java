@@ -14,13 +14,13 @@ final class AdapterMetrics {
     private final Timer plain;
     private final Timer compressed;
 
-    AdapterMetrics(MeterRegistry registry, AdapterCatalog catalog, HostCache cache, AdapterPins device) {
+    AdapterMetrics(MeterRegistry registry, LibraryResources all, HostCache cache, AdapterPins device) {
         plain = timer(registry, "plain");
         compressed = timer(registry, "compressed");
-        count(registry, "disk", catalog, all -> all.all().size());
+        count(registry, "disk", all, LibraryResources::adapters);
         count(registry, "host", cache, HostCache::count);
         count(registry, "device", device, pins -> pins.slots().resident().size());
-        bytes(registry, "disk", catalog, AdapterCatalog::bytesOnDisk);
+        bytes(registry, "disk", all, LibraryResources::bytesOnDisk);
         bytes(registry, "host", cache, HostCache::bytes);
         requests(registry, "host", "hit", cache, HostCache::hits);
         requests(registry, "host", "miss", cache, HostCache::misses);

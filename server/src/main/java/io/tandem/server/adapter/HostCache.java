@@ -22,10 +22,11 @@ final class HostCache {
 
     private final Cache<String, AdapterVersion> recent;
     private final Cache<String, AdapterVersion> inUse;
-    private final Map<String, AdapterVersion> pinned = new ConcurrentHashMap<>();
-    private final Map<String, CompletableFuture<AdapterVersion>> coming = new ConcurrentHashMap<>();
-    private final AtomicLong hits = new AtomicLong();
-    private final AtomicLong misses = new AtomicLong();
+    private final Map<String, AdapterVersion> pinned;
+    private final Map<String, CompletableFuture<AdapterVersion>> coming;
+    private final AtomicLong hits;
+    private final AtomicLong misses;
+    private final String owner;
 
     HostCache(long budgetBytes) {
         this.recent = Caffeine.newBuilder()
@@ -34,16 +35,37 @@ final class HostCache {
                 .weigher((String key, AdapterVersion version) -> weight(version))
                 .build();
         this.inUse = Caffeine.newBuilder().executor(Runnable::run).weakValues().build();
+        this.pinned = new ConcurrentHashMap<>();
+        this.coming = new ConcurrentHashMap<>();
+        this.hits = new AtomicLong();
+        this.misses = new AtomicLong();
+        this.owner = "";
+    }
+
+    private HostCache(HostCache whole, String owner) {
+        this.recent = whole.recent;
+        this.inUse = whole.inUse;
+        this.pinned = whole.pinned;
+        this.coming = whole.coming;
+        this.hits = whole.hits;
+        this.misses = whole.misses;
+        this.owner = owner;
+    }
+
+    /** The same memory with keys that mean something to this owner only. */
+    HostCache of(String other) {
+        return new HostCache(this, other + "/");
     }
 
     /**
-     * What is in memory under this key, or will be when it is loaded.
+     * What is in memory under this name, or will be when it is loaded.
      *
-     * @param load is called at most once at a time for a key; what it throws is not remembered
+     * @param load is called at most once at a time for a name; what it throws is not remembered
      * @param threads where it is called
      */
-    CompletableFuture<AdapterVersion> get(String key, Executor threads, Supplier<AdapterVersion> load) {
-        return find(key).orElseGet(() -> {
+    CompletableFuture<AdapterVersion> get(String name, Executor threads, Supplier<AdapterVersion> load) {
+        String key = owner + name;
+        return find(name).orElseGet(() -> {
             CompletableFuture<AdapterVersion> own = new CompletableFuture<>();
             CompletableFuture<AdapterVersion> others = coming.putIfAbsent(key, own);
             if (others != null) {
@@ -77,8 +99,9 @@ final class HostCache {
         }
     }
 
-    /** What is in memory under this key, or on its way. */
-    Optional<CompletableFuture<AdapterVersion>> find(String key) {
+    /** What is in memory under this name, or on its way. */
+    Optional<CompletableFuture<AdapterVersion>> find(String name) {
+        String key = owner + name;
         AdapterVersion there = resident(key);
         Optional<CompletableFuture<AdapterVersion>> known = there == null
                 ? Optional.ofNullable(coming.get(key))
@@ -102,20 +125,22 @@ final class HostCache {
         return used;
     }
 
-    boolean contains(String key) {
+    boolean contains(String name) {
+        String key = owner + name;
         return pinned.containsKey(key) || inUse.getIfPresent(key) != null;
     }
 
-    void pin(String key, AdapterVersion version) {
-        pinned.put(key, version);
+    void pin(String name, AdapterVersion version) {
+        pinned.put(owner + name, version);
     }
 
-    void unpin(String key) {
-        pinned.remove(key);
+    void unpin(String name) {
+        pinned.remove(owner + name);
     }
 
     /** Forgets what was deleted. */
-    void remove(String key) {
+    void remove(String name) {
+        String key = owner + name;
         pinned.remove(key);
         recent.invalidate(key);
         inUse.invalidate(key);

@@ -54,6 +54,11 @@ public final class ApiException extends RuntimeException {
         return new ApiException(429, "rate_limit_error", null, "rate_limit_exceeded", message);
     }
 
+    /** What the tenant may use is used up; waiting does not help, OpenAI's code for it says. */
+    public static ApiException quotaExceeded(String message) {
+        return new ApiException(429, "insufficient_quota", null, "insufficient_quota", message);
+    }
+
     public int status() {
         return status;
     }

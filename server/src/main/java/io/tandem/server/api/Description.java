@@ -19,8 +19,8 @@ import java.util.Objects;
  * @param components the same
  */
 record Description(ArrayNode tags, ObjectNode paths, ObjectNode components) {
-    private static final List<String> GROUPS =
-            List.of("text", "vectors", "tokens", "models", "files", "jobs", "batches", "adapters", "server");
+    private static final List<String> GROUPS = List.of(
+            "text", "vectors", "tokens", "models", "files", "jobs", "batches", "adapters", "organization", "server");
     private static final List<String> COMPONENTS = List.of("schemas", "responses", "parameters", "headers");
 
     static Description read() {

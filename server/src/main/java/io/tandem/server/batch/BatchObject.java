@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ObjectIds;
+import io.tandem.server.api.TenantId;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
@@ -25,12 +26,14 @@ final class BatchObject {
     private static final long WINDOW_SECONDS = Duration.ofHours(24).toSeconds();
     private static final String STATUS = "status";
     private static final String COUNTS = "request_counts";
-    /** What the server alone knows: how the batch ends, and what its files will be. */
+    /** What the server alone knows: whose it is, how the batch ends, and what its files will be. */
     private static final String INTERNAL = "internal";
+
+    private static final String TENANT = "tenant";
 
     private BatchObject() {}
 
-    static ObjectNode create(BatchSpec spec, long now) {
+    static ObjectNode create(TenantId tenant, BatchSpec spec, long now) {
         ObjectNode batch = JsonBody.MAPPER.createObjectNode();
         batch.put("id", ObjectIds.kept("batch_"));
         batch.put("object", "batch");
@@ -49,13 +52,23 @@ final class BatchObject {
         }
         counts(batch, 0, 0, 0);
         spec.metadata().ifPresentOrElse(metadata -> batch.set("metadata", metadata), () -> batch.putNull("metadata"));
-        ObjectNode internal = batch.putObject(INTERNAL);
+        ObjectNode internal = batch.putObject(INTERNAL).put(TENANT, tenant.value());
         spec.outputLifetime().ifPresent(seconds -> internal.put("lifetime", seconds));
         return batch;
     }
 
     static String id(ObjectNode batch) {
         return batch.path("id").asText();
+    }
+
+    /** Whether it can be told whose it is. */
+    static boolean hasTenant(ObjectNode batch) {
+        return TenantId.stored(batch.path(INTERNAL).path(TENANT)).isPresent();
+    }
+
+    /** Whose it is. */
+    static TenantId tenant(ObjectNode batch) {
+        return TenantId.stored(batch.path(INTERNAL).path(TENANT)).orElseThrow();
     }
 
     static String status(ObjectNode batch) {

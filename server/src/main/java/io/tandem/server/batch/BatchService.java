@@ -3,6 +3,7 @@ package io.tandem.server.batch;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.batch.Rows.Answering;
 import io.tandem.server.batch.Rows.Reply;
 import io.tandem.server.config.BatchesConfig;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +38,7 @@ public final class BatchService implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BatchService.class);
 
     private final BatchStore store;
-    private final FileStore files;
+    private final Function<TenantId, FileStore> files;
     private final BatchesConfig config;
     private final Clock clock;
     private final BatchThread thread = new BatchThread(this::tick);
@@ -50,7 +52,8 @@ public final class BatchService implements AutoCloseable {
     private @Nullable Rows rows;
     private volatile int waiting;
 
-    public BatchService(BatchStore store, FileStore files, BatchesConfig config, Clock clock) {
+    /** @param files of a tenant */
+    public BatchService(BatchStore store, Function<TenantId, FileStore> files, BatchesConfig config, Clock clock) {
         this.store = store;
         this.files = files;
         this.config = config;
@@ -65,6 +68,10 @@ public final class BatchService implements AutoCloseable {
                     Comparator.comparingLong(batch -> batch.path("created_at").asLong()));
             rows = answering;
             for (ObjectNode batch : loaded) {
+                if (!BatchObject.hasTenant(batch)) {
+                    LOG.warn("{} is damaged and left out: it does not say whose it is", BatchObject.id(batch));
+                    continue;
+                }
                 batches.put(BatchObject.id(batch), batch);
                 if (BatchObject.ended(batch)) {
                     store.deleteRows(BatchObject.id(batch));
@@ -77,27 +84,27 @@ public final class BatchService implements AutoCloseable {
     }
 
     private void begin(ObjectNode batch) {
-        BatchRun run = new BatchRun(batch, store, files, config.maxLines());
+        BatchRun run = new BatchRun(batch, store, files.apply(BatchObject.tenant(batch)), config.maxLines());
         open.put(run.id(), run);
         turns.addLast(run);
         goOn(run);
     }
 
     /** Creates a batch; its requests are validated afterwards. */
-    public CompletableFuture<ObjectNode> create(JsonBody body) {
+    public CompletableFuture<ObjectNode> create(TenantId tenant, JsonBody body) {
         BatchSpec spec = BatchSpec.parse(body);
         return thread.ask(() -> {
-            requireInput(spec.input());
+            requireInput(tenant, spec.input());
             if (open.size() >= config.maxOpen()) {
                 throw ApiException.tooMany(open.size()
                         + " batches have not ended, the limit of batches.max-open; try again later, or cancel one.");
             }
-            ObjectNode batch = BatchObject.create(spec, now());
+            ObjectNode batch = BatchObject.create(tenant, spec, now());
             try {
-                store.create(batch, spec.input(), files);
+                store.create(batch, spec.input(), files.apply(tenant));
             } catch (NoSuchFileException e) {
                 // A file that was deleted since it was looked for is refused like one that never was.
-                requireInput(spec.input());
+                requireInput(tenant, spec.input());
                 throw e;
             }
             batches.put(BatchObject.id(batch), batch);
@@ -107,9 +114,10 @@ public final class BatchService implements AutoCloseable {
         });
     }
 
-    private void requireInput(String id) throws IOException {
+    private void requireInput(TenantId tenant, String id) throws IOException {
         String field = "input_file_id";
-        ObjectNode file = files.find(id)
+        ObjectNode file = files.apply(tenant)
+                .find(id)
                 .orElseThrow(() -> ApiException.invalid(field, "'" + field + "': there is no file '" + id + "'."));
         String purpose = file.path("purpose").asText();
         if (!purpose.equals("batch")) {
@@ -124,24 +132,26 @@ public final class BatchService implements AutoCloseable {
         }
     }
 
-    public CompletableFuture<ObjectNode> get(String id) {
-        return thread.ask(() -> BatchObject.shown(find(id)));
+    public CompletableFuture<ObjectNode> get(TenantId tenant, String id) {
+        return thread.ask(() -> BatchObject.shown(find(tenant, id)));
     }
 
-    /** All batches, the newest first. */
-    public CompletableFuture<List<ObjectNode>> list() {
+    /** A tenant's batches, the newest first. */
+    public CompletableFuture<List<ObjectNode>> list(TenantId tenant) {
         return thread.ask(() -> {
-            List<ObjectNode> all = new ArrayList<>(
-                    batches.values().stream().map(BatchObject::shown).toList());
+            List<ObjectNode> all = new ArrayList<>(batches.values().stream()
+                    .filter(batch -> BatchObject.tenant(batch).equals(tenant))
+                    .map(BatchObject::shown)
+                    .toList());
             Collections.reverse(all);
             return all;
         });
     }
 
     /** Ends a batch with what has been answered. */
-    public CompletableFuture<ObjectNode> cancel(String id) {
+    public CompletableFuture<ObjectNode> cancel(TenantId tenant, String id) {
         return thread.ask(() -> {
-            ObjectNode batch = find(id);
+            ObjectNode batch = find(tenant, id);
             String status = BatchObject.status(batch);
             @Nullable BatchRun run = open.get(id);
             if (run == null || status.equals(BatchObject.FINALIZING)) {
@@ -156,8 +166,9 @@ public final class BatchService implements AutoCloseable {
         });
     }
 
-    private ObjectNode find(String id) {
+    private ObjectNode find(TenantId tenant, String id) {
         return Optional.ofNullable(batches.get(id))
+                .filter(batch -> BatchObject.tenant(batch).equals(tenant))
                 .orElseThrow(
                         () -> ApiException.notFound("batch_id", "batch_not_found", "There is no batch '" + id + "'."));
     }
@@ -221,7 +232,8 @@ public final class BatchService implements AutoCloseable {
             return false;
         }
         next.ifPresent(row -> {
-            Answering answer = answering.answer(BatchObject.endpoint(run.batch()), row.body(), row.bytes());
+            Answering answer = answering.answer(
+                    BatchObject.tenant(run.batch()), BatchObject.endpoint(run.batch()), row.body(), row.bytes());
             run.begun(row, answer);
             var unused = answer.reply().thenAccept(reply -> thread.execute(() -> ended(run, row, answer, reply)));
         });

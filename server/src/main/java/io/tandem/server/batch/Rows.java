@@ -1,6 +1,7 @@
 package io.tandem.server.batch;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.TenantId;
 import java.util.concurrent.CompletableFuture;
 
 /** Where the rows of batches are answered. Safe from any thread. */
@@ -8,10 +9,11 @@ public interface Rows {
     /**
      * Begins to answer a request that nobody waits for.
      *
+     * @param tenant whose it is
      * @param endpoint one of {@link BatchSpec#ENDPOINTS}
      * @param bytes that the body has as text
      */
-    Answering answer(String endpoint, ObjectNode body, int bytes);
+    Answering answer(TenantId tenant, String endpoint, ObjectNode body, int bytes);
 
     /** A request that is being answered. */
     interface Answering {

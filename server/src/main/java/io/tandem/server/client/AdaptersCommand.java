@@ -138,6 +138,19 @@ public final class AdaptersCommand extends ServerCommand {
         return show(client().post(path(name, "/rollback"), object().put("version", hash)));
     }
 
+    @Command(
+            description = "Lets other tenants ask for an adapter as OWNER_ID/NAME; without any, nobody else.",
+            mixinStandardHelpOptions = true)
+    int share(
+            @Parameters(paramLabel = "NAME") String name,
+            @Parameters(paramLabel = "TENANT_ID", arity = "0..*") @Nullable List<String> tenants)
+            throws IOException, InterruptedException {
+        ObjectNode body = object();
+        ArrayNode ids = body.putArray("project_ids");
+        (tenants == null ? List.<String>of() : tenants).forEach(ids::add);
+        return show(client().post(path(name, "/share"), body));
+    }
+
     @Command(description = "Gives a version a share of the requests.", mixinStandardHelpOptions = true)
     int canary(
             @Parameters(paramLabel = "NAME") String name,

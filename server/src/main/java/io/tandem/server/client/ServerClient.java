@@ -71,6 +71,15 @@ final class ServerClient {
         return json(request(path).build());
     }
 
+    /** An answer that is no JSON. */
+    String text(String path) throws IOException, InterruptedException {
+        HttpResponse<String> answer = send(request(path).build(), BodyHandlers.ofString());
+        if (answer.statusCode() != 200) {
+            throw refusal(answer.statusCode(), answer.body());
+        }
+        return answer.body();
+    }
+
     JsonNode delete(String path) throws IOException, InterruptedException {
         return json(request(path).DELETE().build());
     }

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -15,10 +16,10 @@ public final class ApiKey {
     private static final Pattern SYNTAX = Pattern.compile("[!-~]{1,4096}");
     private static final String EXPECTED = "1 to 4096 printable ASCII characters without spaces";
 
-    private final byte[] hash;
+    private final byte[] digest;
 
-    private ApiKey(byte[] hash) {
-        this.hash = hash;
+    private ApiKey(byte[] digest) {
+        this.digest = digest;
     }
 
     /**
@@ -26,7 +27,7 @@ public final class ApiKey {
      * @throws IllegalArgumentException if no Authorization header can carry the key; the message does not show it
      */
     public static ApiKey of(String setting, String key) {
-        return new ApiKey(hash(checked(setting, key)));
+        return new ApiKey(digest(checked(setting, key)));
     }
 
     /** The key itself if a header can carry it. */
@@ -39,10 +40,15 @@ public final class ApiKey {
 
     /** Takes the same time for every wrong key. */
     public boolean matches(String presented) {
-        return MessageDigest.isEqual(hash, hash(presented));
+        return MessageDigest.isEqual(digest, digest(presented));
     }
 
-    private static byte[] hash(String key) {
+    /** What may be kept of a key, in hexadecimal digits. Keys are long and random, so this needs no salt. */
+    public static String hash(String key) {
+        return HexFormat.of().formatHex(digest(key));
+    }
+
+    private static byte[] digest(String key) {
         try {
             return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
         } catch (NoSuchAlgorithmException e) {
@@ -52,12 +58,12 @@ public final class ApiKey {
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof ApiKey key && MessageDigest.isEqual(hash, key.hash);
+        return other instanceof ApiKey key && MessageDigest.isEqual(digest, key.digest);
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(hash);
+        return Arrays.hashCode(digest);
     }
 
     @Override

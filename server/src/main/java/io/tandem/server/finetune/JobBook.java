@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
@@ -45,17 +46,31 @@ final class JobBook {
         List<ObjectNode> loaded = new ArrayList<>(store.loadAll());
         loaded.sort((a, b) ->
                 Long.compare(a.path("created_at").asLong(), b.path("created_at").asLong()));
-        loaded.forEach(this::add);
+        for (ObjectNode job : loaded) {
+            if (JobObject.hasTenant(job)) {
+                add(job);
+            } else {
+                LOG.warn("job {} is damaged and left out: it does not say whose it is", JobObject.id(job));
+            }
+        }
     }
 
-    /** In the order in which they were created. */
+    /** A tenant's jobs, in the order in which they were created. */
+    List<ObjectNode> of(TenantId tenant) {
+        return objects.values().stream()
+                .filter(job -> JobObject.tenant(job).equals(tenant))
+                .toList();
+    }
+
+    /** Those of all tenants. */
     List<ObjectNode> all() {
         return List.copyOf(objects.values());
     }
 
-    /** @throws ApiException if there is no such job */
-    ObjectNode find(String id) {
+    /** @throws ApiException if the tenant has no such job */
+    ObjectNode find(TenantId tenant, String id) {
         return Optional.ofNullable(objects.get(id))
+                .filter(job -> JobObject.tenant(job).equals(tenant))
                 .orElseThrow(() -> ApiException.notFound(
                         "fine_tuning_job_id", "job_not_found", "There is no fine-tuning job '" + id + "'."));
     }

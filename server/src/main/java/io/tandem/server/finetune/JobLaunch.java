@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.DatasetSummary;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
@@ -40,6 +41,7 @@ final class JobLaunch {
     private final JobResults results;
     private final JobReaders readers;
     private final JobThread thread;
+    private final TrainingAccount account;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -66,7 +68,9 @@ final class JobLaunch {
             JobBook book,
             JobResults results,
             JobReaders readers,
-            JobThread thread) {
+            JobThread thread,
+            TrainingAccount account) {
+        this.account = account;
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -165,13 +169,13 @@ final class JobLaunch {
     private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec) throws IOException {
         String id = JobObject.id(unchanged);
         FrozenAdapters frozen = results.frozen(unchanged);
-        JobData data = JobData.read(spec, frozen, file -> results.open(id, file), setup);
+        JobData data = JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
         Settings settings =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
         FinetuneJob work = new FinetuneJob(
                 id,
-                spec.user(),
+                JobObject.account(unchanged),
                 spec.method(),
                 frozen.under(),
                 data.training(),
@@ -258,9 +262,31 @@ final class JobLaunch {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
-        JobRun run = new JobRun(job, work.started(), book, results, book.table(work, step), thread, () -> left(job));
+        JobRun run = new JobRun(
+                job,
+                work.started(),
+                book,
+                results,
+                book.table(work, step),
+                thread,
+                tokens -> trained(job, tokens),
+                () -> left(job));
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
+    }
+
+    /** A job whose tenant has used up its tokens makes way, with what it has learned. */
+    private void trained(ObjectNode job, long tokens) throws IOException {
+        TenantId tenant = JobObject.tenant(job);
+        account.trained(tenant, JobObject.modelName(job), tokens);
+        if (account.exhausted(tenant) && isToRun(job)) {
+            pause(job);
+            book.say(
+                    job,
+                    "warn",
+                    "The project has trained as many tokens today (UTC) as its quota allows, so the job pauses. Resume it"
+                            + " tomorrow.");
+        }
     }
 
     private void refused(Ready ready, Rejection rejection) {

@@ -10,6 +10,7 @@ import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ObjectIds;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.JobStore;
 import io.tandem.server.text.ServedModel;
 import java.util.List;
@@ -32,17 +33,20 @@ final class JobObject {
     private static final String AUTO = "auto";
     private static final String REQUEST = "request";
     private static final String BASE = "base_model_identity";
+    private static final String TENANT = "tenant";
 
     private JobObject() {}
 
     /**
+     * @param tenant whose it is
      * @param frozen what the job stands on
      * @param base identity of the base model
      */
     static ObjectNode create(
-            String id, JobSpec spec, FrozenAdapters frozen, ObjectNode request, String base, long now) {
+            TenantId tenant, JobSpec spec, FrozenAdapters frozen, ObjectNode request, String base, long now) {
         ObjectNode job = JsonBody.MAPPER.createObjectNode();
-        job.put("id", id);
+        job.put("id", ObjectIds.kept("ftjob-"));
+        job.put(TENANT, tenant.value());
         job.put("object", "fine_tuning.job");
         job.put("created_at", now);
         job.putNull("error");
@@ -112,9 +116,19 @@ final class JobObject {
         return job.path("id").asText();
     }
 
+    /** Whether it can be told whose it is. */
+    static boolean hasTenant(ObjectNode job) {
+        return TenantId.stored(job.path(TENANT)).isPresent();
+    }
+
+    /** Whose it is. */
+    static TenantId tenant(ObjectNode job) {
+        return TenantId.stored(job.path(TENANT)).orElseThrow();
+    }
+
     /** On whose account it trains. */
-    static String user(ObjectNode job) {
-        return job.path(REQUEST).path("user").asText(InferenceRequest.SHARED_CALLER);
+    static String account(ObjectNode job) {
+        return tenant(job).account(job.path(REQUEST).path("user").asText(InferenceRequest.SHARED_CALLER));
     }
 
     /** What the model that the job makes is called. */
@@ -146,7 +160,7 @@ final class JobObject {
 
     /** What a client sees of it. */
     static ObjectNode shown(ObjectNode job) {
-        return JobStore.withoutHashes(job).remove(List.of(REQUEST, BASE));
+        return JobStore.withoutHashes(job).remove(List.of(REQUEST, BASE, TENANT));
     }
 
     /** Puts a job's end into it. */

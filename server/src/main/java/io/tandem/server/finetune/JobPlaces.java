@@ -24,7 +24,8 @@ final class JobPlaces {
      * @return empty if no other user holds more than this one would
      */
     static Optional<ObjectNode> makesWay(List<ObjectNode> open, String user) {
-        Map<String, Long> held = open.stream().collect(Collectors.groupingBy(JobObject::user, Collectors.counting()));
+        Map<String, Long> held =
+                open.stream().collect(Collectors.groupingBy(JobObject::account, Collectors.counting()));
         long own = held.getOrDefault(user, 0L) + 1;
         return open.stream()
                 .filter(job -> WAITING.contains(JobObject.status(job)) && places(held, job) > own)
@@ -32,6 +33,6 @@ final class JobPlaces {
     }
 
     private static long places(Map<String, Long> held, ObjectNode job) {
-        return held.getOrDefault(JobObject.user(job), 0L);
+        return held.getOrDefault(JobObject.account(job), 0L);
     }
 }

@@ -6,6 +6,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
@@ -28,28 +29,37 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What comes out of jobs: checkpoints, adapters, tables. Each is on disk before it can be called. For one thread.
  *
- * @param files tables
+ * @param files of a tenant; tables go there
  * @param jobs folders of the jobs
  * @param checkpoints in those folders
  * @param adapters reads and writes what jobs stand on
- * @param library names that can be called
+ * @param libraries of a tenant; names that can be called
  * @param config how much of it stays
  */
 record JobResults(
-        FileStore files,
+        Function<TenantId, FileStore> files,
         JobStore jobs,
         CheckpointStore checkpoints,
         AdapterStore adapters,
-        AdapterLibrary library,
+        Function<TenantId, AdapterLibrary> libraries,
         FinetuneConfig config) {
 
     private static final Logger LOG = LoggerFactory.getLogger(JobResults.class);
+
+    private FileStore files(ObjectNode job) {
+        return files.apply(JobObject.tenant(job));
+    }
+
+    private AdapterLibrary library(ObjectNode job) {
+        return libraries.apply(JobObject.tenant(job));
+    }
 
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
     void publishCheckpoints(ObjectNode job) throws IOException {
@@ -67,14 +77,15 @@ record JobResults(
     private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<Adapter> below)
             throws IOException {
         String name = JobObject.checkpointName(job, step);
-        publish(name, adapter, below, JobObject.id(job));
+        publish(job, name, adapter, below);
         checkpoints.setPublished(JobObject.id(job), step);
         return name;
     }
 
-    private void publish(String name, Adapter adapter, List<Adapter> below, String jobId) throws IOException {
+    private void publish(ObjectNode job, String name, Adapter adapter, List<Adapter> below) throws IOException {
+        AdapterLibrary library = library(job);
         if (library.find(name).isEmpty()) {
-            await(library.publishTrained(name, adapter, below, "trained by " + jobId));
+            await(library.publishTrained(name, adapter, below, "trained by " + JobObject.id(job)));
         }
     }
 
@@ -91,13 +102,17 @@ record JobResults(
 
     /** The adapters that a job stands on, as they were when it was created. */
     FrozenAdapters frozen(ObjectNode job) throws IOException {
+        AdapterLibrary library = library(job);
         SortedMap<String, AdapterVersion> controls = new TreeMap<>();
-        jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), prepared(control)));
+        jobs.controls(job, adapters).forEach(control -> controls.put(control.name(), prepared(library, control)));
         return new FrozenAdapters(
-                jobs.under(job, adapters).stream().map(this::prepared).toList(), controls);
+                jobs.under(job, adapters).stream()
+                        .map(named -> prepared(library, named))
+                        .toList(),
+                controls);
     }
 
-    private AdapterVersion prepared(Named named) {
+    private static AdapterVersion prepared(AdapterLibrary library, Named named) {
         return library.prepared(named.name(), named.adapter());
     }
 
@@ -115,7 +130,7 @@ record JobResults(
         List<Named> controls = frozen.controls().entrySet().stream()
                 .map(control -> new Named(control.getKey(), control.getValue().adapter()))
                 .toList();
-        jobs.create(job, new JobStore.Inputs(read, under, controls), files, adapters);
+        jobs.create(job, new JobStore.Inputs(read, under, controls), files(job), adapters);
     }
 
     /** Keeps a checkpoint, and lets go of those that are too many; returns its name. */
@@ -151,6 +166,7 @@ record JobResults(
     /** Deletes all but the newest; those that are pinned can still be called. */
     private void deleteCheckpoints(ObjectNode job, int keep) throws IOException {
         String id = JobObject.id(job);
+        AdapterLibrary library = library(job);
         for (int step : checkpoints.oldest(id, keep)) {
             String name = JobObject.checkpointName(job, step);
             if (library.find(name).filter(entry -> !entry.pinned()).isPresent()) {
@@ -161,9 +177,9 @@ record JobResults(
     }
 
     /** A job's copy of a file; the file itself for jobs of servers that made no copies. */
-    Optional<FileChannel> open(String jobId, String file) throws IOException {
-        Optional<FileChannel> copy = jobs.open(jobId, file);
-        return copy.isPresent() ? copy : files.open(file);
+    Optional<FileChannel> open(ObjectNode job, String file) throws IOException {
+        Optional<FileChannel> copy = jobs.open(JobObject.id(job), file);
+        return copy.isPresent() ? copy : files(job).open(file);
     }
 
     /** OpenAI's checkpoint objects of a job, the newest first. */
@@ -176,7 +192,7 @@ record JobResults(
     /** Keeps a job's adapter and puts its name into the job. */
     String succeed(ObjectNode job, Succeeded outcome, List<AdapterVersion> under) throws IOException {
         String name = JobObject.modelName(job);
-        publish(name, outcome.adapter(), weights(under), JobObject.id(job));
+        publish(job, name, outcome.adapter(), weights(under));
         job.put("fine_tuned_model", name);
         return name;
     }
@@ -185,7 +201,7 @@ record JobResults(
     void table(ObjectNode job, long now) throws IOException {
         Path copy = jobs.copyTable(JobObject.id(job));
         try {
-            ObjectNode file = files.add(copy, "step_metrics.csv", "fine-tune-results", now);
+            ObjectNode file = files(job).add(copy, "step_metrics.csv", "fine-tune-results", now);
             job.putArray("result_files").add(file.path("id").asText());
         } finally {
             Files.deleteIfExists(copy);

@@ -25,6 +25,7 @@ final class JobRun implements JobSink {
     private final JobResults results;
     private final JobMetrics metrics;
     private final Executor thread;
+    private final Trained trained;
     private final Runnable left;
     private double seconds;
     private int steps;
@@ -33,6 +34,7 @@ final class JobRun implements JobSink {
 
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
+     * @param trained called there with the tokens of each step
      * @param left called there when the engine has let go of the job
      */
     JobRun(
@@ -42,7 +44,9 @@ final class JobRun implements JobSink {
             JobResults results,
             JobMetrics metrics,
             Executor thread,
+            Trained trained,
             Runnable left) {
+        this.trained = trained;
         this.job = job;
         this.work = work;
         this.book = book;
@@ -59,6 +63,11 @@ final class JobRun implements JobSink {
 
     boolean goesOn() {
         return again;
+    }
+
+    /** What becomes of a step's tokens. */
+    interface Trained {
+        void count(long tokens) throws IOException;
     }
 
     private interface News {
@@ -120,6 +129,7 @@ final class JobRun implements JobSink {
             data.put("seconds", report.seconds());
             say(report.step(), "training", report.scores(), data);
             number(() -> metrics.step(report));
+            trained.count(report.tokens());
         });
     }
 

@@ -5,7 +5,7 @@ import io.tandem.scheduler.JobEngine;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
-import io.tandem.server.api.ObjectIds;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,8 +39,8 @@ public final class JobService implements AutoCloseable {
 
     private final TrainingSetup setup;
     private final JobEngine engine;
-    private final AdapterLibrary library;
-    private final FileStore files;
+    private final Function<TenantId, AdapterLibrary> libraries;
+    private final Function<TenantId, FileStore> files;
     private final JobStore jobs;
     private final JobResults results;
     private final JobBook book;
@@ -48,26 +49,34 @@ public final class JobService implements AutoCloseable {
     private final ExecutorService lookups =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "fine-tuning-lookups"));
     private final JobLaunch launch;
+    private final TrainingAccount account;
 
     public JobService(
             TrainingSetup setup,
             JobEngine engine,
-            AdapterLibrary library,
+            Function<TenantId, AdapterLibrary> libraries,
             Stores stores,
             FinetuneConfig config,
-            Clock clock) {
+            Clock clock,
+            TrainingAccount account) {
+        this.account = account;
         this.setup = setup;
         this.engine = engine;
-        this.library = library;
+        this.libraries = libraries;
         this.files = stores.files();
         this.jobs = stores.jobs();
-        this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), library, config);
+        this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
-        this.launch = new JobLaunch(setup, engine, book, results, readers, thread);
+        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account);
     }
 
-    /** What is behind the jobs. */
-    public record Stores(FileStore files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters) {}
+    /**
+     * What is behind the jobs.
+     *
+     * @param files of a tenant
+     */
+    public record Stores(
+            Function<TenantId, FileStore> files, JobStore jobs, CheckpointStore checkpoints, AdapterStore adapters) {}
 
     /** Brings back the jobs of earlier runs, so many; those that were interrupted go on once their files are read. */
     public CompletableFuture<Integer> restore() {
@@ -95,12 +104,13 @@ public final class JobService implements AutoCloseable {
     }
 
     /** Says what a job with this body would do; creates none. Cancelling it ends it. */
-    public CompletableFuture<ObjectNode> dryRun(JsonBody body) {
+    public CompletableFuture<ObjectNode> dryRun(TenantId tenant, JsonBody body) {
         JobSpec spec = JobSpec.parse(body);
         return readers.dryRun(() -> {
             JobSpec.requireSmall(body);
-            requireThere(spec);
-            JobData data = JobData.read(spec, spec.below().find(library), files::open, setup);
+            requireThere(tenant, spec);
+            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            JobData data = JobData.read(spec, frozen, files.apply(tenant)::open, setup);
             return new DryRun(spec, data, setup.device()).answer(setup.model().tokenizer());
         });
     }
@@ -110,9 +120,9 @@ public final class JobService implements AutoCloseable {
         return launch.plannedBytes();
     }
 
-    private void requireThere(JobSpec spec) throws IOException {
+    private void requireThere(TenantId tenant, JobSpec spec) throws IOException {
         String model = setup.model().name();
-        if (library.find(spec.model()).isPresent()) {
+        if (libraries.apply(tenant).find(spec.model()).isPresent()) {
             throw ApiException.invalid(
                     "model",
                     "'model' must be the base model '" + model + "'. To train on from '" + spec.model()
@@ -122,39 +132,40 @@ public final class JobService implements AutoCloseable {
         if (!spec.model().equals(model)) {
             throw ApiException.notFound("model", "model_not_found", "'model' must be the base model '" + model + "'.");
         }
-        requireFile("training_file", spec.trainingFile());
+        requireFile(tenant, "training_file", spec.trainingFile());
         if (spec.validationFile().isPresent()) {
-            requireFile("validation_file", spec.validationFile().get());
+            requireFile(tenant, "validation_file", spec.validationFile().get());
         }
     }
 
     /** Creates a job; its files are validated, and it is queued, afterwards. */
-    public CompletableFuture<ObjectNode> create(JsonBody body) {
+    public CompletableFuture<ObjectNode> create(TenantId tenant, JsonBody body) {
         JobSpec spec = JobSpec.parse(body);
         return thread.ask(() -> {
             JobSpec.requireSmall(body);
-            requireThere(spec);
+            requireThere(tenant, spec);
             setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
-            FrozenAdapters frozen = spec.below().find(library);
-            String id = ObjectIds.kept("ftjob-");
+            libraries.apply(tenant).requireRoom();
+            requireTokens(tenant);
+            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
             ObjectNode job = JobObject.create(
-                    id, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
+                    tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
             String longest = JobObject.checkpointName(job, Integer.MAX_VALUE);
             if (!SafeName.allowed(longest)) {
                 throw ApiException.invalid(
                         "suffix",
                         "'suffix' is too long for the names of the job's checkpoints, as in '" + longest + "'.");
             }
-            launch.makeRoom(spec.user());
+            launch.makeRoom(JobObject.account(job));
             try {
                 results.create(job, spec, frozen);
             } catch (NoSuchFileException e) {
                 // A file that was deleted since it was looked for is refused like one that never was.
-                requireThere(spec);
+                requireThere(tenant, spec);
                 throw e;
             }
             book.add(job);
-            book.say(job, "info", "Created fine-tuning job: " + id);
+            book.say(job, "info", "Created fine-tuning job: " + JobObject.id(job));
             frozen.controls()
                     .forEach((label, adapter) -> book.say(
                             job,
@@ -166,20 +177,27 @@ public final class JobService implements AutoCloseable {
         });
     }
 
-    private void requireFile(String field, String id) throws IOException {
-        if (files.find(id).isEmpty()) {
+    private void requireTokens(TenantId tenant) {
+        if (account.exhausted(tenant)) {
+            throw ApiException.quotaExceeded(
+                    "This project has trained as many tokens today (UTC) as its quota allows; try again tomorrow.");
+        }
+    }
+
+    private void requireFile(TenantId tenant, String field, String id) throws IOException {
+        if (files.apply(tenant).find(id).isEmpty()) {
             throw JobData.missing(field, id);
         }
     }
 
-    public CompletableFuture<ObjectNode> get(String id) {
-        return thread.ask(() -> JobObject.shown(book.find(id)));
+    public CompletableFuture<ObjectNode> get(TenantId tenant, String id) {
+        return thread.ask(() -> JobObject.shown(book.find(tenant, id)));
     }
 
-    /** All jobs, the newest first. */
-    public CompletableFuture<List<ObjectNode>> list() {
+    /** A tenant's jobs, the newest first. */
+    public CompletableFuture<List<ObjectNode>> list(TenantId tenant) {
         return thread.ask(
-                () -> reversed(book.all().stream().map(JobObject::shown).toList()));
+                () -> reversed(book.of(tenant).stream().map(JobObject::shown).toList()));
     }
 
     /**
@@ -188,18 +206,19 @@ public final class JobService implements AutoCloseable {
      * @param after id of the event before the first wanted one; null to begin with the newest
      * @param limit most events
      */
-    public CompletableFuture<List<ObjectNode>> events(String id, @Nullable String after, int limit) {
-        return lookUp(id, () -> jobs.events(id, after, limit).orElseThrow(() -> ApiException.nothingAfter(after)));
+    public CompletableFuture<List<ObjectNode>> events(TenantId tenant, String id, @Nullable String after, int limit) {
+        return lookUp(
+                tenant, id, () -> jobs.events(id, after, limit).orElseThrow(() -> ApiException.nothingAfter(after)));
     }
 
     /** Checkpoints of a job, the newest first. */
-    public CompletableFuture<List<ObjectNode>> checkpoints(String id) {
-        return lookUp(id, () -> results.checkpoints(id));
+    public CompletableFuture<List<ObjectNode>> checkpoints(TenantId tenant, String id) {
+        return lookUp(tenant, id, () -> results.checkpoints(id));
     }
 
     /** Looks something up that belongs to a job, without keeping the jobs' thread from its work. */
-    private <T> CompletableFuture<T> lookUp(String id, JobThread.Question<T> question) {
-        return thread.ask(() -> book.find(id)).thenApplyAsync(job -> JobThread.answer(question), lookups);
+    private <T> CompletableFuture<T> lookUp(TenantId tenant, String id, JobThread.Question<T> question) {
+        return thread.ask(() -> book.find(tenant, id)).thenApplyAsync(job -> JobThread.answer(question), lookups);
     }
 
     private static List<ObjectNode> reversed(List<ObjectNode> objects) {
@@ -208,9 +227,9 @@ public final class JobService implements AutoCloseable {
         return copy;
     }
 
-    public CompletableFuture<ObjectNode> cancel(String id) {
+    public CompletableFuture<ObjectNode> cancel(TenantId tenant, String id) {
         return thread.ask(() -> {
-            ObjectNode job = open(id);
+            ObjectNode job = open(tenant, id);
             book.cancel(job);
             launch.withdraw(id);
             engine.cancelJob(id);
@@ -219,9 +238,9 @@ public final class JobService implements AutoCloseable {
     }
 
     /** See {@link JobLaunch#pause}. */
-    public CompletableFuture<ObjectNode> pause(String id) {
+    public CompletableFuture<ObjectNode> pause(TenantId tenant, String id) {
         return thread.ask(() -> {
-            ObjectNode job = open(id);
+            ObjectNode job = open(tenant, id);
             if (!JobObject.status(job).equals(JobObject.PAUSED)) {
                 launch.pause(job);
                 book.say(job, "info", "The job pauses when its step has ended.");
@@ -230,9 +249,9 @@ public final class JobService implements AutoCloseable {
         });
     }
 
-    public CompletableFuture<ObjectNode> resume(String id) {
+    public CompletableFuture<ObjectNode> resume(TenantId tenant, String id) {
         return thread.ask(() -> {
-            ObjectNode job = open(id);
+            ObjectNode job = open(tenant, id);
             if (!JobObject.status(job).equals(JobObject.PAUSED)) {
                 throw ApiException.invalid(
                         "fine_tuning_job_id", "The job is not paused: " + JobObject.status(job) + ".");
@@ -240,7 +259,8 @@ public final class JobService implements AutoCloseable {
             if (!JobObject.isOf(job, setup.model())) {
                 throw ApiException.invalid("fine_tuning_job_id", launch.otherModel(job));
             }
-            launch.makeRoom(JobObject.user(job));
+            requireTokens(tenant);
+            launch.makeRoom(JobObject.account(job));
             book.change(job, changed -> changed.put(JobObject.STATUS, JobObject.QUEUED));
             launch.resume(job);
             return JobObject.shown(job);
@@ -248,9 +268,9 @@ public final class JobService implements AutoCloseable {
     }
 
     /** Deletes a job that has ended, with its events and checkpoints; its models and its result file stay. */
-    public CompletableFuture<ObjectNode> delete(String id) {
+    public CompletableFuture<ObjectNode> delete(TenantId tenant, String id) {
         return thread.ask(() -> {
-            if (!JobObject.ended(book.find(id))) {
+            if (!JobObject.ended(book.find(tenant, id))) {
                 throw ApiException.invalid(
                         "fine_tuning_job_id", "The job has not ended; cancel it before it is deleted.");
             }
@@ -264,8 +284,8 @@ public final class JobService implements AutoCloseable {
     }
 
     /** A job that has not ended. */
-    private ObjectNode open(String id) {
-        ObjectNode job = book.find(id);
+    private ObjectNode open(TenantId tenant, String id) {
+        ObjectNode job = book.find(tenant, id);
         if (JobObject.ended(job)) {
             throw ApiException.invalid(
                     "fine_tuning_job_id", "The job has ended already: " + JobObject.status(job) + ".");

@@ -10,11 +10,13 @@ import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterJson;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.CompareParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.MergeParams;
 import io.tandem.server.api.MergeSearch;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.file.Files;
@@ -29,6 +31,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** {@code /v1/adapters}: how adapters come in, go out, and are made of others. */
@@ -36,15 +39,14 @@ final class AdapterMakingHandler {
     private static final int NAME_CHARS_MAX = 256;
     private static final int PATH_CHARS_MAX = 4096;
 
-    private final Adapters adapters;
-    private final AdapterLibrary library;
-    private final ModelNames names;
+    private final TenantAdapters tenants;
+    private final Function<Principal, ModelNames> names;
     private final ServedModel model;
     private final int maxRank;
 
-    AdapterMakingHandler(Adapters adapters, ModelNames names, ServedModel model, int maxRank) {
-        this.adapters = adapters;
-        this.library = adapters.library();
+    AdapterMakingHandler(
+            TenantAdapters tenants, Function<Principal, ModelNames> names, ServedModel model, int maxRank) {
+        this.tenants = tenants;
         this.names = names;
         this.model = model;
         this.maxRank = maxRank;
@@ -54,7 +56,8 @@ final class AdapterMakingHandler {
     private record Incoming(String name, Adapter adapter, double percent) {}
 
     /** A form with a name and files. */
-    void upload(RoutingContext context, Upload upload) {
+    void upload(RoutingContext context, Principal caller, Upload upload) {
+        Adapters adapters = tenants.of(caller.tenant());
         Callable<Incoming> read = () -> {
             try (upload) {
                 Form form = upload.read();
@@ -66,19 +69,22 @@ final class AdapterMakingHandler {
         };
         publish(
                 context,
+                adapters,
                 "uploaded",
                 context.vertx().executeBlocking(read, false).toCompletionStage());
     }
 
     /** A path below the adapter root, or an address. */
-    void create(RoutingContext context) {
+    void create(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("name", "path", "canary_percent"));
         String path = body.requiredString("path", PATH_CHARS_MAX);
         String name = body.requiredString("name", NAME_CHARS_MAX);
         double percent = percent(body);
+        Adapters adapters = tenants.of(caller.tenant());
         publish(
                 context,
+                adapters,
                 "read from " + path,
                 adapters.read(path, "path").thenApply(adapter -> new Incoming(name, adapter, percent)));
     }
@@ -112,23 +118,27 @@ final class AdapterMakingHandler {
         return body.optionalNumber("canary_percent", 0, AdapterLibrary.WHOLE).orElse(AdapterLibrary.WHOLE);
     }
 
-    private void publish(RoutingContext context, String origin, CompletionStage<Incoming> read) {
+    private static void publish(
+            RoutingContext context, Adapters adapters, String origin, CompletionStage<Incoming> read) {
         Json.answer(
                 context,
                 read.thenCompose(in -> published(
+                        adapters,
                         in.name(),
                         in.adapter(),
-                        () -> library.publish(in.name(), in.adapter(), origin, in.percent()))));
+                        () -> adapters.library().publish(in.name(), in.adapter(), origin, in.percent()))));
     }
 
     /** Publishes an adapter that the device can answer with; says what it matched and what difference it makes. */
-    private CompletableFuture<ObjectNode> published(
-            String name, Adapter adapter, Supplier<CompletableFuture<AdapterEntry>> publish) {
+    private static CompletableFuture<ObjectNode> published(
+            Adapters adapters, String name, Adapter adapter, Supplier<CompletableFuture<AdapterEntry>> publish) {
         return adapters.probed(name, adapter)
-                .thenCompose(difference -> publish.get().thenCompose(entry -> described(entry, difference)));
+                .thenCompose(difference ->
+                        publish.get().thenCompose(entry -> described(adapters.library(), entry, difference)));
     }
 
-    private CompletableFuture<ObjectNode> described(AdapterEntry entry, OptionalDouble difference) {
+    private static CompletableFuture<ObjectNode> described(
+            AdapterLibrary library, AdapterEntry entry, OptionalDouble difference) {
         AdapterChoice choice = new AdapterChoice(
                 entry.name(), entry.versions().get(entry.versions().size() - 1));
         return library.report(choice).thenApply(report -> {
@@ -145,8 +155,9 @@ final class AdapterMakingHandler {
     }
 
     /** A zip in PEFT's layout. */
-    void export(RoutingContext context) {
-        AdapterChoice choice = AdaptersHandler.choice(library, context);
+    void export(RoutingContext context, Principal caller) {
+        Adapters adapters = tenants.of(caller.tenant());
+        AdapterChoice choice = AdaptersHandler.choice(adapters.library(), context);
         Json.blocking(context, () -> adapters.transfer().export(choice), archive -> {
             context.response().putHeader("X-Adapter-Version", choice.reference());
             Downloads.send(context, archive, "application/zip")
@@ -156,7 +167,7 @@ final class AdapterMakingHandler {
     }
 
     /** Saves a merge under a name. */
-    void merge(RoutingContext context) {
+    void merge(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         Set<String> known = new HashSet<>(MergeParams.FIELDS);
         known.addAll(MergeSearch.FIELDS);
@@ -166,32 +177,36 @@ final class AdapterMakingHandler {
         double percent = percent(body);
         MergeParams params = MergeParams.read(body, "", model.shape().layers(), maxRank);
         Optional<MergeSearch> search = MergeSearch.read(body, params);
-        Json.answer(context, names.chosen(params.ids(), "ids").thenCompose(members -> {
+        Adapters adapters = tenants.of(caller.tenant());
+        Json.answer(context, names.apply(caller).chosen(params.ids(), "ids").thenCompose(members -> {
             String origin = "merged "
                     + String.join(
                             " ", members.stream().map(AdapterChoice::reference).toList());
             return adapters.merges()
                     .merge(params, members, search)
                     .thenCompose(result -> published(
+                                    adapters,
                                     name,
                                     result.adapter(),
-                                    () -> library.publishMade(name, result.adapter(), origin, percent))
+                                    () -> adapters.library().publishMade(name, result.adapter(), origin, percent))
                             .thenApply(json -> json.set("merge", result.report())));
         }));
     }
 
     /** Measures models on a validation file, beside everything else that the server does. */
-    void compare(RoutingContext context) {
+    void compare(RoutingContext context, Principal caller) {
         CompareParams params = CompareParams.read(Json.body(context));
+        ModelNames known = names.apply(caller);
         List<CompletableFuture<ModelNames.Resolved>> models = params.models().stream()
-                .map(name -> names.resolve(name, "models"))
+                .map(name -> known.resolve(name, "models"))
                 .toList();
         Json.answer(
                 context,
                 CompletableFuture.allOf(models.toArray(CompletableFuture[]::new))
                         .thenApply(all ->
                                 models.stream().map(CompletableFuture::join).toList())
-                        .thenCompose(found -> adapters.compare(
+                        .thenCompose(found -> tenants.of(caller.tenant())
+                                .compare(
                                         params.validationFile(),
                                         found.stream()
                                                 .map(ModelNames.Resolved::versions)
@@ -210,8 +225,9 @@ final class AdapterMakingHandler {
         return json;
     }
 
-    void compress(RoutingContext context) {
-        AdapterChoice choice = AdaptersHandler.choice(library, context);
+    void compress(RoutingContext context, Principal caller) {
+        Adapters adapters = tenants.of(caller.tenant());
+        AdapterChoice choice = AdaptersHandler.choice(adapters.library(), context);
         AdapterCompression.Params params = AdapterCompression.Params.read(AdaptersHandler.body(context));
         Json.answer(context, adapters.compression().compress(choice, params));
     }

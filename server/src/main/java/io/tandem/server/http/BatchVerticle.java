@@ -2,6 +2,7 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.batch.BatchSpec;
 import io.tandem.server.batch.Rows;
 import io.vertx.core.Future;
@@ -23,15 +24,14 @@ public final class BatchVerticle extends VerticleBase implements Rows {
 
     @Override
     public Future<?> start() {
-        ModelNames names = new ModelNames(targets.model().name(), targets.adapters());
-        endpoints = ModelEndpoints.of(targets, tokens, names, new TextWork(vertx));
+        endpoints = ModelEndpoints.of(targets, tokens, new TextWork(vertx));
         endpoints.keySet().retainAll(BatchSpec.ENDPOINTS);
         return Future.succeededFuture();
     }
 
     @Override
-    public Answering answer(String endpoint, ObjectNode body, int bytes) {
-        RowExchange row = new RowExchange(endpoint, body, bytes, context);
+    public Answering answer(TenantId tenant, String endpoint, ObjectNode body, int bytes) {
+        RowExchange row = new RowExchange(tenant, endpoint, body, bytes, context);
         context.runOnContext(ignored -> {
             try {
                 row.body().refuseUnless("stream", stream -> !stream.booleanValue());

@@ -1,6 +1,7 @@
 package io.tandem.server.http;
 
 import io.tandem.server.batch.BatchService;
+import io.tandem.server.tenant.Principal;
 import io.vertx.ext.web.RoutingContext;
 
 /** {@code /v1/batches}. */
@@ -13,20 +14,20 @@ final class BatchesHandler {
         this.batches = batches;
     }
 
-    void create(RoutingContext context) {
-        Json.answer(context, batches.create(Json.body(context)));
+    void create(RoutingContext context, Principal caller) {
+        Json.answer(context, batches.create(caller.tenant(), Json.body(context)));
     }
 
-    void get(RoutingContext context) {
-        Json.answer(context, batches.get(context.pathParam("batch")));
+    void get(RoutingContext context, Principal caller) {
+        Json.answer(context, batches.get(caller.tenant(), context.pathParam("batch")));
     }
 
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
-        Json.answer(context, batches.list().thenApply(all -> Json.page(context, all, PAGE)));
+        Json.answer(context, batches.list(caller.tenant()).thenApply(all -> Json.page(context, all, PAGE)));
     }
 
-    void cancel(RoutingContext context) {
-        Json.answer(context, batches.cancel(context.pathParam("batch")));
+    void cancel(RoutingContext context, Principal caller) {
+        Json.answer(context, batches.cancel(caller.tenant(), context.pathParam("batch")));
     }
 }

@@ -10,6 +10,7 @@ import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ResponseParams;
 import io.tandem.server.api.StructuredOutput;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
 import io.tandem.server.text.grammar.GrammarException;
@@ -25,7 +26,7 @@ import java.util.function.Supplier;
 /** {@code POST /v1/completions}, {@code POST /v1/chat/completions} and {@code POST /v1/responses}. */
 final class CompletionsHandler {
     private final Generation.Source source;
-    private final ModelNames names;
+    private final Function<Principal, ModelNames> names;
     private final TextWork text;
     private final PromptEncoder prompts;
     private final Grammars grammars;
@@ -42,7 +43,7 @@ final class CompletionsHandler {
 
     CompletionsHandler(
             Generation.Source source,
-            ModelNames names,
+            Function<Principal, ModelNames> names,
             TextWork text,
             Grammars grammars,
             AnswerSyntax syntax,
@@ -158,7 +159,8 @@ final class CompletionsHandler {
             int answers,
             Callable<Prepared> prepare) {
         unknownFields.report(exchange, params.ignored());
-        Future<ModelNames.Resolved> resolved = Future.fromCompletionStage(names.resolve(adapters), exchange.loop());
+        Future<ModelNames.Resolved> resolved =
+                Future.fromCompletionStage(names.apply(exchange.caller()).resolve(adapters), exchange.loop());
         Future<Prepared> prepared = text.run(exchange.length(), prepare);
         Json.later(exchange, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
@@ -176,9 +178,14 @@ final class CompletionsHandler {
                             ? prompt.last(params.promptTokens().getAsInt())
                             : prompt)
                     .toList();
-            new AnswerWriter(exchange, prepared.result().format().apply(kept), params.output().stream(), source)
+            new AnswerWriter(
+                            exchange,
+                            prepared.result().format().apply(kept),
+                            params.output().stream(),
+                            source.of(exchange.caller()))
                     .generation()
                     .start(
+                            exchange.caller().tenant().account(params.user()),
                             kept,
                             params,
                             answers,

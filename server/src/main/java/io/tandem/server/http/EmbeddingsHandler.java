@@ -41,7 +41,14 @@ final class EmbeddingsHandler {
                         .map(input -> prompts.tokens(input, params.addSpecialTokens(), "input"))
                         .toList(),
                 (tokens, id, adapters) -> new InferenceRequest(
-                        id, params.user(), tokens, 1, adapters, SamplingParams.GREEDY, StopRule.NONE, Options.POOLED),
+                        id,
+                        exchange.caller().tenant().account(params.user()),
+                        tokens,
+                        1,
+                        adapters,
+                        SamplingParams.GREEDY,
+                        StopRule.NONE,
+                        Options.POOLED),
                 (tokens, replies) -> answer(params, replies));
     }
 

@@ -4,13 +4,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.server.http.Gathering.Reply;
+import io.tandem.server.tenant.Principal;
 import io.vertx.core.Future;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /** HTTP requests that ask the engine several short questions and answer when all replies are there. */
-record EngineQuestions(Generation.Source source, ModelNames names, TextWork text) {
+record EngineQuestions(Generation.Source source, Function<Principal, ModelNames> names, TextWork text) {
     /** A question as the engine takes it. */
     interface Asked<Q> {
         InferenceRequest request(Q question, long id, List<AdapterVersion> adapters);
@@ -32,7 +34,7 @@ record EngineQuestions(Generation.Source source, ModelNames names, TextWork text
             Asked<Q> asked,
             BiFunction<List<Q>, List<Reply>, ObjectNode> answer) {
         Future<ModelNames.Resolved> resolved =
-                Future.fromCompletionStage(names.resolve(model, "model"), exchange.loop());
+                Future.fromCompletionStage(names.apply(exchange.caller()).resolve(model, "model"), exchange.loop());
         Future<List<Q>> questions = text.run(exchange.length(), prepare);
         Json.later(exchange, Future.all(resolved, questions), all -> {
             if (exchange.gone()) {
@@ -49,7 +51,7 @@ record EngineQuestions(Generation.Source source, ModelNames names, TextWork text
                     .toList();
             Json.later(
                     exchange,
-                    new Gathering(source, exchange, field).start(requests),
+                    new Gathering(source.of(exchange.caller()), exchange, field).start(requests),
                     replies -> exchange.answer(answer.apply(questions.result(), replies)));
         });
     }

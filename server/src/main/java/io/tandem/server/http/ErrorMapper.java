@@ -132,7 +132,8 @@ final class ErrorMapper {
         if (error.status() == 401) {
             response.putHeader("WWW-Authenticate", "Bearer");
         }
-        if (error.status() == 429 || error.status() == 503) {
+        boolean later = error.status() == 429 || error.status() == 503;
+        if (later && !response.headers().contains("Retry-After")) {
             response.putHeader("Retry-After", "1");
         }
         response.setStatusCode(error.status())

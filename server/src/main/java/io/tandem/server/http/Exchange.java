@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.tenant.Principal;
 import io.vertx.core.Context;
 
 /**
@@ -10,6 +11,9 @@ import io.vertx.core.Context;
  * loop and ends with one answer, one failure, or the end of a stream of events.
  */
 interface Exchange {
+    /** Whose it is. */
+    Principal caller();
+
     /** For the log. */
     String label();
 

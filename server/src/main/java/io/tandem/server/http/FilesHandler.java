@@ -3,7 +3,11 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.TenantFiles;
+import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.Tenants;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
@@ -16,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** {@code /v1/files}. */
 final class FilesHandler {
@@ -30,19 +35,21 @@ final class FilesHandler {
 
     private static final long MAX_LIFETIME = 2_592_000;
 
-    private final FileStore files;
+    private final TenantFiles files;
+    private final Tenants tenants;
     private final Clock clock;
 
-    FilesHandler(FileStore files, Clock clock) {
+    FilesHandler(TenantFiles files, Tenants tenants, Clock clock) {
         this.files = files;
+        this.tenants = tenants;
         this.clock = clock;
     }
 
-    void upload(RoutingContext context, Upload upload) {
-        Json.blocking(context, () -> add(upload), object -> Json.answer(context, object));
+    void upload(RoutingContext context, Principal caller, Upload upload) {
+        Json.blocking(context, () -> add(caller.tenant(), upload), object -> Json.answer(context, object));
     }
 
-    private ObjectNode add(Upload upload) throws IOException {
+    private ObjectNode add(TenantId tenant, Upload upload) throws IOException {
         try (upload) {
             Form form = upload.read();
             for (String field : form.fields().keySet()) {
@@ -64,7 +71,23 @@ final class FilesHandler {
                 throw ApiException.invalid("file", "'file' is empty.");
             }
             String filename = file.name().isEmpty() ? "upload.jsonl" : file.name();
-            return files.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
+            FileStore own = files.of(tenant);
+            requireRoom(tenant, own, Files.size(file.path()));
+            return own.add(file.path(), filename, purpose, clock.instant().getEpochSecond(), lifetime);
+        }
+    }
+
+    private void requireRoom(TenantId tenant, FileStore own, long bytes) throws IOException {
+        @Nullable Long most = tenants.quota(tenant).fileBytes();
+        if (most == null) {
+            return;
+        }
+        long used = own.list().stream()
+                .mapToLong(file -> file.path("bytes").asLong())
+                .sum();
+        if (used + bytes > most) {
+            throw ApiException.quotaExceeded("The files of this project have " + used + " bytes, this one has " + bytes
+                    + ", and its quota is " + most + "; delete some.");
         }
     }
 
@@ -88,11 +111,11 @@ final class FilesHandler {
         return OptionalLong.of(Long.parseLong(seconds));
     }
 
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context, "purpose", "order");
         String purpose = context.request().getParam("purpose");
         boolean ascending = Json.ascending(context);
-        Json.blocking(context, files::list, all -> {
+        Json.blocking(context, files.of(caller.tenant())::list, all -> {
             List<ObjectNode> found = new ArrayList<>(all);
             found.removeIf(
                     file -> purpose != null && !file.path("purpose").asText().equals(purpose));
@@ -103,28 +126,28 @@ final class FilesHandler {
         });
     }
 
-    void get(RoutingContext context) {
-        Json.blocking(context, () -> find(context), object -> Json.answer(context, object));
+    void get(RoutingContext context, Principal caller) {
+        Json.blocking(context, () -> find(context, caller), object -> Json.answer(context, object));
     }
 
-    void content(RoutingContext context) {
+    void content(RoutingContext context, Principal caller) {
         Json.blocking(
                 context,
                 () -> {
                     String id = context.pathParam("file");
-                    return files.open(id).orElseThrow(() -> missing(id));
+                    return files.of(caller.tenant()).open(id).orElseThrow(() -> missing(id));
                 },
                 content -> Downloads.send(context, content, "application/octet-stream")
                         .eventually(() -> close(context, content))
                         .onFailure(context::fail));
     }
 
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         Json.blocking(
                 context,
                 () -> {
                     String id = context.pathParam("file");
-                    if (!files.delete(id)) {
+                    if (!files.of(caller.tenant()).delete(id)) {
                         throw missing(id);
                     }
                     ObjectNode json = JsonBody.MAPPER.createObjectNode();
@@ -146,9 +169,9 @@ final class FilesHandler {
                         false);
     }
 
-    private ObjectNode find(RoutingContext context) throws IOException {
+    private ObjectNode find(RoutingContext context, Principal caller) throws IOException {
         String id = context.pathParam("file");
-        return files.find(id).orElseThrow(() -> missing(id));
+        return files.of(caller.tenant()).find(id).orElseThrow(() -> missing(id));
     }
 
     private static ApiException missing(String id) {

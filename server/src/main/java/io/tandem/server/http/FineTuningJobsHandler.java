@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.finetune.JobService;
+import io.tandem.server.tenant.Principal;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -22,27 +23,27 @@ final class FineTuningJobsHandler {
         this.jobs = jobs;
     }
 
-    void create(RoutingContext context) {
-        Json.answer(context, jobs.create(Json.body(context)));
+    void create(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.create(caller.tenant(), Json.body(context)));
     }
 
-    void dryRun(RoutingContext context) {
-        CompletableFuture<ObjectNode> answer = jobs.dryRun(Json.body(context));
+    void dryRun(RoutingContext context, Principal caller) {
+        CompletableFuture<ObjectNode> answer = jobs.dryRun(caller.tenant(), Json.body(context));
         context.response().closeHandler(gone -> answer.cancel(true));
         Json.answer(context, answer);
     }
 
-    void get(RoutingContext context) {
-        Json.answer(context, jobs.get(context.pathParam("job")));
+    void get(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.get(caller.tenant(), context.pathParam("job")));
     }
 
     /** All jobs, or with {@code metadata[key]=value} those that have all these pairs. */
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         Json.requireKnown(context, "metadata[]", "metadata");
         Predicate<ObjectNode> wanted = metadata(context);
         Json.answer(
                 context,
-                jobs.list()
+                jobs.list(caller.tenant())
                         .thenApply(all ->
                                 Json.page(context, all.stream().filter(wanted).toList(), PAGE)));
     }
@@ -67,35 +68,40 @@ final class FineTuningJobsHandler {
         return wanted;
     }
 
-    void events(RoutingContext context) {
+    void events(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
         int limit = Json.limit(context, PAGE);
         Json.answer(
                 context,
-                jobs.events(context.pathParam("job"), context.request().getParam("after"), limit + 1)
+                jobs.events(
+                                caller.tenant(),
+                                context.pathParam("job"),
+                                context.request().getParam("after"),
+                                limit + 1)
                         .thenApply(events -> Json.page(events, limit)));
     }
 
-    void checkpoints(RoutingContext context) {
+    void checkpoints(RoutingContext context, Principal caller) {
         Json.requireKnown(context);
         Json.answer(
                 context,
-                jobs.checkpoints(context.pathParam("job")).thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
+                jobs.checkpoints(caller.tenant(), context.pathParam("job"))
+                        .thenApply(all -> Json.page(context, all, CHECKPOINTS_PAGE)));
     }
 
-    void pause(RoutingContext context) {
-        Json.answer(context, jobs.pause(context.pathParam("job")));
+    void pause(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.pause(caller.tenant(), context.pathParam("job")));
     }
 
-    void resume(RoutingContext context) {
-        Json.answer(context, jobs.resume(context.pathParam("job")));
+    void resume(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.resume(caller.tenant(), context.pathParam("job")));
     }
 
-    void delete(RoutingContext context) {
-        Json.answer(context, jobs.delete(context.pathParam("job")));
+    void delete(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.delete(caller.tenant(), context.pathParam("job")));
     }
 
-    void cancel(RoutingContext context) {
-        Json.answer(context, jobs.cancel(context.pathParam("job")));
+    void cancel(RoutingContext context, Principal caller) {
+        Json.answer(context, jobs.cancel(caller.tenant(), context.pathParam("job")));
     }
 }

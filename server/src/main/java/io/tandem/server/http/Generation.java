@@ -12,6 +12,8 @@ import io.tandem.scheduler.inference.TokenConstraint;
 import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.GenerationParams;
+import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.Context;
 import java.util.ArrayList;
@@ -46,7 +48,12 @@ final class Generation {
     }
 
     /** What all requests share. */
-    record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId) {}
+    record Source(TokenSource tokens, ServedModel model, AtomicLong nextRequestId, RateLimits limits) {
+        /** The same for a caller, whose tokens are counted. */
+        Source of(Principal caller) {
+            return new Source(limits.metered(caller.tenant(), tokens, model.name()), model, nextRequestId, limits);
+        }
+    }
 
     private final Source source;
     private final Context context;
@@ -67,10 +74,12 @@ final class Generation {
     /**
      * Starts answers to each prompt, all or none.
      *
+     * @param account on which they are sampled
      * @param count of answers to one prompt; the best {@code n} of them are wanted
      * @param constraints a new one for each answer, if there are any
      */
     void start(
+            String account,
             List<EncodedPrompt> prompts,
             GenerationParams params,
             int count,
@@ -90,7 +99,8 @@ final class Generation {
                 SamplingParams sampling = sampling(params, i, count > params.n());
                 Options options =
                         new Options(promptLogprobs(choice, params), params.priority(), constraints.map(Supplier::get));
-                answers.add(new Submission(request(choice, params, adapters, sampling, options), sink(choice)));
+                answers.add(
+                        new Submission(request(account, choice, params, adapters, sampling, options), sink(choice)));
             }
         }
         open = answers.size();
@@ -113,6 +123,7 @@ final class Generation {
     }
 
     private InferenceRequest request(
+            String account,
             Choice choice,
             GenerationParams params,
             List<AdapterVersion> adapters,
@@ -120,7 +131,7 @@ final class Generation {
             Options options) {
         return new InferenceRequest(
                 choice.requestId(),
-                params.user(),
+                account,
                 choice.prompt().tokens(),
                 params.maxTokens().orElse(Integer.MAX_VALUE),
                 adapters,

@@ -3,6 +3,7 @@ package io.tandem.server.http;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.tenant.Principal;
 import io.vertx.core.Context;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
@@ -13,12 +14,19 @@ final class HttpExchange implements Exchange {
     private static final int MAX_UNREAD_CHUNKS = 4096;
 
     private final RoutingContext context;
+    private final Principal caller;
     private final HttpServerResponse response;
     private int unread;
 
-    HttpExchange(RoutingContext context) {
+    HttpExchange(RoutingContext context, Principal caller) {
         this.context = context;
+        this.caller = caller;
         this.response = context.response();
+    }
+
+    @Override
+    public Principal caller() {
+        return caller;
     }
 
     @Override

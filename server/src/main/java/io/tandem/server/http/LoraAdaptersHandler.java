@@ -3,9 +3,11 @@ package io.tandem.server.http;
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.SafeName;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Set;
@@ -16,16 +18,16 @@ final class LoraAdaptersHandler {
     private static final int PATH_CHARS_MAX = 4096;
 
     private final ServedModel model;
-    private final Adapters adapters;
-    private final AdapterLibrary library;
+    private final TenantAdapters tenants;
 
-    LoraAdaptersHandler(ServedModel model, Adapters adapters) {
+    LoraAdaptersHandler(ServedModel model, TenantAdapters tenants) {
         this.model = model;
-        this.adapters = adapters;
-        this.library = adapters.library();
+        this.tenants = tenants;
     }
 
-    void load(RoutingContext context) {
+    void load(RoutingContext context, Principal caller) {
+        Adapters adapters = tenants.of(caller.tenant());
+        AdapterLibrary library = adapters.library();
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_path", "load_inplace"));
         String name = body.requiredString("lora_name", 128);
@@ -44,7 +46,8 @@ final class LoraAdaptersHandler {
         say(context, published, "Success: LoRA adapter '" + name + "' added successfully.");
     }
 
-    void unload(RoutingContext context) {
+    void unload(RoutingContext context, Principal caller) {
+        AdapterLibrary library = tenants.of(caller.tenant()).library();
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("lora_name", "lora_int_id"));
         String name = body.requiredString("lora_name", 128);

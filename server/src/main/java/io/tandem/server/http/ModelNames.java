@@ -6,9 +6,12 @@ import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterReference;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
+import io.tandem.server.adapter.TenantAdapters.Chosen;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.MergeParams;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.EditDistance;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -22,8 +25,8 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What the adapters of a request mean: versions, with their weights. */
-record ModelNames(String base, Adapters adapters) {
+/** What the adapters of a tenant's request mean: versions, with their weights. */
+record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
     private static final int NEAR_NAMES_MAX = 3;
     /** Of names that are compared to find near ones; keeps a request for a nonsense name cheap. */
     private static final int COMPARED_NAMES_MAX = 1000;
@@ -60,8 +63,8 @@ record ModelNames(String base, Adapters adapters) {
 
     /** At once if nothing has to be fetched, as it is for all but the first request of an adapter that is elsewhere. */
     private <T> CompletableFuture<T> whenHere(List<String> named, Supplier<CompletableFuture<T>> then) {
-        List<String> missing = adapters.missing(named);
-        return missing.isEmpty() ? then.get() : adapters.fetched(missing).thenCompose(here -> then.get());
+        List<String> missing = adapters().missing(named);
+        return missing.isEmpty() ? then.get() : adapters().fetched(missing).thenCompose(here -> then.get());
     }
 
     private CompletableFuture<Resolved> resolveHere(AdapterParams params) {
@@ -75,8 +78,9 @@ record ModelNames(String base, Adapters adapters) {
         }
         if (params.merged().isPresent()) {
             MergeParams merge = params.merged().get();
-            List<AdapterChoice> members = choose(merge.ids(), merge.field("ids"), params.key());
-            return adapters.merges()
+            List<AdapterChoice> members = own(merge.ids(), merge.field("ids"), params.key());
+            return adapters()
+                    .merges()
                     .merged(merge, members)
                     .thenApply(
                             version -> new Resolved("merged@" + version.hash().shown(), "", List.of(version)));
@@ -91,54 +95,67 @@ record ModelNames(String base, Adapters adapters) {
                 : whenHere(List.of(model), () -> stack(choices(model, field, ""), field));
     }
 
+    private Adapters adapters() {
+        return tenants.of(tenant);
+    }
+
     AdapterLibrary library() {
-        return adapters.library();
+        return adapters().library();
     }
 
     /** What can be asked for, sorted, but for the base model. */
     SortedSet<String> listed() {
         SortedSet<String> listed = new TreeSet<>(library().servable());
-        listed.addAll(adapters.sources().names());
+        listed.addAll(adapters().sources().names());
+        listed.addAll(tenants.sharedWith(tenant));
         return listed;
     }
 
     /** Refuses what no request could name. */
     void requireKnown(String model) {
-        if (!model.equals(base) && !adapters.sources().names().contains(model)) {
+        if (!model.equals(base) && !adapters().sources().names().contains(model)) {
             choices(model, "model", "");
         }
     }
 
-    private List<AdapterChoice> choices(String model, String field, String key) {
+    private List<Chosen> choices(String model, String field, String key) {
         return choose(AdapterReference.split(model), field, key);
     }
 
-    /** The versions of some adapters, wherever they are. */
+    /** The versions of some of the tenant's own adapters, wherever they are. */
     CompletableFuture<List<AdapterChoice>> chosen(List<String> references, String field) {
-        return whenHere(references, () -> CompletableFuture.completedFuture(choose(references, field, "")));
+        return whenHere(references, () -> CompletableFuture.completedFuture(own(references, field, "")));
     }
 
     /** The versions of some adapters for a request with this key. */
-    private List<AdapterChoice> choose(List<String> references, String field, String key) {
+    private List<Chosen> choose(List<String> references, String field, String key) {
+        return references.stream()
+                .map(reference -> tenants.choose(tenant, reference, key).orElseThrow(() -> unknown(reference, field)))
+                .toList();
+    }
+
+    /** Of what others share, requests get answers, but nothing is made. */
+    private List<AdapterChoice> own(List<String> references, String field, String key) {
         return references.stream()
                 .map(reference -> library().choose(reference, key).orElseThrow(() -> unknown(reference, field)))
                 .toList();
     }
 
-    private CompletableFuture<Resolved> stack(List<AdapterChoice> choices, String field) {
+    private CompletableFuture<Resolved> stack(List<Chosen> choices, String field) {
         Set<ContentHash> seen = new HashSet<>();
-        for (AdapterChoice choice : choices) {
-            if (!seen.add(choice.version().content())) {
+        for (Chosen choice : choices) {
+            if (!seen.add(choice.choice().version().content())) {
                 throw ApiException.invalid(field, "'" + field + "' has " + choice.reference() + " twice.");
             }
         }
         String tier = choices.stream()
-                .map(library()::tier)
+                .map(chosen -> chosen.library().tier(chosen.choice()))
                 .max(Comparator.comparingInt(TIERS::indexOf))
                 .orElse("");
-        List<CompletableFuture<List<AdapterVersion>>> loads =
-                choices.stream().map(library()::stack).toList();
-        String shown = choices.stream().map(AdapterChoice::reference).collect(Collectors.joining("+"));
+        List<CompletableFuture<List<AdapterVersion>>> loads = choices.stream()
+                .map(chosen -> chosen.library().stack(chosen.choice()))
+                .toList();
+        String shown = choices.stream().map(Chosen::reference).collect(Collectors.joining("+"));
         return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
                 .thenApply(all -> new Resolved(
                         shown,

@@ -5,34 +5,36 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
+import java.util.function.Function;
 
 /** {@code /v1/models}: the base model and every adapter of it; checkpoints of jobs are listed only when asked for. */
 final class ModelsHandler {
     private final ServedModel model;
-    private final ModelNames names;
+    private final Function<Principal, ModelNames> names;
 
-    ModelsHandler(ServedModel model, ModelNames names) {
+    ModelsHandler(ServedModel model, Function<Principal, ModelNames> names) {
         this.model = model;
         this.names = names;
     }
 
-    void list(RoutingContext context) {
+    void list(RoutingContext context, Principal caller) {
         boolean checkpoints = wantsCheckpoints(context);
         // There may be a great many.
-        Json.blocking(context, () -> list(checkpoints), json -> Json.answer(context, json));
+        Json.blocking(context, () -> list(names.apply(caller), checkpoints), json -> Json.answer(context, json));
     }
 
-    private ObjectNode list(boolean checkpoints) {
+    private ObjectNode list(ModelNames known, boolean checkpoints) {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("object", "list");
         ArrayNode models = json.putArray("data");
         models.add(card(model.name(), model.created()));
-        names.listed().stream()
+        known.listed().stream()
                 .filter(name -> checkpoints || !AdapterEntry.isCheckpoint(name))
-                .forEach(name -> models.add(card(name, created(name))));
+                .forEach(name -> models.add(card(name, created(known, name))));
         return json;
     }
 
@@ -45,26 +47,28 @@ final class ModelsHandler {
     }
 
     /** A model by its name, in which slashes need not be escaped. */
-    void get(RoutingContext context) {
+    void get(RoutingContext context, Principal caller) {
         String name = context.pathParam("*");
-        names.requireKnown(name);
-        Json.answer(context, card(name, created(name)));
+        ModelNames known = names.apply(caller);
+        known.requireKnown(name);
+        Json.answer(context, card(name, created(known, name)));
     }
 
     /** Deletes an adapter, as OpenAI's clients delete a fine-tuned model. */
-    void delete(RoutingContext context) {
+    void delete(RoutingContext context, Principal caller) {
         String name = context.pathParam("model");
         if (name.equals(model.name())) {
             throw ApiException.invalid(
                     "model", "'model': the base model '" + name + "' cannot be deleted; adapters can.");
         }
-        names.requireKnown(name);
-        if (names.library().find(name).isEmpty()) {
+        ModelNames known = names.apply(caller);
+        known.requireKnown(name);
+        if (known.library().find(name).isEmpty()) {
             throw ApiException.invalid(
                     "model",
                     "'model' must be the name of one adapter; DELETE /v1/adapters/{id} deletes single versions.");
         }
-        Json.answer(context, names.library().delete(name).thenApply(gone -> {
+        Json.answer(context, known.library().delete(name).thenApply(gone -> {
             ObjectNode json = JsonBody.MAPPER.createObjectNode();
             json.put("id", name);
             json.put("object", "model");
@@ -74,8 +78,8 @@ final class ModelsHandler {
     }
 
     /** When the adapter was made; of several together, and of the base model, when the model was. */
-    private long created(String name) {
-        return names.library().find(name).map(AdapterEntry::createdAt).orElse(model.created());
+    private long created(ModelNames known, String name) {
+        return known.library().find(name).map(AdapterEntry::createdAt).orElse(model.created());
     }
 
     private ObjectNode card(String name, long created) {

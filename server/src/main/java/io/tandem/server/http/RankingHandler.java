@@ -88,7 +88,8 @@ final class RankingHandler {
                 () -> params.pairs().stream()
                         .map(pair -> prompt.question(pair, field))
                         .toList(),
-                (question, id, adapters) -> question.request(id, params.user(), adapters),
+                (question, id, adapters) ->
+                        question.request(id, exchange.caller().tenant().account(params.user()), adapters),
                 (asked, replies) -> answer.of(IntStream.range(0, replies.size())
                         .mapToObj(i -> asked.get(i).judgement(replies.get(i)))
                         .toList()));

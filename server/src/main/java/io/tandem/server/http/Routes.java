@@ -2,14 +2,19 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
-import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.OpenApi;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
-import io.tandem.server.storage.FileStore;
+import io.tandem.server.storage.TenantFiles;
+import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.RateLimits;
+import io.tandem.server.tenant.Role;
+import io.tandem.server.tenant.Tenants;
+import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
 import io.vertx.core.Handler;
@@ -17,6 +22,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -25,8 +31,8 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -36,8 +42,17 @@ public final class Routes {
 
     private static final Set<HttpMethod> CORS_METHODS =
             Set.of(HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST, HttpMethod.DELETE);
-    private static final Set<String> CORS_EXPOSED =
-            Set.of("X-Adapter-Version", "X-Adapter-Tier", "Retry-After", RequestIds.HEADER);
+    private static final Set<String> CORS_EXPOSED = Set.of(
+            "X-Adapter-Version",
+            "X-Adapter-Tier",
+            "Retry-After",
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+            "x-ratelimit-limit-tokens",
+            "x-ratelimit-remaining-tokens",
+            "x-ratelimit-reset-tokens",
+            RequestIds.HEADER);
     private static final int CORS_SECONDS = 600;
 
     private Routes() {}
@@ -45,7 +60,10 @@ public final class Routes {
     /**
      * What the routes lead to.
      *
-     * @param http sizes of requests, and who may send them
+     * @param http sizes of requests, and where they may come from
+     * @param tenants who may send requests
+     * @param limits how many of them, and how many tokens
+     * @param usage what they have used
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
      * @param version of Tandem
@@ -57,33 +75,41 @@ public final class Routes {
             Grammars grammars,
             AnswerSyntax syntax,
             AtomicLong nextRequestId,
-            Adapters adapters,
+            TenantAdapters adapters,
             JobService jobs,
             BatchService batches,
-            FileStore files,
+            TenantFiles files,
             int maxRank,
             Path uploads,
             HttpConfig http,
+            Tenants tenants,
+            RateLimits limits,
+            Usage usage,
             BooleanSupplier healthy,
             BooleanSupplier ready,
             String version,
             Supplier<String> metrics,
-            Clock clock) {}
+            Clock clock) {
+
+        /** What names mean to a caller. */
+        Function<Principal, ModelNames> names() {
+            return caller -> new ModelNames(model.name(), caller.tenant(), adapters);
+        }
+    }
 
     public static Handler<HttpServerRequest> handler(Vertx vertx, Targets targets) {
         return new FrontDoor(targets.http(), router(vertx, targets));
     }
 
     private static Router router(Vertx vertx, Targets t) {
-        ModelNames names = new ModelNames(t.model().name(), t.adapters());
         TextWork text = new TextWork(vertx);
-        ModelsHandler models = new ModelsHandler(t.model(), names);
+        ModelsHandler models = new ModelsHandler(t.model(), t.names());
         TokensHandler tokens = new TokensHandler(t.model(), text);
-        FilesHandler files = new FilesHandler(t.files(), t.clock());
+        FilesHandler files = new FilesHandler(t.files(), t.tenants(), t.clock());
         FineTuningJobsHandler jobs = new FineTuningJobsHandler(t.jobs());
         BatchesHandler batches = new BatchesHandler(t.batches());
-        AdaptersHandler adapters = new AdaptersHandler(t.adapters().library());
-        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), names, t.model(), t.maxRank());
+        AdaptersHandler adapters = new AdaptersHandler(t.adapters());
+        AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
         HealthHandler health = new HealthHandler(t.healthy(), t.ready());
         OpenApiHandler description = new OpenApiHandler();
@@ -92,58 +118,61 @@ public final class Routes {
         if (!t.http().access().corsOrigins().isEmpty()) {
             cors(router);
         }
-        table.get("/health", health::health);
-        table.get("/ready", health::ready);
-        table.get("/version", context -> version(context, t.version()));
-        table.get("/openapi.json", description::answer);
-        table.get("/docs", DocsHandler::page);
-        table.get("/docs/:asset", DocsHandler::asset);
-        // All that follows needs the key.
-        t.http().access().apiKey().ifPresent(key -> router.route().handler(new KeyHandler(key)));
-        ModelEndpoints.of(t, t.tokens(), names, text)
-                .forEach((path, endpoint) -> table.post(path, context -> endpoint.handle(new HttpExchange(context))));
-        table.get("/v1/responses/:response", Routes::notStored);
-        table.delete("/v1/responses/:response", Routes::notStored);
-        table.get("/v1/models", models::list);
-        table.get("/v1/models/*", models::get);
-        table.delete("/v1/models/:model", models::delete);
-        table.post("/tokenize", tokens::tokenize);
-        table.post("/detokenize", tokens::detokenize);
-        table.form("/v1/files", files::upload);
-        table.get("/v1/files", files::list);
-        table.get("/v1/files/:file", files::get);
-        table.get("/v1/files/:file/content", files::content);
-        table.delete("/v1/files/:file", files::delete);
-        table.post("/v1/batches", batches::create);
-        table.get("/v1/batches", batches::list);
-        table.get("/v1/batches/:batch", batches::get);
-        table.post("/v1/batches/:batch/cancel", batches::cancel);
-        table.post("/v1/fine_tuning/jobs", jobs::create);
-        table.post("/v1/fine_tuning/jobs/dry_run", jobs::dryRun);
-        table.get("/v1/fine_tuning/jobs", jobs::list);
-        table.get("/v1/fine_tuning/jobs/:job", jobs::get);
-        table.delete("/v1/fine_tuning/jobs/:job", jobs::delete);
-        table.get("/v1/fine_tuning/jobs/:job/events", jobs::events);
-        table.get("/v1/fine_tuning/jobs/:job/checkpoints", jobs::checkpoints);
-        table.post("/v1/fine_tuning/jobs/:job/cancel", jobs::cancel);
-        table.post("/v1/fine_tuning/jobs/:job/pause", jobs::pause);
-        table.post("/v1/fine_tuning/jobs/:job/resume", jobs::resume);
-        table.formOrJson("/v1/adapters", making::upload, making::create);
-        table.get("/v1/adapters", adapters::list);
-        table.post("/v1/adapters/merge", making::merge);
-        table.post("/v1/adapters/compare", making::compare);
-        table.get("/v1/adapters/:id", adapters::get);
-        table.delete("/v1/adapters/:id", adapters::delete);
-        table.get("/v1/adapters/:id/export", making::export);
-        table.post("/v1/adapters/:id/compress", making::compress);
-        table.post("/v1/adapters/:id/pin", adapters::pin);
-        table.post("/v1/adapters/:id/labels", adapters::label);
-        table.post("/v1/adapters/:id/rollback", adapters::rollBack);
-        table.post("/v1/adapters/:id/canary", adapters::canary);
-        table.post("/v1/load_lora_adapter", lora::load);
-        table.post("/v1/unload_lora_adapter", lora::unload);
-        table.get("/metrics", context -> metrics(context, t.metrics()));
-        table.get("/", context -> index(context, router));
+        table.open("/health", health::health);
+        table.open("/ready", health::ready);
+        table.open("/version", context -> version(context, t.version()));
+        table.open("/openapi.json", description::answer);
+        table.open("/docs", DocsHandler::page);
+        table.open("/docs/:asset", DocsHandler::asset);
+        // All that follows has a caller, and needs a key once there is one.
+        router.route().handler(new KeyHandler(t.tenants()));
+        ModelEndpoints.of(t, t.tokens(), text)
+                .forEach((path, endpoint) -> table.post(
+                        path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
+        table.get("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
+        table.delete("/v1/responses/:response", Role.INFERENCE, Routes::notStored);
+        table.get("/v1/models", Role.INFERENCE, models::list);
+        table.get("/v1/models/*", Role.INFERENCE, models::get);
+        table.delete("/v1/models/:model", Role.FINETUNE, models::delete);
+        table.post("/tokenize", Role.INFERENCE, tokens::tokenize);
+        table.post("/detokenize", Role.INFERENCE, tokens::detokenize);
+        table.form("/v1/files", Role.INFERENCE, files::upload);
+        table.get("/v1/files", Role.INFERENCE, files::list);
+        table.get("/v1/files/:file", Role.INFERENCE, files::get);
+        table.get("/v1/files/:file/content", Role.INFERENCE, files::content);
+        table.delete("/v1/files/:file", Role.INFERENCE, files::delete);
+        table.post("/v1/batches", Role.INFERENCE, batches::create);
+        table.get("/v1/batches", Role.INFERENCE, batches::list);
+        table.get("/v1/batches/:batch", Role.INFERENCE, batches::get);
+        table.post("/v1/batches/:batch/cancel", Role.INFERENCE, batches::cancel);
+        table.post("/v1/fine_tuning/jobs", Role.FINETUNE, jobs::create);
+        table.post("/v1/fine_tuning/jobs/dry_run", Role.FINETUNE, jobs::dryRun);
+        table.get("/v1/fine_tuning/jobs", Role.FINETUNE, jobs::list);
+        table.get("/v1/fine_tuning/jobs/:job", Role.FINETUNE, jobs::get);
+        table.delete("/v1/fine_tuning/jobs/:job", Role.FINETUNE, jobs::delete);
+        table.get("/v1/fine_tuning/jobs/:job/events", Role.FINETUNE, jobs::events);
+        table.get("/v1/fine_tuning/jobs/:job/checkpoints", Role.FINETUNE, jobs::checkpoints);
+        table.post("/v1/fine_tuning/jobs/:job/cancel", Role.FINETUNE, jobs::cancel);
+        table.post("/v1/fine_tuning/jobs/:job/pause", Role.FINETUNE, jobs::pause);
+        table.post("/v1/fine_tuning/jobs/:job/resume", Role.FINETUNE, jobs::resume);
+        table.formOrJson("/v1/adapters", Role.FINETUNE, making::upload, making::create);
+        table.get("/v1/adapters", Role.INFERENCE, adapters::list);
+        table.post("/v1/adapters/merge", Role.FINETUNE, making::merge);
+        table.post("/v1/adapters/compare", Role.FINETUNE, making::compare);
+        table.get("/v1/adapters/:id", Role.INFERENCE, adapters::get);
+        table.delete("/v1/adapters/:id", Role.FINETUNE, adapters::delete);
+        table.get("/v1/adapters/:id/export", Role.FINETUNE, making::export);
+        table.post("/v1/adapters/:id/compress", Role.FINETUNE, making::compress);
+        table.post("/v1/adapters/:id/pin", Role.FINETUNE, adapters::pin);
+        table.post("/v1/adapters/:id/labels", Role.FINETUNE, adapters::label);
+        table.post("/v1/adapters/:id/share", Role.ADMIN, adapters::share);
+        table.post("/v1/adapters/:id/rollback", Role.FINETUNE, adapters::rollBack);
+        table.post("/v1/adapters/:id/canary", Role.FINETUNE, adapters::canary);
+        table.post("/v1/load_lora_adapter", Role.FINETUNE, lora::load);
+        table.post("/v1/unload_lora_adapter", Role.FINETUNE, lora::unload);
+        organization(table, t);
+        table.get("/metrics", Role.INFERENCE, (context, caller) -> metrics(context, caller, t.metrics()));
+        table.get("/", Role.INFERENCE, (context, caller) -> index(context, router));
         description.describe(router, served(t));
         OtherMethods.addTo(router);
         router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
@@ -151,6 +180,21 @@ public final class Routes {
         IntStream.range(400, 600)
                 .forEach(status -> router.errorHandler(status, context -> ErrorMapper.handle(context, status)));
         return router;
+    }
+
+    private static void organization(Table table, Targets t) {
+        OrganizationHandler organization = new OrganizationHandler(t.tenants());
+        UsageHandler usage = new UsageHandler(t.tenants(), t.usage());
+        table.post("/v1/organization/projects", Role.ADMIN, organization::create);
+        table.get("/v1/organization/projects", Role.ADMIN, organization::list);
+        table.get("/v1/organization/projects/:project", Role.ADMIN, organization::get);
+        table.post("/v1/organization/projects/:project", Role.ADMIN, organization::modify);
+        table.post("/v1/organization/projects/:project/archive", Role.ADMIN, organization::archive);
+        table.post("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::createKey);
+        table.get("/v1/organization/projects/:project/api_keys", Role.ADMIN, organization::listKeys);
+        table.get("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::getKey);
+        table.delete("/v1/organization/projects/:project/api_keys/:key", Role.ADMIN, organization::deleteKey);
+        table.get("/v1/organization/usage/completions", Role.ADMIN, usage::completions);
     }
 
     /** Headers for pages of other origins. Those that may not come were refused before, so any origin passes here. */
@@ -168,7 +212,9 @@ public final class Routes {
                         .maxAgeSeconds(CORS_SECONDS));
     }
 
-    private static void metrics(RoutingContext context, Supplier<String> text) {
+    /** They count what all tenants do, so only those who run the server see them. */
+    private static void metrics(RoutingContext context, Principal caller, Supplier<String> text) {
+        caller.requireDefaultTenant();
         context.response()
                 .putHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
                 .end(text.get());
@@ -182,13 +228,10 @@ public final class Routes {
 
     private static OpenApi.Served served(Targets t) {
         return new OpenApi.Served(
-                t.model().name(),
-                t.model().bounds(),
-                t.version(),
-                t.http().access().apiKey().isPresent());
+                t.model().name(), t.model().bounds(), t.version(), t.tenants().locked());
     }
 
-    private static void notStored(RoutingContext context) {
+    private static void notStored(RoutingContext context, Principal caller) {
         String id = context.pathParam("response");
         throw ApiException.notFound(
                 "response_id",
@@ -228,21 +271,36 @@ public final class Routes {
             this.body = BodyHandler.create(false).setBodyLimit(http.maxBodyBytes());
         }
 
-        void get(String path, Handler<RoutingContext> handler) {
+        /** Without a caller. */
+        void open(String path, Handler<RoutingContext> handler) {
             router.get(path).handler(handler);
             router.head(path).handler(handler);
         }
 
-        void delete(String path, Handler<RoutingContext> handler) {
-            router.delete(path).handler(handler);
+        void get(String path, Role role, TenantRoute handler) {
+            add(router.get(path), role, handler);
+            add(router.head(path), role, handler);
         }
 
-        void post(String path, Handler<RoutingContext> handler) {
+        void delete(String path, Role role, TenantRoute handler) {
+            add(router.delete(path), role, handler);
+        }
+
+        private static void add(Route route, Role role, TenantRoute handler) {
+            route.handler(KeyHandler.requiring(role)).handler(called(handler));
+        }
+
+        private static Handler<RoutingContext> called(TenantRoute handler) {
+            return context -> handler.handle(context, KeyHandler.caller(context));
+        }
+
+        void post(String path, Role role, TenantRoute handler) {
             router.post(path)
+                    .handler(KeyHandler.requiring(role))
                     .handler(typed)
                     .handler(body)
                     .handler(text::parse)
-                    .handler(handler)
+                    .handler(called(handler))
                     .failureHandler(this::bodyFailed);
         }
 
@@ -255,20 +313,28 @@ public final class Routes {
             }
         }
 
-        void form(String path, BiConsumer<RoutingContext, Upload> handler) {
-            router.post(path).handler(new UploadHandler(uploads, http.maxUploadBytes(), deadline, handler));
+        void form(String path, Role role, TenantRoute.WithUpload handler) {
+            router.post(path).handler(KeyHandler.requiring(role)).handler(uploads(handler));
         }
 
-        void formOrJson(String path, BiConsumer<RoutingContext, Upload> form, Handler<RoutingContext> json) {
-            UploadHandler upload = new UploadHandler(uploads, http.maxUploadBytes(), deadline, form);
-            router.post(path).handler(context -> {
+        private UploadHandler uploads(TenantRoute.WithUpload handler) {
+            return new UploadHandler(
+                    uploads,
+                    http.maxUploadBytes(),
+                    deadline,
+                    (context, upload) -> handler.handle(context, KeyHandler.caller(context), upload));
+        }
+
+        void formOrJson(String path, Role role, TenantRoute.WithUpload form, TenantRoute json) {
+            UploadHandler upload = uploads(form);
+            router.post(path).handler(KeyHandler.requiring(role)).handler(context -> {
                 if (UploadHandler.isForm(context.request())) {
                     upload.handle(context);
                 } else {
                     context.next();
                 }
             });
-            post(path, json);
+            post(path, role, json);
         }
     }
 }

@@ -4,8 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ObjectIds;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.batch.Rows.Answering;
 import io.tandem.server.batch.Rows.Reply;
+import io.tandem.server.tenant.Principal;
+import io.tandem.server.tenant.Role;
 import io.vertx.core.Context;
 import java.util.concurrent.CompletableFuture;
 
@@ -13,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 final class RowExchange implements Exchange, Answering {
     private final String id = ObjectIds.random("req_");
     private final CompletableFuture<Reply> reply = new CompletableFuture<>();
+    private final Principal caller;
     private final String endpoint;
     private final JsonBody body;
     private final int bytes;
@@ -20,7 +24,8 @@ final class RowExchange implements Exchange, Answering {
     private Runnable whenGone = () -> {};
     private boolean gone;
 
-    RowExchange(String endpoint, ObjectNode body, int bytes, Context loop) {
+    RowExchange(TenantId tenant, String endpoint, ObjectNode body, int bytes, Context loop) {
+        this.caller = new Principal(tenant, Role.INFERENCE);
         this.endpoint = endpoint;
         this.body = JsonBody.of(body);
         this.bytes = bytes;
@@ -38,6 +43,11 @@ final class RowExchange implements Exchange, Answering {
             gone = true;
             whenGone.run();
         });
+    }
+
+    @Override
+    public Principal caller() {
+        return caller;
     }
 
     @Override

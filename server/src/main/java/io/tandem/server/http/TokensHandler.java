@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TokenizeParams;
+import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Set;
@@ -21,7 +22,7 @@ final class TokensHandler {
         this.text = text;
     }
 
-    void tokenize(RoutingContext context) {
+    void tokenize(RoutingContext context, Principal caller) {
         TokenizeParams params = TokenizeParams.read(Json.body(context), model.bounds());
         Json.later(
                 context,
@@ -51,7 +52,7 @@ final class TokensHandler {
         return json;
     }
 
-    void detokenize(RoutingContext context) {
+    void detokenize(RoutingContext context, Principal caller) {
         JsonBody body = Json.body(context);
         body.rejectUnknown(Set.of("model", "tokens"));
         body.optionalString("model", GenerationParams.MODEL_CHARS_MAX);

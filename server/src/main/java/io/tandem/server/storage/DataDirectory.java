@@ -1,5 +1,6 @@
 package io.tandem.server.storage;
 
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -46,10 +47,11 @@ public final class DataDirectory implements AutoCloseable {
         AtomicFiles.createDirectories(absolute);
         DataDirectory data = new DataDirectory(absolute, lock(absolute));
         try {
-            for (Path directory : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.uploads())) {
+            for (Path directory : List.of(
+                    data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants(), data.uploads())) {
                 AtomicFiles.createDirectories(directory);
             }
-            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches())) {
+            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants())) {
                 deleteUnfinished(store.toRealPath());
             }
             try (Stream<Path> uploads = Files.list(data.uploads())) {
@@ -117,13 +119,14 @@ public final class DataDirectory implements AutoCloseable {
         }
     }
 
-    /** Uploaded files. */
+    /** Uploaded files of the default tenant. */
     public Path files() {
-        return root.resolve("files");
+        return files(TenantId.DEFAULT);
     }
 
+    /** Its adapters. */
     public Path adapters() {
-        return root.resolve("adapters");
+        return adapters(TenantId.DEFAULT);
     }
 
     /** Fine-tuning jobs. */
@@ -134,6 +137,25 @@ public final class DataDirectory implements AutoCloseable {
     /** Batches of requests. */
     public Path batches() {
         return root.resolve("batches");
+    }
+
+    /** A tenant's uploaded files. Those of the default tenant are where servers without tenants left them. */
+    public Path files(TenantId tenant) {
+        return folder(tenant).resolve("files");
+    }
+
+    /** A tenant's adapters. */
+    public Path adapters(TenantId tenant) {
+        return folder(tenant).resolve("adapters");
+    }
+
+    private Path folder(TenantId tenant) {
+        return tenant.isDefault() ? root : tenants().resolve(tenant.value());
+    }
+
+    /** Tenants, each with its keys, files and adapters. */
+    public Path tenants() {
+        return root.resolve("tenants");
     }
 
     /** Request bodies and scratch files, on the file system of the others. */

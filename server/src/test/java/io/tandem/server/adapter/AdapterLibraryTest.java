@@ -20,6 +20,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
 import java.io.IOException;
@@ -57,6 +58,7 @@ class AdapterLibraryTest {
     private final Set<ContentHash> pinned = ConcurrentHashMap.newKeySet();
     private final SettableClock clock = new SettableClock();
     private AdapterLibrary library;
+    private LibraryResources resources;
 
     /** Time that a test moves. */
     private static final class SettableClock extends Clock {
@@ -105,13 +107,14 @@ class AdapterLibraryTest {
             }
         };
         AdapterStore store = new AdapterStore(root, MODEL.config(), 8);
-        library = new AdapterLibrary(
-                store, CONFIG, new BaseModel("base", identity), 1, device, new SimpleMeterRegistry(), clock);
+        resources = new LibraryResources(
+                CONFIG, new BaseModel("base", identity), 1, device, new SimpleMeterRegistry(), clock);
+        library = new AdapterLibrary(store, TenantId.DEFAULT, resources);
     }
 
     @AfterEach
     void close() {
-        library.close();
+        resources.close();
     }
 
     private static Adapter adapter(long seed) {
@@ -135,7 +138,7 @@ class AdapterLibraryTest {
         List<ContentHash> expected =
                 List.of(ContentHash.of(adapter(2)), ContentHash.of(adapter(3)), ContentHash.of(adapter(1)));
         assertThat(library.stack(top).join()).extracting(AdapterVersion::hash).isEqualTo(expected);
-        library.close();
+        resources.close();
         open();
         assertThat(library.stack(library.choose("top", "").orElseThrow()).join())
                 .extracting(AdapterVersion::hash)
@@ -165,7 +168,7 @@ class AdapterLibraryTest {
         publish("trained", 1, adapter(2));
         library.publishMade("merged", adapter(3), "test", AdapterLibrary.WHOLE).join();
         library.publish("imported", adapter(4), "test", AdapterLibrary.WHOLE).join();
-        library.close();
+        resources.close();
         identity = "two";
         open();
         for (String name : List.of("trained", "merged")) {
@@ -182,7 +185,7 @@ class AdapterLibraryTest {
         library.stack(library.choose("imported", "").orElseThrow()).join();
         assertThat(library.servable()).containsExactly("imported");
         assertThat(library.names()).containsExactly("imported", "merged", "trained");
-        library.close();
+        resources.close();
         identity = "one";
         open();
         assertThat(library.stack(library.choose("trained", "").orElseThrow()).join())
@@ -230,7 +233,7 @@ class AdapterLibraryTest {
         for (int i = 0; i < 20; i++) {
             publish("a" + i, i);
         }
-        library.close();
+        resources.close();
         try (Stream<Path> files = Files.walk(root)) {
             for (Path file : files.filter(path -> path.endsWith("adapter_model.safetensors"))
                     .toList()) {
@@ -249,7 +252,7 @@ class AdapterLibraryTest {
     void whoHasChosenWhatIsDeletedMeanwhileIsToldSo() {
         AdapterChoice all = publish("a", 1);
         AdapterChoice old = publish("b", 2);
-        library.close();
+        resources.close();
         reopen();
         library.delete("a").join();
         publish("b", 3);
@@ -299,7 +302,7 @@ class AdapterLibraryTest {
         AdapterChoice choice = publish("a", 1);
         Path damaged = root.resolve("a").resolve(choice.version().hash()).resolve(file);
         Files.writeString(damaged, "{}");
-        library.close();
+        resources.close();
         reopen();
         assertThatThrownBy(() -> library.load(choice).join()).hasCauseInstanceOf(ApiException.class);
         publish("a", 1);

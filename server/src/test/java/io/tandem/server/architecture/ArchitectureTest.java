@@ -98,7 +98,8 @@ class ArchitectureTest {
     /** What handlers share with a store: uploaded files, names, and why the disk did not take something. */
     @Test
     void handlersKnowNoStoreAndNoDevice() {
-        Set<String> shared = Set.of("DiskFailure", "FileStore", "NotStoredException", "SafeName", "ScratchDirectory");
+        Set<String> shared =
+                Set.of("DiskFailure", "FileStore", "NotStoredException", "SafeName", "ScratchDirectory", "TenantFiles");
         check(
                 noClasses()
                         .that()

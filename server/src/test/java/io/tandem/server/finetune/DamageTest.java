@@ -10,6 +10,7 @@ import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -254,7 +255,7 @@ class DamageTest {
                     assertThat(e).hasCauseInstanceOf(ApiException.class);
                 }
             }
-            for (ObjectNode job : bench.jobs.list().join()) {
+            for (ObjectNode job : bench.jobs.list(TenantId.DEFAULT).join()) {
                 served.add("jobs/" + job.path("id").asText());
             }
             assertThat(served).containsAll(objects(damaged));
@@ -293,8 +294,9 @@ class DamageTest {
         }
         bench.awaitStart(id);
         job = bench.job(id);
-        int checkpoints = bench.jobs.checkpoints(id).join().size();
-        List<ObjectNode> events = bench.jobs.events(id, null, 100).join();
+        int checkpoints = bench.jobs.checkpoints(TenantId.DEFAULT, id).join().size();
+        List<ObjectNode> events =
+                bench.jobs.events(TenantId.DEFAULT, id, null, 100).join();
         if (damaged.contains("jobs/" + id)) {
             boolean failed = job.path("status").asText().equals("failed");
             assertThat(failed || bench.engine.work(id).isPresent() || id.equals(finished))

@@ -23,8 +23,10 @@ import io.tandem.scheduler.finetune.Scores;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.BaseModel;
+import io.tandem.server.adapter.LibraryResources;
 import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
@@ -61,6 +63,7 @@ final class JobBench implements AutoCloseable {
     final Path root;
     final FileStore files;
     final AdapterLibrary library;
+    private final LibraryResources resources;
     final JobService jobs;
     private final String name;
     final Engine engine = new Engine();
@@ -126,24 +129,28 @@ final class JobBench implements AutoCloseable {
         data = DataDirectory.open(this.root);
         files = new FileStore(data.files());
         AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);
-        library = new AdapterLibrary(
-                adapters,
+        resources = new LibraryResources(
                 AdaptersConfig.DEFAULT,
                 new BaseModel(model.name(), model.identity()),
                 1,
                 new NoDevice(),
                 new SimpleMeterRegistry(),
                 Clock.systemUTC());
+        library = new AdapterLibrary(adapters, TenantId.DEFAULT, resources);
         device = new TrainingDevice(MODEL.config(), limits, trainingBytes, () -> new LatencyReport(0, Map.of()));
         jobs = new JobService(
                 new TrainingSetup(
                         model, 256, device, () -> site -> MODEL.weights().get(site + ".weight")),
                 engine,
-                library,
+                tenant -> library,
                 new JobService.Stores(
-                        files, new JobStore(data.jobs()), new CheckpointStore(data.jobs(), adapters), adapters),
+                        tenant -> files,
+                        new JobStore(data.jobs()),
+                        new CheckpointStore(data.jobs(), adapters),
+                        adapters),
                 FinetuneConfig.DEFAULT,
-                Clock.systemUTC());
+                Clock.systemUTC(),
+                TrainingAccount.NONE);
         jobs.restore().join();
     }
 
@@ -236,7 +243,7 @@ final class JobBench implements AutoCloseable {
 
     /** Creates a job; when this returns the engine has it, or it has failed. */
     String create(String rest) throws IOException {
-        ObjectNode job = jobs.create(request(rest)).join();
+        ObjectNode job = jobs.create(TenantId.DEFAULT, request(rest)).join();
         String id = job.path("id").asText();
         awaitStart(id);
         return id;
@@ -260,7 +267,7 @@ final class JobBench implements AutoCloseable {
     }
 
     ObjectNode job(String id) {
-        return jobs.get(id).join();
+        return jobs.get(TenantId.DEFAULT, id).join();
     }
 
     String status(String id) {
@@ -270,7 +277,7 @@ final class JobBench implements AutoCloseable {
     /** The messages of a job's events of one level, the oldest first. */
     List<String> said(String id, String level) {
         List<String> said = new ArrayList<>();
-        for (ObjectNode event : jobs.events(id, null, 1000).join()) {
+        for (ObjectNode event : jobs.events(TenantId.DEFAULT, id, null, 1000).join()) {
             if (event.path("level").asText().equals(level)) {
                 said.add(0, event.path("message").asText());
             }
@@ -292,7 +299,7 @@ final class JobBench implements AutoCloseable {
     @Override
     public void close() {
         jobs.close();
-        library.close();
+        resources.close();
         data.close();
     }
 }

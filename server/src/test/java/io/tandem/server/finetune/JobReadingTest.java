@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,16 +46,20 @@ class JobReadingTest {
 
     @Test
     void jobsAreCreatedListedAndCancelledDuringADryRun() throws IOException {
-        CompletableFuture<ObjectNode> dryRun = bench.jobs.dryRun(bench.request(large, ""));
+        CompletableFuture<ObjectNode> dryRun = bench.jobs.dryRun(TenantId.DEFAULT, bench.request(large, ""));
         String id = bench.create("");
-        assertThat(bench.jobs.list().join()).hasSize(1);
-        assertThat(bench.jobs.events(id, null, 1).join()).hasSize(1);
-        bench.jobs.cancel(id).join();
+        assertThat(bench.jobs.list(TenantId.DEFAULT).join()).hasSize(1);
+        assertThat(bench.jobs.events(TenantId.DEFAULT, id, null, 1).join()).hasSize(1);
+        bench.jobs.cancel(TenantId.DEFAULT, id).join();
         assertThat(bench.status(id)).isEqualTo("cancelled");
         assertThat(dryRun).isNotDone();
         dryRun.cancel(true);
         // The thread is free at once, or this one would wait for the end of the other.
-        assertThat(bench.jobs.dryRun(bench.request("")).join().path("object").asText())
+        assertThat(bench.jobs
+                        .dryRun(TenantId.DEFAULT, bench.request(""))
+                        .join()
+                        .path("object")
+                        .asText())
                 .isEqualTo("fine_tuning.dry_run");
     }
 
@@ -62,22 +67,27 @@ class JobReadingTest {
     void aJobWhoseFileIsReadCanBeCancelledAndPaused() {
         List<String> ids = new ArrayList<>();
         for (int i = 0; i < 2; i++) {
-            ObjectNode job = bench.jobs.create(bench.request(large, "")).join();
+            ObjectNode job = bench.jobs
+                    .create(TenantId.DEFAULT, bench.request(large, ""))
+                    .join();
             assertThat(job.path("status").asText()).isEqualTo("validating_files");
             ids.add(job.path("id").asText());
         }
-        bench.jobs.pause(ids.get(0)).join();
-        bench.jobs.cancel(ids.get(1)).join();
+        bench.jobs.pause(TenantId.DEFAULT, ids.get(0)).join();
+        bench.jobs.cancel(TenantId.DEFAULT, ids.get(1)).join();
         assertThat(bench.status(ids.get(0))).isEqualTo("paused");
         assertThat(bench.status(ids.get(1))).isEqualTo("cancelled");
-        bench.jobs.cancel(ids.get(0)).join();
+        bench.jobs.cancel(TenantId.DEFAULT, ids.get(0)).join();
     }
 
     @Test
     void anEndDuringAReadingLosesNeitherThatJobNorTheCheckpointOfAnother() throws IOException {
         String training = bench.create("");
-        String reading =
-                bench.jobs.create(bench.request(large, "")).join().path("id").asText();
+        String reading = bench.jobs
+                .create(TenantId.DEFAULT, bench.request(large, ""))
+                .join()
+                .path("id")
+                .asText();
         bench.engine.sink(training).checkpoint(JobBench.checkpoint(3));
         bench.close();
         bench = JobBench.open(root);
@@ -91,16 +101,18 @@ class JobReadingTest {
                 .isEqualTo(3);
         assertThat(bench.status(reading)).isEqualTo("validating_files");
         assertThat(bench.said(reading, "error")).isEmpty();
-        bench.jobs.cancel(reading).join();
+        bench.jobs.cancel(TenantId.DEFAULT, reading).join();
     }
 
     @Test
     void dryRunsBeyondTheQueueAreRefused() {
         List<CompletableFuture<ObjectNode>> dryRuns = new ArrayList<>();
         for (int i = 0; i <= JobReaders.WAITING_DRY_RUNS; i++) {
-            dryRuns.add(bench.jobs.dryRun(bench.request(large, "")));
+            dryRuns.add(bench.jobs.dryRun(TenantId.DEFAULT, bench.request(large, "")));
         }
-        assertThatThrownBy(() -> bench.jobs.dryRun(bench.request(large, "")).join())
+        assertThatThrownBy(() -> bench.jobs
+                        .dryRun(TenantId.DEFAULT, bench.request(large, ""))
+                        .join())
                 .isInstanceOf(CompletionException.class)
                 .cause()
                 .isInstanceOfSatisfying(
@@ -116,7 +128,8 @@ class JobReadingTest {
         bench.close();
         bench = JobBench.openWithMemory(root, one);
         String first = bench.create("");
-        String second = bench.jobs.create(request).join().path("id").asText();
+        String second =
+                bench.jobs.create(TenantId.DEFAULT, request).join().path("id").asText();
         while (bench.said(second, "info").stream().noneMatch(message -> message.contains("training-memory-bytes"))) {
             Thread.onSpinWait();
         }
@@ -146,12 +159,16 @@ class JobReadingTest {
             }
             return job;
         };
-        String first = bench.jobs.create(bench.request("")).join().path("id").asText();
+        String first = bench.jobs
+                .create(TenantId.DEFAULT, bench.request(""))
+                .join()
+                .path("id")
+                .asText();
         making.await();
         assertThat(bench.status(first)).isEqualTo("queued");
         assertThat(bench.jobs.plannedBytes()).isEqualTo(one);
         bench.engine.preparing = UnaryOperator.identity();
-        bench.jobs.cancel(first).join();
+        bench.jobs.cancel(TenantId.DEFAULT, first).join();
         assertThat(bench.status(first)).isEqualTo("cancelled");
         String second = bench.create("");
         bench.succeed(second, 1);
@@ -164,7 +181,11 @@ class JobReadingTest {
         bench.engine.preparing = job -> {
             throw new IllegalArgumentException("its rank is too large");
         };
-        String first = bench.jobs.create(bench.request("")).join().path("id").asText();
+        String first = bench.jobs
+                .create(TenantId.DEFAULT, bench.request(""))
+                .join()
+                .path("id")
+                .asText();
         while (!bench.status(first).equals("failed")) {
             Thread.onSpinWait();
         }

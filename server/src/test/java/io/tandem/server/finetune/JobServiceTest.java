@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -96,7 +97,7 @@ class JobServiceTest {
                 .doesNotContain(root.toString());
         Files.delete(adapters);
         Files.move(root.resolve("elsewhere"), adapters);
-        bench.jobs.resume(id).join();
+        bench.jobs.resume(TenantId.DEFAULT, id).join();
         bench.awaitStart(id);
         assertThat(bench.engine
                         .work(id)
@@ -130,24 +131,25 @@ class JobServiceTest {
         Files.writeString(bench.root.resolve("jobs"), "in the way");
         assertThatThrownBy(() -> bench.create(""))
                 .satisfies(failure -> assertThat(DiskFailure.notStored(failure)).isPresent());
-        assertThat(bench.jobs.list().join()).isEmpty();
+        assertThat(bench.jobs.list(TenantId.DEFAULT).join()).isEmpty();
     }
 
     @Test
     void whatAClientAsksOfAJobHappensOnlyIfItIsOnDisk() throws IOException {
         String id = bench.create("");
         fillDisk(id);
-        assertNotStored(() -> bench.jobs.cancel(id));
-        assertNotStored(() -> bench.jobs.pause(id));
+        assertNotStored(() -> bench.jobs.cancel(TenantId.DEFAULT, id));
+        assertNotStored(() -> bench.jobs.pause(TenantId.DEFAULT, id));
         assertThat(bench.status(id)).isEqualTo("queued");
         assertThat(bench.engine.sink(id)).as("the engine still has it").isNotNull();
         makeRoom(id);
-        bench.jobs.pause(id).join();
+        bench.jobs.pause(TenantId.DEFAULT, id).join();
         fillDisk(id);
-        assertNotStored(() -> bench.jobs.resume(id));
+        assertNotStored(() -> bench.jobs.resume(TenantId.DEFAULT, id));
         assertThat(bench.status(id)).isEqualTo("paused");
         makeRoom(id);
-        assertThat(bench.jobs.cancel(id).join().path("status").asText()).isEqualTo("cancelled");
+        assertThat(bench.jobs.cancel(TenantId.DEFAULT, id).join().path("status").asText())
+                .isEqualTo("cancelled");
     }
 
     @Test
@@ -202,12 +204,12 @@ class JobServiceTest {
         String id = bench.create("");
         String file = bench.job(id).path("training_file").asText();
         if (paused) {
-            bench.jobs.pause(id).join();
+            bench.jobs.pause(TenantId.DEFAULT, id).join();
         }
         assertThat(bench.files.delete(file)).isTrue();
         reopen();
         if (paused) {
-            bench.jobs.resume(id).join();
+            bench.jobs.resume(TenantId.DEFAULT, id).join();
         }
         bench.awaitStart(id);
         assertThat(bench.job(id).path("status").asText()).isEqualTo("queued");
@@ -225,12 +227,12 @@ class JobServiceTest {
         assertThat(bench.status(id)).isEqualTo("paused");
         assertThat(bench.engine.work(id)).isEmpty();
         assertThat(bench.said(id, "error")).singleElement().asString().contains("another base model", "resume");
-        assertThatThrownBy(() -> bench.jobs.resume(id).join())
+        assertThatThrownBy(() -> bench.jobs.resume(TenantId.DEFAULT, id).join())
                 .cause()
                 .isInstanceOf(ApiException.class)
                 .hasMessageContaining("another base model");
         reopen();
-        bench.jobs.resume(id).join();
+        bench.jobs.resume(TenantId.DEFAULT, id).join();
         bench.awaitStart(id);
         assertThat(bench.engine.work(id).orElseThrow().resumeFrom()).isPresent();
     }
@@ -284,7 +286,7 @@ class JobServiceTest {
                 .cause()
                 .isInstanceOfSatisfying(
                         ApiException.class, e -> assertThat(e.param()).isEqualTo("metadata"));
-        assertThat(bench.jobs.list().join()).isEmpty();
+        assertThat(bench.jobs.list(TenantId.DEFAULT).join()).isEmpty();
     }
 
     @Test
@@ -309,16 +311,16 @@ class JobServiceTest {
         String first = bench.create("");
         bench.create("");
         String third = bench.create("");
-        assertTooMany(() -> bench.jobs.create(bench.request("")));
-        bench.jobs.pause(first).join();
+        assertTooMany(() -> bench.jobs.create(TenantId.DEFAULT, bench.request("")));
+        bench.jobs.pause(TenantId.DEFAULT, first).join();
         String fourth = bench.create("");
-        assertTooMany(() -> bench.jobs.resume(first));
+        assertTooMany(() -> bench.jobs.resume(TenantId.DEFAULT, first));
         assertThat(bench.status(first)).isEqualTo("paused");
         bench.succeed(third, 1);
-        bench.jobs.resume(first).join();
+        bench.jobs.resume(TenantId.DEFAULT, first).join();
         assertThat(bench.status(fourth)).isEqualTo("queued");
-        assertTooMany(() -> bench.jobs.create(bench.request("")));
-        assertThat(bench.jobs.list().join()).hasSize(4);
+        assertTooMany(() -> bench.jobs.create(TenantId.DEFAULT, bench.request("")));
+        assertThat(bench.jobs.list(TenantId.DEFAULT).join()).hasSize(4);
     }
 
     @Test
@@ -327,7 +329,7 @@ class JobServiceTest {
         for (int i = 0; i < bench.engine.mostJobs(); i++) {
             flood.add(bench.create(",\"user\":\"flood\""));
         }
-        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"flood\"")));
+        assertTooMany(() -> bench.jobs.create(TenantId.DEFAULT, bench.request(",\"user\":\"flood\"")));
         String drop = bench.create(",\"user\":\"drop\"");
         String newest = flood.get(flood.size() - 1);
         assertThat(bench.status(newest)).isEqualTo("paused");
@@ -338,17 +340,17 @@ class JobServiceTest {
         assertThat(bench.engine.has(newest)).isFalse();
         assertThat(bench.status(drop)).isEqualTo("queued");
         // One of both would hold as many as the other.
-        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"drop\"")));
-        assertTooMany(() -> bench.jobs.resume(newest));
+        assertTooMany(() -> bench.jobs.create(TenantId.DEFAULT, bench.request(",\"user\":\"drop\"")));
+        assertTooMany(() -> bench.jobs.resume(TenantId.DEFAULT, newest));
         bench.succeed(drop, 1);
-        bench.jobs.resume(newest).join();
+        bench.jobs.resume(TenantId.DEFAULT, newest).join();
         bench.awaitStart(newest);
         for (String id : flood) {
             bench.engine.sink(id).start();
             assertThat(bench.status(id)).isEqualTo("running");
         }
         // What trains stays.
-        assertTooMany(() -> bench.jobs.create(bench.request(",\"user\":\"drop\"")));
+        assertTooMany(() -> bench.jobs.create(TenantId.DEFAULT, bench.request(",\"user\":\"drop\"")));
     }
 
     private interface Request {
@@ -366,13 +368,18 @@ class JobServiceTest {
     @Test
     void aJobThatHasEndedCanBeDeletedAndItsModelStays() throws IOException {
         String id = bench.create("");
-        assertThatThrownBy(() -> bench.jobs.delete(id).join()).hasMessageContaining("cancel it");
+        assertThatThrownBy(() -> bench.jobs.delete(TenantId.DEFAULT, id).join()).hasMessageContaining("cancel it");
         String name = bench.succeed(id, 1).path("fine_tuned_model").asText();
-        assertThat(bench.jobs.delete(id).join().path("deleted").asBoolean()).isTrue();
+        assertThat(bench.jobs
+                        .delete(TenantId.DEFAULT, id)
+                        .join()
+                        .path("deleted")
+                        .asBoolean())
+                .isTrue();
         assertThatThrownBy(() -> bench.job(id)).hasCauseInstanceOf(ApiException.class);
         assertThat(bench.folder(id)).doesNotExist();
         reopen();
-        assertThat(bench.jobs.list().join()).isEmpty();
+        assertThat(bench.jobs.list(TenantId.DEFAULT).join()).isEmpty();
         assertThat(bench.library.names()).containsExactly(name);
     }
 

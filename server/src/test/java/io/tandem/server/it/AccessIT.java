@@ -416,7 +416,7 @@ class AccessIT {
     void commandsSendTheKey() {
         assertThat(command("--api-key", KEY)).startsWith("0").doesNotContain(KEY);
         assertThat(command()).startsWith("1").contains("needs an API key");
-        assertThat(command("--api-key", "wrong")).startsWith("1").contains("not the one of this server");
+        assertThat(command("--api-key", "wrong")).startsWith("1").contains("not one of this server");
         assertThat(command("--api-key", KEY + "\n")).startsWith("1").doesNotContain(KEY);
     }
 

@@ -10,7 +10,9 @@ import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.BaseModel;
+import io.tandem.server.adapter.LibraryResources;
 import io.tandem.server.adapter.NoDevice;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
 import java.io.ByteArrayOutputStream;
@@ -143,14 +145,14 @@ final class AdapterClient {
     /** Publishes an adapter in the data directory of a server that is not running, as one without checks would have. */
     static void publishUnchecked(Path directory, ModelConfig model, String name, Adapter adapter) throws Exception {
         AdapterStore store = new AdapterStore(directory.resolve("data/adapters"), model, adapter.maxRank());
-        try (AdapterLibrary library = new AdapterLibrary(
-                store,
+        try (LibraryResources resources = new LibraryResources(
                 AdaptersConfig.DEFAULT,
                 new BaseModel("tiny", ""),
                 1,
                 new NoDevice(),
                 new SimpleMeterRegistry(),
                 Clock.systemUTC())) {
+            AdapterLibrary library = new AdapterLibrary(store, TenantId.DEFAULT, resources);
             library.publish(name, adapter, "test", AdapterLibrary.WHOLE).get();
         }
     }

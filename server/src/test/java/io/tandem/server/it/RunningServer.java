@@ -51,12 +51,19 @@ final class RunningServer implements AutoCloseable {
 
     private final Path directory;
     private final Application application;
+    private final Optional<String> key;
     private final HttpClient client = HttpClient.newHttpClient();
     private Contract contract;
 
-    private RunningServer(Path directory, Application application) {
+    private RunningServer(Path directory, Application application, Optional<String> key) {
         this.directory = directory;
         this.application = application;
+        this.key = key;
+    }
+
+    /** The same server as somebody with a key sees it. */
+    RunningServer as(String otherKey) {
+        return new RunningServer(directory, application, Optional.of(otherKey));
     }
 
     /** What tests set; the rest is the same for all. */
@@ -157,7 +164,13 @@ final class RunningServer implements AutoCloseable {
                         2,
                         settings.speculation),
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
-        return new RunningServer(directory, Application.start(config, settings.environment, LoadProgress.NONE));
+        return new RunningServer(
+                directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());
+    }
+
+    /** That {@link #as} has. */
+    String key() {
+        return key.orElseThrow();
     }
 
     String url() {
@@ -201,6 +214,7 @@ final class RunningServer implements AutoCloseable {
     /** Every request that a test sends, and its answer, has to be as the server describes it. */
     private HttpResponse<String> send(HttpRequest.Builder builder, String body)
             throws IOException, InterruptedException {
+        key.ifPresent(secret -> builder.setHeader("Authorization", "Bearer " + secret));
         HttpRequest request = builder.build();
         HttpResponse<String> answer = client.send(request, BodyHandlers.ofString());
         String type = answer.headers().firstValue("Content-Type").orElse("");

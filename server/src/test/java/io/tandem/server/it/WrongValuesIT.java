@@ -126,7 +126,7 @@ class WrongValuesIT {
             for (String other : OTHERS.getOrDefault(path.getKey(), List.of())) {
                 bodies.add((ObjectNode) JSON.readTree(other));
             }
-            String target = path.getKey().replace("{id}", "one");
+            String target = path.getKey().replace("{id}", "one").replace("{project}", "default");
             for (String tokens : List.of("max_tokens", "max_output_tokens")) {
                 if (bodies.get(0).has(tokens)) {
                     bodies.get(0).put(tokens, 1);
@@ -249,7 +249,8 @@ class WrongValuesIT {
                 .asText();
         List<Callable<String>> tries = new ArrayList<>();
         for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
-            String target = path.getKey().replace("{job}", job).replace("{id}", "one");
+            String target =
+                    path.getKey().replace("{job}", job).replace("{id}", "one").replace("{project}", "default");
             for (JsonNode shown : path.getValue().at("/get/parameters")) {
                 JsonNode parameter = shown.has("$ref")
                         ? document.at(shown.path("$ref").asText().substring(1))

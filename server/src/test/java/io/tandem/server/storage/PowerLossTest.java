@@ -78,7 +78,8 @@ class PowerLossTest {
             AdapterStore adapters,
             JobStore jobs,
             CheckpointStore checkpoints,
-            BatchStore batches)
+            BatchStore batches,
+            TenantStore tenants)
             implements AutoCloseable {
         static Stores open(Path root) throws IOException {
             DataDirectory data = DataDirectory.open(root.resolve("data"));
@@ -89,7 +90,8 @@ class PowerLossTest {
                     adapters,
                     new JobStore(data.jobs()),
                     new CheckpointStore(data.jobs(), adapters),
-                    new BatchStore(data.batches()));
+                    new BatchStore(data.batches()),
+                    new TenantStore(data.tenants()));
         }
 
         @Override
@@ -272,6 +274,26 @@ class PowerLossTest {
         List<String> answers = new ArrayList<>();
         stores.batches().results(batch, Results.OUTPUT, answers::add).close();
         return answers;
+    }
+
+    @Test
+    void tenantsAreOldOrNew() throws Exception {
+        String id = "proj_" + "0".repeat(24);
+        try (Stores stores = Stores.open(files.root())) {
+            for (String name : List.of("first", "second")) {
+                recording.begins("name");
+                stores.tenants()
+                        .save(JsonBody.MAPPER.createObjectNode().put("id", id).put("name", name));
+                promise("name", now -> {
+                    TenantStore.Loaded loaded = now.tenants().loadAll();
+                    assertThat(loaded.damaged()).isFalse();
+                    assertThat(loaded.tenants())
+                            .extracting(one -> one.path("name").asText())
+                            .containsExactly(name);
+                });
+            }
+        }
+        loseThePowerEverywhere();
     }
 
     @Test

@@ -1,0 +1,62 @@
+package io.tandem.server.tenant;
+
+import io.tandem.scheduler.TokenSource;
+import io.tandem.server.api.ApiException;
+import io.tandem.server.api.TenantId;
+import java.time.Clock;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+
+/** Holds what tenants ask of the model against their quotas. In memory: a restart begins with full allowances. */
+public final class RateLimits {
+    private final Function<TenantId, Quota> quotas;
+    private final Usage usage;
+    private final Clock clock;
+    private final Map<TenantId, Allowance> allowances = new ConcurrentHashMap<>();
+
+    public RateLimits(Function<TenantId, Quota> quotas, Usage usage, Clock clock) {
+        this.quotas = quotas;
+        this.usage = usage;
+        this.clock = clock;
+    }
+
+    /**
+     * What becomes of a request.
+     *
+     * @param headers of its answer, OpenAI's {@code x-ratelimit-*}; none without a limit
+     * @param refusal if nothing is left
+     */
+    public record Verdict(Map<String, String> headers, Optional<ApiException> refusal) {}
+
+    /** Counts a request to the model. */
+    public Verdict admit(TenantId tenant) {
+        return allowance(tenant).admit(quotas.apply(tenant), clock.millis());
+    }
+
+    /**
+     * The same source for a tenant, whose answers and tokens are counted.
+     *
+     * @param base name of the base model
+     */
+    public TokenSource metered(TenantId tenant, TokenSource source, String base) {
+        return new MeteredTokens(tenant, source, base, this, usage);
+    }
+
+    void begin(TenantId tenant, int answers) {
+        allowance(tenant).begin(quotas.apply(tenant), answers);
+    }
+
+    void end(TenantId tenant, int answers) {
+        allowance(tenant).end(answers);
+    }
+
+    void spend(TenantId tenant, long tokens) {
+        allowance(tenant).spend(quotas.apply(tenant), tokens, clock.millis());
+    }
+
+    private Allowance allowance(TenantId tenant) {
+        return allowances.computeIfAbsent(tenant, owner -> new Allowance(clock.millis()));
+    }
+}

@@ -1,0 +1,431 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.server.client.TenantsCommand;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+/** Tenants, their keys and roles, through the API and the command line. */
+@Timeout(120)
+class TenantsIT {
+    private static final String PROJECTS = "/v1/organization/projects";
+    private static final String OPERATORS = PROJECTS + "/default/api_keys";
+    private static final String COMPLETION = "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":1}";
+    private static final String NO_JOB = "{\"model\":\"tiny\",\"training_file\":\"file-1\"}";
+
+    @TempDir
+    private static Path directory;
+
+    private static RunningServer server;
+    private static RunningServer operator;
+
+    @BeforeAll
+    static void start() throws Exception {
+        server = RunningServer.start(directory);
+        operator = server.as(firstKey());
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    /** Nobody has a key yet, so nobody needs one; and whoever makes the first one has to be able to make others. */
+    private static String firstKey() throws Exception {
+        HttpResponse<String> tooLow = server.post(OPERATORS, "{\"name\":\"app\",\"role\":\"finetune\"}");
+        assertThat(tooLow.statusCode()).isEqualTo(400);
+        assertThat(tooLow.body()).contains("'role'");
+        assertThat(server.get("/v1/models").statusCode()).isEqualTo(200);
+        String key = server.json(server.post(OPERATORS, "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                .path("value")
+                .asText();
+        assertThat(server.get("/v1/models").statusCode()).isEqualTo(401);
+        return key;
+    }
+
+    private static String tenant(String name) throws Exception {
+        return operator.json(operator.post(PROJECTS, "{\"name\":\"" + name + "\"}"))
+                .path("id")
+                .asText();
+    }
+
+    private static JsonNode newKey(String tenant, String role) throws Exception {
+        String body = "{\"name\":\"k\",\"role\":\"" + role + "\"}";
+        return operator.json(operator.post(PROJECTS + "/" + tenant + "/api_keys", body));
+    }
+
+    private static int complete(String key) throws Exception {
+        return server.as(key).post("/v1/completions", COMPLETION).statusCode();
+    }
+
+    @Test
+    void aKeyIsShownOnce() throws Exception {
+        String tenant = tenant("once");
+        JsonNode key = newKey(tenant, "inference");
+        String value = key.path("value").asText();
+        assertThat(value).matches("sk-tandem-[A-Za-z0-9_-]{43}");
+        String redacted = key.path("redacted_value").asText();
+        assertThat(redacted).startsWith("sk-tandem-").endsWith(value.substring(value.length() - 4));
+        JsonNode again = operator.json(operator.get(
+                PROJECTS + "/" + tenant + "/api_keys/" + key.path("id").asText()));
+        assertThat(again.has("value")).isFalse();
+        assertThat(again.path("last_used_at").isNull()).isTrue();
+        assertThat(complete(value)).isEqualTo(200);
+        String list = operator.get(PROJECTS + "/" + tenant + "/api_keys").body();
+        assertThat(list).contains(redacted).doesNotContain(value).doesNotContain("\"last_used_at\":null");
+        try (Stream<Path> files = Files.walk(directory.resolve("data/tenants"))) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                assertThat(Files.readString(file)).doesNotContain(value);
+            }
+        }
+    }
+
+    @Test
+    void aDeletedKeyOpensNothing() throws Exception {
+        String tenant = tenant("deleted");
+        JsonNode key = newKey(tenant, "inference");
+        JsonNode other = newKey(tenant, "inference");
+        String path = PROJECTS + "/" + tenant + "/api_keys/" + key.path("id").asText();
+        assertThat(complete(key.path("value").asText())).isEqualTo(200);
+        assertThat(operator.delete(path).statusCode()).isEqualTo(200);
+        assertThat(complete(key.path("value").asText())).isEqualTo(401);
+        assertThat(complete(other.path("value").asText())).isEqualTo(200);
+        assertThat(operator.delete(path).statusCode()).isEqualTo(404);
+        assertThat(operator.post(PROJECTS + "/" + tenant + "/archive", "{}").statusCode())
+                .isEqualTo(200);
+        assertThat(complete(other.path("value").asText())).isEqualTo(401);
+        assertThat(operator.get(PROJECTS).body()).doesNotContain(tenant);
+        assertThat(operator.get(PROJECTS + "?include_archived=true").body()).contains(tenant);
+    }
+
+    @Test
+    void theLastKeyThatCanMakeKeysStays() throws Exception {
+        List<String> admins = new ArrayList<>();
+        for (JsonNode key : operator.json(operator.get(OPERATORS)).path("data")) {
+            if (key.path("role").asText().equals("admin")) {
+                admins.add(key.path("id").asText());
+            }
+        }
+        assertThat(admins).hasSize(1);
+        assertThat(operator.delete(OPERATORS + "/" + admins.get(0)).statusCode())
+                .isEqualTo(400);
+        assertThat(operator.post(PROJECTS + "/default/archive", "{}").statusCode())
+                .isEqualTo(400);
+    }
+
+    @Test
+    void aRoleIncludesThoseBelowIt() throws Exception {
+        String tenant = tenant("roles");
+        String keys = PROJECTS + "/" + tenant + "/api_keys";
+        List<String> roles = List.of("inference", "finetune", "admin");
+        for (int role = 0; role < roles.size(); role++) {
+            RunningServer caller =
+                    server.as(newKey(tenant, roles.get(role)).path("value").asText());
+            assertThat(caller.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+            HttpResponse<String> job = caller.post("/v1/fine_tuning/jobs", NO_JOB);
+            assertThat(job.statusCode()).isEqualTo(role >= 1 ? 400 : 403);
+            if (role == 0) {
+                assertThat(job.body()).contains("insufficient_permissions", "finetune");
+            }
+            assertThat(caller.get(keys).statusCode()).isEqualTo(role >= 2 ? 200 : 403);
+            assertThat(caller.get("/metrics").statusCode()).isEqualTo(403);
+        }
+    }
+
+    @Test
+    void adminsOfATenantSeeNoOther() throws Exception {
+        String tenant = tenant("own");
+        String other = tenant("other");
+        String otherKey = newKey(other, "inference").path("id").asText();
+        RunningServer admin = server.as(newKey(tenant, "admin").path("value").asText());
+        JsonNode seen = admin.json(admin.get(PROJECTS)).path("data");
+        assertThat(seen).hasSize(1);
+        assertThat(seen.path(0).path("id").asText()).isEqualTo(tenant);
+        for (String id : List.of(other, "default", "proj_000000000000000000000000", "x")) {
+            String path = PROJECTS + "/" + id;
+            for (HttpResponse<String> answer : List.of(
+                    admin.get(path),
+                    admin.post(path, "{\"name\":\"mine\"}"),
+                    admin.post(path + "/archive", "{}"),
+                    admin.get(path + "/api_keys"),
+                    admin.post(path + "/api_keys", "{\"name\":\"mine\"}"),
+                    admin.get(path + "/api_keys/" + otherKey),
+                    admin.delete(path + "/api_keys/" + otherKey))) {
+                assertThat(answer.statusCode())
+                        .as(answer.request() + " " + answer.body())
+                        .isEqualTo(404);
+            }
+        }
+        assertThat(admin.get(PROJECTS + "/" + tenant + "/api_keys/" + otherKey).statusCode())
+                .isEqualTo(404);
+        assertThat(admin.post(PROJECTS, "{\"name\":\"more\"}").statusCode()).isEqualTo(403);
+        assertThat(admin.post(PROJECTS + "/" + tenant, "{\"name\":\"more\"}").statusCode())
+                .isEqualTo(403);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"name\":\"\"}",
+                "{\"name\":\"  \"}",
+                "{\"name\":\"a\\nb\"}",
+                "{\"name\":7}",
+                "{\"name\":\"a\",\"id\":\"proj_1\"}",
+                "{\"name\":\"Default\"}",
+                "[]"
+            })
+    void wrongNamesAreRefused(String body) throws Exception {
+        HttpResponse<String> answer = operator.post(PROJECTS, body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("invalid_request_error");
+    }
+
+    @Test
+    void aHugeNameAndAnUnknownRoleAreRefused() throws Exception {
+        assertThat(operator.post(PROJECTS, "{\"name\":\"" + "x".repeat(129) + "\"}")
+                        .statusCode())
+                .isEqualTo(400);
+        assertThat(operator.post(OPERATORS, "{\"name\":\"k\",\"role\":\"root\"}")
+                        .statusCode())
+                .isEqualTo(400);
+    }
+
+    private static RunningServer limited(String name, String quota) throws Exception {
+        String tenant = tenant(name);
+        String body = "{\"quota\":" + quota + "}";
+        JsonNode set = operator.json(operator.post(PROJECTS + "/" + tenant, body));
+        assertThat(set.path("name").asText()).isEqualTo(name);
+        return server.as(newKey(tenant, "admin").path("value").asText());
+    }
+
+    @Test
+    void aQuotaOfRequestsAndTokensIsKept() throws Exception {
+        RunningServer caller = limited("few", "{\"requests_per_minute\":2,\"tokens_per_minute\":1000000}");
+        HttpResponse<String> first = caller.post("/v1/completions", COMPLETION);
+        assertThat(first.statusCode()).isEqualTo(200);
+        assertThat(first.headers().firstValue("x-ratelimit-limit-requests")).contains("2");
+        assertThat(first.headers().firstValue("x-ratelimit-remaining-requests")).contains("1");
+        assertThat(first.headers().firstValue("x-ratelimit-limit-tokens")).contains("1000000");
+        assertThat(first.headers().firstValue("x-ratelimit-reset-requests").orElse(""))
+                .matches("[0-9.]+m?s");
+        assertThat(caller.post("/v1/embeddings", "{\"model\":\"tiny\",\"input\":\"a\"}")
+                        .statusCode())
+                .isEqualTo(200);
+        HttpResponse<String> third = caller.post("/v1/chat/completions", COMPLETION);
+        assertThat(third.statusCode()).as(third.body()).isEqualTo(429);
+        assertThat(third.body()).contains("\"type\":\"requests\"", "\"code\":\"rate_limit_exceeded\"");
+        assertThat(third.headers().firstValueAsLong("Retry-After").orElse(0)).isBetween(1L, 30L);
+        // Others, and what is not for the model, have nothing to do with it.
+        assertThat(caller.get("/v1/models").statusCode()).isEqualTo(200);
+        assertThat(operator.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+        RunningServer wordy = limited("wordy", "{\"tokens_per_minute\":1}");
+        assertThat(wordy.post("/v1/completions", COMPLETION).statusCode()).isEqualTo(200);
+        HttpResponse<String> more = wordy.post("/v1/completions", COMPLETION);
+        assertThat(more.statusCode()).isEqualTo(429);
+        assertThat(more.body()).contains("\"type\":\"tokens\"");
+    }
+
+    @Test
+    void aQuotaOfAnswersFilesAndAdaptersIsKept() throws Exception {
+        RunningServer caller =
+                limited("small", "{\"concurrent_sequences\":2,\"file_bytes\":100,\"adapters\":0,\"weight\":0.5}");
+        String three = COMPLETION.replace("1}", "1,\"n\":3}");
+        HttpResponse<String> answers = caller.post("/v1/completions", three);
+        assertThat(answers.statusCode()).as(answers.body()).isEqualTo(429);
+        assertThat(answers.body()).contains("2 answers at once");
+        for (int i = 0; i < 3; i++) {
+            assertThat(caller.post("/v1/completions", three.replace("3}", "2}")).statusCode())
+                    .isEqualTo(200);
+        }
+        String file = caller.upload("a.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
+        HttpResponse<String> second = caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}");
+        assertThat(second.statusCode()).isEqualTo(429);
+        assertThat(second.body()).contains("insufficient_quota");
+        HttpResponse<String> job = caller.post("/v1/fine_tuning/jobs", NO_JOB.replace("file-1", file));
+        assertThat(job.statusCode()).as(job.body()).isEqualTo(429);
+        caller.delete("/v1/files/" + file);
+        assertThat(caller.tryUpload("b.jsonl", "{\"text\":\"" + "x".repeat(80) + "\"}")
+                        .statusCode())
+                .isEqualTo(200);
+    }
+
+    @Test
+    void usageIsCountedByTenantModelAndDay() throws Exception {
+        String tenant = tenant("counted");
+        RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
+        String usage =
+                "/v1/organization/usage/completions?start_time=" + Instant.now().getEpochSecond();
+        JsonNode before = operator.json(operator.get(usage)).at("/data/0/results/0");
+        long input = 0;
+        for (int i = 0; i < 3; i++) {
+            JsonNode answer = caller.json(caller.post("/v1/completions", COMPLETION.replace("1}", "4,\"n\":2}")));
+            input += 2 * answer.at("/usage/prompt_tokens").asLong();
+        }
+        caller.json(caller.post("/v1/embeddings", "{\"model\":\"tiny\",\"input\":\"a\"}"));
+        JsonNode result = caller.json(caller.get(usage + "&group_by=model&group_by[]=project_id"))
+                .at("/data/0/results/0");
+        assertThat(result.path("num_model_requests").asLong()).isEqualTo(4);
+        assertThat(result.path("input_tokens").asLong()).isGreaterThan(input);
+        assertThat(result.path("output_tokens").asLong()).isBetween(6L, 25L);
+        assertThat(result.path("model").asText()).isEqualTo("tiny");
+        assertThat(result.path("project_id").asText()).isEqualTo(tenant);
+        JsonNode all = operator.json(operator.get(usage)).at("/data/0/results/0");
+        assertThat(all.path("num_model_requests").asLong()
+                        - before.path("num_model_requests").asLong())
+                .isGreaterThanOrEqualTo(4);
+        String csv = caller.get(usage + "&format=csv").body();
+        assertThat(csv.lines().skip(1).toList()).hasSize(1).allMatch(line -> line.contains(tenant + ",tiny,4,"));
+        assertThat(tenants("usage", "--days", "2")).contains(tenant + ",tiny,4,");
+        // Others' usage is nobody else's.
+        assertThat(caller.get(usage + "&project_ids=default").statusCode()).isEqualTo(404);
+        assertThat(caller.get(usage + "&project_ids=" + tenant).statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "?start_time=x",
+                "?start_time=-1",
+                "?start_time=999999999999",
+                "?start_time=1&bucket_width=1h",
+                "?start_time=1&limit=0",
+                "?start_time=1&group_by=user_id",
+                "?start_time=1&format=xml",
+                "?start_time=1&end=2"
+            })
+    void wrongQuestionsAboutUsageAreRefused(String query) throws Exception {
+        HttpResponse<String> answer = operator.get("/v1/organization/usage/completions" + query);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    }
+
+    @Test
+    void pagesOfUsageFollowEachOther() throws Exception {
+        String usage = "/v1/organization/usage/completions?limit=31&start_time=";
+        JsonNode page = operator.json(operator.get(usage + "0&end_time=2764800"));
+        assertThat(page.path("data")).hasSize(31);
+        assertThat(page.path("has_more").asBoolean()).isTrue();
+        String next = page.path("next_page").asText();
+        JsonNode last = operator.json(operator.get(usage + "0&end_time=2764800&page=" + next));
+        assertThat(last.path("data")).hasSize(1);
+        assertThat(last.path("has_more").asBoolean()).isFalse();
+        assertThat(operator.get(usage + "99999999999").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void tokensThatAreTrainedHaveAQuotaByDay() throws Exception {
+        String tenant = tenant("learner");
+        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{\"training_tokens_per_day\":1}}"));
+        RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
+        String job = NO_JOB.replace("file-1", caller.upload("a.jsonl", TrainingFiles.chats(16)));
+        String id =
+                caller.json(caller.post("/v1/fine_tuning/jobs", job)).path("id").asText();
+        String path = "/v1/fine_tuning/jobs/" + id;
+        while (!caller.json(caller.get(path)).path("status").asText().equals("paused")) {
+            Thread.sleep(20);
+        }
+        assertThat(caller.get(path + "/events").body()).contains("as its quota allows");
+        for (String more : List.of("/v1/fine_tuning/jobs", path + "/resume")) {
+            HttpResponse<String> answer = caller.post(more, more.equals(path + "/resume") ? "{}" : job);
+            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(429);
+            assertThat(answer.body()).contains("insufficient_quota");
+        }
+        operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{}}"));
+        assertThat(caller.post(path + "/resume", "{}").statusCode()).isEqualTo(200);
+        assertThat(caller.post(path + "/cancel", "{}").statusCode()).isEqualTo(200);
+        String usage = "/v1/organization/usage/completions?format=csv&start_time="
+                + Instant.now().getEpochSecond();
+        assertThat(caller.get(usage).body()).containsPattern(tenant + ",ft:tiny:adapter:[0-9a-f]+,0,0,0,0,[1-9]");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"quota\":{\"requests_per_minute\":-1}}",
+                "{\"quota\":{\"requests_per_minute\":1.5}}",
+                "{\"quota\":{\"tokens_per_minute\":99999999999999999999}}",
+                "{\"quota\":{\"weight\":0}}",
+                "{\"quota\":{\"wait\":1}}",
+                "{\"quota\":7}"
+            })
+    void wrongQuotasAreRefused(String body) throws Exception {
+        HttpResponse<String> answer = operator.post(PROJECTS + "/default", body);
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+    }
+
+    @Test
+    void theCommandLineDoesTheSame() throws Exception {
+        String id = tenants("create", "shop").strip();
+        assertThat(id).startsWith("proj_");
+        assertThat(tenants("list")).contains(id, "shop", "default");
+        String key =
+                tenants("keys", "shop", "--create", "app", "--role", "finetune").strip();
+        assertThat(complete(key)).isEqualTo(200);
+        String listed = tenants("keys", id);
+        assertThat(listed).contains("app", "finetune").doesNotContain(key);
+        String keyId = listed.lines().skip(1).findFirst().orElseThrow().split(" ")[0];
+        tenants("keys", "shop", "--delete", keyId);
+        assertThat(complete(key)).isEqualTo(401);
+        assertThat(tenants("quota", "shop")).containsPattern("requests_per_minute +none");
+        assertThat(tenants("quota", "shop", "--requests-per-minute", "7", "--weight", "2"))
+                .containsPattern("requests_per_minute +7")
+                .containsPattern("weight +2");
+        assertThat(tenants("archive", "shop")).contains("archived");
+    }
+
+    private static String tenants(String... arguments) {
+        StringWriter out = new StringWriter();
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.addAll(List.of("--url", server.url(), "--api-key", operator.key()));
+        int status = new CommandLine(new TenantsCommand())
+                .setOut(new PrintWriter(out))
+                .execute(all.toArray(String[]::new));
+        assertThat(status).isZero();
+        return out.toString();
+    }
+
+    /** On a server of its own: a damaged tenant has no keys, but that somebody had one is not forgotten. */
+    @Test
+    void keysSurviveARestartAndADamagedFileOpensNoDoor(@TempDir Path other) throws Exception {
+        String key;
+        try (RunningServer first = RunningServer.start(other)) {
+            key = first.json(first.post(OPERATORS, "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                    .path("value")
+                    .asText();
+        }
+        try (RunningServer second = RunningServer.start(other)) {
+            assertThat(second.get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(second.as(key).get("/v1/models").statusCode()).isEqualTo(200);
+        }
+        damage(other.resolve("data/tenants/default/tenant.json"));
+        try (RunningServer third = RunningServer.start(other)) {
+            assertThat(third.get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(third.as(key).get("/v1/models").statusCode()).isEqualTo(401);
+            assertThat(third.get("/ready").statusCode()).isEqualTo(200);
+        }
+    }
+
+    private static void damage(Path file) throws IOException {
+        String text = Files.readString(file);
+        Files.writeString(file, text.substring(0, text.length() / 2));
+    }
+}
