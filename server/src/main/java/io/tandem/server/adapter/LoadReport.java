@@ -3,6 +3,7 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -24,7 +25,7 @@ import java.util.TreeMap;
  * @param idle whether it certainly changes nothing
  */
 record LoadReport(
-        LoraConfig config,
+        AdapterConfig config,
         int minRank,
         int maxRank,
         long parameters,
@@ -69,8 +70,10 @@ record LoadReport(
         config.targets().stream().sorted().forEach(target -> targets.add(target.label()));
         json.put("min_rank", minRank);
         json.put("max_rank", maxRank);
-        json.put("alpha", config.alpha());
-        json.put("use_rslora", config.rankStabilized());
+        if (config instanceof LoraConfig lora) {
+            json.put("alpha", lora.alpha());
+            json.put("use_rslora", lora.rankStabilized());
+        }
         json.put("parameters", parameters);
         json.put("norm", norm);
         ObjectNode byModule = json.putObject("module_norms");

@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
@@ -34,10 +35,10 @@ public record TrainingDevice(
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
     void requireShape(PeftMethod method) {
-        LoraConfig lora = method.config();
+        AdapterConfig config = method.config();
         Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
-        boolean every = lora.targets().equals(LoraConfig.everyLinear());
-        lora.targets().stream()
+        boolean every = config.targets().equals(LoraConfig.everyLinear());
+        config.targets().stream()
                 .map(TargetModule::label)
                 .filter(label -> !every && !known.contains(label))
                 .min(Comparator.naturalOrder())
@@ -47,9 +48,9 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
-        if (lora.rank() > limits.maxRank()) {
+        if (config.rank() > limits.maxRank()) {
             throw ApiException.invalid(
-                    "rank", "'rank' is " + lora.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");
+                    "rank", "'rank' is " + config.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");
         }
     }
 

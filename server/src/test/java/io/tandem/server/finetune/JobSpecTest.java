@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -49,7 +50,10 @@ class JobSpecTest {
     void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
         PeftMethod method = spec(hyperparameters).method();
         assertThat(method.name()).isEqualTo(name);
-        assertThat(method.config().rankStabilized()).isEqualTo(stabilized);
+        assertThat(method.config())
+                .isInstanceOfSatisfying(
+                        LoraConfig.class,
+                        config -> assertThat(config.rankStabilized()).isEqualTo(stabilized));
     }
 
     @Test

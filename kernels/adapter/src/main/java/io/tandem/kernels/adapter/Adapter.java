@@ -21,7 +21,7 @@ import java.util.TreeMap;
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
  */
-public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
+public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules) {
 
     /**
      * One linear of one layer.
@@ -66,7 +66,7 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
         modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
     }
 
-    public Adapter(LoraConfig config, Map<Site, ? extends Change> modules) {
+    public Adapter(AdapterConfig config, Map<Site, ? extends Change> modules) {
         this(config, new TreeMap<Site, Change>(modules));
     }
 
@@ -85,6 +85,18 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
             factors.put(site, lowRank);
         });
         return Collections.unmodifiableSortedMap(factors);
+    }
+
+    /**
+     * Its configuration, for whatever works on low-rank factors only.
+     *
+     * @throws IllegalArgumentException if it was made otherwise
+     */
+    public LoraConfig lora() {
+        if (config instanceof LoraConfig lora) {
+            return lora;
+        }
+        throw new IllegalArgumentException("the adapter was not made of low-rank factors");
     }
 
     /**

@@ -53,7 +53,7 @@ final class PeftWriter {
             }
         });
         this.adapter = adapter;
-        this.config = adapter.config();
+        this.config = adapter.lora();
     }
 
     void write(Path directory) throws IOException {
