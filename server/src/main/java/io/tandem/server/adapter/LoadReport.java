@@ -17,7 +17,7 @@ import java.util.TreeMap;
  * What an adapter matched in the model, and how much it changes there.
  *
  * @param config its own configuration
- * @param minRank smallest rank of a module
+ * @param minRank smallest rank of a module; 0 if one is changed without factors
  * @param maxRank largest rank of a module
  * @param parameters numbers of its factors
  * @param norm Frobenius norm of all changes as one vector
@@ -58,7 +58,7 @@ record LoadReport(
     LoadReport requireChange(String name) {
         if (idle) {
             throw new AdapterFormatException("adapter '" + name + "' changes nothing: in each of its " + norms.size()
-                    + " modules the product of the factors is zero");
+                    + " modules what it adds is zero, or what it multiplies by is one");
         }
         return this;
     }

@@ -42,7 +42,8 @@ final class HyperparameterOptions {
     enum Method {
         lora,
         rslora,
-        dora
+        dora,
+        ia3
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -58,7 +59,7 @@ final class HyperparameterOptions {
             names = "--target-modules",
             paramLabel = "M",
             split = ",",
-            description = "Modules to adapt, for example q_proj,v_proj; default all linear ones.")
+            description = "Modules to adapt, for example q_proj,v_proj; default those usual for the method.")
     private @Nullable List<String> targetModules;
 
     @Option(

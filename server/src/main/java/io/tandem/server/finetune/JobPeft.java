@@ -1,15 +1,20 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.DoraMethod;
+import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -17,33 +22,77 @@ import java.util.stream.Collectors;
 final class JobPeft {
     static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules");
 
-    private JobPeft() {}
+    /** What only methods with factors have. */
+    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
 
     /**
-     * The method. {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling.
+     * A method that jobs can name.
+     *
+     * @param without fields that are no settings of it
+     */
+    private record Choice(Set<String> without, Reader reader) {}
+
+    private interface Reader {
+        /** @param model the base model's name */
+        PeftMethod read(JsonBody hyper, String model);
+    }
+
+    private static final Map<String, Choice> METHODS = methods();
+
+    private JobPeft() {}
+
+    private static Map<String, Choice> methods() {
+        Map<String, Choice> methods = new LinkedHashMap<>();
+        methods.put("lora", new Choice(Set.of(), (hyper, model) -> new LoraMethod(lora(hyper, false, model))));
+        methods.put("rslora", new Choice(Set.of(), (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
+        methods.put("dora", new Choice(Set.of(), (hyper, model) -> new DoraMethod(lora(hyper, false, model))));
+        methods.put("ia3", new Choice(OF_FACTORS, (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        return methods;
+    }
+
+    /**
+     * The method.
      *
      * @throws io.tandem.server.api.ApiException naming the field that is wrong
      */
     static PeftMethod parse(JsonBody hyper, String model) {
         String name = hyper.optionalString("peft", 16).orElse("lora");
-        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
-        double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
-        boolean stabilized = hyper.optionalBoolean("rslora", name.equals("rslora"));
-        if (name.equals("rslora") && !stabilized) {
-            throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
+        Choice choice = METHODS.get(name);
+        if (choice == null) {
+            throw hyper.invalid("peft", "must be one of: " + String.join(", ", METHODS.keySet()) + ".");
         }
-        LoraConfig config = new LoraConfig(rank, alpha, stabilized, targets(hyper), model);
-        return switch (name) {
-            case "lora", "rslora" -> new LoraMethod(config);
-            case "dora" -> new DoraMethod(config);
-            default -> throw hyper.invalid("peft", "must be one of: lora, rslora, dora.");
-        };
+        choice.without().stream()
+                .sorted()
+                .filter(field -> hyper.find(field) != null)
+                .findFirst()
+                .ifPresent(field -> {
+                    throw hyper.invalid(field, "is not a setting of the method '" + name + "'; leave it out.");
+                });
+        return choice.reader().read(hyper, model);
     }
 
-    private static Set<TargetModule> targets(JsonBody hyper) {
+    /** {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling. */
+    private static LoraConfig lora(JsonBody hyper, boolean stabilized, String model) {
+        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
+        double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
+        boolean asked = hyper.optionalBoolean("rslora", stabilized);
+        if (stabilized && !asked) {
+            throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
+        }
+        return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    private static Ia3Config ia3(JsonBody hyper, String model) {
+        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), model);
+    }
+
+    private static Optional<Set<TargetModule>> targets(JsonBody hyper) {
         JsonNode value = hyper.find("target_modules");
-        if (value == null || value.asText().equals("all-linear")) {
-            return LoraConfig.everyLinear();
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (value.asText().equals("all-linear")) {
+            return Optional.of(LoraConfig.everyLinear());
         }
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (JsonNode name : value) {
@@ -59,7 +108,7 @@ final class JobPeft {
         if (targets.isEmpty()) {
             throw unknownTarget(hyper);
         }
-        return targets;
+        return Optional.of(targets);
     }
 
     private static RuntimeException unknownTarget(JsonBody hyper) {

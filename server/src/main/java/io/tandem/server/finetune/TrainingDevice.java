@@ -4,6 +4,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
@@ -37,10 +38,12 @@ public record TrainingDevice(
     void requireShape(PeftMethod method) {
         AdapterConfig config = method.config();
         Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
-        boolean every = config.targets().equals(LoraConfig.everyLinear());
+        // Whoever names none means those of the usual ones that the model has.
+        boolean unnamed =
+                Set.of(LoraConfig.everyLinear(), Ia3Config.usualLinears()).contains(config.targets());
         config.targets().stream()
                 .map(TargetModule::label)
-                .filter(label -> !every && !known.contains(label))
+                .filter(label -> !unnamed && !known.contains(label))
                 .min(Comparator.naturalOrder())
                 .ifPresent(label -> {
                     throw ApiException.invalid(

@@ -5,11 +5,15 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.buffer.Buffer;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -57,9 +61,17 @@ class JobSpecTest {
     }
 
     @Test
+    void scalesOfChannelsHaveNoRank() {
+        PeftMethod method =
+                spec("\"peft\":\"ia3\",\"target_modules\":[\"v_proj\"]").method();
+        assertThat(method).isEqualTo(new Ia3Method(new Ia3Config(Set.of(TargetModule.V_PROJ), "m")));
+        assertThat(spec("\"peft\":\"ia3\"").method().config().targets()).isEqualTo(Ia3Config.usualLinears());
+    }
+
+    @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, dora");
+                .hasMessageContaining("lora, rslora, dora, ia3");
     }
 
     @Test
@@ -99,6 +111,11 @@ class JobSpecTest {
                 "peft|`\"peft\":7`",
                 "peft|`\"peft\":\"LORA\"`",
                 "rslora|`\"peft\":\"rslora\",\"rslora\":false`",
+                "alpha|`\"peft\":\"ia3\",\"alpha\":2,\"rank\":4`",
+                "rank|`\"peft\":\"ia3\",\"rank\":4`",
+                "rslora|`\"peft\":\"ia3\",\"rslora\":true`",
+                "lora_plus_ratio|`\"peft\":\"ia3\",\"lora_plus_ratio\":4`",
+                "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

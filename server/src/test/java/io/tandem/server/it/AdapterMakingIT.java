@@ -187,14 +187,21 @@ class AdapterMakingIT {
     @Test
     void whatIsNoProductOfFactorsServesButIsNeitherMergedNorCompressed() throws Exception {
         adapters.create("a", adapter(1));
-        adapters.create("dora", TinyAdapters.dora(MODEL.config(), 4, 7));
-        assertThat(adapters.text("dora")).isNotEqualTo(adapters.text("a"));
-        List<HttpResponse<String>> answers = List.of(
-                adapters.ask(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a\",\"dora\"]}"),
-                server.post("/v1/adapters/dora/compress", "{\"density\":0.3}"));
-        for (HttpResponse<String> answer : answers) {
-            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
-            assertThat(answer.body()).contains("is changed by DoRA, which is not a product of low-rank factors");
+        Map<String, Adapter> others = Map.of(
+                "DoRA", TinyAdapters.dora(MODEL.config(), 4, 7), "(IA)^3", TinyAdapters.scales(MODEL.config(), 7));
+        int number = 0;
+        for (String form : others.keySet()) {
+            String other = "other-" + number++;
+            adapters.create(other, others.get(form));
+            assertThat(adapters.text(other)).isNotEqualTo(adapters.text("a"));
+            List<HttpResponse<String>> answers = List.of(
+                    adapters.ask(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a\",\"" + other + "\"]}"),
+                    server.post("/v1/adapters/" + other + "/compress", "{\"density\":0.3}"));
+            for (HttpResponse<String> answer : answers) {
+                assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+                assertThat(answer.body())
+                        .contains("is changed by " + form + ", which is not a product of low-rank factors");
+            }
         }
     }
 

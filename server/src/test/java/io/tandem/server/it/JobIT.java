@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -106,7 +109,7 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora"})
+    @ValueSource(strings = {"lora", "dora", "ia3"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
@@ -114,7 +117,12 @@ class JobIT {
                         + peft + "\"";
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
-        assertThat(alone.modules().values()).allMatch(change -> change instanceof Dora == peft.equals("dora"));
+        Class<? extends Change> form = switch (peft) {
+            case "dora" -> Dora.class;
+            case "ia3" -> Scale.class;
+            default -> LowRank.class;
+        };
+        assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
         assertThat(server.json(server.post(JOBS + "/" + id + "/pause", "{}"))

@@ -4,12 +4,14 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -51,7 +53,9 @@ public final class TinyAdapters {
                 default -> {}
             }
         }
-        return new Adapter(new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""), modules);
+        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
+        modules.keySet().forEach(site -> targets.add(site.module()));
+        return new Adapter(new Ia3Config(targets, ""), modules);
     }
 
     /** DoRA in all linears, with random magnitudes. */

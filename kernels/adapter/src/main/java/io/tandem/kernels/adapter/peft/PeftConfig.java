@@ -2,6 +2,11 @@ package io.tandem.kernels.adapter.peft;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.nio.file.Path;
@@ -9,14 +14,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * What an {@code adapter_config.json} means for the modules of a model. Keys that would change the arithmetic in a way
- * that plain LoRA does not cover are refused by name; keys that are not known are ignored, as PEFT does.
+ * that the types do not cover are refused by name; keys that are not known are ignored, as PEFT does.
  */
 final class PeftConfig {
     static final String FILE = "adapter_config.json";
 
+    private static final String FEEDFORWARD = "feedforward_modules";
+    private static final String TYPE = "peft_type";
+    private static final String LORA = "LORA";
+    private static final String IA3 = "IA3";
+    private static final List<String> TYPES = List.of(LORA, IA3);
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
@@ -41,12 +52,16 @@ final class PeftConfig {
     private final JsonFields json;
     private final ModulePattern.Budget budget = new ModulePattern.Budget();
     private final ModuleSelection selection;
+    private final Predicate<Site> feedforward;
     private final Map<ModulePattern, Double> rankPatterns;
     private final Map<ModulePattern, Double> alphaPatterns;
 
     private PeftConfig(JsonFields json) {
         this.json = json;
         this.selection = ModuleSelection.read(json, budget);
+        this.feedforward = json.value(FEEDFORWARD).isEmpty()
+                ? site -> Ia3Config.side(site.module()) == Side.INPUT
+                : ModuleSelection.endings(json, FEEDFORWARD, budget);
         this.rankPatterns = patterns("rank_pattern", 1, MAX_RANK);
         this.alphaPatterns = patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
     }
@@ -54,12 +69,12 @@ final class PeftConfig {
     /**
      * Reads the file.
      *
-     * @throws ModelFormatException if it is missing, damaged, or not LoRA or DoRA
+     * @throws ModelFormatException if it is missing, damaged, or of another type
      */
     static PeftConfig read(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!json.text("peft_type").orElse("").equals("LORA")) {
-            throw json.refuse("peft_type", "\"LORA\"");
+        if (!TYPES.contains(json.text(TYPE).orElse(""))) {
+            throw json.refuse(TYPE, "one of " + String.join(", ", TYPES));
         }
         refuseVariants(json);
         return new PeftConfig(json);
@@ -69,12 +84,12 @@ final class PeftConfig {
         for (String key : MUST_BE_NULL) {
             JsonNode value = json.value(key).orElse(null);
             if (value != null && !(value.isBoolean() && !value.booleanValue())) {
-                throw json.refuse(key, "null: this variant of LoRA is not supported");
+                throw json.refuse(key, "null: this variant is not supported");
             }
         }
         for (String key : MUST_BE_FALSE) {
             if (json.bool(key, false)) {
-                throw json.refuse(key, "false: this variant of LoRA is not supported");
+                throw json.refuse(key, "false: this variant is not supported");
             }
         }
         if (!json.text("bias").orElse("none").equals("none")) {
@@ -125,6 +140,16 @@ final class PeftConfig {
         return selection.contains(site);
     }
 
+    /** Whether modules are scaled, and not changed by factors. */
+    boolean ia3() {
+        return json.text(TYPE).orElse("").equals(IA3);
+    }
+
+    /** Whether (IA)^3 scales the module's input, and not its output. */
+    boolean feedforward(Site site) {
+        return feedforward.test(site);
+    }
+
     /** The rank of modules without a pattern of their own. */
     int rank() {
         return json.integer("r", 1, MAX_RANK, 8);
@@ -149,6 +174,13 @@ final class PeftConfig {
         return lookUp("alpha_pattern", alphaPatterns, site, alpha());
     }
 
+    /** The same without what only reading needs. */
+    AdapterConfig of(Set<TargetModule> targets) {
+        return ia3()
+                ? new Ia3Config(targets, baseModel())
+                : new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel());
+    }
+
     boolean rankStabilized() {
         return json.bool("use_rslora", false);
     }
@@ -158,7 +190,7 @@ final class PeftConfig {
         return json.bool("use_dora", false);
     }
 
-    String baseModel() {
+    private String baseModel() {
         String name = json.text("base_model_name_or_path").orElse("");
         if (name.length() > MAX_BASE_MODEL_LENGTH) {
             throw json.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");

@@ -5,8 +5,9 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
-import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.ModelFormatException;
@@ -35,7 +36,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(?:(lora_[AB])\\.weight|(lora_magnitude_vector))");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(?:(lora_[AB])\\.weight|(lora_magnitude_vector|ia3_l))");
 
     private final String name;
     private final Path directory;
@@ -66,7 +67,7 @@ final class PeftReader {
     }
 
     private Adapter read(PeftConfig config, SafetensorsFile file) {
-        Set<Site> sites = sites(file);
+        Set<Site> sites = sites(file, config.ia3());
         refuseProblems();
         if (sites.isEmpty()) {
             throw refusal(WEIGHTS + " changes no module of the model");
@@ -80,19 +81,18 @@ final class PeftReader {
             targets.add(site.module());
         }
         refuseProblems();
-        LoraConfig lora =
-                new LoraConfig(config.rank(), config.alpha(), config.rankStabilized(), targets, config.baseModel());
-        return new Adapter(lora, modules);
+        return new Adapter(config.of(targets), modules);
     }
 
-    private Set<Site> sites(SafetensorsFile file) {
+    private Set<Site> sites(SafetensorsFile file, boolean ia3) {
         Set<Site> known = new HashSet<>(Site.all(model));
         Set<Site> sites = new TreeSet<>();
         for (String tensor : new TreeSet<>(file.names())) {
             Matcher matcher = TENSOR.matcher(tensor);
             TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(4)) : null;
-            if (module == null) {
-                problems.add(shortened(tensor) + " is not a LoRA factor of a decoder layer's linear");
+            if (module == null || ia3 != Scale.L.equals(matcher.group(6))) {
+                problems.add(shortened(tensor) + " is not " + (ia3 ? "an (IA)^3" : "a LoRA")
+                        + " factor of a decoder layer's linear");
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));
@@ -121,13 +121,18 @@ final class PeftReader {
 
     /** PEFT's name of a module's parameter. */
     static String tensor(Site site, String parameter) {
-        String suffix = parameter.equals(Dora.MAGNITUDE) ? "" : ".weight";
+        boolean bare = parameter.equals(Dora.MAGNITUDE) || parameter.equals(Scale.L);
+        String suffix = bare ? "" : ".weight";
         return "base_model.model." + site + "." + parameter + suffix;
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
         if (!config.targets(site)) {
             problems.add(site + " has factors, but " + PeftConfig.FILE + " does not target it");
+            return;
+        }
+        if (config.ia3()) {
+            checkShape(site, Scale.L, file, channels(site, config));
             return;
         }
         int rank = config.rank(site);
@@ -142,6 +147,13 @@ final class PeftReader {
         } else if (file.names().contains(tensor(site, Dora.MAGNITUDE))) {
             problems.add(site + " has magnitudes, but use_dora is not true");
         }
+    }
+
+    /** PEFT's shape of a module's factors, which tells the side that they are on. */
+    private long[] channels(Site site, PeftConfig config) {
+        return config.feedforward(site)
+                ? new long[] {1, site.module().inputs(model)}
+                : new long[] {site.module().outputs(model), 1};
     }
 
     private void checkShape(Site site, String factor, SafetensorsFile file, long[] expected) {
@@ -159,6 +171,13 @@ final class PeftReader {
     }
 
     private Change change(Site site, PeftConfig config, SafetensorsFile file) {
+        if (config.ia3()) {
+            return new Scale(
+                    site.module().inputs(model),
+                    site.module().outputs(model),
+                    config.feedforward(site) ? Side.INPUT : Side.OUTPUT,
+                    finite(site, Scale.L, file));
+        }
         LowRank factors = factors(site, config, file);
         return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, file)) : factors;
     }

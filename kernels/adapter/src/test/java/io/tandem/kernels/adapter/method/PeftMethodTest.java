@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.model.ModelConfig;
@@ -23,6 +24,12 @@ class PeftMethodTest {
     private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
 
     static Stream<PeftMethod> methods() {
+        Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
+        return Stream.concat(withFactors(), scales);
+    }
+
+    /** Those that start with random numbers. */
+    static Stream<PeftMethod> withFactors() {
         LoraConfig config = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), "base");
         LoraConfig stabilized = new LoraConfig(RANK, 6, true, LoraConfig.everyLinear(), "base");
         return Stream.of(
@@ -41,13 +48,13 @@ class PeftMethodTest {
     }
 
     @ParameterizedTest
-    @MethodSource("methods")
+    @MethodSource("withFactors")
     void theSeedDecides(PeftMethod method) {
         assertThat(numbers(method.start(model, 7))).isEqualTo(numbers(method.start(model, 7)));
         assertThat(numbers(method.start(model, 7))).isNotEqualTo(numbers(method.start(model, 8)));
     }
 
-    /** No product, and of DoRA the norms of the weight, are no change. */
+    /** No product, the norms of the weight in DoRA, and factors of one are no change. */
     @ParameterizedTest
     @MethodSource("methods")
     void anAdapterStartsWithoutAChange(PeftMethod method) {
@@ -58,7 +65,7 @@ class PeftMethodTest {
 
     @Test
     void scalingsFollowTheConfiguration() {
-        assertThat(methods().map(method -> scaling(method.start(model, 1))))
+        assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
     }
 
