@@ -7,6 +7,8 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -68,6 +70,12 @@ public final class TinyAdapters {
             modules.put(site, new Dora(direction, magnitude));
         });
         return new Adapter(factors.config(), modules);
+    }
+
+    /** Virtual tokens that are no tokens of the vocabulary. */
+    public static Adapter prompt(ModelConfig model, int tokens, long seed) {
+        float[] embeddings = gaussian(new Random(seed), tokens * model.hidden(), 0.5);
+        return new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, model.hidden(), embeddings));
     }
 
     private static float[] aroundOne(Random random, int length) {

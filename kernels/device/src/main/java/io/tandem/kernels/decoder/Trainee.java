@@ -6,6 +6,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
@@ -19,7 +20,10 @@ import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -92,20 +96,28 @@ final class Trainee implements AutoCloseable {
                             RowEncoder.flatten(parts),
                             scalings.stream().mapToDouble(s -> s).toArray(),
                             RowEncoder.flatten(scales),
-                            RowEncoder.flatten(magnitudes)));
+                            RowEncoder.flatten(magnitudes),
+                            virtual(initial)));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(
-                    script,
-                    scope,
-                    lanes,
-                    config,
-                    weights,
-                    parameters.stream()
-                            .map(p -> new Factor(p.parameter().name(), p.length()))
-                            .toList());
+            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
         }
         adapters.occupy(slot, initial);
+    }
+
+    private static long[] virtual(Adapter adapter) {
+        return adapter.prefix().stream()
+                .flatMapToLong(prefix -> LongStream.concat(
+                        LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
+                        Arrays.stream(AdapterSlots.tokens(adapter))))
+                .toArray();
+    }
+
+    private static List<Factor> regions(List<Placed> parameters, Adapter adapter) {
+        return Stream.concat(
+                        parameters.stream().map(Placed::parameter), adapter.prefix().map(Prefix::parameter).stream())
+                .map(parameter -> new Factor(parameter.name(), parameter.values().length))
+                .toList();
     }
 
     TraineeObject value() {

@@ -20,6 +20,11 @@ public interface PeftMethod {
     /** What its adapters' configuration file says. */
     AdapterConfig config();
 
+    /** How many tokens its adapters put before those of a text. */
+    default int virtualTokens() {
+        return 0;
+    }
+
     /**
      * The adapter before its first step. Takes time in proportion to its parameters.
      *

@@ -7,11 +7,15 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -25,7 +29,11 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(withFactors(), scales);
+        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt())));
+    }
+
+    private static PeftMethod prompt() {
+        return new PromptMethod(new PromptConfig(RANK, "base"));
     }
 
     /** Those that start with random numbers. */
@@ -60,13 +68,26 @@ class PeftMethodTest {
     void anAdapterStartsWithoutAChange(PeftMethod method) {
         assertThat(method.start(model, 7).modules().values())
                 .extracting(Change::norm)
-                .containsOnly(0.0);
+                .allMatch(norm -> norm == 0);
     }
 
     @Test
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
+    }
+
+    /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */
+    @Test
+    void theSeedDrawsTheVirtualTokens() {
+        assertThat(drawn(7)).hasSize(RANK).isEqualTo(drawn(7)).isNotEqualTo(drawn(8));
+        assertThat(drawn(7)).allMatch(token -> token >= 0 && token < model.vocab());
+    }
+
+    private List<Integer> drawn(long seed) {
+        Prefix prefix = prompt().start(model, seed).prefix().orElseThrow();
+        assertThat(prefix.isFresh()).isTrue();
+        return Arrays.stream(prefix.vocabulary()).boxed().toList();
     }
 
     @Test
@@ -88,7 +109,9 @@ class PeftMethodTest {
     }
 
     private static Stream<Parameter> parameters(Adapter adapter) {
-        return adapter.modules().values().stream().flatMap(change -> change.parameters().stream());
+        return Stream.concat(
+                adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
+                adapter.prefix().map(Prefix::parameter).stream());
     }
 
     private static long[] numbers(Adapter adapter) {
