@@ -27,7 +27,7 @@ final class PeftConfig {
     private static final String TYPE = "peft_type";
     private static final String LORA = "LORA";
     private static final String IA3 = "IA3";
-    private static final List<String> TYPES = List.of(LORA, IA3);
+    private static final List<String> TYPES = List.of(LORA, IA3, PromptFiles.TYPE);
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
@@ -71,11 +71,20 @@ final class PeftConfig {
      *
      * @throws ModelFormatException if it is missing, damaged, or of another type
      */
-    static PeftConfig read(Path directory) {
+    static JsonFields open(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!TYPES.contains(json.text(TYPE).orElse(""))) {
+        if (!TYPES.contains(type(json))) {
             throw json.refuse(TYPE, "one of " + String.join(", ", TYPES));
         }
+        return json;
+    }
+
+    static String type(JsonFields json) {
+        return json.text(TYPE).orElse("");
+    }
+
+    /** What it means for modules. */
+    static PeftConfig read(JsonFields json) {
         refuseVariants(json);
         return new PeftConfig(json);
     }
@@ -142,7 +151,7 @@ final class PeftConfig {
 
     /** Whether modules are scaled, and not changed by factors. */
     boolean ia3() {
-        return json.text(TYPE).orElse("").equals(IA3);
+        return type(json).equals(IA3);
     }
 
     /** Whether (IA)^3 scales the module's input, and not its output. */
@@ -177,8 +186,8 @@ final class PeftConfig {
     /** The same without what only reading needs. */
     AdapterConfig of(Set<TargetModule> targets) {
         return ia3()
-                ? new Ia3Config(targets, baseModel())
-                : new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel());
+                ? new Ia3Config(targets, baseModel(json))
+                : new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel(json));
     }
 
     boolean rankStabilized() {
@@ -190,7 +199,7 @@ final class PeftConfig {
         return json.bool("use_dora", false);
     }
 
-    private String baseModel() {
+    static String baseModel(JsonFields json) {
         String name = json.text("base_model_name_or_path").orElse("");
         if (name.length() > MAX_BASE_MODEL_LENGTH) {
             throw json.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");

@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import io.tandem.kernels.weights.TensorEntry;
@@ -54,16 +55,23 @@ final class PeftReader {
 
     Adapter read() {
         try {
-            PeftConfig config = PeftConfig.read(directory);
-            if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve(PICKLED_WEIGHTS))) {
-                throw refusal(PICKLED_WEIGHTS + " is a pickle, and pickles are never read: save the adapter again as "
-                        + WEIGHTS);
+            JsonFields json = PeftConfig.open(directory);
+            if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
+                return PromptFiles.read(json, weights(), model, maxRank);
             }
-            SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
-            return read(config, file);
+            PeftConfig config = PeftConfig.read(json);
+            return read(config, weights());
         } catch (ModelFormatException e) {
             throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
+    }
+
+    private SafetensorsFile weights() {
+        if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve(PICKLED_WEIGHTS))) {
+            throw refusal(
+                    PICKLED_WEIGHTS + " is a pickle, and pickles are never read: save the adapter again as " + WEIGHTS);
+        }
+        return SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
     }
 
     private Adapter read(PeftConfig config, SafetensorsFile file) {

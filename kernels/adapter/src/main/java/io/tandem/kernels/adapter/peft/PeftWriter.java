@@ -11,6 +11,8 @@ import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.TargetModule;
@@ -42,6 +44,11 @@ final class PeftWriter {
     private final Adapter adapter;
 
     PeftWriter(Adapter adapter) {
+        if (adapter.prefix().isPresent()) {
+            requirePrompt(adapter);
+            this.adapter = adapter;
+            return;
+        }
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
@@ -52,6 +59,17 @@ final class PeftWriter {
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
         this.adapter = adapter;
+    }
+
+    private static void requirePrompt(Adapter adapter) {
+        if (!adapter.modules().isEmpty() || !(adapter.config() instanceof PromptConfig)) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has virtual tokens beside other changes");
+        }
+        if (adapter.prefix().filter(Prefix::isFresh).isPresent()) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has virtual tokens without embeddings of their own");
+        }
     }
 
     /** PEFT has one form in all modules of an adapter. */
@@ -85,6 +103,9 @@ final class PeftWriter {
                 .forEach((site, change) -> change.parameters()
                         .forEach(p -> tensors.put(
                                 PeftReader.tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+        adapter.prefix()
+                .map(Prefix::parameter)
+                .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
         return tensors;
     }
 
@@ -96,6 +117,9 @@ final class PeftWriter {
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
     private SortedMap<String, @Nullable Object> fields() {
+        if (adapter.config() instanceof PromptConfig config) {
+            return PromptFiles.fields(config, adapter.prefix().orElseThrow());
+        }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {
             fields.put(key, null);
