@@ -271,6 +271,10 @@ final class AdapterLayout {
     }
 
     private void check(Prefix prefix, int maxRank) {
+        if (model.architecture().startsWith("Gemma3")) {
+            throw new IllegalArgumentException("the adapter has virtual tokens, which are not supported with Gemma 3:"
+                    + " it scales the embeddings of its vocabulary, and in PEFT no others");
+        }
         if (prefix.width() != model.hidden()) {
             throw new IllegalArgumentException(
                     "the embeddings of virtual tokens have " + prefix.width() + " numbers, expected " + model.hidden());
