@@ -3,10 +3,12 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
@@ -17,13 +19,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
-    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules");
+    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
 
     /** What only methods with factors have. */
     private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
+
+    private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
 
     /**
      * A method that jobs can name.
@@ -43,11 +48,21 @@ final class JobPeft {
 
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
-        methods.put("lora", new Choice(Set.of(), (hyper, model) -> new LoraMethod(lora(hyper, false, model))));
-        methods.put("rslora", new Choice(Set.of(), (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
-        methods.put("dora", new Choice(Set.of(), (hyper, model) -> new DoraMethod(lora(hyper, false, model))));
-        methods.put("ia3", new Choice(OF_FACTORS, (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("lora", new Choice(OF_PROMPTS, (hyper, model) -> new LoraMethod(lora(hyper, false, model))));
+        methods.put("rslora", new Choice(OF_PROMPTS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
+        methods.put("dora", new Choice(OF_PROMPTS, (hyper, model) -> new DoraMethod(lora(hyper, false, model))));
+        methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put(
+                "prompt_tuning",
+                new Choice(
+                        and(OF_FACTORS, Set.of("target_modules")),
+                        (hyper, model) -> new PromptMethod(new PromptConfig(
+                                hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
         return methods;
+    }
+
+    private static Set<String> and(Set<String> some, Set<String> more) {
+        return Stream.concat(some.stream(), more.stream()).collect(Collectors.toUnmodifiableSet());
     }
 
     /**

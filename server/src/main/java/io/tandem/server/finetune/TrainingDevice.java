@@ -51,6 +51,12 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
+        if (method.virtualTokens() > limits.maxRank()) {
+            throw ApiException.invalid(
+                    "virtual_tokens",
+                    "'virtual_tokens' is " + method.virtualTokens() + ", kernels.max-rank is " + limits.maxRank()
+                            + " and limits them too.");
+        }
         if (config.rank() > limits.maxRank()) {
             throw ApiException.invalid(
                     "rank", "'rank' is " + config.rank() + ", kernels.max-rank is " + limits.maxRank() + ".");

@@ -7,8 +7,10 @@ import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -69,9 +71,16 @@ class JobSpecTest {
     }
 
     @Test
+    void virtualTokensAreCounted() {
+        assertThat(spec("\"peft\":\"prompt_tuning\",\"virtual_tokens\":7").method())
+                .isEqualTo(new PromptMethod(new PromptConfig(7, "m")));
+        assertThat(spec("\"peft\":\"prompt_tuning\"").method().virtualTokens()).isEqualTo(20);
+    }
+
+    @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, dora, ia3");
+                .hasMessageContaining("lora, rslora, dora, ia3, prompt_tuning");
     }
 
     @Test
@@ -115,6 +124,11 @@ class JobSpecTest {
                 "rank|`\"peft\":\"ia3\",\"rank\":4`",
                 "rslora|`\"peft\":\"ia3\",\"rslora\":true`",
                 "lora_plus_ratio|`\"peft\":\"ia3\",\"lora_plus_ratio\":4`",
+                "virtual_tokens|`\"virtual_tokens\":4`",
+                "virtual_tokens|`\"peft\":\"ia3\",\"virtual_tokens\":4`",
+                "virtual_tokens|`\"peft\":\"prompt_tuning\",\"virtual_tokens\":0`",
+                "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
+                "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
