@@ -92,15 +92,17 @@ class Decoder(Module):
     return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; scales and
-  # differences: as in scale.put_
+  # differences: as in scale.put_; embeddings and tokens: as in prompt.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], scales: List[int],
-                  differences: List[Tensor]) -> None:
+                  differences: List[Tensor], embeddings: List[Tensor],
+                  tokens: List[int]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
+    __torch__.tandem.adapter.prompt.put_(adapters.prompts, slot, embeddings, tokens)
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
 
@@ -138,7 +140,7 @@ class Decoder(Module):
       for table in range(len(batch.cos)):
         torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
         torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
-    x = __torch__.tandem.model.embed(model, inputs.rows[0])
+    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual)
     for number in range(len(model.layers)):
       x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
     results = annotate(List[Tensor], [])
@@ -181,11 +183,12 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  magnitudes: List[int],
+                  virtual: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, adapters.bases,
-                                                   adapters.low_rank.a[0])
+                                                   scales, magnitudes, virtual, adapters.bases,
+                                                   adapters.prompts, adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -205,6 +208,9 @@ class Decoder(Module):
       windows = units[at + 4 : at + 4 + 3 * sequences]
       at = at + 4 + 3 * sequences
       __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, stack, arena)
+      if number == 0:
+        __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
+                                                  model.embedding_scale)
 
   # Whatever became of the pack before.
   def begin_pack(self: __torch__.tandem.decoder.Decoder,

@@ -27,6 +27,8 @@ class Inputs:
   allowed : Tensor
   # rows whose hidden state is wanted [p]
   pooled : Tensor
+  # rows with a virtual token, and the tokens, as in prompt.forward [2, v]
+  virtual : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -49,7 +51,8 @@ class Inputs:
     self.limited = parts[11]
     self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
     self.pooled = parts[13]
-    floats = torch.view_copy(parts[14], dtype=6)
+    self.virtual = torch.view(parts[14], [2, -1])
+    floats = torch.view_copy(parts[15], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -136,9 +136,10 @@ def final_norm(shape: __torch__.tandem.model.Shape, weight: Tensor,
       norm.bias = torch.mul(bias, shape.logits)
   return norm
 
-# tokens [n] -> [n, C]
-def embed(model: __torch__.tandem.model.Model, tokens: Tensor) -> Tensor:
-  x = torch.embedding(model.embedding, tokens)
+# tokens [n] -> [n, C]; virtual: as in prompt.forward
+def embed(model: __torch__.tandem.model.Model, tokens: Tensor,
+          prompts: __torch__.tandem.adapter.prompt.Prompts, virtual: Tensor) -> Tensor:
+  x = __torch__.tandem.adapter.prompt.forward(prompts, torch.embedding(model.embedding, tokens), virtual)
   scale = model.embedding_scale
   return x if scale is None else torch.mul(x, scale)
 

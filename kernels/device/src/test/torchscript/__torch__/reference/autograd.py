@@ -7,7 +7,7 @@ class Autograd(Module):
   # tokens, labels [T]; cos, sin [T, D]; base: all frozen weights, adapter: all factors, as vectors.
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
-  # every module; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
+  # every module, its kind, and how many virtual tokens there are, whose embeddings come last in the adapter; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
   # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
@@ -71,7 +71,9 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   adapter = __torch__.reference.autograd.Reader(leaf)
   length = tokens.size(0)
   embedding = base.take(vocab, hidden)
-  x = embedding[tokens]
+  virtual = n[13 + 14 * layers]
+  prompt = torch.reshape(leaf[leaf.size(0) - virtual * hidden :], [virtual, hidden])
+  x = torch.cat([prompt, embedding[tokens[virtual:]]])
   hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)
   for layer in range(layers):
     ranks = n[13 + 7 * layer : 20 + 7 * layer]

@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.Rejection.Reason;
 import io.tandem.scheduler.TokenSource.Submission;
+import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -14,6 +15,7 @@ import io.tandem.scheduler.loop.IterationLoop;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What can never be served is refused before it waits. */
 final class Admission {
@@ -56,10 +58,13 @@ final class Admission {
         if (length == 0) {
             return refuse(Reason.PROMPT_EMPTY, "the prompt has no tokens");
         }
-        if (length >= maxTokens) {
+        int virtual = request.virtualTokens();
+        if (virtual + length >= maxTokens) {
             return refuse(
                     Reason.PROMPT_TOO_LONG,
-                    "the prompt has " + length + " tokens; prompt and answer together may have " + maxTokens
+                    "the prompt has " + length + " tokens"
+                            + (virtual > 0 ? " and the adapter puts " + virtual + " virtual ones before them" : "")
+                            + "; prompt and answer together may have " + (maxTokens - virtual)
                             + (maxTokens < limits.contextTokens()
                                     ? " (scheduler.kv-cache-tokens)"
                                     : " (kernels.context-tokens)"));
@@ -71,11 +76,21 @@ final class Admission {
                     Reason.TOO_MANY_ADAPTERS,
                     "the request stacks " + adapters + " adapters, kernels.adapter-slots is " + slots);
         }
+        if (withVirtual(request.adapters()) > 1) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS, "the request stacks several adapters that have virtual tokens, one may");
+        }
         return request.adapters().stream()
                 .map(version -> version.adapter().maxRank())
                 .filter(rank -> rank > limits.maxRank())
                 .findFirst()
                 .flatMap(this::rankTooLarge);
+    }
+
+    private static long withVirtual(List<AdapterVersion> adapters) {
+        return adapters.stream()
+                .filter(version -> version.adapter().virtualTokens() > 0)
+                .count();
     }
 
     Optional<Rejection> check(FinetuneJob job) {
@@ -92,14 +107,20 @@ final class Admission {
                     "the job stacks its adapter on " + job.mostFrozen() + " others, at most " + FinetuneJob.MAX_UNDER
                             + " are possible");
         }
-        int sequences = job.settings().objective().sequences();
-        return check("example", job.training(), sequences)
-                .or(() -> check("validation example", job.validation(), sequences));
+        long own = job.method().virtualTokens() > 0 ? 1 : 0;
+        boolean several = Stream.concat(job.training().stream(), job.validation().stream())
+                .anyMatch(example -> own + withVirtual(job.below(example)) > 1);
+        if (several) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS, "the job stacks several adapters that have virtual tokens, one may");
+        }
+        return check("example", job, job.training()).or(() -> check("validation example", job, job.validation()));
     }
 
-    private Optional<Rejection> check(String what, List<Example> examples, int sequences) {
+    private Optional<Rejection> check(String what, FinetuneJob job, List<Example> examples) {
+        int sequences = job.settings().objective().sequences();
         for (int i = 0; i < examples.size(); i++) {
-            Example example = examples.get(i);
+            Example example = job.prepared(examples.get(i), job.trains());
             String which = what + " " + (i + 1);
             if (example.sequences().size() != sequences) {
                 return refuse(

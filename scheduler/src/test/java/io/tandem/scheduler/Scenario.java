@@ -9,6 +9,8 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
@@ -138,6 +140,15 @@ final class Scenario {
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 0));
         Adapter adapter = new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors));
         return new AdapterVersion("adapter-" + version, hash, FakeDevice.prepared(adapter));
+    }
+
+    /** An adapter of so many virtual tokens. */
+    static AdapterVersion prompt(long version, int tokens) {
+        float[] embeddings = new float[8 * tokens];
+        embeddings[0] = version;
+        ContentHash hash = new ContentHash(String.format("%016x%048x", version, 1));
+        Adapter adapter = new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, 8, embeddings));
+        return new AdapterVersion("prompt-" + version, hash, FakeDevice.prepared(adapter));
     }
 
     static InferenceRequest request(long id, int[] prompt, int maxTokens, AdapterVersion... adapters) {

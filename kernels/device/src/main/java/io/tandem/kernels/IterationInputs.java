@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.Prefix;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,7 +21,7 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      *
      * @param kvSlot where the sequence's keys and values live
      * @param start position of the first token; everything before it is in the KV slot already
-     * @param tokens at least one
+     * @param tokens at least one; if its adapters have {@linkplain Prefix virtual tokens}, a sequence begins with these
      * @param adapterSlots adapters whose changes add up, each slot once; {@link #BASE} for none
      * @param samplings how to draw the tokens that follow the last ones, as many as are wanted: none for a chunk that the
      *     prompt goes on after, one for each token of a draft, and one otherwise

@@ -81,7 +81,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits));
+        long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
+        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual);
         return new MemoryPlan(bytes);
     }
 

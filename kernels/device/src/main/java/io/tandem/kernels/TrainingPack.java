@@ -1,5 +1,7 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.Prefix;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -23,7 +25,7 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
     /**
      * One sequence.
      *
-     * @param tokens the input
+     * @param tokens the input; if its adapters have {@linkplain Prefix virtual tokens}, these first
      * @param labels for each position the token that should follow it, or {@link #IGNORED}; as long as {@code tokens}
      */
     public record Sequence(int[] tokens, int[] labels) {
@@ -32,6 +34,17 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
                 throw new IllegalArgumentException(
                         "a training sequence has " + tokens.length + " tokens and " + labels.length + " labels");
             }
+        }
+
+        /** The same after so many virtual tokens, from which nothing is learned. */
+        public Sequence after(int virtual) {
+            if (virtual == 0) {
+                return this;
+            }
+            int[] ignored = new int[virtual + labels.length];
+            Arrays.fill(ignored, 0, virtual, IGNORED);
+            System.arraycopy(labels, 0, ignored, virtual, labels.length);
+            return new Sequence(Prefix.before(virtual, tokens), ignored);
         }
     }
 

@@ -4,13 +4,16 @@ class Changes:
   low_rank : __torch__.tandem.adapter.low_rank.Adapters
   scale : __torch__.tandem.adapter.scale.Scales
   bases : __torch__.tandem.adapter.dora.Bases
+  prompts : __torch__.tandem.adapter.prompt.Prompts
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
-               bases: __torch__.tandem.adapter.dora.Bases) -> None:
+               bases: __torch__.tandem.adapter.dora.Bases,
+               prompts: __torch__.tandem.adapter.prompt.Prompts) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
+    self.prompts = prompts
 
 # The adapters that rows use.
 class Users:
@@ -54,11 +57,13 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
       biases.append(torch.empty([0], device=model.embedding.device) if bias is None else bias)
   return __torch__.tandem.adapter.change.Changes(
       __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
-      __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases)
+      __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases,
+      __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
   __torch__.tandem.adapter.scale.clear_(self.scale, slot)
+  torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
 
 # Makes ready what the given slots use. ranks: as in low_rank.Frozen; scaled: as in scale.union
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int], ranks: List[int],
@@ -160,7 +165,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
-# Copies what the trainee has learned in the banks from first to last into its slot.
+# Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens with the
+# first.
 def publish_(self: __torch__.tandem.adapter.change.Changes,
              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
   for bank in range(first, last):
@@ -170,6 +176,9 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.scale[bank], self.scale, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.dora.publish_(
         trainee.dora[bank], self.bases, self.low_rank, self.scale, trainee.slot, bank)
+    if bank == 0:
+      published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
+                                                                       trainee.slot)
     extremes = annotate(List[Tensor], [])
     for tensor in published:
       least, largest = torch.aminmax(tensor)
@@ -182,6 +191,8 @@ def clear_broken_(self: __torch__.tandem.adapter.change.Changes,
                   trainee: __torch__.tandem.adapter.trainee.Trainee) -> None:
   broken = torch.logical_not(__torch__.tandem.adapter.trainee.are_finite(trainee.extremes))
   slot = trainee.slot
+  prompt = __torch__.tandem.adapter.prompt.of_slot(self.prompts, slot)
+  torch.masked_fill_(prompt, broken[0], 0.)
   for bank in range(len(trainee.low_rank)):
     torch.masked_fill_(self.low_rank.a[bank][slot], broken[bank], 0.)
     torch.masked_fill_(self.low_rank.b[bank][slot], broken[bank], 0.)

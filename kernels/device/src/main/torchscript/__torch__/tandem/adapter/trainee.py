@@ -12,6 +12,7 @@ class Trainee:
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
+  prompt : __torch__.tandem.adapter.prompt.Learner
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
@@ -21,6 +22,7 @@ class Trainee:
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
+    self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
   return torch.view(flat[offset : offset + rows * columns], [rows, columns])
@@ -38,10 +40,13 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
 # factors: six numbers for each part: bank, row, rank, column, width, offset of B^T in the vector.
 # scales: five numbers for each part: bank, side, column, width, offset in the vector.
 # magnitudes: three numbers for each part with factors that has some: which one that is, their offset in the vector, and
-# 1 if they are those of the weight, which bases tell.
+# 1 if they are those of the weight, which bases tell. virtual: of virtual tokens how many there are, their width and
+# offset in the vector, and the vocabulary's tokens whose embeddings they start with; empty if there are none.
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[int],
         scalings: List[float], scales: List[int], magnitudes: List[int],
-        bases: __torch__.tandem.adapter.dora.Bases, like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
+        virtual: List[int], bases: __torch__.tandem.adapter.dora.Bases,
+        prompts: __torch__.tandem.adapter.prompt.Prompts,
+        like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
   count = len(banks) // 4
   self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes, count)
   for bank in range(count):
@@ -77,6 +82,13 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
         if fresh == 1:
           __torch__.tandem.adapter.dora.start_(part, bases, torch.to(self.low_rank[bank].a, like.dtype))
         self.dora[bank].parts.append(part)
+  if len(virtual) > 0:
+    tokens, width, offset = virtual[:3]
+    w = __torch__.tandem.adapter.trainee.view(self.weights, offset, tokens, width)
+    dw = __torch__.tandem.adapter.trainee.views(self, offset, tokens, width)
+    self.prompt = __torch__.tandem.adapter.prompt.Learner(w, dw)
+    if len(virtual) > 3:
+      torch.copy_(w, __torch__.tandem.adapter.prompt.of_tokens(prompts, virtual[3:]))
   return self
 
 # ranks, scalings: of each part with factors, in the order in which new got them.

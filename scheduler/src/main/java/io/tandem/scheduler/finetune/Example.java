@@ -35,6 +35,18 @@ public record Example(String ability, Optional<AdapterVersion> control, List<Seq
         return new Example(ability, other, sequences);
     }
 
+    /** The same after so many virtual tokens in each sequence. */
+    Example after(int virtual) {
+        return virtual == 0
+                ? this
+                : new Example(
+                        ability,
+                        control,
+                        sequences.stream()
+                                .map(sequence -> sequence.after(virtual))
+                                .toList());
+    }
+
     /** Tokens of all sequences. */
     public int rows() {
         return sequences.stream().mapToInt(sequence -> sequence.tokens().length).sum();

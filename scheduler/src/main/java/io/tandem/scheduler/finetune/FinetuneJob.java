@@ -122,6 +122,23 @@ public record FinetuneJob(
                 id, InferenceRequest.SHARED_CALLER, nothing, adapters, List.of(), texts, settings, 1, Optional.empty());
     }
 
+    /** What lies below the trainee in an example's rows, the lowest first. */
+    public List<AdapterVersion> below(Example example) {
+        return Stream.concat(under.stream(), example.control().stream()).toList();
+    }
+
+    /**
+     * An example as the device gets it: after the virtual tokens of the adapters.
+     *
+     * @param learned whether the trainee is one of them
+     */
+    public Example prepared(Example example, boolean learned) {
+        int virtual = below(example).stream()
+                .mapToInt(version -> version.adapter().virtualTokens())
+                .sum();
+        return example.after(virtual + (learned ? method.virtualTokens() : 0));
+    }
+
     /** Most frozen adapters that the rows of a pack use. */
     public int mostFrozen() {
         boolean controlled = Stream.concat(training.stream(), validation.stream())

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /**
  * Examples on their way through the device, pack by pack, and the scores of their sequences. Examples under one control
@@ -26,19 +27,20 @@ final class PackedExamples {
     record Pack(Optional<AdapterVersion> control, TrainingPack training) {}
 
     /**
-     * @param all a job's examples, each with this many sequences
+     * @param all a job's examples by index, each with this many sequences
      * @param indices of those that go through the device
      * @param packTokens rows of a pack; no example has more
      */
-    PackedExamples(List<Example> all, List<Integer> indices, int sequencesEach, Purpose purpose, int packTokens) {
+    PackedExamples(
+            IntFunction<Example> all, List<Integer> indices, int sequencesEach, Purpose purpose, int packTokens) {
         this.sequencesEach = sequencesEach;
         Map<Optional<ContentHash>, List<Integer>> groups = new LinkedHashMap<>();
         for (int index : indices) {
-            groups.computeIfAbsent(all.get(index).control().map(AdapterVersion::hash), first -> new ArrayList<>())
+            groups.computeIfAbsent(all.apply(index).control().map(AdapterVersion::hash), first -> new ArrayList<>())
                     .add(index);
         }
         this.indices = groups.values().stream().flatMap(List::stream).toList();
-        groups.values().forEach(group -> lay(group.stream().map(all::get).toList(), purpose, packTokens));
+        groups.values().forEach(group -> lay(group.stream().map(all::apply).toList(), purpose, packTokens));
     }
 
     /** @param examples of one control */

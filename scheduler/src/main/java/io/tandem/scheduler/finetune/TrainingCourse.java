@@ -74,8 +74,14 @@ final class TrainingCourse {
     }
 
     private PackedExamples packed(IntStream indices, Purpose purpose) {
+        // References are those of what lies below the trainee.
+        boolean learned = phase != Phase.REFERENCES && job.trains();
         return new PackedExamples(
-                all, indices.boxed().toList(), job.settings().objective().sequences(), purpose, packTokens);
+                index -> job.prepared(all.get(index), learned),
+                indices.boxed().toList(),
+                job.settings().objective().sequences(),
+                purpose,
+                packTokens);
     }
 
     Phase phase() {

@@ -33,6 +33,13 @@ public record InferenceRequest(
         adapters = List.copyOf(adapters);
     }
 
+    /** Tokens that its adapters put before the prompt. */
+    public int virtualTokens() {
+        return adapters.stream()
+                .mapToInt(version -> version.adapter().virtualTokens())
+                .sum();
+    }
+
     /** What limits the answer's tokens. */
     public Optional<TokenConstraint> constraint() {
         return options.constraint();

@@ -3,6 +3,7 @@ package io.tandem.scheduler.inference;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.inference.TokenSink.Finish;
@@ -33,6 +34,9 @@ public final class Sequence {
 
     private final InferenceRequest request;
     private final TokenSink sink;
+    /** Before the prompt, in {@link #tokens} as in the cache. */
+    private final int virtualTokens;
+
     private final int maxTokens;
     private final long arrivalNanos;
     private final List<ContentHash> versions;
@@ -60,8 +64,9 @@ public final class Sequence {
     public Sequence(InferenceRequest request, TokenSink sink, int maxLength, long nowNanos) {
         this.request = request;
         this.sink = sink;
-        this.maxTokens = Math.min(request.maxTokens(), maxLength - request.prompt().length);
-        this.tokens = request.prompt().clone();
+        this.virtualTokens = request.virtualTokens();
+        this.tokens = Prefix.before(virtualTokens, request.prompt());
+        this.maxTokens = Math.min(request.maxTokens(), maxLength - tokens.length);
         this.length = tokens.length;
         this.arrivalNanos = nowNanos;
         this.versions = request.adapters().stream()
@@ -71,9 +76,9 @@ public final class Sequence {
         this.prefixKey = prefixKey(versions, request.options().domain());
         this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
-            Arrays.stream(tokens).forEach(seen::set);
+            Arrays.stream(request.prompt()).forEach(seen::set);
         }
-        this.scored = request.options().promptLogprobs() < 0 ? tokens.length : 1;
+        this.scored = request.options().promptLogprobs() < 0 ? tokens.length : virtualTokens + 1;
     }
 
     private static List<ContentHash> prefixKey(List<ContentHash> versions, String domain) {
@@ -102,7 +107,7 @@ public final class Sequence {
         return prefixKey;
     }
 
-    /** Prompt and answer so far. */
+    /** Virtual tokens, prompt and answer so far. */
     public int[] tokens() {
         return Arrays.copyOf(tokens, length);
     }
@@ -133,7 +138,7 @@ public final class Sequence {
         return computed;
     }
 
-    /** Tokens of prompt and answer so far. */
+    /** Virtual tokens, and those of prompt and answer so far. */
     public int length() {
         return length;
     }
@@ -148,8 +153,12 @@ public final class Sequence {
         return pending() == 1 && computed > 0;
     }
 
+    private int promptEnd() {
+        return virtualTokens + request.prompt().length;
+    }
+
     public int generated() {
-        return length - request.prompt().length;
+        return length - promptEnd();
     }
 
     /**
@@ -167,13 +176,13 @@ public final class Sequence {
 
     /** Whether log-probabilities of the prompt are still due. */
     public boolean scoring() {
-        return scored < request.prompt().length;
+        return scored < promptEnd();
     }
 
     /** What the next tokens score of the prompt. */
     public Optional<Scoring> scoring(int count) {
         int from = Math.max(scored, computed + 1);
-        int to = Math.min(computed + count + 1, request.prompt().length);
+        int to = Math.min(computed + count + 1, promptEnd());
         return to <= from
                 ? Optional.empty()
                 : Optional.of(new Scoring(
@@ -409,7 +418,8 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(reason, request.prompt().length, cached, generated(), message));
+            sink.finish(new Finish(
+                    reason, request.prompt().length, Math.max(0, cached - virtualTokens), generated(), message));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }

@@ -20,6 +20,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
@@ -131,7 +132,7 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public PreparedAdapter prepare(Adapter adapter) {
         prepared++;
-        if (adapter.modules().isEmpty()) {
+        if (adapter.parameters() == 0) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
         return prepared(adapter);
@@ -205,6 +206,7 @@ public final class FakeDevice implements DeviceModel {
             require(last || !trainees.containsKey(adapterSlots[i]), "a trainee below a trainee");
             require(!learns || !last || trainees.containsKey(adapterSlots[i]), "a pack without a trainee learns");
         }
+        next.sequences().forEach(sequence -> requireVirtual(adapterSlots, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)
                 .mapToLong(slot -> FakeTrainee.hash(slots[slot]))
                 .sum();
@@ -268,6 +270,7 @@ public final class FakeDevice implements DeviceModel {
             require(!trainees.containsKey(adapter), "a request reads a trainee's slot");
         }
         require(segment.start() == 0 || slot[segment.start() - 1] != 0, "keys are missing before the segment");
+        requireVirtual(segment.adapterSlots(), segment.start(), segment.tokens());
         long stack = Arrays.stream(segment.adapterSlots())
                 .mapToLong(index -> System.identityHashCode(Objects.requireNonNull(slots[index])))
                 .sum();
@@ -281,6 +284,19 @@ public final class FakeDevice implements DeviceModel {
         }
         Arrays.fill(slot, at, slot.length, 0);
         return state;
+    }
+
+    /** Virtual tokens come first, all of them and no others. */
+    private void requireVirtual(int[] adapterSlots, int start, int[] tokens) {
+        int virtual = Arrays.stream(adapterSlots)
+                .mapToObj(slot -> Objects.requireNonNull(slots[slot]))
+                .mapToInt(Adapter::virtualTokens)
+                .sum();
+        for (int i = 0; i < tokens.length; i++) {
+            int at = start + i;
+            boolean right = at < virtual ? tokens[i] == Prefix.token(at) : tokens[i] >= 0 && tokens[i] < VOCAB;
+            require(right, "token " + tokens[i] + " at " + at + " of a sequence with " + virtual + " virtual tokens");
+        }
     }
 
     private static List<Draw> known(Scoring scoring) {

@@ -5,11 +5,14 @@ import static io.tandem.scheduler.testing.FakeDevice.require;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
@@ -28,12 +31,16 @@ final class FakeTrainee {
 
     static long hash(Adapter adapter) {
         long hash = 17;
-        for (Map.Entry<Site, LowRank> entry : new TreeMap<>(adapter.factors()).entrySet()) {
+        for (Map.Entry<Site, Change> entry : adapter.modules().entrySet()) {
+            LowRank factors = entry.getValue().lowRank().orElseThrow();
             hash = hash * 31 + entry.getKey().layer();
-            hash = hash * 31 + Arrays.hashCode(entry.getValue().a());
-            hash = hash * 31 + Arrays.hashCode(entry.getValue().b());
+            hash = hash * 31 + Arrays.hashCode(factors.a());
+            hash = hash * 31 + Arrays.hashCode(factors.b());
         }
-        return hash;
+        return hash
+                + adapter.prefix()
+                        .map(prefix -> Arrays.hashCode(prefix.parameter().values()))
+                        .orElse(0);
     }
 
     Adapter weights() {
@@ -49,14 +56,21 @@ final class FakeTrainee {
         steps++;
         moment = moment * 31 + gradient + Double.hashCode(learningRate) + 7L * Double.hashCode(lossScale) + steps;
         gradient = 0;
-        Map<Site, LowRank> modules = new TreeMap<>();
-        weights.factors().forEach((site, old) -> {
+        SortedMap<Site, Change> modules = new TreeMap<>();
+        weights.modules().forEach((site, change) -> {
+            LowRank old = change.lowRank().orElseThrow();
             float[] b = old.b().clone();
             b[0] = (moment & 0xFFFF) / 65536f;
             b[1] = (moment >>> 16 & 0xFFFF) / 65536f + b[0] * old.b()[1];
             modules.put(site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), b, old.scaling()));
         });
-        weights = new Adapter(weights.config(), modules);
+        weights = new Adapter(weights.config(), modules, weights.prefix().map(this::step));
+    }
+
+    private Prefix step(Prefix old) {
+        float[] values = old.parameter().values();
+        values[0] += (moment & 0xFFFF) / 65536f;
+        return old.with(values);
     }
 
     OptimizerState state() {

@@ -82,7 +82,7 @@ public record Adapters(
                 .thenCompose(version -> probe.difference(List.of(version)))
                 .exceptionallyCompose(failure -> CompletableFuture.failedFuture(
                         failure.getCause() instanceof AdapterFormatException broken
-                                ? new AdapterFormatException(broken.getMessage() + "; its largest change is that of "
+                                ? new AdapterFormatException(broken.getMessage()
                                         + LoadReport.of(adapter).largest())
                                 : failure));
     }

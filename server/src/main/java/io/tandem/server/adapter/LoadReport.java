@@ -3,11 +3,13 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.server.api.JsonBody;
-import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -16,15 +18,15 @@ import java.util.TreeMap;
  * What an adapter matched in the model, and how much it changes there.
  *
  * @param config its own configuration
- * @param minRank smallest rank of a module
+ * @param minRank smallest rank of a module; 0 if one is changed without factors
  * @param maxRank largest rank of a module
- * @param parameters numbers of its factors
- * @param norm Frobenius norm of all changes as one vector
+ * @param parameters its numbers
+ * @param norm Frobenius norm of all changes and virtual tokens as one vector
  * @param norms the same by module, under HuggingFace's names
  * @param idle whether it certainly changes nothing
  */
 record LoadReport(
-        LoraConfig config,
+        AdapterConfig config,
         int minRank,
         int maxRank,
         long parameters,
@@ -33,9 +35,10 @@ record LoadReport(
         boolean idle) {
 
     static LoadReport of(Adapter adapter) {
-        int minRank = Integer.MAX_VALUE;
-        double squares = 0;
-        boolean idle = adapter.modules().values().stream().allMatch(Change::isIdle);
+        int minRank = adapter.modules().isEmpty() ? 0 : Integer.MAX_VALUE;
+        double squares = Math.pow(adapter.prefix().map(Prefix::norm).orElse(0.0), 2);
+        boolean idle = adapter.prefix().isEmpty()
+                && adapter.modules().values().stream().allMatch(Change::isIdle);
         SortedMap<String, Double> norms = new TreeMap<>();
         for (var module : adapter.modules().entrySet()) {
             Change change = module.getValue();
@@ -48,16 +51,19 @@ record LoadReport(
                 adapter.config(), minRank, adapter.maxRank(), adapter.parameters(), Math.sqrt(squares), norms, idle);
     }
 
-    /** The module with the largest change. */
+    /** Which module has the largest change, to continue a complaint; empty if it changes none. */
     String largest() {
-        return Collections.max(norms.entrySet(), Map.Entry.comparingByValue()).getKey();
+        return norms.entrySet().stream()
+                .max(Map.Entry.comparingByValue())
+                .map(module -> "; its largest change is that of " + module.getKey())
+                .orElse("");
     }
 
     /** @throws AdapterFormatException if the adapter changes nothing */
     LoadReport requireChange(String name) {
         if (idle) {
             throw new AdapterFormatException("adapter '" + name + "' changes nothing: in each of its " + norms.size()
-                    + " modules the product of the factors is zero");
+                    + " modules what it adds is zero, or what it multiplies by is one");
         }
         return this;
     }
@@ -69,8 +75,13 @@ record LoadReport(
         config.targets().stream().sorted().forEach(target -> targets.add(target.label()));
         json.put("min_rank", minRank);
         json.put("max_rank", maxRank);
-        json.put("alpha", config.alpha());
-        json.put("use_rslora", config.rankStabilized());
+        if (config instanceof LoraConfig lora) {
+            json.put("alpha", lora.alpha());
+            json.put("use_rslora", lora.rankStabilized());
+        }
+        if (config instanceof PromptConfig prompt) {
+            json.put("virtual_tokens", prompt.virtualTokens());
+        }
         json.put("parameters", parameters);
         json.put("norm", norm);
         ObjectNode byModule = json.putObject("module_norms");

@@ -325,9 +325,8 @@ public final class AdaptersCommand extends ServerCommand {
         if (report.has("norm")) {
             out().printf(
                             Locale.ROOT,
-                            "%d modules, rank %s, norm %.4g%n",
-                            report.path("modules").asInt(),
-                            ranks(report),
+                            "%s, norm %.4g%n",
+                            size(report),
                             report.path("norm").asDouble());
         }
         JsonNode merge = adapter.path("merge");
@@ -356,10 +355,14 @@ public final class AdaptersCommand extends ServerCommand {
         return 0;
     }
 
-    private static String ranks(JsonNode report) {
+    private static String size(JsonNode report) {
+        if (report.has("virtual_tokens")) {
+            return report.path("virtual_tokens").asText() + " virtual tokens";
+        }
         String least = report.path("min_rank").asText();
         String most = report.path("max_rank").asText();
-        return least.equals(most) ? most : least + " to " + most;
+        String ranks = least.equals(most) ? most : least + " to " + most;
+        return report.path("modules").asText() + " modules" + (most.equals("0") ? "" : ", rank " + ranks);
     }
 
     private static String path(String name, String action) {

@@ -20,6 +20,7 @@ final class HyperparameterOptions {
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
+            Map.entry("virtual_tokens", "--virtual-tokens"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -46,7 +47,9 @@ final class HyperparameterOptions {
         pissa,
         olora,
         dylora,
-        dora
+        dora,
+        ia3,
+        prompt_tuning
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -62,8 +65,14 @@ final class HyperparameterOptions {
             names = "--target-modules",
             paramLabel = "M",
             split = ",",
-            description = "Modules to adapt, for example q_proj,v_proj; default all linear ones.")
+            description = "Modules to adapt, for example q_proj,v_proj; default those usual for the method.")
     private @Nullable List<String> targetModules;
+
+    @Option(
+            names = "--virtual-tokens",
+            paramLabel = "N",
+            description = "Of prompt_tuning: learned tokens before every text; default 20.")
+    private @Nullable Integer virtualTokens;
 
     @Option(
             names = "--under",
@@ -143,6 +152,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
+        put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);

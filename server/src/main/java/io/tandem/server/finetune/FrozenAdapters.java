@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * What a job stands on and does not change, as it was when the job was created.
@@ -16,5 +17,13 @@ record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersi
     FrozenAdapters {
         under = List.copyOf(under);
         controls = Collections.unmodifiableSortedMap(new TreeMap<>(controls));
+    }
+
+    /** The most that come before an example. */
+    int virtualTokens() {
+        return Stream.concat(under.stream(), controls.values().stream())
+                .mapToInt(version -> version.adapter().virtualTokens())
+                .max()
+                .orElse(0);
     }
 }

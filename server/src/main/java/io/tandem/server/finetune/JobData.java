@@ -39,9 +39,11 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
      * @throws ApiException naming the file that is wrong and its lines
      */
     static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
+        // One adapter of a stack has virtual tokens.
+        int virtual = Math.max(spec.method().virtualTokens(), frozen.virtualTokens());
         DatasetReader reader = new DatasetReader(
                 setup.model(),
-                setup.maxExampleTokens(),
+                Math.max(1, setup.maxExampleTokens() - virtual),
                 spec.texts(),
                 frozen.controls().keySet());
         Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);

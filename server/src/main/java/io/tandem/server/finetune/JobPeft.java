@@ -1,65 +1,136 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.DyloraMethod;
+import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
-    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules");
+    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
+
+    private static final String LORA_PLUS = "loraplus";
+
+    /** What only methods with factors have. */
+    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
+
+    private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
+
+    /**
+     * A method that jobs can name.
+     *
+     * @param without fields that are no settings of it
+     */
+    private record Choice(Set<String> without, Reader reader) {}
+
+    private interface Reader {
+        /** @param model the base model's name */
+        PeftMethod read(JsonBody hyper, String model);
+    }
+
+    private static final Map<String, Choice> METHODS = methods();
 
     private JobPeft() {}
 
     /** Whether B learns faster than A by default (LoRA+, Hayou et al., 2024). */
     static boolean isLoraPlus(JsonBody hyper) {
-        return name(hyper).equals("loraplus");
+        return name(hyper).equals(LORA_PLUS);
     }
 
     private static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
     }
 
+    private static Map<String, Choice> methods() {
+        Map<String, Choice> methods = new LinkedHashMap<>();
+        methods.put("lora", factors(LoraMethod::new));
+        methods.put("rslora", new Choice(OF_PROMPTS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
+        methods.put(LORA_PLUS, factors(LoraMethod::new));
+        methods.put("pissa", factors(config -> new DecompositionMethod(config, Decomposition.PISSA)));
+        methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
+        methods.put("dylora", factors(DyloraMethod::new));
+        methods.put("dora", factors(DoraMethod::new));
+        methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put(
+                "prompt_tuning",
+                new Choice(
+                        and(OF_FACTORS, Set.of("target_modules")),
+                        (hyper, model) -> new PromptMethod(new PromptConfig(
+                                hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
+        return methods;
+    }
+
+    private static Choice factors(Function<LoraConfig, PeftMethod> method) {
+        return new Choice(OF_PROMPTS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+    }
+
+    private static Set<String> and(Set<String> some, Set<String> more) {
+        return Stream.concat(some.stream(), more.stream()).collect(Collectors.toUnmodifiableSet());
+    }
+
     /**
-     * The method. {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling.
+     * The method.
      *
      * @throws io.tandem.server.api.ApiException naming the field that is wrong
      */
     static PeftMethod parse(JsonBody hyper, String model) {
         String name = name(hyper);
-        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
-        double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
-        boolean stabilized = hyper.optionalBoolean("rslora", name.equals("rslora"));
-        if (name.equals("rslora") && !stabilized) {
-            throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
+        Choice choice = METHODS.get(name);
+        if (choice == null) {
+            throw hyper.invalid("peft", "must be one of: " + String.join(", ", METHODS.keySet()) + ".");
         }
-        LoraConfig config = new LoraConfig(rank, alpha, stabilized, targets(hyper), model);
-        return switch (name) {
-            case "lora", "rslora", "loraplus" -> new LoraMethod(config);
-            case "pissa" -> new DecompositionMethod(config, Decomposition.PISSA);
-            case "olora" -> new DecompositionMethod(config, Decomposition.OLORA);
-            case "dylora" -> new DyloraMethod(config);
-            case "dora" -> new DoraMethod(config);
-            default ->
-                throw hyper.invalid("peft", "must be one of: lora, rslora, loraplus, pissa, olora, dylora, dora.");
-        };
+        choice.without().stream()
+                .sorted()
+                .filter(field -> hyper.find(field) != null)
+                .findFirst()
+                .ifPresent(field -> {
+                    throw hyper.invalid(field, "is not a setting of the method '" + name + "'; leave it out.");
+                });
+        return choice.reader().read(hyper, model);
     }
 
-    private static Set<TargetModule> targets(JsonBody hyper) {
+    /** {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling. */
+    private static LoraConfig lora(JsonBody hyper, boolean stabilized, String model) {
+        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
+        double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
+        boolean asked = hyper.optionalBoolean("rslora", stabilized);
+        if (stabilized && !asked) {
+            throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
+        }
+        return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    private static Ia3Config ia3(JsonBody hyper, String model) {
+        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), model);
+    }
+
+    private static Optional<Set<TargetModule>> targets(JsonBody hyper) {
         JsonNode value = hyper.find("target_modules");
-        if (value == null || value.asText().equals("all-linear")) {
-            return LoraConfig.everyLinear();
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (value.asText().equals("all-linear")) {
+            return Optional.of(LoraConfig.everyLinear());
         }
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (JsonNode name : value) {
@@ -75,7 +146,7 @@ final class JobPeft {
         if (targets.isEmpty()) {
             throw unknownTarget(hyper);
         }
-        return targets;
+        return Optional.of(targets);
     }
 
     private static RuntimeException unknownTarget(JsonBody hyper) {

@@ -3,6 +3,8 @@ package io.tandem.server.finetune;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
@@ -34,12 +36,14 @@ public record TrainingDevice(
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */
     void requireShape(PeftMethod method) {
-        LoraConfig lora = method.config();
+        AdapterConfig config = method.config();
         Set<String> known = model.modules().stream().map(TargetModule::label).collect(Collectors.toSet());
-        boolean every = lora.targets().equals(LoraConfig.everyLinear());
-        lora.targets().stream()
+        // Whoever names none means those of the usual ones that the model has.
+        boolean unnamed =
+                Set.of(LoraConfig.everyLinear(), Ia3Config.usualLinears()).contains(config.targets());
+        config.targets().stream()
                 .map(TargetModule::label)
-                .filter(label -> !every && !known.contains(label))
+                .filter(label -> !unnamed && !known.contains(label))
                 .min(Comparator.naturalOrder())
                 .ifPresent(label -> {
                     throw ApiException.invalid(
@@ -48,10 +52,17 @@ public record TrainingDevice(
                                     + ".");
                 });
         int most = method.maxRank(model, limits.maxRank());
-        if (lora.rank() > most) {
+        if (config.rank() > most) {
             String why = most < limits.maxRank() ? method.name() + " takes at most " + most + " where " : "";
             throw ApiException.invalid(
-                    "rank", "'rank' is " + lora.rank() + ", " + why + "kernels.max-rank is " + limits.maxRank() + ".");
+                    "rank",
+                    "'rank' is " + config.rank() + ", " + why + "kernels.max-rank is " + limits.maxRank() + ".");
+        }
+        if (method.virtualTokens() > limits.maxRank()) {
+            throw ApiException.invalid(
+                    "virtual_tokens",
+                    "'virtual_tokens' is " + method.virtualTokens() + ", kernels.max-rank is " + limits.maxRank()
+                            + " and limits them too.");
         }
     }
 

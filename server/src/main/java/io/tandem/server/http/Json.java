@@ -130,12 +130,17 @@ final class Json {
 
     /** The largest number of objects that a request wants in a page. */
     static int limit(RoutingContext context, int defaultLimit) {
+        return limit(context, defaultLimit, MAX_PAGE);
+    }
+
+    /** The same where a page can have no more than {@code max}, at most 99,999. */
+    static int limit(RoutingContext context, int defaultLimit, int max) {
         String text = context.request().getParam("limit");
         if (text == null) {
             return defaultLimit;
         }
-        if (!text.matches("[0-9]{1,5}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > MAX_PAGE) {
-            throw ApiException.invalid("limit", "'limit' must be from 1 to " + MAX_PAGE + ".");
+        if (!text.matches("[0-9]{1,5}") || Integer.parseInt(text) < 1 || Integer.parseInt(text) > max) {
+            throw ApiException.invalid("limit", "'limit' must be from 1 to " + max + ".");
         }
         return Integer.parseInt(text);
     }

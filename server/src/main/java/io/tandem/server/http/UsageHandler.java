@@ -93,7 +93,7 @@ final class UsageHandler {
         LocalDate end = context.request().getParam("end_time") == null
                 ? usage.today().plusDays(1)
                 : day(context, "end_time").plusDays(midnight(context, "end_time") ? 0 : 1);
-        int limit = Math.min(DAYS_MAX, Json.limit(context, DAYS));
+        int limit = Json.limit(context, DAYS, DAYS_MAX);
         Set<String> groups = Set.copyOf(all(context, "group_by"));
         if (!Set.of(PROJECT, MODEL).containsAll(groups)) {
             throw ApiException.invalid("group_by", "'group_by' may have 'project_id' and 'model'.");
@@ -113,17 +113,18 @@ final class UsageHandler {
     }
 
     private List<TenantId> projects(RoutingContext context, Principal caller) {
-        List<String> named = all(context, "project_ids");
-        if (!named.isEmpty()) {
-            // One of somebody else is refused as one that does not exist.
-            return named.stream()
-                    .map(id -> new TenantId(tenants.get(caller, id).path("id").asText()))
-                    .distinct()
-                    .toList();
-        }
-        return tenants.list(caller, true).stream()
-                .map(project -> new TenantId(project.path("id").asText()))
+        List<String> known = tenants.list(caller, true).stream()
+                .map(project -> project.path("id").asText())
                 .toList();
+        List<String> named = all(context, "project_ids");
+        for (String id : named) {
+            // One of somebody else is refused as one that does not exist.
+            if (!known.contains(id)) {
+                throw ApiException.notFound("project_ids", "project_not_found", "There is no project '" + id + "'.");
+            }
+        }
+        return (named.isEmpty() ? known : named)
+                .stream().distinct().map(TenantId::new).toList();
     }
 
     /** The values of a parameter, which OpenAI's clients write with brackets. */

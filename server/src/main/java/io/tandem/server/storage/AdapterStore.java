@@ -130,7 +130,7 @@ public final class AdapterStore {
 
     private static boolean readable(Supplier<Adapter> reading) {
         try {
-            return !reading.get().modules().isEmpty();
+            return reading.get().parameters() > 0;
         } catch (RuntimeException e) {
             LOG.warn("replacing a damaged version: {}", e.getMessage());
             return false;

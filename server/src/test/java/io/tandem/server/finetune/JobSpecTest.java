@@ -5,10 +5,17 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PromptMethod;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.buffer.Buffer;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -53,13 +60,31 @@ class JobSpecTest {
     void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
         PeftMethod method = spec(hyperparameters).method();
         assertThat(method.name()).isEqualTo(name);
-        assertThat(method.config().rankStabilized()).isEqualTo(stabilized);
+        assertThat(method.config())
+                .isInstanceOfSatisfying(
+                        LoraConfig.class,
+                        config -> assertThat(config.rankStabilized()).isEqualTo(stabilized));
+    }
+
+    @Test
+    void scalesOfChannelsHaveNoRank() {
+        PeftMethod method =
+                spec("\"peft\":\"ia3\",\"target_modules\":[\"v_proj\"]").method();
+        assertThat(method).isEqualTo(new Ia3Method(new Ia3Config(Set.of(TargetModule.V_PROJ), "m")));
+        assertThat(spec("\"peft\":\"ia3\"").method().config().targets()).isEqualTo(Ia3Config.usualLinears());
+    }
+
+    @Test
+    void virtualTokensAreCounted() {
+        assertThat(spec("\"peft\":\"prompt_tuning\",\"virtual_tokens\":7").method())
+                .isEqualTo(new PromptMethod(new PromptConfig(7, "m")));
+        assertThat(spec("\"peft\":\"prompt_tuning\"").method().virtualTokens()).isEqualTo(20);
     }
 
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora");
+                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning");
     }
 
     @ParameterizedTest
@@ -116,6 +141,16 @@ class JobSpecTest {
                 "peft|`\"peft\":7`",
                 "peft|`\"peft\":\"LORA\"`",
                 "rslora|`\"peft\":\"rslora\",\"rslora\":false`",
+                "alpha|`\"peft\":\"ia3\",\"alpha\":2,\"rank\":4`",
+                "rank|`\"peft\":\"ia3\",\"rank\":4`",
+                "rslora|`\"peft\":\"ia3\",\"rslora\":true`",
+                "lora_plus_ratio|`\"peft\":\"ia3\",\"lora_plus_ratio\":4`",
+                "virtual_tokens|`\"virtual_tokens\":4`",
+                "virtual_tokens|`\"peft\":\"ia3\",\"virtual_tokens\":4`",
+                "virtual_tokens|`\"peft\":\"prompt_tuning\",\"virtual_tokens\":0`",
+                "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
+                "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
+                "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

@@ -192,14 +192,22 @@ class AdapterMakingIT {
     @Test
     void whatIsNoProductOfFactorsServesButIsNeitherMergedNorCompressed() throws Exception {
         adapters.create("a", adapter(1));
-        adapters.create("dora", TinyAdapters.dora(MODEL.config(), 4, 7));
-        assertThat(adapters.text("dora")).isNotEqualTo(adapters.text("a"));
-        List<HttpResponse<String>> answers = List.of(
-                adapters.ask(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a\",\"dora\"]}"),
-                server.post("/v1/adapters/dora/compress", "{\"density\":0.3}"));
-        for (HttpResponse<String> answer : answers) {
-            assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
-            assertThat(answer.body()).contains("is changed by DoRA, which is not a product of low-rank factors");
+        Map<String, Adapter> others = Map.of(
+                "is changed by DoRA, which is", TinyAdapters.dora(MODEL.config(), 4, 7),
+                "is changed by (IA)^3, which is", TinyAdapters.scales(MODEL.config(), 7),
+                "has virtual tokens, which are", TinyAdapters.prompt(MODEL.config(), 5, 7));
+        int number = 0;
+        for (String why : others.keySet()) {
+            String other = "other-" + number++;
+            adapters.create(other, others.get(why));
+            assertThat(adapters.text(other)).isNotEqualTo(adapters.text("a"));
+            List<HttpResponse<String>> answers = List.of(
+                    adapters.ask(RunningServer.MODEL, ",\"merged_adapters\":{\"ids\":[\"a\",\"" + other + "\"]}"),
+                    server.post("/v1/adapters/" + other + "/compress", "{\"density\":0.3}"));
+            for (HttpResponse<String> answer : answers) {
+                assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+                assertThat(answer.body()).contains(why + " not a product of low-rank factors");
+            }
         }
     }
 

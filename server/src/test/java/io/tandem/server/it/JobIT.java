@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -106,15 +109,23 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + "\"";
+                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
-        assertThat(alone.modules().values()).allMatch(change -> change instanceof Dora == peft.equals("dora"));
+        Class<? extends Change> form = switch (peft) {
+            case "dora" -> Dora.class;
+            case "ia3" -> Scale.class;
+            default -> LowRank.class;
+        };
+        boolean prompt = peft.equals("prompt_tuning");
+        assertThat(alone.virtualTokens()).isEqualTo(prompt ? 5 : 0);
+        assertThat(alone.modules().isEmpty()).isEqualTo(prompt);
+        assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
         assertThat(server.json(server.post(JOBS + "/" + id + "/pause", "{}"))

@@ -78,8 +78,9 @@ final class WrongValues {
         return List.copyOf(tries.values());
     }
 
-    /** Which texts of a form or a query stand for no value of a schema. */
-    List<String> texts(JsonNode schema) {
+    /** Which texts of a form or a query stand for no value of a schema; those of a list are its items. */
+    List<String> texts(JsonNode shown) {
+        JsonNode schema = shown.path("type").asText().equals("array") ? shown.path("items") : shown;
         Schema rule = rule(schema);
         return candidates(schema).stream()
                 .map(WrongValues::read)

@@ -9,19 +9,21 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * An immutable set of changes to the linears of a base model.
+ * An immutable set of changes to the linears of a base model, and virtual tokens before every text.
  *
  * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
- * or DoRA adapters; none of them sees what another adds.
+ * or DoRA adapters; none of them sees what another adds. At most one of them has virtual tokens.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
+ * @param prefix the virtual tokens
  */
-public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
+public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Optional<Prefix> prefix) {
 
     /**
      * One linear of one layer.
@@ -66,16 +68,26 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
         modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
     }
 
-    public Adapter(LoraConfig config, Map<Site, ? extends Change> modules) {
-        this(config, new TreeMap<Site, Change>(modules));
+    public Adapter(AdapterConfig config, Map<Site, ? extends Change> modules) {
+        this(config, new TreeMap<Site, Change>(modules), Optional.empty());
+    }
+
+    /** An adapter of virtual tokens alone. */
+    public Adapter(AdapterConfig config, Prefix prefix) {
+        this(config, new TreeMap<>(), Optional.of(prefix));
     }
 
     /**
      * Its modules, for whatever works on low-rank factors only.
      *
-     * @throws IllegalArgumentException naming the first module that is changed in another form, and the form
+     * @throws IllegalArgumentException naming the first module that is changed in another form, and the form; or if
+     *     there are virtual tokens
      */
     public SortedMap<Site, LowRank> factors() {
+        if (prefix.isPresent()) {
+            throw new IllegalArgumentException(
+                    "the adapter has virtual tokens, which are not a product of low-rank factors");
+        }
         SortedMap<Site, LowRank> factors = new TreeMap<>();
         modules.forEach((site, change) -> {
             if (!(change instanceof LowRank lowRank)) {
@@ -88,11 +100,24 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
     }
 
     /**
+     * Its configuration, for whatever works on low-rank factors only.
+     *
+     * @throws IllegalArgumentException if it was made otherwise
+     */
+    public LoraConfig lora() {
+        if (config instanceof LoraConfig lora) {
+            return lora;
+        }
+        throw new IllegalArgumentException("the adapter was not made of low-rank factors");
+    }
+
+    /**
      * Refuses an adapter that a device of this type could not hold.
      *
      * @throws IllegalArgumentException naming the first module whose numbers are not finite there, as the device keeps them
      */
     public void requireFinite(Dtype dtype) {
+        prefix.ifPresent(virtual -> virtual.requireFinite(dtype));
         modules.forEach((site, change) -> {
             try {
                 change.requireFinite(dtype);
@@ -106,7 +131,7 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
     public Adapter served() {
         SortedMap<Site, Change> served = new TreeMap<>();
         modules.forEach((site, change) -> served.put(site, change.served()));
-        return new Adapter(config, served);
+        return new Adapter(config, served, prefix);
     }
 
     /**
@@ -116,7 +141,9 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
      */
     public Adapter firstRanks(int ranks) {
         SortedMap<Site, LowRank> first = new TreeMap<>();
-        factors().forEach((site, all) -> {
+        SortedMap<Site, LowRank> factors = factors();
+        LoraConfig config = lora();
+        factors.forEach((site, all) -> {
             int own = Math.min(ranks, all.rank());
             first.put(site, own == all.rank() ? all : all.first(own, config.scaling(all, own)));
         });
@@ -134,8 +161,14 @@ public record Adapter(LoraConfig config, SortedMap<Site, Change> modules) {
         return modules.values().stream().mapToInt(Change::rank).max().orElse(0);
     }
 
-    /** Numbers that it has for the modules that it changes. */
+    /** How many tokens it puts before those of a text. */
+    public int virtualTokens() {
+        return prefix.map(Prefix::tokens).orElse(0);
+    }
+
+    /** Numbers that it has for the modules that it changes, and for virtual tokens. */
     public long parameters() {
-        return modules.values().stream().mapToLong(Change::numbers).sum();
+        return modules.values().stream().mapToLong(Change::numbers).sum()
+                + prefix.map(Prefix::numbers).orElse(0L);
     }
 }

@@ -3,7 +3,6 @@ package io.tandem.kernels.adapter;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.LongStream;
 
@@ -16,7 +15,8 @@ import java.util.stream.LongStream;
  * @param targets the adapted modules of every layer
  * @param baseModel PEFT's {@code base_model_name_or_path}; may be empty
  */
-public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<TargetModule> targets, String baseModel) {
+public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<TargetModule> targets, String baseModel)
+        implements AdapterConfig {
     public LoraConfig {
         if (rank < 1) {
             throw new IllegalArgumentException("the rank is " + rank + ", expected 1 or more");
@@ -39,11 +39,6 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
     /** Whatever linears a model has. */
     public static Set<TargetModule> everyLinear() {
         return EnumSet.allOf(TargetModule.class);
-    }
-
-    /** Those of the targets that a model has, in the order of the computation. */
-    public List<TargetModule> modules(ModelConfig model) {
-        return model.modules().stream().filter(targets::contains).toList();
     }
 
     /** The factor on the product of the factors, for a module of the given rank. */

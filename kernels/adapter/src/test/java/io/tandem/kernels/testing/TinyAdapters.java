@@ -4,13 +4,17 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LeadingRanks;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -52,7 +56,9 @@ public final class TinyAdapters {
                 default -> {}
             }
         }
-        return new Adapter(new LoraConfig(1, 1, false, LoraConfig.allLinears(), ""), modules);
+        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
+        modules.keySet().forEach(site -> targets.add(site.module()));
+        return new Adapter(new Ia3Config(targets, ""), modules);
     }
 
     /** DoRA in all linears, with random magnitudes. */
@@ -77,6 +83,12 @@ public final class TinyAdapters {
         Map<Site, Change> modules = new TreeMap<>();
         whole.factors().forEach((site, factors) -> modules.put(site, new LeadingRanks(factors, learning)));
         return new Adapter(whole.config(), modules);
+    }
+
+    /** Virtual tokens that are no tokens of the vocabulary. */
+    public static Adapter prompt(ModelConfig model, int tokens, long seed) {
+        float[] embeddings = gaussian(new Random(seed), tokens * model.hidden(), 0.5);
+        return new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, model.hidden(), embeddings));
     }
 
     private static float[] aroundOne(Random random, int length) {

@@ -12,6 +12,8 @@ interface AdapterArguments {
      * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
      * @param magnitudes without numbers for those of the weight
      * @param scales three numbers for each of the differences: bank, side, column
+     * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
+     * @param tokens of the vocabulary whose embeddings they start with
      */
     record Content(
             long[] factors,
@@ -19,7 +21,9 @@ interface AdapterArguments {
             List<PtNDArray> b,
             List<PtNDArray> magnitudes,
             long[] scales,
-            List<PtNDArray> differences)
+            List<PtNDArray> differences,
+            List<PtNDArray> embeddings,
+            long[] tokens)
             implements Arguments {}
 
     /**
@@ -31,7 +35,9 @@ interface AdapterArguments {
      * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
      * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
      *     are those of the weight
+     * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
+     *     embeddings they start with, if they do
      */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes)
+    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes, long[] virtual)
             implements Arguments {}
 }

@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.Dtype;
@@ -14,11 +15,13 @@ import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -188,7 +191,16 @@ final class AdapterLayout {
                 System.arraycopy(p.values(), 0, flat, placed.start(), placed.length());
             }
         }
+        adapter.prefix()
+                .map(prefix -> prefix.parameter().values())
+                .ifPresent(values -> System.arraycopy(values, 0, flat, prefixStart(adapter), values.length));
         return flat;
+    }
+
+    /** Where the embeddings of virtual tokens begin in a trainee's vector: behind everything else. */
+    static int prefixStart(Adapter adapter) {
+        return Math.toIntExact(
+                adapter.parameters() - adapter.prefix().map(Prefix::numbers).orElse(0L));
     }
 
     /** The adapter that {@link #flatten} would lay out like this; all but the numbers is that of the like. */
@@ -214,7 +226,9 @@ final class AdapterLayout {
                     .toList();
             modules.put(site, old.with(ordered));
         });
-        return new Adapter(like.config(), modules);
+        Optional<Prefix> prefix =
+                like.prefix().map(old -> old.with(Arrays.copyOfRange(flat, prefixStart(like), flat.length)));
+        return new Adapter(like.config(), modules, prefix);
     }
 
     private static void transpose(float[] from, int fromStart, int rows, int columns, float[] to, int toStart) {
@@ -252,7 +266,8 @@ final class AdapterLayout {
     }
 
     private void check(Adapter adapter, int maxRank, Dtype dtype) {
-        if (adapter.modules().isEmpty()) {
+        adapter.prefix().ifPresent(prefix -> check(prefix, maxRank));
+        if (adapter.modules().isEmpty() && adapter.prefix().isEmpty()) {
             throw new IllegalArgumentException("the adapter changes no module");
         }
         Set<Site> sites = new HashSet<>(Site.all(model));
@@ -277,6 +292,27 @@ final class AdapterLayout {
         });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
+    }
+
+    private void check(Prefix prefix, int maxRank) {
+        if (model.architecture().startsWith("Gemma3")) {
+            throw new IllegalArgumentException("the adapter has virtual tokens, which are not supported with Gemma 3:"
+                    + " it scales the embeddings of its vocabulary, and in PEFT no others");
+        }
+        if (prefix.width() != model.hidden()) {
+            throw new IllegalArgumentException(
+                    "the embeddings of virtual tokens have " + prefix.width() + " numbers, expected " + model.hidden());
+        }
+        if (prefix.tokens() > maxRank) {
+            throw new IllegalArgumentException("the adapter has " + prefix.tokens()
+                    + " virtual tokens, kernels.max-rank is " + maxRank + " and limits them too");
+        }
+        for (int token : prefix.vocabulary()) {
+            if (token < 0 || token >= model.vocab()) {
+                throw new IllegalArgumentException(
+                        "a virtual token starts with token " + token + " of " + model.vocab());
+            }
+        }
     }
 
     /** Modules that are multiplied at once have one input. */

@@ -5,6 +5,7 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -32,6 +33,9 @@ final class AdapterSlots {
     private final AdaptersObject value;
     private final int[][] ranks;
     private final int[][] scaled;
+    /** Of the adapter in each slot. */
+    private final int[] virtualTokens;
+
     private long[] active = {};
     private boolean stale = true;
 
@@ -47,6 +51,7 @@ final class AdapterSlots {
         this.layout = layout;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
+        this.virtualTokens = new int[limits.adapterSlots()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -119,7 +124,14 @@ final class AdapterSlots {
                     value,
                     slot,
                     new Content(
-                            RowEncoder.flatten(factors), a, b, magnitudes, RowEncoder.flatten(scales), differences));
+                            RowEncoder.flatten(factors),
+                            a,
+                            b,
+                            magnitudes,
+                            RowEncoder.flatten(scales),
+                            differences,
+                            learning ? embeddings(call, adapter) : List.of(),
+                            learning ? tokens(adapter) : new long[0]));
         }
         occupy(slot, adapter);
     }
@@ -130,8 +142,45 @@ final class AdapterSlots {
         return call.tensor(all ? factor : Arrays.copyOfRange(factor, from * width, to * width), to - from, width);
     }
 
+    private static List<PtNDArray> embeddings(TensorScope call, Adapter adapter) {
+        return adapter.prefix().stream()
+                .flatMap(prefix ->
+                        prefix.embeddings().map(own -> call.tensor(own, prefix.tokens(), prefix.width())).stream())
+                .toList();
+    }
+
+    /** Of the vocabulary, whose embeddings the virtual tokens start with; none if they have their own. */
+    static long[] tokens(Adapter adapter) {
+        return adapter.prefix().stream()
+                .filter(Prefix::isFresh)
+                .flatMapToLong(prefix -> Arrays.stream(prefix.vocabulary()).asLongStream())
+                .toArray();
+    }
+
+    /**
+     * Which of these slots has virtual tokens, and how many.
+     *
+     * @throws IllegalArgumentException if more than one has
+     */
+    Virtual virtual(int[] slots) {
+        Virtual virtual = Virtual.NONE;
+        for (int slot : slots) {
+            if (virtualTokens[slot] > 0 && virtual.tokens() > 0) {
+                throw new IllegalArgumentException("rows use the virtual tokens of two adapters");
+            }
+            virtual = virtualTokens[slot] > 0 ? new Virtual(slot, virtualTokens[slot]) : virtual;
+        }
+        return virtual;
+    }
+
+    /** The virtual tokens of a row's adapters. */
+    record Virtual(int slot, int tokens) {
+        static final Virtual NONE = new Virtual(-1, 0);
+    }
+
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
+        virtualTokens[slot] = adapter.virtualTokens();
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         stale = true;

@@ -247,7 +247,9 @@ final class DecoderScript {
                 list(call, content.b()),
                 list(call, content.magnitudes()),
                 call.numbers(content.scales()),
-                list(call, content.differences()));
+                list(call, content.differences()),
+                list(call, content.embeddings()),
+                call.numbers(content.tokens()));
     }
 
     void activate(TensorScope call, AdaptersObject adapters, Slots active) {
@@ -327,7 +329,8 @@ final class DecoderScript {
                     call.numbers(learned.factors()),
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
-                    call.numbers(learned.magnitudes())));
+                    call.numbers(learned.magnitudes()),
+                    call.numbers(learned.virtual())));
         }
     }
 

@@ -30,6 +30,7 @@ record IterationCall(
     /**
      * @param segments those of the rows
      * @param width numbers of a hidden state
+     * @param virtual as {@link RowEncoder#virtual} gives them
      */
     IterationOutputs run(
             List<Segment> segments,
@@ -38,6 +39,7 @@ record IterationCall(
             SamplingRows sampling,
             PackRows pack,
             int width,
+            long[] virtual,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
@@ -55,7 +57,8 @@ record IterationCall(
                 learned,
                 SamplingRows.indices(sampling.limited),
                 sampling.allowed,
-                SamplingRows.indices(sampling.pooled));
+                SamplingRows.indices(sampling.pooled),
+                virtual);
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.device.Assumed;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,8 +20,12 @@ final class RowEncoder {
 
     final List<long[]> groups = new ArrayList<>();
     final List<long[]> chunks = new ArrayList<>();
+    /** Those of the vocabulary; 0 in the place of virtual ones. */
     final long[] tokens;
+
     final long[] positions;
+    /** Rows with a virtual token, and which one it is. */
+    private final List<int[]> virtual = new ArrayList<>();
     /** Of each row. */
     final int[][] adapterSlots;
 
@@ -80,16 +85,45 @@ final class RowEncoder {
     private void put(Segment segment) {
         for (int i = 0; i < segment.tokens().length; i++, row++) {
             int position = segment.start() + i;
-            tokens[row] = segment.tokens()[i];
+            put(segment.tokens()[i]);
             positions[row] = position;
             adapterSlots[row] = segment.adapterSlots();
             cacheRows[row] = (long) segment.kvSlot() * capacity + position;
         }
     }
 
+    private void put(int token) {
+        tokens[row] = Math.max(token, 0);
+        if (token < 0) {
+            virtual.add(new int[] {row, Prefix.index(token)});
+        }
+    }
+
+    /**
+     * Rows with a virtual token, then which one that is, counted over the slots of adapters.
+     *
+     * @param most virtual tokens of a slot
+     * @throws IllegalArgumentException if a row's adapters have no such token
+     */
+    long[] virtual(AdapterSlots adapters, int most) {
+        long[] numbers = new long[2 * virtual.size()];
+        for (int i = 0; i < virtual.size(); i++) {
+            int at = virtual.get(i)[0];
+            int index = virtual.get(i)[1];
+            AdapterSlots.Virtual own = adapters.virtual(adapterSlots[at]);
+            if (index >= own.tokens()) {
+                throw new IllegalArgumentException(
+                        "virtual token " + index + " of a row whose adapters have " + own.tokens());
+            }
+            numbers[i] = at;
+            numbers[virtual.size() + i] = (long) own.slot() * most + index;
+        }
+        return numbers;
+    }
+
     private void put(PackWindows windows, PackRows pack) {
         for (int at = windows.from(); at < windows.to(); at++, row++) {
-            tokens[row] = pack.token(at);
+            put(pack.token(at));
             positions[row] = pack.position(at);
             adapterSlots[row] = pack.adapterSlots();
         }

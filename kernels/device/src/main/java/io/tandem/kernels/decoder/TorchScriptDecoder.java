@@ -14,6 +14,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.device.ContextLength;
@@ -197,10 +198,24 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
+        int virtual = adapters.virtual(adapterSlots).tokens();
+        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual));
         reserveArena();
         use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena);
+        }
+    }
+
+    /** What is learned of virtual tokens is found by their place at the beginning of a sequence. */
+    private static void requireVirtual(int[] tokens, int virtual) {
+        for (int i = 0; i < Math.max(virtual, tokens.length); i++) {
+            int expected = i < virtual ? Prefix.token(i) : 0;
+            boolean right = i < tokens.length && (i < virtual ? tokens[i] == expected : tokens[i] >= 0);
+            if (!right) {
+                throw new IllegalArgumentException(
+                        "a sequence of a pack does not begin with the " + virtual + " virtual tokens of its adapters");
+            }
         }
     }
 
@@ -232,6 +247,9 @@ public final class TorchScriptDecoder implements DeviceModel {
                 .map(part -> new RowEncoder(part.segments(), part.windows(), pack, limits.contextTokens()))
                 .toList();
         IterationCheck.check(inputs.segments(), rows, model, limits, pack);
+        List<long[]> virtual = rows.stream()
+                .map(part -> part.virtual(adapters, limits.maxRank()))
+                .toList();
         cache.prepare(inputs.segments());
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
@@ -240,7 +258,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         for (int i = 0; i < rows.size(); i++) {
             PackLanes.Part part = split.parts().get(i);
             RowEncoder own = rows.get(i);
-            calls.add(() -> run(part, own, mixed));
+            long[] placed = virtual.get(i);
+            calls.add(() -> run(part, own, placed, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -248,13 +267,13 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
-    private IterationOutputs run(PackLanes.Part part, RowEncoder rows, boolean mixed) {
+    private IterationOutputs run(PackLanes.Part part, RowEncoder rows, long[] virtual, boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(part.segments(), part.windows(), rows, sampling, pack, model.hidden(), mixed);
+                        .run(part.segments(), part.windows(), rows, sampling, pack, model.hidden(), virtual, mixed);
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());

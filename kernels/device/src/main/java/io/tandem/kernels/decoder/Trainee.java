@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -20,7 +21,10 @@ import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -101,20 +105,28 @@ final class Trainee implements AutoCloseable {
                             RowEncoder.flatten(parts),
                             scalings.stream().mapToDouble(s -> s).toArray(),
                             RowEncoder.flatten(scales),
-                            RowEncoder.flatten(magnitudes)));
+                            RowEncoder.flatten(magnitudes),
+                            virtual(initial)));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(
-                    script,
-                    scope,
-                    lanes,
-                    config,
-                    weights,
-                    parameters.stream()
-                            .map(p -> new Factor(p.parameter().name(), p.length()))
-                            .toList());
+            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
         }
         adapters.occupy(slot, initial);
+    }
+
+    private static long[] virtual(Adapter adapter) {
+        return adapter.prefix().stream()
+                .flatMapToLong(prefix -> LongStream.concat(
+                        LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
+                        Arrays.stream(AdapterSlots.tokens(adapter))))
+                .toArray();
+    }
+
+    private static List<Factor> regions(List<Placed> parameters, Adapter adapter) {
+        return Stream.concat(
+                        parameters.stream().map(Placed::parameter), adapter.prefix().map(Prefix::parameter).stream())
+                .map(parameter -> new Factor(parameter.name(), parameter.values().length))
+                .toList();
     }
 
     TraineeObject value() {
@@ -154,7 +166,7 @@ final class Trainee implements AutoCloseable {
             LowRank own = change.lowRank().orElseThrow();
             boolean fewer = wanted < change.learning();
             used[i] = fewer ? wanted : change.learning();
-            scalings[i] = fewer ? like.config().scaling(own, wanted) : own.scaling();
+            scalings[i] = fewer ? like.lora().scaling(own, wanted) : own.scaling();
         }
         try (TensorScope call = scope.open()) {
             script.useRanks(call, value, used, scalings);

@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -23,8 +24,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Loss and gradient of whole sequences by libtorch's autograd. */
@@ -68,8 +71,13 @@ final class AutogradReference implements AutoCloseable {
             }
             modules.put(site, one.with(sums));
         });
+        Optional<Prefix> prefix = left.gradient()
+                .prefix()
+                .map(one -> one.with(sum(
+                        one.parameter().values(),
+                        right.gradient().prefix().orElseThrow().parameter().values())));
         return new Result(
-                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules));
+                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules, prefix));
     }
 
     private static float[] sum(float[] left, float[] right) {
@@ -98,7 +106,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, length, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter), 13 + 14L * model.layers()),
+                    call.tensor(numbers(adapter), 14 + 14L * model.layers()),
                     call.tensor(reals(adapter), 1 + 7L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -129,6 +137,7 @@ final class AutogradReference implements AutoCloseable {
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
         }
+        numbers.add(adapter.virtualTokens());
         return numbers.stream().mapToLong(i -> i).toArray();
     }
 
@@ -195,10 +204,10 @@ final class AutogradReference implements AutoCloseable {
     }
 
     private float[] factors(Adapter adapter) {
-        return concat(adapter.modules().values().stream()
-                .flatMap(change -> change.parameters().stream())
-                .map(Parameter::values)
-                .toList());
+        Stream<Parameter> ofModules =
+                adapter.modules().values().stream().flatMap(change -> change.parameters().stream());
+        Stream<Parameter> virtual = adapter.prefix().map(Prefix::parameter).stream();
+        return concat(Stream.concat(ofModules, virtual).map(Parameter::values).toList());
     }
 
     private static Adapter read(float[] values, Adapter like) {
@@ -212,7 +221,11 @@ final class AutogradReference implements AutoCloseable {
             }
             modules.put(entry.getKey(), entry.getValue().with(own));
         }
-        return new Adapter(like.config(), modules);
+        int from = at;
+        return new Adapter(
+                like.config(),
+                modules,
+                like.prefix().map(old -> old.with(Arrays.copyOfRange(values, from, values.length))));
     }
 
     private static float[] concat(List<float[]> parts) {

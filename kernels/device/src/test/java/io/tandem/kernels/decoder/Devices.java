@@ -69,6 +69,21 @@ final class Devices {
         return new KernelsConfig(dtype, Forms.standard(dtype), threads, 6, 96, 256, 4, 8, packTokens, stash);
     }
 
+    /** Room for so many sequences and adapters. */
+    static KernelsConfig limits(int threads, int kvSlots, int adapterSlots) {
+        return new KernelsConfig(
+                Dtype.FLOAT32,
+                Forms.standard(Dtype.FLOAT32),
+                threads,
+                kvSlots,
+                96,
+                256,
+                adapterSlots,
+                8,
+                128,
+                Stash.KEEP);
+    }
+
     /** Greedy, with the log-probabilities of the whole vocabulary. */
     static Sampling scored(DeviceModel device) {
         return new Sampling(

@@ -19,6 +19,7 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -54,7 +55,8 @@ class MethodParityTest {
         LORA,
         IA3,
         DORA,
-        PISSA;
+        PISSA,
+        PROMPT;
 
         Adapter random(ModelConfig model, long seed) {
             return switch (this) {
@@ -62,6 +64,7 @@ class MethodParityTest {
                 case IA3 -> TinyAdapters.scales(model, seed);
                 case DORA -> TinyAdapters.dora(model, 4, seed);
                 case PISSA -> TinyAdapters.leading(model, 2, 4, seed);
+                case PROMPT -> TinyAdapters.prompt(model, 5, seed);
             };
         }
 
@@ -90,6 +93,9 @@ class MethodParityTest {
         "DORA, BIASES, INT8",
         "PISSA, BIASES, KEEP",
         "PISSA, QWEN3, RECOMPUTE",
+        "PROMPT, LLAMA, KEEP",
+        "PROMPT, BIASES, RECOMPUTE",
+        "PROMPT, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -98,7 +104,8 @@ class MethodParityTest {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             for (int split = 0; split < SPLITS; split++) {
-                TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
+                TrainingPack pack =
+                        after(adapter, Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2));
                 device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
                 double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
                 AutogradReference.Result expected = reference.run(pack, adapter.served());
@@ -181,26 +188,44 @@ class MethodParityTest {
         }
     }
 
+    /** The pack's sequences after the adapter's virtual tokens. */
+    private static TrainingPack after(Adapter adapter, TrainingPack pack) {
+        int virtual = adapter.virtualTokens();
+        return new TrainingPack(
+                pack.sequences().stream()
+                        .map(sequence -> sequence.after(virtual))
+                        .toList(),
+                pack.purpose());
+    }
+
+    /** By the module that they belong to, and their own names. */
+    private static Map<String, Parameter> parameters(Adapter adapter) {
+        Map<String, Parameter> parameters = new TreeMap<>();
+        adapter.modules()
+                .forEach((site, change) -> change.parameters().forEach(p -> parameters.put(site + " " + p.name(), p)));
+        adapter.prefix().map(Prefix::parameter).ifPresent(p -> parameters.put(p.name(), p));
+        return parameters;
+    }
+
     private void compare(Adapter expected, Adapter actual, boolean each, double tolerance) {
-        assertThat(actual.modules().keySet()).isEqualTo(expected.modules().keySet());
+        Map<String, Parameter> all = parameters(actual);
+        assertThat(all.keySet()).isEqualTo(parameters(expected).keySet());
         double[] whole = new double[2];
-        expected.modules().forEach((site, right) -> {
-            List<Parameter> found = actual.modules().get(site).parameters();
-            for (int p = 0; p < found.size(); p++) {
-                float[] values = right.parameters().get(p).values();
-                double difference = 0;
-                double norm = 0;
-                for (int i = 0; i < values.length; i++) {
-                    difference += Math.pow(values[i] - found.get(p).values()[i], 2);
-                    norm += Math.pow(values[i], 2);
-                }
-                whole[0] += difference;
-                whole[1] += norm;
-                if (each) {
-                    assertThat(Math.sqrt(difference / norm))
-                            .as("error of %s %s, seed %d", site, found.get(p).name(), seed)
-                            .isLessThan(tolerance);
-                }
+        parameters(expected).forEach((name, right) -> {
+            float[] values = right.values();
+            float[] found = all.get(name).values();
+            double difference = 0;
+            double norm = 0;
+            for (int i = 0; i < values.length; i++) {
+                difference += Math.pow(values[i] - found[i], 2);
+                norm += Math.pow(values[i], 2);
+            }
+            whole[0] += difference;
+            whole[1] += norm;
+            if (each) {
+                assertThat(Math.sqrt(difference / norm))
+                        .as("error of %s, seed %d", name, seed)
+                        .isLessThan(tolerance);
             }
         });
         assertThat(Math.sqrt(whole[0] / whole[1])).as("whole, seed %d", seed).isLessThan(tolerance);
@@ -213,19 +238,27 @@ class MethodParityTest {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         List<int[]> users = new ArrayList<>(List.of(IterationInputs.BASE));
         Form[] forms = Form.values();
-        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(Dtype.FLOAT32, threads, 128, Stash.KEEP))) {
+        int rows = forms.length + 3;
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(threads, rows, forms.length))) {
+            Map<Integer, Adapter> adapters = new TreeMap<>();
             for (int slot = 0; slot < forms.length; slot++) {
-                device.putAdapter(slot, forms[slot].random(tiny.config(), random.nextLong()));
+                adapters.put(slot, forms[slot].random(tiny.config(), random.nextLong()));
+                device.putAdapter(slot, adapters.get(slot));
                 users.add(new int[] {slot});
             }
             users.add(new int[] {0, 1});
             users.add(IterationInputs.BASE);
-            int rows = Math.min(users.size(), device.limits().kvSlots());
             int[][] prompts = new int[rows][];
             Arrays.setAll(
                     prompts,
-                    i -> Devices.tokens(
-                            random, 2 + random.nextInt(20), tiny.config().vocab()));
+                    i -> Prefix.before(
+                            Arrays.stream(users.get(i))
+                                    .map(slot -> adapters.get(slot).virtualTokens())
+                                    .sum(),
+                            Devices.tokens(
+                                    random,
+                                    2 + random.nextInt(20),
+                                    tiny.config().vocab())));
             List<Draw> alone = new ArrayList<>();
             for (boolean decode : new boolean[] {false, true}) {
                 for (int row = 0; row < rows; row++) {
@@ -262,7 +295,7 @@ class MethodParityTest {
     void trainingGoesOnBitForBitWhereItStopped(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         Adapter initial = form.random(tiny.config(), random.nextLong());
-        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
+        TrainingPack pack = after(initial, Devices.pack(random, tiny.config().vocab(), 20, 9));
         OptimizerConfig optimizer = OptimizerConfig.of(OptimizerConfig.Method.ADAMW_8BIT);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, initial, optimizer);
@@ -274,24 +307,11 @@ class MethodParityTest {
             device.closeTrainee(SLOT);
             device.openTrainee(SLOT, device.prepare(form.resume(kept)), optimizer, state);
             step(device, pack);
-            device.snapshot(SLOT).modules().forEach((site, change) -> {
-                for (int p = 0; p < change.parameters().size(); p++) {
-                    Parameter found = change.parameters().get(p);
-                    assertThat(found.values())
-                            .as("%s %s", site, found.name())
-                            .containsExactly(expected.modules()
-                                    .get(site)
-                                    .parameters()
-                                    .get(p)
-                                    .values())
-                            .isNotEqualTo(initial.served()
-                                    .modules()
-                                    .get(site)
-                                    .parameters()
-                                    .get(p)
-                                    .values());
-                }
-            });
+            parameters(device.snapshot(SLOT))
+                    .forEach((name, found) -> assertThat(found.values())
+                            .as(name)
+                            .containsExactly(parameters(expected).get(name).values())
+                            .isNotEqualTo(parameters(initial.served()).get(name).values()));
         }
     }
 

@@ -65,7 +65,7 @@ class StashTest {
                     OptimizerConfig optimizer = OptimizerConfig.of(method);
                     device.openTrainee(SLOT, adapter, optimizer);
                     MemoryPlan plan = MemoryPlan.training(
-                            tiny.config(), device.limits(), new LoraMethod(adapter.config()), optimizer);
+                            tiny.config(), device.limits(), new LoraMethod(adapter.lora()), optimizer);
                     assertThat(device.trainingBytes(SLOT))
                             .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
                     assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));

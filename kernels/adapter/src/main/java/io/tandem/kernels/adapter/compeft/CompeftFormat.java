@@ -69,7 +69,7 @@ public final class CompeftFormat {
         if (adapter.factors().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
-        LoraConfig config = adapter.config();
+        LoraConfig config = adapter.lora();
         if (!(Math.abs(config.alpha()) <= CompeftReader.MAX_SCALING)) {
             throw new IllegalArgumentException(
                     "alpha is " + config.alpha() + ", expected at most " + CompeftReader.MAX_SCALING);

@@ -121,6 +121,6 @@ final class Compressor {
                 .mapToDouble(fit -> scale.applyAsDouble(fit) / fit.deviation())
                 .average()
                 .orElse(0);
-        return new Result(new TernaryAdapter(adapter.config(), modules), alpha, List.of());
+        return new Result(new TernaryAdapter(adapter.lora(), modules), alpha, List.of());
     }
 }

@@ -131,7 +131,7 @@ public final class Merge {
     private static LoraConfig config(List<Adapter> adapters, SortedMap<Site, LowRank> modules) {
         for (Adapter adapter : adapters) {
             if (adapter.factors().equals(modules)) {
-                return adapter.config();
+                return adapter.lora();
             }
         }
         int rank = modules.values().stream().mapToInt(LowRank::rank).max().orElseThrow();

@@ -45,7 +45,7 @@ public record DecompositionMethod(LoraConfig config, Decomposition decomposition
     }
 
     private static Adapter departing(Adapter lora, BiFunction<Site, LowRank, LowRank> first) {
-        LoraConfig config = doubled(lora.config());
+        LoraConfig config = doubled(lora.lora());
         Map<Site, Change> modules = new TreeMap<>();
         lora.factors().forEach((site, like) -> {
             double scaling = config.scaling(2 * like.rank());

@@ -1,7 +1,7 @@
 package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.stream.LongStream;
 
@@ -18,7 +18,12 @@ public interface PeftMethod {
     String name();
 
     /** What its adapters' configuration file says. */
-    LoraConfig config();
+    AdapterConfig config();
+
+    /** How many tokens its adapters put before those of a text. */
+    default int virtualTokens() {
+        return 0;
+    }
 
     /**
      * The adapter before its first step. Takes time in proportion to its parameters.

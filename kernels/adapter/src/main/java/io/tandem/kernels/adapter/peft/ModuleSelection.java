@@ -53,6 +53,21 @@ final class ModuleSelection {
             ModulePattern pattern = pattern(json, key, value.textValue(), budget);
             return site -> guarded(json, key, () -> pattern.matches(site.toString()));
         }
+        Set<String> names = list(json, key, value);
+        return site -> endsWithOneOf(site.toString(), names);
+    }
+
+    /** As PEFT finds {@code feedforward_modules}: those whose names end like that, wherever a part of the name begins. */
+    static Predicate<Site> endings(JsonFields json, String key, ModulePattern.Budget budget) {
+        JsonNode value = json.value(key).orElseThrow(() -> json.refuse(key, NAMES));
+        if (value.isTextual()) {
+            return names(json, key, budget);
+        }
+        Set<String> endings = list(json, key, value);
+        return site -> endings.stream().anyMatch(site.toString()::endsWith);
+    }
+
+    private static Set<String> list(JsonFields json, String key, JsonNode value) {
         if (!value.isArray()) {
             throw json.refuse(key, NAMES);
         }
@@ -63,7 +78,7 @@ final class ModuleSelection {
             }
             names.add(name.textValue());
         }
-        return site -> endsWithOneOf(site.toString(), names);
+        return names;
     }
 
     private static boolean endsWithOneOf(String module, Set<String> names) {

@@ -2,22 +2,38 @@ package io.tandem.kernels.adapter.peft;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * What an {@code adapter_config.json} means for the modules of a model. Keys that would change the arithmetic in a way
- * that plain LoRA does not cover are refused by name; keys that are not known are ignored, as PEFT does.
+ * that the types do not cover are refused by name; keys that are not known are ignored, as PEFT does.
  */
 final class PeftConfig {
     static final String FILE = "adapter_config.json";
 
+    private static final String FEEDFORWARD = "feedforward_modules";
+    private static final String TYPE = "peft_type";
+    private static final String LORA = "LORA";
+    private static final String IA3 = "IA3";
+    private static final String ADALORA = "ADALORA";
+    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE);
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
@@ -42,6 +58,7 @@ final class PeftConfig {
     private final JsonFields json;
     private final ModulePattern.Budget budget = new ModulePattern.Budget();
     private final ModuleSelection selection;
+    private final Predicate<Site> feedforward;
     private final Optional<AdaLora> adaLora;
     private final Map<ModulePattern, Double> rankPatterns;
     private final Map<ModulePattern, Double> alphaPatterns;
@@ -49,7 +66,10 @@ final class PeftConfig {
     private PeftConfig(JsonFields json) {
         this.json = json;
         this.selection = ModuleSelection.read(json, budget);
-        boolean adaptive = json.text("peft_type").orElse("").equals("ADALORA");
+        this.feedforward = json.value(FEEDFORWARD).isEmpty()
+                ? site -> Ia3Config.side(site.module()) == Side.INPUT
+                : ModuleSelection.endings(json, FEEDFORWARD, budget);
+        boolean adaptive = type(json).equals(ADALORA);
         this.adaLora = adaptive ? Optional.of(new AdaLora(json, MAX_RANK, alpha())) : Optional.empty();
         this.rankPatterns = adaptive ? Map.of() : patterns("rank_pattern", 1, MAX_RANK);
         this.alphaPatterns = adaptive ? Map.of() : patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
@@ -58,13 +78,22 @@ final class PeftConfig {
     /**
      * Reads the file.
      *
-     * @throws ModelFormatException if it is missing, damaged, or not LoRA, DoRA or AdaLoRA
+     * @throws ModelFormatException if it is missing, damaged, or of another type
      */
-    static PeftConfig read(Path directory) {
+    static JsonFields open(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!Set.of("LORA", "ADALORA").contains(json.text("peft_type").orElse(""))) {
-            throw json.refuse("peft_type", "\"LORA\" or \"ADALORA\"");
+        if (!TYPES.contains(type(json))) {
+            throw json.refuse(TYPE, "one of " + String.join(", ", TYPES));
         }
+        return json;
+    }
+
+    static String type(JsonFields json) {
+        return json.text(TYPE).orElse("");
+    }
+
+    /** What it means for modules. */
+    static PeftConfig read(JsonFields json) {
         refuseVariants(json);
         return new PeftConfig(json);
     }
@@ -73,12 +102,12 @@ final class PeftConfig {
         for (String key : MUST_BE_NULL) {
             JsonNode value = json.value(key).orElse(null);
             if (value != null && !(value.isBoolean() && !value.booleanValue())) {
-                throw json.refuse(key, "null: this variant of LoRA is not supported");
+                throw json.refuse(key, "null: this variant is not supported");
             }
         }
         for (String key : MUST_BE_FALSE) {
             if (json.bool(key, false)) {
-                throw json.refuse(key, "false: this variant of LoRA is not supported");
+                throw json.refuse(key, "false: this variant is not supported");
             }
         }
         if (!json.text("bias").orElse("none").equals("none")) {
@@ -129,6 +158,16 @@ final class PeftConfig {
         return selection.contains(site);
     }
 
+    /** Whether modules are scaled, and not changed by factors. */
+    boolean ia3() {
+        return type(json).equals(IA3);
+    }
+
+    /** Whether (IA)^3 scales the module's input, and not its output. */
+    boolean feedforward(Site site) {
+        return feedforward.test(site);
+    }
+
     /** The rank of modules without a pattern of their own. */
     int rank() {
         return json.integer("r", 1, MAX_RANK, 8);
@@ -165,6 +204,26 @@ final class PeftConfig {
         return rankStabilized() ? alpha / Math.sqrt(rank(site)) : alpha / rank(site);
     }
 
+    /**
+     * The same without what only reading needs.
+     *
+     * @param modules that were read
+     */
+    AdapterConfig of(SortedMap<Site, Change> modules) {
+        Set<TargetModule> targets = modules.keySet().stream()
+                .map(Site::module)
+                .collect(Collectors.toCollection(() -> EnumSet.noneOf(TargetModule.class)));
+        if (ia3()) {
+            return new Ia3Config(targets, baseModel(json));
+        }
+        if (adaLora.isPresent()) {
+            // As LoRA says it of the modules with most ranks.
+            int rank = modules.values().stream().mapToInt(Change::rank).max().orElseThrow();
+            return new LoraConfig(rank, rank * adaLora.get().scaling(), false, targets, baseModel(json));
+        }
+        return new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel(json));
+    }
+
     /** AdaLoRA has no use for it. */
     boolean rankStabilized() {
         return adaLora.isEmpty() && json.bool("use_rslora", false);
@@ -175,7 +234,7 @@ final class PeftConfig {
         return json.bool("use_dora", false);
     }
 
-    String baseModel() {
+    static String baseModel(JsonFields json) {
         String name = json.text("base_model_name_or_path").orElse("");
         if (name.length() > MAX_BASE_MODEL_LENGTH) {
             throw json.refuse("base_model_name_or_path", "at most " + MAX_BASE_MODEL_LENGTH + " characters");

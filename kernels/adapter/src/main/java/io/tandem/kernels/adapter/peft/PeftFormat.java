@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * LoRA and DoRA adapters in the directory layout of HuggingFace PEFT: {@code adapter_config.json} beside
+ * LoRA, DoRA, (IA)^3 and prompt tuning adapters in the directory layout of HuggingFace PEFT: {@code adapter_config.json} beside
  * {@code adapter_model.safetensors}. An adapter that is written here loads in PEFT and the other way round. AdaLoRA is read
  * too, as the LoRA adapter that changes the same.
  */
@@ -20,7 +20,7 @@ public final class PeftFormat {
      *
      * @param directory of the adapter; its last name appears in messages
      * @param model the base model that the adapter must fit
-     * @param maxRank largest rank of a module
+     * @param maxRank largest rank of a module, and most virtual tokens
      * @throws AdapterFormatException if a file is missing or damaged, the method is none of those, or names, shapes,
      *     ranks or values do not fit; it lists what was found and what was expected
      */

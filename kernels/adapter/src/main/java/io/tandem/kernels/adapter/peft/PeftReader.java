@@ -5,10 +5,12 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
-import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
+import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import io.tandem.kernels.weights.TensorEntry;
@@ -16,7 +18,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -35,7 +36,7 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[ABE]|lora_magnitude_vector)(?:\\.weight)?");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[ABE]|lora_magnitude_vector|ia3_l)(?:\\.weight)?");
 
     private final String name;
     private final Path directory;
@@ -53,16 +54,23 @@ final class PeftReader {
 
     Adapter read() {
         try {
-            PeftConfig config = PeftConfig.read(directory);
-            if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve(PICKLED_WEIGHTS))) {
-                throw refusal(PICKLED_WEIGHTS + " is a pickle, and pickles are never read: save the adapter again as "
-                        + WEIGHTS);
+            JsonFields json = PeftConfig.open(directory);
+            if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
+                return PromptFiles.read(json, weights(), model, maxRank);
             }
-            SafetensorsFile file = SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
-            return read(config, file);
+            PeftConfig config = PeftConfig.read(json);
+            return read(config, weights());
         } catch (ModelFormatException e) {
             throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
+    }
+
+    private SafetensorsFile weights() {
+        if (!Files.exists(directory.resolve(WEIGHTS)) && Files.exists(directory.resolve(PICKLED_WEIGHTS))) {
+            throw refusal(
+                    PICKLED_WEIGHTS + " is a pickle, and pickles are never read: save the adapter again as " + WEIGHTS);
+        }
+        return SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
     }
 
     private Adapter read(PeftConfig config, SafetensorsFile file) {
@@ -74,29 +82,16 @@ final class PeftReader {
         sites.forEach(site -> checkShapes(site, config, file));
         refuseProblems();
         SortedMap<Site, Change> modules = new TreeMap<>();
-        Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (Site site : sites) {
             if (config.rank(site) > 0) {
                 modules.put(site, change(site, config, file));
-                targets.add(site.module());
             }
         }
         refuseProblems();
         if (modules.isEmpty()) {
             throw refusal(WEIGHTS + " changes no module of the model");
         }
-        return new Adapter(lora(config, modules, targets), modules);
-    }
-
-    private static LoraConfig lora(PeftConfig config, SortedMap<Site, Change> modules, Set<TargetModule> targets) {
-        int rank = config.rank();
-        double alpha = config.alpha();
-        if (config.adaLora().isPresent()) {
-            // As LoRA says it of the modules with most ranks.
-            rank = modules.values().stream().mapToInt(Change::rank).max().orElseThrow();
-            alpha = rank * config.adaLora().get().scaling();
-        }
-        return new LoraConfig(rank, alpha, config.rankStabilized(), targets, config.baseModel());
+        return new Adapter(config.of(modules), modules);
     }
 
     private Set<Site> sites(PeftConfig config, SafetensorsFile file) {
@@ -105,8 +100,9 @@ final class PeftReader {
         for (String tensor : new TreeSet<>(file.names())) {
             Matcher matcher = TENSOR.matcher(tensor);
             TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(4)) : null;
-            if (module == null || !tensor.endsWith(suffix(matcher.group(5), config))) {
-                problems.add(shortened(tensor) + " is not a LoRA factor of a decoder layer's linear");
+            if (module == null || !belongs(tensor, matcher.group(5), config)) {
+                problems.add(shortened(tensor) + " is not " + (config.ia3() ? "an (IA)^3" : "a LoRA")
+                        + " factor of a decoder layer's linear");
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));
@@ -123,6 +119,10 @@ final class PeftReader {
         return sites;
     }
 
+    private static boolean belongs(String tensor, String parameter, PeftConfig config) {
+        return config.ia3() == parameter.equals(Scale.L) && tensor.endsWith(suffix(parameter, config));
+    }
+
     private @Nullable TargetModule module(String parent, String label) {
         for (TargetModule module : model.modules()) {
             if (module.parent().equals(parent) && module.label().equals(label)) {
@@ -134,8 +134,12 @@ final class PeftReader {
 
     /** PEFT's name of a module's parameter where it saves LoRA. */
     static String tensor(Site site, String parameter) {
-        String suffix = parameter.equals(Dora.MAGNITUDE) ? "" : ".weight";
-        return "base_model.model." + site + "." + parameter + suffix;
+        return "base_model.model." + site + "." + parameter + (isBare(parameter) ? "" : ".weight");
+    }
+
+    /** Whether PEFT keeps it without a module of its own. */
+    private static boolean isBare(String parameter) {
+        return parameter.equals(Dora.MAGNITUDE) || parameter.equals(Scale.L);
     }
 
     private static String tensor(Site site, String parameter, PeftConfig config) {
@@ -143,13 +147,17 @@ final class PeftReader {
     }
 
     private static String suffix(String parameter, PeftConfig config) {
-        boolean plain = config.adaLora().isPresent() || parameter.equals(Dora.MAGNITUDE);
+        boolean plain = config.adaLora().isPresent() || isBare(parameter);
         return "." + parameter + (plain ? "" : ".weight");
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {
         if (!config.targets(site)) {
             problems.add(site + " has factors, but " + PeftConfig.FILE + " does not target it");
+            return;
+        }
+        if (config.ia3()) {
+            checkShape(site, Scale.L, config, file, channels(site, config));
             return;
         }
         int rank = config.rank(site);
@@ -174,6 +182,13 @@ final class PeftReader {
         }
     }
 
+    /** PEFT's shape of a module's factors, which tells the side that they are on. */
+    private long[] channels(Site site, PeftConfig config) {
+        return config.feedforward(site)
+                ? new long[] {1, site.module().inputs(model)}
+                : new long[] {site.module().outputs(model), 1};
+    }
+
     private void checkShape(Site site, String factor, PeftConfig config, SafetensorsFile file, long[] expected) {
         String label = site + "." + factor;
         if (!file.names().contains(tensor(site, factor, config))) {
@@ -189,6 +204,13 @@ final class PeftReader {
     }
 
     private Change change(Site site, PeftConfig config, SafetensorsFile file) {
+        if (config.ia3()) {
+            return new Scale(
+                    site.module().inputs(model),
+                    site.module().outputs(model),
+                    config.feedforward(site) ? Side.INPUT : Side.OUTPUT,
+                    finite(site, Scale.L, config, file));
+        }
         LowRank factors = factors(site, config, file);
         if (config.adaLora().isPresent()) {
             return config.adaLora().get().fold(factors, finite(site, AdaLora.E, config, file));

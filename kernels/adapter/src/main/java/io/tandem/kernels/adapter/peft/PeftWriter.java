@@ -5,10 +5,16 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -24,6 +30,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -35,25 +42,46 @@ final class PeftWriter {
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
-    private final LoraConfig config;
-    /** Whether all modules have magnitudes; PEFT has it so for all or for none. */
-    private final boolean dora;
 
     PeftWriter(Adapter adapter) {
+        if (adapter.prefix().isPresent()) {
+            requirePrompt(adapter);
+            this.adapter = adapter;
+            return;
+        }
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
-        this.dora = adapter.modules().get(adapter.modules().firstKey()) instanceof Dora;
-        adapter.modules().forEach((site, change) -> {
-            boolean complete = change instanceof Dora all && !all.isFresh();
-            if (dora ? !complete : !(change instanceof LowRank)) {
-                throw new IllegalArgumentException("an adapter cannot be saved that has "
-                        + (change instanceof Dora ? "a module without magnitudes" : change.form() + " beside LoRA")
-                        + ", as " + site);
-            }
-        });
+        Change first = adapter.modules().get(adapter.modules().firstKey());
+        adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
+        if (first instanceof Scale != adapter.config() instanceof Ia3Config) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
+        }
         this.adapter = adapter;
-        this.config = adapter.config();
+    }
+
+    private static void requirePrompt(Adapter adapter) {
+        if (!adapter.modules().isEmpty() || !(adapter.config() instanceof PromptConfig)) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has virtual tokens beside other changes");
+        }
+        if (adapter.prefix().filter(Prefix::isFresh).isPresent()) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has virtual tokens without embeddings of their own");
+        }
+    }
+
+    /** PEFT has one form in all modules of an adapter. */
+    private static void requireAlike(Change first, Site site, Change change) {
+        if (change instanceof Dora dora && dora.isFresh()) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has a module without magnitudes, as " + site);
+        }
+        if (!change.getClass().equals(first.getClass())) {
+            throw new IllegalArgumentException("an adapter cannot be saved that has " + change.form() + " beside "
+                    + first.form() + ", as " + site);
+        }
     }
 
     void write(Path directory) throws IOException {
@@ -75,6 +103,9 @@ final class PeftWriter {
                 .forEach((site, change) -> change.parameters()
                         .forEach(p -> tensors.put(
                                 PeftReader.tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+        adapter.prefix()
+                .map(Prefix::parameter)
+                .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
         return tensors;
     }
 
@@ -86,28 +117,49 @@ final class PeftWriter {
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
     private SortedMap<String, @Nullable Object> fields() {
+        if (adapter.config() instanceof PromptConfig config) {
+            return PromptFiles.fields(config, adapter.prefix().orElseThrow());
+        }
+        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {
+            fields.put(key, null);
+        }
+        String baseModel = adapter.config().baseModel();
+        fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
+        fields.put("fan_in_fan_out", false);
+        fields.put("inference_mode", true);
+        fields.put("target_modules", names(change -> true));
+        fields.put("task_type", "CAUSAL_LM");
+        fields.putAll(adapter.config() instanceof LoraConfig lora ? lora(lora) : ia3());
+        return fields;
+    }
+
+    private Map<String, Object> ia3() {
+        return Map.of(
+                "peft_type",
+                "IA3",
+                "init_ia3_weights",
+                true,
+                "feedforward_modules",
+                names(change -> change instanceof Scale scale && scale.side() == Side.INPUT));
+    }
+
+    private SortedMap<String, @Nullable Object> lora(LoraConfig config) {
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of(
-                "auto_mapping",
                 "corda_config",
                 "eva_config",
-                "exclude_modules",
                 "layer_replication",
                 "layers_pattern",
                 "layers_to_transform",
                 "megatron_config",
-                "modules_to_save",
-                "revision",
                 "target_parameters",
                 "trainable_token_indices")) {
             fields.put(key, null);
         }
-        for (String key : List.of("fan_in_fan_out", "lora_bias", "use_qalora")) {
-            fields.put(key, false);
-        }
-        fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
+        fields.put("lora_bias", false);
+        fields.put("use_qalora", false);
         fields.put("bias", "none");
-        fields.put("inference_mode", true);
         fields.put("init_lora_weights", true);
         fields.put("loftq_config", Map.of());
         fields.put("lora_alpha", plain(config.alpha()));
@@ -117,23 +169,27 @@ final class PeftWriter {
         fields.put("qalora_group_size", 16);
         fields.put("r", config.rank());
         fields.put("rank_pattern", patterns(config.rank(), LowRank::rank));
-        fields.put("alpha_pattern", patterns(config.alpha(), this::alpha));
-        fields.put("target_modules", targets());
-        fields.put("task_type", "CAUSAL_LM");
-        fields.put("use_dora", dora);
+        fields.put("alpha_pattern", patterns(config.alpha(), factors -> alpha(config, factors)));
+        fields.put("use_dora", adapter.modules().values().stream().anyMatch(Dora.class::isInstance));
         fields.put("use_rslora", config.rankStabilized());
         return fields;
     }
 
-    /** Labels if every layer has the same modules; otherwise whole names, which a list matches too. */
-    private List<String> targets() {
+    /** Of the modules with such a change: labels if every layer has the same, otherwise whole names, which a list matches too. */
+    private List<String> names(Predicate<Change> chosen) {
         int layers = adapter.modules().lastKey().layer() + 1;
+        TreeSet<Site> sites = new TreeSet<>();
+        adapter.modules().forEach((site, change) -> {
+            if (chosen.test(change)) {
+                sites.add(site);
+            }
+        });
         TreeSet<TargetModule> labels = new TreeSet<>();
-        adapter.modules().keySet().forEach(site -> labels.add(site.module()));
-        if (adapter.modules().size() == layers * labels.size()) {
+        sites.forEach(site -> labels.add(site.module()));
+        if (sites.size() == layers * labels.size()) {
             return labels.stream().map(TargetModule::label).toList();
         }
-        return adapter.modules().keySet().stream().map(Site::toString).toList();
+        return sites.stream().map(Site::toString).toList();
     }
 
     /** The modules whose value is not the default: by label if all layers agree on it, otherwise by whole name. */
@@ -157,7 +213,7 @@ final class PeftWriter {
     }
 
     /** The alpha from which a reader computes the module's scaling. */
-    private double alpha(LowRank factors) {
+    private static double alpha(LoraConfig config, LowRank factors) {
         if (config.scaling(factors.rank()) == factors.scaling()) {
             return config.alpha();
         }

@@ -53,7 +53,7 @@ class TernaryTiesTest {
                                 tensor(f.a().length, density),
                                 tensor(f.b().length, density),
                                 0.5 + random.nextDouble())));
-        return new TernaryAdapter(shape.config(), modules);
+        return new TernaryAdapter(shape.lora(), modules);
     }
 
     private TernaryTensor tensor(int length, double density) {
@@ -201,7 +201,7 @@ class TernaryTiesTest {
                     Product.narrowed(expected),
                     merged.factors().get(site).a());
         });
-        assertThat(merged.config().scaling(2)).isEqualTo(1);
+        assertThat(merged.lora().scaling(2)).isEqualTo(1);
     }
 
     @Test

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -15,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -28,6 +32,16 @@ class PeftMethodTest {
     private final ModelConfig model = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
 
     static Stream<PeftMethod> methods() {
+        Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
+        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt())));
+    }
+
+    private static PeftMethod prompt() {
+        return new PromptMethod(new PromptConfig(RANK, "base"));
+    }
+
+    /** Those that start with random numbers. */
+    static Stream<PeftMethod> withFactors() {
         LoraConfig config = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), "base");
         LoraConfig stabilized = new LoraConfig(RANK, 6, true, LoraConfig.everyLinear(), "base");
         return Stream.of(
@@ -52,19 +66,19 @@ class PeftMethodTest {
     }
 
     @ParameterizedTest
-    @MethodSource("methods")
+    @MethodSource("withFactors")
     void theSeedDecides(PeftMethod method) {
         assertThat(numbers(method.start(model, 7))).isEqualTo(numbers(method.start(model, 7)));
         assertThat(numbers(method.start(model, 7))).isNotEqualTo(numbers(method.start(model, 8)));
     }
 
-    /** No product, and of DoRA the norms of the weight, are no change. */
+    /** No product, the norms of the weight in DoRA, and factors of one are no change. */
     @ParameterizedTest
     @MethodSource("methods")
     void anAdapterStartsWithoutAChange(PeftMethod method) {
         assertThat(method.start(model, 7).modules().values())
                 .extracting(Change::norm)
-                .containsOnly(0.0);
+                .allMatch(norm -> norm == 0);
     }
 
     /** As often as each other; the same in a step that is repeated, and others with another seed. */
@@ -90,7 +104,7 @@ class PeftMethodTest {
         assertThat(two.config().rank()).isEqualTo(2);
         two.factors().forEach((site, first) -> {
             LowRank whole = all.factors().get(site);
-            assertThat(first.scaling()).isEqualTo(all.config().alpha() / 2);
+            assertThat(first.scaling()).isEqualTo(all.lora().alpha() / 2);
             assertThat(first.a()).containsExactly(Arrays.copyOf(whole.a(), 2 * whole.inputs()));
             for (int row = 0; row < first.outputs(); row++) {
                 assertThat(first.b()[2 * row + 1]).isEqualTo(whole.b()[4 * row + 1]);
@@ -101,9 +115,22 @@ class PeftMethodTest {
 
     @Test
     void scalingsFollowTheConfiguration() {
-        assertThat(methods().map(method -> scaling(method.start(model, 1))))
+        assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
                 .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0);
+    }
+
+    /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */
+    @Test
+    void theSeedDrawsTheVirtualTokens() {
+        assertThat(drawn(7)).hasSize(RANK).isEqualTo(drawn(7)).isNotEqualTo(drawn(8));
+        assertThat(drawn(7)).allMatch(token -> token >= 0 && token < model.vocab());
+    }
+
+    private List<Integer> drawn(long seed) {
+        Prefix prefix = prompt().start(model, seed).prefix().orElseThrow();
+        assertThat(prefix.isFresh()).isTrue();
+        return Arrays.stream(prefix.vocabulary()).boxed().toList();
     }
 
     @Test
@@ -125,7 +152,9 @@ class PeftMethodTest {
     }
 
     private static Stream<Parameter> parameters(Adapter adapter) {
-        return adapter.modules().values().stream().flatMap(change -> change.parameters().stream());
+        return Stream.concat(
+                adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
+                adapter.prefix().map(Prefix::parameter).stream());
     }
 
     private static long[] numbers(Adapter adapter) {

@@ -104,7 +104,7 @@ class DoraFilesTest {
         for (Adapter other : List.of(
                 new Adapter(adapter.config(), mixed),
                 new Adapter(adapter.config(), fresh),
-                TinyAdapters.scales(model, 1))) {
+                new Adapter(adapter.config(), TinyAdapters.scales(model, 1).modules()))) {
             assertThatThrownBy(() -> PeftFormat.write(directory, other))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("an adapter cannot be saved that has");

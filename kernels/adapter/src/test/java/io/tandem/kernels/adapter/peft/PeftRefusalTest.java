@@ -43,7 +43,7 @@ class PeftRefusalTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "\"peft_type\":\"IA3\" | peft_type is \"IA3\", expected \"LORA\" or \"ADALORA\"",
+                "\"peft_type\":\"VERA\" | peft_type is \"VERA\", expected one of LORA, ADALORA, IA3, PROMPT_TUNING",
                 "\"peft_type\":null | peft_type is null",
                 "\"use_dora\":\"yes\" | use_dora is \"yes\", expected true or false",
                 "\"fan_in_fan_out\":true | fan_in_fan_out is true",

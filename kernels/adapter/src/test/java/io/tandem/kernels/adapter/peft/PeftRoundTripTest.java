@@ -176,8 +176,8 @@ class PeftRoundTripTest {
 
     private static void assertSame(Adapter expected, Adapter actual) {
         assertThat(actual.config().rank()).isEqualTo(expected.config().rank());
-        assertThat(actual.config().alpha()).isEqualTo(expected.config().alpha());
-        assertThat(actual.config().rankStabilized()).isEqualTo(expected.config().rankStabilized());
+        assertThat(actual.lora().alpha()).isEqualTo(expected.lora().alpha());
+        assertThat(actual.lora().rankStabilized()).isEqualTo(expected.lora().rankStabilized());
         assertThat(actual.config().targets()).isEqualTo(expected.config().targets());
         assertThat(actual.config().baseModel()).isEqualTo(expected.config().baseModel());
         assertThat(actual.factors().keySet()).isEqualTo(expected.factors().keySet());

@@ -1,0 +1,23 @@
+package io.tandem.kernels.adapter;
+
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import java.util.List;
+import java.util.Set;
+
+/** How an adapter was configured when it was made: what its configuration file says as far as it applies. */
+public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfig {
+    /** Of modules without a rank of their own; 0 if there are no factors. */
+    int rank();
+
+    /** The adapted modules of every layer. */
+    Set<TargetModule> targets();
+
+    /** PEFT's {@code base_model_name_or_path}; may be empty. */
+    String baseModel();
+
+    /** Those of the targets that a model has, in the order of the computation. */
+    default List<TargetModule> modules(ModelConfig model) {
+        return model.modules().stream().filter(targets()::contains).toList();
+    }
+}

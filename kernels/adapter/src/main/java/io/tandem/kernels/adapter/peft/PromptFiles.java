@@ -1,0 +1,96 @@
+package io.tandem.kernels.adapter.peft;
+
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.weights.JsonFields;
+import io.tandem.kernels.weights.ModelFormatException;
+import io.tandem.kernels.weights.SafetensorsFile;
+import io.tandem.kernels.weights.TensorEntry;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** Prompt tuning in PEFT's layout: the embeddings of the virtual tokens are the only tensor. */
+final class PromptFiles {
+    static final String TYPE = "PROMPT_TUNING";
+
+    private static final int MAX_TOKENS = 1 << 20;
+
+    private PromptFiles() {}
+
+    /**
+     * @param json the configuration
+     * @param most virtual tokens that an adapter may have
+     * @throws ModelFormatException if something does not fit
+     */
+    static Adapter read(JsonFields json, SafetensorsFile file, ModelConfig model, int most) {
+        int width = model.hidden();
+        int tokens = json.integer("num_virtual_tokens", 1, MAX_TOKENS);
+        if (tokens > most) {
+            throw new ModelFormatException(
+                    "it has " + tokens + " virtual tokens, at most " + most + " are possible (kernels.max-rank)");
+        }
+        if (json.integer("token_dim", 1, Integer.MAX_VALUE, width) != width) {
+            throw json.refuse("token_dim", "the model's " + width);
+        }
+        if (json.integer("num_transformer_submodules", 1, 2, 1) != 1) {
+            throw json.refuse("num_transformer_submodules", "1: the model is a decoder");
+        }
+        for (String name : file.names()) {
+            if (!name.equals(Prefix.EMBEDDINGS)) {
+                String shown = name.length() <= 200 ? name : name.substring(0, 200) + "…";
+                throw new ModelFormatException(shown + " is not " + Prefix.EMBEDDINGS + ", the only tensor of " + TYPE);
+            }
+        }
+        float[] embeddings = embeddings(file, new long[] {tokens, width});
+        String baseModel = PeftConfig.baseModel(json);
+        return new Adapter(new PromptConfig(tokens, baseModel), Prefix.of(tokens, width, embeddings));
+    }
+
+    private static float[] embeddings(SafetensorsFile file, long[] expected) {
+        if (!file.names().contains(Prefix.EMBEDDINGS)) {
+            throw new ModelFormatException(Prefix.EMBEDDINGS + " is missing, expected " + Arrays.toString(expected));
+        }
+        TensorEntry entry = file.entry(Prefix.EMBEDDINGS);
+        if (!Arrays.equals(entry.shape(), expected) || !entry.dtype().isFloating()) {
+            throw new ModelFormatException(Prefix.EMBEDDINGS + " is " + Arrays.toString(entry.shape()) + " of "
+                    + entry.dtype() + ", expected " + Arrays.toString(expected) + " of F64, F32, F16 or BF16");
+        }
+        float[] values = file.floats(Prefix.EMBEDDINGS);
+        for (int i = 0; i < values.length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw new ModelFormatException(
+                        Prefix.EMBEDDINGS + " has the value " + values[i] + " at " + i + ", expected finite values");
+            }
+        }
+        return values;
+    }
+
+    /** The keys that PEFT 0.17 writes; those of the model's shape it fills in when it loads them. */
+    static SortedMap<String, @Nullable Object> fields(PromptConfig config, Prefix prefix) {
+        SortedMap<String, @Nullable Object> fields = new TreeMap<>();
+        for (String key : List.of(
+                "auto_mapping",
+                "num_attention_heads",
+                "num_layers",
+                "prompt_tuning_init_text",
+                "revision",
+                "tokenizer_kwargs",
+                "tokenizer_name_or_path")) {
+            fields.put(key, null);
+        }
+        fields.put("base_model_name_or_path", config.baseModel().isEmpty() ? null : config.baseModel());
+        fields.put("inference_mode", true);
+        fields.put("num_transformer_submodules", 1);
+        fields.put("num_virtual_tokens", prefix.tokens());
+        fields.put("peft_type", TYPE);
+        fields.put("prompt_tuning_init", "RANDOM");
+        fields.put("task_type", "CAUSAL_LM");
+        fields.put("token_dim", prefix.width());
+        return fields;
+    }
+}
