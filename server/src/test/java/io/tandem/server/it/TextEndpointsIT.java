@@ -101,7 +101,7 @@ class TextEndpointsIT {
                 "/v1/rerank|model|{\"query\":\"a\",\"documents\":[\"b\"]}",
                 "/v1/rerank|query|{\"model\":\"sample\",\"documents\":[\"b\"]}",
                 "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[]}",
-                "/v1/rerank|documents|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
+                "/v1/rerank|documents[0]|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[1]}",
                 "/v1/rerank|top_n|{\"model\":\"sample\",\"query\":\"a\",\"documents\":[\"b\"],\"top_n\":-1}",
                 "/v1/embeddings|input|{\"model\":\"sample\"}",
                 "/v1/embeddings|input|{\"model\":\"sample\",\"input\":[]}",
