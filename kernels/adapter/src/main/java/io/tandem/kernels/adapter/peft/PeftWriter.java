@@ -52,7 +52,7 @@ final class PeftWriter {
         if (adapter.modules().isEmpty()) {
             throw new IllegalArgumentException("an adapter that changes no module cannot be saved");
         }
-        Change first = adapter.modules().get(adapter.modules().firstKey());
+        Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
         if (first instanceof Scale != adapter.config() instanceof Ia3Config) {
             throw new IllegalArgumentException(
