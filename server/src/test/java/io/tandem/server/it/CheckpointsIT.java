@@ -84,8 +84,10 @@ class CheckpointsIT {
                     .filteredOn(name -> name.contains(MARK))
                     .hasSize(2)
                     .allMatch(name -> name.matches(".*step-[34]"));
-            String pinned =
-                    kept.stream().filter(name -> name.endsWith("step-3")).findFirst().orElseThrow();
+            String pinned = kept.stream()
+                    .filter(name -> name.endsWith("step-3"))
+                    .findFirst()
+                    .orElseThrow();
             server.json(server.post("/v1/adapters/" + pinned + "/pin", "{\"pinned\":true}"));
         }
         // A smaller number holds for the jobs of earlier runs too, but what is pinned is in use.
