@@ -59,7 +59,7 @@ class AdmissionFairnessTest {
         List<Submission> submissions = new ArrayList<>();
         for (int i = 0; i < answers; i++) {
             client.ids.add(nextId);
-            int[] prompt = {(int) nextId, 2, 3};
+            int[] prompt = {(int) (nextId % 1000), 2 + (int) (nextId / 1000), 3};
             InferenceRequest request = new InferenceRequest(
                     nextId++, caller, prompt, tokens, List.of(), SamplingParams.GREEDY, StopRule.NONE);
             submissions.add(new Submission(request, sink(client)));

@@ -42,7 +42,7 @@ class BestEffortTest {
     }
 
     private static InferenceRequest request(long id, int answer, AdapterVersion... adapters) {
-        return Scenario.request(id, new int[] {(int) id, 2, 3}, answer, adapters);
+        return Scenario.request(id, new int[] {(int) (id % 1000), 2 + (int) (id / 1000), 3}, answer, adapters);
     }
 
     @Test

@@ -110,7 +110,9 @@ public final class FinetuneRun {
         if (course.phase() != Phase.REFERENCES && job.trains()) {
             slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
             slots[frozenSlots.length] = trainee();
-            device.useRanks(trainee(), ranks());
+            if (ranks() > 0) {
+                device.useRanks(trainee(), ranks());
+            }
         }
         if (course.phase() == Phase.STEP && course.work().untouched()) {
             stepStart = nanoTime.getAsLong();

@@ -57,7 +57,7 @@ public interface PeftMethod {
 
     /**
      * Which ranks learn in a step, so many of the first ones; its rows use no others. Follows from the arguments alone, since
-     * a job that stopped goes on with the step that it stopped in.
+     * a job that stopped goes on with the step that it stopped in. 0 if there are no ranks.
      *
      * @param seed of the job
      * @param step from 0
