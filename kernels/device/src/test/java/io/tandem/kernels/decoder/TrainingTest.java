@@ -78,7 +78,7 @@ class TrainingTest {
         }
         double[] alone = values(train(packs, List.of()));
         double[] crowded = values(train(packs, traffic()));
-        Tolerances.FLOAT32_GRADIENT.check("weights", alone, crowded);
+        Tolerances.TRAINED_WEIGHTS.check("weights", alone, crowded);
         assertThat(alone).isNotEqualTo(values(initial));
     }
 
@@ -104,7 +104,7 @@ class TrainingTest {
         }
         double[] alone = values(train(packs, stash, 1, 240, List.of()));
         double[] inTwo = values(train(packs, stash, 2, 240, List.of()));
-        Tolerances tolerance = stash == Stash.INT8 ? Tolerances.INT8_STASH_WEIGHTS : Tolerances.FLOAT32_GRADIENT;
+        Tolerances tolerance = stash == Stash.INT8 ? Tolerances.INT8_STASH_WEIGHTS : Tolerances.TRAINED_WEIGHTS;
         tolerance.check("two lanes", alone, inTwo);
         assertThat(inTwo).isNotEqualTo(alone);
         assertThat(values(train(packs, stash, 2, 240, List.of()))).isEqualTo(inTwo);
