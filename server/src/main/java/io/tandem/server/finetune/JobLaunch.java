@@ -2,7 +2,6 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
-import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.JobEngine;
@@ -244,9 +243,7 @@ final class JobLaunch {
 
     private FirstWeights weights(Ready ready) {
         ModelConfig model = setup.device().model();
-        long modules = Site.all(model).stream()
-                .filter(site -> ready.work().method().config().targets().contains(site.module()))
-                .count();
+        long modules = ready.work().method().config().sites(model).size();
         return new FirstWeights(
                 setup.weights(),
                 modules,

@@ -1,5 +1,6 @@
 package io.tandem.kernels.adapter;
 
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.List;
@@ -19,5 +20,12 @@ public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfi
     /** Those of the targets that a model has, in the order of the computation. */
     default List<TargetModule> modules(ModelConfig model) {
         return model.modules().stream().filter(targets()::contains).toList();
+    }
+
+    /** The same in every layer, in the order of the computation. */
+    default List<Site> sites(ModelConfig model) {
+        return Site.all(model).stream()
+                .filter(site -> targets().contains(site.module()))
+                .toList();
     }
 }

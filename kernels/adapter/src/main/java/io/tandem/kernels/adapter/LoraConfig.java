@@ -53,9 +53,8 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
 
     /** Numbers in each factor of such an adapter where every module has this rank. */
     public LongStream factors(ModelConfig model) {
-        return Adapter.Site.all(model).stream()
+        return sites(model).stream()
                 .map(Adapter.Site::module)
-                .filter(targets::contains)
                 .flatMapToLong(target ->
                         LongStream.of((long) rank * target.inputs(model), (long) rank * target.outputs(model)));
     }

@@ -26,10 +26,8 @@ public record DoraMethod(LoraConfig config) implements PeftMethod {
 
     @Override
     public LongStream parameters(ModelConfig model) {
-        LongStream magnitudes = Site.all(model).stream()
-                .map(Site::module)
-                .filter(config.targets()::contains)
-                .mapToLong(module -> module.outputs(model));
+        LongStream magnitudes =
+                config.sites(model).stream().map(Site::module).mapToLong(module -> module.outputs(model));
         return LongStream.concat(config.factors(model), magnitudes);
     }
 }

@@ -26,10 +26,8 @@ public record Ia3Method(Ia3Config config) implements PeftMethod {
     @Override
     public Adapter start(ModelConfig model, long seed) {
         SortedMap<Site, Scale> modules = new TreeMap<>();
-        for (Site site : Site.all(model)) {
-            if (config.targets().contains(site.module())) {
-                modules.put(site, ones(site.module(), model));
-            }
+        for (Site site : config.sites(model)) {
+            modules.put(site, ones(site.module(), model));
         }
         return new Adapter(new Ia3Config(EnumSet.copyOf(config.modules(model)), config.baseModel()), modules);
     }
@@ -46,9 +44,6 @@ public record Ia3Method(Ia3Config config) implements PeftMethod {
 
     @Override
     public LongStream parameters(ModelConfig model) {
-        return Site.all(model).stream()
-                .map(Site::module)
-                .filter(config.targets()::contains)
-                .mapToLong(module -> channels(module, model));
+        return config.sites(model).stream().map(Site::module).mapToLong(module -> channels(module, model));
     }
 }

@@ -25,10 +25,8 @@ public record LoraMethod(LoraConfig config) implements PeftMethod {
     public Adapter start(ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         SortedMap<Site, LowRank> modules = new TreeMap<>();
-        for (Site site : Site.all(model)) {
-            if (config.targets().contains(site.module())) {
-                modules.put(site, factors(model, site, random));
-            }
+        for (Site site : config.sites(model)) {
+            modules.put(site, factors(model, site, random));
         }
         LoraConfig made = new LoraConfig(
                 config.rank(),

@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 final class PeftReader {
     static final String WEIGHTS = "adapter_model.safetensors";
 
+    private static final String PREFIX = "base_model.model.";
     private static final String PICKLED_WEIGHTS = "adapter_model.bin";
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
@@ -134,21 +135,21 @@ final class PeftReader {
 
     /** PEFT's name of a module's parameter where it saves LoRA. */
     static String tensor(Site site, String parameter) {
-        return "base_model.model." + site + "." + parameter + (isBare(parameter) ? "" : ".weight");
+        return PREFIX + site + suffix(parameter);
     }
 
-    /** Whether PEFT keeps it without a module of its own. */
-    private static boolean isBare(String parameter) {
-        return parameter.equals(Dora.MAGNITUDE) || parameter.equals(Scale.L);
+    /** PEFT keeps some parameters without a module of their own. */
+    private static String suffix(String parameter) {
+        boolean bare = parameter.equals(Dora.MAGNITUDE) || parameter.equals(Scale.L);
+        return "." + parameter + (bare ? "" : ".weight");
     }
 
     private static String tensor(Site site, String parameter, PeftConfig config) {
-        return "base_model.model." + site + suffix(parameter, config);
+        return PREFIX + site + suffix(parameter, config);
     }
 
     private static String suffix(String parameter, PeftConfig config) {
-        boolean plain = config.adaLora().isPresent() || isBare(parameter);
-        return "." + parameter + (plain ? "" : ".weight");
+        return config.adaLora().isPresent() ? "." + parameter : suffix(parameter);
     }
 
     private void checkShapes(Site site, PeftConfig config, SafetensorsFile file) {

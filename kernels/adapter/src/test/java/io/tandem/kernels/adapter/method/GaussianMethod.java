@@ -21,14 +21,12 @@ public record GaussianMethod(LoraConfig config) implements PeftMethod {
     public Adapter start(ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         SortedMap<Site, LowRank> modules = new TreeMap<>();
-        for (Site site : Site.all(model)) {
-            if (config.targets().contains(site.module())) {
-                float[] a = new float[config.rank() * site.module().inputs(model)];
-                for (int i = 0; i < a.length; i++) {
-                    a[i] = (float) (random.nextGaussian() / Math.sqrt(config.rank()));
-                }
-                modules.put(site, factors(a, site, model));
+        for (Site site : config.sites(model)) {
+            float[] a = new float[config.rank() * site.module().inputs(model)];
+            for (int i = 0; i < a.length; i++) {
+                a[i] = (float) (random.nextGaussian() / Math.sqrt(config.rank()));
             }
+            modules.put(site, factors(a, site, model));
         }
         return new Adapter(config, modules);
     }

@@ -1,11 +1,9 @@
 package io.tandem.kernels.adapter.peft;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.compeft.CompeftFormat;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
@@ -186,8 +184,6 @@ class AdaLoraFilesTest {
     }
 
     private void refused(Path path, String why) {
-        assertThatThrownBy(() -> PeftFormat.read(path, model, 8))
-                .isInstanceOf(AdapterFormatException.class)
-                .hasMessageContaining(why);
+        Refusals.ofReading(path, model, why);
     }
 }

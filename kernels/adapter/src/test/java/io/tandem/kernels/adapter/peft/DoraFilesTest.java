@@ -5,15 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Parameter;
-import io.tandem.kernels.adapter.compeft.CompeftFormat;
-import io.tandem.kernels.adapter.compeft.CompressionSettings;
-import io.tandem.kernels.adapter.merge.Merge;
-import io.tandem.kernels.adapter.merge.MergeMethod;
-import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.PeftDirectory;
@@ -74,9 +68,7 @@ class DoraFilesTest {
     }
 
     private void refused(Path path, String why) {
-        assertThatThrownBy(() -> PeftFormat.read(path, model, 8))
-                .isInstanceOf(AdapterFormatException.class)
-                .hasMessageContaining(why);
+        Refusals.ofReading(path, model, why);
     }
 
     @Test
@@ -114,14 +106,9 @@ class DoraFilesTest {
     /** The magnitudes are no product of factors. */
     @Test
     void mergingAndCompressionRefuseItByName() {
-        Adapter adapter = TinyAdapters.dora(model, 5, 7);
-        String why = "is changed by DoRA, which is not a product of low-rank factors";
-        assertThatThrownBy(() -> Merge.of(MergeSpec.of(MergeMethod.LINEAR)).apply(List.of(adapter)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
-        Path file = directory.resolve("a.compeft");
-        assertThatThrownBy(() -> CompeftFormat.write(file, adapter, CompressionSettings.of(0.1)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
+        Refusals.ofMergingAndCompressing(
+                TinyAdapters.dora(model, 5, 7),
+                directory,
+                "is changed by DoRA, which is not a product of low-rank factors");
     }
 }

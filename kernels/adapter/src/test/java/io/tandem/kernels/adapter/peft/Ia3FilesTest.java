@@ -1,22 +1,15 @@
 package io.tandem.kernels.adapter.peft;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
-import io.tandem.kernels.adapter.compeft.CompeftFormat;
-import io.tandem.kernels.adapter.compeft.CompressionSettings;
-import io.tandem.kernels.adapter.merge.Merge;
-import io.tandem.kernels.adapter.merge.MergeMethod;
-import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.PeftDirectory;
@@ -105,9 +98,7 @@ class Ia3FilesTest {
     }
 
     private void refused(Path path, String why) {
-        assertThatThrownBy(() -> PeftFormat.read(path, model, 8))
-                .isInstanceOf(AdapterFormatException.class)
-                .hasMessageContaining(why);
+        Refusals.ofReading(path, model, why);
     }
 
     /** Also if a module is scaled on one side here and on the other there. */
@@ -153,14 +144,9 @@ class Ia3FilesTest {
 
     @Test
     void mergingAndCompressionRefuseItByName() {
-        Adapter adapter = TinyAdapters.scales(model, 7);
-        String why = "is changed by (IA)^3, which is not a product of low-rank factors";
-        assertThatThrownBy(() -> Merge.of(MergeSpec.of(MergeMethod.LINEAR)).apply(List.of(adapter)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
-        Path file = directory.resolve("a.compeft");
-        assertThatThrownBy(() -> CompeftFormat.write(file, adapter, CompressionSettings.of(0.1)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
+        Refusals.ofMergingAndCompressing(
+                TinyAdapters.scales(model, 7),
+                directory,
+                "is changed by (IA)^3, which is not a product of low-rank factors");
     }
 }

@@ -6,15 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PromptConfig;
-import io.tandem.kernels.adapter.compeft.CompeftFormat;
-import io.tandem.kernels.adapter.compeft.CompressionSettings;
-import io.tandem.kernels.adapter.merge.Merge;
-import io.tandem.kernels.adapter.merge.MergeMethod;
-import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.PeftDirectory;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -88,9 +82,7 @@ class PromptFilesTest {
     }
 
     private void refused(Path path, String why) {
-        assertThatThrownBy(() -> PeftFormat.read(path, model, 8))
-                .isInstanceOf(AdapterFormatException.class)
-                .hasMessageContaining(why);
+        Refusals.ofReading(path, model, why);
     }
 
     @Test
@@ -141,14 +133,9 @@ class PromptFilesTest {
 
     @Test
     void mergingAndCompressionRefuseItByName() {
-        Adapter adapter = TinyAdapters.prompt(model, 5, 7);
-        String why = "has virtual tokens, which are not a product of low-rank factors";
-        assertThatThrownBy(() -> Merge.of(MergeSpec.of(MergeMethod.LINEAR)).apply(List.of(adapter)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
-        Path file = directory.resolve("a.compeft");
-        assertThatThrownBy(() -> CompeftFormat.write(file, adapter, CompressionSettings.of(0.1)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining(why);
+        Refusals.ofMergingAndCompressing(
+                TinyAdapters.prompt(model, 5, 7),
+                directory,
+                "has virtual tokens, which are not a product of low-rank factors");
     }
 }
