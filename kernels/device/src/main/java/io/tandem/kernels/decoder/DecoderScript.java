@@ -29,6 +29,9 @@ final class DecoderScript {
     /** {@code change.Changes}. */
     record AdaptersObject(IValue value) {}
 
+    /** {@code row_adapters.Pack}. */
+    record PackObject(IValue value) {}
+
     /** {@code arena.Arena}. */
     record ArenaObject(IValue value) {}
 
@@ -74,8 +77,13 @@ final class DecoderScript {
     record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
             implements Arguments {}
 
-    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
+    /**
+     * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
+     *
+     * @param runSlots of {@link RowAdapters#runSlots}
+     */
+    record Layout(
+            long[] groups, long[] chunks, long windowFrom, long[] windows, RowAdapters adapters, Slots runSlots) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -252,14 +260,17 @@ final class DecoderScript {
                 call.numbers(content.tokens()));
     }
 
-    void activate(TensorScope call, AdaptersObject adapters, Slots active) {
-        script.call(
-                call,
-                "activate",
-                adapters.value(),
-                call.numbers(active.slots()),
-                call.numbers(active.ranks()),
-                call.numbers(active.scaled()));
+    /** @param scaled as {@link Slots} has it */
+    void activate(TensorScope call, AdaptersObject adapters, long[] scaled) {
+        script.call(call, "activate", adapters.value(), call.numbers(scaled));
+    }
+
+    /** @param ranks as {@link Slots} has them */
+    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+        try (TensorScope call = owner.open()) {
+            return new PackObject(
+                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+        }
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
@@ -268,6 +279,7 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
+            PackObject pack,
             ArenaObject arena,
             Inputs inputs) {
         return script.call(
@@ -276,6 +288,7 @@ final class DecoderScript {
                 model.value(),
                 cache.value(),
                 adapters.value(),
+                pack.value(),
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
@@ -289,8 +302,15 @@ final class DecoderScript {
         long[] window = new long[1 + layout.windows().length];
         window[0] = layout.windowFrom();
         System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
-        return call.own(
-                IValue.listFrom(call.numbers(layout.groups()), call.numbers(layout.chunks()), call.numbers(window)));
+        RowAdapters adapters = layout.adapters();
+        return call.own(IValue.listFrom(
+                call.numbers(layout.groups()),
+                call.numbers(layout.chunks()),
+                call.numbers(window),
+                call.numbers(adapters.runs()),
+                call.numbers(layout.runSlots().slots()),
+                call.numbers(layout.runSlots().ranks()),
+                call.numbers(adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0)));
     }
 
     /**
