@@ -46,10 +46,25 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
             System.arraycopy(labels, 0, ignored, virtual, labels.length);
             return new Sequence(Prefix.before(virtual, tokens), ignored);
         }
+
+        /** The same without its first tokens. */
+        public Sequence without(int first) {
+            return first == 0
+                    ? this
+                    : new Sequence(
+                            Arrays.copyOfRange(tokens, first, tokens.length),
+                            Arrays.copyOfRange(labels, first, labels.length));
+        }
     }
 
     public TrainingPack {
         sequences = List.copyOf(sequences);
+    }
+
+    /** The same without the first tokens of each sequence. */
+    public TrainingPack without(int first) {
+        return new TrainingPack(
+                sequences.stream().map(sequence -> sequence.without(first)).toList(), purpose);
     }
 
     /** Rows of the arena that the pack fills. */

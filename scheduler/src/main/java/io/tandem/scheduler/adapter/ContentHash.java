@@ -4,7 +4,6 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
-import io.tandem.kernels.adapter.Prefix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -46,9 +45,10 @@ public record ContentHash(String hex) {
                 update(digest, parameter.values());
             });
         });
-        adapter.prefix().map(Prefix::parameter).ifPresent(parameter -> {
-            digest.update(name(parameter).getBytes(StandardCharsets.UTF_8));
-            update(digest, parameter.values());
+        adapter.prefix().ifPresent(prefix -> {
+            String kind = prefix.match(prompt -> "", keys -> "keys and values ");
+            digest.update((kind + name(prefix.parameter())).getBytes(StandardCharsets.UTF_8));
+            update(digest, prefix.parameter().values());
         });
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }

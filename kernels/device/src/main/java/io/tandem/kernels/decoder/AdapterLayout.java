@@ -5,9 +5,11 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.Dtype;
@@ -295,13 +297,15 @@ final class AdapterLayout {
     }
 
     private void check(Prefix prefix, int maxRank) {
-        if (model.architecture().startsWith("Gemma3")) {
+        if (prefix instanceof Prompt && model.architecture().startsWith("Gemma3")) {
             throw new IllegalArgumentException("the adapter has virtual tokens, which are not supported with Gemma 3:"
                     + " it scales the embeddings of its vocabulary, and in PEFT no others");
         }
-        if (prefix.width() != model.hidden()) {
+        int width = prefix.match(prompt -> model.hidden(), keys -> KeysAndValues.width(model));
+        if (prefix.width() != width) {
             throw new IllegalArgumentException(
-                    "the embeddings of virtual tokens have " + prefix.width() + " numbers, expected " + model.hidden());
+                    (prefix instanceof Prompt ? "the embeddings" : "keys and values")
+                            + " of virtual tokens have " + prefix.width() + " numbers, expected " + width);
         }
         if (prefix.tokens() > maxRank) {
             throw new IllegalArgumentException("the adapter has " + prefix.tokens()

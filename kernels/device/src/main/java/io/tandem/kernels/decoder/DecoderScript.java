@@ -249,7 +249,27 @@ final class DecoderScript {
                 call.numbers(content.scales()),
                 list(call, content.differences()),
                 list(call, content.embeddings()),
-                call.numbers(content.tokens()));
+                call.numbers(content.tokens()),
+                list(call, content.keys()));
+    }
+
+    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
+    void writePrefix(
+            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
+        script.call(
+                call,
+                "write_prefix",
+                adapters.value(),
+                call.number(slot),
+                call.number(first),
+                call.number(end),
+                cache.value(),
+                call.number(target));
+    }
+
+    /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */
+    float[] readPrefix(TensorScope call, CacheObject cache, int tokens) {
+        return call.floats(script.call(call, "read_prefix", cache.value(), call.number(tokens)));
     }
 
     void activate(TensorScope call, AdaptersObject adapters, Slots active) {
@@ -330,7 +350,8 @@ final class DecoderScript {
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual())));
+                    call.numbers(learned.virtual()),
+                    call.numbers(learned.prefix())));
         }
     }
 
@@ -361,8 +382,12 @@ final class DecoderScript {
                 call.numbers(units));
     }
 
-    void beginPack(TensorScope call, ArenaObject arena) {
-        script.call(call, "begin_pack", arena.value());
+    /**
+     * @param prefix slot of the adapter that has keys and values of virtual tokens
+     * @param virtual how many it has; 0 if none does
+     */
+    void beginPack(TensorScope call, ArenaObject arena, int prefix, int virtual) {
+        script.call(call, "begin_pack", arena.value(), call.number(prefix), call.number(virtual));
     }
 
     /** @param factors {@code [rows, 1]} */

@@ -14,12 +14,13 @@ import java.util.stream.IntStream;
  * lane lie next to each other.
  */
 final class PackRows {
-    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, new TrainingPack(List.of(), Purpose.MEASURE), 1);
+    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, 0, new TrainingPack(List.of(), Purpose.MEASURE), 1);
 
     /** With more than this times its share of the rows, a lane would be alone for too long. */
     private static final double WORST_BALANCE = 1.25;
 
     private final int[] adapterSlots;
+    private final int before;
     private final Purpose purpose;
     private final int sequences;
     private final int[] tokens;
@@ -29,9 +30,13 @@ final class PackRows {
     /** Where each lane's rows begin, and the end of the last one's. */
     private final int[] laneFrom;
 
-    /** @param lanes how many there are if the sequences can be shared out evenly, otherwise there is one */
-    PackRows(int[] adapterSlots, TrainingPack pack, int lanes) {
+    /**
+     * @param before positions before each sequence's first row
+     * @param lanes how many there are if the sequences can be shared out evenly, otherwise there is one
+     */
+    PackRows(int[] adapterSlots, int before, TrainingPack pack, int lanes) {
         this.adapterSlots = adapterSlots;
+        this.before = before;
         this.purpose = pack.purpose();
         this.sequences = pack.sequences().size();
         int rows = pack.rows();
@@ -136,7 +141,7 @@ final class PackRows {
     }
 
     int position(int row) {
-        return row - starts[row];
+        return before + row - starts[row];
     }
 
     /** For each sequence with rows in {@code [from, to)}: where it starts, its first row there, its last row's end. */

@@ -15,6 +15,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.device.ContextLength;
@@ -50,6 +51,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final ModelObject weights;
     private final CacheSlots cache;
     private final AdapterSlots adapters;
+    private final WrittenPrefixes prefixes;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
     private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
@@ -75,6 +77,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        prefixes = new WrittenPrefixes(script, owned, adapters, cache);
         inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
@@ -164,7 +167,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         closeTrainee(slot);
         TensorScope scope = owned.open();
         try {
-            Trainee trainee = new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes);
+            PreparedAdapter first =
+                    new PrefixStart(script, scope, weights, model, limits.contextTokens()).fill(initial, adapters, arena);
+            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes);
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -198,12 +203,13 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
-        int virtual = adapters.virtual(adapterSlots).tokens();
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual));
+        Virtual virtual = adapters.virtual(adapterSlots);
+        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
         reserveArena();
-        use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
+        int written = virtual.written();
+        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
         try (TensorScope call = owned.open()) {
-            script.beginPack(call, arena);
+            script.beginPack(call, arena, virtual.slot(), written);
         }
     }
 
@@ -239,7 +245,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
-    public IterationOutputs run(IterationInputs inputs) {
+    public IterationOutputs run(IterationInputs all) {
+        IterationInputs inputs = prefixes.others(all);
         PackLanes.Split split = inputs.training().isPresent()
                 ? packLanes.split(inputs)
                 : inferenceLanes.split(inputs.segments(), packLanes);
@@ -250,7 +257,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<long[]> virtual = rows.stream()
                 .map(part -> part.virtual(adapters, limits.maxRank()))
                 .toList();
-        cache.prepare(inputs.segments());
+        cache.prepare(all.segments());
+        prefixes.write(all.segments());
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
         boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);

@@ -33,7 +33,7 @@ final class PeftConfig {
     private static final String LORA = "LORA";
     private static final String IA3 = "IA3";
     private static final String ADALORA = "ADALORA";
-    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE);
+    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE, PrefixFiles.TYPE);
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;

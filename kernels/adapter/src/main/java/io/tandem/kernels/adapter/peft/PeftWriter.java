@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
@@ -45,7 +46,7 @@ final class PeftWriter {
 
     PeftWriter(Adapter adapter) {
         if (adapter.prefix().isPresent()) {
-            requirePrompt(adapter);
+            requireVirtual(adapter);
             this.adapter = adapter;
             return;
         }
@@ -61,14 +62,19 @@ final class PeftWriter {
         this.adapter = adapter;
     }
 
-    private static void requirePrompt(Adapter adapter) {
-        if (!adapter.modules().isEmpty() || !(adapter.config() instanceof PromptConfig)) {
+    private static void requireVirtual(Adapter adapter) {
+        boolean configured = adapter.prefix()
+                .orElseThrow()
+                .match(
+                        prompt -> adapter.config() instanceof PromptConfig,
+                        keys -> adapter.config() instanceof PrefixConfig);
+        if (!adapter.modules().isEmpty() || !configured) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has virtual tokens beside other changes");
         }
         if (adapter.prefix().filter(Prefix::isFresh).isPresent()) {
             throw new IllegalArgumentException(
-                    "an adapter cannot be saved that has virtual tokens without embeddings of their own");
+                    "an adapter cannot be saved that has virtual tokens without numbers of their own");
         }
     }
 
@@ -117,8 +123,13 @@ final class PeftWriter {
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
     private SortedMap<String, @Nullable Object> fields() {
-        if (adapter.config() instanceof PromptConfig config) {
-            return PromptFiles.fields(config, adapter.prefix().orElseThrow());
+        if (adapter.prefix().isPresent()) {
+            String baseModel = adapter.config().baseModel();
+            return adapter.prefix()
+                    .get()
+                    .match(
+                            prompt -> PromptFiles.fields(baseModel, prompt),
+                            keys -> PrefixFiles.fields(baseModel, keys));
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {

@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -33,11 +34,15 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt())));
+        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt(), prefix())));
     }
 
     private static PeftMethod prompt() {
         return new PromptMethod(new PromptConfig(RANK, "base"));
+    }
+
+    private static PeftMethod prefix() {
+        return new PrefixMethod(new PrefixConfig(RANK, "base"));
     }
 
     /** Those that start with random numbers. */
