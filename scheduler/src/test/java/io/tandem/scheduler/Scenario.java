@@ -9,7 +9,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.TargetModule;
@@ -147,7 +147,7 @@ final class Scenario {
         float[] embeddings = new float[8 * tokens];
         embeddings[0] = version;
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 1));
-        Adapter adapter = new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, 8, embeddings));
+        Adapter adapter = new Adapter(new PromptConfig(tokens, ""), Prompt.of(tokens, 8, embeddings));
         return new AdapterVersion("prompt-" + version, hash, FakeDevice.prepared(adapter));
     }
 

@@ -49,7 +49,8 @@ final class HyperparameterOptions {
         dylora,
         dora,
         ia3,
-        prompt_tuning
+        prompt_tuning,
+        prefix_tuning
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -71,7 +72,7 @@ final class HyperparameterOptions {
     @Option(
             names = "--virtual-tokens",
             paramLabel = "N",
-            description = "Of prompt_tuning: learned tokens before every text; default 20.")
+            description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
 
     @Option(

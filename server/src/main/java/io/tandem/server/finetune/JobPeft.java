@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
@@ -11,6 +12,7 @@ import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -72,16 +75,21 @@ final class JobPeft {
         methods.put("dora", factors(DoraMethod::new));
         methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put(
-                "prompt_tuning",
-                new Choice(
-                        and(OF_FACTORS, Set.of("target_modules")),
-                        (hyper, model) -> new PromptMethod(new PromptConfig(
-                                hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
+                "prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
+        methods.put(
+                "prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         return methods;
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
         return new Choice(OF_PROMPTS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+    }
+
+    private static Choice virtual(BiFunction<Integer, String, PeftMethod> method) {
+        return new Choice(
+                and(OF_FACTORS, Set.of("target_modules")),
+                (hyper, model) ->
+                        method.apply(hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model));
     }
 
     private static Set<String> and(Set<String> some, Set<String> more) {

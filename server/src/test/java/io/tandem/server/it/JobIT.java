@@ -109,12 +109,12 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "prefix_tuning"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
+                        + peft + (peft.endsWith("_tuning") ? "\",\"virtual_tokens\":5" : "\"");
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
@@ -122,9 +122,9 @@ class JobIT {
             case "ia3" -> Scale.class;
             default -> LowRank.class;
         };
-        boolean prompt = peft.equals("prompt_tuning");
-        assertThat(alone.virtualTokens()).isEqualTo(prompt ? 5 : 0);
-        assertThat(alone.modules().isEmpty()).isEqualTo(prompt);
+        boolean virtual = peft.endsWith("_tuning");
+        assertThat(alone.virtualTokens()).isEqualTo(virtual ? 5 : 0);
+        assertThat(alone.modules().isEmpty()).isEqualTo(virtual);
         assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
