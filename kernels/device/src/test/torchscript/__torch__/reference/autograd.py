@@ -8,7 +8,7 @@ class Autograd(Module):
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
   # every module, its kind, how many virtual tokens there are whose embeddings come last in the
-  # adapter, and how many whose keys and values do; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
+  # adapter, how many whose keys and values do, and on how many of the first rows factors do not act; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
   # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
@@ -26,9 +26,12 @@ class Autograd(Module):
 class Reader:
   flat : Tensor
   at : int
+  # rows that factors do not act on
+  skipped : int
   def __init__(self: __torch__.reference.autograd.Reader, flat: Tensor) -> None:
     self.flat = flat
     self.at = 0
+    self.skipped = 0
   def take(self: __torch__.reference.autograd.Reader, rows: int, columns: int) -> Tensor:
     part = self.flat[self.at : self.at + rows * columns]
     self.at = self.at + rows * columns
@@ -55,7 +58,9 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
       norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))
       weight = weight / norm * adapter.take(outputs, 1)
       return torch.matmul(x, torch.t(weight)) + bias
-    return torch.matmul(x, torch.t(weight)) + torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b)) * scaling + bias
+    y = torch.matmul(x, torch.t(weight)) + bias
+    change = torch.matmul(torch.matmul(x[adapter.skipped :], torch.t(a)), torch.t(b)) * scaling
+    return torch.cat([y[: adapter.skipped], y[adapter.skipped :] + change])
   y = torch.matmul(x, torch.t(weight)) + bias
   return y * adapter.take(1, outputs) if kind == 1 else y
 
@@ -70,6 +75,7 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   layers, hidden, heads, kv_heads, dim, ffn, vocab = n[0:7]
   base = __torch__.reference.autograd.Reader(flat)
   adapter = __torch__.reference.autograd.Reader(leaf)
+  adapter.skipped = n[15 + 14 * layers]
   length = tokens.size(0)
   embedding = base.take(vocab, hidden)
   virtual = n[13 + 14 * layers]

@@ -74,10 +74,8 @@ final class JobPeft {
         methods.put("dylora", factors(DyloraMethod::new));
         methods.put("dora", factors(DoraMethod::new));
         methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
-        methods.put(
-                "prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
-        methods.put(
-                "prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
+        methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
+        methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         return methods;
     }
 

@@ -81,14 +81,14 @@ class JobSpecTest {
         assertThat(spec("\"peft\":\"prompt_tuning\",\"virtual_tokens\":7").method())
                 .isEqualTo(new PromptMethod(new PromptConfig(7, "m")));
         assertThat(spec("\"peft\":\"prompt_tuning\"").method().virtualTokens()).isEqualTo(20);
-        assertThat(spec("\"peft\":\"prefix_tuning\"").method())
-                .isEqualTo(new PrefixMethod(new PrefixConfig(20, "m")));
+        assertThat(spec("\"peft\":\"prefix_tuning\"").method()).isEqualTo(new PrefixMethod(new PrefixConfig(20, "m")));
     }
 
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, prefix_tuning");
+                .hasMessageContaining(
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, prefix_tuning");
     }
 
     @ParameterizedTest

@@ -14,8 +14,8 @@ import java.util.function.Function;
  * @param values of each token in the order of the layers: the keys of all heads as attention gets them, so already rotated,
  *     then the values
  */
-public record KeysAndValues(
-        int tokens, int layers, int heads, int headDim, int[] vocabulary, Optional<float[]> values) implements Prefix {
+public record KeysAndValues(int tokens, int layers, int heads, int headDim, int[] vocabulary, Optional<float[]> values)
+        implements Prefix {
     public KeysAndValues {
         Prefix.requireComplete(tokens, width(layers, heads, headDim), vocabulary, values);
     }

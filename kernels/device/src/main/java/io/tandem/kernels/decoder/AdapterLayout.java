@@ -292,6 +292,14 @@ final class AdapterLayout {
                         site + " has rank " + change.rank() + ", kernels.max-rank is " + maxRank);
             }
         });
+        adapter.invocation().stream()
+                .flatMap(invocation -> invocation.tokens().stream())
+                .filter(token -> token < 0 || token >= model.vocab())
+                .findFirst()
+                .ifPresent(token -> {
+                    throw new IllegalArgumentException(
+                            "the adapter's invocation has token " + token + " of " + model.vocab());
+                });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
     }
@@ -303,9 +311,8 @@ final class AdapterLayout {
         }
         int width = prefix.match(prompt -> model.hidden(), keys -> KeysAndValues.width(model));
         if (prefix.width() != width) {
-            throw new IllegalArgumentException(
-                    (prefix instanceof Prompt ? "the embeddings" : "keys and values")
-                            + " of virtual tokens have " + prefix.width() + " numbers, expected " + width);
+            throw new IllegalArgumentException((prefix instanceof Prompt ? "the embeddings" : "keys and values")
+                    + " of virtual tokens have " + prefix.width() + " numbers, expected " + width);
         }
         if (prefix.tokens() > maxRank) {
             throw new IllegalArgumentException("the adapter has " + prefix.tokens()

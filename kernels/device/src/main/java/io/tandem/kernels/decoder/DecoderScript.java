@@ -5,6 +5,8 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.ModelArguments.LayerParts;
+import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -136,15 +138,6 @@ final class DecoderScript {
                 call.flag(half));
     }
 
-    /**
-     * The structure of a model.
-     *
-     * @param sizes layers, C, H, K, D, activation, experts, active, shared, joined heads
-     * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
-     * @param windows of its layers, each once
-     */
-    record Structure(long[] sizes, double[] factors, long[] windows) implements Arguments {}
-
     /** @param norm weight and bias of the last one */
     ModelObject newModel(
             TensorScope owner,
@@ -172,25 +165,6 @@ final class DecoderScript {
                     forms.value()));
         }
     }
-
-    /**
-     * What a layer consists of.
-     *
-     * @param weights of all modules, in the order of the computation
-     * @param biases the same, empty where there is none
-     * @param parts how many modules each linear joins
-     * @param router empty if there are no experts
-     * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
-     * @param place its window, the window's number, and that of its rotary table
-     */
-    record LayerParts(
-            List<PtNDArray> weights,
-            List<PtNDArray> biases,
-            long[] parts,
-            PtNDArray router,
-            List<PtNDArray> norms,
-            long[] place)
-            implements Arguments {}
 
     void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
         script.call(

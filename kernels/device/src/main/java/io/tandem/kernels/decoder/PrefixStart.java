@@ -58,15 +58,7 @@ final class PrefixStart {
         try (TensorScope call = scope.open()) {
             CacheObject cache = script.newCache(call, weights, 1, count);
             new IterationCall(script, call, weights, cache, adapters.value(), arena)
-                    .run(
-                            text,
-                            PackWindows.NONE,
-                            rows,
-                            nothing,
-                            PackRows.EMPTY,
-                            model.hidden(),
-                            new long[0],
-                            mixed);
+                    .run(text, PackWindows.NONE, rows, nothing, PackRows.EMPTY, model.hidden(), new long[0], mixed);
             return script.readPrefix(call, cache, count);
         }
     }

@@ -125,7 +125,7 @@ final class RowEncoder {
         for (int at = windows.from(); at < windows.to(); at++, row++) {
             put(pack.token(at));
             positions[row] = pack.position(at);
-            adapterSlots[row] = pack.adapterSlots();
+            adapterSlots[row] = pack.adapterSlots(at);
         }
     }
 

@@ -167,8 +167,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         closeTrainee(slot);
         TensorScope scope = owned.open();
         try {
-            PreparedAdapter first =
-                    new PrefixStart(script, scope, weights, model, limits.contextTokens()).fill(initial, adapters, arena);
+            PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
+                    .fill(initial, adapters, arena);
             Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes);
             trainees.put(slot, trainee);
             return trainee;
@@ -203,6 +203,9 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
+        next.sequences()
+                .forEach(sequence ->
+                        requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
         Virtual virtual = adapters.virtual(adapterSlots);
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
         reserveArena();
@@ -210,6 +213,16 @@ public final class TorchScriptDecoder implements DeviceModel {
         use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
+        }
+    }
+
+    /** Gradients pass through what lies below a trainee in all of its rows. */
+    private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
+        int frozen = adapterSlots.length - 1;
+        if (actsFrom.length != 0 && actsFrom.length != adapterSlots.length
+                || learns && Arrays.stream(actsFrom).limit(frozen).anyMatch(from -> from > 0)) {
+            throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
+                    + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
         }
     }
 

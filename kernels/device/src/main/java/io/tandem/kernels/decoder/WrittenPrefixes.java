@@ -46,8 +46,9 @@ final class WrittenPrefixes {
         if (inputs.segments().stream().allMatch(segment -> written(segment) == 0)) {
             return inputs;
         }
-        List<Segment> rest =
-                inputs.segments().stream().flatMap(segment -> rest(segment).stream()).toList();
+        List<Segment> rest = inputs.segments().stream()
+                .flatMap(segment -> rest(segment).stream())
+                .toList();
         return new IterationInputs(rest, inputs.training());
     }
 
@@ -56,9 +57,8 @@ final class WrittenPrefixes {
         cache.requireRoom(segment.kvSlot(), segment.start(), segment.start() + count);
         for (int i = 0; i < count; i++) {
             if (segment.tokens()[i] != Prefix.token(segment.start() + i)) {
-                throw new IllegalArgumentException(
-                        "token " + segment.tokens()[i] + " at " + (segment.start() + i) + " of a sequence that has a"
-                                + " virtual token there");
+                throw new IllegalArgumentException("token " + segment.tokens()[i] + " at " + (segment.start() + i)
+                        + " of a sequence that has a" + " virtual token there");
             }
         }
         int[] tokens = Arrays.copyOfRange(segment.tokens(), count, segment.tokens().length);
@@ -70,8 +70,7 @@ final class WrittenPrefixes {
                         tokens,
                         segment.adapterSlots(),
                         segment.samplings(),
-                        segment.scoring()
-                                .map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
+                        segment.scoring().map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
                         segment.pooled()));
     }
 

@@ -50,7 +50,9 @@ class PrefixTest {
 
     private void close(float[] found, float[] expected) {
         for (int token = 0; token < expected.length; token++) {
-            assertThat(found[token]).as("token %d, seed %d", token, seeded.seed()).isCloseTo(expected[token], CLOSE);
+            assertThat(found[token])
+                    .as("token %d, seed %d", token, seeded.seed())
+                    .isCloseTo(expected[token], CLOSE);
         }
     }
 
@@ -77,8 +79,8 @@ class PrefixTest {
     @Test
     void chunksEndAnywhereInIt() throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
-        int[] tokens = Prefix.before(
-                TOKENS, Devices.tokens(random, 6, tiny.config().vocab()));
+        int[] tokens =
+                Prefix.before(TOKENS, Devices.tokens(random, 6, tiny.config().vocab()));
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.putAdapter(0, TinyAdapters.prefix(tiny.config(), TOKENS, random.nextLong()));
             float[] expected = draw(device, tokens, 0, 0);
@@ -93,8 +95,7 @@ class PrefixTest {
             wrong[2] = 7;
             assertThatThrownBy(() -> draw(device, wrong, 0, 0)).hasMessageContaining("token 7 at 2");
             assertThatThrownBy(() -> draw(device, tokens, 0)).hasMessageContaining("virtual token 0 of a row");
-            assertThatThrownBy(() ->
-                            Devices.run(device, new Segment(99, 0, tokens, new int[] {0}, Optional.empty())))
+            assertThatThrownBy(() -> Devices.run(device, new Segment(99, 0, tokens, new int[] {0}, Optional.empty())))
                     .hasMessageContaining("of KV slot 99");
         }
     }
@@ -119,14 +120,19 @@ class PrefixTest {
             AutogradReference.Result expected = reference.run(pack, both);
             assertThat(loss).isCloseTo(expected.loss(), Percentage.withPercentage(0.01));
             device.gradients(SLOT).factors().forEach((site, found) -> {
-                LowRank right = new Adapter(factors.config(), expected.gradient().modules()).factors().get(site);
+                LowRank right = new Adapter(
+                                factors.config(), expected.gradient().modules())
+                        .factors()
+                        .get(site);
                 double difference = 0;
                 double norm = 0;
                 for (int i = 0; i < right.a().length; i++) {
                     difference += Math.pow(found.a()[i] - right.a()[i], 2);
                     norm += Math.pow(right.a()[i], 2);
                 }
-                assertThat(Math.sqrt(difference / norm)).as("%s, seed %d", site, seeded.seed()).isLessThan(1e-4);
+                assertThat(Math.sqrt(difference / norm))
+                        .as("%s, seed %d", site, seeded.seed())
+                        .isLessThan(1e-4);
             });
         }
     }

@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.peft;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
@@ -55,7 +56,8 @@ final class PeftWriter {
         }
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
-        if (first instanceof Scale != adapter.config() instanceof Ia3Config) {
+        if (first instanceof Scale != adapter.config() instanceof Ia3Config
+                || adapter.invocation().isPresent() && !(first instanceof LowRank)) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
@@ -141,7 +143,14 @@ final class PeftWriter {
         fields.put("inference_mode", true);
         fields.put("target_modules", names(change -> true));
         fields.put("task_type", "CAUSAL_LM");
-        fields.putAll(adapter.config() instanceof LoraConfig lora ? lora(lora) : ia3());
+        if (adapter.config() instanceof LoraConfig lora) {
+            fields.putAll(lora(lora));
+        } else if (adapter.config() instanceof ActivatedConfig activated) {
+            fields.putAll(lora(activated.lora()));
+            fields.put(PeftConfig.INVOCATION, activated.tokens().tokens());
+        } else {
+            fields.putAll(ia3());
+        }
         return fields;
     }
 

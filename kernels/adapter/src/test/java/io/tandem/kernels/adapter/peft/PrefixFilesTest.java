@@ -69,7 +69,8 @@ class PrefixFilesTest {
     @Test
     void whatIsLeftOpenIsTheModels() throws IOException {
         Path path = byHand(values())
-                .write("\"peft_type\":\"PREFIX_TUNING\",\"num_virtual_tokens\":3,\"token_dim\":null,\"num_layers\":null");
+                .write(
+                        "\"peft_type\":\"PREFIX_TUNING\",\"num_virtual_tokens\":3,\"token_dim\":null,\"num_layers\":null");
         assertThat(PeftFormat.read(path, model, 8).virtualTokens()).isEqualTo(3);
     }
 
