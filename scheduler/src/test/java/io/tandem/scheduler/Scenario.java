@@ -5,8 +5,10 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prompt;
@@ -140,6 +142,14 @@ final class Scenario {
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 0));
         Adapter adapter = new Adapter(LORA, Map.of(new Site(0, TargetModule.Q_PROJ), factors));
         return new AdapterVersion("adapter-" + version, hash, FakeDevice.prepared(adapter));
+    }
+
+    /** An adapter that acts from these tokens on. */
+    static AdapterVersion activated(long version, Invocation invocation) {
+        Adapter whole = version(version).adapter();
+        Adapter adapter = new Adapter(new ActivatedConfig(LORA, invocation), whole.modules());
+        ContentHash hash = new ContentHash(String.format("%016x%048x", version, 2));
+        return new AdapterVersion("activated-" + version, hash, FakeDevice.prepared(adapter));
     }
 
     /** An adapter of so many virtual tokens. */

@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.Prefix;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Sequences whose rows fill the training arena together; none attends to another.
@@ -87,6 +88,13 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
                             invocation.map(own -> own.start(tokens, length)).orElse(0))
                     .toArray();
             return new Sequence(tokens, labels, from);
+        }
+
+        /** Whether one of the tokens that the last of the pack's adapters acts on has a label. */
+        public boolean learnsWhereTheLastActs() {
+            int from = actsFrom.length == 0 ? 0 : actsFrom[actsFrom.length - 1];
+            return IntStream.range(Math.min(from, labels.length), labels.length)
+                    .anyMatch(at -> labels[at] != IGNORED);
         }
 
         /** Tokens before the last of the texts that are learned, which a request would have; all if all is learned. */

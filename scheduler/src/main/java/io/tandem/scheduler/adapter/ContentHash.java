@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 
 /**
  * What an adapter does, as a number: SHA-256 over its modules in order, each with name, rank, shape, scaling and the
- * factors' bits in float32, and over its virtual tokens. Names, labels and what the configuration says beside that do not count, so the same weights
+ * factors' bits in float32, and over its virtual tokens and its invocation. Names, labels and what the configuration says beside that do not count, so the same weights
  * have the same hash wherever they come from.
  *
  * @param hex 64 digits
@@ -50,6 +50,9 @@ public record ContentHash(String hex) {
             digest.update((kind + name(prefix.parameter())).getBytes(StandardCharsets.UTF_8));
             update(digest, prefix.parameter().values());
         });
+        adapter.invocation()
+                .ifPresent(invocation ->
+                        digest.update(("invocation " + invocation.tokens() + "\n").getBytes(StandardCharsets.UTF_8)));
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }
 
