@@ -116,7 +116,8 @@ final class Admission {
         }
         Optional<AdapterVersion> activated = Stream.concat(job.training().stream(), job.validation().stream())
                 .flatMap(example -> job.below(example).stream())
-                .filter(version -> job.trains() && version.adapter().invocation().isPresent())
+                .filter(version ->
+                        job.trains() && version.adapter().invocation().isPresent())
                 .findFirst();
         if (activated.isPresent()) {
             return refuse(

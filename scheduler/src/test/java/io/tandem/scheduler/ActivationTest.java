@@ -144,13 +144,13 @@ class ActivationTest {
     }
 
     private PeftMethod method() {
-        return new AloraMethod(new ActivatedConfig(new LoraConfig(1, 2, false, LoraConfig.allLinears(), ""), INVOCATION));
+        return new AloraMethod(
+                new ActivatedConfig(new LoraConfig(1, 2, false, LoraConfig.allLinears(), ""), INVOCATION));
     }
 
     private FinetuneJob job(PeftMethod method, List<AdapterVersion> under, List<Example> examples) {
         FinetuneJob plain = Scenario.job("job", examples, examples, new Objective.Supervised(), 2, Cadence.ENDS);
-        return new FinetuneJob(
-                "job", "", method, under, examples, examples, plain.settings(), 1, Optional.empty());
+        return new FinetuneJob("job", "", method, under, examples, examples, plain.settings(), 1, Optional.empty());
     }
 
     private List<Example> examples(int[] invocation) {

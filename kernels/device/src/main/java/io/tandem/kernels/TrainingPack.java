@@ -90,11 +90,17 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
             return new Sequence(tokens, labels, from);
         }
 
+        /** How many tokens come before an invocation, if there is one; all if the sequence lacks it. */
+        public int before(Optional<Invocation> invocation) {
+            return invocation.isEmpty()
+                    ? 0
+                    : Math.min(tokens.length, invocation.get().start(tokens, promptLength()));
+        }
+
         /** Whether one of the tokens that the last of the pack's adapters acts on has a label. */
         public boolean learnsWhereTheLastActs() {
             int from = actsFrom.length == 0 ? 0 : actsFrom[actsFrom.length - 1];
-            return IntStream.range(Math.min(from, labels.length), labels.length)
-                    .anyMatch(at -> labels[at] != IGNORED);
+            return IntStream.range(Math.min(from, labels.length), labels.length).anyMatch(at -> labels[at] != IGNORED);
         }
 
         /** Tokens before the last of the texts that are learned, which a request would have; all if all is learned. */

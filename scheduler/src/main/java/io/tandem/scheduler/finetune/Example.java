@@ -53,9 +53,7 @@ public record Example(String ability, Optional<AdapterVersion> control, List<Seq
         return new Example(
                 ability,
                 control,
-                sequences.stream()
-                        .map(sequence -> sequence.acting(invocations))
-                        .toList());
+                sequences.stream().map(sequence -> sequence.acting(invocations)).toList());
     }
 
     /** Tokens of all sequences. */

@@ -2,6 +2,7 @@ package io.tandem.server.adapter;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
@@ -76,6 +77,11 @@ record LoadReport(
         return this;
     }
 
+    private static void put(ObjectNode json, LoraConfig lora) {
+        json.put("alpha", lora.alpha());
+        json.put("use_rslora", lora.rankStabilized());
+    }
+
     ObjectNode toJson() {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("modules", norms.size());
@@ -84,8 +90,12 @@ record LoadReport(
         json.put("min_rank", minRank);
         json.put("max_rank", maxRank);
         if (config instanceof LoraConfig lora) {
-            json.put("alpha", lora.alpha());
-            json.put("use_rslora", lora.rankStabilized());
+            put(json, lora);
+        }
+        if (config instanceof ActivatedConfig activated) {
+            put(json, activated.lora());
+            ArrayNode tokens = json.putArray("invocation_tokens");
+            activated.tokens().tokens().forEach(tokens::add);
         }
         if (virtualTokens > 0) {
             json.put("virtual_tokens", virtualTokens);

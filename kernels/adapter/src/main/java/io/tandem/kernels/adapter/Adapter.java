@@ -175,6 +175,11 @@ public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Opt
         return prefix.map(Prefix::tokens).orElse(0);
     }
 
+    /** How many of those run. */
+    public int virtualRows() {
+        return prefix.map(own -> own.match(Prompt::tokens, keys -> 0)).orElse(0);
+    }
+
     /** Numbers that it has for the modules that it changes, and for virtual tokens. */
     public long parameters() {
         return modules.values().stream().mapToLong(Change::numbers).sum()

@@ -23,6 +23,11 @@ public record PrefixMethod(PrefixConfig config) implements PeftMethod {
     }
 
     @Override
+    public int virtualRows() {
+        return 0;
+    }
+
+    @Override
     public Adapter start(ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         int[] sample = random.ints(config.virtualTokens(), 0, model.vocab()).toArray();

@@ -2,9 +2,11 @@ package io.tandem.kernels.adapter.method;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
@@ -56,7 +58,8 @@ class PeftMethodTest {
                 new GaussianMethod(config),
                 new DecompositionMethod(config, Decomposition.PISSA),
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
-                new DyloraMethod(config));
+                new DyloraMethod(config),
+                new AloraMethod(new ActivatedConfig(config, new Invocation(List.of(1, 2)))));
     }
 
     /** The plan for memory is made before there is an adapter. */
@@ -122,7 +125,7 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0);
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */
