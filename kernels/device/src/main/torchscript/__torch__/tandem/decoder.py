@@ -92,19 +92,31 @@ class Decoder(Module):
     return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; scales and
-  # differences: as in scale.put_; embeddings and tokens: as in prompt.put_
+  # differences: as in scale.put_; embeddings and tokens: as in prompt.put_; keys: as in prefix.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
-                  tokens: List[int]) -> None:
+                  tokens: List[int], keys: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
     __torch__.tandem.adapter.prompt.put_(adapters.prompts, slot, embeddings, tokens)
+    __torch__.tandem.adapter.prefix.put_(adapters.prefixes, slot, keys)
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
+
+  # As in prefix.write_.
+  def write_prefix(self: __torch__.tandem.decoder.Decoder,
+                   adapters: __torch__.tandem.adapter.change.Changes, slot: int, first: int, end: int,
+                   cache: __torch__.tandem.cache.Cache, target: int) -> None:
+    __torch__.tandem.adapter.prefix.write_(adapters.prefixes, slot, first, end, cache, target)
+
+  # Brings what prefix.read says to the host.
+  def read_prefix(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
+                  tokens: int) -> Tensor:
+    return __torch__.tandem.host.read(__torch__.tandem.adapter.prefix.read(cache, tokens))
 
   def activate(self: __torch__.tandem.decoder.Decoder,
                adapters: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
@@ -196,12 +208,13 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int],
-                  virtual: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  magnitudes: List[int], virtual: List[int],
+                  prefix: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, virtual, adapters.bases,
-                                                   adapters.prompts, adapters.low_rank.a[0])
+                                                   scales, magnitudes, virtual, prefix,
+                                                   adapters.bases, adapters.prompts,
+                                                   adapters.prefixes, adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -225,9 +238,11 @@ class Decoder(Module):
         __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
                                                   model.embedding_scale)
 
-  # Whatever became of the pack before.
+  # Whatever became of the pack before. prefix, virtual: as in the arena
   def begin_pack(self: __torch__.tandem.decoder.Decoder,
-                 arena: __torch__.tandem.arena.Arena) -> None:
+                 arena: __torch__.tandem.arena.Arena, prefix: int, virtual: int) -> None:
+    arena.prefix = prefix
+    arena.virtual = virtual
     torch.zero_(arena.dkeys)
     torch.zero_(arena.dvalues)
 

@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.Experts;
@@ -82,7 +83,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual);
+        long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
+        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual + prefixes);
         return new MemoryPlan(bytes);
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.client;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +22,7 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("invocation_tokens", "--invocation"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -49,7 +51,9 @@ final class HyperparameterOptions {
         dylora,
         dora,
         ia3,
-        prompt_tuning
+        prompt_tuning,
+        prefix_tuning,
+        alora
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -71,8 +75,14 @@ final class HyperparameterOptions {
     @Option(
             names = "--virtual-tokens",
             paramLabel = "N",
-            description = "Of prompt_tuning: learned tokens before every text; default 20.")
+            description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    @Option(
+            names = "--invocation",
+            paramLabel = "TEXT",
+            description = "Of alora: the text of a prompt from which on the adapter acts, as whole tokens.")
+    private @Nullable String invocation;
 
     @Option(
             names = "--under",
@@ -147,7 +157,17 @@ final class HyperparameterOptions {
         return flags;
     }
 
-    void fill(ObjectNode hyperparameters) {
+    /** Fills them in; the server says which tokens a text has. */
+    void fill(ObjectNode hyperparameters, ServerClient client) throws IOException, InterruptedException {
+        if (invocation != null) {
+            ObjectNode text = JsonBody.MAPPER.createObjectNode().put("content", invocation);
+            hyperparameters.set(
+                    "invocation_tokens", client.post("/tokenize", text).path("tokens"));
+        }
+        fill(hyperparameters);
+    }
+
+    private void fill(ObjectNode hyperparameters) {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());

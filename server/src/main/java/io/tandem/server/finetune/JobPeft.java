@@ -1,9 +1,13 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
@@ -11,6 +15,7 @@ import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
@@ -21,20 +26,27 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
-    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
+    private static final String INVOCATION = "invocation_tokens";
+
+    static final Set<String> FIELDS =
+            Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens", INVOCATION);
 
     private static final String LORA_PLUS = "loraplus";
 
     /** What only methods with factors have. */
     private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
 
-    private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
+    /** What single methods have. */
+    private static final Set<String> OF_OTHERS = Set.of("virtual_tokens", INVOCATION);
+
+    private static final int MAX_INVOCATION = 1024;
 
     /**
      * A method that jobs can name.
@@ -64,24 +76,33 @@ final class JobPeft {
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
         methods.put("lora", factors(LoraMethod::new));
-        methods.put("rslora", new Choice(OF_PROMPTS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
+        methods.put("rslora", new Choice(OF_OTHERS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
         methods.put(LORA_PLUS, factors(LoraMethod::new));
         methods.put("pissa", factors(config -> new DecompositionMethod(config, Decomposition.PISSA)));
         methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
         methods.put("dylora", factors(DyloraMethod::new));
         methods.put("dora", factors(DoraMethod::new));
-        methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("ia3", new Choice(and(OF_FACTORS, OF_OTHERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
+        methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         methods.put(
-                "prompt_tuning",
+                "alora",
                 new Choice(
-                        and(OF_FACTORS, Set.of("target_modules")),
-                        (hyper, model) -> new PromptMethod(new PromptConfig(
-                                hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
+                        Set.of("virtual_tokens"),
+                        (hyper, model) ->
+                                new AloraMethod(new ActivatedConfig(lora(hyper, false, model), invocation(hyper)))));
         return methods;
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(OF_PROMPTS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+        return new Choice(OF_OTHERS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+    }
+
+    private static Choice virtual(BiFunction<Integer, String, PeftMethod> method) {
+        return new Choice(
+                and(OF_FACTORS, Set.of("target_modules", INVOCATION)),
+                (hyper, model) ->
+                        method.apply(hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model));
     }
 
     private static Set<String> and(Set<String> some, Set<String> more) {
@@ -118,6 +139,15 @@ final class JobPeft {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
         return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    private static Invocation invocation(JsonBody hyper) {
+        int[] tokens = hyper.tokenIds(INVOCATION, MAX_INVOCATION, Integer.MAX_VALUE);
+        if (tokens.length == 0) {
+            throw hyper.invalid(
+                    INVOCATION, "must have the tokens from which on an adapter of the method 'alora' acts.");
+        }
+        return new Invocation(Arrays.stream(tokens).boxed().toList());
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {

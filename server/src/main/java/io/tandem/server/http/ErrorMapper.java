@@ -47,7 +47,7 @@ final class ErrorMapper {
                         "context_length_exceeded",
                         message + "; the model allows " + model.shape().maxPositions());
             case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN, WRONG_EXAMPLE -> ApiException.invalid("training_file", message);
-            case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS -> ApiException.invalid("model", message);
+            case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS, UNFIT_ADAPTER -> ApiException.invalid("model", message);
         };
     }
 

@@ -109,12 +109,12 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "prefix_tuning", "alora"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
+                        + peft + "\"" + own(peft);
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
@@ -122,9 +122,9 @@ class JobIT {
             case "ia3" -> Scale.class;
             default -> LowRank.class;
         };
-        boolean prompt = peft.equals("prompt_tuning");
-        assertThat(alone.virtualTokens()).isEqualTo(prompt ? 5 : 0);
-        assertThat(alone.modules().isEmpty()).isEqualTo(prompt);
+        boolean virtual = peft.endsWith("_tuning");
+        assertThat(alone.virtualTokens()).isEqualTo(virtual ? 5 : 0);
+        assertThat(alone.modules().isEmpty()).isEqualTo(virtual);
         assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
@@ -143,6 +143,15 @@ class JobIT {
         start();
         assertThat(adapter(ended(id))).usingRecursiveComparison().isEqualTo(alone);
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(400);
+    }
+
+    /** Settings of a method. */
+    private String own(String peft) throws Exception {
+        if (!peft.equals("alora")) {
+            return peft.endsWith("_tuning") ? ",\"virtual_tokens\":5" : "";
+        }
+        JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
+        return ",\"invocation_tokens\":" + tokens.path("tokens");
     }
 
     @Test

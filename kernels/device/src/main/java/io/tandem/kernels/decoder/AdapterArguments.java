@@ -14,6 +14,7 @@ interface AdapterArguments {
      * @param scales three numbers for each of the differences: bank, side, column
      * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
      * @param tokens of the vocabulary whose embeddings they start with
+     * @param keys and values of the virtual tokens, if these have them instead
      */
     record Content(
             long[] factors,
@@ -23,7 +24,8 @@ interface AdapterArguments {
             long[] scales,
             List<PtNDArray> differences,
             List<PtNDArray> embeddings,
-            long[] tokens)
+            long[] tokens,
+            List<PtNDArray> keys)
             implements Arguments {}
 
     /**
@@ -37,7 +39,15 @@ interface AdapterArguments {
      *     are those of the weight
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
+     * @param prefix of virtual tokens with keys and values how many, and where those begin
      */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes, long[] virtual)
+    record Learned(
+            long[] banks,
+            long[] factors,
+            double[] scalings,
+            long[] scales,
+            long[] magnitudes,
+            long[] virtual,
+            long[] prefix)
             implements Arguments {}
 }

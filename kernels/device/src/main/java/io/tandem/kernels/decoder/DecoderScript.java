@@ -5,6 +5,10 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.ModelArguments.LayerParts;
+import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -65,26 +69,6 @@ final class DecoderScript {
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 
-    /**
-     * What an iteration reads.
-     *
-     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
-     * @param sizes of its sections
-     * @param mixed whether rows differ in their adapters
-     * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
-     */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
-            implements Arguments {}
-
-    /**
-     * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
-     *
-     * @param runSlots of {@link RowAdapters#runSlots}
-     */
-    record Layout(
-            long[] groups, long[] chunks, long windowFrom, long[] windows, RowAdapters adapters, Slots runSlots) {}
-
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
 
@@ -144,15 +128,6 @@ final class DecoderScript {
                 call.flag(half));
     }
 
-    /**
-     * The structure of a model.
-     *
-     * @param sizes layers, C, H, K, D, activation, experts, active, shared, joined heads
-     * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
-     * @param windows of its layers, each once
-     */
-    record Structure(long[] sizes, double[] factors, long[] windows) implements Arguments {}
-
     /** @param norm weight and bias of the last one */
     ModelObject newModel(
             TensorScope owner,
@@ -180,25 +155,6 @@ final class DecoderScript {
                     forms.value()));
         }
     }
-
-    /**
-     * What a layer consists of.
-     *
-     * @param weights of all modules, in the order of the computation
-     * @param biases the same, empty where there is none
-     * @param parts how many modules each linear joins
-     * @param router empty if there are no experts
-     * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
-     * @param place its window, the window's number, and that of its rotary table
-     */
-    record LayerParts(
-            List<PtNDArray> weights,
-            List<PtNDArray> biases,
-            long[] parts,
-            PtNDArray router,
-            List<PtNDArray> norms,
-            long[] place)
-            implements Arguments {}
 
     void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
         script.call(
@@ -257,7 +213,27 @@ final class DecoderScript {
                 call.numbers(content.scales()),
                 list(call, content.differences()),
                 list(call, content.embeddings()),
-                call.numbers(content.tokens()));
+                call.numbers(content.tokens()),
+                list(call, content.keys()));
+    }
+
+    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
+    void writePrefix(
+            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
+        script.call(
+                call,
+                "write_prefix",
+                adapters.value(),
+                call.number(slot),
+                call.number(first),
+                call.number(end),
+                cache.value(),
+                call.number(target));
+    }
+
+    /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */
+    float[] readPrefix(TensorScope call, CacheObject cache, int tokens) {
+        return call.floats(script.call(call, "read_prefix", cache.value(), call.number(tokens)));
     }
 
     /** @param scaled as {@link Slots} has it */
@@ -350,7 +326,8 @@ final class DecoderScript {
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual())));
+                    call.numbers(learned.virtual()),
+                    call.numbers(learned.prefix())));
         }
     }
 
@@ -381,8 +358,12 @@ final class DecoderScript {
                 call.numbers(units));
     }
 
-    void beginPack(TensorScope call, ArenaObject arena) {
-        script.call(call, "begin_pack", arena.value());
+    /**
+     * @param prefix slot of the adapter that has keys and values of virtual tokens
+     * @param virtual how many it has; 0 if none does
+     */
+    void beginPack(TensorScope call, ArenaObject arena, int prefix, int virtual) {
+        script.call(call, "begin_pack", arena.value(), call.number(prefix), call.number(virtual));
     }
 
     /** @param factors {@code [rows, 1]} */

@@ -6,8 +6,10 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -106,7 +108,8 @@ final class Trainee implements AutoCloseable {
                             scalings.stream().mapToDouble(s -> s).toArray(),
                             RowEncoder.flatten(scales),
                             RowEncoder.flatten(magnitudes),
-                            virtual(initial)));
+                            virtual(initial),
+                            prefix(initial)));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
@@ -116,9 +119,17 @@ final class Trainee implements AutoCloseable {
 
     private static long[] virtual(Adapter adapter) {
         return adapter.prefix().stream()
+                .filter(Prompt.class::isInstance)
                 .flatMapToLong(prefix -> LongStream.concat(
                         LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
                         Arrays.stream(AdapterSlots.tokens(adapter))))
+                .toArray();
+    }
+
+    private static long[] prefix(Adapter adapter) {
+        return adapter.prefix().stream()
+                .filter(KeysAndValues.class::isInstance)
+                .flatMapToLong(prefix -> LongStream.of(prefix.tokens(), AdapterLayout.prefixStart(adapter)))
                 .toArray();
     }
 

@@ -7,9 +7,11 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -106,7 +108,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, length, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter), 14 + 14L * model.layers()),
+                    call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 14L * model.layers()),
                     call.tensor(reals(adapter), 1 + 7L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -115,7 +117,13 @@ final class AutogradReference implements AutoCloseable {
         }
     }
 
-    private long[] numbers(Adapter adapter) {
+    /** The first token that the last of the adapters acts on. */
+    private static int actsFrom(TrainingPack.Sequence sequence) {
+        int[] from = sequence.actsFrom();
+        return from.length == 0 ? 0 : Math.min(from[from.length - 1], sequence.tokens().length);
+    }
+
+    private long[] numbers(Adapter adapter, int actsFrom) {
         List<Integer> numbers = new ArrayList<>(List.of(
                 model.layers(),
                 model.hidden(),
@@ -137,7 +145,15 @@ final class AutogradReference implements AutoCloseable {
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
         }
-        numbers.add(adapter.virtualTokens());
+        numbers.add(adapter.prefix()
+                .filter(Prompt.class::isInstance)
+                .map(Prefix::tokens)
+                .orElse(0));
+        numbers.add(adapter.prefix()
+                .filter(KeysAndValues.class::isInstance)
+                .map(Prefix::tokens)
+                .orElse(0));
+        numbers.add(actsFrom);
         return numbers.stream().mapToLong(i -> i).toArray();
     }
 

@@ -56,7 +56,8 @@ class MethodParityTest {
         IA3,
         DORA,
         PISSA,
-        PROMPT;
+        PROMPT,
+        PREFIX;
 
         Adapter random(ModelConfig model, long seed) {
             return switch (this) {
@@ -65,6 +66,7 @@ class MethodParityTest {
                 case DORA -> TinyAdapters.dora(model, 4, seed);
                 case PISSA -> TinyAdapters.leading(model, 2, 4, seed);
                 case PROMPT -> TinyAdapters.prompt(model, 5, seed);
+                case PREFIX -> TinyAdapters.prefix(model, 5, seed);
             };
         }
 
@@ -96,6 +98,9 @@ class MethodParityTest {
         "PROMPT, LLAMA, KEEP",
         "PROMPT, BIASES, RECOMPUTE",
         "PROMPT, QWEN3, INT8",
+        "PREFIX, LLAMA, KEEP",
+        "PREFIX, BIASES, RECOMPUTE",
+        "PREFIX, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());

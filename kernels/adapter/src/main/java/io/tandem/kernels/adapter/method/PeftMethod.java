@@ -25,6 +25,11 @@ public interface PeftMethod {
         return 0;
     }
 
+    /** How many of those run before each text in training. */
+    default int virtualRows() {
+        return virtualTokens();
+    }
+
     /**
      * The adapter before its first step. Takes time in proportion to its parameters.
      *

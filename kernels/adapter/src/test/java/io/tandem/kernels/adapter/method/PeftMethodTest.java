@@ -2,13 +2,16 @@ package io.tandem.kernels.adapter.method;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -33,11 +36,15 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt())));
+        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt(), prefix())));
     }
 
     private static PeftMethod prompt() {
         return new PromptMethod(new PromptConfig(RANK, "base"));
+    }
+
+    private static PeftMethod prefix() {
+        return new PrefixMethod(new PrefixConfig(RANK, "base"));
     }
 
     /** Those that start with random numbers. */
@@ -51,7 +58,8 @@ class PeftMethodTest {
                 new GaussianMethod(config),
                 new DecompositionMethod(config, Decomposition.PISSA),
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
-                new DyloraMethod(config));
+                new DyloraMethod(config),
+                new AloraMethod(new ActivatedConfig(config, new Invocation(List.of(1, 2)))));
     }
 
     /** The plan for memory is made before there is an adapter. */
@@ -117,7 +125,7 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0);
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */
