@@ -10,6 +10,7 @@ import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenSink;
@@ -234,8 +235,8 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** Drains, plans, runs and applies until {@link #shutDown}; waits without load when there is nothing to do. */
     @Override
     public void run() {
+        FinishReason reason = FinishReason.SHUT_DOWN;
         String end = "the server is shutting down";
-        boolean trusted = true;
         try {
             while (isOpen()) {
                 if (!iterate()) {
@@ -248,14 +249,14 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             LOG.error("the engine stops: its state cannot be trusted any more", e);
             end = "the engine has stopped: " + e.getMessage();
             healthy = false;
-            trusted = false;
+            reason = FinishReason.FAILED;
         } finally {
             close();
             mailbox.drain();
-            if (trusted) {
+            if (reason == FinishReason.SHUT_DOWN) {
                 loop.suspendJobs();
             }
-            loop.failAll(end);
+            loop.endAll(reason, end);
         }
     }
 
