@@ -33,6 +33,8 @@ import org.slf4j.LoggerFactory;
 public final class CoServingEngine implements Runnable, TokenSource, JobEngine, AdapterPins {
     private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
 
+    private static final long IDLE = Long.MIN_VALUE;
+
     private final DeviceModel device;
     private final SchedulerConfig config;
     private final LongSupplier nanoTime;
@@ -42,6 +44,9 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     private final OpenRequests openRequests;
     private final AtomicInteger openJobs = new AtomicInteger();
     private final Object gate = new Object();
+    /** When the iteration that runs began; {@link #IDLE} if none runs. */
+    private volatile long iterationStart = IDLE;
+
     private boolean open = true;
     private volatile boolean healthy = true;
     private volatile SlotReport adapterSlots = SlotReport.NONE;
@@ -262,8 +267,14 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
 
     /** Drains the mailbox and runs one iteration; false if there was nothing to do. For simulations. */
     public boolean iterate() {
-        mailbox.drain();
-        boolean worked = loop.iterate();
+        boolean worked;
+        iterationStart = nanoTime.getAsLong();
+        try {
+            mailbox.drain();
+            worked = loop.iterate();
+        } finally {
+            iterationStart = IDLE;
+        }
         healthy = loop.deviceHealthy();
         adapterSlots = loop.adapterSlots();
         latency = loop.latency();
@@ -291,6 +302,12 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** Whether the engine takes requests and the device has not failed repeatedly. */
     public boolean healthy() {
         return healthy && isOpen();
+    }
+
+    /** How long the iteration that runs has taken, its messages included; 0 if none runs. */
+    public long iterationNanos() {
+        long start = iterationStart;
+        return start == IDLE ? 0 : nanoTime.getAsLong() - start;
     }
 
     /** What the latency model believed after the last iteration. */

@@ -44,6 +44,7 @@ import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.operation.Drain;
 import io.tandem.server.operation.Readiness;
+import io.tandem.server.operation.Watchdog;
 import io.tandem.server.remote.AdapterFetch;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.BatchStore;
@@ -70,7 +71,6 @@ import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -115,6 +115,7 @@ public final class Application implements AutoCloseable {
     private final int port;
     private final String url;
     private final TenantAdapters adapters;
+    private final Watchdog watchdog;
     private final Readiness readiness;
     private final List<HttpVerticle> listeners;
     private volatile boolean closing;
@@ -140,7 +141,8 @@ public final class Application implements AutoCloseable {
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(
                 device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
-        readiness = new Readiness(engine::healthy, Optional::empty);
+        watchdog = new Watchdog(engine::iterationNanos, config.operation().stallSeconds(), meters);
+        readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
         TenantFiles files = new TenantFiles(data);
         int maxRank = device.limits().maxRank();
@@ -438,6 +440,7 @@ public final class Application implements AutoCloseable {
         } catch (InterruptedException e) {
             interrupted = true;
         }
+        watchdog.close();
         grammars.close();
         jobs.close();
         batches.close();

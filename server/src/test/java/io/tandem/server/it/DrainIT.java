@@ -178,6 +178,20 @@ class DrainIT {
         }
     }
 
+    /** Every iteration of a server whose limit is a microsecond stands still. */
+    @Test
+    void anIterationThatTakesTooLongIsWrittenDown() throws Exception {
+        try (ServeProcess server = ServeProcess.start(directory, "server: {stall-timeout: 0.000001}")) {
+            while (!server.log().contains("IterationLoop.iterate")) {
+                assertThat(server.post("/v1/completions", BODY.replace(":5,", ":200,"))
+                                .statusCode())
+                        .isEqualTo(200);
+            }
+            assertThat(server.log()).contains("server.stall-timeout", "\"engine\" RUNNABLE");
+            assertThat(server.get("/metrics").body()).containsPattern("(?m)^tandem_engine_stalls_total [1-9]");
+        }
+    }
+
     private static String id(HttpResponse<String> answer) throws IOException {
         assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
         return JsonBody.MAPPER.readTree(answer.body()).path("id").asText();
