@@ -105,8 +105,8 @@ public final class AdapterProbe {
             @Override
             public void finish(Finish finish) {
                 // The engine's thread only hands over.
-                Optional<Draw> drawn =
-                        finish.reason() == FinishReason.FAILED ? Optional.empty() : Optional.ofNullable(first);
+                boolean failed = finish.reason() == FinishReason.FAILED || finish.reason() == FinishReason.SHUT_DOWN;
+                Optional<Draw> drawn = failed ? Optional.empty() : Optional.ofNullable(first);
                 answer.completeAsync(() -> {
                     if (finish.reason() == FinishReason.BROKEN_ADAPTER) {
                         throw new AdapterFormatException(finish.message());
