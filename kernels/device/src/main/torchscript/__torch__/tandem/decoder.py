@@ -113,11 +113,12 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout: groups, chunks, and window_from with windows, as in
-  # batch.Batch. mixed: whether rows differ in their adapter. top: how many log-probabilities are
-  # reported, -1 for none. learn: whether the window will go backward.
+  # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch. mixed: whether rows
+  # differ in their adapter. top: how many log-probabilities are reported, -1 for none. learn: whether
+  # the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
-  # pooled rows' states [p, C] if there are any, and the scores of loss.forward_backward_ if there is a window.
+  # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
+  # if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
@@ -159,6 +160,8 @@ class Decoder(Module):
     if inputs.pooled.size(0) > 0:
       last = torch.index_select(x, 0, inputs.pooled)
       results.append(torch.to(__torch__.tandem.ops.norm.forward(model.norm, last), 6))
+    if len(batch.seen) > 0:
+      results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
       results.append(__torch__.tandem.loss.forward_backward_(
           model, arena, x[inference:], batch.window_from, inputs.learned, learn))

@@ -75,7 +75,7 @@ final class DecoderScript {
             implements Arguments {}
 
     /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
+    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows, long[] observed) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -289,8 +289,11 @@ final class DecoderScript {
         long[] window = new long[1 + layout.windows().length];
         window[0] = layout.windowFrom();
         System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
-        return call.own(
-                IValue.listFrom(call.numbers(layout.groups()), call.numbers(layout.chunks()), call.numbers(window)));
+        return call.own(IValue.listFrom(
+                call.numbers(layout.groups()),
+                call.numbers(layout.chunks()),
+                call.numbers(window),
+                call.numbers(layout.observed())));
     }
 
     /**

@@ -30,6 +30,7 @@ record IterationCall(
     /**
      * @param segments those of the rows
      * @param width numbers of a hidden state
+     * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
      */
     IterationOutputs run(
@@ -39,6 +40,7 @@ record IterationCall(
             SamplingRows sampling,
             PackRows pack,
             int width,
+            int layers,
             long[] virtual,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
@@ -62,7 +64,7 @@ record IterationCall(
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, pack),
+                layout(windows, rows, sampling, pack),
                 mixed,
                 sampling.top,
                 pack.learns());
@@ -81,15 +83,21 @@ record IterationCall(
         for (int i = 0; i < sampling.pooled.size(); i++) {
             states.add(floats(results, width));
         }
-        return new IterationOutputs(draws, scored, states, scores(learned, results, pack), learned.length / 2);
+        List<float[]> observed = new ArrayList<>();
+        segments.stream()
+                .filter(segment -> segment.observed() > 0)
+                .forEach(segment -> observed.add(floats(results, segment.observed() * 2 * layers * width)));
+        return new IterationOutputs(
+                draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {
+    private Layout layout(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack) {
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 rows.windowFrom,
-                RowEncoder.flatten(pack.windows(windows.from(), windows.to())));
+                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
+                SamplingRows.indices(sampling.observed));
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

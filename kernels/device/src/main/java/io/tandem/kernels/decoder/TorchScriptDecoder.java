@@ -273,7 +273,16 @@ public final class TorchScriptDecoder implements DeviceModel {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(part.segments(), part.windows(), rows, sampling, pack, model.hidden(), virtual, mixed);
+                        .run(
+                                part.segments(),
+                                part.windows(),
+                                rows,
+                                sampling,
+                                pack,
+                                model.hidden(),
+                                model.layers(),
+                                virtual,
+                                mixed);
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());
