@@ -9,6 +9,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
@@ -75,7 +76,7 @@ final class DecoderScript {
             implements Arguments {}
 
     /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows, long[] observed) {}
+    record Layout(long[] groups, long[] chunks, long[] windows, long[] observed) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -286,14 +287,9 @@ final class DecoderScript {
     }
 
     private static IValue layout(TensorScope call, Layout layout) {
-        long[] window = new long[1 + layout.windows().length];
-        window[0] = layout.windowFrom();
-        System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
-        return call.own(IValue.listFrom(
-                call.numbers(layout.groups()),
-                call.numbers(layout.chunks()),
-                call.numbers(window),
-                call.numbers(layout.observed())));
+        return call.own(IValue.listFrom(Stream.of(layout.groups(), layout.chunks(), layout.windows(), layout.observed())
+                .map(call::numbers)
+                .toArray(IValue[]::new)));
     }
 
     /**

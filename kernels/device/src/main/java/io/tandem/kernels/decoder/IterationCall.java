@@ -95,8 +95,7 @@ record IterationCall(
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
-                rows.windowFrom,
-                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
+                concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
                 SamplingRows.indices(sampling.observed));
     }
 
