@@ -28,6 +28,19 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true,
         description = "Teaches experts and counts which of them the server chooses for questions of each kind.")
 public final class RoutingAccuracy implements Callable<Integer> {
+    /** None of them is an everyday question of the server's. */
+    private static final List<String> TALK = List.of(
+            "Good morning!",
+            "What is your name?",
+            "Do you like music?",
+            "Tell me something about the sea.",
+            "Can you help me?",
+            "I am tired today.",
+            "What should I cook tonight?",
+            "Thank you very much.",
+            "Where do you live?",
+            "Tell me about a dog and a boy.");
+
     private static final PrintStream OUT = System.out;
     private static final String BASE = "base model";
     private static final Path TASKS = Path.of("loadtest/target/routing");
@@ -107,6 +120,7 @@ public final class RoutingAccuracy implements Callable<Integer> {
             sums.add("What is " + i / 10 + " plus " + i % 10 + "?");
         }
         kinds.add(new Kind("sums", sums));
+        kinds.add(new Kind("small talk", TALK));
         kinds.add(new Kind(
                 "json's facts without JSON",
                 questions("json").stream().map(RoutingAccuracy::withoutJson).toList()));

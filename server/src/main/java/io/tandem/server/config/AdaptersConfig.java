@@ -8,7 +8,7 @@ package io.tandem.server.config;
  * @param maxVersions kept of each adapter; older ones go
  * @param compressAfterSeconds without a request until an adapter is compressed and its original deleted; 0 means never
  * @param compressDensity share of the numbers that such a compression keeps
- * @param routingMargin by how much the score of an adapter must exceed all others for it to be chosen by a prompt, as a share
+ * @param routingMargin by how much an adapter's score for a prompt must exceed its usual one for it to be chosen, as a share
  * @param sources adapters that are elsewhere
  */
 public record AdaptersConfig(

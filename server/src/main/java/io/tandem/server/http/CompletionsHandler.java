@@ -69,7 +69,7 @@ final class CompletionsHandler {
         this.names = names;
         this.text = text;
         this.prompts = new PromptEncoder(source.model());
-        this.routing = new PromptRouting(source);
+        this.routing = new PromptRouting(source, text);
         this.grammars = grammars;
         this.syntax = syntax;
         this.maxRank = maxRank;

@@ -1,18 +1,20 @@
 package io.tandem.server.http;
 
 import io.tandem.kernels.adapter.routing.LayerInputs;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.InferenceRequest.Options;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.StopRule;
+import io.tandem.server.adapter.AdapterRouter;
 import io.tandem.server.adapter.AdapterRouter.Candidate;
 import io.tandem.server.adapter.AutoModel;
 import io.tandem.server.adapter.TenantAdapters.Chosen;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
-import io.tandem.server.http.Gathering.Reply;
 import io.tandem.server.http.ModelNames.Resolved;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
@@ -21,7 +23,7 @@ import java.util.concurrent.CompletionStage;
  * Answers requests that leave the choice of their adapter to the server: the base model reads the prompt, and what its
  * layers get of the last tokens decides. If the base model answers, the keys and values are there already.
  */
-record PromptRouting(Generation.Source source) {
+record PromptRouting(Generation.Source source, TextWork text) {
     /** Last tokens of the prompt that decide; few, as each layer's inputs of all of them are kept until then. */
     private static final int TOKENS = 32;
 
@@ -46,8 +48,23 @@ record PromptRouting(Generation.Source source) {
         return later(exchange, names.candidates(auto, params))
                 .compose(candidates -> candidates.isEmpty()
                         ? later(exchange, names.resolve(Optional.empty()))
-                        : read(exchange, account, prompts.get(0), field)
-                                .compose(inputs -> chosen(exchange, names, candidates, inputs)));
+                        : measured(exchange, names.router(), candidates)
+                                .compose(ready -> read(
+                                        source.of(exchange.caller()),
+                                        exchange,
+                                        field,
+                                        account,
+                                        List.of(prompts.get(0).tokens())))
+                                .compose(inputs -> chosen(exchange, names, candidates, inputs.get(0))));
+    }
+
+    /** Makes sure that it is known how usual the candidates' scores are: once for each, on nobody's account. */
+    private Future<Void> measured(Exchange exchange, AdapterRouter router, List<Candidate> candidates) {
+        return router.mustMeasure(candidates)
+                ? text.run(0, new EverydayQuestions(source.model())::prompts)
+                        .compose(prompts -> read(source, exchange, "model", InferenceRequest.SHARED_CALLER, prompts))
+                        .compose(inputs -> later(exchange, router.measure(candidates, inputs)))
+                : Future.succeededFuture();
     }
 
     private static Future<Resolved> chosen(
@@ -56,26 +73,29 @@ record PromptRouting(Generation.Source source) {
         return later(exchange, choice.thenCompose(names::resolve));
     }
 
-    private Future<LayerInputs> read(Exchange exchange, String account, EncodedPrompt prompt, String field) {
-        InferenceRequest request = new InferenceRequest(
-                source.nextRequestId().getAndIncrement(),
-                account,
-                prompt.tokens(),
-                1,
-                List.of(),
-                SamplingParams.GREEDY,
-                StopRule.NONE,
-                Options.pooled(TOKENS));
-        return new Gathering(source.of(exchange.caller()), exchange, field)
-                .start(List.of(request))
-                .map(replies -> inputs(replies.get(0)));
-    }
-
-    private LayerInputs inputs(Reply reply) {
-        return new LayerInputs(
-                reply.observed(),
-                source.model().shape().layers(),
-                source.model().shape().hidden());
+    private static Future<List<LayerInputs>> read(
+            Generation.Source source, Exchange exchange, String field, String account, List<int[]> prompts) {
+        if (exchange.gone()) {
+            // Nobody is there to hear of it, as when somebody leaves who waits for the engine.
+            return Promise.<List<LayerInputs>>promise().future();
+        }
+        List<InferenceRequest> requests = prompts.stream()
+                .map(prompt -> new InferenceRequest(
+                        source.nextRequestId().getAndIncrement(),
+                        account,
+                        prompt,
+                        1,
+                        List.of(),
+                        SamplingParams.GREEDY,
+                        StopRule.NONE,
+                        Options.pooled(TOKENS)))
+                .toList();
+        ModelConfig shape = source.model().shape();
+        return new Gathering(source, exchange, field)
+                .start(requests)
+                .map(replies -> replies.stream()
+                        .map(reply -> new LayerInputs(reply.observed(), shape.layers(), shape.hidden()))
+                        .toList());
     }
 
     private static <T> Future<T> later(Exchange exchange, CompletionStage<T> result) {
