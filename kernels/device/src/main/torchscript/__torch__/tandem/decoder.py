@@ -183,12 +183,12 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int],
-                  virtual: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  magnitudes: List[int], virtual: List[int], cores: List[int], values: List[int],
+                  vectors: List[Tensor]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, virtual, adapters.bases,
-                                                   adapters.prompts, adapters.low_rank.a[0])
+                                                   scales, magnitudes, virtual, cores, values,
+                                                   vectors, adapters.bases, adapters.prompts, adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -243,6 +243,11 @@ class Decoder(Module):
   def extremes(self: __torch__.tandem.decoder.Decoder,
                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.extremes
+
+  # Of each core, as the last step left it [cores].
+  def importance(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(trainee.importance)
 
   # After a publish of numbers that are not all finite, before any row uses the adapter.
   def clear_broken(self: __torch__.tandem.decoder.Decoder,
@@ -321,6 +326,12 @@ class Decoder(Module):
                   extremes: Tensor) -> Tensor:
     finite = torch.all(__torch__.tandem.adapter.trainee.are_finite(extremes))
     return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(finite, 6)]))
+
+  # born: of each region after which step its numbers began to learn, -1 if they do not.
+  def set_births(self: __torch__.tandem.decoder.Decoder,
+                 optimizer: __torch__.tandem.optim.optimizer.Optimizer, born: List[int]) -> None:
+    for i in range(len(born)):
+      optimizer.regions[i].born = born[i]
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:

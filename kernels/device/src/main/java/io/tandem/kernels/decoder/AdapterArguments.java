@@ -37,7 +37,20 @@ interface AdapterArguments {
      *     are those of the weight
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
+     * @param cores four numbers for each part with factors that has one: its number, where the core begins, whether it is
+     *     diagonal (0) or full (1), whether its importance is measured
+     * @param values six numbers for each part whose singular values learn: bank, row, rank, column, width, where they begin
+     * @param vectors of those {@code U^T [rank, width]}
      */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes, long[] virtual)
+    record Learned(
+            long[] banks,
+            long[] factors,
+            double[] scalings,
+            long[] scales,
+            long[] magnitudes,
+            long[] virtual,
+            long[] cores,
+            long[] values,
+            List<PtNDArray> vectors)
             implements Arguments {}
 }

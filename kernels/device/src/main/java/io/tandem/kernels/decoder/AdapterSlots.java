@@ -96,7 +96,7 @@ final class AdapterSlots {
                 float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
                 part.change().lowRank().ifPresent(lowRank -> {
                     int split = part.change().learning();
-                    if (learning) {
+                    if (learning && split > 0) {
                         factors.add(new long[] {part.bank(), part.row(), part.column()});
                         a.add(ranks(call, lowRank.a(), lowRank.inputs(), 0, split));
                         b.add(ranks(call, derived, lowRank.outputs(), 0, split));

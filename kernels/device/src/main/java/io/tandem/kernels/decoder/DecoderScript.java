@@ -5,6 +5,8 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -61,21 +63,6 @@ final class DecoderScript {
 
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
-
-    /**
-     * What an iteration reads.
-     *
-     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
-     * @param sizes of its sections
-     * @param mixed whether rows differ in their adapters
-     * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
-     */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
-            implements Arguments {}
-
-    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -330,7 +317,10 @@ final class DecoderScript {
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual())));
+                    call.numbers(learned.virtual()),
+                    call.numbers(learned.cores()),
+                    call.numbers(learned.values()),
+                    list(call, learned.vectors())));
         }
     }
 
@@ -382,6 +372,11 @@ final class DecoderScript {
 
     Extremes extremes(TensorScope owner, TraineeObject trainee) {
         return new Extremes(script.call(owner, "extremes", trainee.value()));
+    }
+
+    /** @return of each core, in the order of {@link Learned}, as the last step left it */
+    float[] importance(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "importance", trainee.value()));
     }
 
     /**
@@ -482,6 +477,11 @@ final class DecoderScript {
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
     float[] stepResult(TensorScope call, StepObject step, Extremes extremes) {
         return call.floats(script.call(call, "step_result", step.value(), extremes.value()));
+    }
+
+    /** @param born for each region the step after which its parameters began to learn, -1 if they do not */
+    void setBirths(TensorScope call, OptimizerObject optimizer, long[] born) {
+        script.call(call, "set_births", optimizer.value(), call.numbers(born));
     }
 
     /** Copies the state to the host. */

@@ -25,6 +25,8 @@ final class DecoderSources {
                             "__torch__/tandem/adapter/low_rank.py",
                             "__torch__/tandem/adapter/scale.py",
                             "__torch__/tandem/adapter/dora.py",
+                            "__torch__/tandem/adapter/core.py",
+                            "__torch__/tandem/adapter/singular.py",
                             "__torch__/tandem/adapter/trainee.py",
                             "__torch__/tandem/adapter/change.py",
                             "__torch__/tandem/batch.py",

@@ -90,6 +90,26 @@ final class Optimizer {
         return step;
     }
 
+    /** Updates made so far. */
+    int steps() {
+        return steps;
+    }
+
+    /**
+     * Says which factors learn from the next step on.
+     *
+     * @param born of each factor that has regions of its own: how many steps had been made when it began, -1 if it has not;
+     *     in its place in the list of all factors
+     */
+    void setBirths(int[] born) {
+        long[] ofRegions = layout.regions().stream()
+                .mapToLong(region -> region.apart() < 0 ? 0 : born[region.apart()])
+                .toArray();
+        try (TensorScope call = scope.open()) {
+            script.setBirths(call, value, ofRegions);
+        }
+    }
+
     /** Counts the last step if it updated something. */
     void count(double norm) {
         if (Double.isFinite(norm)) {

@@ -14,6 +14,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
@@ -30,6 +31,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -151,7 +153,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
-            trainee.optimizer().restore(state);
+            trainee.restore(state);
         } catch (IllegalArgumentException e) {
             closeTrainee(slot);
             throw e;
@@ -164,7 +166,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         closeTrainee(slot);
         TensorScope scope = owned.open();
         try {
-            Trainee trainee = new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes);
+            Trainee trainee =
+                    new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes, limits.dtype());
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -306,13 +309,23 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public SortedMap<Site, Double> importance(int slot) {
+        return trainee(slot).importance();
+    }
+
+    @Override
+    public void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete) {
+        trainee(slot).grow(ranks, complete);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        return trainee(slot).optimizer().state();
+        return trainee(slot).state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */

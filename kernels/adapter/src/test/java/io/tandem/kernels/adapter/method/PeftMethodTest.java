@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -33,7 +35,12 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt())));
+        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(prompt(), svfit())));
+    }
+
+    /** Values and vectors which only the weights know. */
+    private static PeftMethod svfit() {
+        return new SvfitMethod(new LoraConfig(RANK, RANK, false, LoraConfig.everyLinear(), "base"));
     }
 
     private static PeftMethod prompt() {
@@ -51,7 +58,10 @@ class PeftMethodTest {
                 new GaussianMethod(config),
                 new DecompositionMethod(config, Decomposition.PISSA),
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
-                new DyloraMethod(config));
+                new DyloraMethod(config),
+                new FloraMethod(config),
+                new IncreloraMethod(config, GrowthSettings.DEFAULT, OptionalInt.empty()),
+                new TriadaptloraMethod(config, GrowthSettings.DEFAULT, Threshold.LINEAR));
     }
 
     /** The plan for memory is made before there is an adapter. */
@@ -117,7 +127,7 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0);
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 6.0, 6.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */
