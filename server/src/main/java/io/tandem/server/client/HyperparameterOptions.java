@@ -21,6 +21,10 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("growth_warmup", "--growth-warmup"),
+            Map.entry("growth_interval", "--growth-interval"),
+            Map.entry("growth_modules", "--growth-modules"),
+            Map.entry("growth_threshold", "--growth-threshold"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -48,6 +52,10 @@ final class HyperparameterOptions {
         olora,
         dylora,
         dora,
+        flora,
+        increlora,
+        triadaptlora,
+        svfit,
         ia3,
         prompt_tuning
     }
@@ -55,7 +63,10 @@ final class HyperparameterOptions {
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
     private Method method = Method.lora;
 
-    @Option(names = "--rank", paramLabel = "N", description = "LoRA rank; default 8.")
+    @Option(
+            names = "--rank",
+            paramLabel = "N",
+            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64.")
     private @Nullable Integer rank;
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
@@ -73,6 +84,30 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    @Option(
+            names = "--growth-warmup",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps before ranks grow; default a tenth of the job's.")
+    private @Nullable Integer growthWarmup;
+
+    @Option(
+            names = "--growth-interval",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps between two growths; default by the job's length.")
+    private @Nullable Integer growthInterval;
+
+    @Option(
+            names = "--growth-modules",
+            paramLabel = "N",
+            description = "Of increlora: modules that grow at a time; default a sixth of them.")
+    private @Nullable Integer growthModules;
+
+    @Option(
+            names = "--growth-threshold",
+            paramLabel = "T",
+            description = "Of triadaptlora: linear or exponential; default linear.")
+    private @Nullable String growthThreshold;
 
     @Option(
             names = "--under",
@@ -153,6 +188,10 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
+        put(hyperparameters, "growth_warmup", growthWarmup);
+        put(hyperparameters, "growth_interval", growthInterval);
+        put(hyperparameters, "growth_modules", growthModules);
+        put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);

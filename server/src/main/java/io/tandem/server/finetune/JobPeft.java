@@ -8,10 +8,12 @@ import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.DyloraMethod;
+import io.tandem.kernels.adapter.method.FloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
+import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -70,6 +73,14 @@ final class JobPeft {
         methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
         methods.put("dylora", factors(DyloraMethod::new));
         methods.put("dora", factors(DoraMethod::new));
+        methods.put("flora", factors(FloraMethod::new));
+        methods.put("increlora", factors(JobGrowth::increlora));
+        methods.put("triadaptlora", factors(JobGrowth::triadaptlora));
+        methods.put(
+                "svfit",
+                new Choice(
+                        and(Set.of("alpha", "rslora", "lora_plus_ratio"), OF_PROMPTS),
+                        (hyper, model) -> new SvfitMethod(values(hyper, model))));
         methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put(
                 "prompt_tuning",
@@ -78,6 +89,10 @@ final class JobPeft {
                         (hyper, model) -> new PromptMethod(new PromptConfig(
                                 hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
         return methods;
+    }
+
+    private static Choice factors(BiFunction<JsonBody, LoraConfig, PeftMethod> method) {
+        return new Choice(OF_PROMPTS, (hyper, model) -> method.apply(hyper, lora(hyper, false, model)));
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
@@ -106,6 +121,7 @@ final class JobPeft {
                 .ifPresent(field -> {
                     throw hyper.invalid(field, "is not a setting of the method '" + name + "'; leave it out.");
                 });
+        JobGrowth.refuse(hyper, name);
         return choice.reader().read(hyper, model);
     }
 
@@ -118,6 +134,12 @@ final class JobPeft {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
         return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    /** As many singular values as an adapter may have ranks by default, of which each counts as it is. */
+    private static LoraConfig values(JsonBody hyper, String model) {
+        int rank = hyper.optionalInt("rank", 1, 512).orElse(64);
+        return new LoraConfig(rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {

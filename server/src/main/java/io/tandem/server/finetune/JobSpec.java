@@ -102,6 +102,7 @@ public record JobSpec(
                             "schedule",
                             "weight"),
                     JobPeft.FIELDS,
+                    JobGrowth.FIELDS,
                     JobBelow.FIELDS,
                     JobOptimizer.FIELDS,
                     JobCourse.FIELDS)

@@ -56,6 +56,10 @@ class JobSpecTest {
                 "dylora|false|`\"peft\":\"dylora\"`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
+                "flora|true|`\"peft\":\"flora\",\"rslora\":true`",
+                "increlora|false|`\"peft\":\"increlora\",\"growth_modules\":3`",
+                "triadaptlora|false|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"exponential\"`",
+                "svfit|false|`\"peft\":\"svfit\"`",
             })
     void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
         PeftMethod method = spec(hyperparameters).method();
@@ -84,7 +88,9 @@ class JobSpecTest {
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning");
+                .hasMessageContaining(
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, ia3,"
+                                + " prompt_tuning");
     }
 
     @ParameterizedTest
@@ -151,6 +157,15 @@ class JobSpecTest {
                 "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
                 "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
+                "alpha|`\"peft\":\"svfit\",\"alpha\":2`",
+                "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
+                "rank|`\"peft\":\"svfit\",\"rank\":0`",
+                "growth_warmup|`\"growth_warmup\":4`",
+                "growth_interval|`\"peft\":\"flora\",\"growth_interval\":4`",
+                "growth_threshold|`\"peft\":\"increlora\",\"growth_threshold\":\"linear\"`",
+                "growth_modules|`\"peft\":\"triadaptlora\",\"growth_modules\":3`",
+                "growth_threshold|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"cubic\"`",
+                "growth_modules|`\"peft\":\"increlora\",\"growth_modules\":0`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

@@ -109,12 +109,29 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
+    @ValueSource(
+            strings = {
+                "lora",
+                "dora",
+                "pissa",
+                "dylora",
+                "flora",
+                "increlora",
+                "triadaptlora",
+                "svfit",
+                "ia3",
+                "prompt_tuning"
+            })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
+                        + peft
+                        + switch (peft) {
+                            case "prompt_tuning" -> "\",\"virtual_tokens\":5";
+                            case "svfit" -> "\",\"rank\":12";
+                            default -> "\"";
+                        };
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {

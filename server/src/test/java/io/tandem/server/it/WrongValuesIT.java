@@ -91,7 +91,11 @@ class WrongValuesIT {
             "percent",
             "alpha",
             "beta",
-            "virtual_tokens");
+            "virtual_tokens",
+            "growth_warmup",
+            "growth_interval",
+            "growth_modules",
+            "growth_threshold");
 
     @TempDir
     private static Path directory;
