@@ -129,14 +129,15 @@ def add_cores_(self: __torch__.tandem.adapter.trainee.Trainee, factors: List[int
         self.importance[i : i + asked]))
 
 # values: six numbers for each part whose singular values learn: bank, row, rank, column, width, offset in the vector.
-# vectors: U^T of each [rank, width].
+# vectors: U^T of each [rank, width], which is copied.
 def add_values_(self: __torch__.tandem.adapter.trainee.Trainee, values: List[int], vectors: List[Tensor],
                 like: Tensor) -> None:
   for i in range(len(vectors)):
     place = values[6 * i : 6 * i + 6]
     rank, offset = place[2], place[5]
     dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, rank)]
-    u = torch.to(torch.to(vectors[i], like.device), like.dtype)
+    u = torch.empty([rank, place[4]], dtype=like.dtype, device=like.device)
+    torch.copy_(u, vectors[i])
     self.singular[place[0]].parts.append(__torch__.tandem.adapter.singular.Part(
         place[1:5], u, self.weights[offset : offset + rank], dw))
 
