@@ -56,7 +56,8 @@ public record Core(LowRank outer, Shape shape, float[] core, Ranks ranks) implem
                     "a core of " + core.length + " numbers, expected " + shape.numbers(room) + " for rank " + room);
         }
         boolean reached = (ranks.used - ranks.first) % ranks.step == 0;
-        if (ranks.first < 1 || ranks.used < ranks.first || ranks.present() > room || !reached) {
+        boolean ordered = ranks.first >= 1 && ranks.used >= ranks.first && ranks.ahead >= 0 && ranks.present() <= room;
+        if (!ordered || !reached) {
             throw new IllegalArgumentException(ranks + " with room for " + room);
         }
     }

@@ -26,7 +26,7 @@ final class Growth {
     private record Piece(Placed placed, Factor factor, int fromRank, int toRank) {}
 
     private final List<Piece> pieces = new ArrayList<>();
-    private final List<Site> cores = new ArrayList<>();
+    private final List<Placed> cores = new ArrayList<>();
     private final SortedMap<Site, Double> importance = new TreeMap<>();
     /** Of each piece, how many steps had been made, -1 if it does not learn. */
     private final int[] born;
@@ -35,7 +35,7 @@ final class Growth {
     Growth(List<Placed> parameters) {
         for (Placed placed : parameters) {
             if (placed.is(Core.E)) {
-                cores.add(placed.part().site());
+                cores.add(placed);
             }
             if (placed.part().change() instanceof Core core && core.grows()) {
                 add(placed, core);
@@ -103,7 +103,10 @@ final class Growth {
         if (any()) {
             float[] values = script.importance(call, trainee);
             for (int i = 0; i < values.length; i++) {
-                importance.put(cores.get(i), values[i] * lossScale);
+                Placed core = cores.get(i);
+                // Norms are of weights, all else is of gradients.
+                double scale = core.isFullCore() ? 1 : lossScale;
+                importance.put(core.part().site(), values[i] * scale);
             }
         }
     }
