@@ -19,7 +19,7 @@ public interface JobSink {
     void measured(Measured measured);
 
     /** Ranks of the adapter's modules grew. */
-    default void grew(Grown grown) {}
+    void grew(Grown grown);
 
     /** The job can go on from here. */
     void checkpoint(JobCheckpoint checkpoint);

@@ -20,10 +20,10 @@ final class GrowthReport {
         SortedMap<Integer, Long> modules = grown.now().values().stream()
                 .collect(Collectors.groupingBy(rank -> rank, TreeMap::new, Collectors.counting()));
         String ranks = modules.entrySet().stream()
-                .map(entry -> entry.getValue() + " modules have " + entry.getKey())
+                .map(entry -> entry.getValue() + " with " + entry.getKey())
                 .collect(Collectors.joining(", "));
         return "Step " + grown.step() + ": " + grownModules(grown) + " grew. The adapter has " + total + rest
-                + " ranks: " + ranks + ".";
+                + " ranks; modules: " + ranks + ".";
     }
 
     private static String grownModules(Grown grown) {
