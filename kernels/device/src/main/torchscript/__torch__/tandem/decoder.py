@@ -263,16 +263,20 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.gradients
 
-  # Whether finish_gradients has anything to do.
+  # Whether finish_gradients has anything to do beside a penalty.
   def is_decomposed(self: __torch__.tandem.decoder.Decoder,
                     trainee: __torch__.tandem.adapter.trainee.Trainee) -> bool:
     return __torch__.tandem.adapter.trainee.is_decomposed(trainee)
 
-  # Once before a step, in the banks from first to last, as in trainee.backward_.
+  # Once before a step, in the banks from first to last, as in trainee.backward_, and if penalty is not 0 as
+  # in orthogonal.backward_.
   def finish_gradients(self: __torch__.tandem.decoder.Decoder,
-                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int,
-                       last: int) -> None:
+                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int,
+                       penalty: float) -> None:
     __torch__.tandem.adapter.trainee.backward_(trainee, trainee.gradients, first, last)
+    if penalty > 0.:
+      for bank in range(first, last):
+        __torch__.tandem.adapter.orthogonal.backward_(trainee.low_rank[bank], penalty)
 
   # What finish_gradients would make of the gradients, which stay as they are.
   def finished_gradients(self: __torch__.tandem.decoder.Decoder,

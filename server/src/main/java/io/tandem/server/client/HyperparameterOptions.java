@@ -25,6 +25,7 @@ final class HyperparameterOptions {
             Map.entry("growth_interval", "--growth-interval"),
             Map.entry("growth_modules", "--growth-modules"),
             Map.entry("growth_threshold", "--growth-threshold"),
+            Map.entry("orthogonality", "--orthogonality"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -110,6 +111,14 @@ final class HyperparameterOptions {
     private @Nullable String growthThreshold;
 
     @Option(
+            names = "--orthogonality",
+            paramLabel = "X",
+            description =
+                    "Of increlora and triadaptlora: weight of a penalty on factors that are not orthogonal; default"
+                            + " 0.1 with increlora, otherwise 0.")
+    private @Nullable Double orthogonality;
+
+    @Option(
             names = "--under",
             paramLabel = "ADAPTER",
             description = "Train on top of this adapter, which stays as it is; may be repeated.")
@@ -192,6 +201,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "growth_interval", growthInterval);
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
+        put(hyperparameters, "orthogonality", orthogonality);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);

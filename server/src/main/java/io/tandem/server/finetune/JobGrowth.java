@@ -13,14 +13,18 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The fields of a job's hyperparameters that say how ranks grow. */
+/** The fields of a job's hyperparameters that only methods with ranks that grow have. */
 final class JobGrowth {
-    static final Set<String> FIELDS = Set.of("growth_warmup", "growth_interval", "growth_modules", "growth_threshold");
+    static final Set<String> FIELDS =
+            Set.of("growth_warmup", "growth_interval", "growth_modules", "growth_threshold", "orthogonality");
 
     /** Which of them the methods have. */
     private static final Map<String, Set<String>> SETTINGS = Map.of(
-            "increlora", Set.of("growth_warmup", "growth_interval", "growth_modules"),
-            "triadaptlora", Set.of("growth_warmup", "growth_interval", "growth_threshold"));
+            "increlora", Set.of("growth_warmup", "growth_interval", "growth_modules", "orthogonality"),
+            "triadaptlora", Set.of("growth_warmup", "growth_interval", "growth_threshold", "orthogonality"));
+
+    /** The weight of IncreLoRA's published code. */
+    private static final double INCRELORA_ORTHOGONALITY = 0.1;
 
     private static final int MOST_STEPS = 1_000_000;
     private static final int MOST_MODULES = 100_000;
@@ -37,6 +41,12 @@ final class JobGrowth {
                 .ifPresent(field -> {
                     throw hyper.invalid(field, "is not a setting of the method '" + method + "'; leave it out.");
                 });
+    }
+
+    /** The weight of the penalty on factors that are not orthogonal. */
+    static double orthogonality(JsonBody hyper, String method) {
+        double usual = method.equals("increlora") ? INCRELORA_ORTHOGONALITY : 0;
+        return hyper.optionalNumber("orthogonality", 0, 1e3).orElse(usual);
     }
 
     static PeftMethod increlora(JsonBody hyper, LoraConfig config) {

@@ -60,7 +60,7 @@ final class JobPeft {
         return name(hyper).equals(LORA_PLUS);
     }
 
-    private static String name(JsonBody hyper) {
+    static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
     }
 

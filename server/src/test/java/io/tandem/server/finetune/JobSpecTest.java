@@ -111,6 +111,16 @@ class JobSpecTest {
     }
 
     @Test
+    void ranksThatGrowAreKeptApart() {
+        assertThat(spec("\"peft\":\"increlora\"").optimizer().orthogonality()).isEqualTo(0.1);
+        assertThat(spec("\"peft\":\"triadaptlora\",\"orthogonality\":0.5")
+                        .optimizer()
+                        .orthogonality())
+                .isEqualTo(0.5);
+        assertThat(spec("\"peft\":\"lora\"").optimizer().orthogonality()).isZero();
+    }
+
+    @Test
     void constantsAreRead() {
         assertThat(spec("\"optimizer\":\"adamw_8bit\",\"beta1\":0.8,\"beta2\":0.95,\"weight_decay\":0.01,"
                                 + "\"max_grad_norm\":0,\"lora_plus_ratio\":16")
@@ -161,6 +171,8 @@ class JobSpecTest {
                 "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
                 "rank|`\"peft\":\"svfit\",\"rank\":0`",
                 "growth_warmup|`\"growth_warmup\":4`",
+                "orthogonality|`\"peft\":\"dora\",\"orthogonality\":0.1`",
+                "orthogonality|`\"peft\":\"increlora\",\"orthogonality\":-1`",
                 "growth_interval|`\"peft\":\"flora\",\"growth_interval\":4`",
                 "growth_threshold|`\"peft\":\"increlora\",\"growth_threshold\":\"linear\"`",
                 "growth_modules|`\"peft\":\"triadaptlora\",\"growth_modules\":3`",

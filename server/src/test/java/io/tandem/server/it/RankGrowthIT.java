@@ -87,7 +87,9 @@ class RankGrowthIT {
         List<String> growths = growths(id);
         assertThat(growths.get(0)).startsWith("Step " + first + ": layers.");
         assertThat(growths.get(growths.size() - 1)).contains("The adapter has " + total);
-        long largest = adapter.modules().values().stream().filter(change -> change.rank() == adapter.maxRank()).count();
+        long largest = adapter.modules().values().stream()
+                .filter(change -> change.rank() == adapter.maxRank())
+                .count();
         assertThat(growths.get(growths.size() - 1)).contains(largest + " with " + adapter.maxRank());
         String answer = server.post(
                         "/v1/completions",

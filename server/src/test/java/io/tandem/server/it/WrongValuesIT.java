@@ -95,7 +95,8 @@ class WrongValuesIT {
             "growth_warmup",
             "growth_interval",
             "growth_modules",
-            "growth_threshold");
+            "growth_threshold",
+            "orthogonality");
 
     @TempDir
     private static Path directory;

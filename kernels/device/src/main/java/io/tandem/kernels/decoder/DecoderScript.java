@@ -7,6 +7,8 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.ModelArguments.LayerParts;
+import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -123,15 +125,6 @@ final class DecoderScript {
                 call.flag(half));
     }
 
-    /**
-     * The structure of a model.
-     *
-     * @param sizes layers, C, H, K, D, activation, experts, active, shared, joined heads
-     * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
-     * @param windows of its layers, each once
-     */
-    record Structure(long[] sizes, double[] factors, long[] windows) implements Arguments {}
-
     /** @param norm weight and bias of the last one */
     ModelObject newModel(
             TensorScope owner,
@@ -159,25 +152,6 @@ final class DecoderScript {
                     forms.value()));
         }
     }
-
-    /**
-     * What a layer consists of.
-     *
-     * @param weights of all modules, in the order of the computation
-     * @param biases the same, empty where there is none
-     * @param parts how many modules each linear joins
-     * @param router empty if there are no experts
-     * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
-     * @param place its window, the window's number, and that of its rotary table
-     */
-    record LayerParts(
-            List<PtNDArray> weights,
-            List<PtNDArray> biases,
-            long[] parts,
-            PtNDArray router,
-            List<PtNDArray> norms,
-            long[] place)
-            implements Arguments {}
 
     void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
         script.call(
@@ -408,8 +382,10 @@ final class DecoderScript {
         return script.call(call, "is_decomposed", trainee.value()).toBoolean();
     }
 
-    void finishGradients(TensorScope call, TraineeObject trainee, Range banks) {
-        script.call(call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
+    /** @param penalty as in {@code orthogonal.py}; 0 for none */
+    void finishGradients(TensorScope call, TraineeObject trainee, Range banks, double penalty) {
+        IValue first = call.number(banks.first());
+        script.call(call, "finish_gradients", trainee.value(), first, call.number(banks.last()), call.number(penalty));
     }
 
     Gradients finishedGradients(TensorScope owner, TraineeObject trainee) {

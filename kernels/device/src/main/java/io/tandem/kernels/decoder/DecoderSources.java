@@ -26,6 +26,7 @@ final class DecoderSources {
                             "__torch__/tandem/adapter/scale.py",
                             "__torch__/tandem/adapter/dora.py",
                             "__torch__/tandem/adapter/core.py",
+                            "__torch__/tandem/adapter/orthogonal.py",
                             "__torch__/tandem/adapter/singular.py",
                             "__torch__/tandem/adapter/trainee.py",
                             "__torch__/tandem/adapter/change.py",

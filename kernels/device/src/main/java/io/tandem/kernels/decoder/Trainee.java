@@ -47,6 +47,7 @@ final class Trainee implements AutoCloseable {
     private final Lanes lanes;
     private final boolean decomposed;
     private final Dtype dtype;
+    private final double orthogonality;
     /** In the order of the device's parts. */
     private final List<Part> factors = new ArrayList<>();
 
@@ -72,6 +73,7 @@ final class Trainee implements AutoCloseable {
         this.like = initial;
         this.lanes = lanes;
         this.dtype = dtype;
+        this.orthogonality = config.orthogonality();
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
@@ -172,8 +174,9 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            if (decomposed) {
-                lanes.share(layout.banks(), this::finishGradients);
+            double penalty = orthogonality / (2 * Math.max(1, factors.size()) * lossScale);
+            if (decomposed || penalty > 0) {
+                lanes.share(layout.banks(), (from, to) -> finishGradients(from, to, penalty));
             }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
@@ -264,9 +267,9 @@ final class Trainee implements AutoCloseable {
         use(used, scalings);
     }
 
-    private void finishGradients(int from, int to) {
+    private void finishGradients(int from, int to, double penalty) {
         try (TensorScope call = scope.open()) {
-            script.finishGradients(call, value, new Range(from, to));
+            script.finishGradients(call, value, new Range(from, to), penalty);
         }
     }
 

@@ -28,6 +28,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.assertj.core.data.Offset;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -206,10 +207,12 @@ class GrowthTest {
             assertThat(importance.keySet()).isEqualTo(start.modules().keySet());
             importance.forEach((site, found) -> {
                 Core core = (Core) Objects.requireNonNull(start.modules().get(site));
-                Core gradient = (Core) Objects.requireNonNull(gradients.modules().get(site));
+                Core gradient =
+                        (Core) Objects.requireNonNull(gradients.modules().get(site));
                 double sum = 0;
                 for (int row = 0; row < core.outputs(); row++) {
-                    sum += Math.abs((double) core.outer().b()[row * ROOM] * gradient.outer().b()[row * ROOM]);
+                    sum += Math.abs((double) core.outer().b()[row * ROOM]
+                            * gradient.outer().b()[row * ROOM]);
                 }
                 double expected = 0.1 * sum / Math.sqrt((double) core.inputs() * core.outputs());
                 assertThat(found).as("%s", site).isCloseTo(expected, Percentage.withPercentage(0.1));
@@ -238,6 +241,69 @@ class GrowthTest {
         }
     }
 
+    /** A step of plain gradient descent differs by the penalty's gradient alone, which is written out here. */
+    @Test
+    void aPenaltyKeepsRanksApart() throws IOException {
+        Adapter start =
+                TinyAdapters.core(tiny.config(), Shape.DIAGONAL, new Ranks(3, 1, 2, 0), ROOM, random.nextLong());
+        double weight = 0.7;
+        OptimizerConfig without = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 0, 1, 0);
+        OptimizerConfig with = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 0, 1, weight);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, start, without);
+            step(device);
+            OptimizerState free = device.optimizerState(SLOT);
+            device.openTrainee(SLOT, start, with);
+            step(device);
+            OptimizerState held = device.optimizerState(SLOT);
+            start.modules().forEach((site, change) -> {
+                LowRank outer = ((Core) change).outer();
+                LowRank used = outer.first(3, 1);
+                float[] transposed = new float[used.b().length];
+                for (int i = 0; i < transposed.length; i++) {
+                    transposed[i % 3 * used.outputs() + i / 3] = used.b()[i];
+                }
+                double factor = weight / (2 * start.modules().size());
+                double[] ofA = penalty(used.a(), used.inputs(), factor);
+                double[] ofB = penalty(transposed, used.outputs(), factor);
+                float[] freeA = free.numbers(site, LowRank.A);
+                float[] heldA = held.numbers(site, LowRank.A);
+                float[] freeB = free.numbers(site, LowRank.B);
+                float[] heldB = held.numbers(site, LowRank.B);
+                for (int i = 0; i < ofA.length; i++) {
+                    assertThat((double) freeA[i] - heldA[i]).isCloseTo(1e-2 * ofA[i], Offset.offset(3e-7));
+                }
+                for (int i = 0; i < freeB.length; i++) {
+                    int rank = i % ROOM;
+                    double expected = rank < 3 ? ofB[rank * used.outputs() + i / ROOM] : 0;
+                    assertThat((double) freeB[i] - heldB[i]).isCloseTo(1e-2 * expected, Offset.offset(3e-7));
+                }
+                assertThat(held.numbers(site, Core.E)).isEqualTo(free.numbers(site, Core.E));
+            });
+        }
+    }
+
+    private static double[] penalty(float[] m, int columns, double factor) {
+        int ranks = m.length / columns;
+        double[] away = new double[ranks * ranks];
+        double squares = 0;
+        for (int i = 0; i < away.length; i++) {
+            for (int k = 0; k < columns; k++) {
+                away[i] += (double) m[i / ranks * columns + k] * m[i % ranks * columns + k];
+            }
+            away[i] -= i / ranks == i % ranks ? 1 : 0;
+            squares += away[i] * away[i];
+        }
+        double[] gradient = new double[m.length];
+        for (int i = 0; i < m.length; i++) {
+            for (int k = 0; k < ranks; k++) {
+                gradient[i] +=
+                        2 * factor * away[i / columns * ranks + k] * m[k * columns + i % columns] / Math.sqrt(squares);
+            }
+        }
+        return gradient;
+    }
+
     @Test
     void whatIsNotThereIsRefused() throws IOException {
         Adapter plain = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, 1);
@@ -257,8 +323,7 @@ class GrowthTest {
             SortedMap<String, byte[]> cut = new TreeMap<>(state.more());
             cut.replace(Growth.STATE, new byte[3]);
             OptimizerState damaged = new OptimizerState(state.steps(), state.tensors(), cut);
-            assertThatThrownBy(() ->
-                            device.openTrainee(SLOT, device.prepare(start), OptimizerConfig.DEFAULT, damaged))
+            assertThatThrownBy(() -> device.openTrainee(SLOT, device.prepare(start), OptimizerConfig.DEFAULT, damaged))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("births");
             assertThatThrownBy(() -> damaged.numbers(start.modules().firstKey(), "lora_X"))

@@ -132,7 +132,8 @@ class FoldingTest {
                     found += served.b()[3 * row + i] * served.a()[7 * i + column];
                     for (int j = 0; j < 3; j++) {
                         double c = shape == Shape.FULL ? core.core()[5 * i + j] : i == j ? core.core()[i] : 0;
-                        expected += core.outer().b()[5 * row + i] * c * core.outer().a()[7 * j + column];
+                        expected +=
+                                core.outer().b()[5 * row + i] * c * core.outer().a()[7 * j + column];
                     }
                 }
                 assertThat(found).isCloseTo(expected, Offset.offset(1e-5));
@@ -172,7 +173,8 @@ class FoldingTest {
             double[] product = new double[weight.length];
             for (int i = 0; i < product.length; i++) {
                 for (int k = 0; k < rank; k++) {
-                    product[i] += whole.b()[i / own.inputs() * rank + k] * whole.a()[k * own.inputs() + i % own.inputs()];
+                    product[i] +=
+                            whole.b()[i / own.inputs() * rank + k] * whole.a()[k * own.inputs() + i % own.inputs()];
                 }
                 assertThat(product[i]).isCloseTo(weight[i], Offset.offset(1e-4));
             }
@@ -184,8 +186,8 @@ class FoldingTest {
         LowRank outer = new LowRank(5, 7, 6, noise(35), noise(30), 1);
         assertThatThrownBy(() -> new Core(outer, Shape.FULL, noise(5), Ranks.all(5)))
                 .hasMessageContaining("a core of 5 numbers, expected 25 for rank 5");
-        for (Ranks wrong : List.of(
-                new Ranks(0, 1, 2, 0), new Ranks(2, 1, 2, 0), new Ranks(5, 1, 2, 2), new Ranks(7, 1, 2, -2))) {
+        for (Ranks wrong :
+                List.of(new Ranks(0, 1, 2, 0), new Ranks(2, 1, 2, 0), new Ranks(5, 1, 2, 2), new Ranks(7, 1, 2, -2))) {
             assertThatThrownBy(() -> new Core(outer, Shape.DIAGONAL, noise(5), wrong))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("with room for 5");

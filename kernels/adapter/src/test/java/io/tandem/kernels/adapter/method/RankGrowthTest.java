@@ -100,7 +100,8 @@ class RankGrowthTest {
             Core core = (Core) change;
             assertThat(core.rank()).isEqualTo(room);
             assertThat(core.ranks().used()).isEqualTo(growth(method).ranks().get(site));
-            assertThat(core.outer().scaling()).isEqualTo(2.0 * method.config().rank() / core.ranks().used());
+            assertThat(core.outer().scaling())
+                    .isEqualTo(2.0 * method.config().rank() / core.ranks().used());
             assertThat(core.served().rank()).isEqualTo(core.ranks().used());
         });
     }
@@ -137,8 +138,7 @@ class RankGrowthTest {
         }
         double third = sortedDescending(average, uncertainty)[2];
         for (int i = 0; i < average.length; i++) {
-            assertThat(growth.ranks().get(sites.get(i)))
-                    .isEqualTo(average[i] * uncertainty[i] >= third ? 3 : 1);
+            assertThat(growth.ranks().get(sites.get(i))).isEqualTo(average[i] * uncertainty[i] >= third ? 3 : 1);
         }
     }
 
@@ -219,7 +219,8 @@ class RankGrowthTest {
         assertThatThrownBy(() -> growth.restore(state))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("has 2 ranks, expected 1 to 7 in steps of 2");
-        assertThatThrownBy(() -> growth.after(1, new TreeMap<>(Map.of(new Site(99, sites.get(0).module()), 1.0))))
+        assertThatThrownBy(() -> growth.after(
+                        1, new TreeMap<>(Map.of(new Site(99, sites.get(0).module()), 1.0))))
                 .hasMessageContaining("has no ranks that grow");
     }
 }
