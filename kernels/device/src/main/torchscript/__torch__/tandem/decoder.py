@@ -289,7 +289,7 @@ class Decoder(Module):
                      trainee: __torch__.tandem.adapter.trainee.Trainee,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
     tensors = __torch__.tandem.arena.tensors(arena) + [trainee.weights, trainee.gradients]
-    tensors = tensors + optimizer.state
+    tensors = tensors + optimizer.state + __torch__.tandem.adapter.trainee.fixed(trainee)
     total = 0
     for tensor in tensors:
       total = total + torch.numel(tensor) * torch.element_size(tensor)

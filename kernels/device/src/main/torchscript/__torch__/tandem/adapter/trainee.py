@@ -118,11 +118,15 @@ def factors_of(self: __torch__.tandem.adapter.trainee.Trainee, factors: List[int
 # core's offset in the vector, whether it is full, whether its importance is asked for.
 def add_cores_(self: __torch__.tandem.adapter.trainee.Trainee, factors: List[int], cores: List[int]) -> None:
   count = len(cores) // 4
+  order = __torch__.tandem.adapter.core.new_order(0, self.weights.device)
   self.importance = torch.zeros([count], device=self.weights.device)
   for i in range(count):
     which, offset, full, asked = cores[4 * i : 4 * i + 4]
     own = __torch__.tandem.adapter.trainee.factors_of(self, factors, which)
-    order = __torch__.tandem.adapter.core.new_order(own.rank if full == 1 else 0, self.weights.device)
+    room = own.rank if full == 1 else 0
+    # One for all parts of that many ranks.
+    if order.size(0) != room:
+      order = __torch__.tandem.adapter.core.new_order(room, self.weights.device)
     numbers = own.rank * own.rank if full == 1 else own.rank
     self.core[own.bank].parts.append(__torch__.tandem.adapter.core.Part(
         own, self.weights[offset : offset + numbers], order, factors[6 * which + 5], offset,
@@ -140,6 +144,14 @@ def add_values_(self: __torch__.tandem.adapter.trainee.Trainee, values: List[int
     torch.copy_(u, vectors[i])
     self.singular[place[0]].parts.append(__torch__.tandem.adapter.singular.Part(
         place[1:5], u, self.weights[offset : offset + rank], dw))
+
+# What it has beside its vector that does not learn.
+def fixed(self: __torch__.tandem.adapter.trainee.Trainee) -> List[Tensor]:
+  vectors = annotate(List[Tensor], [])
+  for learner in self.singular:
+    for part in learner.parts:
+      vectors.append(part.u)
+  return vectors
 
 # ranks, scalings: of each part with factors, in the order in which new got them.
 def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],
