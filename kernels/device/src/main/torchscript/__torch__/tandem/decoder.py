@@ -210,12 +210,13 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int], virtual: List[int],
-                  prefix: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  magnitudes: List[int], virtual: List[int], prefix: List[int],
+                  cores: List[int], values: List[int],
+                  vectors: List[Tensor]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, virtual, prefix,
-                                                   adapters.bases, adapters.prompts,
+                                                   scales, magnitudes, virtual, prefix, cores, values,
+                                                   vectors, adapters.bases, adapters.prompts,
                                                    adapters.prefixes, adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
@@ -274,6 +275,11 @@ class Decoder(Module):
                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.extremes
 
+  # Of each core, as the last step left it [cores].
+  def importance(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(trainee.importance)
+
   # After a publish of numbers that are not all finite, before any row uses the adapter.
   def clear_broken(self: __torch__.tandem.decoder.Decoder,
                    adapters: __torch__.tandem.adapter.change.Changes,
@@ -288,16 +294,20 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.gradients
 
-  # Whether finish_gradients has anything to do.
+  # Whether finish_gradients has anything to do beside a penalty.
   def is_decomposed(self: __torch__.tandem.decoder.Decoder,
                     trainee: __torch__.tandem.adapter.trainee.Trainee) -> bool:
     return __torch__.tandem.adapter.trainee.is_decomposed(trainee)
 
-  # Once before a step, in the banks from first to last, as in trainee.backward_.
+  # Once before a step, in the banks from first to last, as in trainee.backward_, and if penalty is not 0 as
+  # in orthogonal.backward_.
   def finish_gradients(self: __torch__.tandem.decoder.Decoder,
-                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int,
-                       last: int) -> None:
+                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int,
+                       penalty: float) -> None:
     __torch__.tandem.adapter.trainee.backward_(trainee, trainee.gradients, first, last)
+    if penalty > 0.:
+      for bank in range(first, last):
+        __torch__.tandem.adapter.orthogonal.backward_(trainee.low_rank[bank], penalty)
 
   # What finish_gradients would make of the gradients, which stay as they are.
   def finished_gradients(self: __torch__.tandem.decoder.Decoder,
@@ -310,7 +320,7 @@ class Decoder(Module):
                      trainee: __torch__.tandem.adapter.trainee.Trainee,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
     tensors = __torch__.tandem.arena.tensors(arena) + [trainee.weights, trainee.gradients]
-    tensors = tensors + optimizer.state
+    tensors = tensors + optimizer.state + __torch__.tandem.adapter.trainee.fixed(trainee)
     total = 0
     for tensor in tensors:
       total = total + torch.numel(tensor) * torch.element_size(tensor)
@@ -351,6 +361,12 @@ class Decoder(Module):
                   extremes: Tensor) -> Tensor:
     finite = torch.all(__torch__.tandem.adapter.trainee.are_finite(extremes))
     return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(finite, 6)]))
+
+  # born: of each region after which step its numbers began to learn, -1 if they do not.
+  def set_births(self: __torch__.tandem.decoder.Decoder,
+                 optimizer: __torch__.tandem.optim.optimizer.Optimizer, born: List[int]) -> None:
+    for i in range(len(born)):
+      optimizer.regions[i].born = born[i]
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:

@@ -41,7 +41,7 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
-# magnitude, whose norm is a constant
+# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -53,6 +53,10 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
   if rank > 0:
     a = adapter.take(rank, inputs)
     b = adapter.take(outputs, rank)
+    if kind == 4:
+      b = torch.matmul(b, adapter.take(rank, rank))
+    if kind == 5:
+      b = b * adapter.take(1, rank)
     if kind == 3:
       weight = weight + torch.matmul(b, a) * scaling
       norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))

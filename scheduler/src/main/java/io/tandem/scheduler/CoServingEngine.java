@@ -183,6 +183,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             }
 
             @Override
+            public void grew(Grown grown) {
+                sink.grew(grown);
+            }
+
+            @Override
             public void checkpoint(JobCheckpoint checkpoint) {
                 sink.checkpoint(checkpoint);
             }

@@ -110,7 +110,9 @@ public record MemoryPlan(Map<Part, Long> bytes) {
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
         long optimizerBytes =
                 method.parameters(model).map(optimizer.method()::stateBytes).sum();
-        return arena(model, limits).plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes));
+        return arena(model, limits)
+                .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
+                .plus(fixed(method.fixed(model), limits.dtype()));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
@@ -153,6 +155,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
+    }
+
+    /** Numbers that an adapter has on the device only while it learns, and that do not learn. */
+    public static MemoryPlan fixed(long numbers, Dtype dtype) {
+        return new MemoryPlan(Map.of(Part.ADAPTER, dtype.bytes() * numbers));
     }
 
     /** Of one token in one layer, beside its input, keys and values. */

@@ -12,6 +12,8 @@ import io.tandem.kernels.adapter.LowRank;
  * @param weightDecay decoupled, per unit of learning rate
  * @param maxGradientNorm gradients with a larger norm are scaled down to it; 0 means never
  * @param loraPlusRatio learning rate of the factors B in units of that of A (LoRA+, Hayou et al., 2024)
+ * @param orthogonality weight of a penalty beside the loss: the mean, over the factors A and {@code B^T} of all modules, of the
+ *     Frobenius norm of {@code M M^T - I} (AdaLoRA, Zhang et al., 2023); 0 means none
  */
 public record OptimizerConfig(
         Method method,
@@ -20,7 +22,8 @@ public record OptimizerConfig(
         double epsilon,
         double weightDecay,
         double maxGradientNorm,
-        double loraPlusRatio) {
+        double loraPlusRatio,
+        double orthogonality) {
 
     /** The rule of an update; each has a file of its own in {@code optim/}. */
     public enum Method {
@@ -64,6 +67,19 @@ public record OptimizerConfig(
         require(weightDecay == 0 || positive(weightDecay), "weight decay", weightDecay, "0 or more");
         require(maxGradientNorm == 0 || positive(maxGradientNorm), "max gradient norm", maxGradientNorm, "0 or more");
         require(positive(loraPlusRatio), "LoRA+ ratio", loraPlusRatio, "above 0");
+        require(orthogonality == 0 || positive(orthogonality), "orthogonality", orthogonality, "0 or more");
+    }
+
+    /** Without a penalty. */
+    public OptimizerConfig(
+            Method method,
+            double beta1,
+            double beta2,
+            double epsilon,
+            double weightDecay,
+            double maxGradientNorm,
+            double loraPlusRatio) {
+        this(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, 0);
     }
 
     /** The constants that the method was published with, and clipping at norm 1. */

@@ -166,6 +166,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
                                                           linear.bias)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
+  __torch__.tandem.adapter.singular.backward_learner_(trainee.singular[bank], stack.lane, self.low_rank,
+                                                      trainee.slot, bank, x, dy)
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
@@ -180,6 +182,9 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.scale[bank], self.scale, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.dora.publish_(
         trainee.dora[bank], self.bases, self.low_rank, self.scale, trainee.slot, bank)
+    __torch__.tandem.adapter.core.publish_(trainee.core[bank], self.low_rank, trainee.slot, bank)
+    published = published + __torch__.tandem.adapter.singular.publish_(
+        trainee.singular[bank], self.low_rank, trainee.slot, bank)
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)

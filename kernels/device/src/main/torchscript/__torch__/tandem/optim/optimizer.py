@@ -7,6 +7,9 @@ class Region:
   # factor on the learning rate: that of B is another one than that of A in LoRA+ (Hayou et al.,
   # 2024)
   rate : float
+  # after which step its numbers began to learn, from when on their moments count; -1 if they do not, and
+  # neither they nor their moments change
+  born : int
   # alone in a list, see adam.py
   w : List[Tensor]
   # its state if that is in 8 bits
@@ -17,6 +20,7 @@ class Region:
     self.end = place[0] + place[1]
     self.at = place[2]
     self.rate = rate
+    self.born = 0
     self.w = [weights[self.start : self.end]]
     self.moments = annotate(Optional[__torch__.tandem.optim.quantize.Quantized], None)
 
@@ -78,16 +82,16 @@ def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
             region: __torch__.tandem.optim.optimizer.Region, g: Tensor,
             step: __torch__.tandem.optim.step.Step) -> None:
   w, constants, moments = region.w, self.constants, region.moments
-  lr = step.lr * region.rate
+  lr, t = step.lr * region.rate, step.t - region.born
   end = region.at + region.end - region.start
   if moments is not None:
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr, t)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
-                                              self.state[1][region.at : end], constants, step, lr)
+                                              self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "adamw":
     __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
-                                         self.state[1][region.at : end], constants, step, lr)
+                                         self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "lion":
     __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
   else:
@@ -101,6 +105,8 @@ def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
   for i in range(first, last):
     region = self.regions[i]
     g = gradients[0, region.start : region.end]
+    if region.born < 0:
+      torch.zero_(gradients[:, region.start : region.end])
     for lane in range(1, gradients.size(0)):
       more = gradients[lane, region.start : region.end]
       torch.add_(g, more)
@@ -111,6 +117,7 @@ def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
 def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
           step: __torch__.tandem.optim.step.Step, first: int, last: int) -> None:
   for region in self.regions[first:last]:
-    g = __torch__.tandem.optim.step.scale_(step, gradients[region.start : region.end])
-    __torch__.tandem.optim.optimizer.update_(self, region, g, step)
-    torch.zero_(g)
+    if region.born >= 0:
+      g = __torch__.tandem.optim.step.scale_(step, gradients[region.start : region.end])
+      __torch__.tandem.optim.optimizer.update_(self, region, g, step)
+      torch.zero_(g)

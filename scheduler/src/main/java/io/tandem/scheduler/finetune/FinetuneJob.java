@@ -184,7 +184,7 @@ public record FinetuneJob(
     }
 
     private Optional<Adapter> resumed() {
-        return resumeFrom.map(checkpoint -> method.resume(checkpoint.adapter()));
+        return resumeFrom.map(checkpoint -> method.resume(checkpoint.adapter(), checkpoint.optimizer()::numbers));
     }
 
     /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */

@@ -4,6 +4,7 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.scheduler.adapter.AdapterVersion;
@@ -37,6 +38,7 @@ public final class FinetuneRun {
     private final OptionalInt slot;
     private final LongSupplier nanoTime;
     private final TrainingCourse course;
+    private final Optional<GrowingRanks> growing;
     private @Nullable PackRun pack;
     private long stepStart;
     private boolean pausing;
@@ -56,6 +58,7 @@ public final class FinetuneRun {
         this.slot = slot;
         this.nanoTime = nanoTime;
         this.course = new TrainingCourse(job.started(), device.limits().packTokens());
+        this.growing = slot.isPresent() ? GrowingRanks.of(job, device, slot.getAsInt()) : Optional.empty();
         slot.ifPresent(at -> openTrainee(at, job.start()));
         if (!course.needsReferences()) {
             // There is a state to go on from, which needs no start.
@@ -121,8 +124,11 @@ public final class FinetuneRun {
         return pack.rows();
     }
 
-    /** What a step draws is for its own rows; what is measured is what will be served. */
+    /** What a step draws is for its own rows; what is measured is what will be served. 0 if the device knows by itself. */
     private int ranks() {
+        if (growing.isPresent()) {
+            return 0;
+        }
         return course.phase() == Phase.STEP
                 ? job.method().ranks(job.settings().seed(), course.step())
                 : job.method().config().rank();
@@ -197,6 +203,7 @@ public final class FinetuneRun {
         }
         StepReport report = course.addStep(tally, norm, (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND);
         tell(() -> sink.step(report));
+        growing.flatMap(ranks -> ranks.after(course.step())).ifPresent(grown -> tell(() -> sink.grew(grown)));
     }
 
     /** No step is under way: decides what comes next. */
@@ -217,7 +224,10 @@ public final class FinetuneRun {
     }
 
     private JobCheckpoint checkpoint() {
-        return course.checkpoint(device.snapshot(trainee()), device.optimizerState(trainee()));
+        OptimizerState state = device.optimizerState(trainee());
+        return course.checkpoint(
+                device.snapshot(trainee()),
+                growing.map(ranks -> ranks.with(state)).orElse(state));
     }
 
     private void succeed() {

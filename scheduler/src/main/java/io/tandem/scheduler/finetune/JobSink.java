@@ -1,6 +1,7 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import java.util.Optional;
 import java.util.SortedMap;
 
@@ -16,6 +17,9 @@ public interface JobSink {
 
     /** The validation examples were measured. */
     void measured(Measured measured);
+
+    /** Ranks of the adapter's modules grew. */
+    void grew(Grown grown);
 
     /** The job can go on from here. */
     void checkpoint(JobCheckpoint checkpoint);
@@ -59,6 +63,16 @@ public interface JobSink {
             return scores.loss();
         }
     }
+
+    /**
+     * The ranks of a method's modules that grow.
+     *
+     * @param step after which they grew
+     * @param before of each module
+     * @param now of each module
+     * @param most that all modules may have together
+     */
+    record Grown(int step, SortedMap<Site, Integer> before, SortedMap<Site, Integer> now, int most) {}
 
     /** How a job ended. */
     sealed interface JobOutcome {

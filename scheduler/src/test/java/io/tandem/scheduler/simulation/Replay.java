@@ -108,6 +108,9 @@ final class Replay implements IterationListener {
             public void measured(Measured measured) {}
 
             @Override
+            public void grew(Grown grown) {}
+
+            @Override
             public void checkpoint(JobCheckpoint checkpoint) {}
 
             @Override

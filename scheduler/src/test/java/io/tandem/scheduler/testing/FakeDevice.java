@@ -20,6 +20,7 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
@@ -267,7 +269,7 @@ public final class FakeDevice implements DeviceModel {
             FakePack current = pack.orElseThrow();
             learned = current.learned(work.forwardRows());
             scores = current.forward(work.forwardRows());
-            if (work.forwardRows() > 0 && current.traineeSlot() == spoilt) {
+            if (work.forwardRows() > 0 && current.uses(spoilt)) {
                 scores.add(0, Double.NaN, false);
             }
             current.backward(work.backwardRowLayers());
@@ -358,6 +360,17 @@ public final class FakeDevice implements DeviceModel {
     public void useRanks(int slot, int ranks) {
         require(learning().noneMatch(current -> current.uses(slot)), "other ranks within a pack");
         require(ranks >= 1 && ranks <= trainee(slot).weights().maxRank(), ranks + " ranks");
+    }
+
+    @Override
+    public SortedMap<Site, Double> importance(int slot) {
+        require(trainees.containsKey(slot), "no trainee in slot " + slot);
+        return new TreeMap<>();
+    }
+
+    @Override
+    public void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete) {
+        throw new IllegalStateException("adapters of this device do not grow");
     }
 
     @Override

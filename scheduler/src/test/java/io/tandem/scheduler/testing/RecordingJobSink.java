@@ -29,6 +29,9 @@ public final class RecordingJobSink implements JobSink {
     }
 
     @Override
+    public void grew(Grown grown) {}
+
+    @Override
     public void checkpoint(JobCheckpoint checkpoint) {
         checkpoints.add(checkpoint);
     }

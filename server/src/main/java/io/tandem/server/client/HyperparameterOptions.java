@@ -21,8 +21,13 @@ final class HyperparameterOptions {
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
-            Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("growth_warmup", "--growth-warmup"),
+            Map.entry("growth_interval", "--growth-interval"),
+            Map.entry("growth_modules", "--growth-modules"),
+            Map.entry("growth_threshold", "--growth-threshold"),
+            Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
+            Map.entry("virtual_tokens", "--virtual-tokens"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -50,16 +55,23 @@ final class HyperparameterOptions {
         olora,
         dylora,
         dora,
+        flora,
+        increlora,
+        triadaptlora,
+        svfit,
+        alora,
         ia3,
         prompt_tuning,
-        prefix_tuning,
-        alora
+        prefix_tuning
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
     private Method method = Method.lora;
 
-    @Option(names = "--rank", paramLabel = "N", description = "LoRA rank; default 8.")
+    @Option(
+            names = "--rank",
+            paramLabel = "N",
+            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64.")
     private @Nullable Integer rank;
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
@@ -77,6 +89,38 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    @Option(
+            names = "--growth-warmup",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps before ranks grow; default a tenth of the job's.")
+    private @Nullable Integer growthWarmup;
+
+    @Option(
+            names = "--growth-interval",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps between two growths; default by the job's length.")
+    private @Nullable Integer growthInterval;
+
+    @Option(
+            names = "--growth-modules",
+            paramLabel = "N",
+            description = "Of increlora: modules that grow at a time; default a sixth of them.")
+    private @Nullable Integer growthModules;
+
+    @Option(
+            names = "--growth-threshold",
+            paramLabel = "T",
+            description = "Of triadaptlora: linear or exponential; default linear.")
+    private @Nullable String growthThreshold;
+
+    @Option(
+            names = "--orthogonality",
+            paramLabel = "X",
+            description =
+                    "Of increlora and triadaptlora: weight of a penalty on factors that are not orthogonal; default"
+                            + " 0.1 with increlora, otherwise 0.")
+    private @Nullable Double orthogonality;
 
     @Option(
             names = "--invocation",
@@ -173,6 +217,11 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
+        put(hyperparameters, "growth_warmup", growthWarmup);
+        put(hyperparameters, "growth_interval", growthInterval);
+        put(hyperparameters, "growth_modules", growthModules);
+        put(hyperparameters, "growth_threshold", growthThreshold);
+        put(hyperparameters, "orthogonality", orthogonality);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);

@@ -38,7 +38,8 @@ final class JobOptimizer {
                 hyper.optionalNumber("weight_decay", 0, 1).orElse(published.weightDecay()),
                 hyper.optionalNumber("max_grad_norm", 0, 1e6).orElse(published.maxGradientNorm()),
                 hyper.optionalNumber("lora_plus_ratio", 1e-3, 1e3)
-                        .orElse(JobPeft.isLoraPlus(hyper) ? LORA_PLUS_RATIO : published.loraPlusRatio()));
+                        .orElse(JobPeft.isLoraPlus(hyper) ? LORA_PLUS_RATIO : published.loraPlusRatio()),
+                JobGrowth.orthogonality(hyper, JobPeft.name(hyper)));
     }
 
     /**

@@ -168,6 +168,11 @@ final class JobRun implements JobSink {
     }
 
     @Override
+    public void grew(Grown grown) {
+        tell(() -> book.say(job, "info", GrowthReport.of(grown)));
+    }
+
+    @Override
     public void checkpoint(JobCheckpoint checkpoint) {
         tell(() -> keep(checkpoint));
     }

@@ -84,6 +84,9 @@ public final class ValidationScores implements AdapterValidation {
         }
 
         @Override
+        public void grew(Grown grown) {}
+
+        @Override
         public void checkpoint(JobCheckpoint checkpoint) {}
 
         @Override

@@ -33,7 +33,10 @@ import java.util.zip.CheckedOutputStream;
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
+    /** Before there was more than the optimizer's own tensors. */
+    private static final int WITHOUT_MORE = 2;
+
     private static final int BUFFER_BYTES = 1 << 16;
 
     private CheckpointState() {}
@@ -94,8 +97,13 @@ final class CheckpointState {
 
     private static void write(DataOutputStream out, OptimizerState optimizer) throws IOException {
         out.writeInt(optimizer.steps());
-        out.writeInt(optimizer.tensors().size());
-        for (Map.Entry<String, byte[]> entry : optimizer.tensors().entrySet()) {
+        write(out, optimizer.tensors());
+        write(out, optimizer.more());
+    }
+
+    private static void write(DataOutputStream out, SortedMap<String, byte[]> tensors) throws IOException {
+        out.writeInt(tensors.size());
+        for (Map.Entry<String, byte[]> entry : tensors.entrySet()) {
             out.writeUTF(entry.getKey());
             out.writeInt(entry.getValue().length);
             out.write(entry.getValue());
@@ -124,7 +132,9 @@ final class CheckpointState {
 
     private static JobCheckpoint read(DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best)
             throws IOException {
-        if (in.readInt() != MAGIC || in.readInt() != VERSION) {
+        int magic = in.readInt();
+        int version = in.readInt();
+        if (magic != MAGIC || version < WITHOUT_MORE || version > VERSION) {
             throw new IOException("its state is of another version");
         }
         if (in.readInt() != weights.size()) {
@@ -153,7 +163,7 @@ final class CheckpointState {
         return new JobCheckpoint(
                 step,
                 adapter,
-                optimizer(in),
+                optimizer(in, version),
                 kept,
                 smallestLoss,
                 withoutGain,
@@ -182,15 +192,20 @@ final class CheckpointState {
         return Double.isNaN(share) ? OptionalDouble.empty() : OptionalDouble.of(share);
     }
 
-    private static OptimizerState optimizer(DataInputStream in) throws IOException {
+    private static OptimizerState optimizer(DataInputStream in, int version) throws IOException {
         int steps = in.readInt();
+        SortedMap<String, byte[]> tensors = tensors(in);
+        return new OptimizerState(steps, tensors, version == WITHOUT_MORE ? new TreeMap<>() : tensors(in));
+    }
+
+    private static SortedMap<String, byte[]> tensors(DataInputStream in) throws IOException {
         SortedMap<String, byte[]> tensors = new TreeMap<>();
         for (int left = in.readInt(); left > 0; left--) {
             String name = in.readUTF();
             int length = in.readInt();
             tensors.put(name, in.readNBytes(length));
         }
-        return new OptimizerState(steps, tensors);
+        return tensors;
     }
 
     /** Of the first bytes of a file. */

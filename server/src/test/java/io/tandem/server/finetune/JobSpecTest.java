@@ -62,6 +62,10 @@ class JobSpecTest {
                 "dylora|false|`\"peft\":\"dylora\"`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
+                "flora|true|`\"peft\":\"flora\",\"rslora\":true`",
+                "increlora|false|`\"peft\":\"increlora\",\"growth_modules\":3`",
+                "triadaptlora|false|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"exponential\"`",
+                "svfit|false|`\"peft\":\"svfit\"`",
             })
     void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
         PeftMethod method = spec(hyperparameters).method();
@@ -100,7 +104,8 @@ class JobSpecTest {
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
-                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, prefix_tuning, alora");
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora,"
+                                + " ia3, prompt_tuning, prefix_tuning");
     }
 
     @ParameterizedTest
@@ -118,6 +123,16 @@ class JobSpecTest {
         JobSpec spec = spec(hyperparameters);
         assertThat(spec.optimizer().loraPlusRatio()).isEqualTo(ratio);
         assertThat(spec.learningRate()).isEqualTo(learningRate);
+    }
+
+    @Test
+    void ranksThatGrowAreKeptApart() {
+        assertThat(spec("\"peft\":\"increlora\"").optimizer().orthogonality()).isEqualTo(0.1);
+        assertThat(spec("\"peft\":\"triadaptlora\",\"orthogonality\":0.5")
+                        .optimizer()
+                        .orthogonality())
+                .isEqualTo(0.5);
+        assertThat(spec("\"peft\":\"lora\"").optimizer().orthogonality()).isZero();
     }
 
     @Test
@@ -175,6 +190,17 @@ class JobSpecTest {
                 "invocation_tokens|`\"invocation_tokens\":[1]`",
                 "virtual_tokens|`\"peft\":\"alora\",\"invocation_tokens\":[1],\"virtual_tokens\":4`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
+                "alpha|`\"peft\":\"svfit\",\"alpha\":2`",
+                "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
+                "rank|`\"peft\":\"svfit\",\"rank\":0`",
+                "growth_warmup|`\"growth_warmup\":4`",
+                "orthogonality|`\"peft\":\"dora\",\"orthogonality\":0.1`",
+                "orthogonality|`\"peft\":\"increlora\",\"orthogonality\":-1`",
+                "growth_interval|`\"peft\":\"flora\",\"growth_interval\":4`",
+                "growth_threshold|`\"peft\":\"increlora\",\"growth_threshold\":\"linear\"`",
+                "growth_modules|`\"peft\":\"triadaptlora\",\"growth_modules\":3`",
+                "growth_threshold|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"cubic\"`",
+                "growth_modules|`\"peft\":\"increlora\",\"growth_modules\":0`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

@@ -109,7 +109,21 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "prefix_tuning", "alora"})
+    @ValueSource(
+            strings = {
+                "lora",
+                "dora",
+                "pissa",
+                "dylora",
+                "flora",
+                "increlora",
+                "triadaptlora",
+                "svfit",
+                "alora",
+                "ia3",
+                "prompt_tuning",
+                "prefix_tuning"
+            })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
@@ -147,11 +161,15 @@ class JobIT {
 
     /** Settings of a method. */
     private String own(String peft) throws Exception {
-        if (!peft.equals("alora")) {
-            return peft.endsWith("_tuning") ? ",\"virtual_tokens\":5" : "";
-        }
-        JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
-        return ",\"invocation_tokens\":" + tokens.path("tokens");
+        return switch (peft) {
+            case "svfit" -> ",\"rank\":12";
+            case "prompt_tuning", "prefix_tuning" -> ",\"virtual_tokens\":5";
+            case "alora" -> {
+                JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
+                yield ",\"invocation_tokens\":" + tokens.path("tokens");
+            }
+            default -> "";
+        };
     }
 
     @Test

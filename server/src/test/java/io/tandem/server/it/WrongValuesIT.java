@@ -91,7 +91,12 @@ class WrongValuesIT {
             "percent",
             "alpha",
             "beta",
-            "virtual_tokens");
+            "virtual_tokens",
+            "growth_warmup",
+            "growth_interval",
+            "growth_modules",
+            "growth_threshold",
+            "orthogonality");
 
     @TempDir
     private static Path directory;

@@ -54,7 +54,8 @@ class CheckpointStoreTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
-                new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0]))),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0])))
+                        .with(step % 2 == 0 ? Map.of("growth", moments.clone()) : Map.of()),
                 step % 2 == 0
                         ? Optional.of(new Best(step - 1, random.nextDouble(), adapter(step - 1)))
                         : Optional.empty(),

@@ -8,7 +8,7 @@ import java.util.Optional;
  * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale {
+public sealed interface Change permits LowRank, LeadingRanks, Core, SingularValues, Dora, Scale {
     /** The form's name in messages. */
     String form();
 
@@ -38,6 +38,11 @@ public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale {
 
     /** Its numbers that can learn, by the names of PEFT's files. */
     List<Parameter> parameters();
+
+    /** What training goes on with and {@link #served} does not have. */
+    default List<Parameter> kept() {
+        return List.of();
+    }
 
     /**
      * The same change with other numbers.

@@ -4,6 +4,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
@@ -71,6 +72,10 @@ final class AdapterLayout {
 
         boolean is(String name) {
             return parameter.name().equals(name);
+        }
+
+        boolean isFullCore() {
+            return is(Core.E) && part.change() instanceof Core core && core.shape() == Core.Shape.FULL;
         }
     }
 
@@ -182,13 +187,15 @@ final class AdapterLayout {
         return placed;
     }
 
-    /** All parameters in one vector; B is transposed, as the device keeps it. */
+    /** All parameters in one vector, B transposed and full cores in {@link CoreOrder}, as the device keeps them. */
     float[] flatten(Adapter adapter) {
         float[] flat = new float[Math.toIntExact(adapter.parameters())];
         for (Placed placed : parameters(adapter)) {
             Parameter p = placed.parameter();
             if (placed.is(LowRank.B)) {
                 transpose(p.values(), 0, p.rows(), p.columns(), flat, placed.start());
+            } else if (placed.isFullCore()) {
+                CoreOrder.flatten(p.values(), p.rows(), flat, placed.start());
             } else {
                 System.arraycopy(p.values(), 0, flat, placed.start(), placed.length());
             }
@@ -214,6 +221,8 @@ final class AdapterLayout {
             if (placed.is(LowRank.B)) {
                 // It lies there transposed.
                 transpose(flat, placed.start(), /* rows= */ p.columns(), /* columns= */ p.rows(), own, 0);
+            } else if (placed.isFullCore()) {
+                CoreOrder.unflatten(flat, placed.start(), p.rows(), own);
             } else {
                 System.arraycopy(flat, placed.start(), own, 0, own.length);
             }
@@ -258,9 +267,15 @@ final class AdapterLayout {
         return new PreparedAdapter(adapter, derived);
     }
 
-    private static float[] scaledB(LowRank factors) {
+    /** {@code [rank, outputs]}. */
+    static float[] transposedB(LowRank factors) {
         float[] b = new float[factors.b().length];
         transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
+        return b;
+    }
+
+    private static float[] scaledB(LowRank factors) {
+        float[] b = transposedB(factors);
         for (int i = 0; i < b.length; i++) {
             b[i] = factors.scaled(b[i]);
         }

@@ -10,11 +10,11 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
-import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
-import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.decoder.DecoderScript.PackObject;
-import io.tandem.kernels.decoder.DecoderScript.Slots;
+import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
@@ -107,7 +107,7 @@ final class AdapterSlots {
                 float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
                 part.change().lowRank().ifPresent(lowRank -> {
                     int split = part.change().learning();
-                    if (learning) {
+                    if (learning && split > 0) {
                         factors.add(new long[] {part.bank(), part.row(), part.column()});
                         a.add(ranks(call, lowRank.a(), lowRank.inputs(), 0, split));
                         b.add(ranks(call, derived, lowRank.outputs(), 0, split));

@@ -5,10 +5,27 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
+import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
+import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
+import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
+import io.tandem.kernels.decoder.ScriptObjects.Extremes;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
+import io.tandem.kernels.decoder.ScriptObjects.Weight;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -16,65 +33,14 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
- * objects. What a method returns belongs to the scope that it is given first.
+ * {@code decoder.py} as Java calls it: a method for each of the script's, in its order. What a method returns belongs to
+ * the scope that it is given first.
  */
 final class DecoderScript {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
 
-    /** {@code model.Model}. */
-    record ModelObject(IValue value) {}
-
-    /** {@code linear.Forms}. */
-    record FormsObject(IValue value) {}
-
-    /** {@code cache.Cache}. */
-    record CacheObject(IValue value) {}
-
-    /** {@code change.Changes}. */
-    record AdaptersObject(IValue value) {}
-
-    /** {@code row_adapters.Pack}. */
-    record PackObject(IValue value) {}
-
-    /** {@code arena.Arena}. */
-    record ArenaObject(IValue value) {}
-
-    /** {@code trainee.Trainee}. */
-    record TraineeObject(IValue value) {}
-
-    /** {@code optimizer.Optimizer}. */
-    record OptimizerObject(IValue value) {}
-
-    /** {@code step.Step}. */
-    record StepObject(IValue value) {}
-
-    /** A weight of the model that is being filled. */
-    record Weight(IValue value) {}
-
-    /** The factors of a trainee, [numbers] float32. */
-    record Factors(IValue value) {}
-
-    /** Their gradients, [lanes, numbers] float32. */
-    record Gradients(IValue value) {}
-
-    /** The least and the largest numbers that each bank of a trainee has published, {@code [banks, 4]} float32. */
-    record Extremes(IValue value) {}
-
     /** Arguments that belong together; the script takes the components one by one. */
     interface Arguments {}
-
-    /** Banks or regions, the last one exclusive. */
-    record Range(int first, int last) implements Arguments {}
-
-    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
-    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
-
-    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
-    record Rule(String method, double[] settings) implements Arguments {}
-
-    /** As in {@code optimizer.new}. */
-    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;
@@ -328,7 +294,10 @@ final class DecoderScript {
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
                     call.numbers(learned.virtual()),
-                    call.numbers(learned.prefix())));
+                    call.numbers(learned.prefix()),
+                    call.numbers(learned.cores()),
+                    call.numbers(learned.values()),
+                    list(call, learned.vectors())));
         }
     }
 
@@ -386,6 +355,11 @@ final class DecoderScript {
         return new Extremes(script.call(owner, "extremes", trainee.value()));
     }
 
+    /** @return of each core, in the order of {@link Learned}, as the last step left it */
+    float[] importance(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "importance", trainee.value()));
+    }
+
     /**
      * @param ranks of each part with factors, in the order of {@link Learned}
      * @param scalings of those
@@ -415,8 +389,10 @@ final class DecoderScript {
         return script.call(call, "is_decomposed", trainee.value()).toBoolean();
     }
 
-    void finishGradients(TensorScope call, TraineeObject trainee, Range banks) {
-        script.call(call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
+    /** @param penalty as in {@code orthogonal.py}; 0 for none */
+    void finishGradients(TensorScope call, TraineeObject trainee, Range banks, double penalty) {
+        IValue first = call.number(banks.first());
+        script.call(call, "finish_gradients", trainee.value(), first, call.number(banks.last()), call.number(penalty));
     }
 
     Gradients finishedGradients(TensorScope owner, TraineeObject trainee) {
@@ -484,6 +460,11 @@ final class DecoderScript {
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
     float[] stepResult(TensorScope call, StepObject step, Extremes extremes) {
         return call.floats(script.call(call, "step_result", step.value(), extremes.value()));
+    }
+
+    /** @param born for each region the step after which its parameters began to learn, -1 if they do not */
+    void setBirths(TensorScope call, OptimizerObject optimizer, long[] born) {
+        script.call(call, "set_births", optimizer.value(), call.numbers(born));
     }
 
     /** Copies the state to the host. */

@@ -3,16 +3,16 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
-import io.tandem.kernels.decoder.DecoderScript.Factors;
-import io.tandem.kernels.decoder.DecoderScript.Gradients;
-import io.tandem.kernels.decoder.DecoderScript.OptimizerObject;
-import io.tandem.kernels.decoder.DecoderScript.Range;
-import io.tandem.kernels.decoder.DecoderScript.Regions;
-import io.tandem.kernels.decoder.DecoderScript.Rule;
-import io.tandem.kernels.decoder.DecoderScript.StepObject;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.decoder.OptimizerLayout.StateTensor;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.ByteBuffer;
@@ -88,6 +88,26 @@ final class Optimizer {
         StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate, steps + 1);
         lanes.share(regions, (from, to) -> update(gradients, step, from, to));
         return step;
+    }
+
+    /** Updates made so far. */
+    int steps() {
+        return steps;
+    }
+
+    /**
+     * Says which factors learn from the next step on.
+     *
+     * @param born of each factor that has regions of its own: how many steps had been made when it began, -1 if it has not;
+     *     in its place in the list of all factors
+     */
+    void setBirths(int[] born) {
+        long[] ofRegions = layout.regions().stream()
+                .mapToLong(region -> region.apart() < 0 ? 0 : born[region.apart()])
+                .toArray();
+        try (TensorScope call = scope.open()) {
+            script.setBirths(call, value, ofRegions);
+        }
     }
 
     /** Counts the last step if it updated something. */

@@ -14,11 +14,12 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
-import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
-import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.decoder.DecoderScript.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
@@ -32,6 +33,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -155,7 +157,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
-            trainee.optimizer().restore(state);
+            trainee.restore(state);
         } catch (IllegalArgumentException e) {
             closeTrainee(slot);
             throw e;
@@ -170,7 +172,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         try {
             PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
                     .fill(initial, adapters, arena);
-            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes);
+            Trainee trainee =
+                    new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits.dtype());
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -341,13 +344,23 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public SortedMap<Site, Double> importance(int slot) {
+        return trainee(slot).importance();
+    }
+
+    @Override
+    public void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete) {
+        trainee(slot).grow(ranks, complete);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        return trainee(slot).optimizer().state();
+        return trainee(slot).state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */

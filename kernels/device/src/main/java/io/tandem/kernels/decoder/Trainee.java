@@ -1,32 +1,41 @@
 package io.tandem.kernels.decoder;
 
+import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
-import io.tandem.kernels.decoder.DecoderScript.Factors;
-import io.tandem.kernels.decoder.DecoderScript.Gradients;
-import io.tandem.kernels.decoder.DecoderScript.Range;
-import io.tandem.kernels.decoder.DecoderScript.StepObject;
-import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -34,13 +43,17 @@ final class Trainee implements AutoCloseable {
     private final TensorScope scope;
     private final AdapterSlots adapters;
     private final AdapterLayout layout;
-    private final Adapter like;
+    private Adapter like;
     private final Optimizer optimizer;
     private final TraineeObject value;
     private final Lanes lanes;
     private final boolean decomposed;
+    private final Dtype dtype;
+    private final double orthogonality;
     /** In the order of the device's parts. */
     private final List<Part> factors = new ArrayList<>();
+
+    private final Growth growth;
 
     private int ranks = Integer.MAX_VALUE;
 
@@ -52,7 +65,8 @@ final class Trainee implements AutoCloseable {
             PreparedAdapter prepared,
             AdapterLayout layout,
             OptimizerConfig config,
-            Lanes lanes) {
+            Lanes lanes,
+            Dtype dtype) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
@@ -60,11 +74,16 @@ final class Trainee implements AutoCloseable {
         Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
+        this.dtype = dtype;
+        this.orthogonality = config.orthogonality();
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
         List<long[]> magnitudes = new ArrayList<>();
+        List<long[]> cores = new ArrayList<>();
+        List<long[]> values = new ArrayList<>();
+        List<LowRank> vectors = new ArrayList<>();
         List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(
@@ -88,6 +107,17 @@ final class Trainee implements AutoCloseable {
             if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
                 magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
             }
+            if (placed.is(Core.E) && part.change() instanceof Core core) {
+                cores.add(new long[] {
+                    parts.size() - 1L, placed.start(), core.shape() == Core.Shape.FULL ? 1 : 0, core.grows() ? 1 : 0
+                });
+            }
+            if (part.change() instanceof SingularValues own) {
+                values.add(new long[] {
+                    part.bank(), part.frozenRow(), own.rank(), part.column(), own.outputs(), placed.start()
+                });
+                vectors.add(own.vectors());
+            }
             if (part.change() instanceof Scale scale) {
                 long[] place = AdapterLayout.place(part, scale);
                 scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
@@ -109,12 +139,17 @@ final class Trainee implements AutoCloseable {
                             RowEncoder.flatten(scales),
                             RowEncoder.flatten(magnitudes),
                             virtual(initial),
-                            prefix(initial)));
+                            prefix(initial),
+                            RowEncoder.flatten(cores),
+                            RowEncoder.flatten(values),
+                            vectors.stream().map(own -> transposedB(call, own)).toList()));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
+            growth = new Growth(parameters);
+            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
         }
         adapters.occupy(slot, initial);
+        usePresentRanks();
     }
 
     private static long[] virtual(Adapter adapter) {
@@ -133,11 +168,15 @@ final class Trainee implements AutoCloseable {
                 .toArray();
     }
 
-    private static List<Factor> regions(List<Placed> parameters, Adapter adapter) {
-        return Stream.concat(
-                        parameters.stream().map(Placed::parameter), adapter.prefix().map(Prefix::parameter).stream())
+    private static List<Factor> prefixFactors(Adapter adapter) {
+        return adapter.prefix().map(Prefix::parameter).stream()
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
+    }
+
+    private static PtNDArray transposedB(TensorScope call, LowRank vectors) {
+        float[] transposed = AdapterLayout.transposedB(vectors);
+        return call.tensor(transposed, vectors.rank(), vectors.outputs());
     }
 
     TraineeObject value() {
@@ -146,8 +185,9 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            if (decomposed) {
-                lanes.share(layout.banks(), this::finishGradients);
+            double penalty = orthogonality / (2 * Math.max(1, factors.size()) * lossScale);
+            if (decomposed || penalty > 0) {
+                lanes.share(layout.banks(), (from, to) -> finishGradients(from, to, penalty));
             }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
@@ -156,6 +196,7 @@ final class Trainee implements AutoCloseable {
             float[] result = script.stepResult(call, step, script.extremes(call, value));
             optimizer.count(result[0]);
             if (result[1] == 1) {
+                growth.measured(script, call, value, lossScale);
                 return result[0];
             }
             script.clearBroken(call, adapters.value(), value);
@@ -179,17 +220,67 @@ final class Trainee implements AutoCloseable {
             used[i] = fewer ? wanted : change.learning();
             scalings[i] = fewer ? like.lora().scaling(own, wanted) : own.scaling();
         }
+        use(used, scalings);
+        ranks = wanted;
+    }
+
+    private void use(long[] used, double[] scalings) {
         try (TensorScope call = scope.open()) {
             script.useRanks(call, value, used, scalings);
         }
         lanes.share(layout.banks(), this::publish);
         adapters.changed();
-        ranks = wanted;
     }
 
-    private void finishGradients(int from, int to) {
+    /** See {@link io.tandem.kernels.DeviceModel#importance}. */
+    SortedMap<Site, Double> importance() {
+        return growth.importance();
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#grow}. */
+    void grow(SortedMap<Site, Integer> wanted, boolean complete) {
+        SortedMap<Site, Change> modules = new TreeMap<>(like.modules());
+        wanted.forEach((site, used) -> {
+            if (!(modules.get(site) instanceof Core core) || !core.grows()) {
+                throw new IllegalArgumentException(site + " has no ranks that grow");
+            }
+            int room = core.outer().rank() - used;
+            int ahead = complete || core.ranks().ahead() == 0
+                    ? 0
+                    : Math.min(core.ranks().ahead(), room);
+            modules.put(
+                    site,
+                    core.with(
+                            new Core.Ranks(
+                                    used, core.ranks().first(), core.ranks().step(), ahead),
+                            like.lora().scaling(used)));
+        });
+        like = new Adapter(like.config(), modules, like.prefix());
+        usePresentRanks();
+    }
+
+    /** Makes the device's ranks those of the modules that grow. */
+    private void usePresentRanks() {
+        if (!growth.any()) {
+            return;
+        }
+        long[] used = new long[factors.size()];
+        double[] scalings = new double[factors.size()];
+        for (int i = 0; i < used.length; i++) {
+            Change change =
+                    Objects.requireNonNull(like.modules().get(factors.get(i).site()));
+            used[i] = change instanceof Core core ? core.ranks().present() : change.learning();
+            scalings[i] = change instanceof Core core
+                    ? core.outer().scaling()
+                    : change.lowRank().orElseThrow().scaling();
+        }
+        optimizer.setBirths(growth.births(like, optimizer.steps()));
+        use(used, scalings);
+    }
+
+    private void finishGradients(int from, int to, double penalty) {
         try (TensorScope call = scope.open()) {
-            script.finishGradients(call, value, new Range(from, to));
+            script.finishGradients(call, value, new Range(from, to), penalty);
         }
     }
 
@@ -200,10 +291,13 @@ final class Trainee implements AutoCloseable {
     }
 
     Adapter snapshot() {
+        return numbers().served();
+    }
+
+    private Adapter numbers() {
         try (TensorScope call = scope.open()) {
             return layout.unflatten(
-                            script.floats(call, script.weights(call, value).value()), like)
-                    .served();
+                    script.floats(call, script.weights(call, value).value()), like);
         }
     }
 
@@ -224,9 +318,36 @@ final class Trainee implements AutoCloseable {
         return optimizer;
     }
 
+    /** See {@link io.tandem.kernels.DeviceModel#optimizerState}. */
+    OptimizerState state() {
+        Map<String, byte[]> more = new TreeMap<>();
+        numbers()
+                .modules()
+                .forEach((site, change) -> change.kept()
+                        .forEach(p -> more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        if (growth.any()) {
+            more.put(Growth.STATE, growth.state());
+        }
+        return optimizer.state().with(more);
+    }
+
+    /** @throws IllegalArgumentException if the state is not one of this adapter and its optimizer */
+    void restore(OptimizerState state) {
+        optimizer.restore(state);
+        if (growth.any()) {
+            growth.restore(state.more(Growth.STATE));
+            optimizer.setBirths(growth.births(like, optimizer.steps()));
+        }
+    }
+
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes());
+        long fixed = like.modules().values().stream()
+                .filter(SingularValues.class::isInstance)
+                .mapToLong(change -> (long) change.rank() * change.outputs())
+                .sum();
+        return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
+                .plus(MemoryPlan.fixed(fixed, dtype));
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
@@ -161,6 +162,9 @@ final class AutogradReference implements AutoCloseable {
     private static int kind(@Nullable Change change) {
         if (change instanceof Scale scale) {
             return scale.side() == Scale.Side.OUTPUT ? 1 : 2;
+        }
+        if (change instanceof Core core) {
+            return core.shape() == Core.Shape.FULL ? 4 : 5;
         }
         return change instanceof Dora ? 3 : 0;
     }
