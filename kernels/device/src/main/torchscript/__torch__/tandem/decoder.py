@@ -235,6 +235,18 @@ class Decoder(Module):
                 scalings: List[float]) -> None:
     __torch__.tandem.adapter.trainee.use_ranks_(trainee, ranks, scalings)
 
+  # learns: of each bank, 1 if what it learns does so from here on.
+  def use_banks(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, learns: List[int]) -> None:
+    trainee.learns = [bank == 1 for bank in learns]
+
+  # What the trainee's slot changes in the banks, times the factor, until it is published next.
+  def scale_banks(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee, banks: List[int],
+                  factor: float) -> None:
+    __torch__.tandem.adapter.change.scale_(adapters, trainee.slot, banks, factor)
+
   # Brings a trainee's weights or gradients to the host.
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
     return __torch__.tandem.host.read(vector)
@@ -295,8 +307,13 @@ class Decoder(Module):
     constants = __torch__.tandem.optim.settings.Settings(settings)
     return __torch__.tandem.optim.optimizer.new(method, constants, weights, places, rates, sizes)
 
-  # A step: gather_gradients of all regions, begin_step, optimizer_step of all regions, publish. The
-  # host reads nothing before step_result.
+  # A step: count_steps, gather_gradients of all regions, begin_step, optimizer_step of all regions,
+  # publish. The host reads nothing before step_result.
+
+  # steps: of each region, as in optimizer.Region.t
+  def count_steps(self: __torch__.tandem.decoder.Decoder,
+                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, steps: List[int]) -> None:
+    __torch__.tandem.optim.optimizer.count_(optimizer, steps)
 
   # The regions from first to last, as in optimizer.gather_ and optimizer.step_.
   def gather_gradients(self: __torch__.tandem.decoder.Decoder,
@@ -304,11 +321,11 @@ class Decoder(Module):
                        first: int, last: int) -> None:
     __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
 
-  # The t-th step, from gradients * scale, clipped to the norm `largest` unless that is 0.
+  # From gradients * scale, clipped to the norm `largest` unless that is 0.
   def begin_step(self: __torch__.tandem.decoder.Decoder,
                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, scale: float,
-                 largest: float, lr: float, t: int) -> __torch__.tandem.optim.step.Step:
-    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr, t)
+                 largest: float, lr: float) -> __torch__.tandem.optim.step.Step:
+    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr)
 
   def optimizer_step(self: __torch__.tandem.decoder.Decoder,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,

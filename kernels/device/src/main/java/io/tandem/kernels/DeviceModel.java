@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.ModelConfig;
 
 /**
@@ -110,6 +111,15 @@ public interface DeviceModel extends AutoCloseable {
      * @param ranks of each module; modules that have no more use all
      */
     void useRanks(int slot, int ranks);
+
+    /**
+     * From here on the trainee learns as the plan says; all of it as it is before anything else is said. Between two
+     * mini-batches, or around a pack that is not learned.
+     *
+     * @throws IllegalArgumentException if some layers shall not learn and the optimizer is not {@link OptimizerConfig#layered},
+     *     or there is no layer that the plan names
+     */
+    void learn(int slot, LearningPlan plan);
 
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);

@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.LowRank;
  * @param weightDecay decoupled, per unit of learning rate
  * @param maxGradientNorm gradients with a larger norm are scaled down to it; 0 means never
  * @param loraPlusRatio learning rate of the factors B in units of that of A (LoRA+, Hayou et al., 2024)
+ * @param layered whether each layer counts its own steps, so that there can be some in which it does not learn
  */
 public record OptimizerConfig(
         Method method,
@@ -20,7 +21,8 @@ public record OptimizerConfig(
         double epsilon,
         double weightDecay,
         double maxGradientNorm,
-        double loraPlusRatio) {
+        double loraPlusRatio,
+        boolean layered) {
 
     /** The rule of an update; each has a file of its own in {@code optim/}. */
     public enum Method {
@@ -64,6 +66,23 @@ public record OptimizerConfig(
         require(weightDecay == 0 || positive(weightDecay), "weight decay", weightDecay, "0 or more");
         require(maxGradientNorm == 0 || positive(maxGradientNorm), "max gradient norm", maxGradientNorm, "0 or more");
         require(positive(loraPlusRatio), "LoRA+ ratio", loraPlusRatio, "above 0");
+    }
+
+    /** One of which all layers learn in every step. */
+    public OptimizerConfig(
+            Method method,
+            double beta1,
+            double beta2,
+            double epsilon,
+            double weightDecay,
+            double maxGradientNorm,
+            double loraPlusRatio) {
+        this(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, false);
+    }
+
+    /** The same with steps of each layer. */
+    public OptimizerConfig withLayers() {
+        return new OptimizerConfig(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, true);
     }
 
     /** The constants that the method was published with, and clipping at norm 1. */

@@ -65,6 +65,16 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.scale.clear_(self.scale, slot)
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
 
+# Multiplies what the adapter in a slot changes in the banks, in every form.
+def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
+           factor: float) -> None:
+  for bank in banks:
+    torch.mul_(self.low_rank.b[bank][slot], factor)
+    torch.mul_(self.scale.inputs[bank][slot], factor)
+    torch.mul_(self.scale.outputs[bank][slot], factor)
+    if self.scale.shifts[bank].size(0) > 0:
+      torch.mul_(self.scale.shifts[bank][slot], factor)
+
 # Makes ready what the given slots use. ranks: as in low_rank.Frozen; scaled: as in scale.union
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int], ranks: List[int],
               scaled: List[int]) -> None:
@@ -145,15 +155,16 @@ def forward_again(self: __torch__.tandem.adapter.change.Changes,
       trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
 
 # Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input. Adds
-# to the gradients of what learns.
+# to the gradients of what learns, unless the bank does not learn now.
 def backward(self: __torch__.tandem.adapter.change.Changes,
              stack: __torch__.tandem.adapter.change.Stack, bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
+  learns = trainee.learns[bank]
   dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
   dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
-  if len(learner.parts) > 0:
+  if learns and len(learner.parts) > 0:
     y = dy
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
@@ -162,6 +173,9 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
                                                           linear.bias)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
+  if not learns:
+    return __torch__.tandem.adapter.low_rank.backward_resting(
+        trainee.low_rank[bank], self.low_rank, trainee.slot, bank, dy, dx)
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 

@@ -197,6 +197,15 @@ def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
   a = adapters.a[bank][slot, : self.ranks]
   return torch.addmm(y, torch.linear(x, a), adapters.b[bank][slot, : self.ranks])
 
+# The adapter's share of a linear's backward pass where nothing learns, as below.
+def backward_resting(self: __torch__.tandem.adapter.low_rank.Learner,
+                     adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
+                     dy: Tensor, dx: Tensor) -> Tensor:
+  if self.ranks == 0:
+    return dx
+  a = adapters.a[bank][slot, : self.ranks]
+  return torch.addmm(dx, torch.linear(dy, adapters.b[bank][slot, : self.ranks]), a)
+
 # The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
 # of its output, dx [n, in] that of its input through all else. Adds to the lane's gradients
 # of A and B, returns dx with the adapter's share.

@@ -8,7 +8,8 @@ class Trainee:
   gradients : Tensor
   # per bank, the least and the largest number of each tensor as published last, [banks, 2 MOST] float32
   extremes : Tensor
-  # per bank, what it learns in each form
+  # per bank, whether it learns now, and what it learns in each form
+  learns : List[bool]
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
@@ -19,6 +20,7 @@ class Trainee:
     self.weights = weights
     self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
     self.extremes = torch.zeros([banks, 2 * 8], device=weights.device)
+    self.learns = [True for bank in range(banks)]
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])

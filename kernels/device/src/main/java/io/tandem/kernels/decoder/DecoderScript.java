@@ -5,6 +5,10 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -61,27 +65,6 @@ final class DecoderScript {
 
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
-
-    /**
-     * What an iteration reads.
-     *
-     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
-     * @param sizes of its sections
-     * @param mixed whether rows differ in their adapters
-     * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
-     */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
-            implements Arguments {}
-
-    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
-
-    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
-    record Rule(String method, double[] settings) implements Arguments {}
-
-    /** As in {@code optimizer.new}. */
-    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;
@@ -392,6 +375,15 @@ final class DecoderScript {
         script.call(call, "use_ranks", trainee.value(), call.numbers(ranks), call.own(IValue.listFrom(scalings)));
     }
 
+    /** @param learns of each bank, 1 if it does */
+    void useBanks(TensorScope call, TraineeObject trainee, long[] learns) {
+        script.call(call, "use_banks", trainee.value(), call.numbers(learns));
+    }
+
+    void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {
+        script.call(call, "scale_banks", adapters.value(), trainee.value(), call.numbers(banks), call.number(factor));
+    }
+
     void clearBroken(TensorScope call, AdaptersObject adapters, TraineeObject trainee) {
         script.call(call, "clear_broken", adapters.value(), trainee.value());
     }
@@ -440,6 +432,11 @@ final class DecoderScript {
         }
     }
 
+    /** @param steps of each region in which it learns, the next one included; 0 if that is none of them */
+    void countSteps(TensorScope call, OptimizerObject optimizer, long[] steps) {
+        script.call(call, "count_steps", optimizer.value(), call.numbers(steps));
+    }
+
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
         script.call(
                 call,
@@ -451,20 +448,14 @@ final class DecoderScript {
     }
 
     StepObject beginStep(
-            TensorScope owner,
-            OptimizerObject optimizer,
-            double scale,
-            double largestNorm,
-            double learningRate,
-            int number) {
+            TensorScope owner, OptimizerObject optimizer, double scale, double largestNorm, double learningRate) {
         return new StepObject(script.call(
                 owner,
                 "begin_step",
                 optimizer.value(),
                 owner.number(scale),
                 owner.number(largestNorm),
-                owner.number(learningRate),
-                owner.number(number)));
+                owner.number(learningRate)));
     }
 
     void optimizerStep(

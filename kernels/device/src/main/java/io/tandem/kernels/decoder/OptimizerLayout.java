@@ -19,8 +19,17 @@ import java.util.List;
  * @param tensors the state, in the order in which {@code optim/optimizer.py} numbers it
  */
 record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
-    /** A parameter of a module by its name, on which its learning rate depends. */
-    record Factor(String name, int length) {}
+    /**
+     * A parameter of a module.
+     *
+     * @param name on which its learning rate depends
+     * @param layer whose steps it shares; 0 for all if the optimizer does not tell layers apart
+     */
+    record Factor(String name, int length, int layer) {
+        Factor(String name, int length) {
+            this(name, length, 0);
+        }
+    }
 
     /**
      * A range of the vector.
@@ -28,19 +37,20 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
      * @param at its first number in the state tensors of its kind, quantized or not
      * @param block its first block there; meaningless if it is not quantized
      * @param rate factor on the learning rate
+     * @param layer as in {@link Factor}
      */
-    record Region(int start, int length, int at, int block, boolean quantized, double rate) {
+    record Region(int start, int length, int at, int block, boolean quantized, double rate, int layer) {
         private int blocks() {
             return (length + BLOCK - 1) / BLOCK;
         }
 
         private Region extended(int more) {
-            return new Region(start, length + more, at, block, quantized, rate);
+            return new Region(start, length + more, at, block, quantized, rate, layer);
         }
 
         /** How many more numbers, like those of this factor, the region may take. */
-        private int room(boolean quantizedToo, double sameRate) {
-            boolean alike = quantized == quantizedToo && rate == sameRate;
+        private int room(boolean quantizedToo, double sameRate, int sameLayer) {
+            boolean alike = quantized == quantizedToo && rate == sameRate && layer == sameLayer;
             boolean wholeBlocks = !quantized || length % BLOCK == 0;
             return alike && wholeBlocks ? Assumed.REGION_PARAMETERS - length : 0;
         }
@@ -63,7 +73,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         List<Region> regions = new ArrayList<>();
         for (Factor factor : factors) {
             boolean quantized = config.method() == Method.ADAMW_8BIT && factor.length() >= MIN_QUANTIZED;
-            append(regions, factor.length(), quantized, config.rate(factor.name()));
+            append(regions, factor.length(), quantized, config.rate(factor.name()), factor.layer());
         }
         int quantized = length(regions, true);
         int blocks = regions.stream()
@@ -73,22 +83,22 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         return new OptimizerLayout(regions, tensors(config.method(), length(regions, false), quantized, blocks));
     }
 
-    private static void append(List<Region> regions, int length, boolean quantized, double rate) {
+    private static void append(List<Region> regions, int length, boolean quantized, double rate, int layer) {
         int left = length;
         while (left > 0) {
             int last = regions.size() - 1;
-            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate);
+            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate, layer);
             int taken = Math.min(left, room == 0 ? Assumed.REGION_PARAMETERS : room);
             if (room > 0) {
                 regions.set(last, regions.get(last).extended(taken));
             } else {
-                regions.add(following(regions, taken, quantized, rate));
+                regions.add(following(regions, taken, quantized, rate, layer));
             }
             left -= taken;
         }
     }
 
-    private static Region following(List<Region> regions, int length, boolean quantized, double rate) {
+    private static Region following(List<Region> regions, int length, boolean quantized, double rate, int layer) {
         int start = 0;
         int at = 0;
         int block = 0;
@@ -99,7 +109,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
                 block += region.blocks();
             }
         }
-        return new Region(start, length, at, block, quantized, rate);
+        return new Region(start, length, at, block, quantized, rate, layer);
     }
 
     private static int length(List<Region> regions, boolean quantized) {

@@ -29,6 +29,9 @@ final class PackLanes {
 
     private final PackRows pack;
     private final int layers;
+    /** Of those, from the last one, how many go backward. */
+    private final int depth;
+
     private final int lanes;
     private final Position position;
 
@@ -92,13 +95,18 @@ final class PackLanes {
     /** @param places that its segments have in the whole iteration */
     record Part(int lane, List<Segment> segments, List<Integer> places, PackWindows windows) {}
 
-    PackLanes(PackRows pack, int layers) {
-        this(pack, layers, new Position(new int[pack.lanes()], new int[pack.lanes()]));
+    /**
+     * @param layers of the model
+     * @param depth how many of them go backward, from the last one: below the lowest one that learns nothing needs to
+     */
+    PackLanes(PackRows pack, int layers, int depth) {
+        this(pack, layers, depth, new Position(new int[pack.lanes()], new int[pack.lanes()]));
     }
 
-    private PackLanes(PackRows pack, int layers, Position position) {
+    private PackLanes(PackRows pack, int layers, int depth, Position position) {
         this.pack = pack;
         this.layers = layers;
+        this.depth = depth;
         this.lanes = pack.lanes();
         this.position = position;
     }
@@ -107,10 +115,10 @@ final class PackLanes {
     PackProgress progress() {
         return new PackProgress(
                 pack.rows(),
-                layers,
+                depth,
                 Arrays.stream(left(1, position.forward)).sum(),
                 pack.learns()
-                        ? Arrays.stream(left(layers, position.backward))
+                        ? Arrays.stream(left(depth, position.backward))
                                 .asLongStream()
                                 .sum()
                         : 0);
@@ -127,7 +135,7 @@ final class PackLanes {
         int forward = work.forwardRows();
         int backward = Math.toIntExact(work.backwardRowLayers());
         int[] forwardLeft = left(1, position.forward);
-        int[] backwardLeft = left(layers, position.backward);
+        int[] backwardLeft = left(depth, position.backward);
         List<List<Integer>> segments = SegmentShares.of(inputs.segments(), lanes);
         double[] loads = segments.stream()
                 .mapToDouble(own -> (double) layers * SegmentShares.rows(inputs.segments(), own))
@@ -162,7 +170,7 @@ final class PackLanes {
                 next.backward[lane] += backward[lane];
             }
         }
-        return new Split(parts, even, new PackLanes(pack, layers, next));
+        return new Split(parts, even, new PackLanes(pack, layers, depth, next));
     }
 
     private void check(TrainingWork work) {

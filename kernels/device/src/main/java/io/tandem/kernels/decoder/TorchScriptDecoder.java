@@ -15,6 +15,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.device.ContextLength;
@@ -79,12 +80,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
-        packLanes = new PackLanes(pack, model.layers());
+        packLanes = new PackLanes(pack, model.layers(), model.layers());
     }
 
-    private void use(PackRows next) {
+    /** @param lowest layer of those that go backward */
+    private void use(PackRows next, int lowest) {
         pack = next;
-        packLanes = new PackLanes(next, model.layers());
+        packLanes = new PackLanes(next, model.layers(), model.layers() - lowest);
     }
 
     /**
@@ -191,9 +193,8 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
-        if (next.purpose() == TrainingPack.Purpose.LEARN) {
-            trainee(adapterSlots[adapterSlots.length - 1]);
-        }
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
         if (next.rows() > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
@@ -201,7 +202,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         int virtual = adapters.virtual(adapterSlots).tokens();
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual));
         reserveArena();
-        use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
+        use(new PackRows(adapterSlots.clone(), next, limits.lanes()), lowest);
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena);
         }
@@ -306,6 +307,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public void learn(int slot, LearningPlan plan) {
+        trainee(slot).learn(plan);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }
@@ -327,7 +333,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             closing.close();
         }
         if (pack.uses(slot)) {
-            use(PackRows.EMPTY);
+            use(PackRows.EMPTY, 0);
         }
     }
 

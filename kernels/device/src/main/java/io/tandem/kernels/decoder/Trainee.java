@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
@@ -23,6 +24,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedSet;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -41,6 +43,7 @@ final class Trainee implements AutoCloseable {
     private final List<Part> factors = new ArrayList<>();
 
     private int ranks = Integer.MAX_VALUE;
+    private LearningPlan plan = LearningPlan.EVERYTHING;
 
     Trainee(
             DecoderScript script,
@@ -109,7 +112,8 @@ final class Trainee implements AutoCloseable {
                             virtual(initial)));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
+            optimizer = new Optimizer(
+                    script, scope, lanes, config, weights, regions(parameters, initial, config.layered()));
         }
         adapters.occupy(slot, initial);
     }
@@ -122,10 +126,15 @@ final class Trainee implements AutoCloseable {
                 .toArray();
     }
 
-    private static List<Factor> regions(List<Placed> parameters, Adapter adapter) {
+    private static List<Factor> regions(List<Placed> parameters, Adapter adapter, boolean layered) {
         return Stream.concat(
-                        parameters.stream().map(Placed::parameter), adapter.prefix().map(Prefix::parameter).stream())
-                .map(parameter -> new Factor(parameter.name(), parameter.values().length))
+                        parameters.stream()
+                                .map(placed -> new Factor(
+                                        placed.parameter().name(),
+                                        placed.length(),
+                                        layered ? placed.part().site().layer() : 0)),
+                        adapter.prefix().map(Prefix::parameter).stream()
+                                .map(own -> new Factor(own.name(), own.values().length)))
                 .toList();
     }
 
@@ -174,6 +183,53 @@ final class Trainee implements AutoCloseable {
         lanes.share(layout.banks(), this::publish);
         adapters.changed();
         ranks = wanted;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#learn}. */
+    void learn(LearningPlan next) {
+        if (next.layers().isPresent() && like.prefix().isPresent()) {
+            throw new IllegalArgumentException("virtual tokens belong to no layer");
+        }
+        next.layers().ifPresent(this::requireLayers);
+        requireLayers(next.suppressed());
+        if (!next.layers().equals(plan.layers())) {
+            optimizer.learn(next::learns);
+            long[] learns = LongStream.range(0, layout.banks())
+                    .map(bank -> next.learns(layout.layer((int) bank)) ? 1 : 0)
+                    .toArray();
+            try (TensorScope call = scope.open()) {
+                script.useBanks(call, value, learns);
+            }
+        }
+        if (!next.suppressed().equals(plan.suppressed())) {
+            suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
+            lanes.share(layout.banks(), this::publish);
+            suppress(next.suppressed(), LearningPlan.SUPPRESSED);
+            adapters.changed();
+        }
+        plan = next;
+    }
+
+    private void requireLayers(SortedSet<Integer> layers) {
+        boolean exist = layers.stream().allMatch(layer -> layer >= 0 && layer < layout.layers());
+        if (!exist) {
+            throw new IllegalArgumentException("layers " + layers + " of a model of " + layout.layers());
+        }
+    }
+
+    /** Ranks that do not learn are not published; the factor is a power of two, so they come back as they were. */
+    private void suppress(SortedSet<Integer> layers, double factor) {
+        long[] banks = LongStream.range(0, layout.banks())
+                .filter(bank -> layers.contains(layout.layer((int) bank)))
+                .toArray();
+        try (TensorScope call = scope.open()) {
+            script.scaleBanks(call, adapters.value(), value, banks, factor);
+        }
+    }
+
+    /** The first layer that gradients must reach. */
+    int lowestLayer() {
+        return plan.layers().map(SortedSet::first).orElse(0);
     }
 
     private void finishGradients(int from, int to) {

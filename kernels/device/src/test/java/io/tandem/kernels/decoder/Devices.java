@@ -193,7 +193,7 @@ final class Devices {
         for (int from = 0; from < pack.rows(); from += size) {
             run(device, new TrainingWork(Math.min(size, pack.rows() - from), 0), beside);
         }
-        for (int layer = 0; layer < device.model().layers(); layer++) {
+        for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             for (int left = pack.rows(); left > 0; left -= size) {
                 run(device, new TrainingWork(0, Math.min(size, left)), beside);
             }
@@ -219,7 +219,7 @@ final class Devices {
     /** The second half. */
     static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
         List<Integer> units = new ArrayList<>();
-        for (int layer = 0; layer < device.model().layers(); layer++) {
+        for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             split(random, pack.rows()).forEach(window -> units.add(window[1] - window[0]));
         }
         int at = 0;

@@ -1,0 +1,64 @@
+package io.tandem.kernels.adapter.learning;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedSet;
+
+/**
+ * A policy while a job trains. What it says of a step follows from the job and the {@link #state} after the step before, so
+ * a job that stopped goes on as if it had not. For one thread.
+ */
+@FunctionalInterface
+public interface LearningRun {
+    /**
+     * What the trainee does in a step.
+     *
+     * @param step from 0
+     */
+    LearningPlan plan(int step);
+
+    /** Examples whose loss the policy wants to know before a step; empty if it knows enough. */
+    default Optional<Probe> probe(int step) {
+        return Optional.empty();
+    }
+
+    /**
+     * Takes in what the last {@link #probe} measured.
+     *
+     * @param loss mean
+     * @return what follows, if this was the last probe before the step
+     */
+    default Optional<Finding> probed(double loss) {
+        throw new IllegalStateException("a policy that wants no probes");
+    }
+
+    /** All that it remembers besides the job. */
+    default LearningState state() {
+        return LearningState.NONE;
+    }
+
+    /**
+     * A measurement with the trainee as it is, but for some layers.
+     *
+     * @param suppressed those layers, as in {@link LearningPlan#suppressed}
+     * @param examples of the job by number
+     */
+    record Probe(SortedSet<Integer> suppressed, List<Integer> examples) {
+        public Probe {
+            examples = List.copyOf(examples);
+        }
+    }
+
+    /**
+     * What probes have found.
+     *
+     * @param importance of each layer, without unit; those with more learn more often
+     * @param losses of the probes
+     */
+    record Finding(List<Double> importance, List<Double> losses) {
+        public Finding {
+            importance = List.copyOf(importance);
+            losses = List.copyOf(losses);
+        }
+    }
+}
