@@ -172,6 +172,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             }
 
             @Override
+            public void found(Found found) {
+                sink.found(found);
+            }
+
+            @Override
             public void measured(Measured measured) {
                 sink.measured(measured);
             }

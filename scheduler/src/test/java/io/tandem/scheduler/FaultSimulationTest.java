@@ -99,6 +99,7 @@ class FaultSimulationTest {
             "putAdapter",
             "openTrainee",
             "beginPack",
+            "learn",
             "scaleSequences",
             "run",
             "optimizerStep",

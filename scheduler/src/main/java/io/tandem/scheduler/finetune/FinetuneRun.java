@@ -55,7 +55,8 @@ public final class FinetuneRun {
         this.device = device;
         this.slot = slot;
         this.nanoTime = nanoTime;
-        this.course = new TrainingCourse(job.started(), device.limits().packTokens());
+        this.course = new TrainingCourse(
+                job.started(), device.limits().packTokens(), device.model().layers());
         slot.ifPresent(at -> openTrainee(at, job.start()));
         if (!course.needsReferences()) {
             // There is a state to go on from, which needs no start.
@@ -68,7 +69,9 @@ public final class FinetuneRun {
     }
 
     private void openTrainee(int at, Optional<PreparedAdapter> prepared) {
-        OptimizerConfig optimizer = job.settings().optimizer();
+        FinetuneJob.Settings settings = job.settings();
+        OptimizerConfig optimizer =
+                settings.learning().takesTurns() ? settings.optimizer().withLayers() : settings.optimizer();
         // Absent after a failure of the device only.
         PreparedAdapter start = prepared.orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
         job.resumeFrom()
@@ -113,6 +116,7 @@ public final class FinetuneRun {
             if (ranks() > 0) {
                 device.useRanks(trainee(), ranks());
             }
+            device.learn(trainee(), course.plan());
         }
         if (course.phase() == Phase.STEP && course.work().untouched()) {
             stepStart = nanoTime.getAsLong();
@@ -178,6 +182,7 @@ public final class FinetuneRun {
                 Measured measured = course.addMeasurement(() -> device.snapshot(trainee()));
                 tell(() -> sink.measured(measured));
             }
+            case PROBE -> course.addProbe().ifPresent(found -> tell(() -> sink.found(found)));
             case STEP -> optimizerStep();
         }
         if (!ended) {
@@ -186,7 +191,7 @@ public final class FinetuneRun {
     }
 
     private void optimizerStep() {
-        ScoreTally tally = course.stepTally();
+        ScoreTally tally = course.tally();
         updating = true;
         double norm = device.optimizerStep(trainee(), course.learningRate(), 1.0 / tally.count());
         updating = false;
@@ -210,7 +215,7 @@ public final class FinetuneRun {
             }
             if (course.finished()) {
                 succeed();
-            } else {
+            } else if (!course.beginProbe()) {
                 course.beginStep();
             }
         }

@@ -2,6 +2,7 @@ package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import java.util.List;
 import java.util.Optional;
@@ -21,6 +22,7 @@ import java.util.Optional;
  * @param trainedTokens that went through the model for all steps so far
  * @param trained scores of the last step
  * @param measured the last measurement, of this step or an earlier one
+ * @param learning what is remembered of what learns
  */
 public record JobCheckpoint(
         int step,
@@ -32,7 +34,8 @@ public record JobCheckpoint(
         List<Double> references,
         long trainedTokens,
         Scores trained,
-        Optional<Measured> measured) {
+        Optional<Measured> measured,
+        LearningState learning) {
 
     /**
      * The adapter with the smallest validation loss.

@@ -1,6 +1,8 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
 import java.util.SortedMap;
 
@@ -13,6 +15,9 @@ public interface JobSink {
     void start();
 
     void step(StepReport report);
+
+    /** The policy that says what learns has measured examples of its own. */
+    void found(Found found);
 
     /** The validation examples were measured. */
     void measured(Measured measured);
@@ -33,6 +38,7 @@ public interface JobSink {
      * @param tokens all tokens that went through the model for this step
      * @param trainedTokens the same for all steps so far, those before an interruption included
      * @param seconds since the first window of this step
+     * @param plan what learned
      */
     record StepReport(
             int step,
@@ -42,11 +48,19 @@ public interface JobSink {
             double gradientNorm,
             int tokens,
             long trainedTokens,
-            double seconds) {
+            double seconds,
+            LearningPlan plan) {
         public double loss() {
             return scores.loss();
         }
     }
+
+    /**
+     * What the next steps follow.
+     *
+     * @param step finished steps
+     */
+    record Found(int step, Finding finding) {}
 
     /**
      * How well the validation examples were predicted.

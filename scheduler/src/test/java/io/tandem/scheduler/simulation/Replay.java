@@ -105,6 +105,9 @@ final class Replay implements IterationListener {
             public void step(StepReport report) {}
 
             @Override
+            public void found(Found found) {}
+
+            @Override
             public void measured(Measured measured) {}
 
             @Override

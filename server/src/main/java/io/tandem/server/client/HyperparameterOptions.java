@@ -21,6 +21,9 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("learns", "--learns"),
+            Map.entry("learns.share", "--learning-share"),
+            Map.entry("learns.probe_every", "--probe-every"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -73,6 +76,29 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    /** Which of the adapter's parameters learn in a step. */
+    enum Learns {
+        everything,
+        ist
+    }
+
+    @Option(
+            names = "--learns",
+            description = "${COMPLETION-CANDIDATES}: what learns in a step; default ${DEFAULT-VALUE}.")
+    private Learns learns = Learns.everything;
+
+    @Option(
+            names = "--learning-share",
+            paramLabel = "X",
+            description = "Of ist: share of the layers that learn in a step; default 0.25.")
+    private @Nullable Double learningShare;
+
+    @Option(
+            names = "--probe-every",
+            paramLabel = "N",
+            description = "Of ist: steps between two measurements of the layers' importance; default 10.")
+    private @Nullable Integer probeEvery;
 
     @Option(
             names = "--under",
@@ -153,6 +179,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
+        put(hyperparameters, "learns", learns());
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);
@@ -170,6 +197,15 @@ final class HyperparameterOptions {
         put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
         put(hyperparameters, "truncate", truncate ? true : null);
         put(hyperparameters, "mask_history", maskHistory ? true : null);
+    }
+
+    /** Settings without a type are sent all the same, so that the server says what is missing. */
+    private @Nullable ObjectNode learns() {
+        ObjectNode policy = JsonBody.MAPPER.createObjectNode();
+        put(policy, "type", learns == Learns.everything ? null : learns.name());
+        put(policy, "share", learningShare);
+        put(policy, "probe_every", probeEvery);
+        return policy.isEmpty() ? null : policy;
     }
 
     private static void put(ObjectNode node, String key, @Nullable Object value) {

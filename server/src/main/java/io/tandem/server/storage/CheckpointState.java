@@ -2,6 +2,7 @@ package io.tandem.server.storage;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -33,7 +34,7 @@ import java.util.zip.CheckedOutputStream;
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
     private static final int BUFFER_BYTES = 1 << 16;
 
     private CheckpointState() {}
@@ -73,6 +74,18 @@ final class CheckpointState {
             write(out, checkpoint.measured().get());
         }
         write(out, checkpoint.optimizer());
+        write(out, checkpoint.learning());
+    }
+
+    private static void write(DataOutputStream out, LearningState learning) throws IOException {
+        out.writeInt(learning.numbers().size());
+        for (Map.Entry<String, List<Double>> entry : learning.numbers().entrySet()) {
+            out.writeUTF(entry.getKey());
+            out.writeInt(entry.getValue().size());
+            for (double number : entry.getValue()) {
+                out.writeDouble(number);
+            }
+        }
     }
 
     private static void write(DataOutputStream out, Measured measured) throws IOException {
@@ -145,22 +158,37 @@ final class CheckpointState {
             Adapter weightsOfBest = best.orElseThrow(() -> new IOException("the best adapter of it is missing"));
             kept = Optional.of(new Best(in.readInt(), in.readDouble(), weightsOfBest));
         }
-        List<Double> references = new ArrayList<>();
-        for (int left = in.readInt(); left > 0; left--) {
-            references.add(in.readDouble());
-        }
+        List<Double> references = numbers(in);
         Optional<Measured> measured = in.readBoolean() ? Optional.of(measured(in)) : Optional.empty();
+        OptimizerState optimizer = optimizer(in);
         return new JobCheckpoint(
                 step,
                 adapter,
-                optimizer(in),
+                optimizer,
                 kept,
                 smallestLoss,
                 withoutGain,
                 references,
                 trainedTokens,
                 trained,
-                measured);
+                measured,
+                learning(in));
+    }
+
+    private static LearningState learning(DataInputStream in) throws IOException {
+        SortedMap<String, List<Double>> numbers = new TreeMap<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            numbers.put(in.readUTF(), numbers(in));
+        }
+        return new LearningState(numbers);
+    }
+
+    private static List<Double> numbers(DataInputStream in) throws IOException {
+        List<Double> numbers = new ArrayList<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            numbers.add(in.readDouble());
+        }
+        return numbers;
     }
 
     private static Measured measured(DataInputStream in) throws IOException {

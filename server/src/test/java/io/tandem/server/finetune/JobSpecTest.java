@@ -8,6 +8,8 @@ import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.learning.IstPolicy;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
@@ -114,6 +116,16 @@ class JobSpecTest {
                 .isEqualTo(0.5);
     }
 
+    @Test
+    void allParametersLearnUnlessAPolicySaysWhich() {
+        assertThat(spec("").learning()).isSameAs(LearningPolicy.EVERYTHING);
+        assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
+        assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
+                        .settings(10, 0)
+                        .learning())
+                .isEqualTo(new IstPolicy(0.5, 3));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -151,6 +163,13 @@ class JobSpecTest {
                 "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
                 "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
+                "learns|`\"learns\":\"ist\"`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"peft\":\"prompt_tuning\"`",
+                "learns.type|`\"learns\":{}`",
+                "learns.type|`\"learns\":{\"type\":\"half\"}`",
+                "learns.share|`\"learns\":{\"type\":\"ist\",\"share\":0}`",
+                "learns.probe_every|`\"learns\":{\"type\":\"ist\",\"probe_every\":0}`",
+                "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

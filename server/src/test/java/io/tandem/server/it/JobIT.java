@@ -109,16 +109,20 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
+                        + switch (peft) {
+                            case "prompt_tuning" -> "prompt_tuning\",\"virtual_tokens\":5";
+                            case "ist" -> "dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
+                            default -> peft + "\"";
+                        };
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
-            case "dora" -> Dora.class;
+            case "dora", "ist" -> Dora.class;
             case "ia3" -> Scale.class;
             default -> LowRank.class;
         };
@@ -143,6 +147,33 @@ class JobIT {
         start();
         assertThat(adapter(ended(id))).usingRecursiveComparison().isEqualTo(alone);
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(400);
+    }
+
+    /** Which layers learn is told, and so is why. */
+    @Test
+    void layersThatTakeTurnsAreTold() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":3,\"batch_size\":4,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
+                "\"training_file\":\"" + file + "\"");
+        assertThat(ended(id).path("status").asText()).isEqualTo("succeeded");
+        List<Integer> probed = new ArrayList<>();
+        int[] turns = new int[MODEL.config().layers()];
+        for (JsonNode event : events(id, "metrics")) {
+            JsonNode data = event.path("data");
+            if (data.has("layer_importance")) {
+                probed.add(data.path("step").asInt());
+                assertThat(data.path("layer_importance")).hasSize(turns.length);
+                assertThat(data.path("probe_losses").size()).isBetween(1, 3);
+                assertThat(event.path("message").asText()).contains("/30: the layers that matter most are ");
+            } else {
+                assertThat(data.path("learning_layers")).hasSize(1);
+                turns[data.path("learning_layers").path(0).asInt()]++;
+            }
+        }
+        assertThat(probed).containsExactly(4, 8, 12, 16, 20, 24, 28);
+        assertThat(turns).doesNotContain(0);
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -73,7 +74,10 @@ class CheckpointStoreTest {
                                         OptionalDouble.of(random.nextDouble()),
                                         step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty()),
                                 new TreeMap<>(Map.of("", 1.0, "spelling ü", 2.0))))
-                        : Optional.empty());
+                        : Optional.empty(),
+                step % 4 == 0
+                        ? new LearningState(new TreeMap<>(Map.of("a", List.of(0.5, -1e-300), "b", List.of())))
+                        : LearningState.NONE);
     }
 
     private void save(int step) throws IOException {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -364,7 +365,8 @@ class PowerLossTest {
                 List.of(),
                 100,
                 new Scores(0.25, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()),
-                Optional.empty());
+                Optional.empty(),
+                LearningState.NONE);
     }
 
     @Test

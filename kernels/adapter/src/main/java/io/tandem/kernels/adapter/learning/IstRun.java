@@ -12,15 +12,14 @@ import java.util.SortedSet;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.DoubleUnaryOperator;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * IST while a job trains. Each layer has a number I, 0 at first, that is large where the layer matters little. A step's layers
- * are drawn by {@code sigmoid(-I)}. To learn I, half of the layers, drawn by {@code sigmoid(I)}, are suppressed and the loss of some
+ * IST while a job trains. Each layer has an importance I, 0 at first; the published code has its negative. A step's layers are
+ * drawn by {@code sigmoid(I)}. To learn I, half of the layers, drawn by {@code sigmoid(-I)}, are suppressed and the loss of some
  * examples is measured; several times, with other layers each time. The reward of a time is {@code exp(-loss)} less the mean of
- * all times, and its layers get {@code I += 10 reward sigmoid'(I)}.
+ * all times, and its layers get {@code I -= 10 reward sigmoid'(I)}.
  */
 final class IstRun implements LearningRun {
     private static final double SUPPRESSED_SHARE = 0.5;
@@ -35,8 +34,8 @@ final class IstRun implements LearningRun {
 
     private final IstPolicy policy;
     private final Setting setting;
-    /** I of each layer. */
-    private final double[] unimportance;
+    /** Of each layer. */
+    private final double[] importance;
     /** Finished steps when it was last learned. */
     private int probed;
 
@@ -54,17 +53,17 @@ final class IstRun implements LearningRun {
     IstRun(IstPolicy policy, Setting setting, LearningState from) {
         this.policy = policy;
         this.setting = setting;
-        this.unimportance = new double[setting.layers()];
+        this.importance = new double[setting.layers()];
         if (!from.equals(LearningState.NONE)) {
-            List<Double> stored = from.numbers(IMPORTANCE, setting.layers());
-            Arrays.setAll(unimportance, layer -> -stored.get(layer));
+            List<Double> known = from.numbers(IMPORTANCE, setting.layers());
+            Arrays.setAll(importance, known::get);
             probed = from.numbers(PROBED, 1).get(0).intValue();
         }
     }
 
     @Override
     public LearningPlan plan(int step) {
-        return LearningPlan.only(draw(random(Purpose.LAYERS, step), policy.share(), i -> sigmoid(-i)));
+        return LearningPlan.only(draw(random(Purpose.LAYERS, step), policy.share(), 1));
     }
 
     @Override
@@ -83,7 +82,7 @@ final class IstRun implements LearningRun {
         SplittableRandom random = random(Purpose.SUPPRESSED, step);
         Set<SortedSet<Integer>> distinct = new LinkedHashSet<>();
         for (int i = 0; i < MOST_DRAWS && distinct.size() < PROBES; i++) {
-            distinct.add(draw(random, SUPPRESSED_SHARE, IstRun::sigmoid));
+            distinct.add(draw(random, SUPPRESSED_SHARE, -1));
         }
         suppressed.addAll(distinct);
     }
@@ -108,8 +107,8 @@ final class IstRun implements LearningRun {
         double mean = DoubleStream.of(rewards).average().orElseThrow();
         for (int i = 0; i < rewards.length; i++) {
             for (int layer : suppressed.get(i)) {
-                double chance = sigmoid(unimportance[layer]);
-                unimportance[layer] += (rewards[i] - mean) * chance * (1 - chance) * RATE;
+                double chance = sigmoid(importance[layer]);
+                importance[layer] -= (rewards[i] - mean) * chance * (1 - chance) * RATE;
             }
         }
         probed = probing;
@@ -128,18 +127,22 @@ final class IstRun implements LearningRun {
     }
 
     private List<Double> importance() {
-        return DoubleStream.of(unimportance).map(i -> -i).boxed().toList();
+        return DoubleStream.of(importance).boxed().toList();
     }
 
-    /** Some of the layers, at least one, each with a chance in proportion to its weight among those that are left. */
-    private SortedSet<Integer> draw(SplittableRandom random, double share, DoubleUnaryOperator weight) {
+    /**
+     * Some of the layers, at least one, each in proportion to the sigmoid of its importance among those that are left.
+     *
+     * @param sign of the importance: -1 for those that matter little
+     */
+    private SortedSet<Integer> draw(SplittableRandom random, double share, int sign) {
         List<Integer> left =
                 new ArrayList<>(IntStream.range(0, setting.layers()).boxed().toList());
         SortedSet<Integer> drawn = new TreeSet<>();
         long count = Math.max(1, Math.round(share * setting.layers()));
         while (drawn.size() < count) {
             double[] weights = left.stream()
-                    .mapToDouble(layer -> weight.applyAsDouble(unimportance[layer]))
+                    .mapToDouble(layer -> sigmoid(sign * importance[layer]))
                     .toArray();
             double at = random.nextDouble() * DoubleStream.of(weights).sum();
             int next = 0;
