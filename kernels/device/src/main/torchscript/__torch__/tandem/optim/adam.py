@@ -7,7 +7,7 @@
 # compiler would drop it.
 def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings,
-            step: __torch__.tandem.optim.step.Step, t: int, lr: float) -> None:
+            step: __torch__.tandem.optim.step.Step, lr: float, t: int) -> None:
   torch._fused_adam_(w, [g], [m], [v], annotate(List[Tensor], []),
                      [torch.full_like(step.norm, float(t))], lr=lr, beta1=constants.beta1,
                      beta2=constants.beta2, weight_decay=0., eps=constants.eps, amsgrad=False,

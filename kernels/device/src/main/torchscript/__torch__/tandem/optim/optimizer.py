@@ -84,13 +84,13 @@ def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
   lr = step.lr * region.rate
   end = region.at + region.end - region.start
   if moments is not None:
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, t, lr)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr, t)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
-                                              self.state[1][region.at : end], constants, step, t, lr)
+                                              self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "adamw":
     __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
-                                         self.state[1][region.at : end], constants, step, t, lr)
+                                         self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "lion":
     __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
   else:

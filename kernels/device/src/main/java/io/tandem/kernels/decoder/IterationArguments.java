@@ -3,7 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
 
-/** What {@link DecoderScript} tells the script of an iteration. */
+/** What {@link DecoderScript} tells the script of one iteration. */
 interface IterationArguments {
     /**
      * What an iteration reads.
