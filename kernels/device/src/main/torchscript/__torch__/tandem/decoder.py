@@ -240,6 +240,12 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee, learns: List[int]) -> None:
     trainee.learns = [bank == 1 for bank in learns]
 
+  # So many ranks are to be pruned, as in soft_mask.mask_.
+  def mask_ranks(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee, pruned: int,
+                 temperature: float) -> None:
+    __torch__.tandem.adapter.soft_mask.mask_(trainee.low_rank, pruned, temperature)
+
   # What the trainee's slot changes in the banks, times the factor, until it is published next.
   def scale_banks(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes,

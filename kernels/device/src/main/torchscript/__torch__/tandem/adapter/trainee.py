@@ -55,7 +55,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     ranks, inputs, offset, all = banks[4 * bank : 4 * bank + 4]
     self.low_rank.append(__torch__.tandem.adapter.low_rank.Learner(
         __torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs),
-        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), all))
+        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), offset, all))
     self.scale.append(__torch__.tandem.adapter.scale.Learner())
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
   for i in range(len(factors) // 6):
@@ -108,6 +108,9 @@ def is_decomposed(self: __torch__.tandem.adapter.trainee.Trainee) -> bool:
   decomposed = False
   for learner in self.dora:
     decomposed = decomposed or len(learner.parts) > 0
+  for factors in self.low_rank:
+    for part in factors.parts:
+      decomposed = decomposed or part.mask is not None
   return decomposed
 
 # Makes the gradients [lanes, numbers] that backward windows left in the banks from first to last those of the
@@ -116,6 +119,7 @@ def backward_(self: __torch__.tandem.adapter.trainee.Trainee, gradients: Tensor,
               last: int) -> None:
   for bank in range(first, last):
     __torch__.tandem.adapter.dora.backward_(self.dora[bank], gradients)
+    __torch__.tandem.adapter.soft_mask.backward_(self.low_rank[bank], gradients)
 
 # Whether all numbers with these extremes are finite, [banks, n] -> [banks] bool. NaN is both the least
 # and the largest of numbers, and neither it nor infinity is zero after it is subtracted from itself.

@@ -233,7 +233,7 @@ public final class FinetuneRun {
         boolean early = course.step() < job.totalSteps();
         Optional<Best> best = course.best();
         finish(new JobOutcome.Succeeded(
-                best.map(Best::adapter).orElseGet(() -> device.snapshot(trainee())),
+                best.map(Best::adapter).orElseGet(() -> course.served(device.snapshot(trainee()))),
                 best.map(Best::step).orElse(course.step()),
                 early));
     }

@@ -12,7 +12,8 @@ import java.util.Optional;
  * order and, given the same windows, ends with the same weights as without the interruption.
  *
  * @param step finished optimizer steps
- * @param adapter its weights now
+ * @param adapter its weights now, as they learn
+ * @param pruned what is served of the adapter, if that is not all of it
  * @param optimizer what the optimizer remembers
  * @param best the best measured so far, if the job keeps it
  * @param smallestLoss of all measurements so far; infinite before the first
@@ -27,6 +28,7 @@ import java.util.Optional;
 public record JobCheckpoint(
         int step,
         Adapter adapter,
+        Optional<Adapter> pruned,
         OptimizerState optimizer,
         Optional<Best> best,
         double smallestLoss,
@@ -43,6 +45,11 @@ public record JobCheckpoint(
      * @param step after which it was measured
      */
     public record Best(int step, double loss, Adapter adapter) {}
+
+    /** What is served of its weights. */
+    public Adapter served() {
+        return pruned.orElse(adapter);
+    }
 
     public JobCheckpoint {
         references = List.copyOf(references);

@@ -131,7 +131,7 @@ final class TrainingCourse {
         boolean due = !job.validation().isEmpty() && history.due(step, job.totalSteps());
         if (due) {
             phase = Phase.VALIDATION;
-            plan = LearningPlan.EVERYTHING;
+            plan = learning.measuring(step);
             work = packed(IntStream.range(job.training().size(), all.size()), Purpose.MEASURE);
         }
         return due;
@@ -243,7 +243,7 @@ final class TrainingCourse {
             byAbility.put(ability, tally(of).scores().loss());
         });
         Measured measured = new Measured(step, tally(positions).scores(), byAbility);
-        history.add(measured, adapter);
+        history.add(measured, () -> served(adapter.get()));
         return measured;
     }
 
@@ -288,15 +288,22 @@ final class TrainingCourse {
         return new StepReport(step, job.totalSteps(), trained, rate, norm, work.rows(), trainedTokens, seconds, plan);
     }
 
+    /** What is served of the adapter as it is after the last step. */
+    Adapter served(Adapter trained) {
+        return learning.served(trained, step);
+    }
+
     /** The best adapter so far, if the job keeps it. */
     Optional<Best> best() {
         return history.best();
     }
 
     JobCheckpoint checkpoint(Adapter adapter, OptimizerState optimizer) {
+        Adapter served = served(adapter);
         return new JobCheckpoint(
                 step,
                 adapter,
+                served == adapter ? Optional.empty() : Optional.of(served),
                 optimizer,
                 history.best(),
                 history.smallest(),

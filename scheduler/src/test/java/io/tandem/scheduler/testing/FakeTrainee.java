@@ -41,7 +41,7 @@ final class FakeTrainee {
 
     /** A hash of what the rows see of the plan. */
     long suppression() {
-        return plan.suppressed().hashCode();
+        return 31L * plan.suppressed().hashCode() + Double.hashCode(plan.sparsity());
     }
 
     int lowestLayer() {

@@ -24,6 +24,7 @@ final class HyperparameterOptions {
             Map.entry("learns", "--learns"),
             Map.entry("learns.share", "--learning-share"),
             Map.entry("learns.probe_every", "--probe-every"),
+            Map.entry("learns.sparsity", "--sparsity"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -80,7 +81,8 @@ final class HyperparameterOptions {
     /** Which of the adapter's parameters learn in a step. */
     enum Learns {
         everything,
-        ist
+        ist,
+        pdp
     }
 
     @Option(
@@ -99,6 +101,12 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of ist: steps between two measurements of the layers' importance; default 10.")
     private @Nullable Integer probeEvery;
+
+    @Option(
+            names = "--sparsity",
+            paramLabel = "X",
+            description = "Of pdp: share of the adapter's ranks that is pruned by the end; default 0.5.")
+    private @Nullable Double sparsity;
 
     @Option(
             names = "--under",
@@ -205,6 +213,7 @@ final class HyperparameterOptions {
         put(policy, "type", learns == Learns.everything ? null : learns.name());
         put(policy, "share", learningShare);
         put(policy, "probe_every", probeEvery);
+        put(policy, "sparsity", sparsity);
         return policy.isEmpty() ? null : policy;
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.finetune;
 
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
 import java.util.LinkedHashMap;
@@ -36,6 +37,12 @@ final class JobLearns {
                                 learns.optionalNumber("share", 0.01, 1).orElse(IstPolicy.DEFAULT_SHARE),
                                 learns.optionalInt("probe_every", 1, 1_000_000)
                                         .orElse(IstPolicy.DEFAULT_PROBE_EVERY))));
+        policies.put(
+                PdpPolicy.NAME,
+                new Choice(
+                        Set.of("sparsity"),
+                        learns -> new PdpPolicy(
+                                learns.optionalNumber("sparsity", 0.01, 0.99).orElse(PdpPolicy.DEFAULT_SPARSITY))));
         return policies;
     }
 
@@ -51,9 +58,22 @@ final class JobLearns {
                     policy.refusal(method).ifPresent(why -> {
                         throw hyper.invalid(FIELD, "cannot be '" + policy.name() + "' here: it " + why + ".");
                     });
+                    if (policy.leavesTheLast()) {
+                        requireTheLast(hyper, policy.name());
+                    }
                     return policy;
                 })
                 .orElse(LearningPolicy.EVERYTHING);
+    }
+
+    private static void requireTheLast(JsonBody hyper, String name) {
+        String why = "cannot be had together with '" + name + "', which is complete only after the last step.";
+        if (hyper.optionalBoolean("keep_best", false)) {
+            throw hyper.invalid("keep_best", why);
+        }
+        if (hyper.find("early_stopping_patience") != null) {
+            throw hyper.invalid("early_stopping_patience", why);
+        }
     }
 
     private static LearningPolicy read(JsonBody learns) {

@@ -139,6 +139,9 @@ final class JobRun implements JobSink {
                 ArrayNode learning = data.putArray("learning_layers");
                 layers.forEach(learning::add);
             });
+            if (report.plan().sparsity() > 0) {
+                data.put("sparsity", report.plan().sparsity());
+            }
             say(report.step(), "training", report.scores(), data);
             number(() -> metrics.step(report));
             trained.count(report.tokens());

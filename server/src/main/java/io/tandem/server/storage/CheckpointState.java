@@ -118,10 +118,12 @@ final class CheckpointState {
     /**
      * @param weights files that belong to it
      * @param adapter read from the first of them
-     * @param best read from the second
+     * @param pruned read from the next, if there is one
+     * @param best read from the last
      * @throws IOException if the file, or one that belongs to it, is not what was written
      */
-    static JobCheckpoint read(Path file, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+    static JobCheckpoint read(
+            Path file, List<Path> weights, Adapter adapter, Optional<Adapter> pruned, Optional<Adapter> best)
             throws IOException {
         long end = Files.size(file) - Integer.BYTES;
         try (InputStream bytes = Files.newInputStream(file)) {
@@ -131,11 +133,12 @@ final class CheckpointState {
             }
         }
         try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
-            return read(new DataInputStream(bytes), weights, adapter, best);
+            return read(new DataInputStream(bytes), weights, adapter, pruned, best);
         }
     }
 
-    private static JobCheckpoint read(DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+    private static JobCheckpoint read(
+            DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> pruned, Optional<Adapter> best)
             throws IOException {
         if (in.readInt() != MAGIC || in.readInt() != VERSION) {
             throw new IOException("its state is of another version");
@@ -164,6 +167,7 @@ final class CheckpointState {
         return new JobCheckpoint(
                 step,
                 adapter,
+                pruned,
                 optimizer,
                 kept,
                 smallestLoss,

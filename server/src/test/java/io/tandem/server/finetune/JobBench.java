@@ -207,6 +207,7 @@ final class JobBench implements AutoCloseable {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
                 Optional.empty(),
                 Double.POSITIVE_INFINITY,

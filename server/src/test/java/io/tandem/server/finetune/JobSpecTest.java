@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
@@ -119,6 +120,8 @@ class JobSpecTest {
     @Test
     void allParametersLearnUnlessAPolicySaysWhich() {
         assertThat(spec("").learning()).isSameAs(LearningPolicy.EVERYTHING);
+        assertThat(spec("\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}").learning())
+                .isEqualTo(new PdpPolicy(0.75));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
@@ -169,6 +172,11 @@ class JobSpecTest {
                 "learns.type|`\"learns\":{\"type\":\"half\"}`",
                 "learns.share|`\"learns\":{\"type\":\"ist\",\"share\":0}`",
                 "learns.probe_every|`\"learns\":{\"type\":\"ist\",\"probe_every\":0}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"pdp\",\"sparsity\":1}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"ist\",\"sparsity\":0.5}`",
+                "learns.share|`\"learns\":{\"type\":\"pdp\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"dora\"`",
+                "keep_best|`\"learns\":{\"type\":\"pdp\"},\"keep_best\":true`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

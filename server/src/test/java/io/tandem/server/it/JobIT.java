@@ -109,16 +109,18 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist", "pdp"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
-        String settings =
-                "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + switch (peft) {
-                            case "prompt_tuning" -> "prompt_tuning\",\"virtual_tokens\":5";
-                            case "ist" -> "dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
-                            default -> peft + "\"";
-                        };
+        String settings = "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"checkpoint_every\":1000,\"keep_best\":"
+                + !peft.equals("pdp")
+                + ",\"peft\":\""
+                + switch (peft) {
+                    case "prompt_tuning" -> "prompt_tuning\",\"virtual_tokens\":5";
+                    case "pdp" -> "lora\",\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
+                    case "ist" -> "dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
+                    default -> peft + "\"";
+                };
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
@@ -174,6 +176,36 @@ class JobIT {
         }
         assertThat(probed).containsExactly(4, 8, 12, 16, 20, 24, 28);
         assertThat(turns).doesNotContain(0);
+    }
+
+    /** Of 14 modules with 8 ranks a quarter is left, in the file and in every checkpoint after the masks are complete. */
+    @Test
+    void prunedRanksAreLeftOut() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
+        String settings = "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":15,\"learning_rate\":0.01";
+        JsonNode whole = ended(create("supervised", settings, files));
+        String id = create("supervised", settings + ",\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}", files);
+        JsonNode pruned = ended(id);
+        assertThat(ranks(adapter(whole))).isEqualTo(8 * 14);
+        assertThat(ranks(adapter(pruned))).isEqualTo(2 * 14);
+        String model = pruned.path("fine_tuned_model").asText();
+        assertThat(ranks(server.adapter(model + ":ckpt-step-45", MODEL.config())))
+                .isEqualTo(2 * 14);
+        assertThat(ranks(server.adapter(model + ":ckpt-step-30", MODEL.config())))
+                .isBetween(3 * 14, 7 * 14);
+        List<JsonNode> steps = events(id, "metrics");
+        JsonNode last = steps.get(steps.size() - 1).path("data");
+        double first = steps.get(0).path("data").path("valid_loss").asDouble();
+        assertThat(last.path("valid_loss").asDouble())
+                .as("of %f at first", first)
+                .isLessThan(first / 3);
+        assertThat(steps.get(steps.size() - 2).path("data").path("sparsity").asDouble())
+                .isEqualTo(0.75);
+    }
+
+    private static int ranks(Adapter adapter) {
+        return adapter.factors().values().stream().mapToInt(LowRank::rank).sum();
     }
 
     @Test

@@ -55,6 +55,7 @@ class CheckpointStoreTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                step % 4 == 0 ? Optional.of(adapter(step + 100)) : Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0]))),
                 step % 2 == 0
                         ? Optional.of(new Best(step - 1, random.nextDouble(), adapter(step - 1)))
@@ -117,6 +118,14 @@ class CheckpointStoreTest {
     }
 
     @Test
+    void whatIsPublishedLaterIsWhatIsServed() throws IOException {
+        save(3);
+        save(4);
+        assertThat(store.unpublished(JOB).get(3)).usingRecursiveComparison().isEqualTo(adapter(3));
+        assertThat(store.unpublished(JOB).get(4)).usingRecursiveComparison().isEqualTo(adapter(104));
+    }
+
+    @Test
     void whateverIsBrokenTheOneBeforeIsUsed() throws IOException {
         Random random = new Random(7);
         save(3);
@@ -129,7 +138,7 @@ class CheckpointStoreTest {
                     .filter(file -> !file.endsWith("adapter_config.json"))
                     .toList();
         }
-        assertThat(files).hasSize(3);
+        assertThat(files).hasSize(4);
         for (Path file : files) {
             byte[] whole = Files.readAllBytes(file);
             for (int i = 0; i < 20; i++) {

@@ -358,6 +358,7 @@ class PowerLossTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
                 Optional.of(new Best(step - 1, 0.5, adapter(step - 1))),
                 0.5,

@@ -380,6 +380,10 @@ final class DecoderScript {
         script.call(call, "use_banks", trainee.value(), call.numbers(learns));
     }
 
+    void maskRanks(TensorScope call, TraineeObject trainee, int pruned, double temperature) {
+        script.call(call, "mask_ranks", trainee.value(), call.number(pruned), call.number(temperature));
+    }
+
     void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {
         script.call(call, "scale_banks", adapters.value(), trainee.value(), call.numbers(banks), call.number(factor));
     }

@@ -38,7 +38,7 @@ final class Trainee implements AutoCloseable {
     private final Optimizer optimizer;
     private final TraineeObject value;
     private final Lanes lanes;
-    private final boolean decomposed;
+    private boolean decomposed;
     /** In the order of the device's parts. */
     private final List<Part> factors = new ArrayList<>();
 
@@ -149,6 +149,9 @@ final class Trainee implements AutoCloseable {
             }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
+            if (plan.sparsity() > 0) {
+                script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
+            }
             lanes.share(layout.banks(), this::publish);
             adapters.changed();
             float[] result = script.stepResult(call, step, script.extremes(call, value));
@@ -190,6 +193,10 @@ final class Trainee implements AutoCloseable {
         if (next.layers().isPresent() && like.prefix().isPresent()) {
             throw new IllegalArgumentException("virtual tokens belong to no layer");
         }
+        if (next.sparsity() > 0) {
+            // Refuses what is not of that form.
+            like.factors();
+        }
         next.layers().ifPresent(this::requireLayers);
         requireLayers(next.suppressed());
         if (!next.layers().equals(plan.layers())) {
@@ -201,13 +208,27 @@ final class Trainee implements AutoCloseable {
                 script.useBanks(call, value, learns);
             }
         }
-        if (!next.suppressed().equals(plan.suppressed())) {
+        if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
             suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
+            mask(pruned(next));
             lanes.share(layout.banks(), this::publish);
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
             adapters.changed();
         }
         plan = next;
+    }
+
+    /** How many ranks are on their way to be pruned. */
+    private int pruned(LearningPlan wanted) {
+        return wanted.pruned(
+                factors.stream().mapToInt(part -> part.change().learning()).sum());
+    }
+
+    private void mask(int pruned) {
+        try (TensorScope call = scope.open()) {
+            script.maskRanks(call, value, pruned, LearningPlan.TEMPERATURE);
+            decomposed = script.isDecomposed(call, value);
+        }
     }
 
     private void requireLayers(SortedSet<Integer> layers) {

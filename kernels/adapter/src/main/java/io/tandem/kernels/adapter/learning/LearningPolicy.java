@@ -39,6 +39,11 @@ public interface LearningPolicy {
         return false;
     }
 
+    /** Whether the adapter after the last step is what the job is for, so that no earlier one will do. */
+    default boolean leavesTheLast() {
+        return false;
+    }
+
     /** Why it cannot be had with a method, for people; empty if it can. */
     default Optional<String> refusal(PeftMethod method) {
         return Optional.empty();

@@ -1,5 +1,6 @@
 package io.tandem.kernels.adapter.learning;
 
+import io.tandem.kernels.adapter.Adapter;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedSet;
@@ -30,6 +31,25 @@ public interface LearningRun {
      */
     default Optional<Finding> probed(double loss) {
         throw new IllegalStateException("a policy that wants no probes");
+    }
+
+    /**
+     * What the trainee does while it is measured, as it will be served.
+     *
+     * @param step finished steps
+     */
+    default LearningPlan measuring(int step) {
+        return LearningPlan.EVERYTHING;
+    }
+
+    /**
+     * What is served of an adapter.
+     *
+     * @param trained as it learns
+     * @param step finished steps
+     */
+    default Adapter served(Adapter trained, int step) {
+        return trained;
     }
 
     /** All that it remembers besides the job. */
