@@ -246,6 +246,18 @@ class Decoder(Module):
                  temperature: float) -> None:
     __torch__.tandem.adapter.soft_mask.mask_(trainee.low_rank, pruned, temperature)
 
+  # Whether outputs are compared from here on, as in estimate.compare_; 1 if they are
+  def compare_outputs(self: __torch__.tandem.decoder.Decoder,
+                      trainee: __torch__.tandem.adapter.trainee.Trainee, compares: int) -> None:
+    trainee.compares = compares == 1
+    __torch__.tandem.adapter.estimate.compare_outputs_(trainee.low_rank, trainee.compares)
+
+  # As estimate.take gives them, before a step.
+  def estimates(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(
+        __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
   # What the trainee's slot changes in the banks, times the factor, until it is published next.
   def scale_banks(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes,

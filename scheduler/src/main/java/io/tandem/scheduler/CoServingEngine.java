@@ -177,6 +177,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             }
 
             @Override
+            public void pruned(Pruned pruned) {
+                sink.pruned(pruned);
+            }
+
+            @Override
             public void measured(Measured measured) {
                 sink.measured(measured);
             }

@@ -1,8 +1,11 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.ModelConfig;
+import java.util.SortedMap;
 
 /**
  * One base model on one device, with adapter slots, KV slots and at most one pack of training sequences in flight.
@@ -120,6 +123,14 @@ public interface DeviceModel extends AutoCloseable {
      *     or there is no layer that the plan names
      */
     void learn(int slot, LearningPlan plan);
+
+    /**
+     * What the mini-batch that is about to be learned says of a trainee whose plan {@linkplain LearningPlan#estimates
+     * estimates}: each time once, before {@link #optimizerStep}.
+     *
+     * @param lossScale as there
+     */
+    SortedMap<Site, Estimate> estimates(int slot, double lossScale);
 
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);

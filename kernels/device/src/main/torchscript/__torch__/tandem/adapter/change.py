@@ -171,6 +171,10 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
           self.scale, scaled, bank, places, x))
     __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
                                                           linear.bias)
+  if trainee.compares and len(trainee.low_rank[bank].parts) > 0:
+    base = __torch__.tandem.ops.linear.forward(linear, x)
+    __torch__.tandem.adapter.estimate.compare_(trainee.low_rank[bank], self.low_rank, trainee.slot, bank,
+                                               stack.lane, x, base)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
   if not learns:

@@ -143,6 +143,8 @@ class Part:
   # as in soft_mask.py, how much each rank counts [rank] and dm / de; none if all count
   mask : Optional[Tensor]
   slope : Tensor
+  # as in estimate.py, per lane; no numbers if outputs are not compared
+  compared : Tensor
   # where B^T begins in the vector
   at : int
   # views: B^T [rank, width] and per lane its gradient
@@ -159,6 +161,7 @@ class Part:
     self.scaling = scaling
     self.mask = annotate(Optional[Tensor], None)
     self.slope = b
+    self.compared = torch.zeros([0], device=b.device)
     self.at = place[5]
     self.b = b
     self.db = db

@@ -10,6 +10,8 @@ class Trainee:
   extremes : Tensor
   # per bank, whether it learns now, and what it learns in each form
   learns : List[bool]
+  # whether outputs are compared, as in estimate.py
+  compares : bool
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
@@ -21,6 +23,7 @@ class Trainee:
     self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
     self.extremes = torch.zeros([banks, 2 * 8], device=weights.device)
     self.learns = [True for bank in range(banks)]
+    self.compares = False
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])

@@ -6,17 +6,24 @@ import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.PreparedAdapter;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.scheduler.finetune.JobSink.Pruned;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.TrainingCourse.Phase;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,10 +75,13 @@ public final class FinetuneRun {
         }
     }
 
-    private void openTrainee(int at, Optional<PreparedAdapter> prepared) {
+    private OptimizerConfig optimizer() {
         FinetuneJob.Settings settings = job.settings();
-        OptimizerConfig optimizer =
-                settings.learning().takesTurns() ? settings.optimizer().withLayers() : settings.optimizer();
+        return settings.learning().takesTurns() ? settings.optimizer().withLayers() : settings.optimizer();
+    }
+
+    private void openTrainee(int at, Optional<PreparedAdapter> prepared) {
+        OptimizerConfig optimizer = optimizer();
         // Absent after a failure of the device only.
         PreparedAdapter start = prepared.orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
         job.resumeFrom()
@@ -192,8 +202,11 @@ public final class FinetuneRun {
 
     private void optimizerStep() {
         ScoreTally tally = course.tally();
+        double lossScale = 1.0 / tally.count();
+        SortedMap<Site, Estimate> estimates =
+                course.plan().estimates() ? device.estimates(trainee(), lossScale) : Collections.emptySortedMap();
         updating = true;
-        double norm = device.optimizerStep(trainee(), course.learningRate(), 1.0 / tally.count());
+        double norm = device.optimizerStep(trainee(), course.learningRate(), lossScale);
         updating = false;
         if (!Double.isFinite(norm)) {
             finish(new JobOutcome.Failed(
@@ -202,6 +215,19 @@ public final class FinetuneRun {
         }
         StepReport report = course.addStep(tally, norm, (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND);
         tell(() -> sink.step(report));
+        course.stepped(estimates).ifPresent(this::prune);
+    }
+
+    private void prune(UnaryOperator<Adapter> pruning) {
+        // If the device fails in the middle there is nothing to go on from.
+        updating = true;
+        Adapter before = device.snapshot(trainee());
+        Adapter now = pruning.apply(before);
+        device.closeTrainee(trainee());
+        device.openTrainee(trainee(), device.prepare(now), optimizer());
+        updating = false;
+        Pruned pruned = Pruned.of(course.step(), before, now);
+        tell(() -> sink.pruned(pruned));
     }
 
     /** No step is under way: decides what comes next. */

@@ -1,6 +1,7 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
@@ -18,6 +19,9 @@ public interface JobSink {
 
     /** The policy that says what learns has measured examples of its own. */
     void found(Found found);
+
+    /** Modules and ranks of the adapter were left out; the others go on. */
+    void pruned(Pruned pruned);
 
     /** The validation examples were measured. */
     void measured(Measured measured);
@@ -61,6 +65,22 @@ public interface JobSink {
      * @param step finished steps
      */
     record Found(int step, Finding finding) {}
+
+    /**
+     * What is left of an adapter.
+     *
+     * @param step after which it was pruned
+     */
+    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks) {
+        static Pruned of(int step, Adapter before, Adapter now) {
+            return new Pruned(
+                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now));
+        }
+
+        private static int ranks(Adapter adapter) {
+            return adapter.modules().values().stream().mapToInt(Change::rank).sum();
+        }
+    }
 
     /**
      * How well the validation examples were predicted.

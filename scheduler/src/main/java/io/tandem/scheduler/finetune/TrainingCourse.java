@@ -4,6 +4,8 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LearningRun;
@@ -18,6 +20,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
@@ -286,6 +289,11 @@ final class TrainingCourse {
         trainedTokens += work.rows();
         trained = tally.scores();
         return new StepReport(step, job.totalSteps(), trained, rate, norm, work.rows(), trainedTokens, seconds, plan);
+    }
+
+    /** What the trainee goes on as after the last step, if not as it is. */
+    Optional<UnaryOperator<Adapter>> stepped(SortedMap<Site, Estimate> estimates) {
+        return learning.stepped(step, estimates);
     }
 
     /** What is served of the adapter as it is after the last step. */

@@ -108,6 +108,9 @@ final class Replay implements IterationListener {
             public void found(Found found) {}
 
             @Override
+            public void pruned(Pruned pruned) {}
+
+            @Override
             public void measured(Measured measured) {}
 
             @Override

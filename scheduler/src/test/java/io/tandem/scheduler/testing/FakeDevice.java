@@ -20,7 +20,9 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -31,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
@@ -337,7 +340,7 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void useRanks(int slot, int ranks) {
         require(learning().noneMatch(current -> current.uses(slot)), "other ranks within a pack");
-        require(ranks >= 1 && ranks <= trainee(slot).weights().maxRank(), ranks + " ranks");
+        require(ranks >= 1 && ranks <= trainee(slot).weights().config().rank(), ranks + " ranks");
     }
 
     @Override
@@ -345,6 +348,12 @@ public final class FakeDevice implements DeviceModel {
         require(learning().noneMatch(current -> current.uses(slot)), "another plan within a pack");
         luck("learn");
         trainee(slot).learn(plan);
+    }
+
+    @Override
+    public SortedMap<Site, Estimate> estimates(int slot, double lossScale) {
+        luck("estimates");
+        return trainee(slot).estimates();
     }
 
     @Override

@@ -8,11 +8,13 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -68,6 +70,19 @@ final class FakeTrainee {
 
     void addGradient(long packGradient) {
         gradient += packGradient;
+    }
+
+    /** Numbers that depend on the gradient of the mini-batch. */
+    SortedMap<Site, Estimate> estimates() {
+        require(plan.estimates(), "estimates that were not planned");
+        require(gradient != 0, "estimates without a gradient");
+        SortedMap<Site, Estimate> estimates = new TreeMap<>();
+        weights.modules().forEach((site, change) -> {
+            Random random = new Random(gradient + site.toString().hashCode());
+            estimates.put(
+                    site, new Estimate(random.doubles(change.rank()).boxed().toList(), random.nextDouble()));
+        });
+        return estimates;
     }
 
     void step(double learningRate, double lossScale) {

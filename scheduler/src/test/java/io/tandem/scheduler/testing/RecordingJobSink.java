@@ -9,6 +9,7 @@ import java.util.List;
 public final class RecordingJobSink implements JobSink {
     private final List<StepReport> steps = new ArrayList<>();
     private final List<Found> findings = new ArrayList<>();
+    private final List<Pruned> prunings = new ArrayList<>();
     private final List<Measured> measurements = new ArrayList<>();
     private final List<JobCheckpoint> checkpoints = new ArrayList<>();
     private final List<JobOutcome> ends = new ArrayList<>();
@@ -27,6 +28,11 @@ public final class RecordingJobSink implements JobSink {
     @Override
     public void found(Found found) {
         findings.add(found);
+    }
+
+    @Override
+    public void pruned(Pruned pruned) {
+        prunings.add(pruned);
     }
 
     @Override
@@ -54,6 +60,10 @@ public final class RecordingJobSink implements JobSink {
 
     public List<Found> findings() {
         return findings;
+    }
+
+    public List<Pruned> prunings() {
+        return prunings;
     }
 
     public List<Measured> measurements() {

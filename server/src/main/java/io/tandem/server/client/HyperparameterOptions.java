@@ -25,6 +25,8 @@ final class HyperparameterOptions {
             Map.entry("learns.share", "--learning-share"),
             Map.entry("learns.probe_every", "--probe-every"),
             Map.entry("learns.sparsity", "--sparsity"),
+            Map.entry("learns.module_sparsity", "--module-sparsity"),
+            Map.entry("learns.estimation", "--estimation"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -82,7 +84,8 @@ final class HyperparameterOptions {
     enum Learns {
         everything,
         ist,
-        pdp
+        pdp,
+        light_peft
     }
 
     @Option(
@@ -105,8 +108,20 @@ final class HyperparameterOptions {
     @Option(
             names = "--sparsity",
             paramLabel = "X",
-            description = "Of pdp: share of the adapter's ranks that is pruned by the end; default 0.5.")
+            description = "Of pdp and light_peft: share of the ranks that is pruned; default 0.5.")
     private @Nullable Double sparsity;
+
+    @Option(
+            names = "--module-sparsity",
+            paramLabel = "X",
+            description = "Of light_peft: share of the modules that is pruned; default 0.75.")
+    private @Nullable Double moduleSparsity;
+
+    @Option(
+            names = "--estimation",
+            paramLabel = "X",
+            description = "Of light_peft: part of the job after which it prunes; default 0.1.")
+    private @Nullable Double estimation;
 
     @Option(
             names = "--under",
@@ -214,6 +229,8 @@ final class HyperparameterOptions {
         put(policy, "share", learningShare);
         put(policy, "probe_every", probeEvery);
         put(policy, "sparsity", sparsity);
+        put(policy, "module_sparsity", moduleSparsity);
+        put(policy, "estimation", estimation);
         return policy.isEmpty() ? null : policy;
     }
 

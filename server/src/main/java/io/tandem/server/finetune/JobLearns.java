@@ -2,6 +2,7 @@ package io.tandem.server.finetune;
 
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
@@ -43,6 +44,16 @@ final class JobLearns {
                         Set.of("sparsity"),
                         learns -> new PdpPolicy(
                                 learns.optionalNumber("sparsity", 0.01, 0.99).orElse(PdpPolicy.DEFAULT_SPARSITY))));
+        policies.put(
+                LightPeftPolicy.NAME,
+                new Choice(
+                        Set.of("module_sparsity", "sparsity", "estimation"),
+                        learns -> new LightPeftPolicy(
+                                learns.optionalNumber("module_sparsity", 0, 0.99)
+                                        .orElse(LightPeftPolicy.DEFAULT_MODULE_SPARSITY),
+                                learns.optionalNumber("sparsity", 0.01, 0.99).orElse(LightPeftPolicy.DEFAULT_SPARSITY),
+                                learns.optionalNumber("estimation", 0.01, 0.9)
+                                        .orElse(LightPeftPolicy.DEFAULT_ESTIMATION))));
         return policies;
     }
 

@@ -168,6 +168,15 @@ final class JobRun implements JobSink {
     }
 
     @Override
+    public void pruned(Pruned pruned) {
+        tell(() -> book.say(
+                job,
+                "info",
+                start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
+                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on."));
+    }
+
+    @Override
     public void measured(Measured measured) {
         tell(() -> {
             ObjectNode data = data(measured.step(), "valid", measured.scores());

@@ -82,6 +82,9 @@ public final class ValidationScores implements AdapterValidation {
         public void found(Found findings) {}
 
         @Override
+        public void pruned(Pruned pruned) {}
+
+        @Override
         public void measured(Measured found) {
             measured = found.scores();
         }

@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -122,6 +123,9 @@ class JobSpecTest {
         assertThat(spec("").learning()).isSameAs(LearningPolicy.EVERYTHING);
         assertThat(spec("\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}").learning())
                 .isEqualTo(new PdpPolicy(0.75));
+        assertThat(spec("\"learns\":{\"type\":\"light_peft\",\"sparsity\":0.25}")
+                        .learning())
+                .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
@@ -177,6 +181,10 @@ class JobSpecTest {
                 "learns.share|`\"learns\":{\"type\":\"pdp\",\"share\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"dora\"`",
                 "keep_best|`\"learns\":{\"type\":\"pdp\"},\"keep_best\":true`",
+                "learns.module_sparsity|`\"learns\":{\"type\":\"light_peft\",\"module_sparsity\":1}`",
+                "learns.estimation|`\"learns\":{\"type\":\"light_peft\",\"estimation\":0}`",
+                "learns.estimation|`\"learns\":{\"type\":\"pdp\",\"estimation\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

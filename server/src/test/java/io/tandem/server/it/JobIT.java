@@ -109,7 +109,7 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist", "pdp"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist", "pdp", "light_peft"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings = "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"checkpoint_every\":1000,\"keep_best\":"
@@ -118,6 +118,7 @@ class JobIT {
                 + switch (peft) {
                     case "prompt_tuning" -> "prompt_tuning\",\"virtual_tokens\":5";
                     case "pdp" -> "lora\",\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
+                    case "light_peft" -> "lora\",\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
                     case "ist" -> "dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
                     default -> peft + "\"";
                 };
@@ -202,6 +203,28 @@ class JobIT {
                 .isLessThan(first / 3);
         assertThat(steps.get(steps.size() - 2).path("data").path("sparsity").asDouble())
                 .isEqualTo(0.75);
+    }
+
+    /** A quarter of 14 modules, rounded up, and half of their ranks, after a tenth of 60 steps. */
+    @Test
+    void modulesAndRanksAreLeftOutEarly() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":6,\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"light_peft\"}",
+                "\"training_file\":\"" + file + "\"");
+        Adapter pruned = adapter(ended(id));
+        assertThat(ranks(pruned)).isEqualTo(8 * 4 / 2);
+        assertThat(pruned.modules()).hasSizeLessThanOrEqualTo(4);
+        assertThat(events(id, "message"))
+                .extracting(event -> event.path("message").asText())
+                .contains("Step 6/60: " + pruned.modules().size()
+                        + " of 14 modules and 16 of 112 ranks learn from here on.");
+        List<JsonNode> steps = events(id, "metrics");
+        double first = steps.get(0).path("data").path("train_loss").asDouble();
+        double last =
+                steps.get(steps.size() - 1).path("data").path("train_loss").asDouble();
+        assertThat(last).as("of %f at first", first).isLessThan(first / 2);
     }
 
     private static int ranks(Adapter adapter) {

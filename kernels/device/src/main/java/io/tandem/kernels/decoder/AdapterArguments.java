@@ -40,4 +40,7 @@ interface AdapterArguments {
      */
     record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes, long[] virtual)
             implements Arguments {}
+
+    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
+    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 }

@@ -5,8 +5,10 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
 import io.tandem.kernels.decoder.OptimizerArguments.Regions;
 import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.tensor.TensorScope;
@@ -59,12 +61,6 @@ final class DecoderScript {
 
     /** Arguments that belong together; the script takes the components one by one. */
     interface Arguments {}
-
-    /** Banks or regions, the last one exclusive. */
-    record Range(int first, int last) implements Arguments {}
-
-    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
-    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;
@@ -382,6 +378,15 @@ final class DecoderScript {
 
     void maskRanks(TensorScope call, TraineeObject trainee, int pruned, double temperature) {
         script.call(call, "mask_ranks", trainee.value(), call.number(pruned), call.number(temperature));
+    }
+
+    void compareOutputs(TensorScope call, TraineeObject trainee, boolean compares) {
+        script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
+    }
+
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    float[] estimates(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "estimates", trainee.value()));
     }
 
     void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {

@@ -9,4 +9,7 @@ interface OptimizerArguments {
 
     /** As in {@code optimizer.new}. */
     record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
+
+    /** Banks or regions, the last one exclusive. */
+    record Range(int first, int last) implements Arguments {}
 }

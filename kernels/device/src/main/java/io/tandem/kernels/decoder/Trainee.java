@@ -4,27 +4,32 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
 import io.tandem.kernels.decoder.DecoderScript.Factors;
 import io.tandem.kernels.decoder.DecoderScript.Gradients;
-import io.tandem.kernels.decoder.DecoderScript.Range;
 import io.tandem.kernels.decoder.DecoderScript.StepObject;
 import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -193,7 +198,7 @@ final class Trainee implements AutoCloseable {
         if (next.layers().isPresent() && like.prefix().isPresent()) {
             throw new IllegalArgumentException("virtual tokens belong to no layer");
         }
-        if (next.sparsity() > 0) {
+        if (next.sparsity() > 0 || next.estimates()) {
             // Refuses what is not of that form.
             like.factors();
         }
@@ -215,7 +220,30 @@ final class Trainee implements AutoCloseable {
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
             adapters.changed();
         }
+        if (next.estimates() != plan.estimates()) {
+            try (TensorScope call = scope.open()) {
+                script.compareOutputs(call, value, next.estimates());
+            }
+        }
         plan = next;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
+    SortedMap<Site, Estimate> estimates(double lossScale) {
+        if (!plan.estimates()) {
+            throw new IllegalStateException("a trainee whose plan has no estimates");
+        }
+        SortedMap<Site, Estimate> estimates = new TreeMap<>();
+        try (TensorScope call = scope.open()) {
+            FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
+            for (Part part : factors) {
+                List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
+                        .limit(part.change().rank())
+                        .toList();
+                estimates.put(part.site(), new Estimate(ranks, numbers.get()));
+            }
+        }
+        return estimates;
     }
 
     /** How many ranks are on their way to be pruned. */

@@ -11,8 +11,10 @@ import java.util.TreeSet;
  * @param layers whose parameters learn, at least one; empty if all do
  * @param suppressed layers that change {@link #SUPPRESSED} of what they otherwise do
  * @param sparsity the share of the ranks of all modules together, those that change least, that is masked as {@link RankPruning} does
+ * @param estimates whether it is told of every step how much modules and ranks matter
  */
-public record LearningPlan(Optional<SortedSet<Integer>> layers, SortedSet<Integer> suppressed, double sparsity) {
+public record LearningPlan(
+        Optional<SortedSet<Integer>> layers, SortedSet<Integer> suppressed, double sparsity, boolean estimates) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -20,6 +22,10 @@ public record LearningPlan(Optional<SortedSet<Integer>> layers, SortedSet<Intege
     public static final double TEMPERATURE = 0.1;
 
     public static final LearningPlan EVERYTHING = pruning(0);
+
+    /** All learns, and it is told how much it matters. */
+    public static final LearningPlan ESTIMATING =
+            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true);
 
     public LearningPlan {
         layers = layers.map(LearningPlan::copy);
@@ -38,17 +44,17 @@ public record LearningPlan(Optional<SortedSet<Integer>> layers, SortedSet<Intege
 
     /** Only these layers learn. */
     public static LearningPlan only(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0);
+        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0, false);
     }
 
     /** These layers do less; nothing is meant to learn. */
     public static LearningPlan suppressing(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.empty(), layers, 0);
+        return new LearningPlan(Optional.empty(), layers, 0, false);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
     public static LearningPlan pruning(double sparsity) {
-        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity);
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity, false);
     }
 
     /** How many of so many ranks that share is; some are left. */

@@ -1,9 +1,12 @@
 package io.tandem.kernels.adapter.learning;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.function.UnaryOperator;
 
 /**
  * A policy while a job trains. What it says of a step follows from the job and the {@link #state} after the step before, so
@@ -31,6 +34,17 @@ public interface LearningRun {
      */
     default Optional<Finding> probed(double loss) {
         throw new IllegalStateException("a policy that wants no probes");
+    }
+
+    /**
+     * Takes in a step that was made.
+     *
+     * @param step finished steps, this one included
+     * @param estimates of it, if they were {@linkplain LearningPlan#estimates planned}
+     * @return what the trainee goes on as, with an optimizer that begins anew; empty if it goes on as it is
+     */
+    default Optional<UnaryOperator<Adapter>> stepped(int step, SortedMap<Site, Estimate> estimates) {
+        return Optional.empty();
     }
 
     /**

@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LowRank;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -89,22 +90,17 @@ public final class RankPruning {
                     .filter(rank -> !hard || own[rank] > thresholdSquared() || threshold == 0)
                     .toArray();
             if (kept.length > 0) {
-                modules.put(site, keep(factors, kept, own));
+                modules.put(site, scaled(factors.only(kept), kept, own));
             }
         });
         return new Adapter(adapter.lora(), modules);
     }
 
-    private LowRank keep(LowRank factors, int[] kept, double[] own) {
-        float[] a = new float[kept.length * factors.inputs()];
-        float[] b = new float[factors.outputs() * kept.length];
-        for (int i = 0; i < kept.length; i++) {
-            System.arraycopy(factors.a(), kept[i] * factors.inputs(), a, i * factors.inputs(), factors.inputs());
-            double mask = mask(own[kept[i]]);
-            for (int row = 0; row < factors.outputs(); row++) {
-                b[row * kept.length + i] = (float) (mask * factors.b()[row * factors.rank() + kept[i]]);
-            }
+    private LowRank scaled(LowRank factors, int[] kept, double[] own) {
+        float[] b = factors.b().clone();
+        for (int i = 0; i < b.length; i++) {
+            b[i] *= (float) mask(own[kept[i % kept.length]]);
         }
-        return new LowRank(kept.length, factors.inputs(), factors.outputs(), a, b, factors.scaling());
+        return factors.with(List.of(factors.a(), b));
     }
 }
