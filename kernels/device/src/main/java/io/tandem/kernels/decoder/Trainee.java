@@ -278,7 +278,13 @@ final class Trainee implements AutoCloseable {
 
     /** The first layer that gradients must reach. */
     int lowestLayer() {
-        return plan.layers().map(SortedSet::first).orElse(0);
+        boolean modulesOnly = like.parameters()
+                == like.modules().values().stream().mapToLong(Change::numbers).sum();
+        return like.modules().keySet().stream()
+                .mapToInt(Site::layer)
+                .filter(layer -> modulesOnly && plan.learns(layer))
+                .min()
+                .orElse(0);
     }
 
     private void finishGradients(int from, int to) {

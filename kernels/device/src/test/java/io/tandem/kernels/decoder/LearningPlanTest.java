@@ -90,6 +90,33 @@ class LearningPlanTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(value = Form.class, mode = Mode.EXCLUDE, names = "PROMPT")
+    void anAdapterOfTheUpperLayersNeedsNoGradientsBelow(Form form) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
+        Map<Site, Change> upper =
+                new TreeMap<>(form.random(tiny.config(), random.nextLong()).modules());
+        upper.keySet().removeIf(site -> site.layer() == 0);
+        Adapter adapter = new Adapter(form.random(tiny.config(), 1).config(), upper);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, Stash.KEEP);
+                AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
+            device.openTrainee(SLOT, adapter, ADAMW);
+            TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2);
+            Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+            assertThat(device.packProgress().layers()).isEqualTo(1);
+            Adapter expected = form.resume(reference.run(pack, adapter.served()).gradient());
+            device.gradients(SLOT).modules().forEach((site, found) -> {
+                for (int i = 0; i < found.parameters().size(); i++) {
+                    float[] right =
+                            expected.modules().get(site).parameters().get(i).values();
+                    assertThat(error(right, found.parameters().get(i).values()))
+                            .as("%s, seed %d", site, seed)
+                            .isLessThan(FLOAT32_RELATIVE);
+                }
+            });
+        }
+    }
+
     private static double error(float[] right, float[] found) {
         double difference = 0;
         double norm = 0;
