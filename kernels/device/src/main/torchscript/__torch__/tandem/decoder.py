@@ -266,6 +266,36 @@ class Decoder(Module):
                 scalings: List[float]) -> None:
     __torch__.tandem.adapter.trainee.use_ranks_(trainee, ranks, scalings)
 
+  # learns: of each bank, 1 if what it learns does so from here on.
+  def use_banks(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, learns: List[int]) -> None:
+    trainee.learns = [bank == 1 for bank in learns]
+
+  # So many ranks are to be pruned, as in soft_mask.mask_.
+  def mask_ranks(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee, pruned: int,
+                 temperature: float) -> None:
+    __torch__.tandem.adapter.soft_mask.mask_(trainee.low_rank, pruned, temperature)
+
+  # Whether outputs are compared from here on, as in estimate.compare_; 1 if they are
+  def compare_outputs(self: __torch__.tandem.decoder.Decoder,
+                      trainee: __torch__.tandem.adapter.trainee.Trainee, compares: int) -> None:
+    trainee.compares = compares == 1
+    __torch__.tandem.adapter.estimate.compare_outputs_(trainee.low_rank, trainee.compares)
+
+  # As estimate.take gives them, before a step.
+  def estimates(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(
+        __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
+  # What the trainee's slot changes in the banks, times the factor, until it is published next.
+  def scale_banks(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee, banks: List[int],
+                  factor: float) -> None:
+    __torch__.tandem.adapter.change.scale_(adapters, trainee.slot, banks, factor)
+
   # Brings a trainee's weights or gradients to the host.
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
     return __torch__.tandem.host.read(vector)
@@ -335,8 +365,13 @@ class Decoder(Module):
     constants = __torch__.tandem.optim.settings.Settings(settings)
     return __torch__.tandem.optim.optimizer.new(method, constants, weights, places, rates, sizes)
 
-  # A step: gather_gradients of all regions, begin_step, optimizer_step of all regions, publish. The
-  # host reads nothing before step_result.
+  # A step: count_steps, gather_gradients of all regions, begin_step, optimizer_step of all regions,
+  # publish. The host reads nothing before step_result.
+
+  # steps: of each region, as in optimizer.Region.t
+  def count_steps(self: __torch__.tandem.decoder.Decoder,
+                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, steps: List[int]) -> None:
+    __torch__.tandem.optim.optimizer.count_(optimizer, steps)
 
   # The regions from first to last, as in optimizer.gather_ and optimizer.step_.
   def gather_gradients(self: __torch__.tandem.decoder.Decoder,
@@ -344,11 +379,11 @@ class Decoder(Module):
                        first: int, last: int) -> None:
     __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
 
-  # The t-th step, from gradients * scale, clipped to the norm `largest` unless that is 0.
+  # From gradients * scale, clipped to the norm `largest` unless that is 0.
   def begin_step(self: __torch__.tandem.decoder.Decoder,
                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, scale: float,
-                 largest: float, lr: float, t: int) -> __torch__.tandem.optim.step.Step:
-    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr, t)
+                 largest: float, lr: float) -> __torch__.tandem.optim.step.Step:
+    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr)
 
   def optimizer_step(self: __torch__.tandem.decoder.Decoder,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
@@ -361,12 +396,6 @@ class Decoder(Module):
                   extremes: Tensor) -> Tensor:
     finite = torch.all(__torch__.tandem.adapter.trainee.are_finite(extremes))
     return __torch__.tandem.host.read(torch.stack([step.norm, torch.to(finite, 6)]))
-
-  # born: of each region after which step its numbers began to learn, -1 if they do not.
-  def set_births(self: __torch__.tandem.decoder.Decoder,
-                 optimizer: __torch__.tandem.optim.optimizer.Optimizer, born: List[int]) -> None:
-    for i in range(len(born)):
-      optimizer.regions[i].born = born[i]
 
   def optimizer_state(self: __torch__.tandem.decoder.Decoder,
                       optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> List[Tensor]:

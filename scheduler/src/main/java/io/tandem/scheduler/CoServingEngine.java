@@ -178,6 +178,16 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             }
 
             @Override
+            public void found(Found found) {
+                sink.found(found);
+            }
+
+            @Override
+            public void pruned(Pruned pruned) {
+                sink.pruned(pruned);
+            }
+
+            @Override
             public void measured(Measured measured) {
                 sink.measured(measured);
             }

@@ -14,6 +14,7 @@ import io.tandem.kernels.adapter.LowRank;
  * @param loraPlusRatio learning rate of the factors B in units of that of A (LoRA+, Hayou et al., 2024)
  * @param orthogonality weight of a penalty beside the loss: the mean, over the factors A and {@code B^T} of all modules, of the
  *     Frobenius norm of {@code M M^T - I} (AdaLoRA, Zhang et al., 2023); 0 means none
+ * @param layered whether each layer counts its own steps, so that there can be some in which it does not learn
  */
 public record OptimizerConfig(
         Method method,
@@ -23,7 +24,8 @@ public record OptimizerConfig(
         double weightDecay,
         double maxGradientNorm,
         double loraPlusRatio,
-        double orthogonality) {
+        double orthogonality,
+        boolean layered) {
 
     /** The rule of an update; each has a file of its own in {@code optim/}. */
     public enum Method {
@@ -70,7 +72,7 @@ public record OptimizerConfig(
         require(orthogonality == 0 || positive(orthogonality), "orthogonality", orthogonality, "0 or more");
     }
 
-    /** Without a penalty. */
+    /** Without a penalty, and of which all layers learn in every step. */
     public OptimizerConfig(
             Method method,
             double beta1,
@@ -79,7 +81,19 @@ public record OptimizerConfig(
             double weightDecay,
             double maxGradientNorm,
             double loraPlusRatio) {
-        this(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, 0);
+        this(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, 0, false);
+    }
+
+    /** The same with a penalty. */
+    public OptimizerConfig withOrthogonality(double weight) {
+        return new OptimizerConfig(
+                method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, weight, layered);
+    }
+
+    /** The same with steps of each layer. */
+    public OptimizerConfig withLayers() {
+        return new OptimizerConfig(
+                method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, orthogonality, true);
     }
 
     /** The constants that the method was published with, and clipping at norm 1. */

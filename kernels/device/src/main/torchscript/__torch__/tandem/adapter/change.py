@@ -69,6 +69,16 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
   torch.zero_(self.prefixes.table[slot])
 
+# Multiplies what the adapter in a slot changes in the banks, in every form.
+def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
+           factor: float) -> None:
+  for bank in banks:
+    torch.mul_(self.low_rank.b[bank][slot], factor)
+    torch.mul_(self.scale.inputs[bank][slot], factor)
+    torch.mul_(self.scale.outputs[bank][slot], factor)
+    if self.scale.shifts[bank].size(0) > 0:
+      torch.mul_(self.scale.shifts[bank][slot], factor)
+
 # Makes ready what rows use. scaled: as in scale.union
 def activate_(self: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
@@ -149,23 +159,31 @@ def forward_again(self: __torch__.tandem.adapter.change.Changes,
       trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
 
 # Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input. Adds
-# to the gradients of what learns.
+# to the gradients of what learns, unless the bank does not learn now.
 def backward(self: __torch__.tandem.adapter.change.Changes,
              stack: __torch__.tandem.adapter.change.Stack, bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
+  learns = trainee.learns[bank]
   dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
   dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
-  if len(learner.parts) > 0:
+  if learns and len(learner.parts) > 0:
     y = dy
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
     __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
                                                           linear.bias)
+  if trainee.compares and len(trainee.low_rank[bank].parts) > 0:
+    base = __torch__.tandem.ops.linear.forward(linear, x)
+    __torch__.tandem.adapter.estimate.compare_(trainee.low_rank[bank], self.low_rank, trainee.slot, bank,
+                                               stack.lane, x, base)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
+  if not learns:
+    return __torch__.tandem.adapter.low_rank.backward_resting(
+        trainee.low_rank[bank], self.low_rank, trainee.slot, bank, dy, dx)
   __torch__.tandem.adapter.singular.backward_learner_(trainee.singular[bank], stack.lane, self.low_rank,
                                                       trainee.slot, bank, x, dy)
   return __torch__.tandem.adapter.low_rank.backward_learner(

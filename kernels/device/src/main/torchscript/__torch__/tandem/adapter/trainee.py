@@ -8,7 +8,10 @@ class Trainee:
   gradients : Tensor
   # per bank, the least and the largest number of each tensor as published last, [banks, 2 MOST] float32
   extremes : Tensor
-  # per bank, what it learns in each form
+  # per bank, whether it learns now, and what it learns in each form
+  learns : List[bool]
+  # whether outputs are compared, as in estimate.py
+  compares : bool
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
@@ -24,6 +27,8 @@ class Trainee:
     self.weights = weights
     self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
     self.extremes = torch.zeros([banks, 2 * 8], device=weights.device)
+    self.learns = [True for bank in range(banks)]
+    self.compares = False
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
@@ -66,7 +71,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     ranks, inputs, offset, all = banks[4 * bank : 4 * bank + 4]
     self.low_rank.append(__torch__.tandem.adapter.low_rank.Learner(
         __torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs),
-        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), all))
+        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), offset, all))
     self.scale.append(__torch__.tandem.adapter.scale.Learner())
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
     self.core.append(__torch__.tandem.adapter.core.Learner())
@@ -180,6 +185,8 @@ def is_decomposed(self: __torch__.tandem.adapter.trainee.Trainee) -> bool:
   for bank in range(len(self.dora)):
     parts = len(self.dora[bank].parts) + len(self.core[bank].parts)
     decomposed = decomposed or parts > 0
+    for part in self.low_rank[bank].parts:
+      decomposed = decomposed or part.mask is not None
   return decomposed
 
 # Makes the gradients [lanes, numbers] that backward windows left in the banks from first to last those of the
@@ -190,6 +197,7 @@ def backward_(self: __torch__.tandem.adapter.trainee.Trainee, gradients: Tensor,
     __torch__.tandem.adapter.dora.backward_(self.dora[bank], gradients)
     __torch__.tandem.adapter.core.backward_(self.core[bank], gradients)
     __torch__.tandem.adapter.core.measure_(self.core[bank], self.low_rank[bank].a.size(1), gradients)
+    __torch__.tandem.adapter.soft_mask.backward_(self.low_rank[bank], gradients)
 
 # Whether all numbers with these extremes are finite, [banks, n] -> [banks] bool. NaN is both the least
 # and the largest of numbers, and neither it nor infinity is zero after it is subtracted from itself.

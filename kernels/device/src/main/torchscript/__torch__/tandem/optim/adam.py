@@ -2,7 +2,7 @@
 #   m = beta1 m + (1 - beta1) g
 #   v = beta2 v + (1 - beta2) g^2
 #   w = w - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
-# w, g, m, v [n] float32, w alone in a list; w, m and v are updated. t counts from one.
+# w, g, m, v [n] float32, w alone in a list; w, m and v are updated. t counts the steps in which they learn from one.
 # The list must come from an object: what is written to a list made here counts as unused, and the
 # compiler would drop it.
 def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,

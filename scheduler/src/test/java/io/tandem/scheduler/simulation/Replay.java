@@ -105,6 +105,12 @@ final class Replay implements IterationListener {
             public void step(StepReport report) {}
 
             @Override
+            public void found(Found found) {}
+
+            @Override
+            public void pruned(Pruned pruned) {}
+
+            @Override
             public void measured(Measured measured) {}
 
             @Override

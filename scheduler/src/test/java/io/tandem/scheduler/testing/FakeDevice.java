@@ -22,6 +22,8 @@ import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
@@ -182,7 +184,7 @@ public final class FakeDevice implements DeviceModel {
         require(!trainees.containsKey(slot), "two trainees in one slot");
         luck("openTrainee");
         slots[slot] = initial.adapter();
-        trainees.put(slot, new FakeTrainee(initial.adapter()));
+        trainees.put(slot, new FakeTrainee(initial.adapter(), optimizer.layered()));
         latest = slot;
     }
 
@@ -218,9 +220,11 @@ public final class FakeDevice implements DeviceModel {
         }
         next.sequences().forEach(sequence -> requireVirtual(adapterSlots, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)
-                .mapToLong(slot -> FakeTrainee.hash(slots[slot]))
+                .mapToLong(slot -> FakeTrainee.hash(slots[slot])
+                        + (trainees.containsKey(slot) ? trainee(slot).suppression() : 0))
                 .sum();
-        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers()));
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
+        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers() - lowest));
     }
 
     @Override
@@ -359,7 +363,20 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void useRanks(int slot, int ranks) {
         require(learning().noneMatch(current -> current.uses(slot)), "other ranks within a pack");
-        require(ranks >= 1 && ranks <= trainee(slot).weights().maxRank(), ranks + " ranks");
+        require(ranks >= 1 && ranks <= trainee(slot).weights().config().rank(), ranks + " ranks");
+    }
+
+    @Override
+    public void learn(int slot, LearningPlan plan) {
+        require(learning().noneMatch(current -> current.uses(slot)), "another plan within a pack");
+        luck("learn");
+        trainee(slot).learn(plan);
+    }
+
+    @Override
+    public SortedMap<Site, Estimate> estimates(int slot, double lossScale) {
+        luck("estimates");
+        return trainee(slot).estimates();
     }
 
     @Override

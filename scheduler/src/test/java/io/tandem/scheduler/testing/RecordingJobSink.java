@@ -8,6 +8,8 @@ import java.util.List;
 /** Remembers what a job reported. */
 public final class RecordingJobSink implements JobSink {
     private final List<StepReport> steps = new ArrayList<>();
+    private final List<Found> findings = new ArrayList<>();
+    private final List<Pruned> prunings = new ArrayList<>();
     private final List<Measured> measurements = new ArrayList<>();
     private final List<JobCheckpoint> checkpoints = new ArrayList<>();
     private final List<JobOutcome> ends = new ArrayList<>();
@@ -21,6 +23,16 @@ public final class RecordingJobSink implements JobSink {
     @Override
     public void step(StepReport report) {
         steps.add(report);
+    }
+
+    @Override
+    public void found(Found found) {
+        findings.add(found);
+    }
+
+    @Override
+    public void pruned(Pruned pruned) {
+        prunings.add(pruned);
     }
 
     @Override
@@ -47,6 +59,14 @@ public final class RecordingJobSink implements JobSink {
 
     public List<StepReport> steps() {
         return steps;
+    }
+
+    public List<Found> findings() {
+        return findings;
+    }
+
+    public List<Pruned> prunings() {
+        return prunings;
     }
 
     public List<Measured> measurements() {

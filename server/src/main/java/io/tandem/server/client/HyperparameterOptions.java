@@ -28,6 +28,12 @@ final class HyperparameterOptions {
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("learns", "--learns"),
+            Map.entry("learns.share", "--learning-share"),
+            Map.entry("learns.probe_every", "--probe-every"),
+            Map.entry("learns.sparsity", "--sparsity"),
+            Map.entry("learns.module_sparsity", "--module-sparsity"),
+            Map.entry("learns.estimation", "--estimation"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -89,6 +95,49 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    /** Which of the adapter's parameters learn in a step. */
+    enum Learns {
+        everything,
+        ist,
+        pdp,
+        light_peft
+    }
+
+    @Option(
+            names = "--learns",
+            description = "${COMPLETION-CANDIDATES}: what learns in a step; default ${DEFAULT-VALUE}.")
+    private Learns learns = Learns.everything;
+
+    @Option(
+            names = "--learning-share",
+            paramLabel = "X",
+            description = "Of ist: share of the layers that learn in a step; default 0.25.")
+    private @Nullable Double learningShare;
+
+    @Option(
+            names = "--probe-every",
+            paramLabel = "N",
+            description = "Of ist: steps between two measurements of the layers' importance; default 10.")
+    private @Nullable Integer probeEvery;
+
+    @Option(
+            names = "--sparsity",
+            paramLabel = "X",
+            description = "Of pdp and light_peft: share of the ranks that is pruned; default 0.5.")
+    private @Nullable Double sparsity;
+
+    @Option(
+            names = "--module-sparsity",
+            paramLabel = "X",
+            description = "Of light_peft: share of the modules that is pruned; default 0.75.")
+    private @Nullable Double moduleSparsity;
+
+    @Option(
+            names = "--estimation",
+            paramLabel = "X",
+            description = "Of light_peft: part of the job after which it prunes; default 0.1.")
+    private @Nullable Double estimation;
 
     @Option(
             names = "--growth-warmup",
@@ -222,6 +271,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "orthogonality", orthogonality);
+        put(hyperparameters, "learns", learns());
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);
@@ -239,6 +289,18 @@ final class HyperparameterOptions {
         put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
         put(hyperparameters, "truncate", truncate ? true : null);
         put(hyperparameters, "mask_history", maskHistory ? true : null);
+    }
+
+    /** Settings without a type are sent all the same, so that the server says what is missing. */
+    private @Nullable ObjectNode learns() {
+        ObjectNode policy = JsonBody.MAPPER.createObjectNode();
+        put(policy, "type", learns == Learns.everything ? null : learns.name());
+        put(policy, "share", learningShare);
+        put(policy, "probe_every", probeEvery);
+        put(policy, "sparsity", sparsity);
+        put(policy, "module_sparsity", moduleSparsity);
+        put(policy, "estimation", estimation);
+        return policy.isEmpty() ? null : policy;
     }
 
     private static void put(ObjectNode node, String key, @Nullable Object value) {

@@ -79,6 +79,12 @@ public final class ValidationScores implements AdapterValidation {
         public void step(StepReport report) {}
 
         @Override
+        public void found(Found findings) {}
+
+        @Override
+        public void pruned(Pruned pruned) {}
+
+        @Override
         public void measured(Measured found) {
             measured = found.scores();
         }

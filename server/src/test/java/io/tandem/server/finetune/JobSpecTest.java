@@ -11,6 +11,10 @@ import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.learning.IstPolicy;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LightPeftPolicy;
+import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -145,6 +149,21 @@ class JobSpecTest {
                 .isEqualTo(0.5);
     }
 
+    @Test
+    void allParametersLearnUnlessAPolicySaysWhich() {
+        assertThat(spec("").learning()).isSameAs(LearningPolicy.EVERYTHING);
+        assertThat(spec("\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}").learning())
+                .isEqualTo(new PdpPolicy(0.75));
+        assertThat(spec("\"learns\":{\"type\":\"light_peft\",\"sparsity\":0.25}")
+                        .learning())
+                .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
+        assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
+        assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
+                        .settings(10, 0)
+                        .learning())
+                .isEqualTo(new IstPolicy(0.5, 3));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -201,6 +220,24 @@ class JobSpecTest {
                 "growth_modules|`\"peft\":\"triadaptlora\",\"growth_modules\":3`",
                 "growth_threshold|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"cubic\"`",
                 "growth_modules|`\"peft\":\"increlora\",\"growth_modules\":0`",
+                "learns|`\"learns\":\"ist\"`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"peft\":\"prompt_tuning\"`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"peft\":\"increlora\"`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"triadaptlora\"`",
+                "learns.type|`\"learns\":{}`",
+                "learns.type|`\"learns\":{\"type\":\"half\"}`",
+                "learns.share|`\"learns\":{\"type\":\"ist\",\"share\":0}`",
+                "learns.probe_every|`\"learns\":{\"type\":\"ist\",\"probe_every\":0}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"pdp\",\"sparsity\":1}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"ist\",\"sparsity\":0.5}`",
+                "learns.share|`\"learns\":{\"type\":\"pdp\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"dora\"`",
+                "keep_best|`\"learns\":{\"type\":\"pdp\"},\"keep_best\":true`",
+                "learns.module_sparsity|`\"learns\":{\"type\":\"light_peft\",\"module_sparsity\":1}`",
+                "learns.estimation|`\"learns\":{\"type\":\"light_peft\",\"estimation\":0}`",
+                "learns.estimation|`\"learns\":{\"type\":\"pdp\",\"estimation\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
+                "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

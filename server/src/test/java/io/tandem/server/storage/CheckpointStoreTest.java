@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -54,6 +55,7 @@ class CheckpointStoreTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                step % 4 == 0 ? Optional.of(adapter(step + 100)) : Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0])))
                         .with(step % 2 == 0 ? Map.of("growth", moments.clone()) : Map.of()),
                 step % 2 == 0
@@ -74,7 +76,10 @@ class CheckpointStoreTest {
                                         OptionalDouble.of(random.nextDouble()),
                                         step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty()),
                                 new TreeMap<>(Map.of("", 1.0, "spelling ü", 2.0))))
-                        : Optional.empty());
+                        : Optional.empty(),
+                step % 4 == 0
+                        ? new LearningState(new TreeMap<>(Map.of("a", List.of(0.5, -1e-300), "b", List.of())))
+                        : LearningState.NONE);
     }
 
     private void save(int step) throws IOException {
@@ -114,6 +119,14 @@ class CheckpointStoreTest {
     }
 
     @Test
+    void whatIsPublishedLaterIsWhatIsServed() throws IOException {
+        save(3);
+        save(4);
+        assertThat(store.unpublished(JOB).get(3)).usingRecursiveComparison().isEqualTo(adapter(3));
+        assertThat(store.unpublished(JOB).get(4)).usingRecursiveComparison().isEqualTo(adapter(104));
+    }
+
+    @Test
     void whateverIsBrokenTheOneBeforeIsUsed() throws IOException {
         Random random = new Random(7);
         save(3);
@@ -126,7 +139,7 @@ class CheckpointStoreTest {
                     .filter(file -> !file.endsWith("adapter_config.json"))
                     .toList();
         }
-        assertThat(files).hasSize(3);
+        assertThat(files).hasSize(4);
         for (Path file : files) {
             byte[] whole = Files.readAllBytes(file);
             for (int i = 0; i < 20; i++) {

@@ -91,6 +91,14 @@ final class AdapterLayout {
         return linear(bank).outputs(model);
     }
 
+    int layers() {
+        return model.layers();
+    }
+
+    int layer(int bank) {
+        return bank / linears.size();
+    }
+
     private JoinedLinear linear(int bank) {
         return linears.get(bank % linears.size());
     }
@@ -115,7 +123,7 @@ final class AdapterLayout {
     }
 
     private Site site(int bank, TargetModule module) {
-        return new Site(bank / linears.size(), module, linear(bank).expert());
+        return new Site(layer(bank), module, linear(bank).expert());
     }
 
     private int sum(Adapter adapter, int bank, ToIntFunction<Change> number) {

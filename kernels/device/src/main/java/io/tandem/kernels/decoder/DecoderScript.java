@@ -368,6 +368,28 @@ final class DecoderScript {
         script.call(call, "use_ranks", trainee.value(), call.numbers(ranks), call.own(IValue.listFrom(scalings)));
     }
 
+    /** @param learns of each bank, 1 if it does */
+    void useBanks(TensorScope call, TraineeObject trainee, long[] learns) {
+        script.call(call, "use_banks", trainee.value(), call.numbers(learns));
+    }
+
+    void maskRanks(TensorScope call, TraineeObject trainee, int pruned, double temperature) {
+        script.call(call, "mask_ranks", trainee.value(), call.number(pruned), call.number(temperature));
+    }
+
+    void compareOutputs(TensorScope call, TraineeObject trainee, boolean compares) {
+        script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
+    }
+
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    float[] estimates(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "estimates", trainee.value()));
+    }
+
+    void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {
+        script.call(call, "scale_banks", adapters.value(), trainee.value(), call.numbers(banks), call.number(factor));
+    }
+
     void clearBroken(TensorScope call, AdaptersObject adapters, TraineeObject trainee) {
         script.call(call, "clear_broken", adapters.value(), trainee.value());
     }
@@ -418,6 +440,11 @@ final class DecoderScript {
         }
     }
 
+    /** @param steps of each region in which it learns, the next one included; 0 if that is none of them */
+    void countSteps(TensorScope call, OptimizerObject optimizer, long[] steps) {
+        script.call(call, "count_steps", optimizer.value(), call.numbers(steps));
+    }
+
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
         script.call(
                 call,
@@ -429,20 +456,14 @@ final class DecoderScript {
     }
 
     StepObject beginStep(
-            TensorScope owner,
-            OptimizerObject optimizer,
-            double scale,
-            double largestNorm,
-            double learningRate,
-            int number) {
+            TensorScope owner, OptimizerObject optimizer, double scale, double largestNorm, double learningRate) {
         return new StepObject(script.call(
                 owner,
                 "begin_step",
                 optimizer.value(),
                 owner.number(scale),
                 owner.number(largestNorm),
-                owner.number(learningRate),
-                owner.number(number)));
+                owner.number(learningRate)));
     }
 
     void optimizerStep(
@@ -460,11 +481,6 @@ final class DecoderScript {
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
     float[] stepResult(TensorScope call, StepObject step, Extremes extremes) {
         return call.floats(script.call(call, "step_result", step.value(), extremes.value()));
-    }
-
-    /** @param born for each region the step after which its parameters began to learn, -1 if they do not */
-    void setBirths(TensorScope call, OptimizerObject optimizer, long[] born) {
-        script.call(call, "set_births", optimizer.value(), call.numbers(born));
     }
 
     /** Copies the state to the host. */

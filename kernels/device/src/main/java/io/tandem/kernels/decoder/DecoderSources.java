@@ -24,6 +24,8 @@ final class DecoderSources {
                             "__torch__/tandem/cache.py",
                             "__torch__/tandem/arena.py",
                             "__torch__/tandem/adapter/low_rank.py",
+                            "__torch__/tandem/adapter/soft_mask.py",
+                            "__torch__/tandem/adapter/estimate.py",
                             "__torch__/tandem/adapter/row_adapters.py",
                             "__torch__/tandem/adapter/scale.py",
                             "__torch__/tandem/adapter/dora.py",

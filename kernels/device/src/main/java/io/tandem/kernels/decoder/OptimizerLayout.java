@@ -23,11 +23,11 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
      * A parameter of a module, or a part of one, by its name, on which its learning rate depends.
      *
      * @param whole numbers of the whole parameter
-     * @param apart whether it begins to learn at a time of its own, so that it shares no region
+     * @param clock that counts the steps in which it learns; factors of the same one learn together
      */
-    record Factor(String name, int length, int whole, boolean apart) {
+    record Factor(String name, int length, int whole, int clock) {
         Factor(String name, int length) {
-            this(name, length, length, false);
+            this(name, length, length, 0);
         }
     }
 
@@ -37,20 +37,20 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
      * @param at its first number in the state tensors of its kind, quantized or not
      * @param block its first block there; meaningless if it is not quantized
      * @param rate factor on the learning rate
-     * @param apart the number of the factor that has it alone, -1 if factors share it
+     * @param clock as in {@link Factor}
      */
-    record Region(int start, int length, int at, int block, boolean quantized, double rate, int apart) {
+    record Region(int start, int length, int at, int block, boolean quantized, double rate, int clock) {
         private int blocks() {
             return (length + BLOCK - 1) / BLOCK;
         }
 
         private Region extended(int more) {
-            return new Region(start, length + more, at, block, quantized, rate, apart);
+            return new Region(start, length + more, at, block, quantized, rate, clock);
         }
 
         /** How many more numbers, like those of this factor, the region may take. */
-        private int room(boolean quantizedToo, double sameRate, int sameApart) {
-            boolean alike = quantized == quantizedToo && rate == sameRate && apart == sameApart;
+        private int room(boolean quantizedToo, double sameRate, int sameClock) {
+            boolean alike = quantized == quantizedToo && rate == sameRate && clock == sameClock;
             boolean wholeBlocks = !quantized || length % BLOCK == 0;
             return alike && wholeBlocks ? Assumed.REGION_PARAMETERS - length : 0;
         }
@@ -71,10 +71,9 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
     /** @param factors in the order of the vector */
     static OptimizerLayout of(List<Factor> factors, OptimizerConfig config) {
         List<Region> regions = new ArrayList<>();
-        for (int i = 0; i < factors.size(); i++) {
-            Factor factor = factors.get(i);
+        for (Factor factor : factors) {
             boolean quantized = config.method() == Method.ADAMW_8BIT && factor.whole() >= MIN_QUANTIZED;
-            append(regions, factor.length(), quantized, config.rate(factor.name()), factor.apart() ? i : -1);
+            append(regions, factor.length(), quantized, config.rate(factor.name()), factor.clock());
         }
         int quantized = length(regions, true);
         int blocks = regions.stream()
@@ -84,22 +83,22 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         return new OptimizerLayout(regions, tensors(config.method(), length(regions, false), quantized, blocks));
     }
 
-    private static void append(List<Region> regions, int length, boolean quantized, double rate, int apart) {
+    private static void append(List<Region> regions, int length, boolean quantized, double rate, int clock) {
         int left = length;
         while (left > 0) {
             int last = regions.size() - 1;
-            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate, apart);
+            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate, clock);
             int taken = Math.min(left, room == 0 ? Assumed.REGION_PARAMETERS : room);
             if (room > 0) {
                 regions.set(last, regions.get(last).extended(taken));
             } else {
-                regions.add(following(regions, taken, quantized, rate, apart));
+                regions.add(following(regions, taken, quantized, rate, clock));
             }
             left -= taken;
         }
     }
 
-    private static Region following(List<Region> regions, int length, boolean quantized, double rate, int apart) {
+    private static Region following(List<Region> regions, int length, boolean quantized, double rate, int clock) {
         int start = 0;
         int at = 0;
         int block = 0;
@@ -110,7 +109,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
                 block += region.blocks();
             }
         }
-        return new Region(start, length, at, block, quantized, rate, apart);
+        return new Region(start, length, at, block, quantized, rate, clock);
     }
 
     private static int length(List<Region> regions, boolean quantized) {

@@ -16,6 +16,8 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
@@ -85,12 +87,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
-        packLanes = new PackLanes(pack, model.layers());
+        packLanes = new PackLanes(pack, model.layers(), model.layers());
     }
 
-    private void use(PackRows next) {
+    /** @param lowest layer of those that go backward */
+    private void use(PackRows next, int lowest) {
         pack = next;
-        packLanes = new PackLanes(next, model.layers());
+        packLanes = new PackLanes(next, model.layers(), model.layers() - lowest);
     }
 
     /**
@@ -200,9 +203,8 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
-        if (next.purpose() == TrainingPack.Purpose.LEARN) {
-            trainee(adapterSlots[adapterSlots.length - 1]);
-        }
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
         if (next.rows() > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
@@ -214,7 +216,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
         reserveArena();
         int written = virtual.written();
-        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
+        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()), lowest);
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
         }
@@ -354,6 +356,16 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public void learn(int slot, LearningPlan plan) {
+        trainee(slot).learn(plan);
+    }
+
+    @Override
+    public SortedMap<Site, Estimate> estimates(int slot, double lossScale) {
+        return trainee(slot).estimates(lossScale);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }
@@ -375,7 +387,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             closing.close();
         }
         if (pack.uses(slot)) {
-            use(PackRows.EMPTY);
+            use(PackRows.EMPTY, 0);
         }
     }
 

@@ -16,6 +16,8 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingularValues;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
@@ -28,14 +30,17 @@ import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** An adapter that learns: its object in {@code trainee.py}, and the shape to read it by. */
 final class Trainee implements AutoCloseable {
@@ -47,15 +52,16 @@ final class Trainee implements AutoCloseable {
     private final Optimizer optimizer;
     private final TraineeObject value;
     private final Lanes lanes;
-    private final boolean decomposed;
+    private final OptimizerConfig config;
     private final Dtype dtype;
-    private final double orthogonality;
+    private boolean decomposed;
     /** In the order of the device's parts. */
     private final List<Part> factors = new ArrayList<>();
 
     private final Growth growth;
 
     private int ranks = Integer.MAX_VALUE;
+    private LearningPlan plan = LearningPlan.EVERYTHING;
 
     Trainee(
             DecoderScript script,
@@ -75,7 +81,7 @@ final class Trainee implements AutoCloseable {
         this.like = initial;
         this.lanes = lanes;
         this.dtype = dtype;
-        this.orthogonality = config.orthogonality();
+        this.config = config;
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
@@ -145,7 +151,7 @@ final class Trainee implements AutoCloseable {
                             vectors.stream().map(own -> transposedB(call, own)).toList()));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            growth = new Growth(parameters);
+            growth = new Growth(parameters, config.layered());
             optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
         }
         adapters.occupy(slot, initial);
@@ -185,12 +191,15 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            double penalty = orthogonality / (2 * Math.max(1, factors.size()) * lossScale);
+            double penalty = config.orthogonality() / (2 * Math.max(1, factors.size()) * lossScale);
             if (decomposed || penalty > 0) {
                 lanes.share(layout.banks(), (from, to) -> finishGradients(from, to, penalty));
             }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
+            if (plan.sparsity() > 0) {
+                script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
+            }
             lanes.share(layout.banks(), this::publish);
             adapters.changed();
             float[] result = script.stepResult(call, step, script.extremes(call, value));
@@ -274,8 +283,105 @@ final class Trainee implements AutoCloseable {
                     ? core.outer().scaling()
                     : change.lowRank().orElseThrow().scaling();
         }
-        optimizer.setBirths(growth.births(like, optimizer.steps()));
+        optimizer.run(clock -> growth.runs(like, clock));
         use(used, scalings);
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#learn}. */
+    void learn(LearningPlan next) {
+        if (next.layers().isPresent() && like.prefix().isPresent()) {
+            throw new IllegalArgumentException("virtual tokens belong to no layer");
+        }
+        if (next.layers().isPresent() && (growth.any() || !config.layered())) {
+            throw new IllegalArgumentException("an adapter of which all layers learn in every step");
+        }
+        if (next.sparsity() > 0 || next.estimates()) {
+            // Refuses what is not of that form.
+            like.factors();
+        }
+        next.layers().ifPresent(this::requireLayers);
+        requireLayers(next.suppressed());
+        if (!next.layers().equals(plan.layers())) {
+            optimizer.run(next::learns);
+            long[] learns = LongStream.range(0, layout.banks())
+                    .map(bank -> next.learns(layout.layer((int) bank)) ? 1 : 0)
+                    .toArray();
+            try (TensorScope call = scope.open()) {
+                script.useBanks(call, value, learns);
+            }
+        }
+        if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
+            suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
+            mask(pruned(next));
+            lanes.share(layout.banks(), this::publish);
+            suppress(next.suppressed(), LearningPlan.SUPPRESSED);
+            adapters.changed();
+        }
+        if (next.estimates() != plan.estimates()) {
+            try (TensorScope call = scope.open()) {
+                script.compareOutputs(call, value, next.estimates());
+            }
+        }
+        plan = next;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
+    SortedMap<Site, Estimate> estimates(double lossScale) {
+        if (!plan.estimates()) {
+            throw new IllegalStateException("a trainee whose plan has no estimates");
+        }
+        SortedMap<Site, Estimate> estimates = new TreeMap<>();
+        try (TensorScope call = scope.open()) {
+            FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
+            for (Part part : factors) {
+                List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
+                        .limit(part.change().rank())
+                        .toList();
+                estimates.put(part.site(), new Estimate(ranks, numbers.get()));
+            }
+        }
+        return estimates;
+    }
+
+    /** How many ranks are on their way to be pruned. */
+    private int pruned(LearningPlan wanted) {
+        return wanted.pruned(
+                factors.stream().mapToInt(part -> part.change().learning()).sum());
+    }
+
+    private void mask(int pruned) {
+        try (TensorScope call = scope.open()) {
+            script.maskRanks(call, value, pruned, LearningPlan.TEMPERATURE);
+            decomposed = script.isDecomposed(call, value);
+        }
+    }
+
+    private void requireLayers(SortedSet<Integer> layers) {
+        boolean exist = layers.stream().allMatch(layer -> layer >= 0 && layer < layout.layers());
+        if (!exist) {
+            throw new IllegalArgumentException("layers " + layers + " of a model of " + layout.layers());
+        }
+    }
+
+    /** Ranks that do not learn are not published; the factor is a power of two, so they come back as they were. */
+    private void suppress(SortedSet<Integer> layers, double factor) {
+        long[] banks = LongStream.range(0, layout.banks())
+                .filter(bank -> layers.contains(layout.layer((int) bank)))
+                .toArray();
+        try (TensorScope call = scope.open()) {
+            script.scaleBanks(call, adapters.value(), value, banks, factor);
+        }
+    }
+
+    /** The first layer that gradients must reach. */
+    int lowestLayer() {
+        boolean modulesOnly = like.parameters()
+                == like.modules().values().stream().mapToLong(Change::numbers).sum();
+        return like.modules().keySet().stream()
+                .mapToInt(Site::layer)
+                .filter(layer -> modulesOnly && plan.learns(layer))
+                .min()
+                .orElse(0);
     }
 
     private void finishGradients(int from, int to, double penalty) {
@@ -325,19 +431,12 @@ final class Trainee implements AutoCloseable {
                 .modules()
                 .forEach((site, change) -> change.kept()
                         .forEach(p -> more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
-        if (growth.any()) {
-            more.put(Growth.STATE, growth.state());
-        }
         return optimizer.state().with(more);
     }
 
     /** @throws IllegalArgumentException if the state is not one of this adapter and its optimizer */
     void restore(OptimizerState state) {
         optimizer.restore(state);
-        if (growth.any()) {
-            growth.restore(state.more(Growth.STATE));
-            optimizer.setBirths(growth.births(like, optimizer.steps()));
-        }
     }
 
     /** What belongs to this adapter alone. */

@@ -190,7 +190,7 @@ final class Devices {
             run(device, new TrainingWork(Math.min(size, rows - from), 0), beside);
         }
         int learning = learningRows(device);
-        for (int layer = 0; layer < device.model().layers(); layer++) {
+        for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             for (int left = learning; left > 0; left -= size) {
                 run(device, new TrainingWork(0, Math.min(size, left)), beside);
             }
@@ -223,7 +223,7 @@ final class Devices {
     static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
         List<Integer> units = new ArrayList<>();
         int learning = learningRows(device);
-        for (int layer = 0; layer < device.model().layers(); layer++) {
+        for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             split(random, learning).forEach(window -> units.add(window[1] - window[0]));
         }
         int at = 0;

@@ -158,7 +158,7 @@ class GrowthTest {
         }
     }
 
-    /** Growth is a part of what is kept: births of factors, and ranks that learn ahead. */
+    /** Growth is a part of what is kept: the clocks of factors, and ranks that learn ahead. */
     @ParameterizedTest
     @CsvSource({"DIAGONAL, 2, ADAMW_8BIT", "DIAGONAL, 2, ADAMW", "FULL, 0, ADAMW"})
     void trainingGoesOnBitForBitAmidGrowth(Shape shape, int ahead, Method method) throws IOException {
@@ -247,8 +247,8 @@ class GrowthTest {
         Adapter start =
                 TinyAdapters.core(tiny.config(), Shape.DIAGONAL, new Ranks(3, 1, 2, 0), ROOM, random.nextLong());
         double weight = 0.7;
-        OptimizerConfig without = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 0, 1, 0);
-        OptimizerConfig with = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 0, 1, weight);
+        OptimizerConfig without = new OptimizerConfig(Method.SGD, 0, 0, 1e-8, 0, 0, 1);
+        OptimizerConfig with = without.withOrthogonality(weight);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, start, without);
             step(device);
@@ -320,12 +320,12 @@ class GrowthTest {
                         .hasMessageContaining("with room for 5");
             }
             OptimizerState state = device.optimizerState(SLOT);
-            SortedMap<String, byte[]> cut = new TreeMap<>(state.more());
-            cut.replace(Growth.STATE, new byte[3]);
-            OptimizerState damaged = new OptimizerState(state.steps(), state.tensors(), cut);
+            SortedMap<String, byte[]> cut = new TreeMap<>(state.tensors());
+            cut.replace("clocks", new byte[3]);
+            OptimizerState damaged = new OptimizerState(state.steps(), cut, state.more());
             assertThatThrownBy(() -> device.openTrainee(SLOT, device.prepare(start), OptimizerConfig.DEFAULT, damaged))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("births");
+                    .hasMessageContaining("the optimizer's clocks has 3 bytes");
             assertThatThrownBy(() -> damaged.numbers(start.modules().firstKey(), "lora_X"))
                     .hasMessageContaining("the checkpoint lacks");
         }

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /** A method with a core whose modules grow. There is room for all ranks from the start, so that no vector changes its size. */
-sealed interface GrowingMethod extends PeftMethod permits IncreloraMethod, TriadaptloraMethod {
+public sealed interface GrowingMethod extends PeftMethod permits IncreloraMethod, TriadaptloraMethod {
     @Override
     LoraConfig config();
 
