@@ -82,7 +82,14 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual);
+        // Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U.
+        long bottlenecks = element
+                * 2
+                * model.layers()
+                * limits.adapterSlots()
+                * (1L + limits.maxRank())
+                * (2L * model.hidden() + 1);
+        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual + bottlenecks);
         return new MemoryPlan(bytes);
     }
 

@@ -13,6 +13,7 @@ class Trainee:
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
   prompt : __torch__.tandem.adapter.prompt.Learner
+  bottleneck : __torch__.tandem.adapter.bottleneck.Learner
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
@@ -23,6 +24,7 @@ class Trainee:
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
+    self.bottleneck = __torch__.tandem.adapter.bottleneck.Learner()
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
   return torch.view(flat[offset : offset + rows * columns], [rows, columns])
@@ -90,6 +92,24 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     if len(virtual) > 3:
       torch.copy_(w, __torch__.tandem.adapter.prompt.of_tokens(prompts, virtual[3:]))
   return self
+
+# places: five numbers for each bottleneck: those of bottleneck.occupy_, and its offset in the vector.
+def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
+                     bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, places: List[int],
+                     scalings: List[float]) -> None:
+  channels = bottlenecks.down[0].size(2)
+  for i in range(len(scalings)):
+    block, width, _, _, down = places[5 * i : 5 * i + 5]
+    __torch__.tandem.adapter.bottleneck.occupy_(bottlenecks, self.slot, places[5 * i : 5 * i + 4])
+    bias = down + width * channels
+    up = bias + width
+    views = [__torch__.tandem.adapter.trainee.view(self.weights, down, width, channels),
+             self.weights[bias : up],
+             __torch__.tandem.adapter.trainee.view(self.weights, up, 1 + width, channels)]
+    dbias = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, bias, 1, width)]
+    self.bottleneck.parts.append(__torch__.tandem.adapter.bottleneck.Part(
+        block, scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
+        dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
 
 # ranks, scalings: of each part with factors, in the order in which new got them.
 def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],

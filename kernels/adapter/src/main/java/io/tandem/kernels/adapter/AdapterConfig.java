@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Set;
 
 /** How an adapter was configured when it was made: what its configuration file says as far as it applies. */
-public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfig {
+public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfig, BottleneckConfig {
     /** Of modules without a rank of their own; 0 if there are no factors. */
     int rank();
 

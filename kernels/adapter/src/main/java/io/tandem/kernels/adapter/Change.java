@@ -5,10 +5,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
+ * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale {
+public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale, Bottleneck {
     /** The form's name in messages. */
     String form();
 

@@ -2,6 +2,8 @@ package io.tandem.kernels.testing;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
@@ -89,6 +91,27 @@ public final class TinyAdapters {
     public static Adapter prompt(ModelConfig model, int tokens, long seed) {
         float[] embeddings = gaussian(new Random(seed), tokens * model.hidden(), 0.5);
         return new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, model.hidden(), embeddings));
+    }
+
+    /** Bottlenecks on attention and MLPs of all layers, narrower from layer to layer. */
+    public static Adapter bottlenecks(ModelConfig model, Bottleneck.Kind kind, int width, long seed) {
+        Random random = new Random(seed);
+        Map<Site, Change> modules = new TreeMap<>();
+        for (Site site : Site.blocks(model)) {
+            int own = Math.max(1, width - site.layer());
+            int channels = model.hidden();
+            modules.put(
+                    site,
+                    new Bottleneck(
+                            own,
+                            channels,
+                            kind,
+                            gaussian(random, own * channels, 1 / Math.sqrt(channels)),
+                            gaussian(random, own, 0.3),
+                            gaussian(random, channels, 0.1),
+                            gaussian(random, channels * own, 0.3 / Math.sqrt(own))));
+        }
+        return new Adapter(new BottleneckConfig(width, kind, BottleneckConfig.blocks(), ""), modules);
     }
 
     private static float[] aroundOne(Random random, int length) {

@@ -14,6 +14,8 @@ interface AdapterArguments {
      * @param scales three numbers for each of the differences: bank, side, column
      * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
      * @param tokens of the vocabulary whose embeddings they start with
+     * @param bottlenecks four numbers for each: block, width, input, function
+     * @param tensors three for each of those
      */
     record Content(
             long[] factors,
@@ -23,7 +25,9 @@ interface AdapterArguments {
             long[] scales,
             List<PtNDArray> differences,
             List<PtNDArray> embeddings,
-            long[] tokens)
+            long[] tokens,
+            long[] bottlenecks,
+            List<PtNDArray> tensors)
             implements Arguments {}
 
     /**
@@ -37,7 +41,17 @@ interface AdapterArguments {
      *     are those of the weight
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
+     * @param bottlenecks five numbers for each: as in a slot's content, and where it begins
+     * @param upScalings of those
      */
-    record Learned(long[] banks, long[] factors, double[] scalings, long[] scales, long[] magnitudes, long[] virtual)
+    record Learned(
+            long[] banks,
+            long[] factors,
+            double[] scalings,
+            long[] scales,
+            long[] magnitudes,
+            long[] virtual,
+            long[] bottlenecks,
+            double[] upScalings)
             implements Arguments {}
 }

@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
@@ -49,7 +50,7 @@ final class AdapterLayout {
     }
 
     /**
-     * One module in its bank.
+     * One module in its bank, or one block, which has a number instead.
      *
      * @param row its first rank there
      * @param frozenRow the first of those that do not learn, if there are any: they follow those of all parts that do
@@ -69,6 +70,10 @@ final class AdapterLayout {
 
         boolean is(String name) {
             return parameter.name().equals(name);
+        }
+
+        private boolean isTransposed() {
+            return is(LowRank.B) || is(Bottleneck.UP);
         }
     }
 
@@ -103,6 +108,19 @@ final class AdapterLayout {
                 frozenRow += change.rank() - change.learning();
             }
             column += module.outputs(model);
+        }
+        return parts;
+    }
+
+    /** The blocks that have a bottleneck, counted as in {@code adapter/bottleneck.py}. */
+    List<Part> blocks(Adapter adapter) {
+        List<Part> parts = new ArrayList<>();
+        List<Site> blocks = Site.blocks(model);
+        for (int block = 0; block < blocks.size(); block++) {
+            @Nullable Change change = adapter.modules().get(blocks.get(block));
+            if (change != null) {
+                parts.add(new Part(block, 0, 0, 0, blocks.get(block), change));
+            }
         }
         return parts;
     }
@@ -159,7 +177,7 @@ final class AdapterLayout {
 
     /**
      * The parameters in the order of a trainee's vector: for each bank the A of all its parts, which make one matrix, then
-     * the others part by part.
+     * the others part by part; then those of blocks.
      */
     List<Placed> parameters(Adapter adapter) {
         List<Placed> placed = new ArrayList<>();
@@ -177,15 +195,21 @@ final class AdapterLayout {
                 }
             }
         }
+        for (Part part : blocks(adapter)) {
+            for (Parameter parameter : part.change().parameters()) {
+                placed.add(new Placed(part, parameter, start));
+                start += parameter.values().length;
+            }
+        }
         return placed;
     }
 
-    /** All parameters in one vector; B is transposed, as the device keeps it. */
+    /** All parameters in one vector; B and U are transposed, as the device keeps them. */
     float[] flatten(Adapter adapter) {
         float[] flat = new float[Math.toIntExact(adapter.parameters())];
         for (Placed placed : parameters(adapter)) {
             Parameter p = placed.parameter();
-            if (placed.is(LowRank.B)) {
+            if (placed.isTransposed()) {
                 transpose(p.values(), 0, p.rows(), p.columns(), flat, placed.start());
             } else {
                 System.arraycopy(p.values(), 0, flat, placed.start(), placed.length());
@@ -209,7 +233,7 @@ final class AdapterLayout {
         for (Placed placed : parameters(like)) {
             Parameter p = placed.parameter();
             float[] own = new float[placed.length()];
-            if (placed.is(LowRank.B)) {
+            if (placed.isTransposed()) {
                 // It lies there transposed.
                 transpose(flat, placed.start(), /* rows= */ p.columns(), /* columns= */ p.rows(), own, 0);
             } else {
@@ -252,6 +276,9 @@ final class AdapterLayout {
             if (change instanceof Scale scale) {
                 derived.put(site, scale.differences());
             }
+            if (change instanceof Bottleneck bottleneck) {
+                derived.put(site, bottleneck.scaledUp());
+            }
         });
         return new PreparedAdapter(adapter, derived);
     }
@@ -271,6 +298,7 @@ final class AdapterLayout {
             throw new IllegalArgumentException("the adapter changes no module");
         }
         Set<Site> sites = new HashSet<>(Site.all(model));
+        sites.addAll(Site.blocks(model));
         adapter.modules().forEach((site, change) -> {
             int inputs = site.module().inputs(model);
             int outputs = site.module().outputs(model);
@@ -289,9 +317,38 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(
                         site + " has rank " + change.rank() + ", kernels.max-rank is " + maxRank);
             }
+            if (change instanceof Bottleneck == site.module().isLinear()) {
+                throw new IllegalArgumentException(site + " cannot be changed by " + change.form());
+            }
         });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
+        checkBottlenecks(adapter, maxRank);
+    }
+
+    private void checkBottlenecks(Adapter adapter, int maxRank) {
+        List<Part> blocks = blocks(adapter);
+        for (Part part : blocks) {
+            Bottleneck bottleneck = (Bottleneck) part.change();
+            if (bottleneck.width() > maxRank) {
+                throw new IllegalArgumentException(part.site() + " has a bottleneck of width " + bottleneck.width()
+                        + ", kernels.max-rank is " + maxRank + " and limits them too");
+            }
+            if (!bottleneck.kind().equals(((Bottleneck) blocks.get(0).change()).kind())) {
+                throw new IllegalArgumentException(
+                        part.site() + " has another kind of bottleneck than " + blocks.get(0).site());
+            }
+        }
+    }
+
+    /** Block, width, input and function of a bottleneck, as {@code bottleneck.occupy_} takes them. */
+    static long[] place(Part part, Bottleneck bottleneck) {
+        return new long[] {
+            part.bank(),
+            bottleneck.width(),
+            bottleneck.kind().input().code(),
+            bottleneck.kind().function().code()
+        };
     }
 
     private void check(Prefix prefix, int maxRank) {

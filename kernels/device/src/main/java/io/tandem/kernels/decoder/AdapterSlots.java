@@ -4,6 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Scale;
@@ -119,6 +120,14 @@ final class AdapterSlots {
                     differences.add(call.tensor(derived, derived.length));
                 }
             }
+            List<long[]> bottlenecks = new ArrayList<>();
+            List<PtNDArray> tensors = new ArrayList<>();
+            for (Part part : learning ? layout.blocks(adapter) : List.<Part>of()) {
+                if (part.change() instanceof Bottleneck bottleneck) {
+                    bottlenecks.add(AdapterLayout.place(part, bottleneck));
+                    tensors.addAll(tensors(call, prepared, part, bottleneck));
+                }
+            }
             script.putAdapter(
                     call,
                     value,
@@ -131,9 +140,20 @@ final class AdapterSlots {
                             RowEncoder.flatten(scales),
                             differences,
                             learning ? embeddings(call, adapter) : List.of(),
-                            learning ? tokens(adapter) : new long[0]));
+                            learning ? tokens(adapter) : new long[0],
+                            RowEncoder.flatten(bottlenecks),
+                            tensors));
         }
         occupy(slot, adapter);
+    }
+
+    private static List<PtNDArray> tensors(
+            TensorScope call, PreparedAdapter prepared, Part part, Bottleneck bottleneck) {
+        float[] up = Objects.requireNonNull(prepared.derived().get(part.site()));
+        return List.of(
+                call.tensor(bottleneck.down(), bottleneck.width(), bottleneck.channels()),
+                call.tensor(bottleneck.downBias(), bottleneck.width()),
+                call.tensor(up, 1 + bottleneck.width(), bottleneck.channels()));
     }
 
     /** Rows of a factor [ranks, width]. */

@@ -249,7 +249,9 @@ final class DecoderScript {
                 call.numbers(content.scales()),
                 list(call, content.differences()),
                 list(call, content.embeddings()),
-                call.numbers(content.tokens()));
+                call.numbers(content.tokens()),
+                call.numbers(content.bottlenecks()),
+                list(call, content.tensors()));
     }
 
     void activate(TensorScope call, AdaptersObject adapters, Slots active) {
@@ -330,7 +332,9 @@ final class DecoderScript {
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual())));
+                    call.numbers(learned.virtual()),
+                    call.numbers(learned.bottlenecks()),
+                    call.own(IValue.listFrom(learned.upScalings()))));
         }
     }
 

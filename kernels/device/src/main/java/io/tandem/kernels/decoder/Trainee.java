@@ -4,6 +4,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
@@ -91,6 +92,15 @@ final class Trainee implements AutoCloseable {
                 scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
             }
         }
+        List<long[]> bottlenecks = new ArrayList<>();
+        List<Double> upScalings = new ArrayList<>();
+        for (Placed placed : parameters) {
+            if (placed.is(Bottleneck.DOWN) && placed.part().change() instanceof Bottleneck bottleneck) {
+                long[] place = AdapterLayout.place(placed.part(), bottleneck);
+                bottlenecks.add(new long[] {place[0], place[1], place[2], place[3], placed.start()});
+                upScalings.add(bottleneck.kind().scaling());
+            }
+        }
         try (TensorScope call = scope.open()) {
             adapters.putFrozen(slot, prepared);
             float[] flat = layout.flatten(initial);
@@ -106,7 +116,9 @@ final class Trainee implements AutoCloseable {
                             scalings.stream().mapToDouble(s -> s).toArray(),
                             RowEncoder.flatten(scales),
                             RowEncoder.flatten(magnitudes),
-                            virtual(initial)));
+                            virtual(initial),
+                            RowEncoder.flatten(bottlenecks),
+                            upScalings.stream().mapToDouble(s -> s).toArray()));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));

@@ -14,6 +14,9 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -56,7 +59,10 @@ class MethodParityTest {
         IA3,
         DORA,
         PISSA,
-        PROMPT;
+        PROMPT,
+        SERIES,
+        PARALLEL,
+        SUM;
 
         Adapter random(ModelConfig model, long seed) {
             return switch (this) {
@@ -65,7 +71,14 @@ class MethodParityTest {
                 case DORA -> TinyAdapters.dora(model, 4, seed);
                 case PISSA -> TinyAdapters.leading(model, 2, 4, seed);
                 case PROMPT -> TinyAdapters.prompt(model, 5, seed);
+                case SERIES -> bottlenecks(model, Input.OUTPUT, Function.SILU, seed);
+                case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
+                case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
             };
+        }
+
+        private static Adapter bottlenecks(ModelConfig model, Input input, Function function, long seed) {
+            return TinyAdapters.bottlenecks(model, new Bottleneck.Kind(input, function, 0.7), 5, seed);
         }
 
         /** What it learns on from, of what was kept. */
@@ -96,6 +109,14 @@ class MethodParityTest {
         "PROMPT, LLAMA, KEEP",
         "PROMPT, BIASES, RECOMPUTE",
         "PROMPT, QWEN3, INT8",
+        "SERIES, LLAMA, KEEP",
+        "SERIES, BIASES, RECOMPUTE",
+        "SERIES, QWEN3, INT8",
+        "PARALLEL, BIASES, KEEP",
+        "PARALLEL, QWEN3, RECOMPUTE",
+        "PARALLEL, LLAMA, INT8",
+        "SUM, QWEN3, KEEP",
+        "SUM, LLAMA, RECOMPUTE",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
