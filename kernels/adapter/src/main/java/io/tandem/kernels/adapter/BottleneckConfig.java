@@ -14,15 +14,22 @@ import java.util.Set;
  *
  * @param width of the bottlenecks of layers without a width of their own
  * @param targets the blocks of every layer that have one, {@link TargetModule#ATTENTION} or {@link TargetModule#MLP}
+ * @param without layers that have none after all
  * @param baseModel may be empty
  */
-public record BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, String baseModel)
+public record BottleneckConfig(
+        int width, Kind kind, Set<TargetModule> targets, Set<Integer> without, String baseModel)
         implements AdapterConfig {
     public BottleneckConfig {
+        without = Set.copyOf(without);
         targets = Set.copyOf(targets);
         if (targets.isEmpty() || targets.stream().anyMatch(TargetModule::isLinear)) {
             throw new IllegalArgumentException("bottlenecks are of blocks, not of " + targets);
         }
+    }
+
+    public BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, String baseModel) {
+        this(width, kind, targets, Set.of(), baseModel);
     }
 
     /** Attention and MLP. */
@@ -43,7 +50,7 @@ public record BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, 
     @Override
     public List<Site> sites(ModelConfig model) {
         return Site.blocks(model).stream()
-                .filter(site -> targets.contains(site.module()))
+                .filter(site -> targets.contains(site.module()) && !without.contains(site.layer()))
                 .toList();
     }
 }

@@ -29,7 +29,7 @@ final class PeftConfig {
     static final String FILE = "adapter_config.json";
 
     private static final String FEEDFORWARD = "feedforward_modules";
-    private static final String TYPE = "peft_type";
+    static final String TYPE = "peft_type";
     private static final String LORA = "LORA";
     private static final String IA3 = "IA3";
     private static final String ADALORA = "ADALORA";
@@ -37,7 +37,7 @@ final class PeftConfig {
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
-    private static final int MAX_BASE_MODEL_LENGTH = 4096;
+    static final int MAX_BASE_MODEL_LENGTH = 4096;
     private static final double MAX_ALPHA = 1e9;
 
     /** Set means a variant with other arithmetic, or weights that are not low-rank factors. */
@@ -82,7 +82,7 @@ final class PeftConfig {
      */
     static JsonFields open(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!TYPES.contains(type(json))) {
+        if (!TYPES.contains(type(json)) && !BottleneckFiles.are(json)) {
             throw json.refuse(TYPE, "one of " + String.join(", ", TYPES));
         }
         return json;

@@ -56,6 +56,9 @@ final class PeftReader {
     Adapter read() {
         try {
             JsonFields json = PeftConfig.open(directory);
+            if (BottleneckFiles.are(json)) {
+                return BottleneckReader.read(json, weights(), model, maxRank);
+            }
             if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
                 return PromptFiles.read(json, weights(), model, maxRank);
             }

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
@@ -27,6 +29,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -39,6 +42,7 @@ final class PeftWriter {
     private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
             .withObjectIndenter(new DefaultIndenter("  ", "\n"))
             .withArrayIndenter(new DefaultIndenter("  ", "\n"));
+    private static final Set<String> VECTORS = Set.of(Dora.MAGNITUDE, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
@@ -54,7 +58,8 @@ final class PeftWriter {
         }
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
-        if (first instanceof Scale != adapter.config() instanceof Ia3Config) {
+        if (first instanceof Scale != adapter.config() instanceof Ia3Config
+                || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
@@ -102,15 +107,21 @@ final class PeftWriter {
         adapter.modules()
                 .forEach((site, change) -> change.parameters()
                         .forEach(p -> tensors.put(
-                                PeftReader.tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+                                tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
         adapter.prefix()
                 .map(Prefix::parameter)
                 .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
         return tensors;
     }
 
+    private static String tensor(Site site, String parameter) {
+        return site.module().isLinear()
+                ? PeftReader.tensor(site, parameter)
+                : BottleneckFiles.tensor(site, parameter);
+    }
+
     private static long[] shape(Parameter parameter) {
-        return parameter.name().equals(Dora.MAGNITUDE)
+        return VECTORS.contains(parameter.name())
                 ? new long[] {parameter.rows()}
                 : new long[] {parameter.rows(), parameter.columns()};
     }
@@ -119,6 +130,9 @@ final class PeftWriter {
     private SortedMap<String, @Nullable Object> fields() {
         if (adapter.config() instanceof PromptConfig config) {
             return PromptFiles.fields(config, adapter.prefix().orElseThrow());
+        }
+        if (adapter.config() instanceof BottleneckConfig config) {
+            return BottleneckFiles.fields(config, adapter.modules());
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {

@@ -7,8 +7,6 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
-import io.tandem.kernels.weights.TensorEntry;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -46,28 +44,9 @@ final class PromptFiles {
                 throw new ModelFormatException(shown + " is not " + Prefix.EMBEDDINGS + ", the only tensor of " + TYPE);
             }
         }
-        float[] embeddings = embeddings(file, new long[] {tokens, width});
+        float[] embeddings = FiniteTensor.read(file, Prefix.EMBEDDINGS, tokens, width);
         String baseModel = PeftConfig.baseModel(json);
         return new Adapter(new PromptConfig(tokens, baseModel), Prefix.of(tokens, width, embeddings));
-    }
-
-    private static float[] embeddings(SafetensorsFile file, long[] expected) {
-        if (!file.names().contains(Prefix.EMBEDDINGS)) {
-            throw new ModelFormatException(Prefix.EMBEDDINGS + " is missing, expected " + Arrays.toString(expected));
-        }
-        TensorEntry entry = file.entry(Prefix.EMBEDDINGS);
-        if (!Arrays.equals(entry.shape(), expected) || !entry.dtype().isFloating()) {
-            throw new ModelFormatException(Prefix.EMBEDDINGS + " is " + Arrays.toString(entry.shape()) + " of "
-                    + entry.dtype() + ", expected " + Arrays.toString(expected) + " of F64, F32, F16 or BF16");
-        }
-        float[] values = file.floats(Prefix.EMBEDDINGS);
-        for (int i = 0; i < values.length; i++) {
-            if (!Float.isFinite(values[i])) {
-                throw new ModelFormatException(
-                        Prefix.EMBEDDINGS + " has the value " + values[i] + " at " + i + ", expected finite values");
-            }
-        }
-        return values;
     }
 
     /** The keys that PEFT 0.17 writes; those of the model's shape it fills in when it loads them. */
