@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
@@ -81,6 +82,9 @@ record LoadReport(
         }
         if (config instanceof PromptConfig prompt) {
             json.put("virtual_tokens", prompt.virtualTokens());
+        }
+        if (config instanceof BottleneckConfig bottleneck) {
+            json.put("bottleneck_size", bottleneck.width());
         }
         json.put("parameters", parameters);
         json.put("norm", norm);

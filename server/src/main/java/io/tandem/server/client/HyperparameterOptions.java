@@ -21,6 +21,11 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("bottleneck_size", "--bottleneck-size"),
+            Map.entry("bottleneck_mode", "--bottleneck-mode"),
+            Map.entry("bottleneck_at", "--bottleneck-at"),
+            Map.entry("bottleneck_activation", "--bottleneck-activation"),
+            Map.entry("bottleneck_scaling", "--bottleneck-scaling"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -49,7 +54,8 @@ final class HyperparameterOptions {
         dylora,
         dora,
         ia3,
-        prompt_tuning
+        prompt_tuning,
+        bottleneck
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -73,6 +79,36 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    @Option(
+            names = "--bottleneck-size",
+            paramLabel = "N",
+            description = "Of bottleneck: width of the bottlenecks; default 16.")
+    private @Nullable Integer bottleneckSize;
+
+    @Option(
+            names = "--bottleneck-mode",
+            paramLabel = "M",
+            description = "Of bottleneck: series, after a block, or parallel to it; default series.")
+    private @Nullable String bottleneckMode;
+
+    @Option(
+            names = "--bottleneck-at",
+            paramLabel = "B",
+            description = "Of bottleneck: attention, mlp or both; default both in series, mlp in parallel.")
+    private @Nullable String bottleneckAt;
+
+    @Option(
+            names = "--bottleneck-activation",
+            paramLabel = "F",
+            description = "Of bottleneck: relu, silu or gelu; default silu in series, relu in parallel.")
+    private @Nullable String bottleneckActivation;
+
+    @Option(
+            names = "--bottleneck-scaling",
+            paramLabel = "X",
+            description = "Of bottleneck: factor on what they add; default 1 in series, 4 in parallel.")
+    private @Nullable Double bottleneckScaling;
 
     @Option(
             names = "--under",
@@ -153,6 +189,11 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
+        put(hyperparameters, "bottleneck_size", bottleneckSize);
+        put(hyperparameters, "bottleneck_mode", bottleneckMode);
+        put(hyperparameters, "bottleneck_at", bottleneckAt);
+        put(hyperparameters, "bottleneck_activation", bottleneckActivation);
+        put(hyperparameters, "bottleneck_scaling", bottleneckScaling);
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);

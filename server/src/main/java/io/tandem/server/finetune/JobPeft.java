@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
@@ -27,7 +28,10 @@ import java.util.stream.Stream;
 
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
-    static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
+    static final Set<String> FIELDS = Stream.concat(
+                    Stream.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens"),
+                    BottleneckFields.FIELDS.stream())
+            .collect(Collectors.toUnmodifiableSet());
 
     private static final String LORA_PLUS = "loraplus";
 
@@ -35,6 +39,9 @@ final class JobPeft {
     private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
 
     private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
+
+    /** What no method with factors has. */
+    private static final Set<String> OF_OTHERS = and(OF_PROMPTS, BottleneckFields.FIELDS);
 
     /**
      * A method that jobs can name.
@@ -64,24 +71,29 @@ final class JobPeft {
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
         methods.put("lora", factors(LoraMethod::new));
-        methods.put("rslora", new Choice(OF_PROMPTS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
+        methods.put("rslora", new Choice(OF_OTHERS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
         methods.put(LORA_PLUS, factors(LoraMethod::new));
         methods.put("pissa", factors(config -> new DecompositionMethod(config, Decomposition.PISSA)));
         methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
         methods.put("dylora", factors(DyloraMethod::new));
         methods.put("dora", factors(DoraMethod::new));
-        methods.put("ia3", new Choice(and(OF_FACTORS, OF_PROMPTS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("ia3", new Choice(and(OF_FACTORS, OF_OTHERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put(
                 "prompt_tuning",
                 new Choice(
-                        and(OF_FACTORS, Set.of("target_modules")),
+                        and(and(OF_FACTORS, BottleneckFields.FIELDS), Set.of("target_modules")),
                         (hyper, model) -> new PromptMethod(new PromptConfig(
                                 hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
+        methods.put(
+                "bottleneck",
+                new Choice(
+                        and(and(OF_FACTORS, OF_PROMPTS), Set.of("target_modules")),
+                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
         return methods;
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(OF_PROMPTS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+        return new Choice(OF_OTHERS, (hyper, model) -> method.apply(lora(hyper, false, model)));
     }
 
     private static Set<String> and(Set<String> some, Set<String> more) {

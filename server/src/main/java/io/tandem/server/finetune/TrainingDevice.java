@@ -42,6 +42,7 @@ public record TrainingDevice(
         boolean unnamed =
                 Set.of(LoraConfig.everyLinear(), Ia3Config.usualLinears()).contains(config.targets());
         config.targets().stream()
+                .filter(TargetModule::isLinear)
                 .map(TargetModule::label)
                 .filter(label -> !unnamed && !known.contains(label))
                 .min(Comparator.naturalOrder())
@@ -57,6 +58,12 @@ public record TrainingDevice(
             throw ApiException.invalid(
                     "rank",
                     "'rank' is " + config.rank() + ", " + why + "kernels.max-rank is " + limits.maxRank() + ".");
+        }
+        if (method.bottleneckWidth() > limits.maxRank()) {
+            throw ApiException.invalid(
+                    "bottleneck_size",
+                    "'bottleneck_size' is " + method.bottleneckWidth() + ", kernels.max-rank is " + limits.maxRank()
+                            + " and limits it too.");
         }
         if (method.virtualTokens() > limits.maxRank()) {
             throw ApiException.invalid(

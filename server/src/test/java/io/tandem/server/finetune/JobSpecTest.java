@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
@@ -82,9 +87,26 @@ class JobSpecTest {
     }
 
     @Test
+    void bottlenecksAreAsInThePapersUnlessTheyAreAskedForOtherwise() {
+        assertThat(spec("\"peft\":\"bottleneck\"").method())
+                .isEqualTo(bottleneck(16, new Kind(Input.OUTPUT, Function.SILU, 1), BottleneckConfig.blocks()));
+        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_mode\":\"parallel\"").method())
+                .isEqualTo(bottleneck(16, new Kind(Input.STREAM, Function.RELU, 4), Set.of(TargetModule.MLP)));
+        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_size\":3,\"bottleneck_mode\":\"series\","
+                                + "\"bottleneck_at\":\"attention\",\"bottleneck_activation\":\"gelu\","
+                                + "\"bottleneck_scaling\":0.5")
+                        .method())
+                .isEqualTo(bottleneck(3, new Kind(Input.OUTPUT, Function.GELU, 0.5), Set.of(TargetModule.ATTENTION)));
+    }
+
+    private static BottleneckMethod bottleneck(int size, Kind kind, Set<TargetModule> places) {
+        return new BottleneckMethod(new BottleneckConfig(size, kind, places, "m"));
+    }
+
+    @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning");
+                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, bottleneck");
     }
 
     @ParameterizedTest
@@ -150,6 +172,15 @@ class JobSpecTest {
                 "virtual_tokens|`\"peft\":\"prompt_tuning\",\"virtual_tokens\":0`",
                 "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
                 "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
+                "rank|`\"peft\":\"bottleneck\",\"rank\":4`",
+                "target_modules|`\"peft\":\"bottleneck\",\"target_modules\":[\"q_proj\"]`",
+                "bottleneck_size|`\"bottleneck_size\":4`",
+                "bottleneck_size|`\"peft\":\"bottleneck\",\"bottleneck_size\":513`",
+                "bottleneck_mode|`\"peft\":\"prompt_tuning\",\"bottleneck_mode\":\"series\"`",
+                "bottleneck_mode|`\"peft\":\"bottleneck\",\"bottleneck_mode\":\"both\"`",
+                "bottleneck_at|`\"peft\":\"bottleneck\",\"bottleneck_at\":[\"mlp\"]`",
+                "bottleneck_activation|`\"peft\":\"bottleneck\",\"bottleneck_activation\":\"tanh\"`",
+                "bottleneck_scaling|`\"peft\":\"bottleneck\",\"bottleneck_scaling\":0`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

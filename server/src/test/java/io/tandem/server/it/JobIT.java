@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -109,17 +110,23 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "bottleneck"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft + (peft.equals("prompt_tuning") ? "\",\"virtual_tokens\":5" : "\"");
+                        + peft
+                        + switch (peft) {
+                            case "prompt_tuning" -> "\",\"virtual_tokens\":5";
+                            case "bottleneck" -> "\",\"bottleneck_size\":5";
+                            default -> "\"";
+                        };
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
             case "dora" -> Dora.class;
             case "ia3" -> Scale.class;
+            case "bottleneck" -> Bottleneck.class;
             default -> LowRank.class;
         };
         boolean prompt = peft.equals("prompt_tuning");

@@ -12,7 +12,7 @@ public enum TargetModule {
     QKV_PROJ("self_attn", "qkv_proj"),
     O_PROJ("self_attn", "o_proj"),
     /** No linear: the output of attention, where a bottleneck is. */
-    ATTENTION("self_attn", "output"),
+    ATTENTION("self_attn", "attention_output"),
     GATE_PROJ("mlp", "gate_proj"),
     UP_PROJ("mlp", "up_proj"),
     /** Gate and up in one. */
@@ -28,7 +28,7 @@ public enum TargetModule {
     /** Mixtral's name of an expert's down projection. */
     EXPERT_W2("block_sparse_moe.experts", "w2"),
     /** No linear: the output of the MLP or of all experts together, where a bottleneck is. */
-    MLP("mlp", "output");
+    MLP("mlp", "mlp_output");
 
     private final String parent;
     private final String label;
@@ -53,7 +53,7 @@ public enum TargetModule {
         return parent.endsWith(".experts");
     }
 
-    /** HuggingFace's name, for example {@code q_proj}. */
+    /** HuggingFace's name of a linear, for example {@code q_proj}; a block has none there. */
     public String label() {
         return label;
     }

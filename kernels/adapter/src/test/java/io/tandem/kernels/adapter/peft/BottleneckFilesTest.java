@@ -258,7 +258,7 @@ class BottleneckFilesTest {
     void itIsNotMergedOrCompressed() {
         Adapter adapter = TinyAdapters.bottlenecks(model, new Kind(Input.OUTPUT, Function.RELU, 1), 3, 1);
         Refusals.ofMergingAndCompressing(
-                adapter, directory, "model.layers.0.self_attn.output is changed by a bottleneck, which is not a product");
+                adapter, directory, "model.layers.0.self_attn.attention_output is changed by a bottleneck, which is not a product");
     }
 
     @Test
