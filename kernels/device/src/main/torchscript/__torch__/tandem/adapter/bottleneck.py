@@ -158,7 +158,7 @@ def input(self: __torch__.tandem.adapter.bottleneck.Group, x: Tensor, y: Tensor)
 
 def apply(z: Tensor, f: int) -> Tensor:
   if f == 0:
-    return torch.relu(z)
+    return torch.clamp(z, 0.)
   if f == 1:
     return torch.silu(z)
   return torch.gelu(z, approximate="tanh" if f == 3 else "none")
