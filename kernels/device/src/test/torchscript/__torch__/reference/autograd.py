@@ -39,7 +39,7 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
-# magnitude, whose norm is a constant
+# magnitude, whose norm is a constant; 4 with a bias on B
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -56,7 +56,10 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
       norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))
       weight = weight / norm * adapter.take(outputs, 1)
       return torch.matmul(x, torch.t(weight)) + bias
-    return torch.matmul(x, torch.t(weight)) + torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b)) * scaling + bias
+    product = torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b))
+    if kind == 4:
+      product = product + adapter.take(1, outputs)
+    return torch.matmul(x, torch.t(weight)) + product * scaling + bias
   y = torch.matmul(x, torch.t(weight)) + bias
   return y * adapter.take(1, outputs) if kind == 1 else y
 

@@ -93,6 +93,21 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
       torch.copy_(w, __torch__.tandem.adapter.prompt.of_tokens(prompts, virtual[3:]))
   return self
 
+# places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
+# offset in the vector.
+def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+  parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
+  for learner in self.low_rank:
+    for part in learner.parts:
+      parts.append(part)
+  for i in range(len(places) // 3):
+    which, row, offset = places[3 * i : 3 * i + 3]
+    part = parts[which]
+    w = self.weights[offset : offset + part.width]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, part.width)]
+    self.low_rank[part.bank].biases.append(
+        __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
+
 # places: five numbers for each bottleneck: those of bottleneck.occupy_, and its offset in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
                      bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, places: List[int],

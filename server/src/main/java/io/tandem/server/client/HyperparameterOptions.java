@@ -21,6 +21,7 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("lora_bias", "--lora-bias"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
             Map.entry("bottleneck_at", "--bottleneck-at"),
@@ -66,6 +67,11 @@ final class HyperparameterOptions {
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
     private @Nullable Double alpha;
+
+    @Option(
+            names = "--lora-bias",
+            description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
+    private boolean loraBias;
 
     @Option(
             names = "--target-modules",
@@ -189,6 +195,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
+        put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "bottleneck_size", bottleneckSize);
         put(hyperparameters, "bottleneck_mode", bottleneckMode);
         put(hyperparameters, "bottleneck_at", bottleneckAt);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
@@ -29,14 +30,15 @@ import java.util.stream.Stream;
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
     static final Set<String> FIELDS = Stream.concat(
-                    Stream.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens"),
+                    Stream.of("peft", "rank", "alpha", "rslora", "lora_bias", "target_modules", "virtual_tokens"),
                     BottleneckFields.FIELDS.stream())
             .collect(Collectors.toUnmodifiableSet());
 
     private static final String LORA_PLUS = "loraplus";
 
     /** What only methods with factors have. */
-    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
+    private static final Set<String> OF_FACTORS =
+            Set.of("rank", "alpha", "rslora", "lora_bias", "lora_plus_ratio");
 
     private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
 
@@ -70,9 +72,9 @@ final class JobPeft {
 
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
-        methods.put("lora", factors(LoraMethod::new));
-        methods.put("rslora", new Choice(OF_OTHERS, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
-        methods.put(LORA_PLUS, factors(LoraMethod::new));
+        methods.put("lora", new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, false, model))));
+        methods.put("rslora", new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, true, model))));
+        methods.put(LORA_PLUS, new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, false, model))));
         methods.put("pissa", factors(config -> new DecompositionMethod(config, Decomposition.PISSA)));
         methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
         methods.put("dylora", factors(DyloraMethod::new));
@@ -93,7 +95,12 @@ final class JobPeft {
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(OF_OTHERS, (hyper, model) -> method.apply(lora(hyper, false, model)));
+        return new Choice(and(OF_OTHERS, Set.of("lora_bias")), (hyper, model) -> method.apply(lora(hyper, false, model)));
+    }
+
+    private static PeftMethod biased(JsonBody hyper, LoraConfig config) {
+        LoraMethod lora = new LoraMethod(config);
+        return hyper.optionalBoolean("lora_bias", false) ? new BiasedMethod(lora) : lora;
     }
 
     private static Set<String> and(Set<String> some, Set<String> more) {

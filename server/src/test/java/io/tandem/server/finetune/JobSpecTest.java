@@ -12,14 +12,17 @@ import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.vertx.core.buffer.Buffer;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -84,6 +87,15 @@ class JobSpecTest {
         assertThat(spec("\"peft\":\"prompt_tuning\",\"virtual_tokens\":7").method())
                 .isEqualTo(new PromptMethod(new PromptConfig(7, "m")));
         assertThat(spec("\"peft\":\"prompt_tuning\"").method().virtualTokens()).isEqualTo(20);
+    }
+
+    @Test
+    void lorasBMayHaveABias() {
+        for (String peft : List.of("lora", "rslora", "loraplus")) {
+            PeftMethod biased = spec("\"peft\":\"" + peft + "\",\"lora_bias\":true").method();
+            PeftMethod plain = spec("\"peft\":\"" + peft + "\",\"lora_bias\":false").method();
+            assertThat(biased).isEqualTo(new BiasedMethod((LoraMethod) plain));
+        }
     }
 
     @Test
@@ -174,6 +186,9 @@ class JobSpecTest {
                 "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
                 "rank|`\"peft\":\"bottleneck\",\"rank\":4`",
                 "target_modules|`\"peft\":\"bottleneck\",\"target_modules\":[\"q_proj\"]`",
+                "lora_bias|`\"lora_bias\":1`",
+                "lora_bias|`\"peft\":\"dora\",\"lora_bias\":true`",
+                "lora_bias|`\"peft\":\"bottleneck\",\"lora_bias\":true`",
                 "bottleneck_size|`\"bottleneck_size\":4`",
                 "bottleneck_size|`\"peft\":\"bottleneck\",\"bottleneck_size\":513`",
                 "bottleneck_mode|`\"peft\":\"prompt_tuning\",\"bottleneck_mode\":\"series\"`",

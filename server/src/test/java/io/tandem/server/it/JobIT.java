@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
@@ -110,15 +111,16 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "bottleneck"})
+    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "bottleneck", "lora_bias"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + peft
+                        + (peft.equals("lora_bias") ? "lora" : peft)
                         + switch (peft) {
                             case "prompt_tuning" -> "\",\"virtual_tokens\":5";
                             case "bottleneck" -> "\",\"bottleneck_size\":5";
+                            case "lora_bias" -> "\",\"lora_bias\":true,\"rank\":4";
                             default -> "\"";
                         };
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
@@ -127,6 +129,7 @@ class JobIT {
             case "dora" -> Dora.class;
             case "ia3" -> Scale.class;
             case "bottleneck" -> Bottleneck.class;
+            case "lora_bias" -> BiasedFactors.class;
             default -> LowRank.class;
         };
         boolean prompt = peft.equals("prompt_tuning");

@@ -8,7 +8,7 @@ import java.util.Optional;
  * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale, Bottleneck {
+public sealed interface Change permits LowRank, LeadingRanks, Dora, BiasedFactors, Scale, Bottleneck {
     /** The form's name in messages. */
     String form();
 
@@ -25,6 +25,11 @@ public sealed interface Change permits LowRank, LeadingRanks, Dora, Scale, Bottl
 
     /** How many of its ranks learn while it is trained; the others come behind them. */
     default int learning() {
+        return rank();
+    }
+
+    /** How many ranks it takes in an adapter slot, those that learn first. */
+    default int slotRanks() {
         return rank();
     }
 

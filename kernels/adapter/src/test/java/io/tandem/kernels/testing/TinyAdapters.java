@@ -2,6 +2,7 @@ package io.tandem.kernels.testing;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
@@ -72,6 +73,17 @@ public final class TinyAdapters {
             float[] magnitude = aroundOne(random, direction.outputs());
             modules.put(site, new Dora(direction, magnitude));
         });
+        return new Adapter(factors.config(), modules);
+    }
+
+    /** Factors in all linears with a bias on B. */
+    public static Adapter biased(ModelConfig model, int maxRank, long seed) {
+        Random random = new Random(seed + 2);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = mixedRanks(model, LoraConfig.everyLinear(), maxRank, seed);
+        factors.factors()
+                .forEach((site, own) ->
+                        modules.put(site, new BiasedFactors(own, gaussian(random, own.outputs(), 0.1))));
         return new Adapter(factors.config(), modules);
     }
 

@@ -11,6 +11,7 @@ interface AdapterArguments {
      *
      * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
      * @param magnitudes without numbers for those of the weight
+     * @param constants bank and row of each bias
      * @param scales three numbers for each of the differences: bank, side, column
      * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
      * @param tokens of the vocabulary whose embeddings they start with
@@ -22,6 +23,7 @@ interface AdapterArguments {
             List<PtNDArray> a,
             List<PtNDArray> b,
             List<PtNDArray> magnitudes,
+            long[] constants,
             long[] scales,
             List<PtNDArray> differences,
             List<PtNDArray> embeddings,
@@ -39,6 +41,7 @@ interface AdapterArguments {
      * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
      * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
      *     are those of the weight
+     * @param biases three numbers for each part with factors that has one: its number, the bias's row, where it begins
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
      * @param bottlenecks five numbers for each: as in a slot's content, and where it begins
@@ -50,6 +53,7 @@ interface AdapterArguments {
             double[] scalings,
             long[] scales,
             long[] magnitudes,
+            long[] biases,
             long[] virtual,
             long[] bottlenecks,
             double[] upScalings)

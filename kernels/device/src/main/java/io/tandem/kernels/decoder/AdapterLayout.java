@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
@@ -105,7 +106,7 @@ final class AdapterLayout {
             if (change != null) {
                 parts.add(new Part(bank, row, frozenRow, column, site, change));
                 row += change.learning();
-                frozenRow += change.rank() - change.learning();
+                frozenRow += change.slotRanks() - change.learning();
             }
             column += module.outputs(model);
         }
@@ -137,7 +138,7 @@ final class AdapterLayout {
     }
 
     int ranks(Adapter adapter, int bank) {
-        return sum(adapter, bank, Change::rank);
+        return sum(adapter, bank, Change::slotRanks);
     }
 
     /** Of those the ones that learn, which come first. */
@@ -313,9 +314,10 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(site + " is [" + change.outputs() + ", " + change.inputs()
                         + "], expected [" + outputs + ", " + inputs + "]");
             }
-            if (change.rank() > maxRank) {
+            if (change.slotRanks() > maxRank) {
+                String bias = change instanceof BiasedFactors ? " and a bias, which takes the room of one more" : "";
                 throw new IllegalArgumentException(
-                        site + " has rank " + change.rank() + ", kernels.max-rank is " + maxRank);
+                        site + " has rank " + change.rank() + bias + ", kernels.max-rank is " + maxRank);
             }
             if (change instanceof Bottleneck == site.module().isLinear()) {
                 throw new IllegalArgumentException(site + " cannot be changed by " + change.form());

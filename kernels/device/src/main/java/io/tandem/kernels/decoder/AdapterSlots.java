@@ -4,6 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Prefix;
@@ -91,6 +92,7 @@ final class AdapterSlots {
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
             List<PtNDArray> magnitudes = new ArrayList<>();
+            List<long[]> constants = new ArrayList<>();
             List<long[]> scales = new ArrayList<>();
             List<PtNDArray> differences = new ArrayList<>();
             for (Part part : parts) {
@@ -108,8 +110,16 @@ final class AdapterSlots {
                         b.add(ranks(call, derived, lowRank.outputs(), split, lowRank.rank()));
                     }
                 });
+                if (part.change() instanceof BiasedFactors) {
+                    constants.add(new long[] {part.bank(), part.frozenRow()});
+                }
                 if (!learning) {
                     continue;
+                }
+                if (part.change() instanceof BiasedFactors biased) {
+                    factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
+                    a.add(call.tensor(new float[biased.inputs()], 1, biased.inputs()));
+                    b.add(call.tensor(biased.scaledBias(), 1, biased.outputs()));
                 }
                 if (part.change() instanceof Dora dora) {
                     float[] magnitude = dora.magnitude().orElseGet(() -> new float[0]);
@@ -137,6 +147,7 @@ final class AdapterSlots {
                             a,
                             b,
                             magnitudes,
+                            RowEncoder.flatten(constants),
                             RowEncoder.flatten(scales),
                             differences,
                             learning ? embeddings(call, adapter) : List.of(),

@@ -246,6 +246,7 @@ final class DecoderScript {
                 list(call, content.a()),
                 list(call, content.b()),
                 list(call, content.magnitudes()),
+                call.numbers(content.constants()),
                 call.numbers(content.scales()),
                 list(call, content.differences()),
                 list(call, content.embeddings()),
@@ -332,6 +333,7 @@ final class DecoderScript {
                     call.own(IValue.listFrom(learned.scalings())),
                     call.numbers(learned.scales()),
                     call.numbers(learned.magnitudes()),
+                    call.numbers(learned.biases()),
                     call.numbers(learned.virtual()),
                     call.numbers(learned.bottlenecks()),
                     call.own(IValue.listFrom(learned.upScalings()))));

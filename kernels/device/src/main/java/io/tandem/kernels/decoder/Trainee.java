@@ -4,6 +4,7 @@ import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
@@ -64,6 +65,7 @@ final class Trainee implements AutoCloseable {
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
         List<long[]> magnitudes = new ArrayList<>();
+        List<long[]> biases = new ArrayList<>();
         List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(
@@ -86,6 +88,9 @@ final class Trainee implements AutoCloseable {
             // They come right behind their factors.
             if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
                 magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
+            }
+            if (placed.is(BiasedFactors.BIAS)) {
+                biases.add(new long[] {parts.size() - 1L, part.frozenRow(), placed.start()});
             }
             if (part.change() instanceof Scale scale) {
                 long[] place = AdapterLayout.place(part, scale);
@@ -116,6 +121,7 @@ final class Trainee implements AutoCloseable {
                             scalings.stream().mapToDouble(s -> s).toArray(),
                             RowEncoder.flatten(scales),
                             RowEncoder.flatten(magnitudes),
+                            RowEncoder.flatten(biases),
                             virtual(initial),
                             RowEncoder.flatten(bottlenecks),
                             upScalings.stream().mapToDouble(s -> s).toArray()));

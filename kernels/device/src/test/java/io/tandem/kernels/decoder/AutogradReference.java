@@ -5,6 +5,7 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
@@ -156,7 +157,7 @@ final class AutogradReference implements AutoCloseable {
         if (change instanceof Scale scale) {
             return scale.side() == Scale.Side.OUTPUT ? 1 : 2;
         }
-        return change instanceof Dora ? 3 : 0;
+        return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 4 : 0;
     }
 
     private float[] reals(Adapter adapter) {

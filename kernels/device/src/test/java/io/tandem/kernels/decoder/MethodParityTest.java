@@ -60,6 +60,7 @@ class MethodParityTest {
         DORA,
         PISSA,
         PROMPT,
+        BIASED,
         SERIES,
         PARALLEL,
         SUM;
@@ -71,6 +72,7 @@ class MethodParityTest {
                 case DORA -> TinyAdapters.dora(model, 4, seed);
                 case PISSA -> TinyAdapters.leading(model, 2, 4, seed);
                 case PROMPT -> TinyAdapters.prompt(model, 5, seed);
+                case BIASED -> TinyAdapters.biased(model, 5, seed);
                 case SERIES -> bottlenecks(model, Input.OUTPUT, Function.SILU, seed);
                 case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
                 case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
@@ -109,6 +111,9 @@ class MethodParityTest {
         "PROMPT, LLAMA, KEEP",
         "PROMPT, BIASES, RECOMPUTE",
         "PROMPT, QWEN3, INT8",
+        "BIASED, LLAMA, KEEP",
+        "BIASED, BIASES, RECOMPUTE",
+        "BIASED, QWEN3, INT8",
         "SERIES, LLAMA, KEEP",
         "SERIES, BIASES, RECOMPUTE",
         "SERIES, QWEN3, INT8",

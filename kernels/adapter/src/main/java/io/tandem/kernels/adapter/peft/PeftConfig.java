@@ -32,6 +32,7 @@ final class PeftConfig {
     static final String TYPE = "peft_type";
     private static final String LORA = "LORA";
     private static final String IA3 = "IA3";
+    private static final String LORA_BIAS = "lora_bias";
     private static final String ADALORA = "ADALORA";
     private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE);
     private static final int MAX_FILE_BYTES = 1 << 20;
@@ -50,7 +51,7 @@ final class PeftConfig {
             "trainable_token_indices",
             "use_bdlora");
 
-    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "lora_bias", "use_qalora");
+    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "use_qalora");
 
     /** Others subtract something from the base model's weights, which the adapter alone does not tell. */
     private static final Set<String> INITIALIZATIONS = Set.of("gaussian", "eva", "orthogonal");
@@ -109,6 +110,9 @@ final class PeftConfig {
             if (json.bool(key, false)) {
                 throw json.refuse(key, "false: this variant is not supported");
             }
+        }
+        if (json.bool(LORA_BIAS, false) && (!type(json).equals(LORA) || json.bool("use_dora", false))) {
+            throw json.refuse(LORA_BIAS, "false: only LoRA without magnitudes has such biases");
         }
         if (!json.text("bias").orElse("none").equals("none")) {
             throw json.refuse("bias", "\"none\": trained biases are not supported");
@@ -232,6 +236,11 @@ final class PeftConfig {
     /** Whether every module has magnitudes. */
     boolean dora() {
         return json.bool("use_dora", false);
+    }
+
+    /** Whether B of every module has a bias. */
+    boolean loraBias() {
+        return json.bool(LORA_BIAS, false);
     }
 
     static String baseModel(JsonFields json) {

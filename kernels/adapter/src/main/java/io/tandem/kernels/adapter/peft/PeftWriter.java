@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
@@ -42,7 +43,7 @@ final class PeftWriter {
     private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
             .withObjectIndenter(new DefaultIndenter("  ", "\n"))
             .withArrayIndenter(new DefaultIndenter("  ", "\n"));
-    private static final Set<String> VECTORS = Set.of(Dora.MAGNITUDE, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
+    private static final Set<String> VECTORS = Set.of(Dora.MAGNITUDE, BiasedFactors.BIAS, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
@@ -171,7 +172,7 @@ final class PeftWriter {
                 "trainable_token_indices")) {
             fields.put(key, null);
         }
-        fields.put("lora_bias", false);
+        fields.put("lora_bias", adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance));
         fields.put("use_qalora", false);
         fields.put("bias", "none");
         fields.put("init_lora_weights", true);
