@@ -188,7 +188,7 @@ class Decoder(Module):
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
                   magnitudes: List[int], biases: List[int],
-                  virtual: List[int], bottlenecks: List[int],
+                  virtual: List[int], bottlenecks: List[int], starts: List[int],
                   up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
@@ -196,7 +196,7 @@ class Decoder(Module):
                                                    adapters.prompts, adapters.low_rank.a[0])
     __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
-                                                      up_scalings)
+                                                      starts, up_scalings)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee

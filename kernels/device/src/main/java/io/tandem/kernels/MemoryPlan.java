@@ -69,10 +69,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long embedding = (long) model.vocab() * model.hidden();
         long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
-        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole and a constant.
+        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole and a
+        // constant.
         long perRank = model.linears().stream()
-                .mapToLong(linear ->
-                        (long) linear.modules().size() * (1L + linear.inputs(model) + linear.outputs(model)))
+                .mapToLong(
+                        linear -> (long) linear.modules().size() * (1L + linear.inputs(model) + linear.outputs(model)))
                 .sum();
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         double weight = limits.weights().bytesPerParameter(limits.dtype());

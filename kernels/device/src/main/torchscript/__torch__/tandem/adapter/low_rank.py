@@ -2,7 +2,8 @@
 # numbers count the linears of all layers, see linears.py. The parts of a joined
 # linear have their rows one after the other in A, and the same rows of B are block-diagonal.
 # y += (x A^T, zero where a rank is another adapter's) B, with the scaling inside B. P slots, R ranks of
-# all parts together. A rank may be a bias: its A is zero, and one is added to x A^T. Slots hold finite numbers only, because zero times an infinite B is not zero.
+# all parts together. A rank may be a bias: its A is zero, and one is added to x A^T. Slots hold finite
+# numbers only, because zero times an infinite B is not zero.
 class Adapters:
   # linears of a layer
   linears : int

@@ -108,14 +108,15 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
     self.low_rank[part.bank].biases.append(
         __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
 
-# places: five numbers for each bottleneck: those of bottleneck.occupy_, and its offset in the vector.
+# places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
                      bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, places: List[int],
-                     scalings: List[float]) -> None:
+                     offsets: List[int], scalings: List[float]) -> None:
   channels = bottlenecks.down[0].size(2)
   for i in range(len(scalings)):
-    block, width, _, _, down = places[5 * i : 5 * i + 5]
-    __torch__.tandem.adapter.bottleneck.occupy_(bottlenecks, self.slot, places[5 * i : 5 * i + 4])
+    block, width = places[4 * i : 4 * i + 2]
+    down = offsets[i]
+    __torch__.tandem.adapter.bottleneck.occupy_(bottlenecks, self.slot, places[4 * i : 4 * i + 4])
     bias = down + width * channels
     up = bias + width
     views = [__torch__.tandem.adapter.trainee.view(self.weights, down, width, channels),

@@ -68,9 +68,7 @@ final class HyperparameterOptions {
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
     private @Nullable Double alpha;
 
-    @Option(
-            names = "--lora-bias",
-            description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
+    @Option(names = "--lora-bias", description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
     private boolean loraBias;
 
     @Option(

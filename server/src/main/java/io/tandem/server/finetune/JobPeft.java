@@ -37,8 +37,7 @@ final class JobPeft {
     private static final String LORA_PLUS = "loraplus";
 
     /** What only methods with factors have. */
-    private static final Set<String> OF_FACTORS =
-            Set.of("rank", "alpha", "rslora", "lora_bias", "lora_plus_ratio");
+    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_bias", "lora_plus_ratio");
 
     private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
 
@@ -95,7 +94,8 @@ final class JobPeft {
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(and(OF_OTHERS, Set.of("lora_bias")), (hyper, model) -> method.apply(lora(hyper, false, model)));
+        return new Choice(
+                and(OF_OTHERS, Set.of("lora_bias")), (hyper, model) -> method.apply(lora(hyper, false, model)));
     }
 
     private static PeftMethod biased(JsonBody hyper, LoraConfig config) {

@@ -92,8 +92,10 @@ class JobSpecTest {
     @Test
     void lorasBMayHaveABias() {
         for (String peft : List.of("lora", "rslora", "loraplus")) {
-            PeftMethod biased = spec("\"peft\":\"" + peft + "\",\"lora_bias\":true").method();
-            PeftMethod plain = spec("\"peft\":\"" + peft + "\",\"lora_bias\":false").method();
+            PeftMethod biased =
+                    spec("\"peft\":\"" + peft + "\",\"lora_bias\":true").method();
+            PeftMethod plain =
+                    spec("\"peft\":\"" + peft + "\",\"lora_bias\":false").method();
             assertThat(biased).isEqualTo(new BiasedMethod((LoraMethod) plain));
         }
     }
@@ -102,7 +104,8 @@ class JobSpecTest {
     void bottlenecksAreAsInThePapersUnlessTheyAreAskedForOtherwise() {
         assertThat(spec("\"peft\":\"bottleneck\"").method())
                 .isEqualTo(bottleneck(16, new Kind(Input.OUTPUT, Function.SILU, 1), BottleneckConfig.blocks()));
-        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_mode\":\"parallel\"").method())
+        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_mode\":\"parallel\"")
+                        .method())
                 .isEqualTo(bottleneck(16, new Kind(Input.STREAM, Function.RELU, 4), Set.of(TargetModule.MLP)));
         assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_size\":3,\"bottleneck_mode\":\"series\","
                                 + "\"bottleneck_at\":\"attention\",\"bottleneck_activation\":\"gelu\","
@@ -118,7 +121,8 @@ class JobSpecTest {
     @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
-                .hasMessageContaining("lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, bottleneck");
+                .hasMessageContaining(
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, bottleneck");
     }
 
     @ParameterizedTest

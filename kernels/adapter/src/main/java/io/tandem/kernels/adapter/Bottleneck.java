@@ -17,8 +17,7 @@ import java.util.Optional;
  * @param upBias u, {@code [channels]}
  * @param up U, {@code [channels, width]}
  */
-public record Bottleneck(
-        int width, int channels, Kind kind, float[] down, float[] downBias, float[] upBias, float[] up)
+public record Bottleneck(int width, int channels, Kind kind, float[] down, float[] downBias, float[] upBias, float[] up)
         implements Change {
     /** Names of the parameters in files of the library {@code adapters}. */
     public static final String DOWN = "adapter_down.0.weight";
@@ -126,8 +125,7 @@ public record Bottleneck(
 
     @Override
     public Bottleneck with(List<float[]> values) {
-        return new Bottleneck(
-                width, channels, kind, values.get(0), values.get(1), values.get(2), values.get(3));
+        return new Bottleneck(width, channels, kind, values.get(0), values.get(1), values.get(2), values.get(3));
     }
 
     @Override

@@ -17,8 +17,7 @@ import java.util.Set;
  * @param without layers that have none after all
  * @param baseModel may be empty
  */
-public record BottleneckConfig(
-        int width, Kind kind, Set<TargetModule> targets, Set<Integer> without, String baseModel)
+public record BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, Set<Integer> without, String baseModel)
         implements AdapterConfig {
     public BottleneckConfig {
         without = Set.copyOf(without);

@@ -44,8 +44,9 @@ interface AdapterArguments {
      * @param biases three numbers for each part with factors that has one: its number, the bias's row, where it begins
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
-     * @param bottlenecks five numbers for each: as in a slot's content, and where it begins
-     * @param upScalings of those
+     * @param bottlenecks as in a slot's content
+     * @param bottleneckStarts where each of those begins
+     * @param bottleneckScalings of those
      */
     record Learned(
             long[] banks,
@@ -56,6 +57,7 @@ interface AdapterArguments {
             long[] biases,
             long[] virtual,
             long[] bottlenecks,
-            double[] upScalings)
+            long[] bottleneckStarts,
+            double[] bottleneckScalings)
             implements Arguments {}
 }

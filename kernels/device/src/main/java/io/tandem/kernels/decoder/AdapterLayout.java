@@ -29,6 +29,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -337,20 +338,23 @@ final class AdapterLayout {
                         + ", kernels.max-rank is " + maxRank + " and limits them too");
             }
             if (!bottleneck.kind().equals(((Bottleneck) blocks.get(0).change()).kind())) {
-                throw new IllegalArgumentException(
-                        part.site() + " has another kind of bottleneck than " + blocks.get(0).site());
+                throw new IllegalArgumentException(part.site() + " has another kind of bottleneck than "
+                        + blocks.get(0).site());
             }
         }
     }
 
-    /** Block, width, input and function of a bottleneck, as {@code bottleneck.occupy_} takes them. */
-    static long[] place(Part part, Bottleneck bottleneck) {
-        return new long[] {
-            part.bank(),
-            bottleneck.width(),
-            bottleneck.kind().input().code(),
-            bottleneck.kind().function().code()
-        };
+    /** Block, width, input and function of each bottleneck, as {@code bottleneck.occupy_} takes them. */
+    static long[] places(List<Part> blocks) {
+        return blocks.stream()
+                .flatMapToLong(part -> part.change() instanceof Bottleneck own
+                        ? LongStream.of(
+                                part.bank(),
+                                own.width(),
+                                own.kind().input().code(),
+                                own.kind().function().code())
+                        : LongStream.empty())
+                .toArray();
     }
 
     private void check(Prefix prefix, int maxRank) {

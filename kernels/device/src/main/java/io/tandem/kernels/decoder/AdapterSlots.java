@@ -92,7 +92,6 @@ final class AdapterSlots {
             List<PtNDArray> a = new ArrayList<>();
             List<PtNDArray> b = new ArrayList<>();
             List<PtNDArray> magnitudes = new ArrayList<>();
-            List<long[]> constants = new ArrayList<>();
             List<long[]> scales = new ArrayList<>();
             List<PtNDArray> differences = new ArrayList<>();
             for (Part part : parts) {
@@ -110,9 +109,6 @@ final class AdapterSlots {
                         b.add(ranks(call, derived, lowRank.outputs(), split, lowRank.rank()));
                     }
                 });
-                if (part.change() instanceof BiasedFactors) {
-                    constants.add(new long[] {part.bank(), part.frozenRow()});
-                }
                 if (!learning) {
                     continue;
                 }
@@ -130,14 +126,7 @@ final class AdapterSlots {
                     differences.add(call.tensor(derived, derived.length));
                 }
             }
-            List<long[]> bottlenecks = new ArrayList<>();
-            List<PtNDArray> tensors = new ArrayList<>();
-            for (Part part : learning ? layout.blocks(adapter) : List.<Part>of()) {
-                if (part.change() instanceof Bottleneck bottleneck) {
-                    bottlenecks.add(AdapterLayout.place(part, bottleneck));
-                    tensors.addAll(tensors(call, prepared, part, bottleneck));
-                }
-            }
+            List<Part> blocks = learning ? layout.blocks(adapter) : List.of();
             script.putAdapter(
                     call,
                     value,
@@ -147,24 +136,37 @@ final class AdapterSlots {
                             a,
                             b,
                             magnitudes,
-                            RowEncoder.flatten(constants),
+                            constants(parts),
                             RowEncoder.flatten(scales),
                             differences,
                             learning ? embeddings(call, adapter) : List.of(),
                             learning ? tokens(adapter) : new long[0],
-                            RowEncoder.flatten(bottlenecks),
-                            tensors));
+                            AdapterLayout.places(blocks),
+                            tensors(call, prepared, blocks)));
         }
         occupy(slot, adapter);
     }
 
-    private static List<PtNDArray> tensors(
-            TensorScope call, PreparedAdapter prepared, Part part, Bottleneck bottleneck) {
-        float[] up = Objects.requireNonNull(prepared.derived().get(part.site()));
-        return List.of(
-                call.tensor(bottleneck.down(), bottleneck.width(), bottleneck.channels()),
-                call.tensor(bottleneck.downBias(), bottleneck.width()),
-                call.tensor(up, 1 + bottleneck.width(), bottleneck.channels()));
+    /** Bank and row of each bias. */
+    private static long[] constants(List<Part> parts) {
+        return parts.stream()
+                .filter(part -> part.change() instanceof BiasedFactors)
+                .flatMapToLong(part -> LongStream.of(part.bank(), part.frozenRow()))
+                .toArray();
+    }
+
+    /** Three of each bottleneck, as {@code bottleneck.put_} takes them. */
+    private static List<PtNDArray> tensors(TensorScope call, PreparedAdapter prepared, List<Part> blocks) {
+        List<PtNDArray> tensors = new ArrayList<>();
+        for (Part part : blocks) {
+            if (part.change() instanceof Bottleneck own) {
+                float[] up = Objects.requireNonNull(prepared.derived().get(part.site()));
+                tensors.add(call.tensor(own.down(), own.width(), own.channels()));
+                tensors.add(call.tensor(own.downBias(), own.width()));
+                tensors.add(call.tensor(up, 1 + own.width(), own.channels()));
+            }
+        }
+        return tensors;
     }
 
     /** Rows of a factor [ranks, width]. */

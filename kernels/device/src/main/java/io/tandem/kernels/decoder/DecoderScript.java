@@ -5,6 +5,8 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.IterationArguments.Inputs;
+import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -61,21 +63,6 @@ final class DecoderScript {
 
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
-
-    /**
-     * What an iteration reads.
-     *
-     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
-     * @param sizes of its sections
-     * @param mixed whether rows differ in their adapters
-     * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
-     */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
-            implements Arguments {}
-
-    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
 
     /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
     record Rule(String method, double[] settings) implements Arguments {}
@@ -336,7 +323,8 @@ final class DecoderScript {
                     call.numbers(learned.biases()),
                     call.numbers(learned.virtual()),
                     call.numbers(learned.bottlenecks()),
-                    call.own(IValue.listFrom(learned.upScalings()))));
+                    call.numbers(learned.bottleneckStarts()),
+                    call.own(IValue.listFrom(learned.bottleneckScalings()))));
         }
     }
 

@@ -40,7 +40,7 @@ final class Trainee implements AutoCloseable {
     private final Lanes lanes;
     private final boolean decomposed;
     /** In the order of the device's parts. */
-    private final List<Part> factors = new ArrayList<>();
+    private final List<Part> factors;
 
     private int ranks = Integer.MAX_VALUE;
 
@@ -60,13 +60,36 @@ final class Trainee implements AutoCloseable {
         Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
+        List<Placed> parameters = layout.parameters(initial);
+        this.factors = parameters.stream()
+                .filter(placed -> placed.is(LowRank.B))
+                .map(Placed::part)
+                .toList();
+        try (TensorScope call = scope.open()) {
+            adapters.putFrozen(slot, prepared);
+            float[] flat = layout.flatten(initial);
+            value = script.newTrainee(
+                    scope,
+                    adapters.value(),
+                    slot,
+                    call.tensor(flat, flat.length),
+                    lanes.count(),
+                    learned(layout, parameters, initial));
+            decomposed = script.isDecomposed(call, value);
+            Factors weights = script.weights(call, value);
+            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
+        }
+        adapters.occupy(slot, initial);
+    }
+
+    /** @param parameters the adapter's */
+    private static Learned learned(AdapterLayout layout, List<Placed> parameters, Adapter initial) {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
         List<long[]> magnitudes = new ArrayList<>();
         List<long[]> biases = new ArrayList<>();
-        List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(
                     new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
@@ -83,7 +106,6 @@ final class Trainee implements AutoCloseable {
                     part.bank(), part.row(), part.change().learning(), part.column(), own.outputs(), placed.start()
                 });
                 scalings.add(own.scaling());
-                factors.add(part);
             }
             // They come right behind their factors.
             if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
@@ -97,39 +119,23 @@ final class Trainee implements AutoCloseable {
                 scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
             }
         }
-        List<long[]> bottlenecks = new ArrayList<>();
-        List<Double> upScalings = new ArrayList<>();
-        for (Placed placed : parameters) {
-            if (placed.is(Bottleneck.DOWN) && placed.part().change() instanceof Bottleneck bottleneck) {
-                long[] place = AdapterLayout.place(placed.part(), bottleneck);
-                bottlenecks.add(new long[] {place[0], place[1], place[2], place[3], placed.start()});
-                upScalings.add(bottleneck.kind().scaling());
-            }
-        }
-        try (TensorScope call = scope.open()) {
-            adapters.putFrozen(slot, prepared);
-            float[] flat = layout.flatten(initial);
-            value = script.newTrainee(
-                    scope,
-                    adapters.value(),
-                    slot,
-                    call.tensor(flat, flat.length),
-                    lanes.count(),
-                    new Learned(
-                            RowEncoder.flatten(banks),
-                            RowEncoder.flatten(parts),
-                            scalings.stream().mapToDouble(s -> s).toArray(),
-                            RowEncoder.flatten(scales),
-                            RowEncoder.flatten(magnitudes),
-                            RowEncoder.flatten(biases),
-                            virtual(initial),
-                            RowEncoder.flatten(bottlenecks),
-                            upScalings.stream().mapToDouble(s -> s).toArray()));
-            decomposed = script.isDecomposed(call, value);
-            Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
-        }
-        adapters.occupy(slot, initial);
+        List<Placed> bottlenecks =
+                parameters.stream().filter(placed -> placed.is(Bottleneck.DOWN)).toList();
+        return new Learned(
+                RowEncoder.flatten(banks),
+                RowEncoder.flatten(parts),
+                scalings.stream().mapToDouble(s -> s).toArray(),
+                RowEncoder.flatten(scales),
+                RowEncoder.flatten(magnitudes),
+                RowEncoder.flatten(biases),
+                virtual(initial),
+                AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
+                bottlenecks.stream().mapToLong(Placed::start).toArray(),
+                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
+    }
+
+    private static double scaling(Placed placed) {
+        return placed.part().change() instanceof Bottleneck own ? own.kind().scaling() : 1;
     }
 
     private static long[] virtual(Adapter adapter) {

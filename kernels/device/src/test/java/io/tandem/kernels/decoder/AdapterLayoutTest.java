@@ -54,7 +54,10 @@ class AdapterLayoutTest {
         Adapter wide = TinyAdapters.bottlenecks(model.config(), kind, 9, 1);
         refused(layout, wide, "attention_output has a bottleneck of width 9, kernels.max-rank is 8");
         ModelConfig other = ModelConfig.llama(2, 64, 4, 2, 16, 64, 100).build();
-        refused(new AdapterLayout(other), fits, "attention_output is [" + model.config().hidden());
+        refused(
+                new AdapterLayout(other),
+                fits,
+                "attention_output is [" + model.config().hidden());
         Site mlp = new Site(1, TargetModule.MLP);
         Kind parallel = new Kind(Input.STREAM, Function.RELU, 2);
         Adapter mixed = TinyAdapters.bottlenecks(model.config(), parallel, 3, 1);

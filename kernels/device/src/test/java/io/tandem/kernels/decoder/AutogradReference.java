@@ -168,7 +168,10 @@ final class AutogradReference implements AutoCloseable {
                     module == null ? 0 : module.lowRank().map(LowRank::scaling).orElse(0.0));
         }
         for (Site site : Site.blocks(model)) {
-            reals.add(adapter.modules().get(site) instanceof Bottleneck own ? own.kind().scaling() : 0.0);
+            reals.add(
+                    adapter.modules().get(site) instanceof Bottleneck own
+                            ? own.kind().scaling()
+                            : 0.0);
         }
         float[] values = new float[reals.size()];
         for (int i = 0; i < values.length; i++) {

@@ -267,8 +267,7 @@ abstract class FamilyProof {
     @EnumSource
     void gradientsOfBottlenecks(Input input) throws IOException {
         ModelConfig model = write();
-        Adapter adapter =
-                TinyAdapters.bottlenecks(model, new Kind(input, Function.SILU, 0.7), 4, random.nextLong());
+        Adapter adapter = TinyAdapters.bottlenecks(model, new Kind(input, Function.SILU, 0.7), 4, random.nextLong());
         try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 128, Stash.RECOMPUTE))) {
             device.openTrainee(SLOT, device.prepare(adapter), OptimizerConfig.DEFAULT);
             TrainingPack pack = Devices.pack(random, model.vocab(), 40, 17);
@@ -348,7 +347,12 @@ abstract class FamilyProof {
             boolean each,
             double[] all) {
         List<float[]> parts = expected.stream()
-                .map(result -> result.gradient().modules().get(site).parameters().get(number).values())
+                .map(result -> result.gradient()
+                        .modules()
+                        .get(site)
+                        .parameters()
+                        .get(number)
+                        .values())
                 .toList();
         double difference = 0;
         double norm = 0;

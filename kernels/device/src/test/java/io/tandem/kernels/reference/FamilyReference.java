@@ -218,12 +218,11 @@ public final class FamilyReference {
         /** {@code y + scaling (U f(D h + d) + u)} with SiLU for f. */
         private Matrix bottleneck(String name, Bottleneck change, Matrix x, Matrix y) {
             List<Matrix> own = matrices(name, change);
-            Matrix h =
-                    switch (change.kind().input()) {
-                        case OUTPUT -> y;
-                        case STREAM -> x;
-                        case SUM -> tape.add(x, y, 1);
-                    };
+            Matrix h = switch (change.kind().input()) {
+                case OUTPUT -> y;
+                case STREAM -> x;
+                case SUM -> tape.add(x, y, 1);
+            };
             Matrix z = tape.add(tape.linear(h, own.get(0)), row(own.get(1)), 1);
             Matrix a = tape.map(z, value -> value / (1 + Math.exp(-value)));
             Matrix added = tape.add(tape.linear(a, own.get(3)), row(own.get(2)), 1);

@@ -37,8 +37,8 @@ public record BiasedMethod(LoraMethod lora) implements PeftMethod {
 
     @Override
     public LongStream parameters(ModelConfig model) {
-        LongStream biases = config().sites(model).stream()
-                .mapToLong(site -> site.module().outputs(model));
+        LongStream biases =
+                config().sites(model).stream().mapToLong(site -> site.module().outputs(model));
         return LongStream.concat(lora.parameters(model), biases);
     }
 }

@@ -36,8 +36,7 @@ public record BottleneckMethod(BottleneckConfig config) implements PeftMethod {
             float[] up = new float[channels * width];
             modules.put(
                     site,
-                    new Bottleneck(
-                            width, channels, config.kind(), down, new float[width], new float[channels], up));
+                    new Bottleneck(width, channels, config.kind(), down, new float[width], new float[channels], up));
         }
         return new Adapter(config, modules);
     }

@@ -48,7 +48,8 @@ final class BottleneckFiles {
 
     /** Whether the configuration is one of these; PEFT's has a type. */
     static boolean are(JsonFields json) {
-        return !json.has(PeftConfig.TYPE) && json.value(CONFIG).filter(JsonNode::isObject).isPresent();
+        return !json.has(PeftConfig.TYPE)
+                && json.value(CONFIG).filter(JsonNode::isObject).isPresent();
     }
 
     static Function function(JsonFields fields) {
@@ -136,8 +137,8 @@ final class BottleneckFiles {
     /** One number, or one for each layer if their widths differ. */
     private static Object factors(SortedMap<Site, Change> modules, int hidden) {
         SortedMap<Integer, Set<Integer>> widths = new TreeMap<>();
-        modules.forEach((site, change) -> widths.computeIfAbsent(site.layer(), layer -> new TreeSet<>())
-                .add(((Bottleneck) change).width()));
+        modules.forEach((site, change) ->
+                widths.computeIfAbsent(site.layer(), layer -> new TreeSet<>()).add(((Bottleneck) change).width()));
         widths.forEach((layer, own) -> {
             if (own.size() > 1) {
                 throw new IllegalArgumentException(

@@ -54,7 +54,8 @@ final class BottleneckReader {
         }
         JsonFields fields = json.object(BottleneckFiles.CONFIG).orElseThrow();
         refuseVariants(fields);
-        Kind kind = new Kind(input(fields, model), BottleneckFiles.function(fields), fields.number("scaling", -LARGEST, LARGEST, 1));
+        Kind kind = new Kind(
+                input(fields, model), BottleneckFiles.function(fields), fields.number("scaling", -LARGEST, LARGEST, 1));
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         if (fields.bool("mh_adapter", false)) {
             targets.add(TargetModule.ATTENTION);
@@ -106,7 +107,9 @@ final class BottleneckReader {
         if (!UNNORMED.contains(model.architecture())) {
             throw fields.refuse("original_ln_before", "false with " + model.architecture());
         }
-        if (fields.value("residual_before_ln").filter(value -> !value.isBoolean() || !value.booleanValue()).isPresent()) {
+        if (fields.value("residual_before_ln")
+                .filter(value -> !value.isBoolean() || !value.booleanValue())
+                .isPresent()) {
             throw fields.refuse("residual_before_ln", "true where original_ln_before is");
         }
         return Input.SUM;
@@ -136,17 +139,18 @@ final class BottleneckReader {
     }
 
     private static int width(JsonFields fields, int layer, int hidden, int widest) {
-        JsonFields layers = fields.value(BottleneckFiles.FACTOR).filter(JsonNode::isObject).isPresent()
-                ? fields.object(BottleneckFiles.FACTOR).orElseThrow()
-                : null;
+        JsonFields layers =
+                fields.value(BottleneckFiles.FACTOR).filter(JsonNode::isObject).isPresent()
+                        ? fields.object(BottleneckFiles.FACTOR).orElseThrow()
+                        : null;
         String own = String.valueOf(layer);
         double factor = layers == null
                 ? fields.number(BottleneckFiles.FACTOR, 1 / LARGEST, LARGEST)
                 : layers.number(layers.has(own) ? own : "default", 1 / LARGEST, LARGEST);
         double width = BottleneckFiles.width(hidden, factor);
         if (width > widest) {
-            throw new ModelFormatException("layer " + layer + " has bottlenecks of width " + Math.round(width) + ", at most " + widest
-                    + " are possible (kernels.max-rank)");
+            throw new ModelFormatException("layer " + layer + " has bottlenecks of width " + Math.round(width)
+                    + ", at most " + widest + " are possible (kernels.max-rank)");
         }
         return (int) width;
     }
@@ -170,8 +174,8 @@ final class BottleneckReader {
             }
             adapters.add(matcher.group(3));
             if (own.put(matcher.group(4), name) != null || adapters.size() > 1) {
-                throw new ModelFormatException(name + " is not the adapter's only one: its tensors are of "
-                        + String.join(" and ", adapters));
+                throw new ModelFormatException(
+                        name + " is not the adapter's only one: its tensors are of " + String.join(" and ", adapters));
             }
         }
         return tensors;

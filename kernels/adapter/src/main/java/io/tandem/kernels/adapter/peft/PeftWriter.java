@@ -43,7 +43,8 @@ final class PeftWriter {
     private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
             .withObjectIndenter(new DefaultIndenter("  ", "\n"))
             .withArrayIndenter(new DefaultIndenter("  ", "\n"));
-    private static final Set<String> VECTORS = Set.of(Dora.MAGNITUDE, BiasedFactors.BIAS, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
+    private static final Set<String> VECTORS =
+            Set.of(Dora.MAGNITUDE, BiasedFactors.BIAS, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
@@ -107,8 +108,8 @@ final class PeftWriter {
         Map<String, Tensor> tensors = new TreeMap<>();
         adapter.modules()
                 .forEach((site, change) -> change.parameters()
-                        .forEach(p -> tensors.put(
-                                tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+                        .forEach(p ->
+                                tensors.put(tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
         adapter.prefix()
                 .map(Prefix::parameter)
                 .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
@@ -116,9 +117,7 @@ final class PeftWriter {
     }
 
     private static String tensor(Site site, String parameter) {
-        return site.module().isLinear()
-                ? PeftReader.tensor(site, parameter)
-                : BottleneckFiles.tensor(site, parameter);
+        return site.module().isLinear() ? PeftReader.tensor(site, parameter) : BottleneckFiles.tensor(site, parameter);
     }
 
     private static long[] shape(Parameter parameter) {

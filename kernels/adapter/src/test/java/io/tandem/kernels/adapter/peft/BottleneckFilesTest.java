@@ -89,8 +89,7 @@ class BottleneckFilesTest {
     void aDirectoryAsTheLibrarySavesIt() throws IOException {
         Adapter adapter = PeftFormat.read(byHand().write(fields("")), model, 8);
         Kind kind = new Kind(Input.OUTPUT, Function.SILU, 1);
-        assertThat(adapter.config())
-                .isEqualTo(new BottleneckConfig(width, kind, BottleneckConfig.blocks(), "base"));
+        assertThat(adapter.config()).isEqualTo(new BottleneckConfig(width, kind, BottleneckConfig.blocks(), "base"));
         assertThat(adapter.modules()).containsOnlyKeys(Site.blocks(model));
         Bottleneck own = (Bottleneck) adapter.modules().get(new Site(1, TargetModule.MLP));
         assertThat(own.kind()).isEqualTo(kind);
@@ -102,7 +101,12 @@ class BottleneckFilesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "relu, RELU", "swish, SILU", "silu, SILU", "gelu, GELU", "gelu_new, GELU_TANH", "gelu_pytorch_tanh, GELU_TANH"
+        "relu, RELU",
+        "swish, SILU",
+        "silu, SILU",
+        "gelu, GELU",
+        "gelu_new, GELU_TANH",
+        "gelu_pytorch_tanh, GELU_TANH"
     })
     void functionsHaveTheLibrarysNames(String name, Function function) throws IOException {
         Adapter adapter = PeftFormat.read(byHand().write(fields("\"non_linearity\":\"" + name + "\"")), model, 8);
@@ -153,12 +157,15 @@ class BottleneckFilesTest {
     void whatDoesNotFitIsRefused() throws IOException {
         PeftDirectory right = byHand();
         String last = ATTENTION + UP_BIAS;
-        refused(byHand().without(last).write(fields("")), "0.attention_adapters.adapters.tandem.adapter_up.bias is missing");
+        refused(
+                byHand().without(last).write(fields("")),
+                "0.attention_adapters.adapters.tandem.adapter_up.bias is missing");
         refused(
                 byHand().tensor(last, new long[] {7}).write(fields("")),
                 last + " is [7] of F32, expected [" + hidden + "]");
-        refused(right.write(fields("\"reduction_factor\":8")), "is [" + width + ", " + hidden + "] of F32, expected ["
-                + hidden / 8);
+        refused(
+                right.write(fields("\"reduction_factor\":8")),
+                "is [" + width + ", " + hidden + "] of F32, expected [" + hidden / 8);
         refused(right.write(fields("\"reduction_factor\":0.5")), "of width " + 2 * hidden + ", at most 8 are possible");
         refused(right.write(fields("\"reduction_factor\":0")), "config.reduction_factor is 0");
         refused(right.write(fields("\"reduction_factor\":{\"0\":16}")), "config.reduction_factor.default is absent");
@@ -171,16 +178,19 @@ class BottleneckFilesTest {
         refused(
                 byHand().tensor(ATTENTION.substring(6) + UP, new long[] {1}).write(fields("")),
                 "is not the adapter's only one");
-        refused(byHand().tensor("x".repeat(5000), new long[] {1}).write(fields("")), "x".repeat(200) + "… is not of a b");
         refused(
-                byHand().tensor("model.layers.9.output_adapters.adapters.tone." + UP, new long[] {1}).write(fields("")),
+                byHand().tensor("x".repeat(5000), new long[] {1}).write(fields("")),
+                "x".repeat(200) + "… is not of a b");
+        refused(
+                byHand().tensor("model.layers.9.output_adapters.adapters.tone." + UP, new long[] {1})
+                        .write(fields("")),
                 "or not of the model");
         float[] infinite = values(hidden, 0);
         infinite[5] = Float.NaN;
         refused(
-                byHand().tensor(last, new long[] {hidden}, infinite).write(fields("")), last + " has the value NaN at 5");
-        new PeftDirectory(directory, model)
-                .write(fields("").replace("leave_out\":[]", "leave_out\":[0,1]"));
+                byHand().tensor(last, new long[] {hidden}, infinite).write(fields("")),
+                last + " has the value NaN at 5");
+        new PeftDirectory(directory, model).write(fields("").replace("leave_out\":[]", "leave_out\":[0,1]"));
         refused(directory, "config.leave_out is [0,1]");
     }
 
@@ -231,8 +241,8 @@ class BottleneckFilesTest {
                         new Bottleneck(own, channels, kind, factor, new float[own], new float[channels], factor));
                 BottleneckConfig config = new BottleneckConfig(own, kind, Set.of(TargetModule.MLP), "");
                 Adapter adapter = new Adapter(config, modules);
-                Map<?, ?> fields =
-                        (Map<?, ?>) BottleneckFiles.fields(config, adapter.modules()).get("config");
+                Map<?, ?> fields = (Map<?, ?>)
+                        BottleneckFiles.fields(config, adapter.modules()).get("config");
                 double written = (double) fields.get("reduction_factor");
                 assertThat(BottleneckFiles.width(channels, written)).isEqualTo(own);
             }
@@ -258,7 +268,9 @@ class BottleneckFilesTest {
     void itIsNotMergedOrCompressed() {
         Adapter adapter = TinyAdapters.bottlenecks(model, new Kind(Input.OUTPUT, Function.RELU, 1), 3, 1);
         Refusals.ofMergingAndCompressing(
-                adapter, directory, "model.layers.0.self_attn.attention_output is changed by a bottleneck, which is not a product");
+                adapter,
+                directory,
+                "model.layers.0.self_attn.attention_output is changed by a bottleneck, which is not a product");
     }
 
     @Test

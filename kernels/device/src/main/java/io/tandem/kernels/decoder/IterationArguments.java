@@ -1,0 +1,22 @@
+package io.tandem.kernels.decoder;
+
+import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.decoder.DecoderScript.Arguments;
+
+/** What {@link DecoderScript} tells the script of an iteration. */
+interface IterationArguments {
+    /**
+     * What an iteration reads.
+     *
+     * @param numbers {@code [sum of the sizes]} int64, as in {@code inputs.py}
+     * @param sizes of its sections
+     * @param mixed whether rows differ in their adapters
+     * @param top how many log-probabilities are reported, -1 for none
+     * @param learn whether the window will go backward
+     */
+    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
+            implements Arguments {}
+
+    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
+    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
+}
