@@ -92,7 +92,8 @@ class WrongValuesIT {
             "alpha",
             "beta",
             "virtual_tokens",
-            "bottleneck_size");
+            "bottleneck_size",
+            "bottleneck_scaling");
 
     @TempDir
     private static Path directory;
