@@ -7,7 +7,7 @@ def activate(layer: __torch__.tandem.model.Layer, f: int,
              adapters: __torch__.tandem.adapter.change.Changes, users: __torch__.tandem.adapter.change.Users, x: Tensor,
              kept: bool) -> Tuple[Tensor, Tensor]:
   gated = layer.linears[2].gated
-  idle = __torch__.tandem.adapter.change.is_idle(adapters, layer.bank + 2)
+  idle = __torch__.tandem.adapter.change.is_idle(adapters, users, layer.bank + 2)
   if gated is not None and idle and not kept:
     padded = __torch__.tandem.ops.rows.pad(x, True)
     act = __torch__.tandem.ops.weight.packed.swiglu(gated, padded, layer.linears[2].bias)

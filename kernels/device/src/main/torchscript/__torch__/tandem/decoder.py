@@ -112,19 +112,28 @@ class Decoder(Module):
 
   def activate(self: __torch__.tandem.decoder.Decoder,
                adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               ranks: List[int], scaled: List[int]) -> None:
-    __torch__.tandem.adapter.change.activate_(adapters, slots, ranks, scaled)
+               scaled: List[int]) -> None:
+    __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
+
+  # For rows that are paired with these slots. ranks: as in low_rank.Frozen
+  def new_pack(self: __torch__.tandem.decoder.Decoder,
+               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
+               ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
+    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks)
 
   # ---- one iteration
 
   # numbers, sizes: as in inputs.Inputs. layout: groups, chunks, and window_from with windows, as in
-  # batch.Batch. mixed: whether rows differ in their adapter. top: how many log-probabilities are
+  # batch.Batch; runs, as in row_adapters.Rows, their adapters' slots and ranks, as in low_rank.Frozen; and
+  # how the pack is used: how many places there are, whether the pairs are in order, whether masks are
+  # needed. mixed: whether rows differ in their adapters. top: how many log-probabilities are
   # reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
+              pack: __torch__.tandem.adapter.row_adapters.Pack,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
               layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
@@ -132,10 +141,15 @@ class Decoder(Module):
     rows = inputs.rows.size(1)
     missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
     stacks = inputs.stacks
-    if mixed and missing > 0:
+    places, in_order, masked = layout[6]
+    if (mixed or masked == 1) and missing > 0:
       stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
+    low_rank = __torch__.tandem.adapter.row_adapters.Rows(
+        layout[3], __torch__.tandem.adapter.low_rank.Frozen(layout[4], layout[5]), pack, inputs.pairs,
+        in_order == 1, places)
     batch = __torch__.tandem.batch.Batch(
-        model, inputs, layout, __torch__.tandem.adapter.change.users(adapters, stacks, mixed))
+        model, inputs, layout,
+        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1))
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
                                         model.embedding.dtype)
     inference = batch.inference_rows

@@ -66,7 +66,7 @@ def project(layer: __torch__.tandem.model.Layer, index: int,
             users: __torch__.tandem.adapter.change.Users, rows: Tensor, x: Tensor) -> Tensor:
   missing = __torch__.tandem.ops.rows.missing(rows.size(0), layer.linears[index].padded)
   mask, places = __torch__.tandem.adapter.change.select(adapters, users, index, rows, missing)
-  return __torch__.tandem.linears.project_some(layer, index, adapters, mask, places, x)
+  return __torch__.tandem.linears.project_some(layer, index, adapters, users, mask, places, x)
 
 # The output for rows of the pack, as in forward; chosen [n, k] their experts. x [n, C] -> [n, C]
 def forward_again(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,

@@ -6,16 +6,17 @@ def project(layer: __torch__.tandem.model.Layer, index: int,
             adapters: __torch__.tandem.adapter.change.Changes,
             users: __torch__.tandem.adapter.change.Users, x: Tensor) -> Tensor:
   mask, places = __torch__.tandem.adapter.change.of_linear(users, index)
-  return __torch__.tandem.linears.project_some(layer, index, adapters, mask, places, x)
+  return __torch__.tandem.linears.project_some(layer, index, adapters, users, mask, places, x)
 
 # mask, places: of this linear, for as many rows as the product has, see ops/rows.py
 def project_some(layer: __torch__.tandem.model.Layer, index: int,
-                 adapters: __torch__.tandem.adapter.change.Changes, mask: Optional[Tensor],
+                 adapters: __torch__.tandem.adapter.change.Changes,
+                 users: __torch__.tandem.adapter.change.Users, mask: Optional[Tensor],
                  places: Tensor, x: Tensor) -> Tensor:
   linear = layer.linears[index]
   padded = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  y = __torch__.tandem.adapter.change.forward(adapters, layer.bank + index, linear, mask, places,
-                                              padded)
+  y = __torch__.tandem.adapter.change.forward(adapters, layer.bank + index, linear, users, mask,
+                                              places, padded)
   return y[: x.size(0)]
 
 # Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]

@@ -1,6 +1,5 @@
 package io.tandem.loadtest;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.loadtest.figure.Table;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -9,9 +8,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,7 +22,6 @@ public final class AdapterBatch implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final List<Integer> BATCHES = List.of(16, 64);
     private static final int LARGEST_BATCH = 64;
-    private static final double NANOS = 1e9;
 
     @Mixin
     private ModelOption model = new ModelOption();
@@ -56,8 +51,8 @@ public final class AdapterBatch implements Callable<Integer> {
             ApiClient client = server.client();
             String base = client.baseModel();
             List<String> adapters = GeneratedAdapter.of(model.directory(), rank).publishAll(client, LARGEST_BATCH);
-            measure(client, Collections.nCopies(LARGEST_BATCH, base));
-            measure(client, adapters);
+            new BatchSpeed(client, Collections.nCopies(LARGEST_BATCH, base)).decode(tokens);
+            new BatchSpeed(client, adapters).decode(tokens);
             for (int batch : BATCHES) {
                 rows.add(row(0, batch, median(client, Collections.nCopies(batch, base))));
                 for (int count = 1; count <= batch; count *= 2) {
@@ -81,41 +76,9 @@ public final class AdapterBatch implements Callable<Integer> {
     private double median(ApiClient client, List<String> models) throws Exception {
         List<Double> all = new ArrayList<>();
         for (int round = 0; round < rounds; round++) {
-            all.add(measure(client, models));
+            all.add(new BatchSpeed(client, models).decode(tokens));
         }
         Collections.sort(all);
         return all.get(all.size() / 2);
-    }
-
-    /** Tokens per second from the moment when the last request has its first token until the first one ends. */
-    private double measure(ApiClient client, List<String> models) throws Exception {
-        ExecutorService clients = Executors.newFixedThreadPool(models.size());
-        List<Future<List<Long>>> answers = new ArrayList<>();
-        for (String name : models) {
-            answers.add(clients.submit(() -> answer(client, name)));
-        }
-        long from = Long.MIN_VALUE;
-        long to = Long.MAX_VALUE;
-        List<Long> all = new ArrayList<>();
-        for (Future<List<Long>> answer : answers) {
-            List<Long> times = answer.get();
-            from = Math.max(from, times.get(0));
-            to = Math.min(to, times.get(times.size() - 1));
-            all.addAll(times);
-        }
-        clients.shutdown();
-        long first = from;
-        long last = to;
-        long inside = all.stream().filter(time -> time > first && time <= last).count();
-        return inside / ((last - first) / NANOS);
-    }
-
-    private List<Long> answer(ApiClient client, String name) throws Exception {
-        ObjectNode body = ApiClient.JSON.createObjectNode();
-        body.put("model", name).put("prompt", "Once upon a time").put("max_tokens", tokens);
-        body.put("stream", true).put("ignore_eos", true);
-        List<Long> times = new ArrayList<>();
-        client.stream("/v1/completions", body, times::add);
-        return times;
     }
 }

@@ -95,7 +95,7 @@ public final class ApiClient {
     }
 
     /** The name of the model that adapters stand on, which is listed first. */
-    String baseModel() throws IOException, InterruptedException {
+    public String baseModel() throws IOException, InterruptedException {
         return get("/v1/models").at("/data/0/id").asText();
     }
 

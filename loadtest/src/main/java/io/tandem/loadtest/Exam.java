@@ -14,12 +14,12 @@ import java.util.concurrent.Future;
  *
  * @param lines chats of a question and its answer, in JSON
  */
-record Exam(List<String> lines) {
+public record Exam(List<String> lines) {
     /** Asked at once; a server answers them in shared iterations. */
     private static final int STUDENTS = 24;
 
     /** The share of greedy answers that are right to the letter. */
-    double exactMatch(ApiClient client, String model) throws IOException, InterruptedException {
+    public double exactMatch(ApiClient client, String model) throws IOException, InterruptedException {
         ExecutorService students = Executors.newFixedThreadPool(STUDENTS);
         List<Future<Boolean>> answers = new ArrayList<>();
         for (String line : lines) {

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** The flag of load tests that start servers of one model. */
-final class ModelOption {
+public final class ModelOption {
     @Option(
             names = "--model",
             paramLabel = "DIR",
@@ -12,7 +12,7 @@ final class ModelOption {
             description = "Default ${DEFAULT-VALUE}.")
     private Path directory = Path.of("");
 
-    Path directory() {
+    public Path directory() {
         return directory;
     }
 }

@@ -22,7 +22,7 @@ import java.util.function.Supplier;
  * @param meanTokens of an answer, exponentially distributed between 8 and four times the mean
  * @param seed of gaps and lengths
  */
-record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
+public record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
     private static final int MIN_TOKENS = 8;
     private static final double NANOS = 1e9;
     private static final double MILLIS = 1e6;
@@ -38,7 +38,7 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
      * @param tpotMillis mean gap after the first token
      * @param failed whether it was refused or broken off
      */
-    record Outcome(String model, String tier, double ttftMillis, double tpotMillis, boolean failed) {
+    public record Outcome(String model, String tier, double ttftMillis, double tpotMillis, boolean failed) {
         boolean meets(double ttft, double tpot) {
             return !failed && ttftMillis <= ttft && tpotMillis <= tpot;
         }
@@ -49,9 +49,9 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
      *
      * @param tokensPerSecond that came while requests arrived
      */
-    record Result(List<Outcome> outcomes, double tokensPerSecond) {
+    public record Result(List<Outcome> outcomes, double tokensPerSecond) {
         /** Share of the requests that met both targets; 1 if there were none. */
-        double attainment(double ttft, double tpot) {
+        public double attainment(double ttft, double tpot) {
             return outcomes.stream()
                     .mapToDouble(outcome -> outcome.meets(ttft, tpot) ? 1 : 0)
                     .average()
@@ -74,7 +74,7 @@ record PoissonLoad(double rate, double seconds, int meanTokens, long seed) {
      * @param opens is called when the seconds that count begin
      * @param closes is called when they end, while the last answers are still on their way
      */
-    Result run(ApiClient client, String model, double warmUpSeconds, Runnable opens, Runnable closes)
+    public Result run(ApiClient client, String model, double warmUpSeconds, Runnable opens, Runnable closes)
             throws InterruptedException {
         return run(client, () -> model, warmUpSeconds, opens, closes);
     }

@@ -3,14 +3,16 @@ package io.tandem.loadtest;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
 /** A fine-tuning job of a server. */
-record TrainingJob(ApiClient client, String id) {
+public record TrainingJob(ApiClient client, String id) {
     private static final long POLL_MILLIS = 500;
 
     /** @param body of the request, as the API has it */
-    static TrainingJob start(ApiClient client, ObjectNode body) throws IOException, InterruptedException {
+    public static TrainingJob start(ApiClient client, ObjectNode body) throws IOException, InterruptedException {
         return new TrainingJob(
                 client, client.post("/v1/fine_tuning/jobs", body).path("id").asText());
     }
@@ -22,7 +24,7 @@ record TrainingJob(ApiClient client, String id) {
      * @return the new model's name
      * @throws IOException if the job does not succeed
      */
-    String await(Consumer<JsonNode> news) throws IOException, InterruptedException {
+    public String await(Consumer<JsonNode> news) throws IOException, InterruptedException {
         while (true) {
             JsonNode state = client.get("/v1/fine_tuning/jobs/" + id);
             news.accept(events(1).path(0));
@@ -35,6 +37,28 @@ record TrainingJob(ApiClient client, String id) {
             }
             Thread.sleep(POLL_MILLIS);
         }
+    }
+
+    /** Waits until it trains no more, whatever the reason. */
+    public void awaitEnd() throws IOException, InterruptedException {
+        while (client.get("/v1/fine_tuning/jobs/" + id).path("finished_at").isNull()) {
+            Thread.sleep(POLL_MILLIS / 10);
+        }
+    }
+
+    /** Ends it early; its checkpoints stay. */
+    public void cancel() throws IOException, InterruptedException {
+        client.post("/v1/fine_tuning/jobs/" + id + "/cancel", ApiClient.JSON.createObjectNode());
+    }
+
+    /** The adapters of its checkpoints, the newest first. */
+    public List<String> checkpoints() throws IOException, InterruptedException {
+        List<String> names = new ArrayList<>();
+        client.get("/v1/fine_tuning/jobs/" + id + "/checkpoints")
+                .path("data")
+                .forEach(checkpoint ->
+                        names.add(checkpoint.path("fine_tuned_model_checkpoint").asText()));
+        return names;
     }
 
     /** The last events, the newest first. */

@@ -20,15 +20,15 @@ class Changes:
 
 # The adapters that rows use.
 class Users:
-  # per linear of a layer, as in low_rank.masks; empty list if every row uses all active adapters
-  masks : List[Tensor]
+  low_rank : __torch__.tandem.adapter.row_adapters.Rows
   # as in scale.scale; not read if nothing is scaled
   places : Tensor
-  # as in bottleneck.masks; empty list like the others
+  # as in bottleneck.masks; empty list if every row uses all active adapters
   bottlenecks : List[Tensor]
-  def __init__(self: __torch__.tandem.adapter.change.Users, masks: List[Tensor],
-               places: Tensor, bottlenecks: List[Tensor]) -> None:
-    self.masks = masks
+  def __init__(self: __torch__.tandem.adapter.change.Users,
+               low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
+               bottlenecks: List[Tensor]) -> None:
+    self.low_rank = low_rank
     self.places = places
     self.bottlenecks = bottlenecks
 
@@ -77,25 +77,26 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
 
-# Makes ready what the given slots use. ranks: as in low_rank.Frozen; scaled: as in scale.union
-def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int], ranks: List[int],
+# Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
+def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
               scaled: List[int]) -> None:
-  __torch__.tandem.adapter.low_rank.activate_(self.low_rank, slots, ranks)
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
   __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
 
-# stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them
-def users(self: __torch__.tandem.adapter.change.Changes, stacks: Tensor,
-          mixed: bool) -> __torch__.tandem.adapter.change.Users:
-  masks = annotate(List[Tensor], [])
+# stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
+# whether rows find their low-rank adapters by masks
+def users(self: __torch__.tandem.adapter.change.Changes,
+          low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
+          masked: bool) -> __torch__.tandem.adapter.change.Users:
   places = stacks
   bottlenecks = annotate(List[Tensor], [])
+  if masked:
+    __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
   if mixed:
-    masks = __torch__.tandem.adapter.low_rank.masks(self.low_rank, stacks)
     bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
-  return __torch__.tandem.adapter.change.Users(masks, places, bottlenecks)
+  return __torch__.tandem.adapter.change.Users(low_rank, places, bottlenecks)
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -113,25 +114,26 @@ def select(self: __torch__.tandem.adapter.change.Changes,
 def of_linear(users: __torch__.tandem.adapter.change.Users,
               linear: int) -> Tuple[Optional[Tensor], Tensor]:
   mask = annotate(Optional[Tensor], None)
-  if len(users.masks) > 0:
-    mask = users.masks[linear]
+  if len(users.low_rank.masks) > 0:
+    mask = users.low_rank.masks[linear]
   return (mask, users.places)
 
-# Whether no active adapter changes a bank's linear.
-def is_idle(self: __torch__.tandem.adapter.change.Changes, bank: int) -> bool:
-  scaled = self.scale.active
-  return __torch__.tandem.adapter.low_rank.is_idle(self.low_rank, bank) and (
-      len(scaled) == 0 or scaled[bank % self.scale.linears] == 0)
+# Whether no row's adapter changes a bank's linear.
+def is_idle(self: __torch__.tandem.adapter.change.Changes,
+            users: __torch__.tandem.adapter.change.Users, bank: int) -> bool:
+  linear, scaled = bank % self.scale.linears, self.scale.active
+  return __torch__.tandem.adapter.row_adapters.is_idle(users.low_rank, linear) and (
+      len(scaled) == 0 or scaled[linear] == 0)
 
-# The bank's linear with the rows' adapters: x [N, in] -> [N, out]
+# The bank's linear with the rows' adapters: x [N, in] -> [N, out]. mask, places: of these rows
 def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
-            linear: __torch__.tandem.ops.linear.Linear, mask: Optional[Tensor], places: Tensor,
-            x: Tensor) -> Tensor:
+            linear: __torch__.tandem.ops.linear.Linear, users: __torch__.tandem.adapter.change.Users,
+            mask: Optional[Tensor], places: Tensor, x: Tensor) -> Tensor:
   scaled = self.scale.active
   y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
       self.scale, scaled, bank, places, x))
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, scaled, bank, places, y)
-  return __torch__.tandem.adapter.low_rank.forward(self.low_rank, bank, x, y, mask)
+  return __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
 
 # What a block, counted as in bottleneck.py, adds to the residual stream x [N, C], with the rows' adapters, after
 # those of its linears: y [N, C] -> y. padded: whether products get rows of zeros, see ops/rows.py

@@ -1,9 +1,9 @@
 # Low-rank adapters (LoRA), several at once. A bank belongs to one linear of one layer; bank
 # numbers count the linears of all layers, see linears.py. The parts of a joined
 # linear have their rows one after the other in A, and the same rows of B are block-diagonal.
-# y += (x A^T, zero where a rank is another adapter's) B, with the scaling inside B. P slots, R ranks of
-# all parts together. A rank may be a bias: its A is zero, and one is added to x A^T. Slots hold finite
-# numbers only, because zero times an infinite B is not zero.
+# y += (x A^T) B, with the scaling inside B. P slots, R ranks of all parts together. A rank may be a bias: its
+# A is zero, and one is added to x A^T. Slots hold finite numbers only, because zero times an infinite B is
+# not zero. How the rows of a batch use them is in row_adapters.py.
 class Adapters:
   # linears of a layer
   linears : int
@@ -13,25 +13,14 @@ class Adapters:
   # per bank: one for ranks that are biases, zero for others [P, R]; and per slot whether it has any
   constants : List[Tensor]
   biased : List[bool]
-  # per bank: the ranks in use of the active slots, joined, [J, in] and [J, out]
-  active_a : List[Tensor]
-  active_b : List[Tensor]
-  # their constants [J]; empty list if none of the slots has biases
-  active_constants : List[Tensor]
-  # per linear: the slot that each joined rank belongs to [J]
-  owners : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.low_rank.Adapters, linears: int) -> None:
     self.linears = linears
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
     self.constants = annotate(List[Tensor], [])
     self.biased = annotate(List[bool], [])
-    self.active_a = annotate(List[Tensor], [])
-    self.active_b = annotate(List[Tensor], [])
-    self.active_constants = annotate(List[Tensor], [])
-    self.owners = annotate(List[Tensor], [])
 
-# Adapters that rows of a backward window use and that do not learn.
+# Adapters that rows use and that do not learn.
 class Frozen:
   slots : List[int]
   # per slot a number for each linear of a layer
@@ -91,45 +80,6 @@ def constant(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, slot: 
     constant = self.constants[bank][slot, :ranks]
   return constant
 
-# Joins what the given slots use. ranks: as in Frozen.
-def activate_(self: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
-              ranks: List[int]) -> None:
-  self.active_a = annotate(List[Tensor], [])
-  self.active_b = annotate(List[Tensor], [])
-  self.active_constants = annotate(List[Tensor], [])
-  self.owners = annotate(List[Tensor], [])
-  if len(slots) == 0:
-    return None
-  biased = False
-  for slot in slots:
-    biased = biased or self.biased[slot]
-  for linear in range(self.linears):
-    owners = annotate(List[Tensor], [])
-    for i in range(len(slots)):
-      owners.append(torch.full([ranks[self.linears * i + linear]], slots[i], dtype=4,
-                               device=self.a[linear].device))
-    self.owners.append(torch.cat(owners))
-  for bank in range(len(self.a)):
-    linear = bank % self.linears
-    a = annotate(List[Tensor], [])
-    b = annotate(List[Tensor], [])
-    constants = annotate(List[Tensor], [])
-    for i in range(len(slots)):
-      end = ranks[self.linears * i + linear]
-      a.append(self.a[bank][slots[i], :end])
-      b.append(self.b[bank][slots[i], :end])
-      constants.append(self.constants[bank][slots[i], :end])
-    self.active_a.append(a[0] if len(a) == 1 else torch.cat(a))
-    self.active_b.append(b[0] if len(b) == 1 else torch.cat(b))
-    if biased:
-      self.active_constants.append(torch.cat(constants))
-
-# One mask [N, J] per linear: the ranks that a row has no part in. stacks [S, N]: the slots of each
-# row's adapters, -1 for none.
-def masks(self: __torch__.tandem.adapter.low_rank.Adapters, stacks: Tensor) -> List[Tensor]:
-  rows = torch.unsqueeze(stacks, 2)
-  return [torch.all(torch.ne(rows, owner), 0) for owner in self.owners]
-
 # The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
 def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,
             i: int, bank: int) -> Tuple[Tensor, Tensor]:
@@ -154,24 +104,6 @@ def backward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
     a, b = __torch__.tandem.adapter.low_rank.factors(self, frozen, i, bank)
     dx = torch.addmm(dx, torch.linear(dy, b), a)
   return dx
-
-# Whether no active adapter changes a bank's linear.
-def is_idle(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int) -> bool:
-  return len(self.active_a) == 0 or self.active_a[bank].size(0) == 0
-
-# x [N, in], y [N, out] -> y. mask: as in masks, if rows differ in their adapters.
-def forward(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,
-            mask: Optional[Tensor]) -> Tensor:
-  if __torch__.tandem.adapter.low_rank.is_idle(self, bank):
-    return y
-  constant = annotate(Optional[Tensor], None)
-  if len(self.active_constants) > 0:
-    constant = self.active_constants[bank]
-  u = torch.linear(x, self.active_a[bank], constant)
-  if mask is not None:
-    # A product with zero would let a row see what overflows in another adapter's ranks.
-    u = torch.masked_fill_(u, mask, 0.)
-  return torch.addmm(y, u, self.active_b[bank])
 
 # What one module of a bank learns.
 class Part:

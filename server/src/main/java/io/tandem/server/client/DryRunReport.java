@@ -35,6 +35,10 @@ final class DryRunReport {
                 plan.path("estimated_seconds").asDouble());
         out.printf(
                 Locale.ROOT,
+                "%,d parameters learn%n",
+                plan.path("trained_parameters").asLong());
+        out.printf(
+                Locale.ROOT,
                 "memory: %.1f MB needed, %.1f MB available%n",
                 memory.path("needed_bytes").asLong() / 1e6,
                 memory.path("available_bytes").asLong() / 1e6);

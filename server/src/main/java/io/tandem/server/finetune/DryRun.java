@@ -36,6 +36,8 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         ObjectNode training = answer.putObject("training");
         training.put("n_epochs", settings.epochs()).put("batch_size", settings.batchSize());
         training.put("steps", batches * settings.epochs()).put("trained_tokens", trained);
+        training.put(
+                "trained_parameters", spec.method().parameters(device.model()).sum());
         training.put("estimated_seconds", Math.round(1000 * device.seconds(trained)) / 1000.0);
         ObjectNode memory = answer.putObject("memory");
         memory.put("needed_bytes", plan.total()).put("available_bytes", device.memoryBytes());

@@ -13,6 +13,7 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.PackObject;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
@@ -21,13 +22,11 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
-/**
- * Adapters on the device. The adapters of an iteration are joined by rank; the join is made again only when other
- * slots are used than before, or one of them changed.
- */
+/** Adapters on the device. */
 final class AdapterSlots {
     private final DecoderScript script;
     private final TensorScope scope;
@@ -38,8 +37,12 @@ final class AdapterSlots {
     /** Of the adapter in each slot. */
     private final int[] virtualTokens;
 
+    /** By lane. */
+    private final List<Packed> packs = new ArrayList<>();
+
     private long[] active = {};
     private boolean stale = true;
+    private long changes;
 
     AdapterSlots(
             DecoderScript script,
@@ -217,18 +220,20 @@ final class AdapterSlots {
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         stale = true;
+        changes++;
     }
 
     /** The slot's numbers changed, its shapes did not. */
     void changed() {
         stale = true;
+        changes++;
     }
 
     /**
-     * Joins the adapters that the rows use.
+     * Makes the adapters that the rows use ready.
      *
      * @param rowSlots of every row
-     * @return whether rows differ in their adapters, so that masks are needed
+     * @return whether rows differ in their adapters
      */
     boolean activate(int[][] rowSlots) {
         long[] wanted = Arrays.stream(rowSlots)
@@ -239,12 +244,40 @@ final class AdapterSlots {
                 .toArray();
         if (stale || !Arrays.equals(wanted, active)) {
             try (TensorScope call = scope.open()) {
-                script.activate(call, value, slots(wanted));
+                script.activate(call, value, wanted, ofAll(scaled, wanted));
             }
             active = wanted;
             stale = false;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    /**
+     * Copies of the adapters in some slots, for the rows of a lane. They are kept until the lane wants others, or one of the
+     * slots changes.
+     */
+    PackObject pack(int lane, long[] slots) {
+        while (packs.size() <= lane) {
+            packs.add(new Packed(new long[0], -1, scope.open(), Optional.empty()));
+        }
+        Packed last = packs.get(lane);
+        if (last.made().isPresent() && Arrays.equals(slots, last.slots()) && last.changes() == changes) {
+            return last.made().get();
+        }
+        last.owner().close();
+        TensorScope owner = scope.open();
+        PackObject made = script.newPack(owner, value, slots, ofAll(ranks, slots));
+        packs.set(lane, new Packed(slots, changes, owner, Optional.of(made)));
+        return made;
+    }
+
+    /** @param changes of any slot before it was made */
+    private record Packed(long[] slots, long changes, TensorScope owner, Optional<PackObject> made) {}
+
+    /** Frees what lanes have; the rest belongs to the owner. */
+    void close() {
+        packs.forEach(packed -> packed.owner().close());
+        packs.clear();
     }
 
     /** Slots, and what their adapters have. */

@@ -31,6 +31,9 @@ final class DecoderScript {
     /** {@code change.Changes}. */
     record AdaptersObject(IValue value) {}
 
+    /** {@code row_adapters.Pack}. */
+    record PackObject(IValue value) {}
+
     /** {@code arena.Arena}. */
     record ArenaObject(IValue value) {}
 
@@ -242,14 +245,17 @@ final class DecoderScript {
                 list(call, content.tensors()));
     }
 
-    void activate(TensorScope call, AdaptersObject adapters, Slots active) {
-        script.call(
-                call,
-                "activate",
-                adapters.value(),
-                call.numbers(active.slots()),
-                call.numbers(active.ranks()),
-                call.numbers(active.scaled()));
+    /** @param scaled as {@link Slots} has it */
+    void activate(TensorScope call, AdaptersObject adapters, long[] slots, long[] scaled) {
+        script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
+    }
+
+    /** @param ranks as {@link Slots} has them */
+    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+        try (TensorScope call = owner.open()) {
+            return new PackObject(
+                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+        }
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
@@ -258,6 +264,7 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
+            PackObject pack,
             ArenaObject arena,
             Inputs inputs) {
         return script.call(
@@ -266,6 +273,7 @@ final class DecoderScript {
                 model.value(),
                 cache.value(),
                 adapters.value(),
+                pack.value(),
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
@@ -279,8 +287,15 @@ final class DecoderScript {
         long[] window = new long[1 + layout.windows().length];
         window[0] = layout.windowFrom();
         System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
-        return call.own(
-                IValue.listFrom(call.numbers(layout.groups()), call.numbers(layout.chunks()), call.numbers(window)));
+        RowAdapters adapters = layout.adapters();
+        return call.own(IValue.listFrom(
+                call.numbers(layout.groups()),
+                call.numbers(layout.chunks()),
+                call.numbers(window),
+                call.numbers(adapters.runs()),
+                call.numbers(layout.runSlots().slots()),
+                call.numbers(layout.runSlots().ranks()),
+                call.numbers(adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0)));
     }
 
     /**

@@ -24,6 +24,7 @@ final class DecoderSources {
                             "__torch__/tandem/inputs.py",
                             "__torch__/tandem/cache.py",
                             "__torch__/tandem/adapter/low_rank.py",
+                            "__torch__/tandem/adapter/row_adapters.py",
                             "__torch__/tandem/adapter/scale.py",
                             "__torch__/tandem/adapter/dora.py",
                             "__torch__/tandem/adapter/trainee.py",

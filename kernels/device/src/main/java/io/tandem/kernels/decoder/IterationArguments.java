@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.decoder.DecoderScript.Slots;
 
 /** What {@link DecoderScript} tells the script of an iteration. */
 interface IterationArguments {
@@ -17,6 +18,11 @@ interface IterationArguments {
     record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
             implements Arguments {}
 
-    /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
-    record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
+    /**
+     * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
+     *
+     * @param runSlots of {@link RowAdapters#runSlots}
+     */
+    record Layout(
+            long[] groups, long[] chunks, long windowFrom, long[] windows, RowAdapters adapters, Slots runSlots) {}
 }

@@ -4,10 +4,10 @@ import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
-import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.CacheObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.PackObject;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.tensor.TensorScope;
@@ -24,13 +24,16 @@ record IterationCall(
         TensorScope scope,
         ModelObject model,
         CacheObject cache,
-        AdaptersObject adapters,
+        AdapterSlots adapters,
+        PackObject joined,
         ArenaObject arena) {
 
     /**
      * @param segments those of the rows
      * @param width numbers of a hidden state
      * @param virtual as {@link RowEncoder#virtual} gives them
+     * @param own which adapters the rows use
+     * @param mixed whether the rows of all lanes together differ in them
      */
     IterationOutputs run(
             List<Segment> segments,
@@ -40,6 +43,7 @@ record IterationCall(
             PackRows pack,
             int width,
             long[] virtual,
+            RowAdapters own,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
@@ -58,15 +62,17 @@ record IterationCall(
                 SamplingRows.indices(sampling.limited),
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
-                virtual);
+                virtual,
+                own.pairs());
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, pack),
+                layout(windows, rows, pack, own),
                 mixed,
                 sampling.top,
                 pack.learns());
-        IntBuffer results = IntBuffer.wrap(scope.ints(script.iterate(scope, model, cache, adapters, arena, inputs)));
+        IntBuffer results = IntBuffer.wrap(
+                scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
@@ -84,12 +90,14 @@ record IterationCall(
         return new IterationOutputs(draws, scored, states, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack) {
+    private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack, RowAdapters own) {
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 rows.windowFrom,
-                RowEncoder.flatten(pack.windows(windows.from(), windows.to())));
+                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
+                own,
+                adapters.slots(own.runSlots()));
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

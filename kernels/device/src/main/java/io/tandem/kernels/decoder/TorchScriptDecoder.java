@@ -17,9 +17,11 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.DecoderScript.PackObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
@@ -259,7 +261,10 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackLanes.Part part = split.parts().get(i);
             RowEncoder own = rows.get(i);
             long[] placed = virtual.get(i);
-            calls.add(() -> run(part, own, placed, mixed));
+            RowAdapters used =
+                    RowAdapters.of(own.adapterSlots, model.experts().isPresent(), limits.dtype() != Dtype.FLOAT32);
+            PackObject joined = adapters.pack(i, used.pack());
+            calls.add(() -> run(part, own, placed, used, joined, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -267,13 +272,23 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
-    private IterationOutputs run(PackLanes.Part part, RowEncoder rows, long[] virtual, boolean mixed) {
+    private IterationOutputs run(
+            PackLanes.Part part, RowEncoder rows, long[] virtual, RowAdapters used, PackObject joined, boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters.value(), arena)
-                        .run(part.segments(), part.windows(), rows, sampling, pack, model.hidden(), virtual, mixed);
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
+                        .run(
+                                part.segments(),
+                                part.windows(),
+                                rows,
+                                sampling,
+                                pack,
+                                model.hidden(),
+                                virtual,
+                                used,
+                                mixed);
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());
@@ -371,6 +386,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         trainees.clear();
         trainingScope.close();
         lanes.close();
+        adapters.close();
         owned.close();
     }
 }

@@ -71,17 +71,12 @@ final class Devices {
 
     /** Room for so many sequences and adapters. */
     static KernelsConfig limits(int threads, int kvSlots, int adapterSlots) {
+        return limits(Dtype.FLOAT32, threads, kvSlots, adapterSlots);
+    }
+
+    static KernelsConfig limits(Dtype dtype, int threads, int kvSlots, int adapterSlots) {
         return new KernelsConfig(
-                Dtype.FLOAT32,
-                Forms.standard(Dtype.FLOAT32),
-                threads,
-                kvSlots,
-                96,
-                256,
-                adapterSlots,
-                8,
-                128,
-                Stash.KEEP);
+                dtype, Forms.standard(dtype), threads, kvSlots, 96, 256, adapterSlots, 8, 128, Stash.KEEP);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */

@@ -315,6 +315,44 @@ class MethodParityTest {
         return Devices.segment(row, decode ? prompt.length : 0, tokens, slots, Devices.scored(device));
     }
 
+    /** Whatever of the slots is copied for a batch is copied again after a step. */
+    @ParameterizedTest
+    @EnumSource(Form.class)
+    void aBatchUsesWhatATraineeHasLearnedLast(Form form) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        Adapter initial = form.random(tiny.config(), random.nextLong());
+        Adapter other = form.random(tiny.config(), random.nextLong());
+        TrainingPack pack = after(initial, Devices.pack(random, tiny.config().vocab(), 20, 9));
+        int[] prompt = Prefix.before(
+                initial.virtualTokens(), Devices.tokens(random, 9, tiny.config().vocab()));
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(0, other);
+            device.openTrainee(SLOT, initial, OptimizerConfig.of(OptimizerConfig.Method.ADAMW));
+            List<Draw> before = beside(device, prompt);
+            step(device, pack);
+            List<Draw> after = beside(device, prompt);
+            device.putAdapter(2, device.snapshot(SLOT));
+            float[] expected = Devices.byToken(draw(device, prompt, new int[] {2}));
+            assertThat(Devices.byToken(after.get(1))).isNotEqualTo(Devices.byToken(before.get(1)));
+            assertThat(Devices.byToken(after.get(1))).containsExactly(expected, Offset.offset(2e-5f));
+            assertThat(Devices.byToken(after.get(0)))
+                    .containsExactly(Devices.byToken(before.get(0)), Offset.offset(2e-5f));
+        }
+    }
+
+    /** The last token of the prompt after the others, as one of two decode rows with adapters of the same form. */
+    private static List<Draw> beside(TorchScriptDecoder device, int[] prompt) {
+        int[] beginning = Arrays.copyOf(prompt, prompt.length - 1);
+        Devices.run(device, segment(device, beginning, new int[] {0}, 0, false));
+        Devices.run(device, segment(device, beginning, new int[] {SLOT}, 1, false));
+        int[] last = {prompt[prompt.length - 1]};
+        return Devices.run(
+                        device,
+                        Devices.segment(0, beginning.length, last, new int[] {0}, Devices.scored(device)),
+                        Devices.segment(1, beginning.length, last, new int[] {SLOT}, Devices.scored(device)))
+                .draws();
+    }
+
     /** The numbers of the adapter and of the optimizer are all that there is to keep. */
     @ParameterizedTest
     @EnumSource(Form.class)
