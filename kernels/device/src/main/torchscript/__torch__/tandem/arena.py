@@ -56,11 +56,17 @@ class Arena:
   dx : Tensor
   dkeys : Tensor
   dvalues : Tensor
+  # how many virtual tokens without rows come before each of the pack's sequences, and the adapter slot that
+  # has their keys and values, see adapter/prefix.py
+  virtual : int
+  prefix : int
   def __init__(self: __torch__.tandem.arena.Arena, model: __torch__.tandem.model.Model,
                rows: int, ffn: int, policy: int, chunk: int) -> None:
     shape, like = model.shape, model.embedding
     self.policy = policy
     self.chunk = chunk
+    self.virtual = 0
+    self.prefix = 0
     self.x = annotate(List[Tensor], [])
     self.keys = annotate(List[Tensor], [])
     self.values = annotate(List[Tensor], [])

@@ -46,7 +46,8 @@ def queries_and_keys(shape: __torch__.tandem.model.Shape, layer: __torch__.tande
 # q [N, H, D], k and v [N, K, D] -> [N, H D]; writes keys and values where they belong.
 def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer, number: int,
            q: Tensor, k: Tensor, v: Tensor, cache: __torch__.tandem.cache.Cache,
-           arena: __torch__.tandem.arena.Arena, batch: __torch__.tandem.batch.Batch) -> Tensor:
+           prefixes: __torch__.tandem.adapter.prefix.Prefixes, arena: __torch__.tandem.arena.Arena,
+           batch: __torch__.tandem.batch.Batch) -> Tensor:
   scale, window, cap = shape.scale, layer.window, shape.cap
   outputs = annotate(List[Tensor], [])
   rows = batch.inference_rows
@@ -74,9 +75,9 @@ def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.La
     torch.copy_(arena.values[number][start : end], v[rows:])
     for i in range(len(batch.windows) // 3):
       origin, first, last = batch.windows[3 * i : 3 * i + 3]
+      keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, origin, last)
       outputs.append(__torch__.tandem.ops.attention.prefill(
-          q[rows + first - start : rows + last - start], arena.keys[number][origin : last],
-          arena.values[number][origin : last], scale, window, cap))
+          q[rows + first - start : rows + last - start], keys, values, scale, window, cap))
   return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 # x [N, C] -> [N, C]; the rows of the fine-tuning window leave in the arena what backward needs.
@@ -92,7 +93,7 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
   o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
-                                    arena, batch)
+                                    adapters.prefixes, arena, batch)
   attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.users, o)
   padded = layer.linears[1].padded
   attention = __torch__.tandem.adapter.change.forward_block(adapters, 2 * number, batch.users, padded,
@@ -163,8 +164,8 @@ def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
 
 # Queries and attention's output of rows [start, end), from the arena or computed again.
 def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
-             windows: List[int], arena: __torch__.tandem.arena.Arena,
-             qkv: Tensor) -> Tuple[Tensor, Tensor]:
+             windows: List[int], prefixes: __torch__.tandem.adapter.prefix.Prefixes,
+             arena: __torch__.tandem.arena.Arena, qkv: Tensor) -> Tuple[Tensor, Tensor]:
   shape, dtype = model.shape, model.embedding.dtype
   if arena.policy != 1:
     q = __torch__.tandem.arena.get(arena.queries[number], start, end, dtype)
@@ -178,9 +179,9 @@ def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: 
   outputs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
+    keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, origin, last)
     outputs.append(__torch__.tandem.ops.attention.prefill(
-        q[first - start : last - start], arena.keys[number][origin : last],
-        arena.values[number][origin : last], shape.scale, layer.window, shape.cap))
+        q[first - start : last - start], keys, values, shape.scale, layer.window, shape.cap))
   return (q, outputs[0] if len(outputs) == 1 else torch.cat(outputs))
 
 # The second half of the layer: dy [n, C] float32, the gradient of its output, becomes that of the
@@ -253,7 +254,8 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
     qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, stack, h)
-  q, o = __torch__.tandem.block.attended(model, number, start, end, windows, arena, qkv)
+  q, o = __torch__.tandem.block.attended(model, number, start, end, windows, adapters.prefixes, arena,
+                                         qkv)
   dy = arena.dx[start : end]
   __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, stack, arena)
   attention = o
@@ -266,11 +268,9 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   dqs = annotate(List[Tensor], [])
   for i in range(len(windows) // 3):
     origin, first, last = windows[3 * i : 3 * i + 3]
-    dqs.append(__torch__.tandem.ops.attention.backward_(
-        do[first - start : last - start], q[first - start : last - start],
-        arena.keys[number][origin : last], arena.values[number][origin : last],
-        arena.dkeys[origin : last], arena.dvalues[origin : last], shape.scale, layer.window,
-        shape.cap))
+    dqs.append(__torch__.tandem.adapter.prefix.backward_(
+        adapters.prefixes, stack.trainee.prefix, stack.lane, shape, arena, number, layer.window,
+        origin, last, do[first - start : last - start], q[first - start : last - start]))
   dq = dqs[0] if len(dqs) == 1 else torch.cat(dqs)
   dkeys, dvalues = arena.dkeys[start : end], arena.dvalues[start : end]
   dqk = torch.cat([dq, torch.to(dkeys, dtype)], 1)

@@ -92,23 +92,35 @@ class Decoder(Module):
     return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; constants: as in
-  # low_rank.put_constants_; scales and
-  # differences: as in scale.put_; embeddings and tokens: as in prompt.put_; bottlenecks and tensors: as in
-  # bottleneck.put_
+  # low_rank.put_constants_; scales and differences: as in scale.put_; embeddings and tokens: as in
+  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], constants: List[int], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
-                  tokens: List[int], bottlenecks: List[int], tensors: List[Tensor]) -> None:
+                  tokens: List[int], keys: List[Tensor], bottlenecks: List[int],
+                  tensors: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.low_rank.put_constants_(adapters.low_rank, slot, constants)
     __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
     __torch__.tandem.adapter.prompt.put_(adapters.prompts, slot, embeddings, tokens)
+    __torch__.tandem.adapter.prefix.put_(adapters.prefixes, slot, keys)
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
     __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
+
+  # As in prefix.write_.
+  def write_prefix(self: __torch__.tandem.decoder.Decoder,
+                   adapters: __torch__.tandem.adapter.change.Changes, slot: int, first: int, end: int,
+                   cache: __torch__.tandem.cache.Cache, target: int) -> None:
+    __torch__.tandem.adapter.prefix.write_(adapters.prefixes, slot, first, end, cache, target)
+
+  # Brings what prefix.read says to the host.
+  def read_prefix(self: __torch__.tandem.decoder.Decoder, cache: __torch__.tandem.cache.Cache,
+                  tokens: int) -> Tensor:
+    return __torch__.tandem.host.read(__torch__.tandem.adapter.prefix.read(cache, tokens))
 
   def activate(self: __torch__.tandem.decoder.Decoder,
                adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
@@ -201,13 +213,14 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int], biases: List[int],
-                  virtual: List[int], bottlenecks: List[int], starts: List[int],
+                  magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
+                  bottlenecks: List[int], starts: List[int],
                   up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, virtual, adapters.bases,
-                                                   adapters.prompts, adapters.low_rank.a[0])
+                                                   scales, magnitudes, virtual, prefix,
+                                                   adapters.bases, adapters.prompts,
+                                                   adapters.prefixes, adapters.low_rank.a[0])
     __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
                                                       starts, up_scalings)
@@ -234,9 +247,11 @@ class Decoder(Module):
         __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
                                                   model.embedding_scale)
 
-  # Whatever became of the pack before.
+  # Whatever became of the pack before. prefix, virtual: as in the arena
   def begin_pack(self: __torch__.tandem.decoder.Decoder,
-                 arena: __torch__.tandem.arena.Arena) -> None:
+                 arena: __torch__.tandem.arena.Arena, prefix: int, virtual: int) -> None:
+    arena.prefix = prefix
+    arena.virtual = virtual
     torch.zero_(arena.dkeys)
     torch.zero_(arena.dvalues)
 

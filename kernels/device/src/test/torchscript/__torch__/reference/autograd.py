@@ -7,9 +7,10 @@ class Autograd(Module):
   # tokens, labels [T]; cos, sin [T, D]; base: all frozen weights, adapter: all factors, as vectors.
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
-  # every module, its kind, how many virtual tokens there are, whose embeddings come last in the
-  # adapter, and of every block the width of its bottleneck, its input and its function; reals: eps, then
-  # every scaling of modules, then of blocks. Returns the sum of the losses and its gradient with
+  # every module, its kind, how many virtual tokens there are whose embeddings come last in the
+  # adapter, how many whose keys and values do, on how many of the first rows factors do not act, and of
+  # every block the width of its bottleneck, its input and its function; reals: eps, then every scaling of
+  # modules, then of blocks. Returns the sum of the losses and its gradient with
   # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
@@ -27,9 +28,12 @@ class Autograd(Module):
 class Reader:
   flat : Tensor
   at : int
+  # rows that factors do not act on
+  skipped : int
   def __init__(self: __torch__.reference.autograd.Reader, flat: Tensor) -> None:
     self.flat = flat
     self.at = 0
+    self.skipped = 0
   def take(self: __torch__.reference.autograd.Reader, rows: int, columns: int) -> Tensor:
     part = self.flat[self.at : self.at + rows * columns]
     self.at = self.at + rows * columns
@@ -56,10 +60,11 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
       norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))
       weight = weight / norm * adapter.take(outputs, 1)
       return torch.matmul(x, torch.t(weight)) + bias
-    product = torch.matmul(torch.matmul(x, torch.t(a)), torch.t(b))
+    y = torch.matmul(x, torch.t(weight)) + bias
+    product = torch.matmul(torch.matmul(x[adapter.skipped :], torch.t(a)), torch.t(b))
     if kind == 4:
       product = product + adapter.take(1, outputs)
-    return torch.matmul(x, torch.t(weight)) + product * scaling + bias
+    return torch.cat([y[: adapter.skipped], y[adapter.skipped :] + product * scaling])
   y = torch.matmul(x, torch.t(weight)) + bias
   return y * adapter.take(1, outputs) if kind == 1 else y
 
@@ -95,38 +100,45 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   layers, hidden, heads, kv_heads, dim, ffn, vocab = n[0:7]
   base = __torch__.reference.autograd.Reader(flat)
   adapter = __torch__.reference.autograd.Reader(leaf)
+  adapter.skipped = n[15 + 14 * layers]
   length = tokens.size(0)
   embedding = base.take(vocab, hidden)
   virtual = n[13 + 14 * layers]
   prompt = torch.reshape(leaf[leaf.size(0) - virtual * hidden :], [virtual, hidden])
-  x = torch.cat([prompt, embedding[tokens[virtual:]]])
-  hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)
+  given = n[14 + 14 * layers]
+  width = 2 * layers * kv_heads * dim
+  prefix = torch.reshape(leaf[leaf.size(0) - given * width :], [given, layers, 2, kv_heads, dim])
+  x = torch.cat([prompt, embedding[tokens[virtual + given :]]])
+  hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)[given:]
+  rows = length - given
+  cos, sin, labels = cos[given:], sin[given:], labels[given:]
   for layer in range(layers):
     ranks = n[13 + 7 * layer : 20 + 7 * layer]
     s = r[1 + 7 * layer : 8 + 7 * layer]
     first = 13 + 7 * layers + 7 * layer
     kinds = n[first : first + 7]
-    first = 14 + 14 * layers + 6 * layer
+    first = 16 + 14 * layers + 6 * layer
     blocks = n[first : first + 6]
     scalings = r[1 + 7 * layers + 2 * layer : 3 + 7 * layers + 2 * layer]
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
     q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0], kinds[0])
     k = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[1], s[1], kinds[1])
     v = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[2], s[2], kinds[2])
-    q = torch.reshape(q, [length, heads, dim])
-    k = torch.reshape(k, [length, kv_heads, dim])
-    v = torch.reshape(v, [length, kv_heads, dim])
+    q = torch.reshape(q, [rows, heads, dim])
+    k = torch.reshape(k, [rows, kv_heads, dim])
+    v = torch.reshape(v, [rows, kv_heads, dim])
     if n[10] > 0:
       q = __torch__.reference.autograd.norm(q, base.take(1, dim), r[0])
       k = __torch__.reference.autograd.norm(k, base.take(1, dim), r[0])
     q = torch.transpose(__torch__.reference.autograd.rotate(q, cos, sin), 0, 1)
-    k = torch.transpose(__torch__.reference.autograd.rotate(k, cos, sin), 0, 1)
-    v = torch.transpose(v, 0, 1)
+    k = torch.cat([prefix[:, layer, 0], __torch__.reference.autograd.rotate(k, cos, sin)])
+    v = torch.cat([prefix[:, layer, 1], v])
+    k, v = torch.transpose(k, 0, 1), torch.transpose(v, 0, 1)
     k = torch.repeat_interleave(k, heads // kv_heads, 0)
     v = torch.repeat_interleave(v, heads // kv_heads, 0)
     scores = torch.matmul(q, torch.transpose(k, 1, 2)) / dim ** 0.5 + hidden_mask
     o = torch.matmul(torch.softmax(scores, -1), v)
-    o = torch.reshape(torch.transpose(o, 0, 1), [length, heads * dim])
+    o = torch.reshape(torch.transpose(o, 0, 1), [rows, heads * dim])
     y = __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3], kinds[3])
     x = x + __torch__.reference.autograd.bottleneck(x, y, adapter, blocks[:3], scalings[0])
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])

@@ -114,6 +114,18 @@ final class Admission {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS, "the job stacks several adapters that have virtual tokens, one may");
         }
+        Optional<AdapterVersion> activated = Stream.concat(job.training().stream(), job.validation().stream())
+                .flatMap(example -> job.below(example).stream())
+                .filter(version ->
+                        job.trains() && version.adapter().invocation().isPresent())
+                .findFirst();
+        if (activated.isPresent()) {
+            return refuse(
+                    Reason.UNFIT_ADAPTER,
+                    "the job stacks its adapter on '" + activated.get().name()
+                            + "', which acts from its invocation tokens on; what lies below a trained adapter acts on"
+                            + " whole texts");
+        }
         return check("example", job, job.training()).or(() -> check("validation example", job, job.validation()));
     }
 
@@ -134,6 +146,11 @@ final class Admission {
                 }
                 if (Arrays.stream(sequence.labels()).allMatch(label -> label == TrainingPack.IGNORED)) {
                     return refuse(Reason.NOTHING_TO_LEARN, which + " has no token to learn");
+                }
+                if (job.trains() && !sequence.learnsWhereTheLastActs()) {
+                    return refuse(
+                            Reason.NOTHING_TO_LEARN,
+                            which + " has no token to learn behind the adapter's invocation, or lacks that");
                 }
             }
             if (example.rows() > limits.packTokens()) {

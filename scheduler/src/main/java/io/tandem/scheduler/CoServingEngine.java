@@ -10,6 +10,7 @@ import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenSink;
@@ -32,6 +33,8 @@ import org.slf4j.LoggerFactory;
 public final class CoServingEngine implements Runnable, TokenSource, JobEngine, AdapterPins {
     private static final Logger LOG = LoggerFactory.getLogger(CoServingEngine.class);
 
+    private static final long IDLE = Long.MIN_VALUE;
+
     private final DeviceModel device;
     private final SchedulerConfig config;
     private final LongSupplier nanoTime;
@@ -41,6 +44,9 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     private final OpenRequests openRequests;
     private final AtomicInteger openJobs = new AtomicInteger();
     private final Object gate = new Object();
+    /** When the iteration that runs began; {@link #IDLE} if none runs. */
+    private volatile long iterationStart = IDLE;
+
     private boolean open = true;
     private volatile boolean healthy = true;
     private volatile SlotReport adapterSlots = SlotReport.NONE;
@@ -234,8 +240,8 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** Drains, plans, runs and applies until {@link #shutDown}; waits without load when there is nothing to do. */
     @Override
     public void run() {
+        FinishReason reason = FinishReason.SHUT_DOWN;
         String end = "the server is shutting down";
-        boolean trusted = true;
         try {
             while (isOpen()) {
                 if (!iterate()) {
@@ -248,21 +254,27 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             LOG.error("the engine stops: its state cannot be trusted any more", e);
             end = "the engine has stopped: " + e.getMessage();
             healthy = false;
-            trusted = false;
+            reason = FinishReason.FAILED;
         } finally {
             close();
             mailbox.drain();
-            if (trusted) {
+            if (reason == FinishReason.SHUT_DOWN) {
                 loop.suspendJobs();
             }
-            loop.failAll(end);
+            loop.endAll(reason, end);
         }
     }
 
     /** Drains the mailbox and runs one iteration; false if there was nothing to do. For simulations. */
     public boolean iterate() {
-        mailbox.drain();
-        boolean worked = loop.iterate();
+        boolean worked;
+        iterationStart = nanoTime.getAsLong();
+        try {
+            mailbox.drain();
+            worked = loop.iterate();
+        } finally {
+            iterationStart = IDLE;
+        }
         healthy = loop.deviceHealthy();
         adapterSlots = loop.adapterSlots();
         latency = loop.latency();
@@ -290,6 +302,12 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
     /** Whether the engine takes requests and the device has not failed repeatedly. */
     public boolean healthy() {
         return healthy && isOpen();
+    }
+
+    /** How long the iteration that runs has taken, its messages included; 0 if none runs. */
+    public long iterationNanos() {
+        long start = iterationStart;
+        return start == IDLE ? 0 : nanoTime.getAsLong() - start;
     }
 
     /** What the latency model believed after the last iteration. */

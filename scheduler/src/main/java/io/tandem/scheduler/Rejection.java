@@ -17,6 +17,7 @@ public record Rejection(Reason reason, String message) {
         WRONG_EXAMPLE,
         ADAPTER_TOO_LARGE,
         TOO_MANY_ADAPTERS,
+        UNFIT_ADAPTER,
         SHUTTING_DOWN
     }
 }

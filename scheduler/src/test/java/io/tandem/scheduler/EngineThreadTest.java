@@ -68,7 +68,7 @@ class EngineThreadTest {
         scenario.engine.submit(Scenario.job("job", new Random(1), 3, 1), job);
         scenario.engine.shutDown();
         scenario.engine.run();
-        assertThat(sink.end.get().reason()).isEqualTo(FinishReason.FAILED);
+        assertThat(sink.end.get().reason()).isEqualTo(FinishReason.SHUT_DOWN);
         assertThat(job.ended()).isTrue();
     }
 

@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.lifecycle.AfterContainer;
+import org.junit.jupiter.api.Test;
 
 /** A device that fails anywhere: the engine outlives it, ends everything exactly once, and leaks nothing. */
 class FaultSimulationTest {
@@ -93,6 +94,32 @@ class FaultSimulationTest {
         scenario.engine.submit(Scenario.request(99, new int[] {1, 2}, 5, adapters.get(0)), after);
         scenario.runDry();
         assertThat(after.end().reason()).isEqualTo(FinishReason.LENGTH);
+    }
+
+    @Test
+    void aLossThatIsNotANumberEndsItsJobAlone() {
+        Scenario scenario = new Scenario(FakeDevice.limits(4, CONTEXT, 3), Scenario.CONFIG);
+        Random random = new Random(1);
+        FinetuneJob good = Scenario.job("good", random, 20, 2);
+        FinetuneJob bad = Scenario.job("bad", random, 20, 2);
+        RecordingJobSink goodSink = new RecordingJobSink();
+        RecordingJobSink badSink = new RecordingJobSink();
+        RecordingSink request = new RecordingSink();
+        scenario.engine.submit(good, goodSink);
+        scenario.engine.submit(bad, badSink);
+        while (badSink.steps().isEmpty()) {
+            scenario.engine.iterate();
+        }
+        assertThat(goodSink.ended()).as("they train side by side").isFalse();
+        scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5), request);
+        scenario.device.spoilLatest();
+        scenario.runDry();
+        assertThat(badSink.end()).isInstanceOfSatisfying(JobOutcome.Failed.class, failed -> assertThat(failed.message())
+                .contains("the loss is not a finite number in step " + (badSink.steps().size() + 1))
+                .contains("try a lower learning rate"));
+        assertThat(story(goodSink)).isEqualTo(alone(good));
+        assertThat(request.end().reason()).isEqualTo(FinishReason.LENGTH);
+        assertThat(scenario.device.trainees()).isZero();
     }
 
     private static final List<String> METHODS = List.of(

@@ -5,11 +5,13 @@ import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.TargetModule;
@@ -142,12 +144,20 @@ final class Scenario {
         return new AdapterVersion("adapter-" + version, hash, FakeDevice.prepared(adapter));
     }
 
+    /** An adapter that acts from these tokens on. */
+    static AdapterVersion activated(long version, Invocation invocation) {
+        Adapter whole = version(version).adapter();
+        Adapter adapter = new Adapter(new ActivatedConfig(LORA, invocation), whole.modules());
+        ContentHash hash = new ContentHash(String.format("%016x%048x", version, 2));
+        return new AdapterVersion("activated-" + version, hash, FakeDevice.prepared(adapter));
+    }
+
     /** An adapter of so many virtual tokens. */
     static AdapterVersion prompt(long version, int tokens) {
         float[] embeddings = new float[8 * tokens];
         embeddings[0] = version;
         ContentHash hash = new ContentHash(String.format("%016x%048x", version, 1));
-        Adapter adapter = new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, 8, embeddings));
+        Adapter adapter = new Adapter(new PromptConfig(tokens, ""), Prompt.of(tokens, 8, embeddings));
         return new AdapterVersion("prompt-" + version, hash, FakeDevice.prepared(adapter));
     }
 

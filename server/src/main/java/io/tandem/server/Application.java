@@ -42,6 +42,9 @@ import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
+import io.tandem.server.operation.Drain;
+import io.tandem.server.operation.Readiness;
+import io.tandem.server.operation.Watchdog;
 import io.tandem.server.remote.AdapterFetch;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.BatchStore;
@@ -112,7 +115,9 @@ public final class Application implements AutoCloseable {
     private final int port;
     private final String url;
     private final TenantAdapters adapters;
-    private volatile boolean ready;
+    private final Watchdog watchdog;
+    private final Readiness readiness;
+    private final List<HttpVerticle> listeners;
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
@@ -136,6 +141,8 @@ public final class Application implements AutoCloseable {
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         engine = new CoServingEngine(
                 device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
+        watchdog = new Watchdog(engine::iterationNanos, config.operation().stallSeconds(), meters);
+        readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
         TenantFiles files = new TenantFiles(data);
         int maxRank = device.limits().maxRank();
@@ -188,13 +195,17 @@ public final class Application implements AutoCloseable {
                 tenants,
                 new RateLimits(tenants::quota, usage, Clock.systemUTC()),
                 usage,
-                engine::healthy,
-                () -> ready,
+                readiness,
                 Main.number(),
                 meters::scrape,
                 Clock.systemUTC());
         rows = new BatchVerticle(targets, engine.bestEffort());
-        port = listen(address, config.http().port(), targets);
+        // Event loops share a port that the system chooses only if they ask for it by the same negative number.
+        int wanted = config.http().port() == 0 ? -1 : config.http().port();
+        listeners = Stream.generate(() -> new HttpVerticle(address, wanted, targets, HTTP_EVENT_LOOPS))
+                .limit(HTTP_EVENT_LOOPS)
+                .toList();
+        port = listen(address, config.http().port());
         url = "http://" + HttpAccess.bracketed(address) + ":" + port;
         StartupLog.write(config, device, model, trainingBytes, url);
         vertx.setPeriodic(
@@ -301,7 +312,7 @@ public final class Application implements AutoCloseable {
             application.jobs.restore().get();
             // Rows may name what the jobs have published.
             application.batches.restore(application.rows).get();
-            application.ready = true;
+            application.readiness.start();
             return application;
         } catch (InterruptedException | ExecutionException e) {
             application.close();
@@ -315,18 +326,13 @@ public final class Application implements AutoCloseable {
         return config.modelSampling() ? loaded : loaded.withStandardSampling();
     }
 
-    private int listen(String address, int configuredPort, Routes.Targets targets) throws IOException {
-        // Event loops share a port that the system chooses only if they ask for it by the same negative number.
-        int port = configuredPort == 0 ? -1 : configuredPort;
-        List<HttpVerticle> verticles = Stream.generate(() -> new HttpVerticle(address, port, targets, HTTP_EVENT_LOOPS))
-                .limit(HTTP_EVENT_LOOPS)
-                .toList();
+    private int listen(String address, int configuredPort) throws IOException {
         try {
-            for (HttpVerticle verticle : verticles) {
+            for (HttpVerticle verticle : listeners) {
                 await(vertx.deployVerticle(verticle));
             }
             await(vertx.deployVerticle(rows));
-            return verticles.get(0).port();
+            return listeners.get(0).port();
         } catch (IOException e) {
             close();
             throw new IOException(
@@ -411,9 +417,18 @@ public final class Application implements AutoCloseable {
         return engine.openRequests();
     }
 
+    /** Takes nothing new, and waits for what runs, so long at most; {@link #close} then ends what is left. */
+    public void drain(int seconds) {
+        readiness.drain();
+        batches.drain();
+        new Drain(() -> new Drain.Running(
+                        listeners.stream().mapToInt(HttpVerticle::busy).sum(), batches.flyingRows()))
+                .await(seconds, engine.openJobs());
+    }
+
     @Override
     public void close() {
-        ready = false;
+        readiness.drain();
         closing = true;
         LOG.info("shutting down");
         // Who interrupts wants the end, and what is written now is all that is left of it: so nothing is skipped.
@@ -425,6 +440,7 @@ public final class Application implements AutoCloseable {
         } catch (InterruptedException e) {
             interrupted = true;
         }
+        watchdog.close();
         grammars.close();
         jobs.close();
         batches.close();

@@ -50,10 +50,8 @@ public final class Main {
     }
 
     public static void main(String[] args) {
-        int status = run(args);
-        if (status != 0) {
-            System.exit(status);
-        }
+        // Threads of libraries that are still there must not keep a process whose work is done.
+        System.exit(run(args));
     }
 
     /** The command with all its subcommands; what goes wrong is said in a line or two. */

@@ -9,8 +9,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -23,6 +25,8 @@ import picocli.CommandLine.Spec;
         description = "Starts the server. Flags win over the configuration file.",
         mixinStandardHelpOptions = true)
 final class ServeCommand implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+
     @Spec
     private @Nullable CommandSpec spec;
 
@@ -58,15 +62,20 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        Application application = start(load());
-        CountDownLatch stop = new CountDownLatch(1);
-        Thread closer = new Thread(
-                () -> {
-                    application.close();
-                    stop.countDown();
-                },
-                "shutdown");
-        Runtime.getRuntime().addShutdownHook(closer);
+        ServerConfig settings = load();
+        StopSignal stop = StopSignal.listen();
+        LOG.info("loading {}", settings.model());
+        try (Application application = start(settings, stop)) {
+            announce(application);
+            stop.await();
+            application.drain(settings.operation().drainSeconds());
+        } catch (CancellationException e) {
+            LOG.info("{}", e.getMessage());
+        }
+        return 0;
+    }
+
+    private void announce(Application application) {
         if (spec != null) {
             spec.commandLine()
                     .getOut()
@@ -75,14 +84,15 @@ final class ServeCommand implements Callable<Integer> {
                             application.model().name(), application.model().contextTokens(), application.url());
             spec.commandLine().getOut().flush();
         }
-        stop.await();
-        return 0;
     }
 
-    private static Application start(ServerConfig settings) throws IOException {
+    private static Application start(ServerConfig settings, StopSignal stop) throws IOException {
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         try (LoadingProgress loading = new LoadingProgress("loading the model", err)) {
-            return Application.start(settings, loading);
+            return Application.start(settings, (read, total) -> {
+                stop.requireNone();
+                loading.show(read, total);
+            });
         }
     }
 

@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.Experts;
@@ -83,15 +84,17 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
-        // Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U.
-        long bottlenecks = element
-                * 2
-                * model.layers()
-                * limits.adapterSlots()
-                * (1L + limits.maxRank())
-                * (2L * model.hidden() + 1);
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual + bottlenecks);
+        long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
+        bytes.put(
+                Part.ADAPTER_SLOTS,
+                factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         return new MemoryPlan(bytes);
+    }
+
+    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */
+    private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
+        long rows = 2L * model.layers() * limits.adapterSlots() * (1L + limits.maxRank());
+        return limits.dtype().bytes() * rows * (2L * model.hidden() + 1);
     }
 
     /**

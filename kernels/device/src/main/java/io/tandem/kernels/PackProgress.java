@@ -4,11 +4,17 @@ package io.tandem.kernels;
  * How far the current pack has come.
  *
  * @param rows of the pack
- * @param layers that each row goes backward through
+ * @param learningRows that go backward, unless the pack only measures
+ * @param layers that each of those goes backward through
  * @param forwardRows rows that have not gone forward
  * @param backwardRowLayers rows times layers that have not gone backward; 0 if the pack only measures
  */
-public record PackProgress(int rows, int layers, int forwardRows, long backwardRowLayers) {
+public record PackProgress(int rows, int learningRows, int layers, int forwardRows, long backwardRowLayers) {
+
+    /** Of a pack whose rows all go backward, if any do. */
+    public PackProgress(int rows, int layers, int forwardRows, long backwardRowLayers) {
+        this(rows, rows, layers, forwardRows, backwardRowLayers);
+    }
 
     public boolean done() {
         return forwardRows == 0 && backwardRowLayers == 0;
@@ -21,7 +27,7 @@ public record PackProgress(int rows, int layers, int forwardRows, long backwardR
 
     /** How many layers the next rows that go backward lie in, if these are so many rows times layers, 1 or more. */
     public int backwardWindows(long rowLayers) {
-        long top = (backwardRowLayers + rows - 1) / rows;
-        return Math.toIntExact(top - (backwardRowLayers - rowLayers) / rows);
+        long top = (backwardRowLayers + learningRows - 1) / learningRows;
+        return Math.toIntExact(top - (backwardRowLayers - rowLayers) / learningRows);
     }
 }

@@ -5,17 +5,20 @@ class Changes:
   scale : __torch__.tandem.adapter.scale.Scales
   bases : __torch__.tandem.adapter.dora.Bases
   prompts : __torch__.tandem.adapter.prompt.Prompts
+  prefixes : __torch__.tandem.adapter.prefix.Prefixes
   bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
                bases: __torch__.tandem.adapter.dora.Bases,
                prompts: __torch__.tandem.adapter.prompt.Prompts,
+               prefixes: __torch__.tandem.adapter.prefix.Prefixes,
                bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
     self.prompts = prompts
+    self.prefixes = prefixes
     self.bottlenecks = bottlenecks
 
 # The adapters that rows use.
@@ -68,6 +71,7 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
       __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
       __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases,
       __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding),
+      __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
       __torch__.tandem.adapter.bottleneck.Bottlenecks(2 * model.shape.layers, slots, 1 + rank,
                                                       model.embedding))
 
@@ -75,6 +79,7 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
   __torch__.tandem.adapter.scale.clear_(self.scale, slot)
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
+  torch.zero_(self.prefixes.table[slot])
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
 
 # Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
@@ -238,6 +243,8 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)
+      published = published + __torch__.tandem.adapter.prefix.publish_(trainee.prefix, self.prefixes,
+                                                                       trainee.slot)
     block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
     published = published + __torch__.tandem.adapter.bottleneck.publish_(
         trainee.bottleneck, self.bottlenecks, trainee.slot, block)
@@ -255,6 +262,7 @@ def clear_broken_(self: __torch__.tandem.adapter.change.Changes,
   slot = trainee.slot
   prompt = __torch__.tandem.adapter.prompt.of_slot(self.prompts, slot)
   torch.masked_fill_(prompt, broken[0], 0.)
+  torch.masked_fill_(self.prefixes.table[slot], broken[0], 0.)
   for bank in range(len(trainee.low_rank)):
     torch.masked_fill_(self.low_rank.a[bank][slot], broken[bank], 0.)
     torch.masked_fill_(self.low_rank.b[bank][slot], broken[bank], 0.)

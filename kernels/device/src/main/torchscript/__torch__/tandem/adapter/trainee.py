@@ -13,6 +13,7 @@ class Trainee:
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
   prompt : __torch__.tandem.adapter.prompt.Learner
+  prefix : __torch__.tandem.adapter.prefix.Learner
   bottleneck : __torch__.tandem.adapter.bottleneck.Learner
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
@@ -24,6 +25,7 @@ class Trainee:
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
+    self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
     self.bottleneck = __torch__.tandem.adapter.bottleneck.Learner()
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
@@ -44,10 +46,12 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
 # magnitudes: three numbers for each part with factors that has some: which one that is, their offset in the vector, and
 # 1 if they are those of the weight, which bases tell. virtual: of virtual tokens how many there are, their width and
 # offset in the vector, and the vocabulary's tokens whose embeddings they start with; empty if there are none.
+# prefix: of virtual tokens with keys and values how many there are and their offset, or empty.
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[int],
         scalings: List[float], scales: List[int], magnitudes: List[int],
-        virtual: List[int], bases: __torch__.tandem.adapter.dora.Bases,
+        virtual: List[int], prefix: List[int], bases: __torch__.tandem.adapter.dora.Bases,
         prompts: __torch__.tandem.adapter.prompt.Prompts,
+        prefixes: __torch__.tandem.adapter.prefix.Prefixes,
         like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
   count = len(banks) // 4
   self = __torch__.tandem.adapter.trainee.Trainee(slot, weights, lanes, count)
@@ -91,6 +95,13 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.prompt = __torch__.tandem.adapter.prompt.Learner(w, dw)
     if len(virtual) > 3:
       torch.copy_(w, __torch__.tandem.adapter.prompt.of_tokens(prompts, virtual[3:]))
+  if len(prefix) > 0:
+    size = prefixes.table[slot, : prefix[0]].size()
+    columns = torch.numel(prefixes.table[slot, 0])
+    w = __torch__.tandem.adapter.trainee.view(self.weights, prefix[1], prefix[0], columns)
+    dw = [torch.view(lane, size) for lane in
+          __torch__.tandem.adapter.trainee.views(self, prefix[1], prefix[0], columns)]
+    self.prefix = __torch__.tandem.adapter.prefix.Learner(torch.view(w, size), dw)
   return self
 
 # places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its

@@ -4,7 +4,6 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
-import io.tandem.kernels.adapter.Prefix;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +14,7 @@ import java.util.regex.Pattern;
 
 /**
  * What an adapter does, as a number: SHA-256 over its modules in order, each with name, rank, shape, scaling and the
- * factors' bits in float32, and over its virtual tokens. Names, labels and what the configuration says beside that do not count, so the same weights
+ * factors' bits in float32, and over its virtual tokens and its invocation. Names, labels and what the configuration says beside that do not count, so the same weights
  * have the same hash wherever they come from.
  *
  * @param hex 64 digits
@@ -46,10 +45,14 @@ public record ContentHash(String hex) {
                 update(digest, parameter.values());
             });
         });
-        adapter.prefix().map(Prefix::parameter).ifPresent(parameter -> {
-            digest.update(name(parameter).getBytes(StandardCharsets.UTF_8));
-            update(digest, parameter.values());
+        adapter.prefix().ifPresent(prefix -> {
+            String kind = prefix.match(prompt -> "", keys -> "keys and values ");
+            digest.update((kind + name(prefix.parameter())).getBytes(StandardCharsets.UTF_8));
+            update(digest, prefix.parameter().values());
         });
+        adapter.invocation()
+                .ifPresent(invocation ->
+                        digest.update(("invocation " + invocation.tokens() + "\n").getBytes(StandardCharsets.UTF_8)));
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }
 

@@ -2,6 +2,7 @@ package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Sequence;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import java.util.Arrays;
 import java.util.List;
@@ -45,6 +46,14 @@ public record Example(String ability, Optional<AdapterVersion> control, List<Seq
                         sequences.stream()
                                 .map(sequence -> sequence.after(virtual))
                                 .toList());
+    }
+
+    /** The same, on which adapters with an invocation act from there on. */
+    Example acting(List<Optional<Invocation>> invocations) {
+        return new Example(
+                ability,
+                control,
+                sequences.stream().map(sequence -> sequence.acting(invocations)).toList());
     }
 
     /** Tokens of all sequences. */

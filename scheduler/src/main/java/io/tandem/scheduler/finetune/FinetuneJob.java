@@ -3,6 +3,7 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.adapter.method.LoraMethod;
@@ -128,7 +129,7 @@ public record FinetuneJob(
     }
 
     /**
-     * An example as the device gets it: after the virtual tokens of the adapters.
+     * An example as the device gets it: after the virtual tokens of the adapters, and with where each of them acts.
      *
      * @param learned whether the trainee is one of them
      */
@@ -136,7 +137,11 @@ public record FinetuneJob(
         int virtual = below(example).stream()
                 .mapToInt(version -> version.adapter().virtualTokens())
                 .sum();
-        return example.after(virtual + (learned ? method.virtualTokens() : 0));
+        List<Optional<Invocation>> invocations = Stream.concat(
+                        below(example).stream().map(version -> version.adapter().invocation()),
+                        learned ? Stream.of(method.config().invocation()) : Stream.empty())
+                .toList();
+        return example.after(virtual + (learned ? method.virtualTokens() : 0)).acting(invocations);
     }
 
     /** Most frozen adapters that the rows of a pack use. */

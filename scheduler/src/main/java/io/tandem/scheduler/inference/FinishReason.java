@@ -13,6 +13,8 @@ public enum FinishReason {
     BROKEN_ADAPTER,
     /** What the request limits its tokens by cannot be met. */
     BROKEN_CONSTRAINT,
-    /** The device failed, or the engine shut down. */
+    /** The engine shut down before the answer ended; another server, or the next start, can give it. */
+    SHUT_DOWN,
+    /** The device failed, or the engine cannot be trusted any more. */
     FAILED
 }

@@ -7,16 +7,18 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.inference.TokenSink.Finish;
+import io.tandem.scheduler.kv.CacheKey;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,7 +42,10 @@ public final class Sequence {
     private final int maxTokens;
     private final long arrivalNanos;
     private final List<ContentHash> versions;
-    private final List<ContentHash> prefixKey;
+    /** For each of the request's adapters the first token that it acts on. */
+    private final int[] actsFrom;
+
+    private final CacheKey prefixKey;
     private int[] tokens;
     private int length;
     private int computed;
@@ -73,7 +78,13 @@ public final class Sequence {
                 .map(AdapterVersion::hash)
                 .sorted(Comparator.comparing(ContentHash::hex))
                 .toList();
-        this.prefixKey = prefixKey(versions, request.options().domain());
+        this.actsFrom = request.adapters().stream()
+                .mapToInt(version -> version.adapter()
+                        .invocation()
+                        .map(invocation -> invocation.start(tokens, tokens.length))
+                        .orElse(0))
+                .toArray();
+        this.prefixKey = prefixKey(request, actsFrom);
         this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(request.prompt()).forEach(seen::set);
@@ -81,11 +92,16 @@ public final class Sequence {
         this.scored = request.options().promptLogprobs() < 0 ? tokens.length : virtualTokens + 1;
     }
 
-    private static List<ContentHash> prefixKey(List<ContentHash> versions, String domain) {
-        return domain.isEmpty()
-                ? versions
-                : Stream.concat(versions.stream(), Stream.of(ContentHash.of("domain " + domain)))
-                        .toList();
+    private static CacheKey prefixKey(InferenceRequest request, int[] actsFrom) {
+        Map<ContentHash, Integer> from = new HashMap<>();
+        for (int i = 0; i < actsFrom.length; i++) {
+            from.put(request.adapters().get(i).hash(), actsFrom[i]);
+        }
+        String domain = request.options().domain();
+        if (!domain.isEmpty()) {
+            from.put(ContentHash.of("domain " + domain), 0);
+        }
+        return new CacheKey(from);
     }
 
     public InferenceRequest request() {
@@ -102,8 +118,8 @@ public final class Sequence {
         return versions;
     }
 
-    /** Keys and values of the same tokens are the same for all sequences with this key, and may be shared. */
-    public List<ContentHash> prefixKey() {
+    /** Keys and values of the same tokens are the same as far as this key is, and may be shared. */
+    public CacheKey prefixKey() {
         return prefixKey;
     }
 
@@ -118,15 +134,16 @@ public final class Sequence {
     }
 
     /**
-     * How many of its first tokens another has too, with the same prefix key; keys and values of these are the same. Never
+     * How many of its first tokens another has too, as far as they have one prefix key; keys and values of these are the same. Never
      * all of its own, as the last one has to run, nor those that are to be scored.
      */
     public int shared(Sequence other) {
-        if (!prefixKey.equals(other.prefixKey)) {
+        int same = prefixKey.shared(other.prefixKey);
+        if (same == 0) {
             return 0;
         }
         int mismatch = Arrays.mismatch(tokens, 0, length, other.tokens, 0, other.length);
-        return reusable(Math.min(mismatch < 0 ? length : mismatch, length - 1));
+        return reusable(Math.min(Math.min(mismatch < 0 ? length : mismatch, length - 1), same));
     }
 
     /** The next tokens to run. */
@@ -146,6 +163,14 @@ public final class Sequence {
     /** Tokens that have not run; 1 while decoding. */
     public int pending() {
         return length - computed;
+    }
+
+    /** How many of those the same adapters act on. */
+    public int pendingAlike() {
+        return Arrays.stream(actsFrom)
+                .filter(from -> from > computed)
+                .map(from -> from - computed)
+                .reduce(pending(), Math::min);
     }
 
     /** Whether its next row is one that gives a token, with everything before it in the cache. */
@@ -255,6 +280,14 @@ public final class Sequence {
 
     public int[] adapterSlots() {
         return adapterSlots;
+    }
+
+    /** Those of the slots whose adapters act on the next tokens. */
+    public int[] actingSlots() {
+        return IntStream.range(0, adapterSlots.length)
+                .filter(i -> actsFrom[i] <= computed)
+                .map(i -> adapterSlots[i])
+                .toArray();
     }
 
     public boolean running() {

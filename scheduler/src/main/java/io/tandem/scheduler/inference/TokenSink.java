@@ -25,7 +25,8 @@ public interface TokenSink {
      * @param cachedTokens how many of those were reused from an earlier request
      * @param completionTokens how many tokens were delivered
      * @param message what failed, for people; empty unless {@link FinishReason#FAILED},
-     *     {@link FinishReason#BROKEN_ADAPTER}, {@link FinishReason#BROKEN_CONSTRAINT} or {@link FinishReason#DISPLACED}
+     *     {@link FinishReason#SHUT_DOWN}, {@link FinishReason#BROKEN_ADAPTER},
+     *     {@link FinishReason#BROKEN_CONSTRAINT} or {@link FinishReason#DISPLACED}
      */
     record Finish(FinishReason reason, int promptTokens, int cachedTokens, int completionTokens, String message) {}
 }

@@ -1,16 +1,14 @@
 package io.tandem.scheduler.kv;
 
-import io.tandem.scheduler.adapter.ContentHash;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
  * Who holds which KV slot, and how many tokens all of them hold together. A slot that is given back remembers the
- * tokens in it, so that a later prompt of the same adapter version that begins with them need not run them again; what
- * is remembered makes way for what is needed, the longest unused first.
+ * tokens in it, so that a later prompt that begins with them, with the same adapter versions so far, need not run
+ * them again; what is remembered makes way for what is needed, the longest unused first.
  */
 public final class KvSlotAllocator {
     /** Tokens are counted in pages, so that growing by one rarely changes the count. */
@@ -41,7 +39,7 @@ public final class KvSlotAllocator {
         boolean leased;
         int pages;
         int[] remembered = {};
-        List<ContentHash> versions = List.of();
+        CacheKey key = CacheKey.BASE;
         long lastUse;
 
         Slot(int index) {
@@ -63,20 +61,20 @@ public final class KvSlotAllocator {
      * one whose beginning they can use, if that is more than what is lost of it; or the longest unused. What other slots
      * have of the beginning can be copied, so nothing is erased for it while there is room: all prompts begin alike.
      *
-     * @param versions of the adapters, in the same order every time; keys of any others are never used
+     * @param key of the tokens; what others made is used as far as it is the same
      * @return empty unless they {@link #fits fit}
      */
-    public Optional<Lease> lease(int[] tokens, List<ContentHash> versions) {
+    public Optional<Lease> lease(int[] tokens, CacheKey key) {
         if (!fits(tokens.length)) {
             return Optional.empty();
         }
-        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> continued(slot, tokens, versions))
+        Slot chosen = free().max(Comparator.comparingInt((Slot slot) -> continued(slot, tokens, key))
                         .thenComparing(slot -> slot.remembered.length == 0)
-                        .thenComparingInt(slot -> Math.max(0, gain(slot, tokens, versions)))
+                        .thenComparingInt(slot -> Math.max(0, gain(slot, tokens, key)))
                         .thenComparing(slot -> -slot.lastUse)
                         .thenComparing(slot -> -slot.index))
                 .orElseThrow();
-        int cached = Math.min(commonPrefix(chosen, tokens, versions), tokens.length - 1);
+        int cached = Math.min(commonPrefix(chosen, tokens, key), tokens.length - 1);
         chosen.leased = true;
         chosen.pages = pages(tokens.length);
         chosen.remembered = new int[0];
@@ -91,8 +89,8 @@ public final class KvSlotAllocator {
     }
 
     /** The longest beginning of these tokens that a slot without a holder has. */
-    public Prefix longestPrefix(int[] tokens, List<ContentHash> versions) {
-        return free().map(slot -> new Prefix(slot.index, commonPrefix(slot, tokens, versions)))
+    public Prefix longestPrefix(int[] tokens, CacheKey key) {
+        return free().map(slot -> new Prefix(slot.index, commonPrefix(slot, tokens, key)))
                 .max(Comparator.comparingInt(Prefix::tokens))
                 .orElse(Prefix.NONE);
     }
@@ -113,18 +111,18 @@ public final class KvSlotAllocator {
     }
 
     /** Gives a slot back that holds the keys and values of exactly these tokens. */
-    public void release(int slot, int[] tokens, List<ContentHash> versions) {
+    public void release(int slot, int[] tokens, CacheKey key) {
         Slot released = leased(slot);
         released.leased = false;
         released.remembered = tokens.clone();
         released.pages = pages(tokens.length);
-        released.versions = versions;
+        released.key = key;
         released.lastUse = ++uses;
     }
 
     /** Gives a slot back whose content is of no use. */
     public void discard(int slot) {
-        release(slot, new int[0], List.of());
+        release(slot, new int[0], CacheKey.BASE);
     }
 
     /** Tokens that running sequences have room for, in whole pages. */
@@ -178,21 +176,18 @@ public final class KvSlotAllocator {
     }
 
     /** Tokens of a slot that can be used, if nothing of it is lost. */
-    private static int continued(Slot slot, int[] tokens, List<ContentHash> versions) {
-        int common = commonPrefix(slot, tokens, versions);
+    private static int continued(Slot slot, int[] tokens, CacheKey key) {
+        int common = commonPrefix(slot, tokens, key);
         return common == slot.remembered.length ? common : 0;
     }
 
     /** Tokens of a slot that can be used, less those that are lost. */
-    private static int gain(Slot slot, int[] tokens, List<ContentHash> versions) {
-        return 2 * commonPrefix(slot, tokens, versions) - slot.remembered.length;
+    private static int gain(Slot slot, int[] tokens, CacheKey key) {
+        return 2 * commonPrefix(slot, tokens, key) - slot.remembered.length;
     }
 
-    private static int commonPrefix(Slot slot, int[] tokens, List<ContentHash> versions) {
-        if (!slot.versions.equals(versions) || slot.remembered.length == 0) {
-            return 0;
-        }
+    private static int commonPrefix(Slot slot, int[] tokens, CacheKey key) {
         int mismatch = Arrays.mismatch(slot.remembered, tokens);
-        return mismatch < 0 ? tokens.length : mismatch;
+        return Math.min(mismatch < 0 ? tokens.length : mismatch, key.shared(slot.key));
     }
 }

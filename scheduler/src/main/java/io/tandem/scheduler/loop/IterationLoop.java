@@ -369,9 +369,9 @@ public final class IterationLoop {
         jobs.checkIntegrity();
     }
 
-    /** Ends everything with this message. */
-    public void failAll(String message) {
-        inference.endIf(sequence -> true, FinishReason.FAILED, message);
+    /** Ends everything with this reason and message. */
+    public void endAll(FinishReason reason, String message) {
+        inference.endIf(sequence -> true, reason, message);
         jobs.failAll(message);
     }
 }

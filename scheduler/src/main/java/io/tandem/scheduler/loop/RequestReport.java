@@ -35,6 +35,7 @@ public record RequestReport(
     /** Clients that leave, and stop texts that the server finds, cancel a request that went well until then. */
     private static Attainment attainment(FinishReason reason, int tokens, Targets targets, long ttft, long tpot) {
         if (reason == FinishReason.FAILED
+                || reason == FinishReason.SHUT_DOWN
                 || reason == FinishReason.BROKEN_ADAPTER
                 || reason == FinishReason.BROKEN_CONSTRAINT) {
             return Attainment.FAILED;

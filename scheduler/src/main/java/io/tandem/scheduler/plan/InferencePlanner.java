@@ -115,12 +115,13 @@ final class InferencePlanner {
         return (long) Math.ceil(due);
     }
 
-    /** The next tokens of the prompts, this many together. */
+    /** The next tokens of the prompts, this many together; of each of them as many as the same adapters act on. */
     static List<Chunk> cut(List<Sequence> prompts, int rows) {
         List<Chunk> chunks = new ArrayList<>();
         int left = rows;
         for (Sequence prompt : prompts) {
-            int tokens = Math.min(prompt.scoring() ? Math.min(prompt.pending(), SCORED_ROWS) : prompt.pending(), left);
+            int most = prompt.pendingAlike();
+            int tokens = Math.min(prompt.scoring() ? Math.min(most, SCORED_ROWS) : most, left);
             if (tokens == 0) {
                 break;
             }

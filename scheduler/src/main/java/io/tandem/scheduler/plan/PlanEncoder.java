@@ -36,7 +36,7 @@ public final class PlanEncoder {
                 sequence.kvSlot(),
                 sequence.computed(),
                 concat(sequence.next(chunk.tokens()), chunk.draft()),
-                sequence.adapterSlots(),
+                sequence.actingSlots(),
                 chunk.draws() && !pooled ? samplings(chunk) : List.of(),
                 sequence.scoring(chunk.tokens()),
                 chunk.draws() && pooled);

@@ -18,8 +18,16 @@ import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
 class KvSlotAllocatorTest {
-    private static final List<ContentHash> BASE = List.of();
-    private static final List<ContentHash> OTHER = List.of(hash("0"));
+    private static final CacheKey BASE = CacheKey.BASE;
+    private static final CacheKey OTHER = CacheKey.of(List.of(hash("0")));
+
+    /** Of the base, of adapters that act on whole texts, and of those that act from a token on. */
+    private static final List<CacheKey> KEYS = List.of(
+            BASE,
+            OTHER,
+            new CacheKey(Map.of(hash("1"), 9)),
+            new CacheKey(Map.of(hash("1"), 30)),
+            new CacheKey(Map.of(hash("0"), 0, hash("1"), 20)));
 
     /** Hashes that differ in their last digit alone. */
     private static ContentHash hash(String lastDigit) {
@@ -45,7 +53,7 @@ class KvSlotAllocatorTest {
         KvSlotAllocator kv = new KvSlotAllocator(2, 1024);
         int[] tokens = conversation(1, 100);
         kv.release(kv.lease(tokens, OTHER).orElseThrow().slot(), tokens, OTHER);
-        List<ContentHash> similar = List.of(hash("1"));
+        CacheKey similar = CacheKey.of(List.of(hash("1")));
         assertThat(kv.longestPrefix(tokens, similar).tokens()).isZero();
         assertThat(kv.lease(tokens, similar).orElseThrow().cachedTokens()).isZero();
     }
@@ -97,6 +105,20 @@ class KvSlotAllocatorTest {
         assertThat(kv.lease(tokens, OTHER).orElseThrow().cachedTokens()).isEqualTo(50);
     }
 
+    @Test
+    void whatIsBeforeAnActivationIsTheBases() {
+        CacheKey from20 = new CacheKey(Map.of(hash("1"), 20));
+        assertThat(from20.shared(BASE)).isEqualTo(20).isEqualTo(BASE.shared(from20));
+        assertThat(from20.shared(new CacheKey(Map.of(hash("1"), 30)))).isEqualTo(20);
+        assertThat(from20.shared(new CacheKey(Map.of(hash("2"), 7)))).isEqualTo(7);
+        assertThat(from20.shared(OTHER)).isZero();
+        assertThat(from20.shared(from20)).isEqualTo(Integer.MAX_VALUE);
+        KvSlotAllocator kv = new KvSlotAllocator(2, 4096);
+        int[] tokens = conversation(1, 50);
+        kv.release(kv.lease(tokens, BASE).orElseThrow().slot(), tokens, BASE);
+        assertThat(kv.longestPrefix(tokens, from20).tokens()).isEqualTo(20);
+    }
+
     /** Against what a slot has really been given; leases fail exactly when slots or the budget are used up. */
     @Property(tries = 200)
     void whatIsSaidToBeThereIsThere(@ForAll Random random) {
@@ -104,17 +126,17 @@ class KvSlotAllocatorTest {
         int budget = 16 * (1 + random.nextInt(20));
         KvSlotAllocator kv = new KvSlotAllocator(slots, budget);
         Map<Integer, int[]> content = new HashMap<>();
-        Map<Integer, List<ContentHash>> owner = new HashMap<>();
+        Map<Integer, CacheKey> owner = new HashMap<>();
         List<Integer> leased = new ArrayList<>();
         for (int round = 0; round < 200; round++) {
             if (leased.isEmpty() || random.nextBoolean()) {
                 int[] tokens = conversation(random.nextInt(3), random.nextInt(60));
-                List<ContentHash> versions = random.nextBoolean() ? BASE : OTHER;
+                CacheKey versions = KEYS.get(random.nextInt(KEYS.size()));
                 boolean fits = kv.fits(tokens.length);
                 Prefix best = kv.longestPrefix(tokens, versions);
                 if (best.tokens() > 0) {
                     assertThat(leased).doesNotContain(best.slot());
-                    assertThat(owner.get(best.slot())).isEqualTo(versions);
+                    assertThat(owner.get(best.slot()).shared(versions)).isGreaterThanOrEqualTo(best.tokens());
                     assertThat(Arrays.copyOf(content.get(best.slot()), best.tokens()))
                             .isEqualTo(Arrays.copyOf(tokens, best.tokens()));
                 }
@@ -126,7 +148,7 @@ class KvSlotAllocatorTest {
                     int cached = got.cachedTokens();
                     assertThat(cached).isLessThan(tokens.length);
                     if (cached > 0) {
-                        assertThat(owner.get(got.slot())).isEqualTo(versions);
+                        assertThat(owner.get(got.slot()).shared(versions)).isGreaterThanOrEqualTo(cached);
                         assertThat(Arrays.copyOf(content.get(got.slot()), cached))
                                 .isEqualTo(Arrays.copyOf(tokens, cached));
                     }

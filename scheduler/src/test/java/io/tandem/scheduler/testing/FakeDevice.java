@@ -57,6 +57,8 @@ public final class FakeDevice implements DeviceModel {
     private int surprises = 1;
     private long nanos;
     private int failures;
+    private int latest = -1;
+    private int spoilt = -1;
     private volatile int prepared;
     private Predicate<String> fails = method -> false;
     private final Map<String, Integer> failed = new TreeMap<>();
@@ -96,6 +98,11 @@ public final class FakeDevice implements DeviceModel {
     /** From now on a method fails whenever this says so; those that read constants or give something back never do. */
     public void failIf(Predicate<String> method) {
         fails = method;
+    }
+
+    /** From now on what the trainee learns that was opened last has a loss that is not a number. */
+    public void spoilLatest() {
+        spoilt = latest;
     }
 
     /** How often each method has failed. */
@@ -174,6 +181,7 @@ public final class FakeDevice implements DeviceModel {
         luck("openTrainee");
         slots[slot] = initial.adapter();
         trainees.put(slot, new FakeTrainee(initial.adapter()));
+        latest = slot;
     }
 
     @Override
@@ -255,6 +263,9 @@ public final class FakeDevice implements DeviceModel {
             FakePack current = pack.orElseThrow();
             learned = current.learned(work.forwardRows());
             scores = current.forward(work.forwardRows());
+            if (work.forwardRows() > 0 && current.traineeSlot() == spoilt) {
+                scores.add(0, Double.NaN, false);
+            }
             current.backward(work.backwardRowLayers());
             if (work.backwardRowLayers() > 0 && !current.unfinished()) {
                 trainee(current.traineeSlot()).addGradient(current.gradient());

@@ -10,6 +10,7 @@ import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.SamplingParams.Penalties;
 import io.tandem.scheduler.inference.StopRule;
 import io.tandem.scheduler.inference.TokenSink;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,11 +18,12 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether an adapter makes a difference where it counts: the first token behind a fixed prompt is drawn with and without
- * it, through the engine like every request, and the log-probabilities of the likely tokens are compared.
+ * Whether an adapter makes a difference where it counts: the first token behind a fixed prompt, with its invocation at the
+ * end if it has one, is drawn with and without it, through the engine like every request, and the log-probabilities of the likely tokens are compared.
  */
 public final class AdapterProbe {
     private static final int COMPARED_TOKENS = 20;
@@ -46,7 +48,14 @@ public final class AdapterProbe {
      * @return fails with an {@link AdapterFormatException} if the device cannot answer with the stack
      */
     public CompletableFuture<OptionalDouble> difference(List<AdapterVersion> stack) {
-        return ask(List.of()).thenCombine(ask(stack), AdapterProbe::difference);
+        int[] text = IntStream.concat(Arrays.stream(prompt), stack.stream().flatMapToInt(AdapterProbe::invocation))
+                .toArray();
+        return ask(text, List.of()).thenCombine(ask(text, stack), AdapterProbe::difference);
+    }
+
+    private static IntStream invocation(AdapterVersion version) {
+        return version.adapter().invocation().stream()
+                .flatMapToInt(invocation -> invocation.tokens().stream().mapToInt(token -> token));
     }
 
     private static OptionalDouble difference(Optional<Draw> base, Optional<Draw> adapted) {
@@ -69,12 +78,12 @@ public final class AdapterProbe {
         return OptionalDouble.of(largest);
     }
 
-    private CompletableFuture<Optional<Draw>> ask(List<AdapterVersion> adapters) {
+    private CompletableFuture<Optional<Draw>> ask(int[] text, List<AdapterVersion> adapters) {
         CompletableFuture<Optional<Draw>> answer = new CompletableFuture<>();
         InferenceRequest request = new InferenceRequest(
                 nextRequestId.getAndIncrement(),
                 InferenceRequest.SHARED_CALLER,
-                prompt,
+                text,
                 1,
                 adapters,
                 GREEDY,
@@ -96,8 +105,8 @@ public final class AdapterProbe {
             @Override
             public void finish(Finish finish) {
                 // The engine's thread only hands over.
-                Optional<Draw> drawn =
-                        finish.reason() == FinishReason.FAILED ? Optional.empty() : Optional.ofNullable(first);
+                boolean failed = finish.reason() == FinishReason.FAILED || finish.reason() == FinishReason.SHUT_DOWN;
+                Optional<Draw> drawn = failed ? Optional.empty() : Optional.ofNullable(first);
                 answer.completeAsync(() -> {
                     if (finish.reason() == FinishReason.BROKEN_ADAPTER) {
                         throw new AdapterFormatException(finish.message());

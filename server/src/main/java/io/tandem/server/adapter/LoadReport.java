@@ -2,6 +2,7 @@ package io.tandem.server.adapter;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
@@ -9,7 +10,6 @@ import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.server.api.JsonBody;
 import java.util.Map;
 import java.util.SortedMap;
@@ -21,6 +21,7 @@ import java.util.TreeMap;
  * @param config its own configuration
  * @param minRank smallest rank of a module; 0 if one is changed without factors
  * @param maxRank largest rank of a module
+ * @param virtualTokens that it puts before a text
  * @param parameters its numbers
  * @param norm Frobenius norm of all changes and virtual tokens as one vector
  * @param norms the same by module, under HuggingFace's names
@@ -30,6 +31,7 @@ record LoadReport(
         AdapterConfig config,
         int minRank,
         int maxRank,
+        int virtualTokens,
         long parameters,
         double norm,
         SortedMap<String, Double> norms,
@@ -49,7 +51,14 @@ record LoadReport(
             minRank = Math.min(minRank, change.rank());
         }
         return new LoadReport(
-                adapter.config(), minRank, adapter.maxRank(), adapter.parameters(), Math.sqrt(squares), norms, idle);
+                adapter.config(),
+                minRank,
+                adapter.maxRank(),
+                adapter.virtualTokens(),
+                adapter.parameters(),
+                Math.sqrt(squares),
+                norms,
+                idle);
     }
 
     /** Which module has the largest change, to continue a complaint; empty if it changes none. */
@@ -69,6 +78,11 @@ record LoadReport(
         return this;
     }
 
+    private static void put(ObjectNode json, LoraConfig lora) {
+        json.put("alpha", lora.alpha());
+        json.put("use_rslora", lora.rankStabilized());
+    }
+
     ObjectNode toJson() {
         ObjectNode json = JsonBody.MAPPER.createObjectNode();
         json.put("modules", norms.size());
@@ -77,11 +91,15 @@ record LoadReport(
         json.put("min_rank", minRank);
         json.put("max_rank", maxRank);
         if (config instanceof LoraConfig lora) {
-            json.put("alpha", lora.alpha());
-            json.put("use_rslora", lora.rankStabilized());
+            put(json, lora);
         }
-        if (config instanceof PromptConfig prompt) {
-            json.put("virtual_tokens", prompt.virtualTokens());
+        if (config instanceof ActivatedConfig activated) {
+            put(json, activated.lora());
+            ArrayNode tokens = json.putArray("invocation_tokens");
+            activated.tokens().tokens().forEach(tokens::add);
+        }
+        if (virtualTokens > 0) {
+            json.put("virtual_tokens", virtualTokens);
         }
         if (config instanceof BottleneckConfig bottleneck) {
             json.put("bottleneck_size", bottleneck.width());

@@ -51,6 +51,7 @@ public final class BatchService implements AutoCloseable {
 
     private @Nullable Rows rows;
     private volatile int waiting;
+    private volatile int flying;
 
     /** @param files of a tenant */
     public BatchService(BatchStore store, Function<TenantId, FileStore> files, BatchesConfig config, Clock clock) {
@@ -178,6 +179,11 @@ public final class BatchService implements AutoCloseable {
         return waiting;
     }
 
+    /** Rows that are being answered. */
+    public int flyingRows() {
+        return flying;
+    }
+
     /** Lets a batch do its next step, and others theirs in between. */
     private void goOn(BatchRun run) {
         if (thread.closing()) {
@@ -216,6 +222,7 @@ public final class BatchService implements AutoCloseable {
             turns.addLast(run);
             idle = begins(run, answering) ? 0 : idle + 1;
         }
+        flying = inFlight();
         waiting = open.values().stream().mapToInt(BatchRun::waiting).sum();
     }
 
@@ -244,10 +251,6 @@ public final class BatchService implements AutoCloseable {
     }
 
     private void ended(BatchRun run, BatchRow row, Answering answer, Reply reply) {
-        // An engine that ends fails its requests, which the next one answers.
-        if (rows == null && reply.status() != 200) {
-            return;
-        }
         try {
             run.ended(row, answer, reply);
         } catch (IOException | RuntimeException e) {
@@ -267,7 +270,7 @@ public final class BatchService implements AutoCloseable {
         return clock.instant().getEpochSecond();
     }
 
-    /** Begins no more rows; what the engine still answers is kept. */
+    /** Begins no more rows; what the engine still answers is kept, and the rest is answered after the next start. */
     public void drain() {
         thread.runAndWait(() -> rows = null);
     }

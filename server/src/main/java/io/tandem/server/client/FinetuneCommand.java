@@ -94,7 +94,7 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         }
         String type = preferences ? "dpo" : "supervised";
         ObjectNode method = body.putObject("method").put("type", type);
-        hyperparameters.fill(method.putObject(type).putObject("hyperparameters"));
+        hyperparameters.fill(method.putObject(type).putObject("hyperparameters"), client);
         return body;
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.client;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +22,7 @@ final class HyperparameterOptions {
             Map.entry("peft", "--method"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("invocation_tokens", "--invocation"),
             Map.entry("lora_bias", "--lora-bias"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
@@ -56,6 +58,8 @@ final class HyperparameterOptions {
         dora,
         ia3,
         prompt_tuning,
+        prefix_tuning,
+        alora,
         bottleneck
     }
 
@@ -81,8 +85,14 @@ final class HyperparameterOptions {
     @Option(
             names = "--virtual-tokens",
             paramLabel = "N",
-            description = "Of prompt_tuning: learned tokens before every text; default 20.")
+            description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    @Option(
+            names = "--invocation",
+            paramLabel = "TEXT",
+            description = "Of alora: the text of a prompt from which on the adapter acts, as whole tokens.")
+    private @Nullable String invocation;
 
     @Option(
             names = "--bottleneck-size",
@@ -187,7 +197,17 @@ final class HyperparameterOptions {
         return flags;
     }
 
-    void fill(ObjectNode hyperparameters) {
+    /** Fills them in; the server says which tokens a text has. */
+    void fill(ObjectNode hyperparameters, ServerClient client) throws IOException, InterruptedException {
+        if (invocation != null) {
+            ObjectNode text = JsonBody.MAPPER.createObjectNode().put("content", invocation);
+            hyperparameters.set(
+                    "invocation_tokens", client.post("/tokenize", text).path("tokens"));
+        }
+        fill(hyperparameters);
+    }
+
+    private void fill(ObjectNode hyperparameters) {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());

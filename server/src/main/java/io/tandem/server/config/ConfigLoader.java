@@ -78,6 +78,9 @@ public final class ConfigLoader {
             Path data = values.text("data").map(Path::of).orElse(Path.of("tandem-data"));
             return new ServerConfig(
                     http(values),
+                    new OperationConfig(
+                            values.integer("server.drain-timeout", OperationConfig.DEFAULT.drainSeconds()),
+                            values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds())),
                     data,
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),

@@ -9,6 +9,7 @@ import java.util.Optional;
  * Everything that can be set. Each part checks its own values.
  *
  * @param http where to listen
+ * @param operation how the server ends, and watches itself
  * @param data directory of uploaded files, jobs and adapters; created when missing
  * @param model the base model: a directory in HuggingFace's layout, a GGUF file, or the name of a model of the hub
  * @param modelName what clients call the base model by; the name of the directory or file if not given
@@ -24,6 +25,7 @@ import java.util.Optional;
  */
 public record ServerConfig(
         HttpConfig http,
+        OperationConfig operation,
         Path data,
         Path model,
         Optional<String> modelName,
@@ -58,6 +60,7 @@ public record ServerConfig(
     public ServerConfig withModel(Path directory, String name) {
         return new ServerConfig(
                 http,
+                operation,
                 data,
                 directory,
                 modelName.or(() -> Optional.of(name)),

@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.MemoryPlan;
+import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.dataset.DatasetSummary;
@@ -11,7 +12,7 @@ import io.tandem.server.text.Tokenizer;
 import java.util.Locale;
 
 /** What a job would do: what it reads, learns, takes and costs. Nothing is trained. */
-record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
+record DryRun(JobSpec spec, JobData data, FrozenAdapters frozen, TrainingDevice device) {
     private static final int PREVIEWED_EXAMPLES = 3;
 
     ObjectNode answer(Tokenizer tokenizer) {
@@ -19,7 +20,8 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         DatasetSummary summary = data.trainingSet().summary();
         Settings settings = spec.settings(data.training().size(), spec.seed());
         MemoryPlan plan = device.memory(spec.method(), spec.optimizer());
-        long trained = summary.tokens() * settings.epochs();
+        long trained = data.training().stream().mapToLong(this::rows).sum() * settings.epochs();
+        long learning = data.training().stream().mapToLong(this::learningRows).sum() * settings.epochs();
         ObjectNode answer = JsonBody.MAPPER.createObjectNode();
         answer.put("object", "fine_tuning.dry_run");
         ObjectNode file = answer.putObject("training_file");
@@ -38,7 +40,7 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         training.put("steps", batches * settings.epochs()).put("trained_tokens", trained);
         training.put(
                 "trained_parameters", spec.method().parameters(device.model()).sum());
-        training.put("estimated_seconds", Math.round(1000 * device.seconds(trained)) / 1000.0);
+        training.put("estimated_seconds", Math.round(1000 * device.seconds(trained, learning)) / 1000.0);
         ObjectNode memory = answer.putObject("memory");
         memory.put("needed_bytes", plan.total()).put("available_bytes", device.memoryBytes());
         memory.put("fits", plan.total() <= device.memoryBytes());
@@ -48,6 +50,24 @@ record DryRun(JobSpec spec, JobData data, TrainingDevice device) {
         TokenPreview.first(PREVIEWED_EXAMPLES, data.trainingSet(), tokenizer)
                 .forEach(preview -> previews.add(preview(preview)));
         return answer;
+    }
+
+    /** Tokens that an example trains on, and virtual ones that run before them. */
+    private long rows(Example example) {
+        int virtual = spec.method().virtualRows()
+                + frozen.below(example)
+                        .mapToInt(version -> version.adapter().virtualRows())
+                        .sum();
+        return example.rows() + (long) virtual * example.sequences().size();
+    }
+
+    /** Of those the ones that go backward. */
+    private long learningRows(Example example) {
+        return rows(example)
+                - example.sequences().stream()
+                        .mapToLong(sequence ->
+                                sequence.before(spec.method().config().invocation()))
+                        .sum();
     }
 
     private static ObjectNode preview(TokenPreview preview) {

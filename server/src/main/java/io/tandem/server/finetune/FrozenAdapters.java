@@ -1,6 +1,9 @@
 package io.tandem.server.finetune;
 
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.finetune.Example;
+import io.tandem.server.api.ApiException;
 import java.util.Collections;
 import java.util.List;
 import java.util.SortedMap;
@@ -17,6 +20,48 @@ record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersi
     FrozenAdapters {
         under = List.copyOf(under);
         controls = Collections.unmodifiableSortedMap(new TreeMap<>(controls));
+    }
+
+    /**
+     * Refuses what an adapter cannot be trained on top of.
+     *
+     * @throws ApiException naming the field
+     */
+    FrozenAdapters requireBelow(PeftMethod method) {
+        boolean virtual = requireBelow("under", under, method.virtualTokens() > 0);
+        for (AdapterVersion control : controls.values()) {
+            requireBelow("controls", List.of(control), virtual);
+        }
+        return this;
+    }
+
+    /**
+     * @param virtual whether there is an adapter with virtual tokens already
+     * @return whether there is one now
+     */
+    private static boolean requireBelow(String field, List<AdapterVersion> adapters, boolean virtual) {
+        boolean taken = virtual;
+        for (AdapterVersion version : adapters) {
+            String named = "'" + field + "' has '" + version.name() + "', ";
+            if (version.adapter().invocation().isPresent()) {
+                throw ApiException.invalid(
+                        field,
+                        named + "which acts from its invocation tokens on; what lies below a trained adapter acts on"
+                                + " whole texts.");
+            }
+            if (taken && version.adapter().virtualTokens() > 0) {
+                throw ApiException.invalid(
+                        field,
+                        named + "whose virtual tokens would come beside others; one adapter of a stack may have some.");
+            }
+            taken |= version.adapter().virtualTokens() > 0;
+        }
+        return taken;
+    }
+
+    /** Those under one example. */
+    Stream<AdapterVersion> below(Example example) {
+        return Stream.concat(under.stream(), example.control().stream());
     }
 
     /** The most that come before an example. */

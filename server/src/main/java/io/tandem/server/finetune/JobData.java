@@ -1,5 +1,7 @@
 package io.tandem.server.finetune;
 
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.Objective;
@@ -48,7 +50,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                 frozen.controls().keySet());
         Dataset training = dataset("training_file", spec.trainingFile(), spec.objective(), files, reader);
         Optional<String> validation = spec.validationFile();
-        return new JobData(
+        JobData data = new JobData(
                 training,
                 examples(training, frozen.controls()),
                 validation.isEmpty()
@@ -56,6 +58,25 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                         : examples(
                                 dataset("validation_file", validation.get(), spec.objective(), files, reader),
                                 frozen.controls()));
+        spec.method().config().invocation().ifPresent(invocation -> {
+            requireLearning("training_file", data.training, invocation);
+            requireLearning("validation_file", data.validation, invocation);
+        });
+        return data;
+    }
+
+    private static void requireLearning(String field, List<Example> examples, Invocation invocation) {
+        for (int i = 0; i < examples.size(); i++) {
+            boolean learns = examples.get(i).sequences().stream()
+                    .map(sequence -> sequence.acting(List.of(Optional.of(invocation))))
+                    .allMatch(TrainingPack.Sequence::learnsWhereTheLastActs);
+            if (!learns) {
+                throw ApiException.invalid(
+                        field,
+                        "'" + field + "': example " + (i + 1)
+                                + " has no token to learn behind the 'invocation_tokens', or lacks these in its prompt.");
+            }
+        }
     }
 
     /** @throws ApiException if the file is missing or wrong, or has pairs where texts are needed, or the other way round */

@@ -1,9 +1,13 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Decomposition;
@@ -13,6 +17,7 @@ import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
@@ -23,26 +28,29 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
-    static final Set<String> FIELDS = Stream.concat(
-                    Stream.of("peft", "rank", "alpha", "rslora", "lora_bias", "target_modules", "virtual_tokens"),
-                    BottleneckFields.FIELDS.stream())
-            .collect(Collectors.toUnmodifiableSet());
+    private static final String INVOCATION = "invocation_tokens";
+    private static final String LORA_BIAS = "lora_bias";
+
+    static final Set<String> FIELDS = and(
+            Set.of("peft", "rank", "alpha", "rslora", LORA_BIAS, "target_modules", "virtual_tokens", INVOCATION),
+            BottleneckFields.FIELDS);
 
     private static final String LORA_PLUS = "loraplus";
 
     /** What only methods with factors have. */
-    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_bias", "lora_plus_ratio");
+    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", LORA_BIAS, "lora_plus_ratio");
 
-    private static final Set<String> OF_PROMPTS = Set.of("virtual_tokens");
+    /** What single methods have. */
+    private static final Set<String> OF_OTHERS = and(Set.of("virtual_tokens", INVOCATION), BottleneckFields.FIELDS);
 
-    /** What no method with factors has. */
-    private static final Set<String> OF_OTHERS = and(OF_PROMPTS, BottleneckFields.FIELDS);
+    private static final int MAX_INVOCATION = 1024;
 
     /**
      * A method that jobs can name.
@@ -79,28 +87,36 @@ final class JobPeft {
         methods.put("dylora", factors(DyloraMethod::new));
         methods.put("dora", factors(DoraMethod::new));
         methods.put("ia3", new Choice(and(OF_FACTORS, OF_OTHERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
+        methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         methods.put(
-                "prompt_tuning",
+                "alora",
                 new Choice(
-                        and(and(OF_FACTORS, BottleneckFields.FIELDS), Set.of("target_modules")),
-                        (hyper, model) -> new PromptMethod(new PromptConfig(
-                                hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model))));
+                        and(BottleneckFields.FIELDS, Set.of("virtual_tokens", LORA_BIAS)),
+                        (hyper, model) ->
+                                new AloraMethod(new ActivatedConfig(lora(hyper, false, model), invocation(hyper)))));
         methods.put(
                 "bottleneck",
                 new Choice(
-                        and(and(OF_FACTORS, OF_PROMPTS), Set.of("target_modules")),
+                        and(OF_FACTORS, Set.of("virtual_tokens", INVOCATION, "target_modules")),
                         (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
         return methods;
     }
 
     private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(
-                and(OF_OTHERS, Set.of("lora_bias")), (hyper, model) -> method.apply(lora(hyper, false, model)));
+        return new Choice(and(OF_OTHERS, Set.of(LORA_BIAS)), (hyper, model) -> method.apply(lora(hyper, false, model)));
     }
 
     private static PeftMethod biased(JsonBody hyper, LoraConfig config) {
         LoraMethod lora = new LoraMethod(config);
-        return hyper.optionalBoolean("lora_bias", false) ? new BiasedMethod(lora) : lora;
+        return hyper.optionalBoolean(LORA_BIAS, false) ? new BiasedMethod(lora) : lora;
+    }
+
+    private static Choice virtual(BiFunction<Integer, String, PeftMethod> method) {
+        return new Choice(
+                and(and(OF_FACTORS, BottleneckFields.FIELDS), Set.of("target_modules", INVOCATION)),
+                (hyper, model) ->
+                        method.apply(hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model));
     }
 
     private static Set<String> and(Set<String> some, Set<String> more) {
@@ -137,6 +153,15 @@ final class JobPeft {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
         return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    private static Invocation invocation(JsonBody hyper) {
+        int[] tokens = hyper.tokenIds(INVOCATION, MAX_INVOCATION, Integer.MAX_VALUE);
+        if (tokens.length == 0) {
+            throw hyper.invalid(
+                    INVOCATION, "must have the tokens from which on an adapter of the method 'alora' acts.");
+        }
+        return new Invocation(Arrays.stream(tokens).boxed().toList());
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {

@@ -109,9 +109,10 @@ public final class JobService implements AutoCloseable {
         return readers.dryRun(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant)).requireBelow(spec.method());
             JobData data = JobData.read(spec, frozen, files.apply(tenant)::open, setup);
-            return new DryRun(spec, data, setup.device()).answer(setup.model().tokenizer());
+            return new DryRun(spec, data, frozen, setup.device())
+                    .answer(setup.model().tokenizer());
         });
     }
 
@@ -147,7 +148,7 @@ public final class JobService implements AutoCloseable {
             setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
             libraries.apply(tenant).requireRoom();
             requireTokens(tenant);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant)).requireBelow(spec.method());
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
             String longest = JobObject.checkpointName(job, Integer.MAX_VALUE);

@@ -59,6 +59,16 @@ public record TrainingDevice(
                     "rank",
                     "'rank' is " + config.rank() + ", " + why + "kernels.max-rank is " + limits.maxRank() + ".");
         }
+        config.invocation().stream()
+                .flatMap(invocation -> invocation.tokens().stream())
+                .filter(token -> token >= model.vocab())
+                .findFirst()
+                .ifPresent(token -> {
+                    throw ApiException.invalid(
+                            "invocation_tokens",
+                            "'invocation_tokens' has " + token + ", the vocabulary ends with " + (model.vocab() - 1)
+                                    + ".");
+                });
         if (method.bottleneckWidth() > limits.maxRank()) {
             throw ApiException.invalid(
                     "bottleneck_size",
@@ -95,13 +105,15 @@ public record TrainingDevice(
         return plan;
     }
 
-    /** Seconds that so many tokens take when nobody else is served, as far as the server has learned by now. */
-    double seconds(long tokens) {
+    /**
+     * Seconds that so many tokens take when nobody else is served, as far as the server has learned by now.
+     *
+     * @param learning those that go backward too
+     */
+    double seconds(long tokens, long learning) {
         Map<CostKind, Double> costs = latency.get().secondsPerUnit();
-        double perToken = cost(costs, CostKind.COMPUTED_ROW)
-                + cost(costs, CostKind.FORWARD_ROW)
-                + model.layers() * cost(costs, CostKind.BACKWARD_ROW_LAYER);
-        return tokens * perToken;
+        double forward = cost(costs, CostKind.COMPUTED_ROW) + cost(costs, CostKind.FORWARD_ROW);
+        return tokens * forward + learning * model.layers() * cost(costs, CostKind.BACKWARD_ROW_LAYER);
     }
 
     private static double cost(Map<CostKind, Double> costs, CostKind kind) {

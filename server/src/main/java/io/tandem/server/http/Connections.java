@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -28,6 +29,8 @@ final class Connections {
     private final Set<HttpConnection> open = new HashSet<>();
     private final Map<HttpConnection, Long> timers = new HashMap<>();
     private final Set<HttpConnection> waiting = new LinkedHashSet<>();
+    /** Those with a request that has no whole answer; looked at by other threads. */
+    private final Set<HttpConnection> busy = ConcurrentHashMap.newKeySet();
 
     /** @param eventLoops that share the connections */
     Connections(Vertx vertx, HttpLimits limits, int eventLoops) {
@@ -52,6 +55,7 @@ final class Connections {
         open.add(connection);
         connection.closeHandler(closed -> {
             open.remove(connection);
+            busy.remove(connection);
             stopWaiting(connection);
         });
         startWaiting(connection);
@@ -67,11 +71,20 @@ final class Connections {
         return request -> {
             HttpConnection connection = request.connection();
             stopWaiting(connection);
-            request.response().endHandler(ended -> startWaiting(connection));
+            busy.add(connection);
+            request.response().endHandler(ended -> {
+                busy.remove(connection);
+                startWaiting(connection);
+            });
             if (!BrokenBodies.begins(request)) {
                 inside.handle(request);
             }
         };
+    }
+
+    /** Requests that have no whole answer. Safe from any thread. */
+    int busy() {
+        return busy.size();
     }
 
     private void startWaiting(HttpConnection connection) {

@@ -36,7 +36,7 @@ final class ErrorMapper {
         String message = rejection.message();
         return switch (rejection.reason()) {
             case QUEUE_FULL -> ApiException.tooMany(message + " (scheduler.max-queued-requests)");
-            case SHUTTING_DOWN -> new ApiException(503, "server_error", null, "shutting_down", message);
+            case SHUTTING_DOWN -> ApiException.shuttingDown();
             case TOO_MANY_ANSWERS -> ApiException.invalid("n", message);
             case PROMPT_EMPTY -> ApiException.invalid(field, message);
             case PROMPT_TOO_LONG ->
@@ -47,7 +47,7 @@ final class ErrorMapper {
                         "context_length_exceeded",
                         message + "; the model allows " + model.shape().maxPositions());
             case EXAMPLE_TOO_LONG, NOTHING_TO_LEARN, WRONG_EXAMPLE -> ApiException.invalid("training_file", message);
-            case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS -> ApiException.invalid("model", message);
+            case ADAPTER_TOO_LARGE, TOO_MANY_ADAPTERS, UNFIT_ADAPTER -> ApiException.invalid("model", message);
         };
     }
 
@@ -60,6 +60,7 @@ final class ErrorMapper {
             case BROKEN_CONSTRAINT -> Optional.of(new ApiException(400, INVALID, null, "format_not_possible", message));
             case BROKEN_ADAPTER -> Optional.of(new ApiException(409, INVALID, "model", "adapter_broken", message));
             case DISPLACED -> Optional.of(ApiException.tooMany(message));
+            case SHUT_DOWN -> Optional.of(ApiException.shuttingDown());
         };
     }
 

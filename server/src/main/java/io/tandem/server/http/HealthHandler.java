@@ -1,27 +1,45 @@
 package io.tandem.server.http;
 
+import io.tandem.server.operation.Readiness;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
-import java.util.function.BooleanSupplier;
+import java.util.Set;
 
-/** {@code /health} says whether the engine works, {@code /ready} whether to send requests. */
+/** {@code /health} says whether the engine works, {@code /ready} whether to send requests, and if not why not. */
 final class HealthHandler {
-    private final BooleanSupplier healthy;
-    private final BooleanSupplier ready;
+    private static final Set<HttpMethod> LOOKING = Set.of(HttpMethod.GET, HttpMethod.HEAD);
 
-    HealthHandler(BooleanSupplier healthy, BooleanSupplier ready) {
-        this.healthy = healthy;
-        this.ready = ready;
+    private final Readiness readiness;
+
+    HealthHandler(Readiness readiness) {
+        this.readiness = readiness;
     }
 
     void health(RoutingContext context) {
-        answer(context, healthy.getAsBoolean());
+        context.response().setStatusCode(readiness.healthy() ? 200 : 503).end();
     }
 
     void ready(RoutingContext context) {
-        answer(context, healthy.getAsBoolean() && ready.getAsBoolean());
+        readiness.refusal().ifPresent(refusal -> {
+            throw refusal;
+        });
+        context.end();
     }
 
-    private static void answer(RoutingContext context, boolean well) {
-        context.response().setStatusCode(well ? 200 : 503).end();
+    /**
+     * Once the server drains, turns away all that would begin something, and ends connections with their next answer, so
+     * that clients connect to another server. Whoever only looks may.
+     */
+    void admit(RoutingContext context) {
+        if (readiness.draining()) {
+            context.response().putHeader(HttpHeaders.CONNECTION, HttpHeaders.CLOSE);
+            if (!LOOKING.contains(context.request().method())) {
+                readiness.refusal().ifPresent(refusal -> {
+                    throw refusal;
+                });
+            }
+        }
+        context.next();
     }
 }

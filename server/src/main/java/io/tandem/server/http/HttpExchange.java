@@ -7,11 +7,14 @@ import io.tandem.server.tenant.Principal;
 import io.vertx.core.Context;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.RoutingContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A request that came over a connection. */
 final class HttpExchange implements Exchange {
-    /** A client that reads so much slower than it is written to has lost interest. */
-    private static final int MAX_UNREAD_CHUNKS = 4096;
+    private static final Logger LOG = LoggerFactory.getLogger(HttpExchange.class);
+    /** A client that is behind by so much, beside what the system buffers, has lost interest. */
+    private static final int MAX_UNREAD_BYTES = 1 << 20;
 
     private final RoutingContext context;
     private final Principal caller;
@@ -80,8 +83,9 @@ final class HttpExchange implements Exchange {
                     .putHeader("Content-Type", "text/event-stream")
                     .putHeader("Cache-Control", "no-cache");
         }
-        unread = response.writeQueueFull() ? unread + 1 : 0;
-        if (unread > MAX_UNREAD_CHUNKS) {
+        unread = response.writeQueueFull() ? unread + event.length() : 0;
+        if (unread > MAX_UNREAD_BYTES) {
+            LOG.info("{} is cut off: its client does not read the stream", label());
             response.reset();
             return false;
         }

@@ -4,6 +4,7 @@ import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
+import org.jspecify.annotations.Nullable;
 
 /** One event loop's share of the HTTP server. */
 public final class HttpVerticle extends VerticleBase {
@@ -14,6 +15,7 @@ public final class HttpVerticle extends VerticleBase {
     private final Routes.Targets targets;
     private final int eventLoops;
     private volatile int listeningPort;
+    private volatile @Nullable Connections connections;
 
     /**
      * @param host address to listen on
@@ -28,10 +30,11 @@ public final class HttpVerticle extends VerticleBase {
 
     @Override
     public Future<HttpServer> start() {
-        Connections connections = new Connections(vertx, targets.http().limits(), eventLoops);
+        Connections own = new Connections(vertx, targets.http().limits(), eventLoops);
+        connections = own;
         return vertx.createHttpServer(options().setHost(host).setPort(port))
-                .connectionHandler(connections::opened)
-                .requestHandler(connections.around(Routes.handler(vertx, targets)))
+                .connectionHandler(own::opened)
+                .requestHandler(own.around(Routes.handler(vertx, targets)))
                 .invalidRequestHandler(ErrorMapper::invalid)
                 .listen()
                 .onSuccess(server -> listeningPort = server.actualPort());
@@ -42,6 +45,12 @@ public final class HttpVerticle extends VerticleBase {
         // that request never arrived. Who does not get the switch stays with HTTP/1.1. And a connection that might
         // become HTTP/2 is not announced before its first byte, so that nobody could close it.
         return new HttpServerOptions().setMaxHeaderSize(MAX_HEADER_BYTES).setHttp2ClearTextEnabled(false);
+    }
+
+    /** Requests that have no whole answer yet. */
+    public int busy() {
+        @Nullable Connections own = connections;
+        return own == null ? 0 : own.busy();
     }
 
     /** The port that it listens on, once it is deployed. */

@@ -9,6 +9,7 @@ import io.tandem.server.api.OpenApi;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
+import io.tandem.server.operation.Readiness;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.tenant.Principal;
 import io.tandem.server.tenant.RateLimits;
@@ -31,7 +32,6 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -66,6 +66,7 @@ public final class Routes {
      * @param usage what they have used
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
      * @param maxRank largest rank of an adapter
+     * @param readiness whether requests should come
      * @param version of Tandem
      * @param metrics the text of {@code /metrics}
      */
@@ -85,8 +86,7 @@ public final class Routes {
             Tenants tenants,
             RateLimits limits,
             Usage usage,
-            BooleanSupplier healthy,
-            BooleanSupplier ready,
+            Readiness readiness,
             String version,
             Supplier<String> metrics,
             Clock clock) {
@@ -111,7 +111,7 @@ public final class Routes {
         AdaptersHandler adapters = new AdaptersHandler(t.adapters());
         AdapterMakingHandler making = new AdapterMakingHandler(t.adapters(), t.names(), t.model(), t.maxRank());
         LoraAdaptersHandler lora = new LoraAdaptersHandler(t.model(), t.adapters());
-        HealthHandler health = new HealthHandler(t.healthy(), t.ready());
+        HealthHandler health = new HealthHandler(t.readiness());
         OpenApiHandler description = new OpenApiHandler();
         Router router = Router.router(vertx);
         Table table = new Table(router, t.http(), t.uploads(), text);
@@ -124,6 +124,7 @@ public final class Routes {
         table.open("/openapi.json", description::answer);
         table.open("/docs", DocsHandler::page);
         table.open("/docs/:asset", DocsHandler::asset);
+        router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants()));
         ModelEndpoints.of(t, t.tokens(), text)

@@ -5,18 +5,23 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.ApiException;
@@ -87,6 +92,15 @@ class JobSpecTest {
         assertThat(spec("\"peft\":\"prompt_tuning\",\"virtual_tokens\":7").method())
                 .isEqualTo(new PromptMethod(new PromptConfig(7, "m")));
         assertThat(spec("\"peft\":\"prompt_tuning\"").method().virtualTokens()).isEqualTo(20);
+        assertThat(spec("\"peft\":\"prefix_tuning\"").method()).isEqualTo(new PrefixMethod(new PrefixConfig(20, "m")));
+    }
+
+    @Test
+    void anInvocationIsKept() {
+        assertThat(spec("\"peft\":\"alora\",\"rank\":4,\"invocation_tokens\":[7,8]")
+                        .method())
+                .isEqualTo(new AloraMethod(new ActivatedConfig(
+                        new LoraConfig(4, 8, false, LoraConfig.everyLinear(), "m"), new Invocation(List.of(7, 8)))));
     }
 
     @Test
@@ -122,7 +136,8 @@ class JobSpecTest {
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
-                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, bottleneck");
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, prefix_tuning, alora,"
+                                + " bottleneck");
     }
 
     @ParameterizedTest
@@ -188,6 +203,14 @@ class JobSpecTest {
                 "virtual_tokens|`\"peft\":\"prompt_tuning\",\"virtual_tokens\":0`",
                 "target_modules|`\"peft\":\"prompt_tuning\",\"target_modules\":[\"q_proj\"]`",
                 "rank|`\"peft\":\"prompt_tuning\",\"rank\":4`",
+                "virtual_tokens|`\"peft\":\"prefix_tuning\",\"virtual_tokens\":0`",
+                "lora_plus_ratio|`\"peft\":\"prefix_tuning\",\"lora_plus_ratio\":4`",
+                "invocation_tokens|`\"peft\":\"alora\"`",
+                "invocation_tokens|`\"peft\":\"alora\",\"invocation_tokens\":[]`",
+                "invocation_tokens|`\"peft\":\"alora\",\"invocation_tokens\":[1,-1]`",
+                "invocation_tokens|`\"peft\":\"alora\",\"invocation_tokens\":\"a\"`",
+                "invocation_tokens|`\"invocation_tokens\":[1]`",
+                "virtual_tokens|`\"peft\":\"alora\",\"invocation_tokens\":[1],\"virtual_tokens\":4`",
                 "rank|`\"peft\":\"bottleneck\",\"rank\":4`",
                 "target_modules|`\"peft\":\"bottleneck\",\"target_modules\":[\"q_proj\"]`",
                 "lora_bias|`\"lora_bias\":1`",

@@ -2,6 +2,9 @@ package io.tandem.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.tandem.server.config.HttpLimits;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -26,6 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** Connections with limits of a second, and a server that can be slower than that. */
 @Timeout(60)
@@ -36,6 +40,8 @@ class ConnectionsTest {
 
     private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
     private final CountDownLatch cutOff = new CountDownLatch(1);
+    private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+    private final Logger logger = (Logger) LoggerFactory.getLogger(StuckWrites.class);
     private final CountDownLatch begun = new CountDownLatch(1);
 
     @TempDir
@@ -75,8 +81,15 @@ class ConnectionsTest {
         port = server.actualPort();
     }
 
+    @BeforeEach
+    void listenToTheLog() {
+        log.start();
+        logger.addAppender(log);
+    }
+
     @AfterEach
     void stop() {
+        logger.detachAppender(log);
         vertx.close().toCompletionStage().toCompletableFuture().join();
     }
 
@@ -152,6 +165,10 @@ class ConnectionsTest {
         try (Socket socket = connect("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")) {
             assertThat(cutOff.await(TIMEOUT_MILLIS, TimeUnit.MILLISECONDS)).isTrue();
             assertThat(socket.isInputShutdown()).isFalse();
+            assertThat(log.list)
+                    .extracting(ILoggingEvent::getFormattedMessage)
+                    .anyMatch(line -> line.contains("http.write-timeout")
+                            && line.contains(socket.getLocalAddress().getHostAddress() + ":" + socket.getLocalPort()));
         }
     }
 

@@ -111,18 +111,24 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "bottleneck", "lora_bias"})
+    @ValueSource(
+            strings = {
+                "lora",
+                "dora",
+                "pissa",
+                "dylora",
+                "ia3",
+                "prompt_tuning",
+                "prefix_tuning",
+                "alora",
+                "bottleneck",
+                "lora_bias"
+            })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings =
                 "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + (peft.equals("lora_bias") ? "lora" : peft)
-                        + switch (peft) {
-                            case "prompt_tuning" -> "\",\"virtual_tokens\":5";
-                            case "bottleneck" -> "\",\"bottleneck_size\":5";
-                            case "lora_bias" -> "\",\"lora_bias\":true,\"rank\":4";
-                            default -> "\"";
-                        };
+                        + (peft.equals("lora_bias") ? "lora" : peft) + "\"" + own(peft);
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
@@ -132,9 +138,9 @@ class JobIT {
             case "lora_bias" -> BiasedFactors.class;
             default -> LowRank.class;
         };
-        boolean prompt = peft.equals("prompt_tuning");
-        assertThat(alone.virtualTokens()).isEqualTo(prompt ? 5 : 0);
-        assertThat(alone.modules().isEmpty()).isEqualTo(prompt);
+        boolean virtual = peft.endsWith("_tuning");
+        assertThat(alone.virtualTokens()).isEqualTo(virtual ? 5 : 0);
+        assertThat(alone.modules().isEmpty()).isEqualTo(virtual);
         assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
@@ -153,6 +159,20 @@ class JobIT {
         start();
         assertThat(adapter(ended(id))).usingRecursiveComparison().isEqualTo(alone);
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(400);
+    }
+
+    /** Settings of a method. */
+    private String own(String peft) throws Exception {
+        return switch (peft) {
+            case "prompt_tuning", "prefix_tuning" -> ",\"virtual_tokens\":5";
+            case "alora" -> {
+                JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
+                yield ",\"invocation_tokens\":" + tokens.path("tokens");
+            }
+            case "bottleneck" -> ",\"bottleneck_size\":5";
+            case "lora_bias" -> ",\"lora_bias\":true,\"rank\":4";
+            default -> "";
+        };
     }
 
     @Test

@@ -27,6 +27,7 @@ import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
 import io.tandem.server.config.HttpLimits;
+import io.tandem.server.config.OperationConfig;
 import io.tandem.server.config.ParserConfig;
 import io.tandem.server.config.ServerConfig;
 import java.io.IOException;
@@ -144,6 +145,7 @@ final class RunningServer implements AutoCloseable {
         ServerConfig config = new ServerConfig(
                 new HttpConfig(
                         "127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, settings.access, HttpLimits.DEFAULT),
+                OperationConfig.DEFAULT,
                 directory.resolve("data"),
                 model,
                 Optional.empty(),

@@ -92,9 +92,13 @@ public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Opt
      * Its modules, for whatever works on low-rank factors only.
      *
      * @throws IllegalArgumentException naming the first module that is changed in another form, and the form; or if
-     *     there are virtual tokens
+     *     there are virtual tokens, or it acts on a part of a text only
      */
     public SortedMap<Site, LowRank> factors() {
+        if (invocation().isPresent()) {
+            throw new IllegalArgumentException(
+                    "the adapter acts from its invocation tokens on, and its factors would act on whole texts");
+        }
         if (prefix.isPresent()) {
             throw new IllegalArgumentException(
                     "the adapter has virtual tokens, which are not a product of low-rank factors");
@@ -172,9 +176,19 @@ public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Opt
         return modules.values().stream().mapToInt(Change::rank).max().orElse(0);
     }
 
+    /** From where on it acts; on whole texts if empty. */
+    public Optional<Invocation> invocation() {
+        return config.invocation();
+    }
+
     /** How many tokens it puts before those of a text. */
     public int virtualTokens() {
         return prefix.map(Prefix::tokens).orElse(0);
+    }
+
+    /** How many of those run. */
+    public int virtualRows() {
+        return prefix.map(own -> own.match(Prompt::tokens, keys -> 0)).orElse(0);
     }
 
     /** Numbers that it has for the modules that it changes, and for virtual tokens. */

@@ -4,10 +4,12 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** How an adapter was configured when it was made: what its configuration file says as far as it applies. */
-public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfig, BottleneckConfig {
+public sealed interface AdapterConfig
+        permits LoraConfig, ActivatedConfig, Ia3Config, PromptConfig, PrefixConfig, BottleneckConfig {
     /** Of modules without a rank of their own; 0 if there are no factors. */
     int rank();
 
@@ -16,6 +18,11 @@ public sealed interface AdapterConfig permits LoraConfig, Ia3Config, PromptConfi
 
     /** PEFT's {@code base_model_name_or_path}; may be empty. */
     String baseModel();
+
+    /** From where on the adapter acts; on whole texts if empty. */
+    default Optional<Invocation> invocation() {
+        return Optional.empty();
+    }
 
     /** Those of the targets that a model has, in the order of the computation. */
     default List<TargetModule> modules(ModelConfig model) {

@@ -8,10 +8,12 @@ import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LeadingRanks;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.ModelConfig;
@@ -102,7 +104,13 @@ public final class TinyAdapters {
     /** Virtual tokens that are no tokens of the vocabulary. */
     public static Adapter prompt(ModelConfig model, int tokens, long seed) {
         float[] embeddings = gaussian(new Random(seed), tokens * model.hidden(), 0.5);
-        return new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, model.hidden(), embeddings));
+        return new Adapter(new PromptConfig(tokens, ""), Prompt.of(tokens, model.hidden(), embeddings));
+    }
+
+    /** Keys and values of virtual tokens that no token has. */
+    public static Adapter prefix(ModelConfig model, int tokens, long seed) {
+        float[] values = gaussian(new Random(seed), tokens * KeysAndValues.width(model), 1);
+        return new Adapter(new PrefixConfig(tokens, ""), KeysAndValues.of(model, tokens, values));
     }
 
     /** Bottlenecks on attention and MLPs of all layers, narrower from layer to layer. */

@@ -15,6 +15,7 @@ interface AdapterArguments {
      * @param scales three numbers for each of the differences: bank, side, column
      * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
      * @param tokens of the vocabulary whose embeddings they start with
+     * @param keys and values of the virtual tokens, if these have them instead
      * @param bottlenecks four numbers for each: block, width, input, function
      * @param tensors three for each of those
      */
@@ -28,6 +29,7 @@ interface AdapterArguments {
             List<PtNDArray> differences,
             List<PtNDArray> embeddings,
             long[] tokens,
+            List<PtNDArray> keys,
             long[] bottlenecks,
             List<PtNDArray> tensors)
             implements Arguments {}
@@ -44,6 +46,7 @@ interface AdapterArguments {
      * @param biases three numbers for each part with factors that has one: its number, the bias's row, where it begins
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
+     * @param prefix of virtual tokens with keys and values how many, and where those begin
      * @param bottlenecks as in a slot's content
      * @param bottleneckStarts where each of those begins
      * @param bottleneckScalings of those
@@ -56,6 +59,7 @@ interface AdapterArguments {
             long[] magnitudes,
             long[] biases,
             long[] virtual,
+            long[] prefix,
             long[] bottlenecks,
             long[] bottleneckStarts,
             double[] bottleneckScalings)

@@ -7,9 +7,11 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.Dtype;
@@ -324,6 +326,14 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(site + " cannot be changed by " + change.form());
             }
         });
+        adapter.invocation().stream()
+                .flatMap(invocation -> invocation.tokens().stream())
+                .filter(token -> token < 0 || token >= model.vocab())
+                .findFirst()
+                .ifPresent(token -> {
+                    throw new IllegalArgumentException(
+                            "the adapter's invocation has token " + token + " of " + model.vocab());
+                });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
         checkBottlenecks(adapter, maxRank);
@@ -358,13 +368,14 @@ final class AdapterLayout {
     }
 
     private void check(Prefix prefix, int maxRank) {
-        if (model.architecture().startsWith("Gemma3")) {
+        if (prefix instanceof Prompt && model.architecture().startsWith("Gemma3")) {
             throw new IllegalArgumentException("the adapter has virtual tokens, which are not supported with Gemma 3:"
                     + " it scales the embeddings of its vocabulary, and in PEFT no others");
         }
-        if (prefix.width() != model.hidden()) {
-            throw new IllegalArgumentException(
-                    "the embeddings of virtual tokens have " + prefix.width() + " numbers, expected " + model.hidden());
+        int width = prefix.match(prompt -> model.hidden(), keys -> KeysAndValues.width(model));
+        if (prefix.width() != width) {
+            throw new IllegalArgumentException((prefix instanceof Prompt ? "the embeddings" : "keys and values")
+                    + " of virtual tokens have " + prefix.width() + " numbers, expected " + width);
         }
         if (prefix.tokens() > maxRank) {
             throw new IllegalArgumentException("the adapter has " + prefix.tokens()

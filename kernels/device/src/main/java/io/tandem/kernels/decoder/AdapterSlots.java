@@ -7,7 +7,9 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -15,6 +17,7 @@ import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.PackObject;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
@@ -35,8 +38,10 @@ final class AdapterSlots {
     private final int[][] ranks;
     private final int[][] scaled;
     /** Of the adapter in each slot. */
-    private final int[] virtualTokens;
+    private final Virtual[] virtual;
 
+    private final boolean routed;
+    private final boolean compiled;
     /** By lane. */
     private final List<Packed> packs = new ArrayList<>();
 
@@ -54,9 +59,12 @@ final class AdapterSlots {
         this.script = script;
         this.scope = owner;
         this.layout = layout;
+        this.routed = model.experts().isPresent();
+        this.compiled = limits.dtype() != Dtype.FLOAT32;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
-        this.virtualTokens = new int[limits.adapterSlots()];
+        this.virtual = new Virtual[limits.adapterSlots()];
+        Arrays.fill(virtual, Virtual.NONE);
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -142,8 +150,9 @@ final class AdapterSlots {
                             constants(parts),
                             RowEncoder.flatten(scales),
                             differences,
-                            learning ? embeddings(call, adapter) : List.of(),
+                            learning ? numbers(call, adapter, Prompt.class) : List.of(),
                             learning ? tokens(adapter) : new long[0],
+                            learning ? numbers(call, adapter, KeysAndValues.class) : List.of(),
                             AdapterLayout.places(blocks),
                             tensors(call, prepared, blocks)));
         }
@@ -178,45 +187,62 @@ final class AdapterSlots {
         return call.tensor(all ? factor : Arrays.copyOfRange(factor, from * width, to * width), to - from, width);
     }
 
-    private static List<PtNDArray> embeddings(TensorScope call, Adapter adapter) {
+    /** Of virtual tokens of this kind. */
+    private static List<PtNDArray> numbers(TensorScope call, Adapter adapter, Class<? extends Prefix> kind) {
         return adapter.prefix().stream()
+                .filter(kind::isInstance)
                 .flatMap(prefix ->
-                        prefix.embeddings().map(own -> call.tensor(own, prefix.tokens(), prefix.width())).stream())
+                        prefix.values().map(own -> call.tensor(own, prefix.tokens(), prefix.width())).stream())
                 .toList();
     }
 
     /** Of the vocabulary, whose embeddings the virtual tokens start with; none if they have their own. */
     static long[] tokens(Adapter adapter) {
         return adapter.prefix().stream()
-                .filter(Prefix::isFresh)
+                .filter(prefix -> prefix instanceof Prompt && prefix.isFresh())
                 .flatMapToLong(prefix -> Arrays.stream(prefix.vocabulary()).asLongStream())
                 .toArray();
     }
 
     /**
-     * Which of these slots has virtual tokens, and how many.
+     * Which of these slots has virtual tokens, and which.
      *
      * @throws IllegalArgumentException if more than one has
      */
     Virtual virtual(int[] slots) {
-        Virtual virtual = Virtual.NONE;
+        Virtual found = Virtual.NONE;
         for (int slot : slots) {
-            if (virtualTokens[slot] > 0 && virtual.tokens() > 0) {
+            if (virtual[slot].tokens() > 0 && found.tokens() > 0) {
                 throw new IllegalArgumentException("rows use the virtual tokens of two adapters");
             }
-            virtual = virtualTokens[slot] > 0 ? new Virtual(slot, virtualTokens[slot]) : virtual;
+            found = virtual[slot].tokens() > 0 ? virtual[slot] : found;
         }
-        return virtual;
+        return found;
     }
 
-    /** The virtual tokens of a row's adapters. */
-    record Virtual(int slot, int tokens) {
-        static final Virtual NONE = new Virtual(-1, 0);
+    /**
+     * The virtual tokens of a row's adapters.
+     *
+     * @param run whether they are rows themselves, and not only keys and values
+     */
+    record Virtual(int slot, int tokens, boolean run) {
+        static final Virtual NONE = new Virtual(0, 0, true);
+
+        static Virtual of(int slot, Adapter adapter) {
+            return adapter.prefix()
+                    .map(prefix -> new Virtual(slot, prefix.tokens(), prefix instanceof Prompt))
+                    .orElse(NONE);
+        }
+
+        /** How many are only keys and values. */
+        int written() {
+            return run ? 0 : tokens;
+        }
     }
 
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
-        virtualTokens[slot] = adapter.virtualTokens();
+        virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         stale = true;
@@ -250,6 +276,11 @@ final class AdapterSlots {
             stale = false;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    /** How rows find the adapters in these slots. */
+    RowAdapters used(int[][] rowSlots) {
+        return RowAdapters.of(rowSlots, routed, compiled);
     }
 
     /**

@@ -47,6 +47,13 @@ final class CacheSlots {
         }
     }
 
+    /** @throws IllegalArgumentException unless the positions {@code [first, end)} are a slot's */
+    void requireRoom(int slot, int first, int end) {
+        if (slot < 0 || slot >= ends.length || first < 0 || end > capacity) {
+            throw new IllegalArgumentException("positions " + first + " to " + end + " of KV slot " + slot);
+        }
+    }
+
     /** Copies positions {@code [first, end)} of one slot to another. */
     void copy(int source, int target, int first, int end) {
         boolean slots = source != target && Math.min(source, target) >= 0 && Math.max(source, target) < ends.length;

@@ -7,6 +7,8 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.ModelArguments.LayerParts;
+import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -126,15 +128,6 @@ final class DecoderScript {
                 call.flag(half));
     }
 
-    /**
-     * The structure of a model.
-     *
-     * @param sizes layers, C, H, K, D, activation, experts, active, shared, joined heads
-     * @param factors epsilon, norm shift, scale, cap, residual, logit factor, logit cap
-     * @param windows of its layers, each once
-     */
-    record Structure(long[] sizes, double[] factors, long[] windows) implements Arguments {}
-
     /** @param norm weight and bias of the last one */
     ModelObject newModel(
             TensorScope owner,
@@ -162,25 +155,6 @@ final class DecoderScript {
                     forms.value()));
         }
     }
-
-    /**
-     * What a layer consists of.
-     *
-     * @param weights of all modules, in the order of the computation
-     * @param biases the same, empty where there is none
-     * @param parts how many modules each linear joins
-     * @param router empty if there are no experts
-     * @param norms weight and bias of each, in the order of {@code model.py}, empty where there is none
-     * @param place its window, the window's number, and that of its rotary table
-     */
-    record LayerParts(
-            List<PtNDArray> weights,
-            List<PtNDArray> biases,
-            long[] parts,
-            PtNDArray router,
-            List<PtNDArray> norms,
-            long[] place)
-            implements Arguments {}
 
     void addLayer(TensorScope call, ModelObject model, LayerParts layer, FormsObject forms) {
         script.call(
@@ -241,8 +215,28 @@ final class DecoderScript {
                 list(call, content.differences()),
                 list(call, content.embeddings()),
                 call.numbers(content.tokens()),
+                list(call, content.keys()),
                 call.numbers(content.bottlenecks()),
                 list(call, content.tensors()));
+    }
+
+    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
+    void writePrefix(
+            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
+        script.call(
+                call,
+                "write_prefix",
+                adapters.value(),
+                call.number(slot),
+                call.number(first),
+                call.number(end),
+                cache.value(),
+                call.number(target));
+    }
+
+    /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */
+    float[] readPrefix(TensorScope call, CacheObject cache, int tokens) {
+        return call.floats(script.call(call, "read_prefix", cache.value(), call.number(tokens)));
     }
 
     /** @param scaled as {@link Slots} has it */
@@ -337,6 +331,7 @@ final class DecoderScript {
                     call.numbers(learned.magnitudes()),
                     call.numbers(learned.biases()),
                     call.numbers(learned.virtual()),
+                    call.numbers(learned.prefix()),
                     call.numbers(learned.bottlenecks()),
                     call.numbers(learned.bottleneckStarts()),
                     call.own(IValue.listFrom(learned.bottleneckScalings()))));
@@ -370,8 +365,12 @@ final class DecoderScript {
                 call.numbers(units));
     }
 
-    void beginPack(TensorScope call, ArenaObject arena) {
-        script.call(call, "begin_pack", arena.value());
+    /**
+     * @param prefix slot of the adapter that has keys and values of virtual tokens
+     * @param virtual how many it has; 0 if none does
+     */
+    void beginPack(TensorScope call, ArenaObject arena, int prefix, int virtual) {
+        script.call(call, "begin_pack", arena.value(), call.number(prefix), call.number(virtual));
     }
 
     /** @param factors {@code [rows, 1]} */

@@ -4,7 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
 import io.tandem.kernels.decoder.DecoderScript.Slots;
 
-/** What {@link DecoderScript} tells the script of an iteration. */
+/** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {
     /**
      * What an iteration reads.

@@ -107,13 +107,10 @@ final class PackLanes {
     PackProgress progress() {
         return new PackProgress(
                 pack.rows(),
+                IntStream.range(0, lanes).map(pack::learningRows).sum(),
                 layers,
-                Arrays.stream(left(1, position.forward)).sum(),
-                pack.learns()
-                        ? Arrays.stream(left(layers, position.backward))
-                                .asLongStream()
-                                .sum()
-                        : 0);
+                Arrays.stream(forwardLeft()).sum(),
+                pack.learns() ? Arrays.stream(backwardLeft()).asLongStream().sum() : 0);
     }
 
     /**
@@ -126,8 +123,8 @@ final class PackLanes {
         check(work);
         int forward = work.forwardRows();
         int backward = Math.toIntExact(work.backwardRowLayers());
-        int[] forwardLeft = left(1, position.forward);
-        int[] backwardLeft = left(layers, position.backward);
+        int[] forwardLeft = forwardLeft();
+        int[] backwardLeft = backwardLeft();
         List<List<Integer>> segments = SegmentShares.of(inputs.segments(), lanes);
         double[] loads = segments.stream()
                 .mapToDouble(own -> (double) layers * SegmentShares.rows(inputs.segments(), own))
@@ -188,21 +185,29 @@ final class PackLanes {
     /** The next rows that go backward in a lane: from the last layer to the first, in each from the last row. */
     private List<PackWindows.Backward> backward(int lane, int count) {
         List<PackWindows.Backward> windows = new ArrayList<>();
-        int rows = pack.laneRows(lane);
+        int rows = pack.learningRows(lane);
         int at = position.backward[lane];
         int end = at + count;
         while (at < end) {
             int take = Math.min(end - at, rows - at % rows);
-            int to = pack.laneFrom(lane) + rows - at % rows;
-            windows.add(new PackWindows.Backward(layers - 1 - at / rows, to - take, to));
+            int to = rows - at % rows;
+            int layer = layers - 1 - at / rows;
+            pack.learning(lane, to - take, to)
+                    .forEach(range -> windows.add(new PackWindows.Backward(layer, range[0], range[1])));
             at += take;
         }
         return windows;
     }
 
-    private int[] left(int passes, int[] done) {
+    private int[] forwardLeft() {
         return IntStream.range(0, lanes)
-                .map(lane -> passes * pack.laneRows(lane) - done[lane])
+                .map(lane -> pack.laneRows(lane) - position.forward[lane])
+                .toArray();
+    }
+
+    private int[] backwardLeft() {
+        return IntStream.range(0, lanes)
+                .map(lane -> layers * pack.learningRows(lane) - position.backward[lane])
                 .toArray();
     }
 

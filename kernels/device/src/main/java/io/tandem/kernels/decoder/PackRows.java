@@ -14,24 +14,34 @@ import java.util.stream.IntStream;
  * lane lie next to each other.
  */
 final class PackRows {
-    static final PackRows EMPTY = new PackRows(IterationInputs.BASE, new TrainingPack(List.of(), Purpose.MEASURE), 1);
+    static final PackRows EMPTY =
+            new PackRows(IterationInputs.BASE, 0, new TrainingPack(List.of(), Purpose.MEASURE), 1);
 
     /** With more than this times its share of the rows, a lane would be alone for too long. */
     private static final double WORST_BALANCE = 1.25;
 
     private final int[] adapterSlots;
+    private final int before;
     private final Purpose purpose;
     private final int sequences;
     private final int[] tokens;
     private final int[] labels;
     private final int[] starts;
     private final int[] sequence;
+    /** Of each row, those of the adapters that act on it. */
+    private final int[][] acting;
     /** Where each lane's rows begin, and the end of the last one's. */
     private final int[] laneFrom;
+    /** For each lane its rows that the last adapter acts on, in ascending order. */
+    private final List<int[]> learning = new ArrayList<>();
 
-    /** @param lanes how many there are if the sequences can be shared out evenly, otherwise there is one */
-    PackRows(int[] adapterSlots, TrainingPack pack, int lanes) {
+    /**
+     * @param before positions before each sequence's first row
+     * @param lanes how many there are if the sequences can be shared out evenly, otherwise there is one
+     */
+    PackRows(int[] adapterSlots, int before, TrainingPack pack, int lanes) {
         this.adapterSlots = adapterSlots;
+        this.before = before;
         this.purpose = pack.purpose();
         this.sequences = pack.sequences().size();
         int rows = pack.rows();
@@ -39,6 +49,7 @@ final class PackRows {
         labels = new int[rows];
         starts = new int[rows];
         sequence = new int[rows];
+        acting = new int[rows][];
         List<List<Integer>> groups = groups(pack, lanes);
         laneFrom = new int[groups.size() + 1];
         int at = 0;
@@ -50,9 +61,24 @@ final class PackRows {
                 System.arraycopy(next.labels(), 0, labels, at, length);
                 Arrays.fill(starts, at, at + length, at);
                 Arrays.fill(sequence, at, at + length, index);
+                act(next.actsFrom(), at, length);
                 at += length;
             }
             laneFrom[lane + 1] = at;
+            learning.add(IntStream.range(laneFrom[lane], at)
+                    .filter(row -> acting[row].length > 0 && uses(acting[row], traineeSlot()))
+                    .toArray());
+        }
+    }
+
+    private void act(int[] actsFrom, int first, int length) {
+        Arrays.fill(acting, first, first + length, adapterSlots);
+        for (int i = 0; i < (Arrays.stream(actsFrom).allMatch(from -> from == 0) ? 0 : length); i++) {
+            int position = i;
+            acting[first + i] = IntStream.range(0, adapterSlots.length)
+                    .filter(adapter -> actsFrom[adapter] <= position)
+                    .map(adapter -> adapterSlots[adapter])
+                    .toArray();
         }
     }
 
@@ -97,8 +123,19 @@ final class PackRows {
         return laneFrom[lane + 1] - laneFrom[lane];
     }
 
+    /** Rows of a lane that go backward. */
+    int learningRows(int lane) {
+        return learning.get(lane).length;
+    }
+
+    /** All of the pack's. */
     int[] adapterSlots() {
         return adapterSlots;
+    }
+
+    /** Those that act on a row. */
+    int[] adapterSlots(int row) {
+        return acting[row];
     }
 
     boolean learns() {
@@ -106,7 +143,11 @@ final class PackRows {
     }
 
     boolean uses(int slot) {
-        return Arrays.stream(adapterSlots).anyMatch(used -> used == slot);
+        return uses(adapterSlots, slot);
+    }
+
+    private static boolean uses(int[] slots, int slot) {
+        return Arrays.stream(slots).anyMatch(used -> used == slot);
     }
 
     /** Slot of the adapter that learns. */
@@ -136,7 +177,26 @@ final class PackRows {
     }
 
     int position(int row) {
-        return row - starts[row];
+        return before + row - starts[row];
+    }
+
+    /**
+     * The lane's learning rows from one to another, in their own numbers, as ranges of rows that lie together: the last
+     * first.
+     */
+    List<int[]> learning(int lane, int from, int to) {
+        List<int[]> ranges = new ArrayList<>();
+        int[] rows = learning.get(lane);
+        int end = to;
+        while (end > from) {
+            int start = end - 1;
+            while (start > from && rows[start - 1] == rows[start] - 1) {
+                start--;
+            }
+            ranges.add(new int[] {rows[start], rows[end - 1] + 1});
+            end = start;
+        }
+        return ranges;
     }
 
     /** For each sequence with rows in {@code [from, to)}: where it starts, its first row there, its last row's end. */

@@ -111,7 +111,7 @@ final class RowEncoder {
             int at = virtual.get(i)[0];
             int index = virtual.get(i)[1];
             AdapterSlots.Virtual own = adapters.virtual(adapterSlots[at]);
-            if (index >= own.tokens()) {
+            if (!own.run() || index >= own.tokens()) {
                 throw new IllegalArgumentException(
                         "virtual token " + index + " of a row whose adapters have " + own.tokens());
             }
@@ -125,7 +125,7 @@ final class RowEncoder {
         for (int at = windows.from(); at < windows.to(); at++, row++) {
             put(pack.token(at));
             positions[row] = pack.position(at);
-            adapterSlots[row] = pack.adapterSlots();
+            adapterSlots[row] = pack.adapterSlots(at);
         }
     }
 

@@ -15,13 +15,13 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
 import io.tandem.kernels.decoder.DecoderScript.ModelObject;
 import io.tandem.kernels.decoder.DecoderScript.PackObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
-import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
@@ -52,6 +52,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final ModelObject weights;
     private final CacheSlots cache;
     private final AdapterSlots adapters;
+    private final WrittenPrefixes prefixes;
     private final Map<Integer, Trainee> trainees = new TreeMap<>();
     private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
@@ -77,6 +78,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         weights = new ModelLoader(script, checkpoint, model, limits, progress).load(owned);
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
+        prefixes = new WrittenPrefixes(script, owned, adapters, cache);
         inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
@@ -166,7 +168,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         closeTrainee(slot);
         TensorScope scope = owned.open();
         try {
-            Trainee trainee = new Trainee(script, scope, adapters, slot, initial, layout, optimizer, lanes);
+            PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
+                    .fill(initial, adapters, arena);
+            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes);
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -200,12 +204,26 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
-        int virtual = adapters.virtual(adapterSlots).tokens();
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual));
+        next.sequences()
+                .forEach(sequence ->
+                        requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
+        Virtual virtual = adapters.virtual(adapterSlots);
+        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
         reserveArena();
-        use(new PackRows(adapterSlots.clone(), next, limits.lanes()));
+        int written = virtual.written();
+        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
         try (TensorScope call = owned.open()) {
-            script.beginPack(call, arena);
+            script.beginPack(call, arena, virtual.slot(), written);
+        }
+    }
+
+    /** Gradients pass through what lies below a trainee in all of its rows. */
+    private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
+        int frozen = adapterSlots.length - 1;
+        if (actsFrom.length != 0 && actsFrom.length != adapterSlots.length
+                || learns && Arrays.stream(actsFrom).limit(frozen).anyMatch(from -> from > 0)) {
+            throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
+                    + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
         }
     }
 
@@ -241,7 +259,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
-    public IterationOutputs run(IterationInputs inputs) {
+    public IterationOutputs run(IterationInputs all) {
+        IterationInputs inputs = prefixes.others(all);
         PackLanes.Split split = inputs.training().isPresent()
                 ? packLanes.split(inputs)
                 : inferenceLanes.split(inputs.segments(), packLanes);
@@ -252,7 +271,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<long[]> virtual = rows.stream()
                 .map(part -> part.virtual(adapters, limits.maxRank()))
                 .toList();
-        cache.prepare(inputs.segments());
+        cache.prepare(all.segments());
+        prefixes.write(all.segments());
         int[][] rowSlots =
                 rows.stream().flatMap(part -> Arrays.stream(part.adapterSlots)).toArray(int[][]::new);
         boolean mixed = rowSlots.length > 0 && adapters.activate(rowSlots);
@@ -261,8 +281,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackLanes.Part part = split.parts().get(i);
             RowEncoder own = rows.get(i);
             long[] placed = virtual.get(i);
-            RowAdapters used =
-                    RowAdapters.of(own.adapterSlots, model.experts().isPresent(), limits.dtype() != Dtype.FLOAT32);
+            RowAdapters used = adapters.used(own.adapterSlots);
             PackObject joined = adapters.pack(i, used.pack());
             calls.add(() -> run(part, own, placed, used, joined, mixed));
         }

@@ -8,8 +8,10 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -129,6 +131,7 @@ final class Trainee implements AutoCloseable {
                 RowEncoder.flatten(magnitudes),
                 RowEncoder.flatten(biases),
                 virtual(initial),
+                prefix(initial),
                 AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
                 bottlenecks.stream().mapToLong(Placed::start).toArray(),
                 bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
@@ -140,9 +143,17 @@ final class Trainee implements AutoCloseable {
 
     private static long[] virtual(Adapter adapter) {
         return adapter.prefix().stream()
+                .filter(Prompt.class::isInstance)
                 .flatMapToLong(prefix -> LongStream.concat(
                         LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
                         Arrays.stream(AdapterSlots.tokens(adapter))))
+                .toArray();
+    }
+
+    private static long[] prefix(Adapter adapter) {
+        return adapter.prefix().stream()
+                .filter(KeysAndValues.class::isInstance)
+                .flatMapToLong(prefix -> LongStream.of(prefix.tokens(), AdapterLayout.prefixStart(adapter)))
                 .toArray();
     }
 

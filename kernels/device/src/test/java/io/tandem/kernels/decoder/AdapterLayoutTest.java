@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -84,14 +85,14 @@ class AdapterLayoutTest {
         refused(layout, prompt(2, 31, 1), "have 31 numbers, expected 32");
         refused(layout, prompt(2, 32, Float.NaN), "a virtual token has a number that is not finite");
         refused(new AdapterLayout(gemma), prompt(2, 32, 1), "not supported with Gemma 3");
-        Prefix beyond = Prefix.fresh(32, new int[] {1, model.config().vocab()});
+        Prefix beyond = Prompt.fresh(32, new int[] {1, model.config().vocab()});
         refused(layout, new Adapter(new PromptConfig(2, ""), beyond), "a virtual token starts with token");
     }
 
     private static Adapter prompt(int tokens, int width, float value) {
         float[] embeddings = new float[tokens * width];
         Arrays.fill(embeddings, value);
-        return new Adapter(new PromptConfig(tokens, ""), Prefix.of(tokens, width, embeddings));
+        return new Adapter(new PromptConfig(tokens, ""), Prompt.of(tokens, width, embeddings));
     }
 
     private static void refused(AdapterLayout layout, Adapter adapter, String why) {

@@ -9,9 +9,11 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -108,7 +110,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, length, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter), 14 + 20L * model.layers()),
+                    call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 20L * model.layers()),
                     call.tensor(reals(adapter), 1 + 9L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -117,7 +119,13 @@ final class AutogradReference implements AutoCloseable {
         }
     }
 
-    private long[] numbers(Adapter adapter) {
+    /** The first token that the last of the adapters acts on. */
+    private static int actsFrom(TrainingPack.Sequence sequence) {
+        int[] from = sequence.actsFrom();
+        return from.length == 0 ? 0 : Math.min(from[from.length - 1], sequence.tokens().length);
+    }
+
+    private long[] numbers(Adapter adapter, int actsFrom) {
         List<Integer> numbers = new ArrayList<>(List.of(
                 model.layers(),
                 model.hidden(),
@@ -139,7 +147,15 @@ final class AutogradReference implements AutoCloseable {
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
         }
-        numbers.add(adapter.virtualTokens());
+        numbers.add(adapter.prefix()
+                .filter(Prompt.class::isInstance)
+                .map(Prefix::tokens)
+                .orElse(0));
+        numbers.add(adapter.prefix()
+                .filter(KeysAndValues.class::isInstance)
+                .map(Prefix::tokens)
+                .orElse(0));
+        numbers.add(actsFrom);
         for (Site site : Site.blocks(model)) {
             if (adapter.modules().get(site) instanceof Bottleneck own) {
                 numbers.add(own.width());

@@ -185,14 +185,22 @@ final class Devices {
     /** The same with other segments beside each iteration. */
     static void trainInWindows(DeviceModel device, int[] slots, TrainingPack pack, int size, List<Segment> beside) {
         device.beginPack(slots, pack);
-        for (int from = 0; from < pack.rows(); from += size) {
-            run(device, new TrainingWork(Math.min(size, pack.rows() - from), 0), beside);
+        int rows = device.packProgress().forwardRows();
+        for (int from = 0; from < rows; from += size) {
+            run(device, new TrainingWork(Math.min(size, rows - from), 0), beside);
         }
+        int learning = learningRows(device);
         for (int layer = 0; layer < device.model().layers(); layer++) {
-            for (int left = pack.rows(); left > 0; left -= size) {
+            for (int left = learning; left > 0; left -= size) {
                 run(device, new TrainingWork(0, Math.min(size, left)), beside);
             }
         }
+    }
+
+    /** Rows that go backward through each layer. */
+    private static int learningRows(DeviceModel device) {
+        return Math.toIntExact(
+                device.packProgress().backwardRowLayers() / device.model().layers());
     }
 
     static IterationOutputs run(DeviceModel device, TrainingWork work, List<Segment> beside) {
@@ -204,7 +212,7 @@ final class Devices {
             DeviceModel device, int[] slots, TrainingPack pack, Random random, List<Segment> beside) {
         device.beginPack(slots, pack);
         SequenceScores scores = SequenceScores.zeros(pack.sequences().size());
-        for (int[] window : split(random, pack.rows())) {
+        for (int[] window : split(random, device.packProgress().forwardRows())) {
             TrainingWork work = new TrainingWork(window[1] - window[0], 0);
             scores.add(run(device, work, beside).scores());
         }
@@ -214,8 +222,9 @@ final class Devices {
     /** The second half. */
     static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
         List<Integer> units = new ArrayList<>();
+        int learning = learningRows(device);
         for (int layer = 0; layer < device.model().layers(); layer++) {
-            split(random, pack.rows()).forEach(window -> units.add(window[1] - window[0]));
+            split(random, learning).forEach(window -> units.add(window[1] - window[0]));
         }
         int at = 0;
         while (at < units.size()) {

@@ -60,6 +60,7 @@ class MethodParityTest {
         DORA,
         PISSA,
         PROMPT,
+        PREFIX,
         BIASED,
         SERIES,
         PARALLEL,
@@ -72,6 +73,7 @@ class MethodParityTest {
                 case DORA -> TinyAdapters.dora(model, 4, seed);
                 case PISSA -> TinyAdapters.leading(model, 2, 4, seed);
                 case PROMPT -> TinyAdapters.prompt(model, 5, seed);
+                case PREFIX -> TinyAdapters.prefix(model, 5, seed);
                 case BIASED -> TinyAdapters.biased(model, 5, seed);
                 case SERIES -> bottlenecks(model, Input.OUTPUT, Function.SILU, seed);
                 case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
@@ -111,6 +113,9 @@ class MethodParityTest {
         "PROMPT, LLAMA, KEEP",
         "PROMPT, BIASES, RECOMPUTE",
         "PROMPT, QWEN3, INT8",
+        "PREFIX, LLAMA, KEEP",
+        "PREFIX, BIASES, RECOMPUTE",
+        "PREFIX, QWEN3, INT8",
         "BIASED, LLAMA, KEEP",
         "BIASED, BIASES, RECOMPUTE",
         "BIASED, QWEN3, INT8",
@@ -317,7 +322,9 @@ class MethodParityTest {
 
     /** Whatever of the slots is copied for a batch is copied again after a step, though its rows use the same slots. */
     @ParameterizedTest
-    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "PROMPT")
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"PROMPT", "PREFIX"})
     void aBatchUsesWhatATraineeHasLearnedLast(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter initial = form.random(tiny.config(), random.nextLong());
@@ -340,13 +347,12 @@ class MethodParityTest {
             List<Draw> after = Devices.run(device, rows).draws();
             device.putAdapter(2, device.snapshot(SLOT));
             Segment alone = segment(device, prompt, new int[] {2}, 2, true);
-            float[] expected = Devices.byToken(Devices.run(device, alone).draws().get(0));
+            float[] expected =
+                    Devices.byToken(Devices.run(device, alone).draws().get(0));
             assertThat(Devices.byToken(after.get(1))).containsExactly(expected, Offset.offset(2e-5f));
             assertThat(Devices.byToken(after.get(0)))
                     .containsExactly(Devices.byToken(before.get(0)), Offset.offset(2e-5f));
-            assertThat(Devices.byToken(after.get(1)))
-                    .as("learned")
-                    .isNotEqualTo(Devices.byToken(before.get(1)));
+            assertThat(Devices.byToken(after.get(1))).as("learned").isNotEqualTo(Devices.byToken(before.get(1)));
         }
     }
 

@@ -171,7 +171,7 @@ class PackLanesTest {
     }
 
     private PackRows pack(int lanes, int... lengths) {
-        return new PackRows(new int[] {0}, Devices.pack(random, VOCAB, lengths), lanes);
+        return new PackRows(new int[] {0}, 0, Devices.pack(random, VOCAB, lengths), lanes);
     }
 
     private static List<Integer> forwardRows(PackLanes.Split split) {

@@ -25,6 +25,11 @@ public interface PeftMethod {
         return 0;
     }
 
+    /** How many of those run before each text in training. */
+    default int virtualRows() {
+        return virtualTokens();
+    }
+
     /** Of its bottlenecks; 0 if it has none. */
     default int bottleneckWidth() {
         return 0;

@@ -1,7 +1,7 @@
 package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.SplittableRandom;
@@ -26,7 +26,7 @@ public record PromptMethod(PromptConfig config) implements PeftMethod {
     public Adapter start(ModelConfig model, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
         int[] sample = random.ints(config.virtualTokens(), 0, model.vocab()).toArray();
-        return new Adapter(config, Prefix.fresh(model.hidden(), sample));
+        return new Adapter(config, Prompt.fresh(model.hidden(), sample));
     }
 
     @Override

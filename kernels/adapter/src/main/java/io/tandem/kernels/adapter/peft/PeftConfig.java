@@ -1,16 +1,19 @@
 package io.tandem.kernels.adapter.peft;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +30,7 @@ import java.util.stream.Collectors;
  */
 final class PeftConfig {
     static final String FILE = "adapter_config.json";
+    static final String INVOCATION = "alora_invocation_tokens";
 
     private static final String FEEDFORWARD = "feedforward_modules";
     static final String TYPE = "peft_type";
@@ -34,7 +38,8 @@ final class PeftConfig {
     private static final String IA3 = "IA3";
     private static final String LORA_BIAS = "lora_bias";
     private static final String ADALORA = "ADALORA";
-    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE);
+    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE, PrefixFiles.TYPE);
+    private static final int MAX_INVOCATION = 1024;
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
@@ -43,7 +48,6 @@ final class PeftConfig {
 
     /** Set means a variant with other arithmetic, or weights that are not low-rank factors. */
     private static final List<String> MUST_BE_NULL = List.of(
-            "alora_invocation_tokens",
             "arrow_config",
             "layer_replication",
             "megatron_config",
@@ -61,6 +65,7 @@ final class PeftConfig {
     private final ModuleSelection selection;
     private final Predicate<Site> feedforward;
     private final Optional<AdaLora> adaLora;
+    private final Optional<Invocation> invocation;
     private final Map<ModulePattern, Double> rankPatterns;
     private final Map<ModulePattern, Double> alphaPatterns;
 
@@ -73,6 +78,7 @@ final class PeftConfig {
         boolean adaptive = type(json).equals(ADALORA);
         this.adaLora = adaptive ? Optional.of(new AdaLora(json, MAX_RANK, alpha())) : Optional.empty();
         this.rankPatterns = adaptive ? Map.of() : patterns("rank_pattern", 1, MAX_RANK);
+        this.invocation = invocation();
         this.alphaPatterns = adaptive ? Map.of() : patterns("alpha_pattern", -MAX_ALPHA, MAX_ALPHA);
     }
 
@@ -225,7 +231,29 @@ final class PeftConfig {
             int rank = modules.values().stream().mapToInt(Change::rank).max().orElseThrow();
             return new LoraConfig(rank, rank * adaLora.get().scaling(), false, targets, baseModel(json));
         }
-        return new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel(json));
+        LoraConfig lora = new LoraConfig(rank(), alpha(), rankStabilized(), targets, baseModel(json));
+        return invocation.isEmpty() ? lora : new ActivatedConfig(lora, invocation.get());
+    }
+
+    /** From where on the adapter acts, if not on whole texts. */
+    private Optional<Invocation> invocation() {
+        JsonNode tokens = json.value(INVOCATION).orElse(null);
+        if (tokens == null) {
+            return Optional.empty();
+        }
+        if (!type(json).equals(LORA) || dora()) {
+            throw json.refuse(INVOCATION, "null: only LoRA without use_dora has it");
+        }
+        boolean sound = tokens.isArray() && !tokens.isEmpty() && tokens.size() <= MAX_INVOCATION;
+        List<Integer> own = new ArrayList<>();
+        for (JsonNode token : tokens) {
+            sound = sound && token.isInt() && token.intValue() >= 0;
+            own.add(token.intValue());
+        }
+        if (!sound) {
+            throw json.refuse(INVOCATION, "a list of 1 to " + MAX_INVOCATION + " token ids");
+        }
+        return Optional.of(new Invocation(own));
     }
 
     /** AdaLoRA has no use for it. */

@@ -66,6 +66,9 @@ final class PeftReader {
             if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
                 return PromptFiles.read(json, weights(), model, maxRank);
             }
+            if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
+                return PrefixFiles.read(json, weights(), model, maxRank);
+            }
             PeftConfig config = PeftConfig.read(json);
             return read(config, weights());
         } catch (ModelFormatException e) {

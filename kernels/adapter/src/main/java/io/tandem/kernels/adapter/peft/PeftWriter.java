@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.peft;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.BiasedFactors;
@@ -15,6 +16,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
@@ -51,7 +53,7 @@ final class PeftWriter {
 
     PeftWriter(Adapter adapter) {
         if (adapter.prefix().isPresent()) {
-            requirePrompt(adapter);
+            requireVirtual(adapter);
             this.adapter = adapter;
             return;
         }
@@ -61,21 +63,27 @@ final class PeftWriter {
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
-                || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig) {
+                || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig
+                || adapter.invocation().isPresent() && !(first instanceof LowRank)) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
         this.adapter = adapter;
     }
 
-    private static void requirePrompt(Adapter adapter) {
-        if (!adapter.modules().isEmpty() || !(adapter.config() instanceof PromptConfig)) {
+    private static void requireVirtual(Adapter adapter) {
+        boolean configured = adapter.prefix()
+                .orElseThrow()
+                .match(
+                        prompt -> adapter.config() instanceof PromptConfig,
+                        keys -> adapter.config() instanceof PrefixConfig);
+        if (!adapter.modules().isEmpty() || !configured) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has virtual tokens beside other changes");
         }
         if (adapter.prefix().filter(Prefix::isFresh).isPresent()) {
             throw new IllegalArgumentException(
-                    "an adapter cannot be saved that has virtual tokens without embeddings of their own");
+                    "an adapter cannot be saved that has virtual tokens without numbers of their own");
         }
     }
 
@@ -128,8 +136,13 @@ final class PeftWriter {
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */
     private SortedMap<String, @Nullable Object> fields() {
-        if (adapter.config() instanceof PromptConfig config) {
-            return PromptFiles.fields(config, adapter.prefix().orElseThrow());
+        if (adapter.prefix().isPresent()) {
+            String baseModel = adapter.config().baseModel();
+            return adapter.prefix()
+                    .get()
+                    .match(
+                            prompt -> PromptFiles.fields(baseModel, prompt),
+                            keys -> PrefixFiles.fields(baseModel, keys));
         }
         if (adapter.config() instanceof BottleneckConfig config) {
             return BottleneckFiles.fields(config, adapter.modules());
@@ -144,7 +157,14 @@ final class PeftWriter {
         fields.put("inference_mode", true);
         fields.put("target_modules", names(change -> true));
         fields.put("task_type", "CAUSAL_LM");
-        fields.putAll(adapter.config() instanceof LoraConfig lora ? lora(lora) : ia3());
+        if (adapter.config() instanceof LoraConfig lora) {
+            fields.putAll(lora(lora));
+        } else if (adapter.config() instanceof ActivatedConfig activated) {
+            fields.putAll(lora(activated.lora()));
+            fields.put(PeftConfig.INVOCATION, activated.tokens().tokens());
+        } else {
+            fields.putAll(ia3());
+        }
         return fields;
     }
 

@@ -2,6 +2,7 @@ package io.tandem.kernels.adapter.method;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
@@ -9,10 +10,12 @@ import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
+import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -37,11 +40,15 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(prompt())));
+        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(prompt(), prefix())));
     }
 
     private static PeftMethod prompt() {
         return new PromptMethod(new PromptConfig(RANK, "base"));
+    }
+
+    private static PeftMethod prefix() {
+        return new PrefixMethod(new PrefixConfig(RANK, "base"));
     }
 
     /** Those that start with random numbers. */
@@ -62,7 +69,8 @@ class PeftMethodTest {
                 new DecompositionMethod(config, Decomposition.PISSA),
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
                 new BiasedMethod(new LoraMethod(config)),
-                new DyloraMethod(config));
+                new DyloraMethod(config),
+                new AloraMethod(new ActivatedConfig(config, new Invocation(List.of(1, 2)))));
     }
 
     /** The plan for memory is made before there is an adapter. */

@@ -53,7 +53,7 @@ class PeftRefusalTest {
                 "\"layer_replication\":[[0,1]] | layer_replication is [[0,1]]",
                 "\"trainable_token_indices\":[3] | trainable_token_indices",
                 "\"target_parameters\":[\"x\"] | target_parameters",
-                "\"alora_invocation_tokens\":[3] | alora_invocation_tokens",
+                "\"alora_invocation_tokens\":[] | alora_invocation_tokens",
                 "\"init_lora_weights\":\"pissa_niter_4\" | path_initial_model_for_weight_conversion",
                 "\"r\":0 | r is 0, expected an integer of 1",
                 "\"r\":-4 | r is -4, expected an integer of 1",

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.PeftDirectory;
@@ -51,7 +52,7 @@ class PromptFilesTest {
         assertThat(adapter.config()).isEqualTo(new PromptConfig(3, "base"));
         assertThat(adapter.modules()).isEmpty();
         assertThat(adapter.virtualTokens()).isEqualTo(3);
-        assertThat(adapter.prefix().flatMap(Prefix::embeddings).orElseThrow()).containsExactly(values());
+        assertThat(adapter.prefix().flatMap(Prefix::values).orElseThrow()).containsExactly(values());
     }
 
     @Test
@@ -121,7 +122,7 @@ class PromptFilesTest {
         Adapter factors = TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 4, 1);
         Adapter prompt = TinyAdapters.prompt(model, 5, 7);
         for (Adapter other : List.of(
-                new Adapter(prompt.config(), Prefix.fresh(width, new int[] {1, 2})),
+                new Adapter(prompt.config(), Prompt.fresh(width, new int[] {1, 2})),
                 new Adapter(prompt.config(), factors.modules(), prompt.prefix()),
                 new Adapter(factors.config(), prompt.prefix().orElseThrow()))) {
             assertThatThrownBy(() -> PeftFormat.write(directory, other))

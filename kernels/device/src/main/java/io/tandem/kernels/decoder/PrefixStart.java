@@ -1,0 +1,75 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.PreparedAdapter;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.KeysAndValues;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
+import io.tandem.kernels.decoder.DecoderScript.CacheObject;
+import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.tensor.TensorScope;
+import java.util.List;
+import java.util.Optional;
+
+/** What virtual tokens with keys and values start as: the base model runs their tokens of the vocabulary as one text. */
+final class PrefixStart {
+    private final DecoderScript script;
+    private final TensorScope scope;
+    private final ModelObject weights;
+    private final ModelConfig model;
+    private final int capacity;
+
+    PrefixStart(DecoderScript script, TensorScope owner, ModelObject weights, ModelConfig model, int capacity) {
+        this.script = script;
+        this.scope = owner;
+        this.weights = weights;
+        this.model = model;
+        this.capacity = capacity;
+    }
+
+    /**
+     * The adapter with those, if it has none of its own.
+     *
+     * @throws IllegalArgumentException if it has more virtual tokens than the context
+     */
+    PreparedAdapter fill(PreparedAdapter prepared, AdapterSlots adapters, ArenaObject arena) {
+        Adapter adapter = prepared.adapter();
+        Optional<Prefix> prefix = adapter.prefix().filter(own -> own instanceof KeysAndValues && own.isFresh());
+        if (prefix.isEmpty()) {
+            return prepared;
+        }
+        Prefix filled = prefix.get().with(run(prefix.get().vocabulary(), adapters, arena));
+        return new PreparedAdapter(
+                new Adapter(adapter.config(), adapter.modules(), Optional.of(filled)), prepared.derived());
+    }
+
+    private float[] run(int[] tokens, AdapterSlots adapters, ArenaObject arena) {
+        int count = tokens.length;
+        if (count > capacity) {
+            throw new IllegalArgumentException(count + " virtual tokens, kernels.context-tokens is " + capacity);
+        }
+        List<Segment> text = List.of(new Segment(0, 0, tokens, IterationInputs.BASE, Optional.empty()));
+        RowEncoder rows = new RowEncoder(text, PackWindows.NONE, PackRows.EMPTY, count);
+        SamplingRows nothing = new SamplingRows(text, rows.lastRows, model.vocab());
+        boolean mixed = adapters.activate(rows.adapterSlots);
+        try (TensorScope call = scope.open()) {
+            CacheObject cache = script.newCache(call, weights, 1, count);
+            RowAdapters used = adapters.used(rows.adapterSlots);
+            new IterationCall(script, call, weights, cache, adapters, adapters.pack(0, used.pack()), arena)
+                    .run(
+                            text,
+                            PackWindows.NONE,
+                            rows,
+                            nothing,
+                            PackRows.EMPTY,
+                            model.hidden(),
+                            new long[0],
+                            used,
+                            mixed);
+            return script.readPrefix(call, cache, count);
+        }
+    }
+}
