@@ -117,8 +117,12 @@ final class PeftConfig {
                 throw json.refuse(key, "false: this variant is not supported");
             }
         }
-        if (json.bool(LORA_BIAS, false) && (!type(json).equals(LORA) || json.bool("use_dora", false))) {
-            throw json.refuse(LORA_BIAS, "false: only LoRA without magnitudes has such biases");
+        boolean plain = type(json).equals(LORA)
+                && !json.bool("use_dora", false)
+                && json.value(INVOCATION).isEmpty();
+        if (json.bool(LORA_BIAS, false) && !plain) {
+            throw json.refuse(
+                    LORA_BIAS, "false: of all forms LoRA alone has such biases, without magnitudes or invocation");
         }
         if (!json.text("bias").orElse("none").equals("none")) {
             throw json.refuse("bias", "\"none\": trained biases are not supported");

@@ -136,7 +136,7 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0);
+                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */

@@ -70,6 +70,9 @@ class LoraBiasFilesTest {
         refused(
                 byHand(4, outputs).write(TRUE.replace("LORA", "ADALORA") + ",\"init_r\":4,\"target_r\":2"),
                 "lora_bias is true, expected false");
+        refused(
+                byHand(4, outputs).write(TRUE + ",\"alora_invocation_tokens\":[1]"),
+                "lora_bias is true, expected false");
         float[] infinite = values(outputs);
         infinite[3] = Float.NaN;
         refused(byHand(4, outputs).tensor(BIAS, new long[] {outputs}, infinite).write(TRUE), "has the value NaN at 3");
