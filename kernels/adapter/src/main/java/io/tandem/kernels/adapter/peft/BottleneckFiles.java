@@ -87,7 +87,7 @@ final class BottleneckFiles {
 
     /** What {@code adapters} 1.2 writes; of the model it knows more, and asks for nothing of that. */
     static SortedMap<String, @Nullable Object> fields(BottleneckConfig config, SortedMap<Site, Change> modules) {
-        int hidden = modules.get(modules.firstKey()).outputs();
+        int hidden = modules.values().iterator().next().outputs();
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         fields.put(CONFIG, ofLibrary(config, modules, hidden));
         fields.put("hidden_size", hidden);
