@@ -19,9 +19,13 @@ class Batch:
   # window: where it starts in the arena, its first row and its last row's end in the window
   window_from : int
   windows : List[int]
+  # of ranges of rows whose inputs of attention and of the MLP are wanted, first row and end; and these
+  # inputs [n, C], layer by layer
+  observed : List[int]
+  seen : List[Tensor]
   # the rows' adapters
   users : __torch__.tandem.adapter.change.Users
-  # layout: groups, chunks, and window_from with windows after it
+  # layout: groups, chunks, window_from with windows after it, and observed
   def __init__(self: __torch__.tandem.batch.Batch, model: __torch__.tandem.model.Model,
                inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
                users: __torch__.tandem.adapter.change.Users) -> None:
@@ -37,7 +41,18 @@ class Batch:
     self.chunks = layout[1]
     self.window_from = layout[2][0]
     self.windows = layout[2][1:]
+    self.observed = layout[3]
+    self.seen = annotate(List[Tensor], [])
     self.users = users
+
+# x [N, C]: the input of a layer's attention, or of its MLP.
+def observe_(self: __torch__.tandem.batch.Batch, x: Tensor) -> None:
+  if len(self.observed) > 0:
+    ranges = annotate(List[Tensor], [])
+    for i in range(len(self.observed) // 2):
+      first, end = self.observed[2 * i : 2 * i + 2]
+      ranges.append(x[first : end])
+    self.seen.append(torch.cat(ranges))
 
 # contexts [decode rows]: each row's context length, itself included; windows: the model's.
 def mask_groups_(self: __torch__.tandem.batch.Batch, contexts: Tensor, windows: List[int],

@@ -89,6 +89,7 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   shape, layer = model.shape, model.layers[number]
   heads, both = shape.heads, shape.heads + shape.kv_heads
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
+  __torch__.tandem.batch.observe_(batch, h)
   qkv = __torch__.tandem.linears.project(layer, 0, adapters, batch.users, h)
   qk = __torch__.tandem.block.queries_and_keys(shape, layer, qkv, batch.cos, batch.sin)
   v = torch.reshape(qkv[:, both * shape.head_dim :], [x.size(0), shape.kv_heads, shape.head_dim])
@@ -100,6 +101,7 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
                                                             x, attention)
   middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
+  __torch__.tandem.batch.observe_(batch, h)
   rows = batch.inference_rows
   if layer.router is None:
     act, kept = __torch__.tandem.block.activate(layer, shape.activation, adapters, batch.users, h,

@@ -135,13 +135,13 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout: groups, chunks, and window_from with windows, as in
-  # batch.Batch; runs, as in row_adapters.Rows, their adapters' slots and ranks, as in low_rank.Frozen; and
-  # how the pack is used: how many places there are, whether the pairs are in order, whether masks are
-  # needed. mixed: whether rows differ in their adapters. top: how many log-probabilities are
-  # reported, -1 for none. learn: whether the window will go backward.
+  # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
+  # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
+  # whether the pairs are in order, whether masks are needed. mixed: whether rows differ in their adapters.
+  # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
-  # pooled rows' states [p, C] if there are any, and the scores of loss.forward_backward_ if there is a window.
+  # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
+  # if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
@@ -153,11 +153,11 @@ class Decoder(Module):
     rows = inputs.rows.size(1)
     missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
     stacks = inputs.stacks
-    places, in_order, masked = layout[6]
+    places, in_order, masked = layout[7]
     if (mixed or masked == 1) and missing > 0:
       stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[3], __torch__.tandem.adapter.low_rank.Frozen(layout[4], layout[5]), pack, inputs.pairs,
+        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
         in_order == 1, places)
     batch = __torch__.tandem.batch.Batch(
         model, inputs, layout,
@@ -189,6 +189,8 @@ class Decoder(Module):
     if inputs.pooled.size(0) > 0:
       last = torch.index_select(x, 0, inputs.pooled)
       results.append(torch.to(__torch__.tandem.ops.norm.forward(model.norm, last), 6))
+    if len(batch.seen) > 0:
+      results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
       results.append(__torch__.tandem.loss.forward_backward_(
           model, arena, x[inference:], batch.window_from, inputs.learned, learn))

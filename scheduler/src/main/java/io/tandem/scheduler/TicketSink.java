@@ -40,6 +40,13 @@ final class TicketSink implements TokenSink {
     }
 
     @Override
+    public void observed(float[] inputs) {
+        if (begins()) {
+            sink.observed(inputs);
+        }
+    }
+
+    @Override
     public void state(float[] state) {
         if (begins()) {
             sink.state(state);

@@ -27,6 +27,7 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
      *     prompt goes on after, one for each token of a draft, and one otherwise
      * @param scoring what to say of the tokens themselves; absent if nothing
      * @param pooled whether the last token's hidden state is wanted
+     * @param observed of how many of the last tokens {@linkplain IterationOutputs#observed layers' inputs} are wanted
      */
     public record Segment(
             int kvSlot,
@@ -35,7 +36,20 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
             int[] adapterSlots,
             List<Sampling> samplings,
             Optional<Scoring> scoring,
-            boolean pooled) {
+            boolean pooled,
+            int observed) {
+
+        /** Nothing is observed. */
+        public Segment(
+                int kvSlot,
+                int start,
+                int[] tokens,
+                int[] adapterSlots,
+                List<Sampling> samplings,
+                Optional<Scoring> scoring,
+                boolean pooled) {
+            this(kvSlot, start, tokens, adapterSlots, samplings, scoring, pooled, 0);
+        }
 
         public Segment(int kvSlot, int start, int[] tokens, int[] adapterSlots, Optional<Sampling> sampling) {
             this(kvSlot, start, tokens, adapterSlots, sampling.stream().toList(), Optional.empty(), false);

@@ -9,11 +9,24 @@ import java.util.List;
  * @param draws one for each sampling, in the order of the segments and within each
  * @param scored for each segment with a scoring, in the order of the segments, one for each token
  * @param states the last token's hidden state behind the last norm, for each pooled segment, in the order of the segments
+ * @param observed what each layer's attention and MLP got of the observed tokens, as their linears see it, {@code [tokens,
+ *     layers, 2, hidden]}, for each segment that has some, in the order of the segments
  * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
  * @param learnedTokens how many tokens those are together
  */
 public record IterationOutputs(
-        List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {
+        List<Draw> draws,
+        List<List<Draw>> scored,
+        List<float[]> states,
+        List<float[]> observed,
+        SequenceScores scores,
+        int learnedTokens) {
+
+    /** Nothing was observed. */
+    public IterationOutputs(
+            List<Draw> draws, List<List<Draw>> scored, List<float[]> states, SequenceScores scores, int learnedTokens) {
+        this(draws, scored, states, List.of(), scores, learnedTokens);
+    }
 
     /** Sum over the sequences. */
     public double lossSum() {

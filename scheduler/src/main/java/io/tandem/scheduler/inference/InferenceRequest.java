@@ -53,7 +53,8 @@ public record InferenceRequest(
                 options.constraint(),
                 options.pooled(),
                 true,
-                options.domain());
+                options.domain(),
+                options.observed());
         return new InferenceRequest(id, caller, prompt, maxTokens, adapters, sampling, stop, best);
     }
 
@@ -65,7 +66,8 @@ public record InferenceRequest(
                 options.constraint(),
                 options.pooled(),
                 options.bestEffort(),
-                domain);
+                domain,
+                options.observed());
         return new InferenceRequest(id, caller, prompt, maxTokens, adapters, sampling, stop, own);
     }
 
@@ -91,6 +93,7 @@ public record InferenceRequest(
      * @param pooled whether the hidden state of the prompt's last token is wanted, and no answer
      * @param bestEffort whether it waits for, makes way for, and slows down no request without this
      * @param domain of requests that it shares cached prompts with; what is cached tells what somebody has asked before
+     * @param observed of how many of the prompt's last tokens layers' inputs are wanted; they run whatever is cached
      */
     public record Options(
             int promptLogprobs,
@@ -98,13 +101,19 @@ public record InferenceRequest(
             Optional<TokenConstraint> constraint,
             boolean pooled,
             boolean bestEffort,
-            String domain) {
-        public static final Options NONE = new Options(-1, 0, Optional.empty(), false, false, "");
-        public static final Options POOLED = new Options(-1, 0, Optional.empty(), true, false, "");
+            String domain,
+            int observed) {
+        public static final Options NONE = new Options(-1, 0, Optional.empty(), false, false, "", 0);
+        public static final Options POOLED = pooled(0);
 
         /** With an answer. */
         public Options(int promptLogprobs, int priority, Optional<TokenConstraint> constraint) {
-            this(promptLogprobs, priority, constraint, false, false, "");
+            this(promptLogprobs, priority, constraint, false, false, "", 0);
+        }
+
+        /** Without an answer. */
+        public static Options pooled(int observed) {
+            return new Options(-1, 0, Optional.empty(), true, false, "", observed);
         }
     }
 }

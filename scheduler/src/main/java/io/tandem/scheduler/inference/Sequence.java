@@ -57,6 +57,9 @@ public final class Sequence {
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private final BitSet seen = new BitSet();
     private int scored;
+    /** First of the prompt's tokens of which layers' inputs are still due. */
+    private int observed;
+
     private int bypassed;
     private @Nullable PromptLookup lookup;
     private int longestDraft;
@@ -89,6 +92,8 @@ public final class Sequence {
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(request.prompt()).forEach(seen::set);
         }
+        this.observed =
+                Math.max(virtualTokens, tokens.length - request.options().observed());
         this.scored = request.options().promptLogprobs() < 0 ? tokens.length : virtualTokens + 1;
     }
 
@@ -216,9 +221,27 @@ public final class Sequence {
                         request.options().promptLogprobs()));
     }
 
-    /** How many tokens in a cache it can do without running, as running them is what gives log-probabilities. */
+    /** Of how many of the next tokens, the last ones, layers' inputs are due. */
+    public int observed(int count) {
+        return Math.max(0, Math.min(computed + count, promptEnd()) - Math.max(observed, computed));
+    }
+
+    /** Layers' inputs of the next tokens are there. */
+    public void observe(int count, float[] inputs) {
+        observed += count;
+        deliver(() -> sink.observed(inputs));
+    }
+
+    /**
+     * How many tokens in a cache it can do without running, as running them is what gives log-probabilities and layers'
+     * inputs.
+     */
     public int reusable(int cachedTokens) {
-        return scoring() ? Math.min(cachedTokens, scored - 1) : cachedTokens;
+        return Math.min(scoring() ? Math.min(cachedTokens, scored - 1) : cachedTokens, unobserved());
+    }
+
+    private int unobserved() {
+        return observed < promptEnd() ? observed : Integer.MAX_VALUE;
     }
 
     /** The next tokens of the prompt were scored. */

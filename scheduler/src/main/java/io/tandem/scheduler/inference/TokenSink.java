@@ -12,6 +12,12 @@ public interface TokenSink {
     /** The next token of the prompt, from the second one on, if the request asks for their log-probabilities. */
     void promptToken(Draw draw);
 
+    /**
+     * What each layer's attention and MLP got of some of the prompt's tokens, if the request asks for it, in order; {@code
+     * [tokens, layers, 2, hidden]}.
+     */
+    default void observed(float[] inputs) {}
+
     /** The hidden state of the prompt's last token, if the request asks for it. */
     void state(float[] state);
 

@@ -203,9 +203,14 @@ public final class IterationLoop {
         Iterator<Draw> draws = outputs.draws().iterator();
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
+        Iterator<float[]> observed = outputs.observed().iterator();
         for (Chunk chunk : plan.chunks()) {
             if (chunk.sequence().scoring(chunk.tokens()).isPresent()) {
                 chunk.sequence().score(scored.next());
+            }
+            int seen = chunk.sequence().observed(chunk.tokens());
+            if (seen > 0) {
+                chunk.sequence().observe(seen, observed.next());
             }
             chunk.sequence().advance(chunk.tokens());
             if (chunk.draws() && chunk.sequence().request().options().pooled()) {

@@ -42,7 +42,7 @@ final class PrefixCopies {
                 best = shared > best.tokens() ? new Prefix(other.kvSlot(), shared) : best;
             }
         }
-        int end = Math.min(best.tokens(), prompt.length() - 1);
+        int end = prompt.reusable(Math.min(best.tokens(), prompt.length() - 1));
         int more = end - prompt.computed();
         if (more < Sequence.LEAST_SHARED) {
             return;

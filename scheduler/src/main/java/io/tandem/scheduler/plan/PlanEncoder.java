@@ -39,7 +39,8 @@ public final class PlanEncoder {
                 sequence.actingSlots(),
                 chunk.draws() && !pooled ? samplings(chunk) : List.of(),
                 sequence.scoring(chunk.tokens()),
-                chunk.draws() && pooled);
+                chunk.draws() && pooled,
+                sequence.observed(chunk.tokens()));
     }
 
     private static int[] concat(int[] tokens, int[] draft) {

@@ -242,6 +242,7 @@ public final class FakeDevice implements DeviceModel {
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
         List<float[]> states = new ArrayList<>();
+        List<float[]> observed = new ArrayList<>();
         for (Segment segment : inputs.segments()) {
             long state = write(segment);
             segment.scoring().ifPresent(scoring -> scored.add(known(scoring)));
@@ -249,6 +250,9 @@ public final class FakeDevice implements DeviceModel {
                 states.add(new float[] {state});
             }
             int end = segment.start() + segment.tokens().length;
+            if (segment.observed() > 0) {
+                observed.add(observed(segment, end));
+            }
             int at = end - segment.samplings().size();
             for (Sampling sampling : segment.samplings()) {
                 draws.add(draw(written[segment.kvSlot()][at], given[segment.kvSlot()][at], sampling));
@@ -272,7 +276,15 @@ public final class FakeDevice implements DeviceModel {
             }
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
-        return new IterationOutputs(draws, scored, states, scores, learned);
+        return new IterationOutputs(draws, scored, states, observed, scores, learned);
+    }
+
+    private float[] observed(Segment segment, int end) {
+        float[] inputs = new float[segment.observed()];
+        for (int i = 0; i < inputs.length; i++) {
+            inputs[i] = written[segment.kvSlot()][end - inputs.length + i];
+        }
+        return inputs;
     }
 
     private long write(Segment segment) {

@@ -10,6 +10,7 @@ public final class RecordingSink implements TokenSink {
     private final List<Integer> tokens = new ArrayList<>();
     private final List<Integer> promptTokens = new ArrayList<>();
     private final List<float[]> states = new ArrayList<>();
+    private final List<Float> observed = new ArrayList<>();
     private final List<Finish> ends = new ArrayList<>();
 
     @Override
@@ -26,6 +27,16 @@ public final class RecordingSink implements TokenSink {
             throw new IllegalStateException("a token after the end");
         }
         tokens.add(draw.token());
+    }
+
+    @Override
+    public void observed(float[] inputs) {
+        if (!states.isEmpty()) {
+            throw new IllegalStateException("layers' inputs behind the prompt's end");
+        }
+        for (float input : inputs) {
+            observed.add(input);
+        }
     }
 
     @Override
@@ -53,6 +64,11 @@ public final class RecordingSink implements TokenSink {
     /** Hidden states of the prompt's last token. */
     public List<float[]> states() {
         return states;
+    }
+
+    /** What layers got of the prompt's last tokens. */
+    public List<Float> observed() {
+        return observed;
     }
 
     public boolean ended() {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
+import io.tandem.kernels.adapter.routing.Prototypes;
 import io.tandem.scheduler.AdapterPins;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
@@ -55,6 +56,7 @@ public final class AdapterLibrary {
     private final HostCache cache;
     private final AdapterLoader loader;
     private final PinnedAdapters pinned;
+    private final AdapterPrototypes prototypes;
 
     /**
      * @param owner whose they are
@@ -77,6 +79,7 @@ public final class AdapterLibrary {
         this.cache = resources.cache().of(owner.value());
         this.loader = new AdapterLoader(store, catalog, cache, resources);
         this.pinned = new PinnedAdapters(catalog, loader, cache, device, resources.writer());
+        this.prototypes = new AdapterPrototypes(store, catalog, loader, resources);
         store.manifests().forEach(catalog::restore);
         resources.count(catalog);
         catalog.all().stream()
@@ -142,6 +145,11 @@ public final class AdapterLibrary {
         return loader.stack(choice);
     }
 
+    /** By what a version is chosen for a prompt; none if it has no low-rank factors for that. Fails like {@link #load}. */
+    public CompletableFuture<Prototypes> prototypes(AdapterChoice choice) {
+        return prototypes.of(choice);
+    }
+
     /**
      * A version of an adapter that is in no library, ready for the device. Takes time in proportion to the weights.
      *
@@ -182,12 +190,12 @@ public final class AdapterLibrary {
 
     private CompletableFuture<AdapterEntry> publish(
             String name, Adapter adapter, String origin, double percent, @Nullable String madeFor) {
-        return reported(name, adapter, report -> report.requireChange(name))
-                .thenCompose(report -> ask(() -> {
+        return examined(name, adapter, report -> report.requireChange(name))
+                .thenCompose(found -> ask(() -> {
                     if (find(name).isEmpty()) {
                         requireRoom();
                     }
-                    StoredVersion version = save(name, adapter, List.of(), report, origin, madeFor);
+                    StoredVersion version = save(name, adapter, List.of(), found, origin, madeFor);
                     return commit(find(name)
                             .map(known -> onTrial(known.with(version), version, percent, "canary_percent"))
                             .orElseGet(() -> AdapterEntry.first(name, version)));
@@ -201,34 +209,33 @@ public final class AdapterLibrary {
      */
     public CompletableFuture<AdapterEntry> publishTrained(
             String name, Adapter adapter, List<Adapter> under, String origin) {
-        return reported(name, adapter, report -> report)
-                .thenCompose(report -> ask(() -> {
-                    StoredVersion version = save(name, adapter, under, report, origin, base.identity());
+        return examined(name, adapter, report -> report)
+                .thenCompose(found -> ask(() -> {
+                    StoredVersion version = save(name, adapter, under, found, origin, base.identity());
                     return commit(find(name)
                             .map(known -> known.with(version).withCurrent(version.hash()))
                             .orElseGet(() -> AdapterEntry.first(name, version)));
                 }));
     }
 
+    /** What is found out about a version before it is written. */
+    private record Examined(LoadReport report, Prototypes prototypes) {}
+
     /** Norms of large adapters take seconds, in which others may publish. */
-    private CompletableFuture<LoadReport> reported(String name, Adapter adapter, UnaryOperator<LoadReport> check) {
+    private CompletableFuture<Examined> examined(String name, Adapter adapter, UnaryOperator<LoadReport> check) {
         return CompletableFuture.supplyAsync(() -> {
             requireName(name);
-            return check.apply(LoadReport.of(adapter));
+            return new Examined(check.apply(LoadReport.of(adapter)), Prototypes.of(adapter));
         });
     }
 
     private StoredVersion save(
-            String name,
-            Adapter adapter,
-            List<Adapter> under,
-            LoadReport report,
-            String origin,
-            @Nullable String madeFor)
+            String name, Adapter adapter, List<Adapter> under, Examined found, String origin, @Nullable String madeFor)
             throws IOException {
         requireSpace(adapter);
         AdapterStore.Saved saved = store.save(name, adapter);
-        store.saveReport(name, saved.hash(), report.toJson());
+        store.saveReport(name, saved.hash(), found.report().toJson());
+        store.savePrototypes(name, saved.hash(), found.prototypes());
         List<String> below = new ArrayList<>();
         long bytes = saved.bytes();
         for (Adapter other : under) {
@@ -251,7 +258,9 @@ public final class AdapterLibrary {
     }
 
     private void requireName(String name) {
-        if (!SafeName.allowed(name) || name.equals(base.name())) {
+        if (!SafeName.allowed(name)
+                || name.equals(base.name())
+                || AutoModel.parse(name).isPresent()) {
             throw ApiException.invalid("name", "'" + name + "' is not a possible name for an adapter.");
         }
     }

@@ -1,5 +1,6 @@
 package io.tandem.server.adapter;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -13,10 +14,14 @@ import java.util.function.ToDoubleFunction;
 final class AdapterMetrics {
     private final Timer plain;
     private final Timer compressed;
+    private final Counter routedToAdapter;
+    private final Counter routedToBase;
 
     AdapterMetrics(MeterRegistry registry, LibraryResources all, HostCache cache, AdapterPins device) {
         plain = timer(registry, "plain");
         compressed = timer(registry, "compressed");
+        routedToAdapter = routed(registry, "adapter");
+        routedToBase = routed(registry, "base");
         count(registry, "disk", all, LibraryResources::adapters);
         count(registry, "host", cache, HostCache::count);
         count(registry, "device", device, pins -> pins.slots().resident().size());
@@ -38,6 +43,18 @@ final class AdapterMetrics {
                 .tag("form", form)
                 .publishPercentileHistogram()
                 .register(registry);
+    }
+
+    private static Counter routed(MeterRegistry registry, String choice) {
+        return Counter.builder("tandem.adapter.routed")
+                .description("requests for which the server chose an adapter or the base model")
+                .tag("choice", choice)
+                .register(registry);
+    }
+
+    /** The server chose who answers a request. */
+    void routed(boolean toAdapter) {
+        (toAdapter ? routedToAdapter : routedToBase).increment();
     }
 
     private static <T> void count(MeterRegistry registry, String tier, T source, ToDoubleFunction<T> value) {

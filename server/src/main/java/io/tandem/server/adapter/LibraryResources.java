@@ -1,6 +1,8 @@
 package io.tandem.server.adapter;
 
+import com.github.benmanes.caffeine.cache.Cache;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.tandem.kernels.adapter.routing.Prototypes;
 import io.tandem.scheduler.AdapterPins;
 import io.tandem.server.config.AdaptersConfig;
 import java.time.Clock;
@@ -18,6 +20,8 @@ public final class LibraryResources implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LibraryResources.class);
     private static final int LOADER_THREADS = 2;
     private static final long CLOSE_SECONDS = 10;
+    /** Those of a hundred adapters of a model with eight billion parameters. */
+    private static final long PROTOTYPE_BYTES = 256 << 20;
 
     private final AdaptersConfig config;
     private final BaseModel base;
@@ -26,6 +30,7 @@ public final class LibraryResources implements AutoCloseable {
     private final Clock clock;
     private final HostCache cache;
     private final AdapterMetrics metrics;
+    private final Cache<String, Prototypes> prototypes = AdapterPrototypes.cache(PROTOTYPE_BYTES);
     private final List<AdapterCatalog> catalogs = new CopyOnWriteArrayList<>();
     private final ExecutorService writer =
             Executors.newSingleThreadExecutor(task -> new Thread(task, "adapter-library"));
@@ -98,6 +103,10 @@ public final class LibraryResources implements AutoCloseable {
 
     HostCache cache() {
         return cache;
+    }
+
+    Cache<String, Prototypes> prototypes() {
+        return prototypes;
     }
 
     AdapterMetrics metrics() {

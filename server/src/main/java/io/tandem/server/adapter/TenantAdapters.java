@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class TenantAdapters implements AutoCloseable {
     private final LibraryResources resources;
     private final Opening opening;
+    private final AdapterRouter router;
     private final Map<TenantId, Adapters> open = new ConcurrentHashMap<>();
 
     /** Reads what there is of a tenant. */
@@ -27,6 +28,8 @@ public final class TenantAdapters implements AutoCloseable {
     public TenantAdapters(LibraryResources resources, Opening opening) {
         this.resources = resources;
         this.opening = opening;
+        this.router = new AdapterRouter(
+                resources.workers(), resources.metrics(), resources.config().routingMargin());
     }
 
     /** Reads the manifests of a tenant when it is asked for it first; a new tenant has none. */
@@ -83,6 +86,11 @@ public final class TenantAdapters implements AutoCloseable {
         open.forEach((owner, adapters) ->
                 adapters.library().sharedWith(reader).forEach(name -> names.add(owner + "/" + name)));
         return names;
+    }
+
+    /** Chooses among adapters for a prompt. */
+    public AdapterRouter router() {
+        return router;
     }
 
     /** Those that have been asked for. */

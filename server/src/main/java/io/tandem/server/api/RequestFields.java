@@ -108,7 +108,7 @@ public final class RequestFields {
                         OPENAI,
                         EVERY,
                         new Text(1, GenerationParams.MODEL_CHARS_MAX),
-                        "the base model, an adapter, or several joined by `+`"),
+                        "the base model, an adapter, several joined by `+`, or `auto`"),
                 required("messages", OPENAI, CHAT, shape("ChatMessages"), "text only"),
                 required(
                         "prompt",

@@ -8,6 +8,7 @@ package io.tandem.server.config;
  * @param maxVersions kept of each adapter; older ones go
  * @param compressAfterSeconds without a request until an adapter is compressed and its original deleted; 0 means never
  * @param compressDensity share of the numbers that such a compression keeps
+ * @param routingMargin by how much an adapter's score for a prompt must exceed its usual one for it to be chosen, as a share
  * @param sources adapters that are elsewhere
  */
 public record AdaptersConfig(
@@ -16,7 +17,9 @@ public record AdaptersConfig(
         int maxVersions,
         double compressAfterSeconds,
         double compressDensity,
+        double routingMargin,
         SourcesConfig sources) {
+    private static final double ROUTING_MARGIN = 0.05;
 
     public static final AdaptersConfig DEFAULT = new AdaptersConfig(256L << 20, 0, 5, 0, 0.2);
 
@@ -30,6 +33,7 @@ public record AdaptersConfig(
                 "compress-density",
                 compressDensity,
                 "more than 0, at most 1");
+        require(routingMargin >= 0 && routingMargin <= 1, "routing-margin", routingMargin, "0 to 1");
     }
 
     /** Without adapters that are elsewhere. */
@@ -40,6 +44,17 @@ public record AdaptersConfig(
             double compressAfterSeconds,
             double compressDensity) {
         this(hostMemoryBytes, diskBytes, maxVersions, compressAfterSeconds, compressDensity, SourcesConfig.NONE);
+    }
+
+    /** With the usual margin. */
+    public AdaptersConfig(
+            long hostMemoryBytes,
+            long diskBytes,
+            int maxVersions,
+            double compressAfterSeconds,
+            double compressDensity,
+            SourcesConfig sources) {
+        this(hostMemoryBytes, diskBytes, maxVersions, compressAfterSeconds, compressDensity, ROUTING_MARGIN, sources);
     }
 
     private static void require(boolean holds, String key, Number found, String expected) {

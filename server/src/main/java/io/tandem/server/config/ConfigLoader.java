@@ -163,6 +163,7 @@ public final class ConfigLoader {
                 values.integer("adapters.max-versions", standard.maxVersions()),
                 values.number("adapters.compress-after", standard.compressAfterSeconds()),
                 values.number("adapters.compress-density", standard.compressDensity()),
+                values.number("adapters.routing-margin", standard.routingMargin()),
                 new SourcesConfig(
                         values.section("adapters.sources"),
                         values.texts("adapters.allow-sources"),

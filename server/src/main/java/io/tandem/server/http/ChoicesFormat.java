@@ -15,16 +15,22 @@ import java.util.Set;
 final class ChoicesFormat implements AnswerFormat {
     private final ChoiceFormat format;
     private final GenerationParams params;
+    private final String model;
     private final List<EncodedPrompt> prompts;
     private final String id;
     private final long created;
     private final Set<Integer> begun = new HashSet<>();
     private boolean streaming;
 
-    /** @param created in seconds since 1970 */
-    ChoicesFormat(ChoiceFormat format, GenerationParams params, List<EncodedPrompt> prompts, long created) {
+    /**
+     * @param model that answers
+     * @param created in seconds since 1970
+     */
+    ChoicesFormat(
+            ChoiceFormat format, GenerationParams params, String model, List<EncodedPrompt> prompts, long created) {
         this.format = format;
         this.params = params;
+        this.model = model;
         this.prompts = prompts;
         this.id = ObjectIds.random(format.idPrefix());
         this.created = created;
@@ -99,7 +105,7 @@ final class ChoicesFormat implements AnswerFormat {
         json.put("id", id);
         json.put("object", format.objectName(chunk));
         json.put("created", created);
-        json.put("model", params.model());
+        json.put("model", model);
         json.put("system_fingerprint", "tandem");
         if (chunk && params.output().includeUsage()) {
             json.putNull("usage");

@@ -1,6 +1,7 @@
 package io.tandem.server.http;
 
 import io.tandem.scheduler.inference.TokenConstraint;
+import io.tandem.server.adapter.AutoModel;
 import io.tandem.server.api.AdapterParams;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ChatParams;
@@ -10,6 +11,7 @@ import io.tandem.server.api.GenerationParams;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ResponseParams;
 import io.tandem.server.api.StructuredOutput;
+import io.tandem.server.http.ModelNames.Resolved;
 import io.tandem.server.tenant.Principal;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
@@ -29,17 +31,29 @@ final class CompletionsHandler {
     private final Function<Principal, ModelNames> names;
     private final TextWork text;
     private final PromptEncoder prompts;
+    private final PromptRouting routing;
     private final Grammars grammars;
     private final AnswerSyntax syntax;
     private final int maxRank;
     private final UnknownFields unknownFields;
     private final Clock clock;
 
-    /** What a text thread makes of a request; the format gets the prompts that are kept. */
+    /** Makes the format of an answer by this model to the prompts that are kept. */
+    private interface Formatting {
+        AnswerFormat of(String model, List<EncodedPrompt> prompts);
+    }
+
+    /** What a text thread makes of a request. */
     private record Prepared(
-            List<EncodedPrompt> prompts,
-            Optional<Supplier<TokenConstraint>> constraints,
-            Function<List<EncodedPrompt>, AnswerFormat> format) {}
+            List<EncodedPrompt> prompts, Optional<Supplier<TokenConstraint>> constraints, Formatting format) {
+        List<EncodedPrompt> kept(GenerationParams params) {
+            return prompts.stream()
+                    .map(prompt -> params.promptTokens().isPresent()
+                            ? prompt.last(params.promptTokens().getAsInt())
+                            : prompt)
+                    .toList();
+        }
+    }
 
     CompletionsHandler(
             Generation.Source source,
@@ -55,6 +69,7 @@ final class CompletionsHandler {
         this.names = names;
         this.text = text;
         this.prompts = new PromptEncoder(source.model());
+        this.routing = new PromptRouting(source, text);
         this.grammars = grammars;
         this.syntax = syntax;
         this.maxRank = maxRank;
@@ -65,7 +80,7 @@ final class CompletionsHandler {
         ServedModel model = source.model();
         JsonBody body = exchange.body();
         CompletionParams params = CompletionParams.read(body, model.bounds());
-        answer(exchange, adapters(body), params.generation(), params.bestOf(), () -> {
+        answer(exchange, adapters(body), params.generation(), params.bestOf(), "prompt", () -> {
             List<EncodedPrompt> encoded = params.prompts().stream()
                     .map(prompt -> encoded(prompt, params))
                     .toList();
@@ -96,22 +111,20 @@ final class CompletionsHandler {
                 exchange,
                 body,
                 params.chat(),
-                settings -> prompts -> new ResponseFormat(
+                settings -> (model, prompts) -> new ResponseFormat(
                         source.model().tokenizer(),
                         params,
+                        model,
                         settings,
                         prompts,
                         clock.instant().getEpochSecond()));
     }
 
     private void chat(
-            Exchange exchange,
-            JsonBody body,
-            ChatParams params,
-            Function<AnswerParser.Settings, Function<List<EncodedPrompt>, AnswerFormat>> format) {
+            Exchange exchange, JsonBody body, ChatParams params, Function<AnswerParser.Settings, Formatting> format) {
         AnswerSyntax.Reading reading = syntax.reading(params);
         GenerationParams generation = params.generation();
-        answer(exchange, adapters(body), generation, generation.n(), () -> {
+        answer(exchange, adapters(body), generation, generation.n(), params.field(), () -> {
             String text = prompts.text(params.messages(), params.rendering(), params.field())
                     .concat(reading.begun());
             return new Prepared(
@@ -121,9 +134,9 @@ final class CompletionsHandler {
         });
     }
 
-    private Function<List<EncodedPrompt>, AnswerFormat> choices(ChoiceFormat format, GenerationParams params) {
-        return prompts ->
-                new ChoicesFormat(format, params, prompts, clock.instant().getEpochSecond());
+    private Formatting choices(ChoiceFormat format, GenerationParams params) {
+        return (model, prompts) -> new ChoicesFormat(
+                format, params, model, prompts, clock.instant().getEpochSecond());
     }
 
     private EncodedPrompt encoded(Prompt prompt, CompletionParams params) {
@@ -157,11 +170,31 @@ final class CompletionsHandler {
             AdapterParams adapters,
             GenerationParams params,
             int answers,
+            String field,
             Callable<Prepared> prepare) {
         unknownFields.report(exchange, params.ignored());
-        Future<ModelNames.Resolved> resolved =
-                Future.fromCompletionStage(names.apply(exchange.caller()).resolve(adapters), exchange.loop());
-        Future<Prepared> prepared = text.run(exchange.length(), prepare);
+        ModelNames known = names.apply(exchange.caller());
+        String account = exchange.caller().tenant().account(params.user());
+        Optional<AutoModel> auto = known.automatic(adapters);
+        if (auto.isPresent()) {
+            Future<Prepared> prepared = text.run(exchange.length(), prepare);
+            Future<Resolved> resolved = prepared.compose(
+                    read -> routing.resolve(exchange, known, auto.get(), adapters, account, read.kept(params), field));
+            write(exchange, account, params, answers, resolved, prepared);
+        } else {
+            // A wrong name costs no text thread.
+            Future<Resolved> resolved = Future.fromCompletionStage(known.resolve(adapters), exchange.loop());
+            write(exchange, account, params, answers, resolved, text.run(exchange.length(), prepare));
+        }
+    }
+
+    private void write(
+            Exchange exchange,
+            String account,
+            GenerationParams params,
+            int answers,
+            Future<Resolved> resolved,
+            Future<Prepared> prepared) {
         Json.later(exchange, Future.all(resolved, prepared), all -> {
             // Writing to one who left while the prompt was read would fail; so would waiting for his leave.
             if (exchange.gone()) {
@@ -173,19 +206,15 @@ final class CompletionsHandler {
             if (!resolved.result().tier().isEmpty()) {
                 exchange.header("X-Adapter-Tier", resolved.result().tier());
             }
-            List<EncodedPrompt> kept = prepared.result().prompts().stream()
-                    .map(prompt -> params.promptTokens().isPresent()
-                            ? prompt.last(params.promptTokens().getAsInt())
-                            : prompt)
-                    .toList();
+            List<EncodedPrompt> kept = prepared.result().kept(params);
             new AnswerWriter(
                             exchange,
-                            prepared.result().format().apply(kept),
+                            prepared.result().format().of(resolved.result().model(), kept),
                             params.output().stream(),
                             source.of(exchange.caller()))
                     .generation()
                     .start(
-                            exchange.caller().tenant().account(params.user()),
+                            account,
                             kept,
                             params,
                             answers,

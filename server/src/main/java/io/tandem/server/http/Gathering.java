@@ -8,6 +8,7 @@ import io.tandem.server.api.ApiException;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -33,8 +34,9 @@ final class Gathering {
      *
      * @param draw the first token
      * @param state of the prompt's last token
+     * @param observed what layers got of the prompt's last tokens
      */
-    record Reply(Optional<Draw> draw, float[] state, int promptTokens) {}
+    record Reply(Optional<Draw> draw, float[] state, float[] observed, int promptTokens) {}
 
     /** @param field of the HTTP request that has the prompts */
     Gathering(Generation.Source source, Exchange exchange, String field) {
@@ -62,6 +64,7 @@ final class Gathering {
         return new TokenSink() {
             private @Nullable Draw first;
             private float[] last = new float[0];
+            private final List<float[]> observed = new ArrayList<>();
 
             @Override
             public void promptToken(Draw draw) {}
@@ -72,16 +75,28 @@ final class Gathering {
             }
 
             @Override
+            public void observed(float[] inputs) {
+                observed.add(inputs);
+            }
+
+            @Override
             public void state(float[] state) {
                 last = state;
             }
 
             @Override
             public void finish(Finish finish) {
-                Reply reply = new Reply(Optional.ofNullable(first), last, finish.promptTokens());
+                Reply reply = new Reply(Optional.ofNullable(first), last, joined(observed), finish.promptTokens());
                 context.runOnContext(ignored -> end(index, reply, ErrorMapper.failure(finish)));
             }
         };
+    }
+
+    private static float[] joined(List<float[]> parts) {
+        FloatBuffer all = FloatBuffer.allocate(
+                parts.stream().mapToInt(part -> part.length).sum());
+        parts.forEach(all::put);
+        return all.array();
     }
 
     private void end(int index, Reply reply, Optional<ApiException> failure) {

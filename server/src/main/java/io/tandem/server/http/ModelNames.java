@@ -3,9 +3,13 @@ package io.tandem.server.http;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.adapter.AdapterChoice;
+import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterReference;
+import io.tandem.server.adapter.AdapterRouter;
+import io.tandem.server.adapter.AdapterRouter.Candidate;
 import io.tandem.server.adapter.Adapters;
+import io.tandem.server.adapter.AutoModel;
 import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.adapter.TenantAdapters.Chosen;
 import io.tandem.server.api.AdapterParams;
@@ -17,6 +21,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -37,11 +42,12 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
     /**
      * What a request runs on.
      *
+     * @param model what the answer calls it
      * @param shown the versions by reference, for the client; empty for the base model
      * @param tier the slowest place where one of them was when they were asked for; empty for the base model and for merges
      * @param versions that answer together
      */
-    record Resolved(String shown, String tier, List<AdapterVersion> versions) {}
+    record Resolved(String model, String shown, String tier, List<AdapterVersion> versions) {}
 
     /** From the fastest. */
     private static final List<String> TIERS = List.of("device", "host", "disk");
@@ -74,7 +80,7 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
                 throw ApiException.invalid(
                         "model", "'model' must be the base model '" + base + "' when adapters are named beside it.");
             }
-            return stack(choices(params.model(), "model", params.key()), "model");
+            return stack(params.model(), choices(params.model(), "model", params.key()), "model");
         }
         if (params.merged().isPresent()) {
             MergeParams merge = params.merged().get();
@@ -82,17 +88,62 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
             return adapters()
                     .merges()
                     .merged(merge, members)
-                    .thenApply(
-                            version -> new Resolved("merged@" + version.hash().shown(), "", List.of(version)));
+                    .thenApply(version ->
+                            new Resolved(base, "merged@" + version.hash().shown(), "", List.of(version)));
         }
-        return stack(choose(params.adapters(), "adapters", params.key()), "adapters");
+        return stack(base, choose(params.adapters(), "adapters", params.key()), "adapters");
     }
 
     /** The adapters that a name stands for; none if it is the base model. */
     CompletableFuture<Resolved> resolve(String model, String field) {
         return model.equals(base)
-                ? stack(List.of(), field)
-                : whenHere(List.of(model), () -> stack(choices(model, field, ""), field));
+                ? stack(base, List.of(), field)
+                : whenHere(List.of(model), () -> stack(model, choices(model, field, ""), field));
+    }
+
+    /** Whether a request leaves the choice to the server; no adapter is called so. */
+    Optional<AutoModel> automatic(AdapterParams params) {
+        return params.model().equals(base) || library().find(params.model()).isPresent()
+                ? Optional.empty()
+                : AutoModel.parse(params.model());
+    }
+
+    /**
+     * The adapters that may answer a request that leaves the choice to the server: those that it names, or all that the
+     * caller can ask for, without checkpoints.
+     */
+    CompletableFuture<List<Candidate>> candidates(AutoModel auto, AdapterParams params) {
+        if (!params.adapters().isEmpty() || params.merged().isPresent()) {
+            throw ApiException.invalid(
+                    "model", "'model' must be the base model '" + base + "' when adapters are named beside it.");
+        }
+        if (auto.isNamed()) {
+            return whenHere(
+                    auto.names(), () -> tenants.router().candidates(choose(auto.names(), "model", params.key()), true));
+        }
+        List<Chosen> all = Stream.concat(library().servable().stream(), tenants.sharedWith(tenant).stream())
+                .filter(name -> !AdapterEntry.isCheckpoint(name))
+                .flatMap(name -> tenants.choose(tenant, name, params.key()).stream())
+                .toList();
+        if (all.size() > AdapterRouter.CANDIDATES_MAX) {
+            throw ApiException.invalid(
+                    "model",
+                    "'model': there are " + all.size() + " adapters, '" + AutoModel.NAME + "' chooses among at most "
+                            + AdapterRouter.CANDIDATES_MAX + "; name some, as in '" + AutoModel.NAME + ":a,b'.");
+        }
+        return tenants.router().candidates(all, false);
+    }
+
+    /** What an adapter that the server chose stands for; the base model if it chose none. */
+    CompletableFuture<Resolved> resolve(Optional<Chosen> chosen) {
+        return stack(
+                chosen.map(one -> one.owner() + one.choice().name()).orElse(base),
+                chosen.stream().toList(),
+                "model");
+    }
+
+    AdapterRouter router() {
+        return tenants.router();
     }
 
     private Adapters adapters() {
@@ -141,7 +192,7 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
                 .toList();
     }
 
-    private CompletableFuture<Resolved> stack(List<Chosen> choices, String field) {
+    private CompletableFuture<Resolved> stack(String model, List<Chosen> choices, String field) {
         Set<ContentHash> seen = new HashSet<>();
         for (Chosen choice : choices) {
             if (!seen.add(choice.choice().version().content())) {
@@ -158,6 +209,7 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
         String shown = choices.stream().map(Chosen::reference).collect(Collectors.joining("+"));
         return CompletableFuture.allOf(loads.toArray(CompletableFuture[]::new))
                 .thenApply(all -> new Resolved(
+                        model,
                         shown,
                         tier,
                         loads.stream().flatMap(load -> load.join().stream()).toList()));

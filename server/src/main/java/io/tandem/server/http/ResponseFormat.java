@@ -20,6 +20,7 @@ import java.util.Set;
 final class ResponseFormat implements AnswerFormat {
     private final Tokenizer tokenizer;
     private final ResponseParams request;
+    private final String model;
     private final GenerationParams params;
     private final AnswerParser.Settings settings;
     private final AnswerParser parser;
@@ -33,17 +34,20 @@ final class ResponseFormat implements AnswerFormat {
     private int reasoningTokens;
 
     /**
+     * @param model that answers
      * @param settings what is to be found in the answer
      * @param created in seconds since 1970
      */
     ResponseFormat(
             Tokenizer tokenizer,
             ResponseParams request,
+            String model,
             AnswerParser.Settings settings,
             List<EncodedPrompt> prompts,
             long created) {
         this.tokenizer = tokenizer;
         this.request = request;
+        this.model = model;
         this.params = request.chat().generation();
         this.settings = settings;
         this.parser = settings.parser();
@@ -143,7 +147,7 @@ final class ResponseFormat implements AnswerFormat {
         json.put("id", id).put("object", "response").put("created_at", created);
         json.put("status", status).put("background", false);
         json.putNull("error").putNull("incomplete_details");
-        json.put("model", params.model());
+        json.put("model", model);
         json.set("output", items.json());
         json.putNull("usage");
         json.setAll(request.echo());

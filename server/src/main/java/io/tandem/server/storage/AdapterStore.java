@@ -8,7 +8,9 @@ import io.tandem.kernels.adapter.compeft.CompressionReport;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.adapter.routing.Prototypes;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
@@ -200,11 +203,28 @@ public final class AdapterStore {
         return StoredJson.read(report(name, hash)).orElseGet(JsonBody.MAPPER::createObjectNode);
     }
 
+    /** Keeps by what a version is chosen. */
+    public void savePrototypes(String name, ContentHash hash, Prototypes prototypes) throws IOException {
+        AtomicFiles.create(prototypes(name, hash), prototypes::write);
+    }
+
+    /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */
+    public Optional<Prototypes> loadPrototypes(String name, ContentHash hash) {
+        Path file = prototypes(name, hash);
+        try {
+            return Files.exists(file) ? Optional.of(Prototypes.read(file, model)) : Optional.empty();
+        } catch (ModelFormatException e) {
+            LOG.warn("prototypes are made again: {}", e.getMessage());
+            return Optional.empty();
+        }
+    }
+
     /** Deletes a version. */
     public void delete(String name, ContentHash hash) throws IOException {
         deleteForm(name, hash, false);
         deleteForm(name, hash, true);
         AtomicFiles.delete(report(name, hash));
+        AtomicFiles.delete(prototypes(name, hash));
     }
 
     /** Deletes one form of a version. */
@@ -230,6 +250,10 @@ public final class AdapterStore {
 
     private Path report(String name, ContentHash hash) {
         return directory(name).resolve(hash.hex() + ".json");
+    }
+
+    private Path prototypes(String name, ContentHash hash) {
+        return directory(name).resolve(hash.hex() + ".prototypes");
     }
 
     private Path directory(String name) {

@@ -84,6 +84,11 @@ final class MeteredTokens implements TokenSource {
         }
 
         @Override
+        public void observed(float[] inputs) {
+            sink.observed(inputs);
+        }
+
+        @Override
         public void state(float[] state) {
             sink.state(state);
         }

@@ -219,11 +219,11 @@ class AdapterLibraryTest {
     void versionsThatGoTakeTheirFilesWithThem() throws IOException {
         publish("a", 1, adapter(9));
         publish("a", 2, adapter(9));
-        // Manifest, two versions, their reports, and what both stand on.
-        assertThat(files("a")).isEqualTo(6);
+        // Manifest, two versions, their reports and prototypes, and what both stand on.
+        assertThat(files("a")).isEqualTo(8);
         publish("a", 3);
         publish("a", 4);
-        assertThat(files("a")).isEqualTo(5);
+        assertThat(files("a")).isEqualTo(7);
         library.delete("a").join();
         assertThat(root.resolve("a")).doesNotExist();
     }

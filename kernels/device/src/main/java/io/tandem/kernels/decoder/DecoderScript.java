@@ -13,6 +13,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
@@ -278,18 +279,18 @@ final class DecoderScript {
     }
 
     private static IValue layout(TensorScope call, Layout layout) {
-        long[] window = new long[1 + layout.windows().length];
-        window[0] = layout.windowFrom();
-        System.arraycopy(layout.windows(), 0, window, 1, layout.windows().length);
         RowAdapters adapters = layout.adapters();
-        return call.own(IValue.listFrom(
-                call.numbers(layout.groups()),
-                call.numbers(layout.chunks()),
-                call.numbers(window),
-                call.numbers(adapters.runs()),
-                call.numbers(layout.runSlots().slots()),
-                call.numbers(layout.runSlots().ranks()),
-                call.numbers(adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0)));
+        return call.own(IValue.listFrom(Stream.of(
+                        layout.groups(),
+                        layout.chunks(),
+                        layout.windows(),
+                        layout.observed(),
+                        adapters.runs(),
+                        layout.runSlots().slots(),
+                        layout.runSlots().ranks(),
+                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0})
+                .map(call::numbers)
+                .toArray(IValue[]::new)));
     }
 
     /**

@@ -24,5 +24,5 @@ interface IterationArguments {
      * @param runSlots of {@link RowAdapters#runSlots}
      */
     record Layout(
-            long[] groups, long[] chunks, long windowFrom, long[] windows, RowAdapters adapters, Slots runSlots) {}
+            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {}
 }

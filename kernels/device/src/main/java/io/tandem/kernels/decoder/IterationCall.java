@@ -31,6 +31,7 @@ record IterationCall(
     /**
      * @param segments those of the rows
      * @param width numbers of a hidden state
+     * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
      * @param own which adapters the rows use
      * @param mixed whether the rows of all lanes together differ in them
@@ -42,6 +43,7 @@ record IterationCall(
             SamplingRows sampling,
             PackRows pack,
             int width,
+            int layers,
             long[] virtual,
             RowAdapters own,
             boolean mixed) {
@@ -67,7 +69,7 @@ record IterationCall(
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, pack, own),
+                layout(windows, rows, sampling, pack, own),
                 mixed,
                 sampling.top,
                 pack.learns());
@@ -87,15 +89,20 @@ record IterationCall(
         for (int i = 0; i < sampling.pooled.size(); i++) {
             states.add(floats(results, width));
         }
-        return new IterationOutputs(draws, scored, states, scores(learned, results, pack), learned.length / 2);
+        List<float[]> observed = new ArrayList<>();
+        segments.stream()
+                .filter(segment -> segment.observed() > 0)
+                .forEach(segment -> observed.add(floats(results, segment.observed() * 2 * layers * width)));
+        return new IterationOutputs(
+                draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, PackRows pack, RowAdapters own) {
+    private Layout layout(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, RowAdapters own) {
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
-                rows.windowFrom,
-                RowEncoder.flatten(pack.windows(windows.from(), windows.to())),
+                concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
+                SamplingRows.indices(sampling.observed),
                 own,
                 adapters.slots(own.runSlots()));
     }

@@ -59,6 +59,7 @@ final class PackLanes {
             SortedMap<Integer, List<Draw>> draws = new TreeMap<>();
             SortedMap<Integer, List<Draw>> scored = new TreeMap<>();
             SortedMap<Integer, float[]> states = new TreeMap<>();
+            SortedMap<Integer, float[]> observed = new TreeMap<>();
             SequenceScores scores = SequenceScores.zeros(next.pack.sequences());
             int learned = 0;
             for (int i = 0; i < parts.size(); i++) {
@@ -66,6 +67,7 @@ final class PackLanes {
                 Iterator<Draw> drawn = outputs.get(i).draws().iterator();
                 Iterator<List<Draw>> known = outputs.get(i).scored().iterator();
                 Iterator<float[]> pooled = outputs.get(i).states().iterator();
+                Iterator<float[]> inputs = outputs.get(i).observed().iterator();
                 for (int at = 0; at < part.places.size(); at++) {
                     List<Draw> own = new ArrayList<>();
                     part.segments.get(at).samplings().forEach(sampling -> own.add(drawn.next()));
@@ -76,6 +78,9 @@ final class PackLanes {
                     if (part.segments.get(at).pooled()) {
                         states.put(part.places.get(at), pooled.next());
                     }
+                    if (part.segments.get(at).observed() > 0) {
+                        observed.put(part.places.get(at), inputs.next());
+                    }
                 }
                 scores.add(outputs.get(i).scores());
                 learned += outputs.get(i).learnedTokens();
@@ -84,6 +89,7 @@ final class PackLanes {
                     draws.values().stream().flatMap(List::stream).toList(),
                     List.copyOf(scored.values()),
                     List.copyOf(states.values()),
+                    List.copyOf(observed.values()),
                     scores,
                     learned);
         }

@@ -66,6 +66,7 @@ final class PrefixStart {
                             nothing,
                             PackRows.EMPTY,
                             model.hidden(),
+                            model.layers(),
                             new long[0],
                             used,
                             mixed);

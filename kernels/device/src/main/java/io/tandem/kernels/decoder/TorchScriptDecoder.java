@@ -305,6 +305,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                                 sampling,
                                 pack,
                                 model.hidden(),
+                                model.layers(),
                                 virtual,
                                 used,
                                 mixed);

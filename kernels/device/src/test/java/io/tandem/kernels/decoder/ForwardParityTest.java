@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -99,6 +100,39 @@ class ForwardParityTest {
                 Tolerances.FLOAT32_LOGITS.check("sequence " + s, scores, Devices.byToken(draws.get(s)));
             }
         }
+    }
+
+    /** Of the last three of thirteen tokens, with an adapter and without, beside rows that are not observed. */
+    @Test
+    void layersInputsAreObserved() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.QWEN3, random.nextLong());
+        Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
+        ReferenceDecoder reference = new ReferenceDecoder(tiny.config(), tiny.weights());
+        int[] tokens = Devices.tokens(random, 13, tiny.config().vocab());
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(1, adapter);
+            Segment beside = Devices.segment(0, 0, tokens, new int[] {1}, Devices.scored(device));
+            List<float[]> observed = Devices.run(
+                            device, observed(1, tokens), beside, observed(2, tokens, 1), observed(3, tokens))
+                    .observed();
+            assertThat(observed).hasSize(3);
+            Tolerances.FLOAT32_LOGITS.check("base", lastInputs(reference, tokens, null), observed.get(0));
+            Tolerances.FLOAT32_LOGITS.check("adapter", lastInputs(reference, tokens, adapter), observed.get(1));
+            assertThat(observed.get(2)).isEqualTo(observed.get(0));
+        }
+    }
+
+    private static Segment observed(int slot, int[] tokens, int... adapters) {
+        return new Segment(slot, 0, tokens, adapters, List.of(), Optional.empty(), false, 3);
+    }
+
+    private static float[] lastInputs(ReferenceDecoder reference, int[] tokens, @Nullable Adapter adapter) {
+        List<double[][]> inputs = reference.layerInputs(tokens, adapter);
+        return Devices.narrow(IntStream.range(tokens.length - 3, tokens.length)
+                .boxed()
+                .flatMap(token -> inputs.stream().map(all -> all[token]))
+                .flatMapToDouble(Arrays::stream)
+                .toArray());
     }
 
     /** Four sequences, three adapters and the base, prefilled in chunks and decoded, all in shared iterations. */

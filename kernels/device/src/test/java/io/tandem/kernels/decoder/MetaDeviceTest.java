@@ -79,11 +79,14 @@ class MetaDeviceTest {
                 IterationInputs.BASE,
                 List.of(),
                 Optional.of(new Scoring(3, new int[] {1, 2}, 3)),
-                true);
+                true,
+                2);
         IterationOutputs outputs = Devices.run(device, unfinished);
         assertThat(outputs.draws()).isEmpty();
         assertThat(outputs.scored().get(0)).hasSize(2);
         assertThat(outputs.states().get(0)).hasSize(model.config().hidden());
+        assertThat(outputs.observed().get(0))
+                .hasSize(2 * 2 * model.config().layers() * model.config().hidden());
         Sampling plain = new Sampling(0.7, 0, 1, 0, 0.5, Repetition.NONE, new int[0], new float[0], 0);
         Repetition repetition = new Repetition(new int[] {1, 3}, 1.1);
         Sampling filtered = new Sampling(0.7, 5, 0.9, 0.01, 0.5, repetition, new int[] {1, 2}, new float[] {1, -1}, 3)

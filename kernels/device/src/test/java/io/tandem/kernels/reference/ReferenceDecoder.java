@@ -6,7 +6,9 @@ import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.Norms;
 import io.tandem.kernels.model.TargetModule;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +50,17 @@ public final class ReferenceDecoder {
 
     /** The residual stream after the last layer, before the final norm: {@code [tokens][hidden]}. */
     double[][] hidden(int[] tokens, @Nullable Adapter adapter) {
+        return hidden(tokens, adapter, new ArrayList<>());
+    }
+
+    /** What each layer's attention and MLP get, with the norm before it: {@code [layers * 2][tokens][hidden]}. */
+    public List<double[][]> layerInputs(int[] tokens, @Nullable Adapter adapter) {
+        List<double[][]> inputs = new ArrayList<>();
+        hidden(tokens, adapter, inputs);
+        return inputs;
+    }
+
+    private double[][] hidden(int[] tokens, @Nullable Adapter adapter, List<double[][]> inputs) {
         double[][] x = new double[tokens.length][model.hidden()];
         float[] embedding = weight("model.embed_tokens.weight");
         for (int i = 0; i < tokens.length; i++) {
@@ -58,8 +71,10 @@ public final class ReferenceDecoder {
         for (int layer = 0; layer < model.layers(); layer++) {
             String prefix = "model.layers." + layer + ".";
             double[][] h = rmsNorm(x, weight(prefix + "input_layernorm.weight"));
+            inputs.add(h);
             add(x, attention(layer, h, adapter));
             double[][] m = rmsNorm(x, weight(prefix + "post_attention_layernorm.weight"));
+            inputs.add(m);
             add(x, mlp(layer, m, adapter));
         }
         return x;
