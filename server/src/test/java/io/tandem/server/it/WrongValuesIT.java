@@ -92,6 +92,7 @@ class WrongValuesIT {
             "alpha",
             "beta",
             "virtual_tokens",
+            "invocation_tokens",
             "bottleneck_size",
             "bottleneck_scaling");
 

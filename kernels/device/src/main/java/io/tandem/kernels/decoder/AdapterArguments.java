@@ -1,7 +1,9 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.tensor.TensorScope;
 import java.util.List;
 
 /** What {@link DecoderScript} tells the script of adapters, in {@link AdapterLayout}'s numbers. */
@@ -32,7 +34,25 @@ interface AdapterArguments {
             List<PtNDArray> keys,
             long[] bottlenecks,
             List<PtNDArray> tensors)
-            implements Arguments {}
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.numbers(factors),
+                call.list(a),
+                call.list(b),
+                call.list(magnitudes),
+                call.numbers(constants),
+                call.numbers(scales),
+                call.list(differences),
+                call.list(embeddings),
+                call.numbers(tokens),
+                call.list(keys),
+                call.numbers(bottlenecks),
+                call.list(tensors)
+            };
+        }
+    }
 
     /**
      * Where what learns lies in a trainee's vector.
@@ -63,5 +83,22 @@ interface AdapterArguments {
             long[] bottlenecks,
             long[] bottleneckStarts,
             double[] bottleneckScalings)
-            implements Arguments {}
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.numbers(banks),
+                call.numbers(factors),
+                call.own(IValue.listFrom(scalings)),
+                call.numbers(scales),
+                call.numbers(magnitudes),
+                call.numbers(biases),
+                call.numbers(virtual),
+                call.numbers(prefix),
+                call.numbers(bottlenecks),
+                call.numbers(bottleneckStarts),
+                call.own(IValue.listFrom(bottleneckScalings))
+            };
+        }
+    }
 }
