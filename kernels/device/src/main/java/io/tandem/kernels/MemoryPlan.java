@@ -70,10 +70,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long embedding = (long) model.vocab() * model.hidden();
         long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
-        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
+        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole and a
+        // constant.
         long perRank = model.linears().stream()
-                .mapToLong(linear ->
-                        (long) linear.modules().size() * ((long) linear.inputs(model) + linear.outputs(model)))
+                .mapToLong(
+                        linear -> (long) linear.modules().size() * (1L + linear.inputs(model) + linear.outputs(model)))
                 .sum();
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         double weight = limits.weights().bytesPerParameter(limits.dtype());
@@ -84,8 +85,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
         long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual + prefixes);
+        bytes.put(
+                Part.ADAPTER_SLOTS,
+                factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         return new MemoryPlan(bytes);
+    }
+
+    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */
+    private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
+        long rows = 2L * model.layers() * limits.adapterSlots() * (1L + limits.maxRank());
+        return limits.dtype().bytes() * rows * (2L * model.hidden() + 1);
     }
 
     /**

@@ -359,6 +359,10 @@ public final class AdaptersCommand extends ServerCommand {
         if (report.has("virtual_tokens")) {
             return report.path("virtual_tokens").asText() + " virtual tokens";
         }
+        if (report.has("bottleneck_size")) {
+            return report.path("modules").asText() + " bottlenecks of width "
+                    + report.path("bottleneck_size").asText();
+        }
         String least = report.path("min_rank").asText();
         String most = report.path("max_rank").asText();
         String ranks = least.equals(most) ? most : least + " to " + most;

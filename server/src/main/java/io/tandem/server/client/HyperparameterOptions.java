@@ -20,6 +20,7 @@ final class HyperparameterOptions {
             Map.entry("rank", "--rank"),
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
+            Map.entry("lora_bias", "--lora-bias"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("growth_warmup", "--growth-warmup"),
             Map.entry("growth_interval", "--growth-interval"),
@@ -28,6 +29,11 @@ final class HyperparameterOptions {
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("bottleneck_size", "--bottleneck-size"),
+            Map.entry("bottleneck_mode", "--bottleneck-mode"),
+            Map.entry("bottleneck_at", "--bottleneck-at"),
+            Map.entry("bottleneck_activation", "--bottleneck-activation"),
+            Map.entry("bottleneck_scaling", "--bottleneck-scaling"),
             Map.entry("learns", "--learns"),
             Map.entry("learns.share", "--learning-share"),
             Map.entry("learns.probe_every", "--probe-every"),
@@ -68,7 +74,8 @@ final class HyperparameterOptions {
         alora,
         ia3,
         prompt_tuning,
-        prefix_tuning
+        prefix_tuning,
+        bottleneck
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -82,6 +89,9 @@ final class HyperparameterOptions {
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
     private @Nullable Double alpha;
+
+    @Option(names = "--lora-bias", description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
+    private boolean loraBias;
 
     @Option(
             names = "--target-modules",
@@ -178,6 +188,36 @@ final class HyperparameterOptions {
     private @Nullable String invocation;
 
     @Option(
+            names = "--bottleneck-size",
+            paramLabel = "N",
+            description = "Of bottleneck: width of the bottlenecks; default 16.")
+    private @Nullable Integer bottleneckSize;
+
+    @Option(
+            names = "--bottleneck-mode",
+            paramLabel = "M",
+            description = "Of bottleneck: series, after a block, or parallel to it; default series.")
+    private @Nullable String bottleneckMode;
+
+    @Option(
+            names = "--bottleneck-at",
+            paramLabel = "B",
+            description = "Of bottleneck: attention, mlp or both; default both in series, mlp in parallel.")
+    private @Nullable String bottleneckAt;
+
+    @Option(
+            names = "--bottleneck-activation",
+            paramLabel = "F",
+            description = "Of bottleneck: relu, silu or gelu; default silu in series, relu in parallel.")
+    private @Nullable String bottleneckActivation;
+
+    @Option(
+            names = "--bottleneck-scaling",
+            paramLabel = "X",
+            description = "Of bottleneck: factor on what they add; default 1 in series, 4 in parallel.")
+    private @Nullable Double bottleneckScaling;
+
+    @Option(
             names = "--under",
             paramLabel = "ADAPTER",
             description = "Train on top of this adapter, which stays as it is; may be repeated.")
@@ -264,6 +304,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
+        put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);
@@ -271,6 +312,11 @@ final class HyperparameterOptions {
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "orthogonality", orthogonality);
+        put(hyperparameters, "bottleneck_size", bottleneckSize);
+        put(hyperparameters, "bottleneck_mode", bottleneckMode);
+        put(hyperparameters, "bottleneck_at", bottleneckAt);
+        put(hyperparameters, "bottleneck_activation", bottleneckActivation);
+        put(hyperparameters, "bottleneck_scaling", bottleneckScaling);
         put(hyperparameters, "learns", learns());
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);

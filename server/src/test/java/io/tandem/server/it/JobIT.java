@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -123,6 +125,8 @@ class JobIT {
                 "ia3",
                 "prompt_tuning",
                 "prefix_tuning",
+                "bottleneck",
+                "lora_bias",
                 "ist",
                 "pdp",
                 "light_peft"
@@ -136,6 +140,8 @@ class JobIT {
         Class<? extends Change> form = switch (peft) {
             case "dora", "ist" -> Dora.class;
             case "ia3" -> Scale.class;
+            case "bottleneck" -> Bottleneck.class;
+            case "lora_bias" -> BiasedFactors.class;
             default -> LowRank.class;
         };
         boolean virtual = peft.endsWith("_tuning");
@@ -171,6 +177,8 @@ class JobIT {
                 JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
                 yield peft + ",\"invocation_tokens\":" + tokens.path("tokens");
             }
+            case "bottleneck" -> peft + ",\"bottleneck_size\":5";
+            case "lora_bias" -> "\"lora_bias\":true,\"rank\":4";
             case "ist" -> "\"peft\":\"dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
             case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
             case "light_peft" -> "\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";

@@ -94,11 +94,14 @@ class WrongValuesIT {
             "alpha",
             "beta",
             "virtual_tokens",
+            "invocation_tokens",
             "growth_warmup",
             "growth_interval",
             "growth_modules",
             "growth_threshold",
-            "orthogonality");
+            "orthogonality",
+            "bottleneck_size",
+            "bottleneck_scaling");
 
     @TempDir
     private static Path directory;

@@ -5,10 +5,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
+ * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, LeadingRanks, Core, SingularValues, Dora, Scale {
+public sealed interface Change
+        permits LowRank, LeadingRanks, Core, SingularValues, Dora, BiasedFactors, Scale, Bottleneck {
     /** The form's name in messages. */
     String form();
 
@@ -25,6 +26,11 @@ public sealed interface Change permits LowRank, LeadingRanks, Core, SingularValu
 
     /** How many of its ranks learn while it is trained; the others come behind them. */
     default int learning() {
+        return rank();
+    }
+
+    /** How many ranks it takes in an adapter slot, those that learn first. */
+    default int slotRanks() {
         return rank();
     }
 

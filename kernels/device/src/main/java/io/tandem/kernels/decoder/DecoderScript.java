@@ -115,10 +115,10 @@ final class DecoderScript {
                     call.numbers(structure.windows()),
                     call.value(embedding),
                     call.number(embeddingScale),
-                    list(call, norm),
+                    call.list(norm),
                     call.value(head),
-                    list(call, cos),
-                    list(call, sin),
+                    call.list(cos),
+                    call.list(sin),
                     forms.value()));
         }
     }
@@ -128,11 +128,11 @@ final class DecoderScript {
                 call,
                 "add_layer",
                 model.value(),
-                list(call, layer.weights()),
-                list(call, layer.biases()),
+                call.list(layer.weights()),
+                call.list(layer.biases()),
                 call.numbers(layer.parts()),
                 call.value(layer.router()),
-                list(call, layer.norms()),
+                call.list(layer.norms()),
                 call.numbers(layer.place()),
                 forms.value());
     }
@@ -168,20 +168,7 @@ final class DecoderScript {
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
-        script.call(
-                call,
-                "put_adapter",
-                adapters.value(),
-                call.number(slot),
-                call.numbers(content.factors()),
-                list(call, content.a()),
-                list(call, content.b()),
-                list(call, content.magnitudes()),
-                call.numbers(content.scales()),
-                list(call, content.differences()),
-                list(call, content.embeddings()),
-                call.numbers(content.tokens()),
-                list(call, content.keys()));
+        script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
     }
 
     /** Writes what an adapter has of virtual tokens where they belong in the cache. */
@@ -204,8 +191,8 @@ final class DecoderScript {
     }
 
     /** @param scaled as {@link Slots} has it */
-    void activate(TensorScope call, AdaptersObject adapters, long[] scaled) {
-        script.call(call, "activate", adapters.value(), call.numbers(scaled));
+    void activate(TensorScope call, AdaptersObject adapters, long[] slots, long[] scaled) {
+        script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
     }
 
     /** @param ranks as {@link Slots} has them */
@@ -284,20 +271,12 @@ final class DecoderScript {
             return new TraineeObject(script.call(
                     owner,
                     "new_trainee",
-                    adapters.value(),
-                    call.number(slot),
-                    call.value(weights),
-                    call.number(lanes),
-                    call.numbers(learned.banks()),
-                    call.numbers(learned.factors()),
-                    call.own(IValue.listFrom(learned.scalings())),
-                    call.numbers(learned.scales()),
-                    call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual()),
-                    call.numbers(learned.prefix()),
-                    call.numbers(learned.cores()),
-                    call.numbers(learned.values()),
-                    list(call, learned.vectors())));
+                    after(
+                            learned.values(call),
+                            adapters.value(),
+                            call.number(slot),
+                            call.value(weights),
+                            call.number(lanes))));
         }
     }
 
@@ -489,10 +468,10 @@ final class DecoderScript {
     }
 
     void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
-        script.call(call, "restore_optimizer", optimizer.value(), list(call, state));
+        script.call(call, "restore_optimizer", optimizer.value(), call.list(state));
     }
 
-    private static IValue list(TensorScope call, List<PtNDArray> tensors) {
-        return call.list(tensors.toArray(PtNDArray[]::new));
+    private static IValue[] after(IValue[] last, IValue... first) {
+        return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
     }
 }

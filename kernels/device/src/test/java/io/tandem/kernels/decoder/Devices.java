@@ -10,6 +10,7 @@ import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
@@ -199,8 +200,8 @@ final class Devices {
 
     /** Rows that go backward through each layer. */
     private static int learningRows(DeviceModel device) {
-        return Math.toIntExact(
-                device.packProgress().backwardRowLayers() / device.model().layers());
+        PackProgress progress = device.packProgress();
+        return Math.toIntExact(progress.backwardRowLayers() / progress.layers());
     }
 
     static IterationOutputs run(DeviceModel device, TrainingWork work, List<Segment> beside) {

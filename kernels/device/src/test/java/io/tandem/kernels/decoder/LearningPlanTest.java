@@ -12,11 +12,12 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.MethodParityTest.Form;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyModel;
@@ -61,7 +62,10 @@ class LearningPlanTest {
         "IA3, QWEN3, KEEP, 0",
         "DORA, BIASES, KEEP, 0",
         "FLORA, BIASES, KEEP, 0",
-        "SVFIT, LLAMA, KEEP, 0"
+        "SVFIT, LLAMA, KEEP, 0",
+        "BIASED, BIASES, KEEP, 0",
+        "SERIES, LLAMA, RECOMPUTE, 1",
+        "PARALLEL, QWEN3, KEEP, 0"
     })
     void gradientsOfWhatLearnsEqualAutogradsAndTheRestHasNone(
             Form form, TinyModel.Variant variant, Stash stash, int layer) throws IOException {
@@ -210,7 +214,7 @@ class LearningPlanTest {
     @EnumSource(
             value = Form.class,
             mode = Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT"})
     void aSuppressedLayerChangesAQuarter(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());
@@ -261,8 +265,23 @@ class LearningPlanTest {
             }
             return scale.with(List.of(factors));
         }
+        if (change instanceof Bottleneck own) {
+            float[] bias = quarter(own.upBias());
+            float[] up = quarter(own.up());
+            return new Bottleneck(own.width(), own.channels(), own.kind(), own.down(), own.downBias(), bias, up);
+        }
         LowRank whole = change.lowRank().orElseThrow();
-        return new LowRank(whole.rank(), whole.inputs(), whole.outputs(), whole.a(), whole.b(), whole.scaling() / 4);
+        LowRank part =
+                new LowRank(whole.rank(), whole.inputs(), whole.outputs(), whole.a(), whole.b(), whole.scaling() / 4);
+        return change instanceof BiasedFactors own ? new BiasedFactors(part, own.bias()) : part;
+    }
+
+    private static float[] quarter(float[] numbers) {
+        float[] part = numbers.clone();
+        for (int i = 0; i < part.length; i++) {
+            part[i] /= 4;
+        }
+        return part;
     }
 
     @Test

@@ -20,6 +20,9 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
@@ -152,6 +155,25 @@ class MetaDeviceTest {
                 Devices.train(device, new int[] {TRAINEE}, pack, random, List.of());
                 assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
             }
+        }
+    }
+
+    @Test
+    void bottlenecks() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        Kind series = new Kind(Input.SUM, Function.GELU_TANH, 1);
+        Kind parallel = new Kind(Input.STREAM, Function.RELU, 4);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.putAdapter(0, TinyAdapters.bottlenecks(model.config(), series, 3, 1));
+            device.openTrainee(
+                    TRAINEE,
+                    TinyAdapters.bottlenecks(model.config(), parallel, 4, 1),
+                    OptimizerConfig.of(Method.ADAMW));
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20);
+            List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));
+            Devices.train(device, new int[] {0, TRAINEE}, pack, random, beside);
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
         }
     }
 

@@ -37,7 +37,7 @@ public record PdpPolicy(double sparsity) implements LearningPolicy {
     public Optional<String> refusal(PeftMethod method) {
         return method instanceof LoraMethod
                 ? Optional.empty()
-                : Optional.of("prunes ranks of LoRA, and the method is '" + method.name() + "'");
+                : Optional.of("prunes ranks of plain LoRA, which '" + method.name() + "' with these settings is not");
     }
 
     @Override
