@@ -33,6 +33,7 @@ final class JobPeft {
     static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
 
     private static final String LORA_PLUS = "loraplus";
+    private static final String SVFIT = "svfit";
 
     /** What only methods with factors have. */
     private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
@@ -60,6 +61,11 @@ final class JobPeft {
         return name(hyper).equals(LORA_PLUS);
     }
 
+    /** Whether singular values learn, which are larger than entries of factors. */
+    static boolean isSvfit(JsonBody hyper) {
+        return name(hyper).equals(SVFIT);
+    }
+
     static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
     }
@@ -77,7 +83,7 @@ final class JobPeft {
         methods.put("increlora", factors(JobGrowth::increlora));
         methods.put("triadaptlora", factors(JobGrowth::triadaptlora));
         methods.put(
-                "svfit",
+                SVFIT,
                 new Choice(
                         and(Set.of("alpha", "rslora", "lora_plus_ratio"), OF_PROMPTS),
                         (hyper, model) -> new SvfitMethod(values(hyper, model))));
