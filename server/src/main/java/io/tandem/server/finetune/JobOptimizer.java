@@ -17,8 +17,6 @@ final class JobOptimizer {
 
     /** LoRA+'s paper finds about 16 to be good. */
     private static final double LORA_PLUS_RATIO = 16;
-    /** Learning rate of singular values in units of that of factors. */
-    private static final double SINGULAR_VALUES = 10;
 
     private JobOptimizer() {}
 
@@ -46,8 +44,7 @@ final class JobOptimizer {
 
     /**
      * The learning rate of jobs that name none. Lion's paper asks for a tenth of AdamW's or less. With LoRA+ it is that of
-     * A, so that B's is as much above the usual one as A's is below. Steps of singular values that large change a weight about as
-     * much as the usual ones of factors do.
+     * A, so that B's is as much above the usual one as A's is below.
      */
     static double learningRate(JsonBody hyper) {
         double usual = switch (method(hyper)) {
@@ -55,10 +52,7 @@ final class JobOptimizer {
             case LION -> 2e-4;
             case SGD -> 1e-1;
         };
-        if (JobPeft.isSvfit(hyper)) {
-            return usual * SINGULAR_VALUES;
-        }
-        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual;
+        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual * JobPeft.rate(hyper);
     }
 
     private static Method method(JsonBody hyper) {

@@ -33,7 +33,7 @@ final class JobPeft {
     static final Set<String> FIELDS = Set.of("peft", "rank", "alpha", "rslora", "target_modules", "virtual_tokens");
 
     private static final String LORA_PLUS = "loraplus";
-    private static final String SVFIT = "svfit";
+    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** What only methods with factors have. */
     private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", "lora_plus_ratio");
@@ -61,9 +61,12 @@ final class JobPeft {
         return name(hyper).equals(LORA_PLUS);
     }
 
-    /** Whether singular values learn, which are larger than entries of factors. */
-    static boolean isSvfit(JsonBody hyper) {
-        return name(hyper).equals(SVFIT);
+    /**
+     * Factor on the learning rate of jobs that name none: where one number counts for a whole rank, it has to move further than
+     * an entry of a factor.
+     */
+    static double rate(JsonBody hyper) {
+        return RATES.getOrDefault(name(hyper), 1.0);
     }
 
     static String name(JsonBody hyper) {
@@ -83,7 +86,7 @@ final class JobPeft {
         methods.put("increlora", factors(JobGrowth::increlora));
         methods.put("triadaptlora", factors(JobGrowth::triadaptlora));
         methods.put(
-                SVFIT,
+                "svfit",
                 new Choice(
                         and(Set.of("alpha", "rslora", "lora_plus_ratio"), OF_PROMPTS),
                         (hyper, model) -> new SvfitMethod(values(hyper, model))));
