@@ -13,6 +13,7 @@ import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -23,6 +24,7 @@ import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,6 +88,21 @@ class CheckpointStoreTest {
     void whatIsSavedComesBackBitForBit(int step) throws IOException {
         save(step);
         assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(step));
+    }
+
+    /** A version earlier a state ended with the optimizer's tensors. */
+    @Test
+    void jobsOfTheVersionBeforeGoOn() throws IOException {
+        save(3);
+        Path state = root.resolve(JOB).resolve("checkpoints/step-00000003/state.bin");
+        byte[] now = Files.readAllBytes(state);
+        // Without a number of further tensors, which is zero, and the checksum.
+        ByteBuffer before = ByteBuffer.allocate(now.length - Integer.BYTES);
+        before.put(now, 0, now.length - 2 * Integer.BYTES).putInt(Integer.BYTES, 2);
+        CRC32C crc = new CRC32C();
+        crc.update(before.array(), 0, before.position());
+        Files.write(state, before.putInt((int) crc.getValue()).array());
+        assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(3));
     }
 
     @Test
