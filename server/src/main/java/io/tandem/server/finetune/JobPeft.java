@@ -41,6 +41,7 @@ final class JobPeft {
     private static final String LORA_BIAS = "lora_bias";
     private static final String LORA_PLUS = "loraplus";
     private static final int MAX_INVOCATION = 1024;
+    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** What all relatives of LoRA have. */
     private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
@@ -71,6 +72,14 @@ final class JobPeft {
     /** Whether B learns faster than A by default (LoRA+, Hayou et al., 2024). */
     static boolean isLoraPlus(JsonBody hyper) {
         return name(hyper).equals(LORA_PLUS);
+    }
+
+    /**
+     * Factor on the learning rate of jobs that name none: where one number counts for a whole rank, it has to move further than
+     * an entry of a factor.
+     */
+    static double rate(JsonBody hyper) {
+        return RATES.getOrDefault(name(hyper), 1.0);
     }
 
     static String name(JsonBody hyper) {

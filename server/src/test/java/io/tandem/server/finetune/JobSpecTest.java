@@ -158,6 +158,10 @@ class JobSpecTest {
                 "16|1e-3|`\"peft\":\"loraplus\",\"learning_rate\":1e-3`",
                 "4|2e-3|`\"lora_plus_ratio\":4`",
                 "1|2e-3|`\"peft\":\"dora\"`",
+                "1|2e-2|`\"peft\":\"svfit\"`",
+                "1|1e-2|`\"peft\":\"increlora\"`",
+                "1|1e-3|`\"peft\":\"increlora\",\"optimizer\":\"lion\"`",
+                "1|2e-3|`\"peft\":\"svfit\",\"learning_rate\":2e-3`",
             })
     void loraPlusIsARatioOfLearningRates(double ratio, double learningRate, String hyperparameters) {
         JobSpec spec = spec(hyperparameters);

@@ -39,8 +39,18 @@ public sealed interface Change
         return this;
     }
 
-    /** The factors that it has, with nothing of the change that is not their product. */
+    /** The factors that it has, with nothing of the change that is not their product. May have to be computed. */
     Optional<LowRank> lowRank();
+
+    /** A of its factors, {@code [rank, inputs]}; no numbers if it has none. Takes no time, unlike {@link #lowRank}. */
+    default float[] right() {
+        return lowRank().map(LowRank::a).orElseGet(() -> new float[0]);
+    }
+
+    /** The factor on the product of its factors. Takes no time either. */
+    default double scaling() {
+        return lowRank().map(LowRank::scaling).orElse(1.0);
+    }
 
     /** Its numbers that can learn, by the names of PEFT's files. */
     List<Parameter> parameters();

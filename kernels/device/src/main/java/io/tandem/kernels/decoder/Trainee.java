@@ -130,9 +130,9 @@ final class Trainee implements AutoCloseable {
                 banks.get(part.bank())[2] = placed.start();
             }
             if (placed.is(LowRank.B)) {
-                LowRank own = part.change().lowRank().orElseThrow();
+                Change own = part.change();
                 parts.add(new long[] {
-                    part.bank(), part.row(), part.change().learning(), part.column(), own.outputs(), placed.start()
+                    part.bank(), part.row(), own.learning(), part.column(), own.outputs(), placed.start()
                 });
                 scalings.add(own.scaling());
             }
@@ -277,16 +277,7 @@ final class Trainee implements AutoCloseable {
             if (!(modules.get(site) instanceof Core core) || !core.grows()) {
                 throw new IllegalArgumentException(site + " has no ranks that grow");
             }
-            int room = core.outer().rank() - used;
-            int ahead = complete || core.ranks().ahead() == 0
-                    ? 0
-                    : Math.min(core.ranks().ahead(), room);
-            modules.put(
-                    site,
-                    core.with(
-                            new Core.Ranks(
-                                    used, core.ranks().first(), core.ranks().step(), ahead),
-                            like.lora().scaling(used)));
+            modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
         like = new Adapter(like.config(), modules, like.prefix());
         usePresentRanks();
@@ -303,9 +294,7 @@ final class Trainee implements AutoCloseable {
             Change change =
                     Objects.requireNonNull(like.modules().get(factors.get(i).site()));
             used[i] = change instanceof Core core ? core.ranks().present() : change.learning();
-            scalings[i] = change instanceof Core core
-                    ? core.outer().scaling()
-                    : change.lowRank().orElseThrow().scaling();
+            scalings[i] = change.scaling();
         }
         optimizer.run(clock -> growth.runs(like, clock));
         use(used, scalings);
@@ -451,10 +440,13 @@ final class Trainee implements AutoCloseable {
     /** See {@link io.tandem.kernels.DeviceModel#optimizerState}. */
     OptimizerState state() {
         Map<String, byte[]> more = new TreeMap<>();
-        numbers()
-                .modules()
-                .forEach((site, change) -> change.kept()
-                        .forEach(p -> more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        if (like.modules().values().stream().anyMatch(change -> !change.kept().isEmpty())) {
+            numbers()
+                    .modules()
+                    .forEach((site, change) -> change.kept()
+                            .forEach(p ->
+                                    more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        }
         return optimizer.state().with(more);
     }
 

@@ -65,21 +65,11 @@ enum Form {
             case PISSA -> TinyAdapters.leading(kept, 2);
             case FLORA -> new FloraMethod(any).resume(kept, state::numbers);
             case SVFIT -> new SvfitMethod(any).resume(kept, state::numbers);
-            case INCRELORA, TRIADAPT -> resumed(kept, state);
+            case INCRELORA, TRIADAPT ->
+                CoreReference.resumed(
+                        random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
             case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM -> kept;
         };
-    }
-
-    private Adapter resumed(Adapter kept, OptimizerState state) {
-        Map<Site, Change> modules = new TreeMap<>();
-        random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1)
-                .modules()
-                .forEach((site, change) -> modules.put(
-                        site,
-                        change.with(change.parameters().stream()
-                                .map(p -> state.numbers(site, p.name()))
-                                .toList())));
-        return new Adapter(kept.config(), modules);
     }
 
     /** Its gradient, as the device has it. */
