@@ -274,7 +274,9 @@ final class TrainingCourse {
     /** Of the next optimizer step. */
     double learningRate() {
         FinetuneJob.Settings settings = job.settings();
-        return settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
+        return !plan.updates()
+                ? 0
+                : settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
     }
 
     /**

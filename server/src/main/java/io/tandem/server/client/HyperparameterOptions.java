@@ -27,6 +27,7 @@ final class HyperparameterOptions {
             Map.entry("learns.sparsity", "--sparsity"),
             Map.entry("learns.module_sparsity", "--module-sparsity"),
             Map.entry("learns.estimation", "--estimation"),
+            Map.entry("learns.budget", "--budget"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -85,7 +86,8 @@ final class HyperparameterOptions {
         everything,
         ist,
         pdp,
-        light_peft
+        light_peft,
+        spt
     }
 
     @Option(
@@ -122,6 +124,12 @@ final class HyperparameterOptions {
             paramLabel = "X",
             description = "Of light_peft: part of the job after which it prunes; default 0.1.")
     private @Nullable Double estimation;
+
+    @Option(
+            names = "--budget",
+            paramLabel = "X",
+            description = "Of spt: share of the parameters that all modules would have; default 0.25.")
+    private @Nullable Double budget;
 
     @Option(
             names = "--under",
@@ -231,6 +239,7 @@ final class HyperparameterOptions {
         put(policy, "sparsity", sparsity);
         put(policy, "module_sparsity", moduleSparsity);
         put(policy, "estimation", estimation);
+        put(policy, "budget", budget);
         return policy.isEmpty() ? null : policy;
     }
 

@@ -109,7 +109,8 @@ class JobIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist", "pdp", "light_peft"})
+    @ValueSource(
+            strings = {"lora", "dora", "pissa", "dylora", "ia3", "prompt_tuning", "ist", "pdp", "light_peft", "spt"})
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
         String settings = "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"checkpoint_every\":1000,\"keep_best\":"
@@ -118,6 +119,7 @@ class JobIT {
                 + switch (peft) {
                     case "prompt_tuning" -> "prompt_tuning\",\"virtual_tokens\":5";
                     case "pdp" -> "lora\",\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
+                    case "spt" -> "lora\",\"learns\":{\"type\":\"spt\",\"budget\":0.5}";
                     case "light_peft" -> "lora\",\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
                     case "ist" -> "dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
                     default -> peft + "\"";
