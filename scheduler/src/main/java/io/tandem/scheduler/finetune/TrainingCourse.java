@@ -300,7 +300,7 @@ final class TrainingCourse {
 
     /** What is served of the adapter as it is after the last step. */
     Adapter served(Adapter trained) {
-        return learning.served(trained, step);
+        return learning.pruned(trained, step).orElse(trained);
     }
 
     /** The best adapter so far, if the job keeps it. */
@@ -309,11 +309,10 @@ final class TrainingCourse {
     }
 
     JobCheckpoint checkpoint(Adapter adapter, OptimizerState optimizer) {
-        Adapter served = served(adapter);
         return new JobCheckpoint(
                 step,
                 adapter,
-                served == adapter ? Optional.empty() : Optional.of(served),
+                learning.pruned(adapter, step),
                 optimizer,
                 history.best(),
                 history.smallest(),

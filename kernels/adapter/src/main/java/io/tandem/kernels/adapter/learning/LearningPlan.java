@@ -2,6 +2,7 @@ package io.tandem.kernels.adapter.learning;
 
 import java.util.Collections;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
@@ -42,7 +43,7 @@ public record LearningPlan(
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
-        if (layers.filter(SortedSet::isEmpty).isPresent()) {
+        if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
     }

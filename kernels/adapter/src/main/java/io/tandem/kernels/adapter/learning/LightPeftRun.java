@@ -61,26 +61,27 @@ final class LightPeftRun implements LearningRun {
     /** At least one module and one rank are left, and of equals those that come first. */
     private Adapter prune(Adapter adapter, SiteSums known) {
         SortedMap<Site, LowRank> factors = adapter.factors();
-        List<Site> modules = factors.keySet().stream()
-                .sorted(Comparator.comparing((Site site) -> -output(known, site)))
+        List<Rank> ranks = factors.entrySet().stream()
+                .sorted(Comparator.comparing(module -> -output(known, module.getKey())))
                 .limit(factors.size() - (int) (policy.moduleSparsity() * factors.size()))
-                .toList();
-        List<Rank> ranks = modules.stream()
-                .sorted()
-                .flatMap(site -> IntStream.range(0, factors.get(site).rank())
-                        .mapToObj(rank -> new Rank(site, rank, known.of(site).get(rank))))
+                .sorted(Map.Entry.comparingByKey())
+                .flatMap(module -> IntStream.range(0, module.getValue().rank())
+                        .mapToObj(rank -> new Rank(
+                                module.getKey(), rank, known.of(module.getKey()).get(rank))))
                 .sorted(Comparator.comparing(rank -> -rank.importance()))
                 .toList();
-        int left = ranks.size() - (int) (policy.sparsity() * ranks.size());
         SortedMap<Site, List<Integer>> kept = new TreeMap<>();
         ranks.stream()
-                .limit(left)
+                .limit(ranks.size() - (int) (policy.sparsity() * ranks.size()))
                 .forEach(rank -> kept.computeIfAbsent(rank.site(), site -> new ArrayList<>())
                         .add(rank.index()));
         Map<Site, LowRank> pruned = new TreeMap<>();
-        kept.forEach((site, own) -> pruned.put(
-                site,
-                factors.get(site).only(own.stream().mapToInt(i -> i).sorted().toArray())));
+        factors.forEach((site, all) -> {
+            List<Integer> own = kept.getOrDefault(site, List.of());
+            if (!own.isEmpty()) {
+                pruned.put(site, all.only(own.stream().mapToInt(i -> i).sorted().toArray()));
+            }
+        });
         return new Adapter(adapter.lora(), pruned);
     }
 

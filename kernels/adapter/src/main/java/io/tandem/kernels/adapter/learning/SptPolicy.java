@@ -76,18 +76,17 @@ public record SptPolicy(double budget) implements LearningPolicy {
 
     /** The first is there whatever it takes; of the others those that still fit. */
     private Adapter choose(Adapter adapter, SiteSums known) {
-        SortedMap<Site, LowRank> factors = adapter.factors();
+        List<Map.Entry<Site, LowRank>> ordered = adapter.factors().entrySet().stream()
+                .sorted(Comparator.comparing(module ->
+                        -known.of(module.getKey()).get(0) / module.getValue().numbers()))
+                .toList();
         double left = budget * adapter.parameters();
         Map<Site, LowRank> chosen = new TreeMap<>();
-        List<Site> ordered = factors.keySet().stream()
-                .sorted(Comparator.comparing((Site site) ->
-                        -known.of(site).get(0) / factors.get(site).numbers()))
-                .toList();
-        for (Site site : ordered) {
-            LowRank own = factors.get(site);
-            if (chosen.isEmpty() || own.numbers() <= left) {
-                chosen.put(site, own);
-                left -= own.numbers();
+        for (Map.Entry<Site, LowRank> module : ordered) {
+            long numbers = module.getValue().numbers();
+            if (chosen.isEmpty() || numbers <= left) {
+                chosen.put(module.getKey(), module.getValue());
+                left -= numbers;
             }
         }
         return new Adapter(adapter.lora(), chosen);
