@@ -160,10 +160,11 @@ class JobIT {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         String id = create(
                 "supervised",
-                "\"n_epochs\":3,\"batch_size\":4,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
+                "\"n_epochs\":3,\"batch_size\":4,\"learning_rate\":0.02,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
                 "\"training_file\":\"" + file + "\"");
         assertThat(ended(id).path("status").asText()).isEqualTo("succeeded");
         List<Integer> probed = new ArrayList<>();
+        List<Double> losses = new ArrayList<>();
         int[] turns = new int[MODEL.config().layers()];
         for (JsonNode event : events(id, "metrics")) {
             JsonNode data = event.path("data");
@@ -173,12 +174,14 @@ class JobIT {
                 assertThat(data.path("probe_losses").size()).isBetween(1, 3);
                 assertThat(event.path("message").asText()).contains("/30: the layers that matter most are ");
             } else {
+                losses.add(data.path("train_loss").asDouble());
                 assertThat(data.path("learning_layers")).hasSize(1);
                 turns[data.path("learning_layers").path(0).asInt()]++;
             }
         }
         assertThat(probed).containsExactly(4, 8, 12, 16, 20, 24, 28);
         assertThat(turns).doesNotContain(0);
+        assertThat(losses.get(29)).as("of %s", losses).isLessThan(losses.get(0) / 2);
     }
 
     /** Of 14 modules with 8 ranks a quarter is left, in the file and in every checkpoint after the masks are complete. */
