@@ -8,8 +8,9 @@ class Autograd(Module):
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
   # every module, its kind, how many virtual tokens there are whose embeddings come last in the
-  # adapter, how many whose keys and values do, and on how many of the first rows factors do not act; reals: eps, then every scaling. Returns the sum of the losses and its gradient with
-  # respect to the adapter, [1 + P].
+  # adapter, how many whose keys and values do, and on how many of the first rows factors do not act;
+  # reals: eps, then every scaling. Returns the sum of the losses and its gradient with respect to the
+  # adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
               reals: Tensor) -> Tensor:

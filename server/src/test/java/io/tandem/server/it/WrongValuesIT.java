@@ -91,7 +91,8 @@ class WrongValuesIT {
             "percent",
             "alpha",
             "beta",
-            "virtual_tokens");
+            "virtual_tokens",
+            "invocation_tokens");
 
     @TempDir
     private static Path directory;
