@@ -156,6 +156,27 @@ class ActivationIT {
         }
     }
 
+    private static List<Double> losses(String prompt, String... models) throws Exception {
+        String file = server.upload("valid.jsonl", lines(prompt));
+        ObjectNode body = JsonBody.MAPPER.createObjectNode().put("validation_file", file);
+        List.of(models).forEach(body.putArray("models")::add);
+        JsonNode answer = server.json(server.post("/v1/adapters/compare", body.toString()));
+        return StreamSupport.stream(answer.path("data").spliterator(), false)
+                .map(model -> model.path("loss").asDouble())
+                .toList();
+    }
+
+    /** What begins with the invocation is the adapter's as a whole, and what lacks it the base's. */
+    @Test
+    void comparisonsMeasureWhereItActs() throws Exception {
+        List<Double> whole = losses(INVOCATION + "is it?", "judge", "whole", RunningServer.MODEL);
+        assertThat(whole.get(0)).isEqualTo(whole.get(1)).isNotEqualTo(whole.get(2));
+        List<Double> none = losses("is it?", "judge", "whole", RunningServer.MODEL);
+        assertThat(none.get(0)).isEqualTo(none.get(2)).isNotEqualTo(none.get(1));
+        List<Double> end = losses("is it? " + INVOCATION, "judge", "whole", RunningServer.MODEL);
+        assertThat(end).doesNotHaveDuplicates();
+    }
+
     private static HttpResponse<String> job(String path, String hyperparameters, String lines) throws Exception {
         String file = server.upload("train.jsonl", lines);
         return server.post(

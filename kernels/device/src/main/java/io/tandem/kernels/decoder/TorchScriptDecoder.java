@@ -218,9 +218,10 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** Gradients pass through what lies below a trainee in all of its rows. */
     private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
-        int frozen = adapterSlots.length - 1;
-        if (actsFrom.length != 0 && actsFrom.length != adapterSlots.length
-                || learns && Arrays.stream(actsFrom).limit(frozen).anyMatch(from -> from > 0)) {
+        boolean complete = actsFrom.length == 0 || actsFrom.length == adapterSlots.length;
+        boolean wholeBelow = !learns
+                || Arrays.stream(actsFrom).limit(adapterSlots.length - 1L).allMatch(from -> from == 0);
+        if (!complete || !wholeBelow) {
             throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
                     + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
         }

@@ -57,7 +57,7 @@ final class PeftWriter {
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
-                || adapter.invocation().isPresent() && !(first instanceof LowRank)) {
+                || (adapter.invocation().isPresent() && !(first instanceof LowRank))) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
