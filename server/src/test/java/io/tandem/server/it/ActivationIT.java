@@ -124,6 +124,13 @@ class ActivationIT {
         JsonNode config = config(adapters.export("byhand"));
         assertThat(config.path("alora_invocation_tokens")).isEqualTo(made.at("/report/invocation_tokens"));
         assertThat(config.path("peft_type").asText()).isEqualTo("LORA");
+        new PeftDirectory(directory.resolve("import/beyond"), MODEL.config())
+                .factors(site, 2)
+                .write("\"peft_type\":\"LORA\",\"r\":2,\"target_modules\":[\"v_proj\"],"
+                        + "\"alora_invocation_tokens\":[99999]");
+        HttpResponse<String> beyond = server.post("/v1/adapters", "{\"name\":\"beyond\",\"path\":\"beyond\"}");
+        assertThat(beyond.statusCode()).isEqualTo(400);
+        assertThat(beyond.body()).contains("the adapter's invocation has token 99999 of");
         // Other tokens make another version.
         JsonNode other = adapters.create(
                 "other",

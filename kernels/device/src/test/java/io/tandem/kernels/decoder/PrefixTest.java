@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
@@ -97,6 +99,34 @@ class PrefixTest {
             assertThatThrownBy(() -> draw(device, tokens, 0)).hasMessageContaining("virtual token 0 of a row");
             assertThatThrownBy(() -> Devices.run(device, new Segment(99, 0, tokens, new int[] {0}, Optional.empty())))
                     .hasMessageContaining("of KV slot 99");
+        }
+    }
+
+    /** Of the text behind it, each token's log-probability. */
+    @Test
+    void whatIsScoredBehindItIsTheText() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        int[] text = Devices.tokens(random, 9, tiny.config().vocab());
+        int[] known = Arrays.copyOfRange(text, 1, text.length);
+        int[] slots = {0};
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(0, TinyAdapters.prefix(tiny.config(), TOKENS, random.nextLong()));
+            Segment whole = new Segment(
+                    0,
+                    0,
+                    Prefix.before(TOKENS, text),
+                    slots,
+                    List.of(),
+                    Optional.of(new Scoring(TOKENS, known, 0)),
+                    true);
+            IterationOutputs outputs = Devices.run(device, whole);
+            List<Draw> scored = outputs.scored().get(0);
+            assertThat(scored.stream().mapToInt(Draw::token)).containsExactly(Arrays.stream(known).boxed().toArray(Integer[]::new));
+            for (int i = 0; i < known.length; i++) {
+                float[] alone = draw(device, Arrays.copyOfRange(text, i, i + 1), TOKENS + i, slots);
+                assertThat(scored.get(i).logprob()).isCloseTo(alone[known[i]], CLOSE);
+            }
+            assertThat(outputs.states().get(0)).hasSize(tiny.config().hidden());
         }
     }
 
