@@ -207,10 +207,10 @@ public final class TorchScriptDecoder implements DeviceModel {
                 .forEach(sequence ->
                         requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
         Virtual virtual = adapters.virtual(adapterSlots);
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
+        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
         reserveArena();
         int written = virtual.written();
-        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
+        use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()));
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
         }

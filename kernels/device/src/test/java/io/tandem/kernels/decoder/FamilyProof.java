@@ -308,9 +308,9 @@ abstract class FamilyProof {
         System.arraycopy(text, virtual + 1, labels, 0, labels.length - 1);
         labels[labels.length - 1] = TrainingPack.IGNORED;
         int[] rest = Arrays.copyOfRange(text, virtual, text.length);
-        TrainingPack.Sequence learned = new TrainingPack.Sequence(rest, labels).after(virtual);
-        Adapter fresh = new Adapter(
-                new PrefixConfig(virtual, ""), KeysAndValues.fresh(model, Arrays.copyOf(text, virtual)));
+        TrainingPack.Sequence learned = new TrainingPack.Sequence(rest, labels);
+        Adapter fresh =
+                new Adapter(new PrefixConfig(virtual, ""), KeysAndValues.fresh(model, Arrays.copyOf(text, virtual)));
         try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 1, 128, Stash.RECOMPUTE))) {
             device.openTrainee(SLOT, fresh, OptimizerConfig.DEFAULT);
             Adapter start = device.snapshot(SLOT);
@@ -346,8 +346,8 @@ abstract class FamilyProof {
         for (int i = 0; i < moved.length; i++) {
             moved[i] += (float) (step * slope[i]);
         }
-        Adapter there = new Adapter(
-                start.config(), start.modules(), start.prefix().map(prefix -> prefix.with(moved)));
+        Adapter there =
+                new Adapter(start.config(), start.modules(), start.prefix().map(prefix -> prefix.with(moved)));
         device.putAdapter(0, there);
         TrainingPack pack = new TrainingPack(List.of(text), TrainingPack.Purpose.MEASURE);
         return Arrays.stream(Devices.forward(device, new int[] {0}, pack, random, List.of())

@@ -140,18 +140,18 @@ class MetaDeviceTest {
     @Test
     void prefixesAndActivations() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
-        try (TorchScriptDecoder device = load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
             device.putAdapter(0, TinyAdapters.prefix(model.config(), 3, 1));
-            int[] prompt = Prefix.before(3, Devices.tokens(random, 5, model.config().vocab()));
+            int[] prompt =
+                    Prefix.before(3, Devices.tokens(random, 5, model.config().vocab()));
             Segment served = Devices.segment(0, 0, prompt, new int[] {0}, Sampling.GREEDY);
             assertThat(Devices.run(device, served).draws()).hasSize(1);
-            Adapter fresh = new Adapter(
-                    new PrefixConfig(4, ""), KeysAndValues.fresh(model.config(), new int[] {1, 2, 3, 4}));
+            Adapter fresh =
+                    new Adapter(new PrefixConfig(4, ""), KeysAndValues.fresh(model.config(), new int[] {1, 2, 3, 4}));
             device.openTrainee(TRAINEE, fresh, OptimizerConfig.DEFAULT);
             TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 21);
-            TrainingPack after = new TrainingPack(
-                    pack.sequences().stream().map(text -> text.after(4)).toList(), pack.purpose());
-            Devices.trainInWindows(device, new int[] {TRAINEE}, after, 13, List.of(served));
+            Devices.trainInWindows(device, new int[] {TRAINEE}, pack, 13, List.of(served));
             assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
             device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
             TrainingPack acting = new TrainingPack(

@@ -121,7 +121,8 @@ class PrefixTest {
                     true);
             IterationOutputs outputs = Devices.run(device, whole);
             List<Draw> scored = outputs.scored().get(0);
-            assertThat(scored.stream().mapToInt(Draw::token)).containsExactly(Arrays.stream(known).boxed().toArray(Integer[]::new));
+            assertThat(scored.stream().mapToInt(Draw::token))
+                    .containsExactly(Arrays.stream(known).boxed().toArray(Integer[]::new));
             for (int i = 0; i < known.length; i++) {
                 float[] alone = draw(device, Arrays.copyOfRange(text, i, i + 1), TOKENS + i, slots);
                 assertThat(scored.get(i).logprob()).isCloseTo(alone[known[i]], CLOSE);
@@ -136,15 +137,13 @@ class PrefixTest {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         Adapter prefix = TinyAdapters.prefix(tiny.config(), TOKENS, random.nextLong());
         Adapter factors = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
-        TrainingPack texts = Devices.pack(random, tiny.config().vocab(), 20, 9);
-        TrainingPack pack = new TrainingPack(
-                texts.sequences().stream().map(text -> text.after(TOKENS)).toList(), texts.purpose());
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             device.putAdapter(0, prefix);
             device.openTrainee(SLOT, factors, OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {0, SLOT}, pack);
-            assertThat(device.packProgress().rows()).isEqualTo(texts.rows());
+            assertThat(device.packProgress().rows()).isEqualTo(pack.rows());
             double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
             Adapter both = new Adapter(factors.config(), factors.modules(), prefix.prefix());
             AutogradReference.Result expected = reference.run(pack, both);
