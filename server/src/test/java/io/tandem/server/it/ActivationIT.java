@@ -217,40 +217,4 @@ class ActivationIT {
                         .asText())
                 .isEqualTo("controls");
     }
-
-    @Test
-    void aStackHasTheVirtualTokensOfOneAdapter() throws Exception {
-        adapters.create("prompt", TinyAdapters.prompt(MODEL.config(), 3, 1));
-        adapters.create("prefix", TinyAdapters.prefix(MODEL.config(), 3, 1));
-        for (String under : List.of("prompt", "prefix")) {
-            for (String path : List.of(JOBS, JOBS + "/dry_run")) {
-                HttpResponse<String> refused = job(
-                        path,
-                        "\"peft\":\"prefix_tuning\",\"virtual_tokens\":3,\"under\":[\"" + under + "\"]",
-                        lines("a"));
-                assertThat(refused.statusCode()).isEqualTo(400);
-                assertThat(AdapterClient.error(refused).path("param").asText()).isEqualTo("under");
-                assertThat(refused.body()).contains("one adapter of a stack may have some");
-            }
-        }
-        assertThat(job(JOBS, "\"under\":[\"prompt\",\"prefix\"]", lines("a")).body())
-                .contains("'under' has 'prefix', whose virtual tokens would come beside others");
-    }
-
-    /** Of prompt tuning they run like others; of prefix tuning nothing does. */
-    @Test
-    void dryRunsCountTheVirtualTokensThatRun() throws Exception {
-        String lines = lines("abc") + lines("a");
-        assertThat(trained("\"peft\":\"lora\"", lines)).isEqualTo(3 + 4 + 1 + 4);
-        assertThat(trained("\"peft\":\"prompt_tuning\",\"virtual_tokens\":5", lines))
-                .isEqualTo(12 + 2 * 5);
-        assertThat(trained("\"peft\":\"prefix_tuning\",\"virtual_tokens\":5", lines))
-                .isEqualTo(12);
-    }
-
-    private static int trained(String hyperparameters, String lines) throws Exception {
-        return server.json(job(JOBS + "/dry_run", hyperparameters, lines))
-                .at("/training/trained_tokens")
-                .asInt();
-    }
 }
