@@ -135,9 +135,18 @@ class VirtualTokensIT {
                 .isEqualTo(12);
     }
 
+    /** As the dry run says it, and as the job counts it. */
     private static int trained(String hyperparameters, String lines) throws Exception {
-        return server.json(job(JOBS + "/dry_run", hyperparameters, lines))
+        int said = server.json(job(JOBS + "/dry_run", hyperparameters, lines))
                 .at("/training/trained_tokens")
                 .asInt();
+        String id = server.json(job(JOBS, hyperparameters, lines)).path("id").asText();
+        JsonNode job = server.json(server.get(JOBS + "/" + id));
+        while (job.path("finished_at").isNull()) {
+            Thread.sleep(50);
+            job = server.json(server.get(JOBS + "/" + id));
+        }
+        assertThat(job.path("trained_tokens").asInt()).as(job.toString()).isEqualTo(said);
+        return said;
     }
 }
