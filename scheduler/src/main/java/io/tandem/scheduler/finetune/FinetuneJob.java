@@ -129,7 +129,7 @@ public record FinetuneJob(
     }
 
     /**
-     * An example as the device gets it: after the virtual tokens of the adapters that run, and with where each of them acts.
+     * An example as the device gets it: after the virtual tokens that run, and with where each of the adapters acts.
      *
      * @param learned whether the trainee is one of them
      */
@@ -144,7 +144,7 @@ public record FinetuneJob(
         return example.after(virtual + (learned ? method.virtualRows() : 0)).acting(invocations);
     }
 
-    /** Positions before the first row of such an example, whose virtual tokens do not run. */
+    /** Positions before such an example's first row: those of virtual tokens that do not run. */
     public int before(Example example, boolean learned) {
         int own = learned ? method.virtualTokens() - method.virtualRows() : 0;
         return own

@@ -296,8 +296,8 @@ abstract class FamilyProof {
     }
 
     /**
-     * Keys and values of virtual tokens start as a text of the tokens that they are told, also beyond a window. Along their
-     * gradient losses rise as it says.
+     * Keys and values of virtual tokens start as those of a text, also beyond a window. Along their gradient the loss rises as
+     * it says.
      */
     @Test
     void keysAndValuesOfVirtualTokens() throws IOException {
