@@ -7,6 +7,8 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -78,12 +80,6 @@ final class DecoderScript {
 
     /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
     record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
-
-    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
-    record Rule(String method, double[] settings) implements Arguments {}
-
-    /** As in {@code optimizer.new}. */
-    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;

@@ -58,7 +58,7 @@ final class WrittenPrefixes {
         for (int i = 0; i < count; i++) {
             if (segment.tokens()[i] != Prefix.token(segment.start() + i)) {
                 throw new IllegalArgumentException("token " + segment.tokens()[i] + " at " + (segment.start() + i)
-                        + " of a sequence that has a" + " virtual token there");
+                        + " of a sequence that has a virtual token there");
             }
         }
         int[] tokens = Arrays.copyOfRange(segment.tokens(), count, segment.tokens().length);
