@@ -7,8 +7,6 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
-import io.tandem.kernels.decoder.OptimizerArguments.Regions;
-import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -80,6 +78,12 @@ final class DecoderScript {
 
     /** How the rows attend to each other, as in {@code batch.py}; lists of numbers there. */
     record Layout(long[] groups, long[] chunks, long windowFrom, long[] windows) {}
+
+    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
+    record Rule(String method, double[] settings) implements Arguments {}
+
+    /** As in {@code optimizer.new}. */
+    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;
@@ -223,18 +227,9 @@ final class DecoderScript {
                 list(call, content.keys()));
     }
 
-    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
-    void writePrefix(
-            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
-        script.call(
-                call,
-                "write_prefix",
-                adapters.value(),
-                call.number(slot),
-                call.number(first),
-                call.number(end),
-                cache.value(),
-                call.number(target));
+    /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
+    void writePrefix(TensorScope call, AdaptersObject adapters, CacheObject cache, long[] place) {
+        script.call(call, "write_prefix", adapters.value(), cache.value(), call.numbers(place));
     }
 
     /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */

@@ -82,8 +82,8 @@ final class WrittenPrefixes {
                 int first = segment.start();
                 int slot = adapters.virtual(segment.adapterSlots()).slot();
                 try (TensorScope call = scope.open()) {
-                    script.writePrefix(
-                            call, adapters.value(), slot, first, first + count, cache.value(), segment.kvSlot());
+                    long[] place = {slot, first, first + count, segment.kvSlot()};
+                    script.writePrefix(call, adapters.value(), cache.value(), place);
                 }
             }
         }
