@@ -58,7 +58,7 @@ final class WrittenPrefixes {
         for (int i = 0; i < count; i++) {
             if (segment.tokens()[i] != Prefix.token(segment.start() + i)) {
                 throw new IllegalArgumentException("token " + segment.tokens()[i] + " at " + (segment.start() + i)
-                        + " of a sequence that has a" + " virtual token there");
+                        + " of a sequence that has a virtual token there");
             }
         }
         int[] tokens = Arrays.copyOfRange(segment.tokens(), count, segment.tokens().length);
@@ -82,8 +82,8 @@ final class WrittenPrefixes {
                 int first = segment.start();
                 int slot = adapters.virtual(segment.adapterSlots()).slot();
                 try (TensorScope call = scope.open()) {
-                    script.writePrefix(
-                            call, adapters.value(), slot, first, first + count, cache.value(), segment.kvSlot());
+                    long[] place = {slot, first, first + count, segment.kvSlot()};
+                    script.writePrefix(call, adapters.value(), cache.value(), place);
                 }
             }
         }
