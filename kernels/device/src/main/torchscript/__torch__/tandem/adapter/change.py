@@ -158,8 +158,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
-    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
-                                                          linear.bias)
+    __torch__.tandem.adapter.scale.backward_learner_(learner, self.scale, bank, places, stack.lane, x,
+                                                     dinputs, y, dy, linear.bias)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
   return __torch__.tandem.adapter.low_rank.backward_learner(

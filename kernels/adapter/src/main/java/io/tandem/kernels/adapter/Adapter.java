@@ -17,7 +17,7 @@ import java.util.TreeMap;
  * An immutable set of changes to the linears of a base model, and virtual tokens before every text.
  *
  * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
- * or DoRA adapters; none of them sees what another adds. At most one of them has virtual tokens.
+ * or DoRA adapters; none of them sees what another adds. Factors of (IA)^3 multiply. At most one of them has virtual tokens.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
