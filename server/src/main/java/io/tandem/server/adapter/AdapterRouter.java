@@ -122,6 +122,7 @@ public final class AdapterRouter {
                 answers = score > needed ? Optional.of(candidate.chosen()) : Optional.empty();
             }
         }
+        answers.ifPresent(one -> one.library().catalog().touch(one.choice().name()));
         metrics.routed(answers.isPresent());
         return answers;
     }
