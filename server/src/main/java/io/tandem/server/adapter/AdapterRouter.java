@@ -87,9 +87,9 @@ public final class AdapterRouter {
     /** @param everyday what the base model's layers got of questions that are for no adapter */
     public CompletableFuture<Void> measure(List<Candidate> candidates, List<LayerInputs> everyday) {
         return CompletableFuture.runAsync(
-                () -> candidates.forEach(candidate -> usual.get(
+                () -> candidates.forEach(candidate -> usual.put(
                         content(candidate),
-                        unknown -> everyday.stream()
+                        everyday.stream()
                                 .mapToDouble(candidate.prototypes()::score)
                                 .average()
                                 .orElse(0))),
