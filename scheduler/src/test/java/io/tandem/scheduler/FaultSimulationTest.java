@@ -114,9 +114,13 @@ class FaultSimulationTest {
         scenario.engine.submit(Scenario.request(1, new int[] {1, 2}, 5), request);
         scenario.device.spoilLatest();
         scenario.runDry();
-        assertThat(badSink.end()).isInstanceOfSatisfying(JobOutcome.Failed.class, failed -> assertThat(failed.message())
-                .contains("the loss is not a finite number in step " + (badSink.steps().size() + 1))
-                .contains("try a lower learning rate"));
+        assertThat(badSink.end())
+                .isInstanceOfSatisfying(
+                        JobOutcome.Failed.class,
+                        failed -> assertThat(failed.message())
+                                .contains("the loss is not a finite number in step "
+                                        + (badSink.steps().size() + 1))
+                                .contains("try a lower learning rate"));
         assertThat(story(goodSink)).isEqualTo(alone(good));
         assertThat(request.end().reason()).isEqualTo(FinishReason.LENGTH);
         assertThat(scenario.device.trainees()).isZero();
