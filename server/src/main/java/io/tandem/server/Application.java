@@ -17,6 +17,7 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.scheduler.CoServingEngine;
+import io.tandem.scheduler.loop.IterationLoop;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterMerges;
@@ -41,6 +42,8 @@ import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
+import io.tandem.server.metrics.VllmMetrics;
+import io.tandem.server.metrics.VllmNaming;
 import io.tandem.server.operation.Drain;
 import io.tandem.server.operation.Readiness;
 import io.tandem.server.operation.Watchdog;
@@ -135,8 +138,9 @@ public final class Application implements AutoCloseable {
         model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        meters.config().namingConvention(new VllmNaming());
         engine = new CoServingEngine(
-                device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
+                device, config.scheduler(), System::nanoTime, metrics(meters, config), tenants::weight);
         watchdog = new Watchdog(engine::iterationNanos, config.operation().stallSeconds(), meters);
         readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
@@ -230,6 +234,11 @@ public final class Application implements AutoCloseable {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
         }
+    }
+
+    private CoServingMetrics metrics(PrometheusMeterRegistry meters, ServerConfig config) {
+        int kvBudget = IterationLoop.kvBudget(device, config.scheduler());
+        return new CoServingMetrics(meters, new VllmMetrics(meters, model.name(), kvBudget));
     }
 
     /** What each tenant can do with adapters of its own. */

@@ -313,6 +313,11 @@ public final class Sequence {
         return interval;
     }
 
+    /** Tokens of the prompt that were not computed for it. */
+    public int cachedPromptTokens() {
+        return Math.max(0, cached - virtualTokens);
+    }
+
     public long arrivalNanos() {
         return arrivalNanos;
     }
@@ -418,8 +423,7 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(
-                    reason, request.prompt().length, Math.max(0, cached - virtualTokens), generated(), message));
+            sink.finish(new Finish(reason, request.prompt().length, cachedPromptTokens(), generated(), message));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }
