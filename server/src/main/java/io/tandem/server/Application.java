@@ -37,6 +37,7 @@ import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
+import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
@@ -200,6 +201,7 @@ public final class Application implements AutoCloseable {
                 config.http(),
                 tenants,
                 listeners.tokens(),
+                new AccessLog(config.operation().accessLog()),
                 new RateLimits(tenants::quota, usage, Clock.systemUTC()),
                 usage,
                 readiness,

@@ -80,7 +80,8 @@ public final class ConfigLoader {
                     http(values),
                     new OperationConfig(
                             values.integer("server.drain-timeout", OperationConfig.DEFAULT.drainSeconds()),
-                            values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds())),
+                            values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds()),
+                            values.flag("server.access-log", OperationConfig.DEFAULT.accessLog())),
                     data,
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),

@@ -37,7 +37,7 @@ public final class HttpVerticle extends VerticleBase {
 
     @Override
     public Future<HttpServer> start() {
-        Connections own = new Connections(vertx, targets.http().limits(), eventLoops);
+        Connections own = new Connections(vertx, targets.http().limits(), eventLoops, targets.accessLog());
         connections = own;
         HttpServerOptions options = options().setHost(host).setPort(port);
         tls.ifPresent(certificate -> options.setSsl(true).setKeyCertOptions(certificate.pem()));

@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.SecurityPolicyHandler;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -23,9 +24,11 @@ final class KeyHandler implements SecurityPolicyHandler {
 
     private final Tenants tenants;
     private final Optional<Tokens> tokens;
+    private final AccessLog log;
 
-    KeyHandler(Tenants tenants, Optional<Tokens> tokens) {
+    KeyHandler(Tenants tenants, Optional<Tokens> tokens, AccessLog log) {
         this.tenants = tenants;
+        this.log = log;
         this.tokens = tokens;
     }
 
@@ -44,9 +47,10 @@ final class KeyHandler implements SecurityPolicyHandler {
         });
     }
 
-    private static void goOn(RoutingContext context, Future<Caller> caller) {
+    private void goOn(RoutingContext context, Future<Caller> caller) {
         if (caller.succeeded()) {
             context.put(CALLER, caller.result());
+            log.known(context.request(), caller.result());
             context.next();
         } else {
             context.fail(caller.cause());
@@ -90,12 +94,11 @@ final class KeyHandler implements SecurityPolicyHandler {
     }
 
     static Principal caller(RoutingContext context) {
-        return known(context).orElseThrow().principal();
+        return known(context).principal();
     }
 
-    /** Who sends a request; empty before it is known. */
-    static Optional<Caller> known(RoutingContext context) {
-        return Optional.ofNullable(context.<Caller>get(CALLER));
+    static Caller known(RoutingContext context) {
+        return Objects.requireNonNull(context.<Caller>get(CALLER), "the route is before the keys");
     }
 
     private static ApiException refusal(String message) {

@@ -65,6 +65,7 @@ public final class Routes {
      * @param http sizes of requests, and where they may come from
      * @param tenants who may send requests
      * @param issued tokens that count as keys, if any do
+     * @param accessLog that hears of each request
      * @param limits how many of them, and how many tokens
      * @param usage what they have used
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
@@ -88,6 +89,7 @@ public final class Routes {
             HttpConfig http,
             Tenants tenants,
             Optional<Tokens> issued,
+            AccessLog accessLog,
             RateLimits limits,
             Usage usage,
             Readiness readiness,
@@ -130,7 +132,7 @@ public final class Routes {
         table.open("/docs/:asset", DocsHandler::asset);
         router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
-        router.route().handler(new KeyHandler(t.tenants(), t.issued()));
+        router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));
         ModelEndpoints.of(t, t.tokens(), text)
                 .forEach((path, endpoint) -> table.post(
                         path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
@@ -292,15 +294,20 @@ public final class Routes {
         }
 
         private static void add(Route route, Role role, TenantRoute handler) {
-            route.handler(KeyHandler.requiring(role)).handler(called(handler));
+            audit(route, role).handler(KeyHandler.requiring(role)).handler(called(handler));
         }
 
         private static Handler<RoutingContext> called(TenantRoute handler) {
             return context -> handler.handle(context, KeyHandler.caller(context));
         }
 
+        /** What only admins may is written down, whether they may or not. */
+        private static Route audit(Route route, Role role) {
+            return role == Role.ADMIN ? route.handler(AuditLog.follow()) : route;
+        }
+
         void post(String path, Role role, TenantRoute handler) {
-            router.post(path)
+            audit(router.post(path), role)
                     .handler(KeyHandler.requiring(role))
                     .handler(typed)
                     .handler(body)
