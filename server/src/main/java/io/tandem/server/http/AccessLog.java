@@ -41,13 +41,14 @@ public final class AccessLog {
                 request.connection(), (same, entry) -> new Entry(entry.request(), entry.start(), caller));
     }
 
-    /** @param whole false if the client has left before */
-    void ended(HttpConnection connection, boolean whole) {
+    /** The answer has ended, or the client has left. */
+    void ended(HttpConnection connection) {
         @Nullable Entry entry = running.remove(connection);
         if (entry == null) {
             return;
         }
         HttpServerRequest request = entry.request();
+        boolean whole = request.response().ended();
         @Nullable Caller caller = entry.caller();
         String tenant = caller == null ? NOBODY : caller.principal().tenant().value();
         String key = caller == null ? NOBODY : caller.id();

@@ -58,7 +58,7 @@ final class Connections {
         connection.closeHandler(closed -> {
             open.remove(connection);
             busy.remove(connection);
-            log.ended(connection, false);
+            log.ended(connection);
             stopWaiting(connection);
         });
         startWaiting(connection);
@@ -78,7 +78,7 @@ final class Connections {
             log.begun(request);
             request.response().endHandler(ended -> {
                 busy.remove(connection);
-                log.ended(connection, true);
+                log.ended(connection);
                 startWaiting(connection);
             });
             if (!BrokenBodies.begins(request)) {
