@@ -65,6 +65,29 @@ class MetricsIT {
         }
     }
 
+    /** What dashboard and alerts ask for has to be there, whatever else is. */
+    @Test
+    void dashboardAndAlertsAskForWhatThereIs() throws Exception {
+        String metrics;
+        try (RunningServer server = RunningServer.start(directory)) {
+            server.post("/v1/completions", BODY);
+            metrics = server.get("/metrics").body();
+        }
+        Path docker = Path.of("../docker");
+        String asked =
+                Files.readString(docker.resolve("grafana/tandem.json")) + Files.readString(docker.resolve("alerts.yaml"));
+        Matcher names = Pattern.compile("\\b((?:tandem_|vllm:|jvm_)[a-z0-9_]+)").matcher(asked);
+        int found = 0;
+        while (names.find()) {
+            found++;
+            // Only there with TLS.
+            if (!names.group(1).equals("tandem_tls_certificate_end_seconds")) {
+                assertThat(metrics).containsPattern("(?m)^" + names.group(1) + "[ {]");
+            }
+        }
+        assertThat(found).isGreaterThan(20);
+    }
+
     @Test
     void promtoolReadsThem() throws Exception {
         Optional<Path> promtool = promtool();
@@ -74,6 +97,11 @@ class MetricsIT {
             server.post("/v1/completions", BODY);
             Files.writeString(file, server.get("/metrics").body());
         }
+        Process rules = new ProcessBuilder(promtool.get().toString(), "check", "rules", "../docker/alerts.yaml")
+                .redirectErrorStream(true)
+                .start();
+        String verdict = new String(rules.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(rules.waitFor()).as(verdict).isZero();
         Process check = new ProcessBuilder(promtool.get().toString(), "check", "metrics")
                 .redirectInput(file.toFile())
                 .redirectErrorStream(true)
