@@ -82,7 +82,9 @@ class TlsIT {
         Files.writeString(certificate, first.certificatePem());
         Files.writeString(key, first.keyPem());
         try (ServeProcess server = ServeProcess.start(directory, settings);
+                Socket silent = new Socket("127.0.0.1", server.port());
                 SSLSocket old = connect(server, trust)) {
+            silent.setSoTimeout(TIMEOUT_MILLIS);
             assertThat(name(old)).isEqualTo("first");
             assertThat(old.getSession().getProtocol()).startsWith("TLSv1.");
             ask(old);
@@ -113,6 +115,9 @@ class TlsIT {
                 assertThat(new String(plain.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1))
                         .doesNotContain("HTTP");
             }
+            assertThat(silent.getInputStream().readAllBytes())
+                    .as("a handshake has its time")
+                    .isEmpty();
             ask(old);
             server.terminate();
             assertThat(server.awaitEnd()).as(server.log()).isZero();
