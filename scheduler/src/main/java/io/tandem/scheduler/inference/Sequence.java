@@ -32,6 +32,8 @@ public final class Sequence {
      */
     public static final int LEAST_SHARED = 32;
 
+    private static final long NEVER = Long.MIN_VALUE;
+
     private final InferenceRequest request;
     private final TokenSink sink;
     /** Before the prompt, in {@link #tokens} as in the cache. */
@@ -48,6 +50,7 @@ public final class Sequence {
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
     private long firstTokenNanos;
+    private long scheduledNanos = NEVER;
     private long lastEventNanos;
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private final BitSet seen = new BitSet();
@@ -320,6 +323,18 @@ public final class Sequence {
 
     public long arrivalNanos() {
         return arrivalNanos;
+    }
+
+    /** An iteration that carries rows of it begins; the first one counts. */
+    public void scheduled(long nowNanos) {
+        if (scheduledNanos == NEVER) {
+            scheduledNanos = nowNanos;
+        }
+    }
+
+    /** How long it has waited for its first iteration. */
+    public long queueNanos(long nowNanos) {
+        return (scheduledNanos == NEVER ? nowNanos : scheduledNanos) - arrivalNanos;
     }
 
     /** When the first token came; without meaning before. */

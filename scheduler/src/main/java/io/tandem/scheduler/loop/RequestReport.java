@@ -14,6 +14,7 @@ import io.tandem.scheduler.slo.Attainment;
  * @param promptTokens of its prompt
  * @param cachedTokens of those, how many an earlier request had left in the cache
  * @param tokens that were delivered
+ * @param queueNanos from its arrival to the beginning of its first iteration, or to its end if there was none
  * @param ttftNanos from its arrival to its first token, or to its end if it got none
  * @param tpotNanos mean time per token after the first; 0 if there was none
  * @param wholeNanos from its arrival to its end
@@ -25,6 +26,7 @@ public record RequestReport(
         int promptTokens,
         int cachedTokens,
         int tokens,
+        long queueNanos,
         long ttftNanos,
         long tpotNanos,
         long wholeNanos) {
@@ -41,6 +43,7 @@ public record RequestReport(
                 sequence.request().prompt().length,
                 sequence.cachedPromptTokens(),
                 tokens,
+                sequence.queueNanos(nowNanos),
                 ttft,
                 tpot,
                 nowNanos - sequence.arrivalNanos());

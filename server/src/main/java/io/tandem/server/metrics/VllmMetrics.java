@@ -39,6 +39,9 @@ public final class VllmMetrics implements IterationListener {
     private final Timer itl;
     private final Timer tpot;
     private final Timer whole;
+    private final Timer queue;
+    private final Timer prefill;
+    private final Timer decode;
     private final Counter promptTokens;
     private final Counter generationTokens;
     private final Counter queriedTokens;
@@ -62,6 +65,9 @@ public final class VllmMetrics implements IterationListener {
         tpot = timer(
                 "vllm:request_time_per_output_token", "mean time per token of an answer after the first", PER_TOKEN);
         whole = timer("vllm:e2e_request_latency", "from a request's arrival to its end", WHOLE);
+        queue = timer("vllm:request_queue_time", "from a request's arrival to its first iteration", WHOLE);
+        prefill = timer("vllm:request_prefill_time", "from a request's first iteration to its first token", WHOLE);
+        decode = timer("vllm:request_decode_time", "from a request's first token to its last", WHOLE);
         promptTokens = counter("vllm:prompt_tokens", "tokens of prompts whose answers have ended");
         generationTokens = counter("vllm:generation_tokens", "tokens of answers");
         queriedTokens = counter("vllm:prefix_cache_queries", "tokens of prompts that were looked for in the cache");
@@ -137,11 +143,14 @@ public final class VllmMetrics implements IterationListener {
 
     @Override
     public void requestEnded(RequestReport report) {
-        boolean began = report.tokens() > 0 || report.reason() == FinishReason.STOP;
-        if (!began) {
+        boolean answered = report.reason() == FinishReason.STOP || report.reason() == FinishReason.LENGTH;
+        if (report.tokens() == 0 && !answered) {
             return;
         }
         whole.record(report.wholeNanos(), TimeUnit.NANOSECONDS);
+        queue.record(report.queueNanos(), TimeUnit.NANOSECONDS);
+        prefill.record(report.ttftNanos() - report.queueNanos(), TimeUnit.NANOSECONDS);
+        decode.record(report.tpotNanos() * Math.max(0, report.tokens() - 1), TimeUnit.NANOSECONDS);
         if (report.tokens() > 1) {
             tpot.record(report.tpotNanos(), TimeUnit.NANOSECONDS);
         }

@@ -74,8 +74,8 @@ class MetricsIT {
             metrics = server.get("/metrics").body();
         }
         Path docker = Path.of("../docker");
-        String asked =
-                Files.readString(docker.resolve("grafana/tandem.json")) + Files.readString(docker.resolve("alerts.yaml"));
+        String asked = Files.readString(docker.resolve("grafana/tandem.json"))
+                + Files.readString(docker.resolve("alerts.yaml"));
         Matcher names = Pattern.compile("\\b((?:tandem_|vllm:|jvm_)[a-z0-9_]+)").matcher(asked);
         int found = 0;
         while (names.find()) {

@@ -45,7 +45,7 @@ class CoServingMetricsTest {
         metrics.firstToken(250_000_000);
         metrics.nextToken(20_000_000);
         metrics.requestEnded(new RequestReport(
-                "", FinishReason.LENGTH, Attainment.MET, 30, 10, 2, 250_000_000, 20_000_000, 270_000_000));
+                "", FinishReason.LENGTH, Attainment.MET, 30, 10, 2, 100_000_000, 250_000_000, 20_000_000, 270_000_000));
         assertThat(List.of(
                         "vllm:prompt_tokens",
                         "vllm:generation_tokens",
@@ -58,8 +58,11 @@ class CoServingMetricsTest {
                         "vllm:time_to_first_token",
                         "vllm:inter_token_latency",
                         "vllm:request_time_per_output_token",
-                        "vllm:e2e_request_latency"))
+                        "vllm:e2e_request_latency",
+                        "vllm:request_queue_time",
+                        "vllm:request_prefill_time",
+                        "vllm:request_decode_time"))
                 .extracting(name -> registry.get(name).timer().totalTime(TimeUnit.MILLISECONDS))
-                .containsExactly(250.0, 20.0, 20.0, 270.0);
+                .containsExactly(250.0, 20.0, 20.0, 270.0, 100.0, 150.0, 20.0);
     }
 }
