@@ -87,6 +87,18 @@ class JobsCommandIT {
         assertThat(said.text()).contains("ab[cd").contains("MB needed").contains("1 examples", "read as 1 completion");
     }
 
+    /** The server says which tokens a text has; whole ones, without any that begins a text. */
+    @Test
+    void anInvocationIsAText() throws Exception {
+        String[] alora = {"--name", "judge", "--method", "alora", "--dry-run", "--invocation"};
+        String[] right = {file("judge.jsonl", LINE), alora[0], alora[1], alora[2], alora[3], alora[4], alora[5], "b"};
+        assertThat(run(new FinetuneCommand(), right).text()).contains("ab[cd");
+        String[] wrong = right.clone();
+        wrong[7] = "x";
+        assertThat(run(new FinetuneCommand(), wrong).text())
+                .contains("example 1 has no token to learn behind the --invocation, or lacks them");
+    }
+
     @Test
     void jobsArePausedResumedAndCancelled() throws Exception {
         String file = file("long.jsonl", LINE.repeat(200));

@@ -190,9 +190,9 @@ class MethodParityTest {
         }
     }
 
-    /** The pack's sequences after the adapter's virtual tokens. */
+    /** The pack's sequences after the adapter's virtual tokens that run. */
     private static TrainingPack after(Adapter adapter, TrainingPack pack) {
-        int virtual = adapter.virtualTokens();
+        int virtual = adapter.virtualRows();
         return new TrainingPack(
                 pack.sequences().stream()
                         .map(sequence -> sequence.after(virtual))
