@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
@@ -117,8 +118,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
-        long optimizerBytes =
-                method.parameters(model).map(optimizer.method()::stateBytes).sum();
+        // Virtual tokens are all that a method with some learns.
+        boolean inFull = method.virtualTokens() > 0 && optimizer.method() == Method.ADAMW_8BIT;
+        Method kept = inFull ? Method.ADAMW : optimizer.method();
+        long optimizerBytes = method.parameters(model).map(kept::stateBytes).sum();
         return arena(model, limits)
                 .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
                 .plus(fixed(method.fixed(model), limits.dtype()));

@@ -209,8 +209,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
-    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
-                                                          linear.bias)
+    __torch__.tandem.adapter.scale.backward_learner_(learner, self.scale, bank, places, stack.lane, x,
+                                                     dinputs, y, dy, linear.bias)
   if trainee.compares and len(trainee.low_rank[bank].parts) > 0:
     base = __torch__.tandem.ops.linear.forward(linear, x)
     __torch__.tandem.adapter.estimate.compare_(trainee.low_rank[bank], self.low_rank, trainee.slot, bank,

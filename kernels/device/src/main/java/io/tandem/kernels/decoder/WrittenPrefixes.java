@@ -71,7 +71,8 @@ final class WrittenPrefixes {
                         segment.adapterSlots(),
                         segment.samplings(),
                         segment.scoring().map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
-                        segment.pooled()));
+                        segment.pooled(),
+                        Math.min(segment.observed(), tokens.length)));
     }
 
     /** Writes them, once there is room in the cache. */

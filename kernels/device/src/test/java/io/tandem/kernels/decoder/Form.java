@@ -2,11 +2,9 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
-import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core.Ranks;
 import io.tandem.kernels.adapter.Core.Shape;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -15,8 +13,6 @@ import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
-import java.util.Map;
-import java.util.TreeMap;
 
 /** Forms of changes in tests, by whose they are. */
 enum Form {
