@@ -131,7 +131,7 @@ def activate_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slots: List
       if len(alike) > 0:
         self.active.append(__torch__.tandem.adapter.bottleneck.group(self, alike))
 
-# Those of the slots in this order, each alone; of slots that have none a group that is never read.
+# Those of the slots in this order, each alone.
 def alone(self: __torch__.tandem.adapter.bottleneck.Bottlenecks,
           slots: List[int]) -> List[__torch__.tandem.adapter.bottleneck.Group]:
   groups = annotate(List[__torch__.tandem.adapter.bottleneck.Group], [])
@@ -170,7 +170,7 @@ def apply_backward(da: Tensor, z: Tensor, f: int) -> Tensor:
     return torch.silu_backward(da, z)
   return torch.gelu_backward(da, z, approximate="tanh" if f == 3 else "none")
 
-# h [N, C] -> f(D h + d) [N, J], ones where u is
+# z [N, J], which is D h + d -> f(z), and one where u is
 def hidden(self: __torch__.tandem.adapter.bottleneck.Group, block: int, z: Tensor) -> Tensor:
   a = __torch__.tandem.adapter.bottleneck.apply(z, self.f)
   return torch.index_fill_(a, 1, self.ones[block % 2], 1.)
@@ -201,7 +201,6 @@ def reads_output(groups: List[__torch__.tandem.adapter.bottleneck.Group], block:
 
 # What one block learns.
 class Part:
-  block : int
   scaling : float
   # views: D [m, C], d [m], u before U^T [1 + m, C], and per lane their gradients
   down : Tensor
@@ -210,10 +209,9 @@ class Part:
   ddown : List[Tensor]
   dbias : List[Tensor]
   dup : List[Tensor]
-  def __init__(self: __torch__.tandem.adapter.bottleneck.Part, block: int, scaling: float,
+  def __init__(self: __torch__.tandem.adapter.bottleneck.Part, scaling: float,
                views: List[Tensor], ddown: List[Tensor], dbias: List[Tensor],
                dup: List[Tensor]) -> None:
-    self.block = block
     self.scaling = scaling
     self.down = views[0]
     self.bias = views[1]
@@ -223,17 +221,18 @@ class Part:
     self.dup = dup
 
 class Learner:
-  parts : List[__torch__.tandem.adapter.bottleneck.Part]
+  # per block none or one; empty list if none learns
+  parts : List[List[__torch__.tandem.adapter.bottleneck.Part]]
   def __init__(self: __torch__.tandem.adapter.bottleneck.Learner) -> None:
-    self.parts = annotate(List[__torch__.tandem.adapter.bottleneck.Part], [])
+    self.parts = annotate(List[List[__torch__.tandem.adapter.bottleneck.Part]], [])
 
-# Copies what was learned in a block into the adapter's slot. Returns what the slot has now.
+# Copies what was learned in a block, -1 for none, into the adapter's slot. Returns what the slot has now.
 def publish_(self: __torch__.tandem.adapter.bottleneck.Learner,
              bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int,
              block: int) -> List[Tensor]:
   published = annotate(List[Tensor], [])
-  for part in self.parts:
-    if part.block == block:
+  if block >= 0 and len(self.parts) > 0:
+    for part in self.parts[block]:
       end = 1 + part.bias.size(0)
       down = bottlenecks.down[block][slot, 1 : end]
       bias = bottlenecks.bias[block][slot, 1 : end]
@@ -247,12 +246,11 @@ def publish_(self: __torch__.tandem.adapter.bottleneck.Learner,
 # Adds to the lane's gradients: a, dz [n, 1 + m], h and dy [n, C]
 def learn_(self: __torch__.tandem.adapter.bottleneck.Learner, lane: int, block: int, h: Tensor,
            a: Tensor, dz: Tensor, dy: Tensor) -> None:
-  for part in self.parts:
-    if part.block == block:
-      end = 1 + part.bias.size(0)
-      torch.add_(part.dup[lane], torch.matmul(torch.t(a[:, :end]), dy), alpha=part.scaling)
-      torch.add_(part.ddown[lane], torch.matmul(torch.t(dz[:, 1 : end]), h))
-      torch.add_(part.dbias[lane], torch.sum(dz[:, 1 : end], [0], dtype=6))
+  for part in self.parts[block]:
+    end = 1 + part.bias.size(0)
+    torch.add_(part.dup[lane], torch.matmul(torch.t(a[:, :end]), dy), alpha=part.scaling)
+    torch.add_(part.ddown[lane], torch.matmul(torch.t(dz[:, 1 : end]), h))
+    torch.add_(part.dbias[lane], torch.sum(dz[:, 1 : end], [0], dtype=6))
 
 # dy [n, C], the gradient of what forward returns; x, y as there, y only read if reads_output -> the
 # gradients of y and of x through the groups, if they read it. learns: whether the last group is the learner's

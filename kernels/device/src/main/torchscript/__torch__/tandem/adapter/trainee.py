@@ -187,6 +187,8 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
                      bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, places: List[int],
                      offsets: List[int], scalings: List[float]) -> None:
   channels = bottlenecks.down[0].size(2)
+  for block in range(len(bottlenecks.down) if len(scalings) > 0 else 0):
+    self.bottleneck.parts.append(annotate(List[__torch__.tandem.adapter.bottleneck.Part], []))
   for i in range(len(scalings)):
     block, width = places[4 * i : 4 * i + 2]
     down = offsets[i]
@@ -197,8 +199,8 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
              self.weights[bias : up],
              __torch__.tandem.adapter.trainee.view(self.weights, up, 1 + width, channels)]
     dbias = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, bias, 1, width)]
-    self.bottleneck.parts.append(__torch__.tandem.adapter.bottleneck.Part(
-        block, scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
+    self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
+        scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
         dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
 
 # ranks, scalings: of each part with factors, in the order in which new got them.

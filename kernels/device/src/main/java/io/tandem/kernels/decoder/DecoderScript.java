@@ -351,7 +351,7 @@ final class DecoderScript {
         script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
     }
 
-    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and two for all of it */
     float[] estimates(TensorScope call, TraineeObject trainee) {
         return call.floats(script.call(call, "estimates", trainee.value()));
     }
