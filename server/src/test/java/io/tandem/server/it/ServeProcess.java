@@ -84,10 +84,11 @@ final class ServeProcess implements AutoCloseable {
         ServeProcess server = begin(directory, settings, prefix);
         for (String line = server.out.readLine(); line != null; line = server.out.readLine()) {
             Matcher address = ADDRESS.matcher(line);
-            if (address.find()) {
-                server.port = Integer.parseInt(address.group(2));
-                return server;
+            if (!address.find()) {
+                throw new IOException("standard output is for scripts, and has: " + line);
             }
+            server.port = Integer.parseInt(address.group(2));
+            return server;
         }
         throw new IOException("the server does not start: " + server.log());
     }
