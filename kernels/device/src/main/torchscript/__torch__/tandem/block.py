@@ -140,7 +140,8 @@ def join_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.m
   if norm is not None:
     changed = __torch__.tandem.adapter.change.forward_block_again(stack, block, padded, x, y)
   dy = __torch__.tandem.block.add_backward(shape, dx, norm, changed, x.dtype)
-  return __torch__.tandem.adapter.change.backward_block(stack, block, padded, x, y, dy)
+  learns = stack.trainee.learns[block // 2 * len(layer.linears)]
+  return __torch__.tandem.adapter.change.backward_block(stack, block, learns, padded, x, y, dy)
 
 def needs_output(norm: Optional[__torch__.tandem.ops.norm.Norm], block: int,
                  stack: __torch__.tandem.adapter.change.Stack) -> bool:

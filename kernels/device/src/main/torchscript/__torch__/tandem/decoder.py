@@ -216,12 +216,13 @@ class Decoder(Module):
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
                   magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
+                  cores: List[int], values: List[int], vectors: List[Tensor],
                   bottlenecks: List[int], starts: List[int],
                   up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
-                                                   scales, magnitudes, virtual, prefix,
-                                                   adapters.bases, adapters.prompts,
+                                                   scales, magnitudes, virtual, prefix, cores, values,
+                                                   vectors, adapters.bases, adapters.prompts,
                                                    adapters.prefixes, adapters.low_rank.a[0])
     __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
@@ -274,6 +275,36 @@ class Decoder(Module):
                 scalings: List[float]) -> None:
     __torch__.tandem.adapter.trainee.use_ranks_(trainee, ranks, scalings)
 
+  # learns: of each bank, 1 if what it learns does so from here on.
+  def use_banks(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, learns: List[int]) -> None:
+    trainee.learns = [bank == 1 for bank in learns]
+
+  # So many ranks are to be pruned, as in soft_mask.mask_.
+  def mask_ranks(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee, pruned: int,
+                 temperature: float) -> None:
+    __torch__.tandem.adapter.soft_mask.mask_(trainee.low_rank, pruned, temperature)
+
+  # Whether outputs are compared from here on, as in estimate.compare_; 1 if they are
+  def compare_outputs(self: __torch__.tandem.decoder.Decoder,
+                      trainee: __torch__.tandem.adapter.trainee.Trainee, compares: int) -> None:
+    trainee.compares = compares == 1
+    __torch__.tandem.adapter.estimate.compare_outputs_(trainee.low_rank, trainee.compares)
+
+  # As estimate.take gives them, before a step.
+  def estimates(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(
+        __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
+  # What the trainee's slot changes in the banks, times the factor, until it is published next.
+  def scale_banks(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes,
+                  trainee: __torch__.tandem.adapter.trainee.Trainee, banks: List[int],
+                  factor: float) -> None:
+    __torch__.tandem.adapter.change.scale_(adapters, trainee.slot, banks, factor)
+
   # Brings a trainee's weights or gradients to the host.
   def floats(self: __torch__.tandem.decoder.Decoder, vector: Tensor) -> Tensor:
     return __torch__.tandem.host.read(vector)
@@ -282,6 +313,11 @@ class Decoder(Module):
   def extremes(self: __torch__.tandem.decoder.Decoder,
                trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.extremes
+
+  # Of each core, as the last step left it [cores].
+  def importance(self: __torch__.tandem.decoder.Decoder,
+                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
+    return __torch__.tandem.host.read(trainee.importance)
 
   # After a publish of numbers that are not all finite, before any row uses the adapter.
   def clear_broken(self: __torch__.tandem.decoder.Decoder,
@@ -297,16 +333,20 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return trainee.gradients
 
-  # Whether finish_gradients has anything to do.
+  # Whether finish_gradients has anything to do beside a penalty.
   def is_decomposed(self: __torch__.tandem.decoder.Decoder,
                     trainee: __torch__.tandem.adapter.trainee.Trainee) -> bool:
     return __torch__.tandem.adapter.trainee.is_decomposed(trainee)
 
-  # Once before a step, in the banks from first to last, as in trainee.backward_.
+  # Once before a step, in the banks from first to last, as in trainee.backward_, and if penalty is not 0 as
+  # in orthogonal.backward_.
   def finish_gradients(self: __torch__.tandem.decoder.Decoder,
-                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int,
-                       last: int) -> None:
+                       trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int,
+                       penalty: float) -> None:
     __torch__.tandem.adapter.trainee.backward_(trainee, trainee.gradients, first, last)
+    if penalty > 0.:
+      for bank in range(first, last):
+        __torch__.tandem.adapter.orthogonal.backward_(trainee.low_rank[bank], penalty)
 
   # What finish_gradients would make of the gradients, which stay as they are.
   def finished_gradients(self: __torch__.tandem.decoder.Decoder,
@@ -319,7 +359,7 @@ class Decoder(Module):
                      trainee: __torch__.tandem.adapter.trainee.Trainee,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer) -> int:
     tensors = __torch__.tandem.arena.tensors(arena) + [trainee.weights, trainee.gradients]
-    tensors = tensors + optimizer.state
+    tensors = tensors + optimizer.state + __torch__.tandem.adapter.trainee.fixed(trainee)
     total = 0
     for tensor in tensors:
       total = total + torch.numel(tensor) * torch.element_size(tensor)
@@ -334,8 +374,13 @@ class Decoder(Module):
     constants = __torch__.tandem.optim.settings.Settings(settings)
     return __torch__.tandem.optim.optimizer.new(method, constants, weights, places, rates, sizes)
 
-  # A step: gather_gradients of all regions, begin_step, optimizer_step of all regions, publish. The
-  # host reads nothing before step_result.
+  # A step: count_steps, gather_gradients of all regions, begin_step, optimizer_step of all regions,
+  # publish. The host reads nothing before step_result.
+
+  # steps: of each region, as in optimizer.Region.t
+  def count_steps(self: __torch__.tandem.decoder.Decoder,
+                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, steps: List[int]) -> None:
+    __torch__.tandem.optim.optimizer.count_(optimizer, steps)
 
   # The regions from first to last, as in optimizer.gather_ and optimizer.step_.
   def gather_gradients(self: __torch__.tandem.decoder.Decoder,
@@ -343,11 +388,11 @@ class Decoder(Module):
                        first: int, last: int) -> None:
     __torch__.tandem.optim.optimizer.gather_(optimizer, gradients, first, last)
 
-  # The t-th step, from gradients * scale, clipped to the norm `largest` unless that is 0.
+  # From gradients * scale, clipped to the norm `largest` unless that is 0.
   def begin_step(self: __torch__.tandem.decoder.Decoder,
                  optimizer: __torch__.tandem.optim.optimizer.Optimizer, scale: float,
-                 largest: float, lr: float, t: int) -> __torch__.tandem.optim.step.Step:
-    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr, t)
+                 largest: float, lr: float) -> __torch__.tandem.optim.step.Step:
+    return __torch__.tandem.optim.step.Step(optimizer.norms, scale, largest, lr)
 
   def optimizer_step(self: __torch__.tandem.decoder.Decoder,
                      optimizer: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,

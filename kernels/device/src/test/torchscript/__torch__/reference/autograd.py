@@ -43,7 +43,7 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
-# magnitude, whose norm is a constant; 4 with a bias on B
+# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one, 6 with a bias on B
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -55,6 +55,10 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
   if rank > 0:
     a = adapter.take(rank, inputs)
     b = adapter.take(outputs, rank)
+    if kind == 4:
+      b = torch.matmul(b, adapter.take(rank, rank))
+    if kind == 5:
+      b = b * adapter.take(1, rank)
     if kind == 3:
       weight = weight + torch.matmul(b, a) * scaling
       norm = torch.detach(torch.sqrt(torch.sum(weight * weight, [1], True)))
@@ -62,7 +66,7 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
       return torch.matmul(x, torch.t(weight)) + bias
     y = torch.matmul(x, torch.t(weight)) + bias
     product = torch.matmul(torch.matmul(x[adapter.skipped :], torch.t(a)), torch.t(b))
-    if kind == 4:
+    if kind == 6:
       product = product + adapter.take(1, outputs)
     return torch.cat([y[: adapter.skipped], y[adapter.skipped :] + product * scaling])
   y = torch.matmul(x, torch.t(weight)) + bias

@@ -178,8 +178,23 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
             }
 
             @Override
+            public void found(Found found) {
+                sink.found(found);
+            }
+
+            @Override
+            public void pruned(Pruned pruned) {
+                sink.pruned(pruned);
+            }
+
+            @Override
             public void measured(Measured measured) {
                 sink.measured(measured);
+            }
+
+            @Override
+            public void grew(Grown grown) {
+                sink.grew(grown);
             }
 
             @Override

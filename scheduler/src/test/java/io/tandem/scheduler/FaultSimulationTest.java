@@ -130,6 +130,7 @@ class FaultSimulationTest {
             "putAdapter",
             "openTrainee",
             "beginPack",
+            "learn",
             "scaleSequences",
             "run",
             "optimizerStep",

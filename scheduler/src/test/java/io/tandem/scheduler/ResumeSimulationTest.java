@@ -3,6 +3,10 @@ package io.tandem.scheduler;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.adapter.learning.IstPolicy;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LightPeftPolicy;
+import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -41,7 +45,13 @@ class ResumeSimulationTest {
                 examples(random, preferences, validation, controls),
                 objective,
                 1 + random.nextInt(3),
-                cadence);
+                cadence,
+                List.of(
+                                LearningPolicy.EVERYTHING,
+                                new IstPolicy(0.1 + 0.9 * random.nextDouble(), 1 + random.nextInt(3)),
+                                new PdpPolicy(0.5),
+                                new LightPeftPolicy(0.5, 0.5, 0.1 + 0.8 * random.nextDouble()))
+                        .get(random.nextInt(4)));
         List<AdapterVersion> under = List.of(Scenario.version(5), Scenario.version(6));
         return new FinetuneJob(
                 id,

@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
@@ -232,8 +233,28 @@ final class Scenario {
             Objective objective,
             int epochs,
             Cadence cadence) {
+        return job(id, training, validation, objective, epochs, cadence, LearningPolicy.EVERYTHING);
+    }
+
+    static FinetuneJob job(
+            String id,
+            List<Example> training,
+            List<Example> validation,
+            Objective objective,
+            int epochs,
+            Cadence cadence,
+            LearningPolicy learning) {
         Settings settings = new Settings(
-                objective, epochs, 12, 1e-3, 2, LearningRateSchedule.COSINE, 7, OptimizerConfig.DEFAULT, cadence);
+                objective,
+                epochs,
+                12,
+                1e-3,
+                2,
+                LearningRateSchedule.COSINE,
+                7,
+                OptimizerConfig.DEFAULT,
+                cadence,
+                learning);
         return new FinetuneJob(
                 id,
                 InferenceRequest.SHARED_CALLER,

@@ -1,7 +1,11 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.ModelConfig;
+import java.util.SortedMap;
 
 /**
  * One base model on one device, with adapter slots, KV slots and at most one pack of training sequences in flight.
@@ -110,6 +114,38 @@ public interface DeviceModel extends AutoCloseable {
      * @param ranks of each module; modules that have no more use all
      */
     void useRanks(int slot, int ranks);
+
+    /**
+     * How much each module with {@linkplain io.tandem.kernels.adapter.Core ranks that grow} matters, as the last step told: with
+     * a diagonal core how much the change and its gradient have in common, with a full one the norm of the core. Empty if no
+     * ranks grow.
+     */
+    SortedMap<Site, Double> importance(int slot);
+
+    /**
+     * From here on modules of a trainee have more ranks. Between two mini-batches.
+     *
+     * @param ranks in use of each such module
+     * @param complete whether none will grow any more, so that no ranks learn ahead
+     */
+    void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete);
+
+    /**
+     * From here on the trainee learns as the plan says; all of it as it is before anything else is said. Between two
+     * mini-batches, or around a pack that is not learned.
+     *
+     * @throws IllegalArgumentException if some layers shall not learn and the optimizer is not {@link OptimizerConfig#layered},
+     *     or there is no layer that the plan names
+     */
+    void learn(int slot, LearningPlan plan);
+
+    /**
+     * What the mini-batch that is about to be learned says of a trainee whose plan {@linkplain LearningPlan#estimates
+     * estimates}: each time once, before {@link #optimizerStep}.
+     *
+     * @param lossScale as there
+     */
+    SortedMap<Site, Estimate> estimates(int slot, double lossScale);
 
     /** The trainee's weights now, in float32, with the configuration of the adapter it was opened with. */
     Adapter snapshot(int slot);

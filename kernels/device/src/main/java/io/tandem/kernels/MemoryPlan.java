@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
@@ -117,9 +118,13 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
-        long optimizerBytes =
-                method.parameters(model).map(optimizer.method()::stateBytes).sum();
-        return arena(model, limits).plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes));
+        // Virtual tokens are all that a method with some learns.
+        boolean inFull = method.virtualTokens() > 0 && optimizer.method() == Method.ADAMW_8BIT;
+        Method kept = inFull ? Method.ADAMW : optimizer.method();
+        long optimizerBytes = method.parameters(model).map(kept::stateBytes).sum();
+        return arena(model, limits)
+                .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
+                .plus(fixed(method.fixed(model), limits.dtype()));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
@@ -162,6 +167,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
+    }
+
+    /** Numbers that an adapter has on the device only while it learns, and that do not learn. */
+    public static MemoryPlan fixed(long numbers, Dtype dtype) {
+        return new MemoryPlan(Map.of(Part.ADAPTER, dtype.bytes() * numbers));
     }
 
     /** Of one token in one layer, beside its input, keys and values. */

@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 
 /**
  * How the factors of one adapter are updated.
@@ -12,6 +13,9 @@ import io.tandem.kernels.adapter.LowRank;
  * @param weightDecay decoupled, per unit of learning rate
  * @param maxGradientNorm gradients with a larger norm are scaled down to it; 0 means never
  * @param loraPlusRatio learning rate of the factors B in units of that of A (LoRA+, Hayou et al., 2024)
+ * @param orthogonality weight of a penalty beside the loss: the mean, over the factors A and {@code B^T} of all modules, of the
+ *     Frobenius norm of {@code M M^T - I} (AdaLoRA, Zhang et al., 2023); 0 means none
+ * @param layered whether each layer counts its own steps, so that there can be some in which it does not learn
  */
 public record OptimizerConfig(
         Method method,
@@ -20,13 +24,18 @@ public record OptimizerConfig(
         double epsilon,
         double weightDecay,
         double maxGradientNorm,
-        double loraPlusRatio) {
+        double loraPlusRatio,
+        double orthogonality,
+        boolean layered) {
 
     /** The rule of an update; each has a file of its own in {@code optim/}. */
     public enum Method {
         /** Loshchilov and Hutter, 2019. */
         ADAMW,
-        /** The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers keep 32. */
+        /**
+         * The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers and virtual tokens keep
+         * 32.
+         */
         ADAMW_8BIT,
         /** Stochastic gradient descent with momentum. */
         SGD,
@@ -64,12 +73,45 @@ public record OptimizerConfig(
         require(weightDecay == 0 || positive(weightDecay), "weight decay", weightDecay, "0 or more");
         require(maxGradientNorm == 0 || positive(maxGradientNorm), "max gradient norm", maxGradientNorm, "0 or more");
         require(positive(loraPlusRatio), "LoRA+ ratio", loraPlusRatio, "above 0");
+        require(orthogonality == 0 || positive(orthogonality), "orthogonality", orthogonality, "0 or more");
+    }
+
+    /** Without a penalty, and of which all layers learn in every step. */
+    public OptimizerConfig(
+            Method method,
+            double beta1,
+            double beta2,
+            double epsilon,
+            double weightDecay,
+            double maxGradientNorm,
+            double loraPlusRatio) {
+        this(method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, 0, false);
+    }
+
+    /** The same with a penalty. */
+    public OptimizerConfig withOrthogonality(double weight) {
+        return new OptimizerConfig(
+                method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, weight, layered);
+    }
+
+    /** The same with steps of each layer. */
+    public OptimizerConfig withLayers() {
+        return new OptimizerConfig(
+                method, beta1, beta2, epsilon, weightDecay, maxGradientNorm, loraPlusRatio, orthogonality, true);
     }
 
     /** The constants that the method was published with, and clipping at norm 1. */
     public static OptimizerConfig of(Method method) {
         double beta2 = method == Method.LION ? 0.99 : 0.999;
         return new OptimizerConfig(method, 0.9, beta2, 1e-8, 0, 1, 1);
+    }
+
+    /**
+     * Whether a parameter's state is kept in 8 bits. That of virtual tokens is not: rows of an embedding learn at very
+     * different paces, so bitsandbytes has a layer of its own for them, and HuggingFace's trainer keeps theirs in 32 bits.
+     */
+    public boolean quantizes(String parameter, long numbers) {
+        return method == Method.ADAMW_8BIT && numbers >= MIN_QUANTIZED && !parameter.equals(Prefix.EMBEDDINGS);
     }
 
     /** Factor on the learning rate of the parameters of this name. */

@@ -82,6 +82,19 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(self.prefixes.table[slot])
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
 
+# Multiplies what the adapter in a slot changes in the banks, in every form.
+def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
+           factor: float) -> None:
+  for bank in banks:
+    torch.mul_(self.low_rank.b[bank][slot], factor)
+    torch.mul_(self.scale.inputs[bank][slot], factor)
+    torch.mul_(self.scale.outputs[bank][slot], factor)
+    if self.scale.shifts[bank].size(0) > 0:
+      torch.mul_(self.scale.shifts[bank][slot], factor)
+    block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
+    if block >= 0:
+      torch.mul_(self.bottlenecks.up[block][slot], factor)
+
 # Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
               scaled: List[int]) -> None:
@@ -182,23 +195,33 @@ def forward_again(self: __torch__.tandem.adapter.change.Changes,
       trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
 
 # Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input. Adds
-# to the gradients of what learns.
+# to the gradients of what learns, unless the bank does not learn now.
 def backward(self: __torch__.tandem.adapter.change.Changes,
              stack: __torch__.tandem.adapter.change.Stack, bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
+  learns = trainee.learns[bank]
   dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
   dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
-  if len(learner.parts) > 0:
+  if learns and len(learner.parts) > 0:
     y = dy
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
-    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
-                                                          linear.bias)
+    __torch__.tandem.adapter.scale.backward_learner_(learner, self.scale, bank, places, stack.lane, x,
+                                                     dinputs, y, dy, linear.bias)
+  if trainee.compares and len(trainee.low_rank[bank].parts) > 0:
+    base = __torch__.tandem.ops.linear.forward(linear, x)
+    __torch__.tandem.adapter.estimate.compare_(trainee.low_rank[bank], self.low_rank, trainee.slot, bank,
+                                               stack.lane, x, base)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
+  if not learns:
+    return __torch__.tandem.adapter.low_rank.backward_resting(
+        trainee.low_rank[bank], self.low_rank, trainee.slot, bank, dy, dx)
+  __torch__.tandem.adapter.singular.backward_learner_(trainee.singular[bank], stack.lane, self.low_rank,
+                                                      trainee.slot, bank, x, dy)
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
@@ -215,14 +238,14 @@ def forward_block_again(stack: __torch__.tandem.adapter.change.Stack, block: int
 def reads_output(stack: __torch__.tandem.adapter.change.Stack, block: int) -> bool:
   return __torch__.tandem.adapter.bottleneck.reads_output(stack.bottlenecks, block)
 
-# Its backward pass, as in bottleneck.backward. x, y, dy [n, C]
-def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, padded: bool,
-                   x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
+# Its backward pass, as in bottleneck.backward. learns: whether its layer does now; x, y, dy [n, C]
+def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, learns: bool,
+                   padded: bool, x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
   groups, learner, rows = stack.bottlenecks, stack.trainee.bottleneck, dy.size(0)
   if len(groups) == 0:
     return (dy, annotate(Optional[Tensor], None))
   doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
-      groups, learner, len(learner.parts) > 0, stack.lane, block,
+      groups, learner, learns and len(learner.parts) > 0, stack.lane, block,
       __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded),
       __torch__.tandem.ops.rows.pad(dy, padded))
   if dstream is not None:
@@ -240,6 +263,9 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.scale[bank], self.scale, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.dora.publish_(
         trainee.dora[bank], self.bases, self.low_rank, self.scale, trainee.slot, bank)
+    __torch__.tandem.adapter.core.publish_(trainee.core[bank], self.low_rank, trainee.slot, bank)
+    published = published + __torch__.tandem.adapter.singular.publish_(
+        trainee.singular[bank], self.low_rank, trainee.slot, bank)
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)

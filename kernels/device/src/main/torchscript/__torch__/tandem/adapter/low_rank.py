@@ -116,6 +116,13 @@ class Part:
   # so many of the first ranks are in the slot; the others are zeros there, and so are their gradients
   used : int
   scaling : float
+  # as in soft_mask.py, how much each rank counts [rank] and dm / de; none if all count
+  mask : Optional[Tensor]
+  slope : Tensor
+  # as in estimate.py, per lane; no numbers if outputs are not compared
+  compared : Tensor
+  # where B^T begins in the vector
+  at : int
   # views: B^T [rank, width] and per lane its gradient
   b : Tensor
   db : List[Tensor]
@@ -128,6 +135,10 @@ class Part:
     self.width = place[4]
     self.used = place[2]
     self.scaling = scaling
+    self.mask = annotate(Optional[Tensor], None)
+    self.slope = b
+    self.compared = torch.zeros([0], device=b.device)
+    self.at = place[5]
     self.b = b
     self.db = db
 
@@ -152,14 +163,17 @@ class Learner:
   # views of its vector: A [ranks that learn, in] of all parts, and per lane its gradient
   a : Tensor
   da : List[Tensor]
-  # all of them
+  # where A begins in the vector
+  at : int
+  # all ranks
   ranks : int
   parts : List[__torch__.tandem.adapter.low_rank.Part]
   biases : List[__torch__.tandem.adapter.low_rank.Bias]
   def __init__(self: __torch__.tandem.adapter.low_rank.Learner, a: Tensor, da: List[Tensor],
-               ranks: int) -> None:
+               at: int, ranks: int) -> None:
     self.a = a
     self.da = da
+    self.at = at
     self.ranks = ranks
     self.parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
     self.biases = annotate(List[__torch__.tandem.adapter.low_rank.Bias], [])
@@ -176,7 +190,8 @@ def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
   torch.copy_(a, self.a)
   for part in self.parts:
     block = b[part.row : part.row + part.rank, part.column : part.column + part.width]
-    torch.copy_(block, torch.mul(part.b, part.scaling))
+    scaled, mask = torch.mul(part.b, part.scaling), part.mask
+    torch.copy_(block, scaled if mask is None else torch.mul(scaled, torch.unsqueeze(mask, 1)))
     if part.used < part.rank:
       torch.zero_(a[part.row + part.used : part.row + part.rank])
       torch.zero_(block[part.used :])
@@ -197,6 +212,15 @@ def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
   a = adapters.a[bank][slot, : self.ranks]
   constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, slot, self.ranks)
   return torch.addmm(y, torch.linear(x, a, constant), adapters.b[bank][slot, : self.ranks])
+
+# The adapter's share of a linear's backward pass where nothing learns, as below.
+def backward_resting(self: __torch__.tandem.adapter.low_rank.Learner,
+                     adapters: __torch__.tandem.adapter.low_rank.Adapters, slot: int, bank: int,
+                     dy: Tensor, dx: Tensor) -> Tensor:
+  if self.ranks == 0:
+    return dx
+  a = adapters.a[bank][slot, : self.ranks]
+  return torch.addmm(dx, torch.linear(dy, adapters.b[bank][slot, : self.ranks]), a)
 
 # The adapter's share of a linear's backward pass. x [n, in] its input, dy [n, out] the gradient
 # of its output, dx [n, in] that of its input through all else. Adds to the lane's gradients

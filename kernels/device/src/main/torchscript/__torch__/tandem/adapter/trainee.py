@@ -8,10 +8,17 @@ class Trainee:
   gradients : Tensor
   # per bank, the least and the largest number of each tensor as published last, [banks, 2 MOST] float32
   extremes : Tensor
-  # per bank, what it learns in each form
+  # per bank, whether it learns now, and what it learns in each form
+  learns : List[bool]
+  # whether outputs are compared, as in estimate.py
+  compares : bool
   low_rank : List[__torch__.tandem.adapter.low_rank.Learner]
   scale : List[__torch__.tandem.adapter.scale.Learner]
   dora : List[__torch__.tandem.adapter.dora.Learner]
+  core : List[__torch__.tandem.adapter.core.Learner]
+  singular : List[__torch__.tandem.adapter.singular.Learner]
+  # of each core [cores] float32
+  importance : Tensor
   prompt : __torch__.tandem.adapter.prompt.Learner
   prefix : __torch__.tandem.adapter.prefix.Learner
   bottleneck : __torch__.tandem.adapter.bottleneck.Learner
@@ -21,9 +28,14 @@ class Trainee:
     self.weights = weights
     self.gradients = torch.zeros([lanes, weights.size(0)], device=weights.device)
     self.extremes = torch.zeros([banks, 2 * 8], device=weights.device)
+    self.learns = [True for bank in range(banks)]
+    self.compares = False
     self.low_rank = annotate(List[__torch__.tandem.adapter.low_rank.Learner], [])
     self.scale = annotate(List[__torch__.tandem.adapter.scale.Learner], [])
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
+    self.core = annotate(List[__torch__.tandem.adapter.core.Learner], [])
+    self.singular = annotate(List[__torch__.tandem.adapter.singular.Learner], [])
+    self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
     self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
     self.bottleneck = __torch__.tandem.adapter.bottleneck.Learner()
@@ -47,9 +59,11 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
 # 1 if they are those of the weight, which bases tell. virtual: of virtual tokens how many there are, their width and
 # offset in the vector, and the vocabulary's tokens whose embeddings they start with; empty if there are none.
 # prefix: of virtual tokens with keys and values how many there are and their offset, or empty.
+# cores: as in add_cores_. values and vectors: as in add_values_.
 def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[int],
         scalings: List[float], scales: List[int], magnitudes: List[int],
-        virtual: List[int], prefix: List[int], bases: __torch__.tandem.adapter.dora.Bases,
+        virtual: List[int], prefix: List[int], cores: List[int], values: List[int],
+        vectors: List[Tensor], bases: __torch__.tandem.adapter.dora.Bases,
         prompts: __torch__.tandem.adapter.prompt.Prompts,
         prefixes: __torch__.tandem.adapter.prefix.Prefixes,
         like: Tensor) -> __torch__.tandem.adapter.trainee.Trainee:
@@ -59,9 +73,11 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     ranks, inputs, offset, all = banks[4 * bank : 4 * bank + 4]
     self.low_rank.append(__torch__.tandem.adapter.low_rank.Learner(
         __torch__.tandem.adapter.trainee.view(self.weights, offset, ranks, inputs),
-        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), all))
+        __torch__.tandem.adapter.trainee.views(self, offset, ranks, inputs), offset, all))
     self.scale.append(__torch__.tandem.adapter.scale.Learner())
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
+    self.core.append(__torch__.tandem.adapter.core.Learner())
+    self.singular.append(__torch__.tandem.adapter.singular.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -88,6 +104,8 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
         if fresh == 1:
           __torch__.tandem.adapter.dora.start_(part, bases, torch.to(self.low_rank[bank].a, like.dtype))
         self.dora[bank].parts.append(part)
+  __torch__.tandem.adapter.trainee.add_cores_(self, cores)
+  __torch__.tandem.adapter.trainee.add_values_(self, values, vectors, like)
   if len(virtual) > 0:
     tokens, width, offset = virtual[:3]
     w = __torch__.tandem.adapter.trainee.view(self.weights, offset, tokens, width)
@@ -104,13 +122,58 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.prefix = __torch__.tandem.adapter.prefix.Learner(torch.view(w, size), dw)
   return self
 
-# places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
-# offset in the vector.
-def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+# All parts with factors, in the order in which new got them.
+def parts(self: __torch__.tandem.adapter.trainee.Trainee) -> List[__torch__.tandem.adapter.low_rank.Part]:
   parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
   for learner in self.low_rank:
     for part in learner.parts:
       parts.append(part)
+  return parts
+
+# cores: four numbers for each part with factors that has one: which one that is, the
+# core's offset in the vector, whether it is full, whether its importance is asked for.
+def add_cores_(self: __torch__.tandem.adapter.trainee.Trainee, cores: List[int]) -> None:
+  parts = __torch__.tandem.adapter.trainee.parts(self)
+  count = len(cores) // 4
+  order = __torch__.tandem.adapter.core.new_order(0, self.weights.device)
+  self.importance = torch.zeros([count], device=self.weights.device)
+  for i in range(count):
+    which, offset, full, asked = cores[4 * i : 4 * i + 4]
+    own = parts[which]
+    room = own.rank if full == 1 else 0
+    # One for all parts of that many ranks.
+    if order.size(0) != room:
+      order = __torch__.tandem.adapter.core.new_order(room, self.weights.device)
+    numbers = own.rank * own.rank if full == 1 else own.rank
+    self.core[own.bank].parts.append(__torch__.tandem.adapter.core.Part(
+        own, self.weights[offset : offset + numbers], order, own.at, offset,
+        self.importance[i : i + asked]))
+
+# values: six numbers for each part whose singular values learn: bank, row, rank, column, width, offset in the vector.
+# vectors: U^T of each [rank, width], which is copied.
+def add_values_(self: __torch__.tandem.adapter.trainee.Trainee, values: List[int], vectors: List[Tensor],
+                like: Tensor) -> None:
+  for i in range(len(vectors)):
+    place = values[6 * i : 6 * i + 6]
+    rank, offset = place[2], place[5]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, rank)]
+    u = torch.empty([rank, place[4]], dtype=like.dtype, device=like.device)
+    torch.copy_(u, vectors[i])
+    self.singular[place[0]].parts.append(__torch__.tandem.adapter.singular.Part(
+        place[1:5], u, self.weights[offset : offset + rank], dw))
+
+# What it has beside its vector that does not learn.
+def fixed(self: __torch__.tandem.adapter.trainee.Trainee) -> List[Tensor]:
+  vectors = annotate(List[Tensor], [])
+  for learner in self.singular:
+    for part in learner.parts:
+      vectors.append(part.u)
+  return vectors
+
+# places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
+# offset in the vector.
+def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+  parts = __torch__.tandem.adapter.trainee.parts(self)
   for i in range(len(places) // 3):
     which, row, offset = places[3 * i : 3 * i + 3]
     part = parts[which]
@@ -153,8 +216,11 @@ def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],
 # Whether something is to be done to gradients before they are those of the parameters.
 def is_decomposed(self: __torch__.tandem.adapter.trainee.Trainee) -> bool:
   decomposed = False
-  for learner in self.dora:
-    decomposed = decomposed or len(learner.parts) > 0
+  for bank in range(len(self.dora)):
+    parts = len(self.dora[bank].parts) + len(self.core[bank].parts)
+    decomposed = decomposed or parts > 0
+    for part in self.low_rank[bank].parts:
+      decomposed = decomposed or part.mask is not None
   return decomposed
 
 # Makes the gradients [lanes, numbers] that backward windows left in the banks from first to last those of the
@@ -163,6 +229,9 @@ def backward_(self: __torch__.tandem.adapter.trainee.Trainee, gradients: Tensor,
               last: int) -> None:
   for bank in range(first, last):
     __torch__.tandem.adapter.dora.backward_(self.dora[bank], gradients)
+    __torch__.tandem.adapter.core.backward_(self.core[bank], gradients)
+    __torch__.tandem.adapter.core.measure_(self.core[bank], self.low_rank[bank].a.size(1), gradients)
+    __torch__.tandem.adapter.soft_mask.backward_(self.low_rank[bank], gradients)
 
 # Whether all numbers with these extremes are finite, [banks, n] -> [banks] bool. NaN is both the least
 # and the largest of numbers, and neither it nor infinity is zero after it is subtracted from itself.

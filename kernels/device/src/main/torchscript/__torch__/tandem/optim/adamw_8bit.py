@@ -6,8 +6,8 @@
 # in bitsandbytes. Shapes as in adam.py.
 def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
             constants: __torch__.tandem.optim.settings.Settings,
-            step: __torch__.tandem.optim.step.Step, lr: float) -> None:
-  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, step, lr)
+            step: __torch__.tandem.optim.step.Step, lr: float, t: int) -> None:
+  __torch__.tandem.optim.adam.update_(w, g, m, v, constants, step, lr, t)
   if constants.decay > 0.:
     kept = __torch__.tandem.optim.step.unless_skipped(step, 1. - lr * constants.decay, 1.)
     torch.mul_(w[0], kept)
@@ -16,8 +16,8 @@ def update_(w: List[Tensor], g: Tensor, m: Tensor, v: Tensor,
 def update_quantized_(w: List[Tensor], g: Tensor,
                       moments: __torch__.tandem.optim.quantize.Quantized,
                       constants: __torch__.tandem.optim.settings.Settings,
-                      step: __torch__.tandem.optim.step.Step, lr: float) -> None:
+                      step: __torch__.tandem.optim.step.Step, lr: float, t: int) -> None:
   x = __torch__.tandem.optim.quantize.dequantize(moments)
   m, v, = torch.unbind(torch.view(x, [2, -1])[:, : g.size(0)])
-  __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, step, lr)
+  __torch__.tandem.optim.adamw_8bit.update_(w, g, m, v, constants, step, lr, t)
   __torch__.tandem.optim.quantize.quantize_(moments, x, step.kept)

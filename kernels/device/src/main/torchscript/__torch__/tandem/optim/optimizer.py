@@ -7,6 +7,8 @@ class Region:
   # factor on the learning rate: that of B is another one than that of A in LoRA+ (Hayou et al.,
   # 2024)
   rate : float
+  # which of the steps in which it learns the next one is, from one; 0 if it does not learn in that
+  t : int
   # alone in a list, see adam.py
   w : List[Tensor]
   # its state if that is in 8 bits
@@ -17,6 +19,7 @@ class Region:
     self.end = place[0] + place[1]
     self.at = place[2]
     self.rate = rate
+    self.t = 0
     self.w = [weights[self.start : self.end]]
     self.moments = annotate(Optional[__torch__.tandem.optim.quantize.Quantized], None)
 
@@ -77,40 +80,51 @@ def share_quantized_(self: __torch__.tandem.optim.optimizer.Optimizer, places: L
 def update_(self: __torch__.tandem.optim.optimizer.Optimizer,
             region: __torch__.tandem.optim.optimizer.Region, g: Tensor,
             step: __torch__.tandem.optim.step.Step) -> None:
-  w, constants, moments = region.w, self.constants, region.moments
+  w, constants, moments, t = region.w, self.constants, region.moments, region.t
   lr = step.lr * region.rate
   end = region.at + region.end - region.start
   if moments is not None:
-    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr)
+    __torch__.tandem.optim.adamw_8bit.update_quantized_(w, g, moments, constants, step, lr, t)
   elif self.method == "adamw_8bit":
     __torch__.tandem.optim.adamw_8bit.update_(w, g, self.state[0][region.at : end],
-                                              self.state[1][region.at : end], constants, step, lr)
+                                              self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "adamw":
     __torch__.tandem.optim.adamw.update_(w, g, self.state[0][region.at : end],
-                                         self.state[1][region.at : end], constants, step, lr)
+                                         self.state[1][region.at : end], constants, step, lr, t)
   elif self.method == "lion":
     __torch__.tandem.optim.lion.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
   else:
     assert self.method == "sgd", "no such optimizer"
     __torch__.tandem.optim.sgd.update_(w[0], g, self.state[0][region.at : end], constants, step, lr)
 
+# Before a step: t of each region.
+def count_(self: __torch__.tandem.optim.optimizer.Optimizer, steps: List[int]) -> None:
+  for i in range(len(steps)):
+    self.regions[i].t = steps[i]
+
 # Adds the gradients [lanes, P] of all lanes up into those of the first, and takes the norm, in the
-# regions from first to last.
+# regions from first to last. What those that do not learn got is left out.
 def gather_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor, first: int,
             last: int) -> None:
   for i in range(first, last):
     region = self.regions[i]
     g = gradients[0, region.start : region.end]
-    for lane in range(1, gradients.size(0)):
-      more = gradients[lane, region.start : region.end]
-      torch.add_(g, more)
-      torch.zero_(more)
-    torch.copy_(self.norms[i], torch.linalg_vector_norm(g))
+    if region.t == 0:
+      torch.zero_(gradients[:, region.start : region.end])
+      torch.zero_(self.norms[i])
+    else:
+      for lane in range(1, gradients.size(0)):
+        more = gradients[lane, region.start : region.end]
+        torch.add_(g, more)
+        torch.zero_(more)
+      torch.copy_(self.norms[i], torch.linalg_vector_norm(g))
 
-# Updates the weights from gradients [P], which are cleared, in the regions from first to last.
+# Updates the weights from gradients [P], which are cleared, in the regions from first to last. What does
+# not learn keeps its state too: its moments do not decay.
 def step_(self: __torch__.tandem.optim.optimizer.Optimizer, gradients: Tensor,
           step: __torch__.tandem.optim.step.Step, first: int, last: int) -> None:
   for region in self.regions[first:last]:
-    g = __torch__.tandem.optim.step.scale_(step, gradients[region.start : region.end])
-    __torch__.tandem.optim.optimizer.update_(self, region, g, step)
-    torch.zero_(g)
+    if region.t > 0:
+      g = __torch__.tandem.optim.step.scale_(step, gradients[region.start : region.end])
+      __torch__.tandem.optim.optimizer.update_(self, region, g, step)
+      torch.zero_(g)

@@ -2,8 +2,6 @@
 # step with one that is not leaves weights and state as they are. So what the formulas multiply with are
 # tensors, which are neutral in such a step.
 class Step:
-  # counts from one
-  t : int
   lr : float
   # norm of the scaled gradient before it is clipped, and the factor that scales and clips, which is
   # NaN in a step that is skipped; [] float32
@@ -15,8 +13,7 @@ class Step:
   kept : Tensor
   # norms of the regions [n]; largest: what the norm is clipped to, 0 for any
   def __init__(self: __torch__.tandem.optim.step.Step, norms: Tensor, scale: float, largest: float,
-               lr: float, t: int) -> None:
-    self.t = t
+               lr: float) -> None:
     self.lr = lr
     self.norm = torch.mul(torch.linalg_vector_norm(norms), scale)
     # zero, or NaN if the norm is not finite

@@ -5,6 +5,7 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -57,6 +58,7 @@ public record FinetuneJob(
      * @param seed of the initial weights and of the order of examples
      * @param optimizer its constants
      * @param cadence what happens between steps
+     * @param learning which of the adapter's parameters learn in a step
      */
     public record Settings(
             Objective objective,
@@ -67,7 +69,33 @@ public record FinetuneJob(
             LearningRateSchedule schedule,
             long seed,
             OptimizerConfig optimizer,
-            Cadence cadence) {}
+            Cadence cadence,
+            LearningPolicy learning) {
+
+        /** Those of a job whose parameters all learn in every step. */
+        public Settings(
+                Objective objective,
+                int epochs,
+                int batchSize,
+                double learningRate,
+                int warmupSteps,
+                LearningRateSchedule schedule,
+                long seed,
+                OptimizerConfig optimizer,
+                Cadence cadence) {
+            this(
+                    objective,
+                    epochs,
+                    batchSize,
+                    learningRate,
+                    warmupSteps,
+                    schedule,
+                    seed,
+                    optimizer,
+                    cadence,
+                    LearningPolicy.EVERYTHING);
+        }
+    }
 
     /**
      * @param checkpointEvery steps between two checkpoints; 0 means none but those at the ends of epochs
@@ -184,7 +212,7 @@ public record FinetuneJob(
     }
 
     private Optional<Adapter> resumed() {
-        return resumeFrom.map(checkpoint -> method.resume(checkpoint.adapter()));
+        return resumeFrom.map(checkpoint -> method.resume(checkpoint.adapter(), checkpoint.optimizer()::numbers));
     }
 
     /** Optimizer steps in one pass over the examples; the last one may have fewer examples. */

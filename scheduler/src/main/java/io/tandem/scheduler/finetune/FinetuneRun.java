@@ -4,19 +4,27 @@ import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.PreparedAdapter;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
+import io.tandem.scheduler.finetune.JobSink.Pruned;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.TrainingCourse.Phase;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SortedMap;
 import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +45,7 @@ public final class FinetuneRun {
     private final OptionalInt slot;
     private final LongSupplier nanoTime;
     private final TrainingCourse course;
+    private final Optional<GrowingRanks> growing;
     private @Nullable PackRun pack;
     private long stepStart;
     private boolean pausing;
@@ -55,7 +64,9 @@ public final class FinetuneRun {
         this.device = device;
         this.slot = slot;
         this.nanoTime = nanoTime;
-        this.course = new TrainingCourse(job.started(), device.limits().packTokens());
+        this.course = new TrainingCourse(
+                job.started(), device.limits().packTokens(), device.model().layers());
+        this.growing = slot.isPresent() ? GrowingRanks.of(job, device, slot.getAsInt()) : Optional.empty();
         slot.ifPresent(at -> openTrainee(at, job.start()));
         if (!course.needsReferences()) {
             // There is a state to go on from, which needs no start.
@@ -67,8 +78,13 @@ public final class FinetuneRun {
         }
     }
 
+    private OptimizerConfig optimizer() {
+        FinetuneJob.Settings settings = job.settings();
+        return settings.learning().takesTurns() ? settings.optimizer().withLayers() : settings.optimizer();
+    }
+
     private void openTrainee(int at, Optional<PreparedAdapter> prepared) {
-        OptimizerConfig optimizer = job.settings().optimizer();
+        OptimizerConfig optimizer = optimizer();
         // Absent after a failure of the device only.
         PreparedAdapter start = prepared.orElseGet(() -> device.prepare(job.initialAdapter(device.model())));
         job.resumeFrom()
@@ -113,6 +129,7 @@ public final class FinetuneRun {
             if (ranks() > 0) {
                 device.useRanks(trainee(), ranks());
             }
+            device.learn(trainee(), course.plan());
         }
         if (course.phase() == Phase.STEP && course.work().untouched()) {
             stepStart = nanoTime.getAsLong();
@@ -121,8 +138,11 @@ public final class FinetuneRun {
         return pack.rows();
     }
 
-    /** What a step draws is for its own rows; what is measured is what will be served. */
+    /** What a step draws is for its own rows; what is measured is what will be served. 0 if the device knows by itself. */
     private int ranks() {
+        if (growing.isPresent()) {
+            return 0;
+        }
         return course.phase() == Phase.STEP
                 ? job.method().ranks(job.settings().seed(), course.step())
                 : job.method().config().rank();
@@ -178,6 +198,7 @@ public final class FinetuneRun {
                 Measured measured = course.addMeasurement(() -> device.snapshot(trainee()));
                 tell(() -> sink.measured(measured));
             }
+            case PROBE -> course.addProbe().ifPresent(found -> tell(() -> sink.found(found)));
             case STEP -> optimizerStep();
         }
         if (!ended) {
@@ -186,9 +207,12 @@ public final class FinetuneRun {
     }
 
     private void optimizerStep() {
-        ScoreTally tally = course.stepTally();
+        ScoreTally tally = course.tally();
+        double lossScale = 1.0 / tally.count();
+        SortedMap<Site, Estimate> estimates =
+                course.plan().estimates() ? device.estimates(trainee(), lossScale) : Collections.emptySortedMap();
         updating = true;
-        double norm = device.optimizerStep(trainee(), course.learningRate(), 1.0 / tally.count());
+        double norm = device.optimizerStep(trainee(), course.learningRate(), lossScale);
         updating = false;
         if (!Double.isFinite(norm)) {
             finish(new JobOutcome.Failed(
@@ -197,6 +221,20 @@ public final class FinetuneRun {
         }
         StepReport report = course.addStep(tally, norm, (nanoTime.getAsLong() - stepStart) / NANOS_PER_SECOND);
         tell(() -> sink.step(report));
+        growing.flatMap(ranks -> ranks.after(course.step())).ifPresent(grown -> tell(() -> sink.grew(grown)));
+        course.stepped(estimates).ifPresent(this::prune);
+    }
+
+    private void prune(UnaryOperator<Adapter> pruning) {
+        // If the device fails in the middle there is nothing to go on from.
+        updating = true;
+        Adapter before = device.snapshot(trainee());
+        Adapter now = pruning.apply(before);
+        device.closeTrainee(trainee());
+        device.openTrainee(trainee(), device.prepare(now), optimizer());
+        updating = false;
+        Pruned pruned = Pruned.of(course.step(), before, now);
+        tell(() -> sink.pruned(pruned));
     }
 
     /** No step is under way: decides what comes next. */
@@ -210,14 +248,17 @@ public final class FinetuneRun {
             }
             if (course.finished()) {
                 succeed();
-            } else {
+            } else if (!course.beginProbe()) {
                 course.beginStep();
             }
         }
     }
 
     private JobCheckpoint checkpoint() {
-        return course.checkpoint(device.snapshot(trainee()), device.optimizerState(trainee()));
+        OptimizerState state = device.optimizerState(trainee());
+        return course.checkpoint(
+                device.snapshot(trainee()),
+                growing.map(ranks -> ranks.with(state)).orElse(state));
     }
 
     private void succeed() {
@@ -228,7 +269,7 @@ public final class FinetuneRun {
         boolean early = course.step() < job.totalSteps();
         Optional<Best> best = course.best();
         finish(new JobOutcome.Succeeded(
-                best.map(Best::adapter).orElseGet(() -> device.snapshot(trainee())),
+                best.map(Best::adapter).orElseGet(() -> course.served(device.snapshot(trainee()))),
                 best.map(Best::step).orElse(course.step()),
                 early));
     }

@@ -2,6 +2,7 @@ package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import java.util.List;
 import java.util.Optional;
@@ -11,7 +12,8 @@ import java.util.Optional;
  * order and, given the same windows, ends with the same weights as without the interruption.
  *
  * @param step finished optimizer steps
- * @param adapter its weights now
+ * @param adapter its weights now, as they learn
+ * @param pruned what is served of the adapter, if that is not all of it
  * @param optimizer what the optimizer remembers
  * @param best the best measured so far, if the job keeps it
  * @param smallestLoss of all measurements so far; infinite before the first
@@ -21,10 +23,12 @@ import java.util.Optional;
  * @param trainedTokens that went through the model for all steps so far
  * @param trained scores of the last step
  * @param measured the last measurement, of this step or an earlier one
+ * @param learning what is remembered of what learns
  */
 public record JobCheckpoint(
         int step,
         Adapter adapter,
+        Optional<Adapter> pruned,
         OptimizerState optimizer,
         Optional<Best> best,
         double smallestLoss,
@@ -32,7 +36,8 @@ public record JobCheckpoint(
         List<Double> references,
         long trainedTokens,
         Scores trained,
-        Optional<Measured> measured) {
+        Optional<Measured> measured,
+        LearningState learning) {
 
     /**
      * The adapter with the smallest validation loss.
@@ -40,6 +45,11 @@ public record JobCheckpoint(
      * @param step after which it was measured
      */
     public record Best(int step, double loss, Adapter adapter) {}
+
+    /** What is served of its weights. */
+    public Adapter served() {
+        return pruned.orElse(adapter);
+    }
 
     public JobCheckpoint {
         references = List.copyOf(references);

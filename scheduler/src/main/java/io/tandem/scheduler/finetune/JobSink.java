@@ -1,6 +1,10 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
 import java.util.SortedMap;
 
@@ -14,8 +18,17 @@ public interface JobSink {
 
     void step(StepReport report);
 
+    /** The policy that says what learns has measured examples of its own. */
+    void found(Found found);
+
+    /** Modules and ranks of the adapter were left out; the others go on. */
+    void pruned(Pruned pruned);
+
     /** The validation examples were measured. */
     void measured(Measured measured);
+
+    /** Ranks of the adapter's modules grew. */
+    void grew(Grown grown);
 
     /** The job can go on from here. */
     void checkpoint(JobCheckpoint checkpoint);
@@ -33,6 +46,7 @@ public interface JobSink {
      * @param tokens all tokens that went through the model for this step
      * @param trainedTokens the same for all steps so far, those before an interruption included
      * @param seconds since the first window of this step
+     * @param plan what learned
      */
     record StepReport(
             int step,
@@ -42,9 +56,33 @@ public interface JobSink {
             double gradientNorm,
             int tokens,
             long trainedTokens,
-            double seconds) {
+            double seconds,
+            LearningPlan plan) {
         public double loss() {
             return scores.loss();
+        }
+    }
+
+    /**
+     * What the next steps follow.
+     *
+     * @param step finished steps
+     */
+    record Found(int step, Finding finding) {}
+
+    /**
+     * What is left of an adapter.
+     *
+     * @param step after which it was pruned
+     */
+    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks) {
+        static Pruned of(int step, Adapter before, Adapter now) {
+            return new Pruned(
+                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now));
+        }
+
+        private static int ranks(Adapter adapter) {
+            return adapter.modules().values().stream().mapToInt(Change::rank).sum();
         }
     }
 
@@ -59,6 +97,16 @@ public interface JobSink {
             return scores.loss();
         }
     }
+
+    /**
+     * The ranks of a method's modules that grow.
+     *
+     * @param step after which they grew
+     * @param before of each module
+     * @param now of each module
+     * @param most that all modules may have together
+     */
+    record Grown(int step, SortedMap<Site, Integer> before, SortedMap<Site, Integer> now, int most) {}
 
     /** How a job ended. */
     sealed interface JobOutcome {

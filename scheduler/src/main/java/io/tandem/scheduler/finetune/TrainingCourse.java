@@ -4,8 +4,15 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LearningRun;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
+import io.tandem.scheduler.finetune.JobSink.Found;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import java.util.List;
@@ -13,6 +20,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
@@ -27,6 +35,7 @@ final class TrainingCourse {
     enum Phase {
         REFERENCES,
         VALIDATION,
+        PROBE,
         STEP
     }
 
@@ -35,7 +44,9 @@ final class TrainingCourse {
     private final List<Example> all;
     private final MiniBatches batches;
     private final ValidationHistory history;
+    private final LearningRun learning;
     private Phase phase = Phase.REFERENCES;
+    private LearningPlan plan = LearningPlan.EVERYTHING;
     private PackedExamples work;
     private List<Double> references;
     private int step;
@@ -45,9 +56,10 @@ final class TrainingCourse {
 
     /**
      * @param packTokens most rows of a pack
+     * @param layers of the model
      * @throws IllegalArgumentException if the checkpoint is one of another job
      */
-    TrainingCourse(FinetuneJob job, int packTokens) {
+    TrainingCourse(FinetuneJob job, int packTokens, int layers) {
         this.job = job;
         this.packTokens = packTokens;
         this.all = Stream.concat(job.training().stream(), job.validation().stream())
@@ -61,6 +73,15 @@ final class TrainingCourse {
         this.references = from.map(JobCheckpoint::references).orElse(List.of());
         this.history = new ValidationHistory(job.settings().cadence(), from);
         this.batches = new MiniBatches(job, step);
+        this.learning = job.settings()
+                .learning()
+                .start(
+                        new LearningPolicy.Setting(
+                                layers,
+                                job.training().size(),
+                                job.totalSteps(),
+                                job.settings().seed()),
+                        from.map(JobCheckpoint::learning).orElse(LearningState.NONE));
         this.work = packed(IntStream.range(0, all.size()), Purpose.MEASURE);
     }
 
@@ -113,14 +134,32 @@ final class TrainingCourse {
         boolean due = !job.validation().isEmpty() && history.due(step, job.totalSteps());
         if (due) {
             phase = Phase.VALIDATION;
+            plan = learning.measuring(step);
             work = packed(IntStream.range(job.training().size(), all.size()), Purpose.MEASURE);
         }
         return due;
     }
 
+    /** Whether what learns in the next step depends on examples that are to be measured; then they are the work. */
+    boolean beginProbe() {
+        Optional<LearningRun.Probe> probe = learning.probe(step);
+        probe.ifPresent(wanted -> {
+            phase = Phase.PROBE;
+            plan = LearningPlan.suppressing(wanted.suppressed());
+            work = packed(wanted.examples().stream().mapToInt(index -> index), Purpose.MEASURE);
+        });
+        return probe.isPresent();
+    }
+
+    /** What the trainee does in the packs of the work. */
+    LearningPlan plan() {
+        return plan;
+    }
+
     /** The next mini-batch is the work. */
     void beginStep() {
         phase = Phase.STEP;
+        plan = learning.plan(step);
         work = packed(batches.next().stream().mapToInt(index -> index), Purpose.LEARN);
     }
 
@@ -207,8 +246,13 @@ final class TrainingCourse {
             byAbility.put(ability, tally(of).scores().loss());
         });
         Measured measured = new Measured(step, tally(positions).scores(), byAbility);
-        history.add(measured, adapter);
+        history.add(measured, () -> served(adapter.get()));
         return measured;
+    }
+
+    /** Takes in what the finished work says of what should learn. */
+    Optional<Found> addProbe() {
+        return learning.probed(tally().scores().loss()).map(finding -> new Found(step, finding));
     }
 
     /** Examples of the finished work, added up. */
@@ -222,8 +266,8 @@ final class TrainingCourse {
         return tally;
     }
 
-    /** Of the finished mini-batch. */
-    ScoreTally stepTally() {
+    /** Of all examples of the finished work. */
+    ScoreTally tally() {
         return tally(IntStream.range(0, work.indices().size()).boxed().toList());
     }
 
@@ -244,7 +288,17 @@ final class TrainingCourse {
         step++;
         trainedTokens += work.rows();
         trained = tally.scores();
-        return new StepReport(step, job.totalSteps(), trained, rate, norm, work.rows(), trainedTokens, seconds);
+        return new StepReport(step, job.totalSteps(), trained, rate, norm, work.rows(), trainedTokens, seconds, plan);
+    }
+
+    /** What the trainee goes on as after the last step, if not as it is. */
+    Optional<UnaryOperator<Adapter>> stepped(SortedMap<Site, Estimate> estimates) {
+        return learning.stepped(step, estimates);
+    }
+
+    /** What is served of the adapter as it is after the last step. */
+    Adapter served(Adapter trained) {
+        return learning.served(trained, step);
     }
 
     /** The best adapter so far, if the job keeps it. */
@@ -253,9 +307,11 @@ final class TrainingCourse {
     }
 
     JobCheckpoint checkpoint(Adapter adapter, OptimizerState optimizer) {
+        Adapter served = served(adapter);
         return new JobCheckpoint(
                 step,
                 adapter,
+                served == adapter ? Optional.empty() : Optional.of(served),
                 optimizer,
                 history.best(),
                 history.smallest(),
@@ -263,6 +319,7 @@ final class TrainingCourse {
                 references,
                 trainedTokens,
                 trained,
-                history.last());
+                history.last(),
+                learning.state());
     }
 }

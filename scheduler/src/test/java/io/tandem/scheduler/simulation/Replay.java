@@ -105,7 +105,16 @@ final class Replay implements IterationListener {
             public void step(StepReport report) {}
 
             @Override
+            public void found(Found found) {}
+
+            @Override
+            public void pruned(Pruned pruned) {}
+
+            @Override
             public void measured(Measured measured) {}
+
+            @Override
+            public void grew(Grown grown) {}
 
             @Override
             public void checkpoint(JobCheckpoint checkpoint) {}

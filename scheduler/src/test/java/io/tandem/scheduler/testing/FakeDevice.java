@@ -20,7 +20,10 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.ArrayList;
@@ -30,6 +33,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
@@ -180,7 +184,7 @@ public final class FakeDevice implements DeviceModel {
         require(!trainees.containsKey(slot), "two trainees in one slot");
         luck("openTrainee");
         slots[slot] = initial.adapter();
-        trainees.put(slot, new FakeTrainee(initial.adapter()));
+        trainees.put(slot, new FakeTrainee(initial.adapter(), optimizer.layered()));
         latest = slot;
     }
 
@@ -216,9 +220,11 @@ public final class FakeDevice implements DeviceModel {
         }
         next.sequences().forEach(sequence -> requireVirtual(adapterSlots, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)
-                .mapToLong(slot -> FakeTrainee.hash(slots[slot]))
+                .mapToLong(slot -> FakeTrainee.hash(slots[slot])
+                        + (trainees.containsKey(slot) ? trainee(slot).suppression() : 0))
                 .sum();
-        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers()));
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
+        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers() - lowest));
     }
 
     @Override
@@ -267,7 +273,7 @@ public final class FakeDevice implements DeviceModel {
             FakePack current = pack.orElseThrow();
             learned = current.learned(work.forwardRows());
             scores = current.forward(work.forwardRows());
-            if (work.forwardRows() > 0 && current.traineeSlot() == spoilt) {
+            if (work.forwardRows() > 0 && current.uses(spoilt)) {
                 scores.add(0, Double.NaN, false);
             }
             current.backward(work.backwardRowLayers());
@@ -357,7 +363,31 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void useRanks(int slot, int ranks) {
         require(learning().noneMatch(current -> current.uses(slot)), "other ranks within a pack");
-        require(ranks >= 1 && ranks <= trainee(slot).weights().maxRank(), ranks + " ranks");
+        require(ranks >= 1 && ranks <= trainee(slot).weights().config().rank(), ranks + " ranks");
+    }
+
+    @Override
+    public void learn(int slot, LearningPlan plan) {
+        require(learning().noneMatch(current -> current.uses(slot)), "another plan within a pack");
+        luck("learn");
+        trainee(slot).learn(plan);
+    }
+
+    @Override
+    public SortedMap<Site, Estimate> estimates(int slot, double lossScale) {
+        luck("estimates");
+        return trainee(slot).estimates();
+    }
+
+    @Override
+    public SortedMap<Site, Double> importance(int slot) {
+        require(trainees.containsKey(slot), "no trainee in slot " + slot);
+        return new TreeMap<>();
+    }
+
+    @Override
+    public void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete) {
+        throw new IllegalStateException("adapters of this device do not grow");
     }
 
     @Override

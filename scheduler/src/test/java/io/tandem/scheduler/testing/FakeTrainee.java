@@ -8,11 +8,15 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 
 /**
@@ -24,9 +28,26 @@ final class FakeTrainee {
     private long gradient;
     private long moment;
     private int steps;
+    private final boolean layered;
+    private LearningPlan plan = LearningPlan.EVERYTHING;
 
-    FakeTrainee(Adapter initial) {
+    FakeTrainee(Adapter initial, boolean layered) {
         this.weights = initial;
+        this.layered = layered;
+    }
+
+    void learn(LearningPlan next) {
+        require(layered || next.layers().isEmpty(), "layers rest in an optimizer that does not tell them apart");
+        plan = next;
+    }
+
+    /** A hash of what the rows see of the plan. */
+    long suppression() {
+        return 31L * plan.suppressed().hashCode() + Double.hashCode(plan.sparsity());
+    }
+
+    int lowestLayer() {
+        return plan.layers().map(SortedSet::first).orElse(0);
     }
 
     static long hash(Adapter adapter) {
@@ -51,10 +72,25 @@ final class FakeTrainee {
         gradient += packGradient;
     }
 
+    /** Numbers that depend on the gradient of the mini-batch. */
+    SortedMap<Site, Estimate> estimates() {
+        require(plan.estimates(), "estimates that were not planned");
+        require(gradient != 0, "estimates without a gradient");
+        SortedMap<Site, Estimate> estimates = new TreeMap<>();
+        weights.modules().forEach((site, change) -> {
+            Random random = new Random(gradient + site.toString().hashCode());
+            estimates.put(
+                    site, new Estimate(random.doubles(change.rank()).boxed().toList(), random.nextDouble()));
+        });
+        return estimates;
+    }
+
     void step(double learningRate, double lossScale) {
         require(gradient != 0, "a step without a gradient");
+        require(plan.suppressed().isEmpty(), "a step with suppressed layers");
         steps++;
         moment = moment * 31 + gradient + Double.hashCode(learningRate) + 7L * Double.hashCode(lossScale) + steps;
+        moment += plan.layers().hashCode();
         gradient = 0;
         SortedMap<Site, Change> modules = new TreeMap<>();
         weights.modules().forEach((site, change) -> {

@@ -11,6 +11,8 @@ import java.util.TreeMap;
 public final class JobStory {
     private final Map<Integer, String> steps = new TreeMap<>();
     private final Map<Integer, String> measurements = new TreeMap<>();
+    private final Map<Integer, String> findings = new TreeMap<>();
+    private final Map<Integer, String> prunings = new TreeMap<>();
     private String end = "";
 
     /** Adds what a run of the job did. */
@@ -19,7 +21,10 @@ public final class JobStory {
                 .forEach(step -> put(
                         steps,
                         step.step(),
-                        step.scores() + " " + step.learningRate() + " " + step.tokens() + " " + step.trainedTokens()));
+                        step.scores() + " " + step.learningRate() + " " + step.tokens() + " " + step.trainedTokens()
+                                + " " + step.plan()));
+        sink.prunings().forEach(pruned -> put(prunings, pruned.step(), pruned.toString()));
+        sink.findings().forEach(found -> put(findings, found.step(), found.toString()));
         sink.measurements().forEach(measured -> put(measurements, measured.step(), measured.toString()));
         if (sink.ended() && sink.end() instanceof JobOutcome.Succeeded succeeded) {
             end = FakeTrainee.hash(succeeded.adapter()) + " " + succeeded.step() + " " + succeeded.stoppedEarly();
@@ -45,6 +50,6 @@ public final class JobStory {
 
     @Override
     public String toString() {
-        return steps + "\n" + measurements + "\n" + end;
+        return steps + "\n" + measurements + "\n" + findings + "\n" + prunings + "\n" + end;
     }
 }

@@ -8,6 +8,8 @@ import java.util.List;
 /** Remembers what a job reported. */
 public final class RecordingJobSink implements JobSink {
     private final List<StepReport> steps = new ArrayList<>();
+    private final List<Found> findings = new ArrayList<>();
+    private final List<Pruned> prunings = new ArrayList<>();
     private final List<Measured> measurements = new ArrayList<>();
     private final List<JobCheckpoint> checkpoints = new ArrayList<>();
     private final List<JobOutcome> ends = new ArrayList<>();
@@ -24,9 +26,22 @@ public final class RecordingJobSink implements JobSink {
     }
 
     @Override
+    public void found(Found found) {
+        findings.add(found);
+    }
+
+    @Override
+    public void pruned(Pruned pruned) {
+        prunings.add(pruned);
+    }
+
+    @Override
     public void measured(Measured measured) {
         measurements.add(measured);
     }
+
+    @Override
+    public void grew(Grown grown) {}
 
     @Override
     public void checkpoint(JobCheckpoint checkpoint) {
@@ -44,6 +59,14 @@ public final class RecordingJobSink implements JobSink {
 
     public List<StepReport> steps() {
         return steps;
+    }
+
+    public List<Found> findings() {
+        return findings;
+    }
+
+    public List<Pruned> prunings() {
+        return prunings;
     }
 
     public List<Measured> measurements() {

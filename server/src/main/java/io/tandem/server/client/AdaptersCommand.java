@@ -105,7 +105,9 @@ public final class AdaptersCommand extends ServerCommand {
         return show(client().upload(ROOT, "name", name, files));
     }
 
-    @Command(description = "Writes an adapter as a zip in PEFT's layout.", mixinStandardHelpOptions = true)
+    @Command(
+            description = "Writes an adapter, or with NAME:r4 its first 4 ranks, as a zip in PEFT's layout.",
+            mixinStandardHelpOptions = true)
     int export(@Parameters(paramLabel = "NAME") String name, @Parameters(paramLabel = "FILE") Path file)
             throws IOException, InterruptedException {
         client().download(path(name, "/export"), file);

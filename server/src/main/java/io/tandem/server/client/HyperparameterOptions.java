@@ -20,15 +20,26 @@ final class HyperparameterOptions {
             Map.entry("rank", "--rank"),
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
-            Map.entry("target_modules", "--target-modules"),
-            Map.entry("virtual_tokens", "--virtual-tokens"),
-            Map.entry("invocation_tokens", "--invocation"),
             Map.entry("lora_bias", "--lora-bias"),
+            Map.entry("target_modules", "--target-modules"),
+            Map.entry("growth_warmup", "--growth-warmup"),
+            Map.entry("growth_interval", "--growth-interval"),
+            Map.entry("growth_modules", "--growth-modules"),
+            Map.entry("growth_threshold", "--growth-threshold"),
+            Map.entry("orthogonality", "--orthogonality"),
+            Map.entry("invocation_tokens", "--invocation"),
+            Map.entry("virtual_tokens", "--virtual-tokens"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
             Map.entry("bottleneck_at", "--bottleneck-at"),
             Map.entry("bottleneck_activation", "--bottleneck-activation"),
             Map.entry("bottleneck_scaling", "--bottleneck-scaling"),
+            Map.entry("learns", "--learns"),
+            Map.entry("learns.share", "--learning-share"),
+            Map.entry("learns.probe_every", "--probe-every"),
+            Map.entry("learns.sparsity", "--sparsity"),
+            Map.entry("learns.module_sparsity", "--module-sparsity"),
+            Map.entry("learns.estimation", "--estimation"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -56,17 +67,24 @@ final class HyperparameterOptions {
         olora,
         dylora,
         dora,
+        flora,
+        increlora,
+        triadaptlora,
+        svfit,
+        alora,
         ia3,
         prompt_tuning,
         prefix_tuning,
-        alora,
         bottleneck
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
     private Method method = Method.lora;
 
-    @Option(names = "--rank", paramLabel = "N", description = "LoRA rank; default 8.")
+    @Option(
+            names = "--rank",
+            paramLabel = "N",
+            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64.")
     private @Nullable Integer rank;
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
@@ -87,6 +105,81 @@ final class HyperparameterOptions {
             paramLabel = "N",
             description = "Of prompt_tuning and prefix_tuning: learned tokens before every text; default 20.")
     private @Nullable Integer virtualTokens;
+
+    /** Which of the adapter's parameters learn in a step. */
+    enum Learns {
+        everything,
+        ist,
+        pdp,
+        light_peft
+    }
+
+    @Option(
+            names = "--learns",
+            description = "${COMPLETION-CANDIDATES}: what learns in a step; default ${DEFAULT-VALUE}.")
+    private Learns learns = Learns.everything;
+
+    @Option(
+            names = "--learning-share",
+            paramLabel = "X",
+            description = "Of ist: share of the layers that learn in a step; default 0.25.")
+    private @Nullable Double learningShare;
+
+    @Option(
+            names = "--probe-every",
+            paramLabel = "N",
+            description = "Of ist: steps between two measurements of the layers' importance; default 10.")
+    private @Nullable Integer probeEvery;
+
+    @Option(
+            names = "--sparsity",
+            paramLabel = "X",
+            description = "Of pdp and light_peft: share of the ranks that is pruned; default 0.5.")
+    private @Nullable Double sparsity;
+
+    @Option(
+            names = "--module-sparsity",
+            paramLabel = "X",
+            description = "Of light_peft: share of the modules that is pruned; default 0.75.")
+    private @Nullable Double moduleSparsity;
+
+    @Option(
+            names = "--estimation",
+            paramLabel = "X",
+            description = "Of light_peft: part of the job after which it prunes; default 0.1.")
+    private @Nullable Double estimation;
+
+    @Option(
+            names = "--growth-warmup",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps before ranks grow; default a tenth of the job's.")
+    private @Nullable Integer growthWarmup;
+
+    @Option(
+            names = "--growth-interval",
+            paramLabel = "N",
+            description = "Of increlora and triadaptlora: steps between two growths; default by the job's length.")
+    private @Nullable Integer growthInterval;
+
+    @Option(
+            names = "--growth-modules",
+            paramLabel = "N",
+            description = "Of increlora: modules that grow at a time; default a sixth of them.")
+    private @Nullable Integer growthModules;
+
+    @Option(
+            names = "--growth-threshold",
+            paramLabel = "T",
+            description = "Of triadaptlora: linear or exponential; default linear.")
+    private @Nullable String growthThreshold;
+
+    @Option(
+            names = "--orthogonality",
+            paramLabel = "X",
+            description =
+                    "Of increlora and triadaptlora: weight of a penalty on factors that are not orthogonal; default"
+                            + " 0.1 with increlora, otherwise 0.")
+    private @Nullable Double orthogonality;
 
     @Option(
             names = "--invocation",
@@ -211,14 +304,20 @@ final class HyperparameterOptions {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
+        put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
-        put(hyperparameters, "lora_bias", loraBias ? true : null);
+        put(hyperparameters, "growth_warmup", growthWarmup);
+        put(hyperparameters, "growth_interval", growthInterval);
+        put(hyperparameters, "growth_modules", growthModules);
+        put(hyperparameters, "growth_threshold", growthThreshold);
+        put(hyperparameters, "orthogonality", orthogonality);
         put(hyperparameters, "bottleneck_size", bottleneckSize);
         put(hyperparameters, "bottleneck_mode", bottleneckMode);
         put(hyperparameters, "bottleneck_at", bottleneckAt);
         put(hyperparameters, "bottleneck_activation", bottleneckActivation);
         put(hyperparameters, "bottleneck_scaling", bottleneckScaling);
+        put(hyperparameters, "learns", learns());
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
         put(hyperparameters, "batch_size", batchSize);
@@ -236,6 +335,18 @@ final class HyperparameterOptions {
         put(hyperparameters, "controls", controls.isEmpty() ? null : controls);
         put(hyperparameters, "truncate", truncate ? true : null);
         put(hyperparameters, "mask_history", maskHistory ? true : null);
+    }
+
+    /** Settings without a type are sent all the same, so that the server says what is missing. */
+    private @Nullable ObjectNode learns() {
+        ObjectNode policy = JsonBody.MAPPER.createObjectNode();
+        put(policy, "type", learns == Learns.everything ? null : learns.name());
+        put(policy, "share", learningShare);
+        put(policy, "probe_every", probeEvery);
+        put(policy, "sparsity", sparsity);
+        put(policy, "module_sparsity", moduleSparsity);
+        put(policy, "estimation", estimation);
+        return policy.isEmpty() ? null : policy;
     }
 
     private static void put(ObjectNode node, String key, @Nullable Object value) {

@@ -30,15 +30,16 @@ final class JobOptimizer {
             refuse(hyper, Set.of("momentum"), "is used by sgd only.");
         }
         return new OptimizerConfig(
-                method,
-                hyper.optionalNumber(method == Method.SGD ? "momentum" : "beta1", 0, BETA_MAX)
-                        .orElse(published.beta1()),
-                hyper.optionalNumber("beta2", 0, BETA_MAX).orElse(published.beta2()),
-                published.epsilon(),
-                hyper.optionalNumber("weight_decay", 0, 1).orElse(published.weightDecay()),
-                hyper.optionalNumber("max_grad_norm", 0, 1e6).orElse(published.maxGradientNorm()),
-                hyper.optionalNumber("lora_plus_ratio", 1e-3, 1e3)
-                        .orElse(JobPeft.isLoraPlus(hyper) ? LORA_PLUS_RATIO : published.loraPlusRatio()));
+                        method,
+                        hyper.optionalNumber(method == Method.SGD ? "momentum" : "beta1", 0, BETA_MAX)
+                                .orElse(published.beta1()),
+                        hyper.optionalNumber("beta2", 0, BETA_MAX).orElse(published.beta2()),
+                        published.epsilon(),
+                        hyper.optionalNumber("weight_decay", 0, 1).orElse(published.weightDecay()),
+                        hyper.optionalNumber("max_grad_norm", 0, 1e6).orElse(published.maxGradientNorm()),
+                        hyper.optionalNumber("lora_plus_ratio", 1e-3, 1e3)
+                                .orElse(JobPeft.isLoraPlus(hyper) ? LORA_PLUS_RATIO : published.loraPlusRatio()))
+                .withOrthogonality(JobGrowth.orthogonality(hyper, JobPeft.name(hyper)));
     }
 
     /**
@@ -51,7 +52,7 @@ final class JobOptimizer {
             case LION -> 2e-4;
             case SGD -> 1e-1;
         };
-        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual;
+        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual * JobPeft.rate(hyper);
     }
 
     private static Method method(JsonBody hyper) {

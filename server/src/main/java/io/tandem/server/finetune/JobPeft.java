@@ -14,11 +14,13 @@ import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.DyloraMethod;
+import io.tandem.kernels.adapter.method.FloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
+import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.server.api.JsonBody;
 import java.util.Arrays;
@@ -37,27 +39,19 @@ import java.util.stream.Stream;
 final class JobPeft {
     private static final String INVOCATION = "invocation_tokens";
     private static final String LORA_BIAS = "lora_bias";
-
-    static final Set<String> FIELDS = and(
-            Set.of("peft", "rank", "alpha", "rslora", LORA_BIAS, "target_modules", "virtual_tokens", INVOCATION),
-            BottleneckFields.FIELDS);
-
     private static final String LORA_PLUS = "loraplus";
-
-    /** What only methods with factors have. */
-    private static final Set<String> OF_FACTORS = Set.of("rank", "alpha", "rslora", LORA_BIAS, "lora_plus_ratio");
-
-    /** What single methods have. */
-    private static final Set<String> OF_OTHERS = and(Set.of("virtual_tokens", INVOCATION), BottleneckFields.FIELDS);
-
     private static final int MAX_INVOCATION = 1024;
+    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
+
+    /** What all relatives of LoRA have. */
+    private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
 
     /**
      * A method that jobs can name.
      *
-     * @param without fields that are no settings of it
+     * @param settings fields that only some methods have, this one among them
      */
-    private record Choice(Set<String> without, Reader reader) {}
+    private record Choice(Set<String> settings, Reader reader) {}
 
     private interface Reader {
         /** @param model the base model's name */
@@ -66,6 +60,13 @@ final class JobPeft {
 
     private static final Map<String, Choice> METHODS = methods();
 
+    /** What at least one method has. */
+    private static final Set<String> SETTINGS = METHODS.values().stream()
+            .flatMap(choice -> choice.settings().stream())
+            .collect(Collectors.toUnmodifiableSet());
+
+    static final Set<String> FIELDS = and(SETTINGS, Set.of("peft"));
+
     private JobPeft() {}
 
     /** Whether B learns faster than A by default (LoRA+, Hayou et al., 2024). */
@@ -73,38 +74,49 @@ final class JobPeft {
         return name(hyper).equals(LORA_PLUS);
     }
 
-    private static String name(JsonBody hyper) {
+    /**
+     * Factor on the learning rate of jobs that name none: where one number counts for a whole rank, it has to move further than
+     * an entry of a factor.
+     */
+    static double rate(JsonBody hyper) {
+        return RATES.getOrDefault(name(hyper), 1.0);
+    }
+
+    static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
     }
 
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
-        methods.put("lora", new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, false, model))));
-        methods.put("rslora", new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, true, model))));
-        methods.put(LORA_PLUS, new Choice(OF_OTHERS, (hyper, model) -> biased(hyper, lora(hyper, false, model))));
-        methods.put("pissa", factors(config -> new DecompositionMethod(config, Decomposition.PISSA)));
-        methods.put("olora", factors(config -> new DecompositionMethod(config, Decomposition.OLORA)));
-        methods.put("dylora", factors(DyloraMethod::new));
-        methods.put("dora", factors(DoraMethod::new));
-        methods.put("ia3", new Choice(and(OF_FACTORS, OF_OTHERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put("lora", lora(Set.of(LORA_BIAS), JobPeft::biased));
+        methods.put(
+                "rslora",
+                new Choice(and(OF_LORA, Set.of(LORA_BIAS)), (hyper, model) -> biased(hyper, lora(hyper, true, model))));
+        methods.put(LORA_PLUS, lora(Set.of(LORA_BIAS), JobPeft::biased));
+        methods.put("pissa", lora(config -> new DecompositionMethod(config, Decomposition.PISSA)));
+        methods.put("olora", lora(config -> new DecompositionMethod(config, Decomposition.OLORA)));
+        methods.put("dylora", lora(DyloraMethod::new));
+        methods.put("dora", lora(DoraMethod::new));
+        methods.put("flora", lora(FloraMethod::new));
+        methods.put("increlora", lora(JobGrowth.OF_INCRELORA, JobGrowth::increlora));
+        methods.put("triadaptlora", lora(JobGrowth.OF_TRIADAPTLORA, JobGrowth::triadaptlora));
+        methods.put(
+                "svfit",
+                new Choice(Set.of("rank", "target_modules"), (hyper, model) -> new SvfitMethod(values(hyper, model))));
+        methods.put(
+                "alora",
+                lora(
+                        Set.of(INVOCATION),
+                        (hyper, config) -> new AloraMethod(new ActivatedConfig(config, invocation(hyper)))));
+        methods.put("ia3", new Choice(Set.of("target_modules"), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
         methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         methods.put(
-                "alora",
-                new Choice(
-                        and(BottleneckFields.FIELDS, Set.of("virtual_tokens", LORA_BIAS)),
-                        (hyper, model) ->
-                                new AloraMethod(new ActivatedConfig(lora(hyper, false, model), invocation(hyper)))));
-        methods.put(
                 "bottleneck",
                 new Choice(
-                        and(OF_FACTORS, Set.of("virtual_tokens", INVOCATION, "target_modules")),
+                        BottleneckFields.FIELDS,
                         (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
         return methods;
-    }
-
-    private static Choice factors(Function<LoraConfig, PeftMethod> method) {
-        return new Choice(and(OF_OTHERS, Set.of(LORA_BIAS)), (hyper, model) -> method.apply(lora(hyper, false, model)));
     }
 
     private static PeftMethod biased(JsonBody hyper, LoraConfig config) {
@@ -112,9 +124,18 @@ final class JobPeft {
         return hyper.optionalBoolean(LORA_BIAS, false) ? new BiasedMethod(lora) : lora;
     }
 
+    private static Choice lora(Function<LoraConfig, PeftMethod> method) {
+        return lora(Set.of(), (hyper, config) -> method.apply(config));
+    }
+
+    /** @param own settings beyond those of all relatives */
+    private static Choice lora(Set<String> own, BiFunction<JsonBody, LoraConfig, PeftMethod> method) {
+        return new Choice(and(OF_LORA, own), (hyper, model) -> method.apply(hyper, lora(hyper, false, model)));
+    }
+
     private static Choice virtual(BiFunction<Integer, String, PeftMethod> method) {
         return new Choice(
-                and(and(OF_FACTORS, BottleneckFields.FIELDS), Set.of("target_modules", INVOCATION)),
+                Set.of("virtual_tokens"),
                 (hyper, model) ->
                         method.apply(hyper.optionalInt("virtual_tokens", 1, 512).orElse(20), model));
     }
@@ -134,9 +155,9 @@ final class JobPeft {
         if (choice == null) {
             throw hyper.invalid("peft", "must be one of: " + String.join(", ", METHODS.keySet()) + ".");
         }
-        choice.without().stream()
+        SETTINGS.stream()
                 .sorted()
-                .filter(field -> hyper.find(field) != null)
+                .filter(field -> !choice.settings().contains(field) && hyper.find(field) != null)
                 .findFirst()
                 .ifPresent(field -> {
                     throw hyper.invalid(field, "is not a setting of the method '" + name + "'; leave it out.");
@@ -162,6 +183,12 @@ final class JobPeft {
                     INVOCATION, "must have the tokens from which on an adapter of the method 'alora' acts.");
         }
         return new Invocation(Arrays.stream(tokens).boxed().toList());
+    }
+
+    /** As many singular values as an adapter may have ranks by default, of which each counts as it is. */
+    private static LoraConfig values(JsonBody hyper, String model) {
+        int rank = hyper.optionalInt("rank", 1, 512).orElse(64);
+        return new LoraConfig(rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {

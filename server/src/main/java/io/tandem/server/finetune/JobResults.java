@@ -139,7 +139,7 @@ record JobResults(
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
         checkpoints.save(id, checkpoint, object);
-        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.adapter(), weights(under));
+        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.served(), weights(under));
         deleteCheckpoints(job, FinetuneConfig.CHECKPOINTS_MAX);
         return name;
     }

@@ -1,5 +1,6 @@
 package io.tandem.server.finetune;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -10,14 +11,21 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
 import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One stay of a job in the engine: passes the engine's news on to the jobs' thread, where it keeps what they bring. */
 final class JobRun implements JobSink {
     private static final Logger LOG = LoggerFactory.getLogger(JobRun.class);
+
+    /** Of a model with many, those that an event's line names. */
+    private static final int NAMED_LAYERS = 8;
 
     private final ObjectNode job;
     private final FinetuneJob work;
@@ -127,10 +135,45 @@ final class JobRun implements JobSink {
             data.put("gradient_norm", report.gradientNorm());
             data.put("tokens", report.tokens());
             data.put("seconds", report.seconds());
+            report.plan().layers().ifPresent(layers -> {
+                ArrayNode learning = data.putArray("learning_layers");
+                layers.forEach(learning::add);
+            });
+            if (report.plan().sparsity() > 0) {
+                data.put("sparsity", report.plan().sparsity());
+            }
             say(report.step(), "training", report.scores(), data);
             number(() -> metrics.step(report));
             trained.count(report.tokens());
         });
+    }
+
+    @Override
+    public void found(Found found) {
+        tell(() -> {
+            List<Double> importance = found.finding().importance();
+            ObjectNode data = numbered(found.step());
+            ArrayNode layers = data.putArray("layer_importance");
+            importance.forEach(layers::add);
+            ArrayNode losses = data.putArray("probe_losses");
+            found.finding().losses().forEach(losses::add);
+            String order = IntStream.range(0, importance.size())
+                    .boxed()
+                    .sorted(Comparator.comparing(importance::get, Comparator.reverseOrder()))
+                    .limit(NAMED_LAYERS)
+                    .map(layer -> String.format(Locale.ROOT, "%d (%+.3f)", layer, importance.get(layer)))
+                    .collect(Collectors.joining(", "));
+            book.metrics(job, start(found.step()) + "the layers that matter most are " + order, data);
+        });
+    }
+
+    @Override
+    public void pruned(Pruned pruned) {
+        tell(() -> book.say(
+                job,
+                "info",
+                start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
+                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on."));
     }
 
     @Override
@@ -150,21 +193,35 @@ final class JobRun implements JobSink {
     }
 
     private ObjectNode data(int step, String set, Scores scores) {
-        ObjectNode data = JsonBody.MAPPER.createObjectNode();
-        data.put("step", step);
-        data.put("total_steps", work.totalSteps());
+        ObjectNode data = numbered(step);
         JobObject.putScores(data, set, scores);
         scores.exactMatch().ifPresent(share -> data.put(set + "_exact_match", share));
         scores.rewardAccuracy().ifPresent(share -> data.put(set + "_reward_accuracy", share));
         return data;
     }
 
+    private ObjectNode numbered(int step) {
+        ObjectNode data = JsonBody.MAPPER.createObjectNode();
+        data.put("step", step);
+        data.put("total_steps", work.totalSteps());
+        return data;
+    }
+
+    private String start(int step) {
+        return "Step " + step + "/" + work.totalSteps() + ": ";
+    }
+
     private void say(int step, String set, Scores scores, ObjectNode data) {
-        StringBuilder line = new StringBuilder("Step " + step + "/" + work.totalSteps() + ": ");
+        StringBuilder line = new StringBuilder(start(step));
         line.append(String.format(Locale.ROOT, "%s loss=%.4f", set, scores.loss()));
         scores.tokenAccuracy()
                 .ifPresent(share -> line.append(String.format(Locale.ROOT, ", token accuracy=%.4f", share)));
         book.metrics(job, line.toString(), data);
+    }
+
+    @Override
+    public void grew(Grown grown) {
+        tell(() -> book.say(job, "info", GrowthReport.of(grown)));
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.scheduler.finetune.FinetuneJob.Settings;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
@@ -37,6 +38,7 @@ import java.util.stream.Stream;
  * @param learningRateMultiplier if not left to the server
  * @param learningRate at its highest, multiplier included
  * @param method how its adapter is trained
+ * @param learning which of its parameters learn in a step
  * @param warmupSteps steps in which the learning rate rises
  * @param schedule of the learning rate afterwards
  * @param optimizer what updates the adapter
@@ -60,6 +62,7 @@ public record JobSpec(
         Optional<Double> learningRateMultiplier,
         double learningRate,
         PeftMethod method,
+        LearningPolicy learning,
         int warmupSteps,
         LearningRateSchedule schedule,
         OptimizerConfig optimizer,
@@ -100,7 +103,8 @@ public record JobSpec(
                             "learning_rate",
                             "warmup_steps",
                             "schedule",
-                            "weight"),
+                            "weight",
+                            JobLearns.FIELD),
                     JobPeft.FIELDS,
                     JobBelow.FIELDS,
                     JobOptimizer.FIELDS,
@@ -133,6 +137,7 @@ public record JobSpec(
         Optional<Double> multiplier = real(hyper, "learning_rate_multiplier", 1e-6, 1e3);
         Optional<String> validationFile = body.optionalString("validation_file", 64);
         String model = body.requiredString("model", 256);
+        PeftMethod peft = JobPeft.parse(hyper, model);
         return new JobSpec(
                 model,
                 body.requiredString("training_file", 64),
@@ -150,7 +155,8 @@ public record JobSpec(
                 hyper.optionalNumber("learning_rate", 0, 1)
                                 .orElse(JobOptimizer.learningRate(hyper) * (preferences ? PREFERENCE_RATE : 1))
                         * multiplier.orElse(1.0),
-                JobPeft.parse(hyper, model),
+                peft,
+                JobLearns.parse(hyper, peft),
                 hyper.optionalInt("warmup_steps", 0, 100_000).orElse(5),
                 schedule(hyper),
                 optimizer,
@@ -259,6 +265,7 @@ public record JobSpec(
                 schedule,
                 chosenSeed,
                 optimizer,
-                course.cadence(stepsPerEpoch * chosenEpochs));
+                course.cadence(stepsPerEpoch * chosenEpochs),
+                learning);
     }
 }

@@ -79,9 +79,18 @@ public final class ValidationScores implements AdapterValidation {
         public void step(StepReport report) {}
 
         @Override
+        public void found(Found findings) {}
+
+        @Override
+        public void pruned(Pruned pruned) {}
+
+        @Override
         public void measured(Measured found) {
             measured = found.scores();
         }
+
+        @Override
+        public void grew(Grown grown) {}
 
         @Override
         public void checkpoint(JobCheckpoint checkpoint) {}

@@ -2,6 +2,7 @@ package io.tandem.server.storage;
 
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -33,7 +34,10 @@ import java.util.zip.CheckedOutputStream;
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
+    /** Before there was more than the optimizer's own tensors, and anything but all of an adapter that learns. */
+    private static final int FIRST = 2;
+
     private static final int BUFFER_BYTES = 1 << 16;
 
     private CheckpointState() {}
@@ -73,6 +77,18 @@ final class CheckpointState {
             write(out, checkpoint.measured().get());
         }
         write(out, checkpoint.optimizer());
+        write(out, checkpoint.learning());
+    }
+
+    private static void write(DataOutputStream out, LearningState learning) throws IOException {
+        out.writeInt(learning.numbers().size());
+        for (Map.Entry<String, List<Double>> entry : learning.numbers().entrySet()) {
+            out.writeUTF(entry.getKey());
+            out.writeInt(entry.getValue().size());
+            for (double number : entry.getValue()) {
+                out.writeDouble(number);
+            }
+        }
     }
 
     private static void write(DataOutputStream out, Measured measured) throws IOException {
@@ -94,8 +110,13 @@ final class CheckpointState {
 
     private static void write(DataOutputStream out, OptimizerState optimizer) throws IOException {
         out.writeInt(optimizer.steps());
-        out.writeInt(optimizer.tensors().size());
-        for (Map.Entry<String, byte[]> entry : optimizer.tensors().entrySet()) {
+        write(out, optimizer.tensors());
+        write(out, optimizer.more());
+    }
+
+    private static void write(DataOutputStream out, SortedMap<String, byte[]> tensors) throws IOException {
+        out.writeInt(tensors.size());
+        for (Map.Entry<String, byte[]> entry : tensors.entrySet()) {
             out.writeUTF(entry.getKey());
             out.writeInt(entry.getValue().length);
             out.write(entry.getValue());
@@ -105,10 +126,12 @@ final class CheckpointState {
     /**
      * @param weights files that belong to it
      * @param adapter read from the first of them
-     * @param best read from the second
+     * @param pruned read from the next, if there is one
+     * @param best read from the last
      * @throws IOException if the file, or one that belongs to it, is not what was written
      */
-    static JobCheckpoint read(Path file, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+    static JobCheckpoint read(
+            Path file, List<Path> weights, Adapter adapter, Optional<Adapter> pruned, Optional<Adapter> best)
             throws IOException {
         long end = Files.size(file) - Integer.BYTES;
         try (InputStream bytes = Files.newInputStream(file)) {
@@ -118,13 +141,16 @@ final class CheckpointState {
             }
         }
         try (InputStream bytes = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
-            return read(new DataInputStream(bytes), weights, adapter, best);
+            return read(new DataInputStream(bytes), weights, adapter, pruned, best);
         }
     }
 
-    private static JobCheckpoint read(DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> best)
+    private static JobCheckpoint read(
+            DataInputStream in, List<Path> weights, Adapter adapter, Optional<Adapter> pruned, Optional<Adapter> best)
             throws IOException {
-        if (in.readInt() != MAGIC || in.readInt() != VERSION) {
+        int magic = in.readInt();
+        int version = in.readInt();
+        if (magic != MAGIC || version < FIRST || version > VERSION) {
             throw new IOException("its state is of another version");
         }
         if (in.readInt() != weights.size()) {
@@ -145,22 +171,38 @@ final class CheckpointState {
             Adapter weightsOfBest = best.orElseThrow(() -> new IOException("the best adapter of it is missing"));
             kept = Optional.of(new Best(in.readInt(), in.readDouble(), weightsOfBest));
         }
-        List<Double> references = new ArrayList<>();
-        for (int left = in.readInt(); left > 0; left--) {
-            references.add(in.readDouble());
-        }
+        List<Double> references = numbers(in);
         Optional<Measured> measured = in.readBoolean() ? Optional.of(measured(in)) : Optional.empty();
+        OptimizerState optimizer = optimizer(in, version);
         return new JobCheckpoint(
                 step,
                 adapter,
-                optimizer(in),
+                pruned,
+                optimizer,
                 kept,
                 smallestLoss,
                 withoutGain,
                 references,
                 trainedTokens,
                 trained,
-                measured);
+                measured,
+                version == FIRST ? LearningState.NONE : learning(in));
+    }
+
+    private static LearningState learning(DataInputStream in) throws IOException {
+        SortedMap<String, List<Double>> numbers = new TreeMap<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            numbers.put(in.readUTF(), numbers(in));
+        }
+        return new LearningState(numbers);
+    }
+
+    private static List<Double> numbers(DataInputStream in) throws IOException {
+        List<Double> numbers = new ArrayList<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            numbers.add(in.readDouble());
+        }
+        return numbers;
     }
 
     private static Measured measured(DataInputStream in) throws IOException {
@@ -182,15 +224,20 @@ final class CheckpointState {
         return Double.isNaN(share) ? OptionalDouble.empty() : OptionalDouble.of(share);
     }
 
-    private static OptimizerState optimizer(DataInputStream in) throws IOException {
+    private static OptimizerState optimizer(DataInputStream in, int version) throws IOException {
         int steps = in.readInt();
+        SortedMap<String, byte[]> tensors = tensors(in);
+        return new OptimizerState(steps, tensors, version == FIRST ? new TreeMap<>() : tensors(in));
+    }
+
+    private static SortedMap<String, byte[]> tensors(DataInputStream in) throws IOException {
         SortedMap<String, byte[]> tensors = new TreeMap<>();
         for (int left = in.readInt(); left > 0; left--) {
             String name = in.readUTF();
             int length = in.readInt();
             tensors.put(name, in.readNBytes(length));
         }
-        return new OptimizerState(steps, tensors);
+        return tensors;
     }
 
     /** Of the first bytes of a file. */

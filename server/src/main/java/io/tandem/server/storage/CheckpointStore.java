@@ -19,8 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checkpoints of jobs on disk, a directory each: the adapter in PEFT's layout, the best one so far if the job keeps it,
- * everything else in {@code state.bin}, and OpenAI's checkpoint object. One has its name only when all of it is on the
+ * Checkpoints of jobs on disk, a directory each: the adapter in PEFT's layout, what is served of it if that is not all of it, the
+ * best one so far if the job keeps it, everything else in {@code state.bin}, and OpenAI's checkpoint object. One has its name only when all of it is on the
  * disk, so a crash leaves either a whole checkpoint or none.
  */
 public final class CheckpointStore {
@@ -28,6 +28,7 @@ public final class CheckpointStore {
     private static final String DIRECTORY = "checkpoints";
     private static final String STATE = "state.bin";
     private static final String OBJECT = "checkpoint.json";
+    private static final String PRUNED = "pruned";
     private static final String BEST = "best";
     private static final String WEIGHTS = "adapter_model.safetensors";
     private static final String PUBLISHED = "published";
@@ -60,6 +61,9 @@ public final class CheckpointStore {
         }
         AtomicFiles.create(target, unfinished -> {
             PeftFormat.write(unfinished, checkpoint.adapter());
+            if (checkpoint.pruned().isPresent()) {
+                PeftFormat.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
+            }
             if (checkpoint.best().isPresent()) {
                 PeftFormat.write(
                         unfinished.resolve(BEST), checkpoint.best().get().adapter());
@@ -72,8 +76,10 @@ public final class CheckpointStore {
     /** The files whose content the state vouches for. */
     private static List<Path> weights(Path directory) {
         List<Path> files = new ArrayList<>(List.of(directory.resolve(WEIGHTS)));
-        if (Files.exists(directory.resolve(BEST))) {
-            files.add(directory.resolve(BEST).resolve(WEIGHTS));
+        for (String part : List.of(PRUNED, BEST)) {
+            if (Files.exists(directory.resolve(part))) {
+                files.add(directory.resolve(part).resolve(WEIGHTS));
+            }
         }
         return files;
     }
@@ -93,12 +99,16 @@ public final class CheckpointStore {
     }
 
     private JobCheckpoint read(Path directory) throws IOException {
-        Path best = directory.resolve(BEST);
         return CheckpointState.read(
                 directory.resolve(STATE),
                 weights(directory),
                 adapters.read(directory),
-                Files.exists(best) ? Optional.of(adapters.read(best)) : Optional.empty());
+                part(directory.resolve(PRUNED)),
+                part(directory.resolve(BEST)));
+    }
+
+    private Optional<Adapter> part(Path directory) throws IOException {
+        return Files.exists(directory) ? Optional.of(adapters.read(directory)) : Optional.empty();
     }
 
     /** The adapters of a job's checkpoints that were never {@link #setPublished}, by their steps. */
@@ -107,7 +117,8 @@ public final class CheckpointStore {
         for (Path directory : list(jobId)) {
             if (!Files.exists(directory.resolve(PUBLISHED))) {
                 try {
-                    unpublished.put(step(directory), adapters.read(directory));
+                    Path pruned = directory.resolve(PRUNED);
+                    unpublished.put(step(directory), adapters.read(Files.exists(pruned) ? pruned : directory));
                 } catch (RuntimeException e) {
                     LOG.warn("checkpoint {} is not served: {}", directory, e.getMessage());
                 }

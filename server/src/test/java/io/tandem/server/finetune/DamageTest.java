@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.Scores;
@@ -127,7 +128,7 @@ class DamageTest {
     private static String begin(JobBench bench) throws IOException {
         String id = bench.create(",\"hyperparameters\":{\"under\":[\"two\"]}");
         JobSink sink = bench.engine.sink(id);
-        sink.step(new StepReport(1, 6, Scores.NONE, 1e-3, 1, 64, 64, 0.5));
+        sink.step(new StepReport(1, 6, Scores.NONE, 1e-3, 1, 64, 64, 0.5, LearningPlan.EVERYTHING));
         sink.checkpoint(JobBench.checkpoint(2));
         sink.checkpoint(JobBench.checkpoint(4));
         bench.job(id);

@@ -7,6 +7,7 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.adapter.method.BaseWeights;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.TargetModule;
@@ -206,6 +207,7 @@ final class JobBench implements AutoCloseable {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
                 Optional.empty(),
                 Double.POSITIVE_INFINITY,
@@ -213,7 +215,8 @@ final class JobBench implements AutoCloseable {
                 List.of(),
                 100,
                 Scores.NONE,
-                Optional.empty());
+                Optional.empty(),
+                LearningState.NONE);
     }
 
     /** Uploads a training file; returns its id. */

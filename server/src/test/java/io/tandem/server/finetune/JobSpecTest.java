@@ -15,6 +15,10 @@ import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.learning.IstPolicy;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.LightPeftPolicy;
+import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -69,6 +73,10 @@ class JobSpecTest {
                 "dylora|false|`\"peft\":\"dylora\"`",
                 "dora|false|`\"peft\":\"dora\"`",
                 "dora|true|`\"peft\":\"dora\",\"rslora\":true`",
+                "flora|true|`\"peft\":\"flora\",\"rslora\":true`",
+                "increlora|false|`\"peft\":\"increlora\",\"growth_modules\":3`",
+                "triadaptlora|false|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"exponential\"`",
+                "svfit|false|`\"peft\":\"svfit\"`",
             })
     void everyMethodHasAName(String name, boolean stabilized, String hyperparameters) {
         PeftMethod method = spec(hyperparameters).method();
@@ -136,8 +144,8 @@ class JobSpecTest {
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
-                        "lora, rslora, loraplus, pissa, olora, dylora, dora, ia3, prompt_tuning, prefix_tuning, alora,"
-                                + " bottleneck");
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora,"
+                                + " ia3, prompt_tuning, prefix_tuning, bottleneck");
     }
 
     @ParameterizedTest
@@ -150,11 +158,25 @@ class JobSpecTest {
                 "16|1e-3|`\"peft\":\"loraplus\",\"learning_rate\":1e-3`",
                 "4|2e-3|`\"lora_plus_ratio\":4`",
                 "1|2e-3|`\"peft\":\"dora\"`",
+                "1|2e-2|`\"peft\":\"svfit\"`",
+                "1|1e-2|`\"peft\":\"increlora\"`",
+                "1|1e-3|`\"peft\":\"increlora\",\"optimizer\":\"lion\"`",
+                "1|2e-3|`\"peft\":\"svfit\",\"learning_rate\":2e-3`",
             })
     void loraPlusIsARatioOfLearningRates(double ratio, double learningRate, String hyperparameters) {
         JobSpec spec = spec(hyperparameters);
         assertThat(spec.optimizer().loraPlusRatio()).isEqualTo(ratio);
         assertThat(spec.learningRate()).isEqualTo(learningRate);
+    }
+
+    @Test
+    void ranksThatGrowAreKeptApart() {
+        assertThat(spec("\"peft\":\"increlora\"").optimizer().orthogonality()).isEqualTo(0.1);
+        assertThat(spec("\"peft\":\"triadaptlora\",\"orthogonality\":0.5")
+                        .optimizer()
+                        .orthogonality())
+                .isEqualTo(0.5);
+        assertThat(spec("\"peft\":\"lora\"").optimizer().orthogonality()).isZero();
     }
 
     @Test
@@ -165,6 +187,21 @@ class JobSpecTest {
                 .isEqualTo(new OptimizerConfig(Method.ADAMW_8BIT, 0.8, 0.95, 1e-8, 0.01, 0, 16));
         assertThat(spec("\"optimizer\":\"sgd\",\"momentum\":0.5").optimizer().beta1())
                 .isEqualTo(0.5);
+    }
+
+    @Test
+    void allParametersLearnUnlessAPolicySaysWhich() {
+        assertThat(spec("").learning()).isSameAs(LearningPolicy.EVERYTHING);
+        assertThat(spec("\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}").learning())
+                .isEqualTo(new PdpPolicy(0.75));
+        assertThat(spec("\"learns\":{\"type\":\"light_peft\",\"sparsity\":0.25}")
+                        .learning())
+                .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
+        assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
+        assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
+                        .settings(10, 0)
+                        .learning())
+                .isEqualTo(new IstPolicy(0.5, 3));
     }
 
     @ParameterizedTest
@@ -224,6 +261,37 @@ class JobSpecTest {
                 "bottleneck_activation|`\"peft\":\"bottleneck\",\"bottleneck_activation\":\"tanh\"`",
                 "bottleneck_scaling|`\"peft\":\"bottleneck\",\"bottleneck_scaling\":0`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
+                "alpha|`\"peft\":\"svfit\",\"alpha\":2`",
+                "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
+                "rank|`\"peft\":\"svfit\",\"rank\":0`",
+                "growth_warmup|`\"growth_warmup\":4`",
+                "orthogonality|`\"peft\":\"dora\",\"orthogonality\":0.1`",
+                "orthogonality|`\"peft\":\"increlora\",\"orthogonality\":-1`",
+                "growth_interval|`\"peft\":\"flora\",\"growth_interval\":4`",
+                "growth_threshold|`\"peft\":\"increlora\",\"growth_threshold\":\"linear\"`",
+                "growth_modules|`\"peft\":\"triadaptlora\",\"growth_modules\":3`",
+                "growth_threshold|`\"peft\":\"triadaptlora\",\"growth_threshold\":\"cubic\"`",
+                "growth_modules|`\"peft\":\"increlora\",\"growth_modules\":0`",
+                "learns|`\"learns\":\"ist\"`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"peft\":\"prompt_tuning\"`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"peft\":\"increlora\"`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"triadaptlora\"`",
+                "learns.type|`\"learns\":{}`",
+                "learns.type|`\"learns\":{\"type\":\"half\"}`",
+                "learns.share|`\"learns\":{\"type\":\"ist\",\"share\":0}`",
+                "learns.probe_every|`\"learns\":{\"type\":\"ist\",\"probe_every\":0}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"pdp\",\"sparsity\":1}`",
+                "learns.sparsity|`\"learns\":{\"type\":\"ist\",\"sparsity\":0.5}`",
+                "learns.share|`\"learns\":{\"type\":\"pdp\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"dora\"`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"lora_bias\":true`",
+                "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"bottleneck\"`",
+                "keep_best|`\"learns\":{\"type\":\"pdp\"},\"keep_best\":true`",
+                "learns.module_sparsity|`\"learns\":{\"type\":\"light_peft\",\"module_sparsity\":1}`",
+                "learns.estimation|`\"learns\":{\"type\":\"light_peft\",\"estimation\":0}`",
+                "learns.estimation|`\"learns\":{\"type\":\"pdp\",\"estimation\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
+                "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {
         ApiException error = catchThrowableOfType(ApiException.class, () -> spec(hyperparameters));

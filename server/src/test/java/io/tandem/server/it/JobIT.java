@@ -117,22 +117,28 @@ class JobIT {
                 "dora",
                 "pissa",
                 "dylora",
+                "flora",
+                "increlora",
+                "triadaptlora",
+                "svfit",
+                "alora",
                 "ia3",
                 "prompt_tuning",
                 "prefix_tuning",
-                "alora",
                 "bottleneck",
-                "lora_bias"
+                "lora_bias",
+                "ist",
+                "pdp",
+                "light_peft"
             })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
-        String settings =
-                "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"keep_best\":true,\"checkpoint_every\":1000,\"peft\":\""
-                        + (peft.equals("lora_bias") ? "lora" : peft) + "\"" + own(peft);
+        String settings = "\"n_epochs\":8,\"batch_size\":4,\"eval_every\":7,\"checkpoint_every\":1000," + own(peft)
+                + ",\"keep_best\":" + !peft.equals("pdp");
         String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
-            case "dora" -> Dora.class;
+            case "dora", "ist" -> Dora.class;
             case "ia3" -> Scale.class;
             case "bottleneck" -> Bottleneck.class;
             case "lora_bias" -> BiasedFactors.class;
@@ -161,18 +167,102 @@ class JobIT {
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(400);
     }
 
-    /** Settings of a method. */
-    private String own(String peft) throws Exception {
-        return switch (peft) {
-            case "prompt_tuning", "prefix_tuning" -> ",\"virtual_tokens\":5";
+    /** A method, or what learns, with settings of its own. */
+    private String own(String name) throws Exception {
+        String peft = "\"peft\":\"" + name + "\"";
+        return switch (name) {
+            case "svfit" -> peft + ",\"rank\":12";
+            case "prompt_tuning", "prefix_tuning" -> peft + ",\"virtual_tokens\":5";
             case "alora" -> {
                 JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
-                yield ",\"invocation_tokens\":" + tokens.path("tokens");
+                yield peft + ",\"invocation_tokens\":" + tokens.path("tokens");
             }
-            case "bottleneck" -> ",\"bottleneck_size\":5";
-            case "lora_bias" -> ",\"lora_bias\":true,\"rank\":4";
-            default -> "";
+            case "bottleneck" -> peft + ",\"bottleneck_size\":5";
+            case "lora_bias" -> "\"lora_bias\":true,\"rank\":4";
+            case "ist" -> "\"peft\":\"dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
+            case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
+            case "light_peft" -> "\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
+            default -> peft;
         };
+    }
+
+    /** Which layers learn is told, and so is why. */
+    @Test
+    void layersThatTakeTurnsAreTold() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":3,\"batch_size\":4,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
+                "\"training_file\":\"" + file + "\"");
+        assertThat(ended(id).path("status").asText()).isEqualTo("succeeded");
+        List<Integer> probed = new ArrayList<>();
+        int[] turns = new int[MODEL.config().layers()];
+        for (JsonNode event : events(id, "metrics")) {
+            JsonNode data = event.path("data");
+            if (data.has("layer_importance")) {
+                probed.add(data.path("step").asInt());
+                assertThat(data.path("layer_importance")).hasSize(turns.length);
+                assertThat(data.path("probe_losses").size()).isBetween(1, 3);
+                assertThat(event.path("message").asText()).contains("/30: the layers that matter most are ");
+            } else {
+                assertThat(data.path("learning_layers")).hasSize(1);
+                turns[data.path("learning_layers").path(0).asInt()]++;
+            }
+        }
+        assertThat(probed).containsExactly(4, 8, 12, 16, 20, 24, 28);
+        assertThat(turns).doesNotContain(0);
+    }
+
+    /** Of 14 modules with 8 ranks a quarter is left, in the file and in every checkpoint after the masks are complete. */
+    @Test
+    void prunedRanksAreLeftOut() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
+        String settings = "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":15,\"learning_rate\":0.01";
+        JsonNode whole = ended(create("supervised", settings, files));
+        String id = create("supervised", settings + ",\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}", files);
+        JsonNode pruned = ended(id);
+        assertThat(ranks(adapter(whole))).isEqualTo(8 * 14);
+        assertThat(ranks(adapter(pruned))).isEqualTo(2 * 14);
+        String model = pruned.path("fine_tuned_model").asText();
+        assertThat(ranks(server.adapter(model + ":ckpt-step-45", MODEL.config())))
+                .isEqualTo(2 * 14);
+        assertThat(ranks(server.adapter(model + ":ckpt-step-30", MODEL.config())))
+                .isBetween(3 * 14, 7 * 14);
+        List<JsonNode> steps = events(id, "metrics");
+        JsonNode last = steps.get(steps.size() - 1).path("data");
+        double first = steps.get(0).path("data").path("valid_loss").asDouble();
+        assertThat(last.path("valid_loss").asDouble())
+                .as("of %f at first", first)
+                .isLessThan(first / 3);
+        assertThat(steps.get(steps.size() - 2).path("data").path("sparsity").asDouble())
+                .isEqualTo(0.75);
+    }
+
+    /** A quarter of 14 modules, rounded up, and half of their ranks, after a tenth of 60 steps. */
+    @Test
+    void modulesAndRanksAreLeftOutEarly() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":6,\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"light_peft\"}",
+                "\"training_file\":\"" + file + "\"");
+        Adapter pruned = adapter(ended(id));
+        assertThat(ranks(pruned)).isEqualTo(8 * 4 / 2);
+        assertThat(pruned.modules()).hasSizeLessThanOrEqualTo(4);
+        assertThat(events(id, "message"))
+                .extracting(event -> event.path("message").asText())
+                .contains("Step 6/60: " + pruned.modules().size()
+                        + " of 14 modules and 16 of 112 ranks learn from here on.");
+        List<JsonNode> steps = events(id, "metrics");
+        double first = steps.get(0).path("data").path("train_loss").asDouble();
+        double last =
+                steps.get(steps.size() - 1).path("data").path("train_loss").asDouble();
+        assertThat(last).as("of %f at first", first).isLessThan(first / 2);
+    }
+
+    private static int ranks(Adapter adapter) {
+        return adapter.factors().values().stream().mapToInt(LowRank::rank).sum();
     }
 
     @Test

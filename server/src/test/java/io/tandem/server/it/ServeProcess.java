@@ -30,6 +30,7 @@ final class ServeProcess implements AutoCloseable {
     private final BufferedReader out;
     private final HttpClient client = HttpClient.newHttpClient();
     private int port;
+    private String key = "";
 
     private ServeProcess(Process process, Path log) {
         this.process = process;
@@ -123,16 +124,18 @@ final class ServeProcess implements AutoCloseable {
     }
 
     private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+        return key.isEmpty() ? request : request.header("Authorization", "Bearer " + key);
+    }
+
+    /** Sends requests with this key from now on. */
+    void key(String value) {
+        key = value;
     }
 
     /** Sends SIGTERM. */
     void terminate() {
         process.destroy();
-    }
-
-    long pid() {
-        return process.pid();
     }
 
     /** Waits for the end; returns the exit status. */

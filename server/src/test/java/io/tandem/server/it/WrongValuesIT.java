@@ -68,7 +68,9 @@ class WrongValuesIT {
             "/tokenize",
             List.of("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "{\"content\":\"a\"}"),
             "/v1/fine_tuning/jobs",
-            List.of("{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}"),
+            List.of(
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}",
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}"),
             "/v1/score",
             List.of("{\"model\":\"tiny\",\"queries\":\"a\",\"documents\":\"b\"}"));
 
@@ -93,6 +95,11 @@ class WrongValuesIT {
             "beta",
             "virtual_tokens",
             "invocation_tokens",
+            "growth_warmup",
+            "growth_interval",
+            "growth_modules",
+            "growth_threshold",
+            "orthogonality",
             "bottleneck_size",
             "bottleneck_scaling");
 

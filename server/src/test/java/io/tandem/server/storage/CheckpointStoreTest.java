@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.finetune.JobCheckpoint;
@@ -13,6 +14,7 @@ import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -23,6 +25,7 @@ import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +57,9 @@ class CheckpointStoreTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
-                new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0]))),
+                step % 4 == 0 ? Optional.of(adapter(step + 100)) : Optional.empty(),
+                new OptimizerState(step, new TreeMap<>(Map.of("first", moments, "second", new byte[0])))
+                        .with(step % 2 == 0 ? Map.of("growth", moments.clone()) : Map.of()),
                 step % 2 == 0
                         ? Optional.of(new Best(step - 1, random.nextDouble(), adapter(step - 1)))
                         : Optional.empty(),
@@ -73,7 +78,10 @@ class CheckpointStoreTest {
                                         OptionalDouble.of(random.nextDouble()),
                                         step % 2 == 0 ? OptionalDouble.of(0.5) : OptionalDouble.empty()),
                                 new TreeMap<>(Map.of("", 1.0, "spelling ü", 2.0))))
-                        : Optional.empty());
+                        : Optional.empty(),
+                step % 4 == 0
+                        ? new LearningState(new TreeMap<>(Map.of("a", List.of(0.5, -1e-300), "b", List.of())))
+                        : LearningState.NONE);
     }
 
     private void save(int step) throws IOException {
@@ -85,6 +93,21 @@ class CheckpointStoreTest {
     void whatIsSavedComesBackBitForBit(int step) throws IOException {
         save(step);
         assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(step));
+    }
+
+    /** A version earlier a state ended with the optimizer's tensors. */
+    @Test
+    void jobsOfTheVersionBeforeGoOn() throws IOException {
+        save(3);
+        Path state = root.resolve(JOB).resolve("checkpoints/step-00000003/state.bin");
+        byte[] now = Files.readAllBytes(state);
+        // Without two numbers, which are zero: of further tensors, and of what is remembered of what learns.
+        ByteBuffer before = ByteBuffer.allocate(now.length - 2 * Integer.BYTES);
+        before.put(now, 0, now.length - 3 * Integer.BYTES).putInt(Integer.BYTES, 2);
+        CRC32C crc = new CRC32C();
+        crc.update(before.array(), 0, before.position());
+        Files.write(state, before.putInt((int) crc.getValue()).array());
+        assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(3));
     }
 
     @Test
@@ -113,6 +136,14 @@ class CheckpointStoreTest {
     }
 
     @Test
+    void whatIsPublishedLaterIsWhatIsServed() throws IOException {
+        save(3);
+        save(4);
+        assertThat(store.unpublished(JOB).get(3)).usingRecursiveComparison().isEqualTo(adapter(3));
+        assertThat(store.unpublished(JOB).get(4)).usingRecursiveComparison().isEqualTo(adapter(104));
+    }
+
+    @Test
     void whateverIsBrokenTheOneBeforeIsUsed() throws IOException {
         Random random = new Random(7);
         save(3);
@@ -125,7 +156,7 @@ class CheckpointStoreTest {
                     .filter(file -> !file.endsWith("adapter_config.json"))
                     .toList();
         }
-        assertThat(files).hasSize(3);
+        assertThat(files).hasSize(4);
         for (Path file : files) {
             byte[] whole = Files.readAllBytes(file);
             for (int i = 0; i < 20; i++) {

@@ -2,6 +2,7 @@ package io.tandem.server.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.Scores;
@@ -35,7 +36,8 @@ class JobMetricsTest {
     }
 
     private static StepReport report(int step) {
-        return new StepReport(step, 10, scores(0.5 * step, 0.75), 1e-3, 2.5, 64, 64L * step, 0.25);
+        return new StepReport(
+                step, 10, scores(0.5 * step, 0.75), 1e-3, 2.5, 64, 64L * step, 0.25, LearningPlan.EVERYTHING);
     }
 
     private static Measured measured(int step) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
+import io.tandem.kernels.adapter.learning.LearningState;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -357,6 +358,7 @@ class PowerLossTest {
         return new JobCheckpoint(
                 step,
                 adapter(step),
+                Optional.empty(),
                 new OptimizerState(step, new TreeMap<>(Map.of("first", new byte[] {1, 2, 3}))),
                 Optional.of(new Best(step - 1, 0.5, adapter(step - 1))),
                 0.5,
@@ -364,7 +366,8 @@ class PowerLossTest {
                 List.of(),
                 100,
                 new Scores(0.25, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()),
-                Optional.empty());
+                Optional.empty(),
+                LearningState.NONE);
     }
 
     @Test

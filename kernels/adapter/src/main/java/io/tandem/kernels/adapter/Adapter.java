@@ -18,7 +18,7 @@ import java.util.TreeMap;
  *
  * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
  * or DoRA adapters; none of them sees what another adds, but for bottlenecks behind a block, which read its output as the
- * changes of its linears leave it. At most one of them has virtual tokens.
+ * changes of its linears leave it. Factors of (IA)^3 multiply. At most one of them has virtual tokens.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed

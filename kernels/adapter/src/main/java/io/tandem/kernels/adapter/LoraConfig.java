@@ -41,6 +41,11 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         return EnumSet.complementOf(EnumSet.of(TargetModule.ATTENTION, TargetModule.MLP));
     }
 
+    /** The same, of the targets those that a model has. */
+    public LoraConfig of(ModelConfig model) {
+        return new LoraConfig(rank, alpha, rankStabilized, EnumSet.copyOf(modules(model)), baseModel);
+    }
+
     /** The factor on the product of the factors, for a module of the given rank. */
     public double scaling(int moduleRank) {
         return rankStabilized ? alpha / Math.sqrt(moduleRank) : alpha / moduleRank;

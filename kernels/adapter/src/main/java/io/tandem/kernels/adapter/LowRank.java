@@ -42,6 +42,23 @@ public record LowRank(int rank, int inputs, int outputs, float[] a, float[] b, d
         return new LowRank(count, inputs, outputs, Arrays.copyOf(a, count * inputs), first, otherScaling);
     }
 
+    /**
+     * Some of its ranks, which change as much as they do now.
+     *
+     * @param ranks ascending, at least one
+     */
+    public LowRank only(int[] ranks) {
+        float[] fewer = new float[ranks.length * inputs];
+        float[] rest = new float[outputs * ranks.length];
+        for (int i = 0; i < ranks.length; i++) {
+            System.arraycopy(a, ranks[i] * inputs, fewer, i * inputs, inputs);
+            for (int row = 0; row < outputs; row++) {
+                rest[row * ranks.length + i] = b[row * rank + ranks[i]];
+            }
+        }
+        return new LowRank(ranks.length, inputs, outputs, fewer, rest, scaling);
+    }
+
     /** An element of B with the scaling inside, as the device keeps it. */
     public float scaled(float element) {
         return (float) (scaling * element);

@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.KeysAndValues;
@@ -16,6 +17,7 @@ import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.Arrays;
@@ -99,6 +101,30 @@ public final class TinyAdapters {
         Map<Site, Change> modules = new TreeMap<>();
         whole.factors().forEach((site, factors) -> modules.put(site, new LeadingRanks(factors, learning)));
         return new Adapter(whole.config(), modules);
+    }
+
+    /** Factors with a core of random numbers in all linears. */
+    public static Adapter core(ModelConfig model, Core.Shape shape, Core.Ranks ranks, int room, long seed) {
+        Random random = new Random(seed + 3);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = random(model, LoraConfig.everyLinear(), room, seed);
+        factors.factors().forEach((site, outer) -> {
+            float[] core = gaussian(random, shape.numbers(room), 0.7);
+            modules.put(site, new Core(outer, shape, core, Core.Ranks.all(room)).with(ranks, 2));
+        });
+        return new Adapter(factors.config(), modules);
+    }
+
+    /** Singular values that changed, between random vectors, in all linears. */
+    public static Adapter singular(ModelConfig model, int rank, long seed) {
+        Random random = new Random(seed + 4);
+        Map<Site, Change> modules = new TreeMap<>();
+        LoraConfig config = new LoraConfig(rank, rank, false, LoraConfig.everyLinear(), "");
+        random(model, config, seed, site -> rank)
+                .factors()
+                .forEach(
+                        (site, vectors) -> modules.put(site, new SingularValues(vectors, gaussian(random, rank, 0.7))));
+        return new Adapter(config, modules);
     }
 
     /** Virtual tokens that are no tokens of the vocabulary. */

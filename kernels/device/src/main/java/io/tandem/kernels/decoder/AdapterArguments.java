@@ -67,6 +67,10 @@ interface AdapterArguments {
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
      * @param prefix of virtual tokens with keys and values how many, and where those begin
+     * @param cores four numbers for each part with factors that has one: its number, where the core begins, whether it is
+     *     diagonal (0) or full (1), whether its importance is measured
+     * @param values six numbers for each part whose singular values learn: bank, row, rank, column, width, where they begin
+     * @param vectors of those {@code U^T [rank, width]}
      * @param bottlenecks as in a slot's content
      * @param bottleneckStarts where each of those begins
      * @param bottleneckScalings of those
@@ -80,6 +84,9 @@ interface AdapterArguments {
             long[] biases,
             long[] virtual,
             long[] prefix,
+            long[] cores,
+            long[] values,
+            List<PtNDArray> vectors,
             long[] bottlenecks,
             long[] bottleneckStarts,
             double[] bottleneckScalings)
@@ -95,10 +102,16 @@ interface AdapterArguments {
                 call.numbers(biases),
                 call.numbers(virtual),
                 call.numbers(prefix),
+                call.numbers(cores),
+                call.numbers(values),
+                call.list(vectors.toArray(PtNDArray[]::new)),
                 call.numbers(bottlenecks),
                 call.numbers(bottleneckStarts),
                 call.own(IValue.listFrom(bottleneckScalings))
             };
         }
     }
+
+    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
+    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 }

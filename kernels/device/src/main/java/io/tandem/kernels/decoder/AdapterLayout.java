@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
@@ -76,6 +77,10 @@ final class AdapterLayout {
             return parameter.name().equals(name);
         }
 
+        boolean isFullCore() {
+            return is(Core.E) && part.change() instanceof Core core && core.shape() == Core.Shape.FULL;
+        }
+
         private boolean isTransposed() {
             return is(LowRank.B) || is(Bottleneck.UP);
         }
@@ -91,6 +96,14 @@ final class AdapterLayout {
 
     int outputs(int bank) {
         return linear(bank).outputs(model);
+    }
+
+    int layers() {
+        return model.layers();
+    }
+
+    int layer(int bank) {
+        return bank / linears.size();
     }
 
     private JoinedLinear linear(int bank) {
@@ -130,7 +143,7 @@ final class AdapterLayout {
     }
 
     private Site site(int bank, TargetModule module) {
-        return new Site(bank / linears.size(), module, linear(bank).expert());
+        return new Site(layer(bank), module, linear(bank).expert());
     }
 
     private int sum(Adapter adapter, int bank, ToIntFunction<Change> number) {
@@ -208,13 +221,15 @@ final class AdapterLayout {
         return placed;
     }
 
-    /** All parameters in one vector; B and U are transposed, as the device keeps them. */
+    /** All parameters in one vector, B and U transposed and full cores in {@link CoreOrder}, as the device keeps them. */
     float[] flatten(Adapter adapter) {
         float[] flat = new float[Math.toIntExact(adapter.parameters())];
         for (Placed placed : parameters(adapter)) {
             Parameter p = placed.parameter();
             if (placed.isTransposed()) {
                 transpose(p.values(), 0, p.rows(), p.columns(), flat, placed.start());
+            } else if (placed.isFullCore()) {
+                CoreOrder.flatten(p.values(), p.rows(), flat, placed.start());
             } else {
                 System.arraycopy(p.values(), 0, flat, placed.start(), placed.length());
             }
@@ -240,6 +255,8 @@ final class AdapterLayout {
             if (placed.isTransposed()) {
                 // It lies there transposed.
                 transpose(flat, placed.start(), /* rows= */ p.columns(), /* columns= */ p.rows(), own, 0);
+            } else if (placed.isFullCore()) {
+                CoreOrder.unflatten(flat, placed.start(), p.rows(), own);
             } else {
                 System.arraycopy(flat, placed.start(), own, 0, own.length);
             }
@@ -287,9 +304,15 @@ final class AdapterLayout {
         return new PreparedAdapter(adapter, derived);
     }
 
-    private static float[] scaledB(LowRank factors) {
+    /** {@code [rank, outputs]}. */
+    static float[] transposedB(LowRank factors) {
         float[] b = new float[factors.b().length];
         transpose(factors.b(), 0, factors.outputs(), factors.rank(), b, 0);
+        return b;
+    }
+
+    private static float[] scaledB(LowRank factors) {
+        float[] b = transposedB(factors);
         for (int i = 0; i < b.length; i++) {
             b[i] = factors.scaled(b[i]);
         }

@@ -6,17 +6,18 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
-import io.tandem.kernels.decoder.DecoderScript.AdaptersObject;
-import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.decoder.DecoderScript.PackObject;
-import io.tandem.kernels.decoder.DecoderScript.Slots;
+import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
@@ -107,19 +108,18 @@ final class AdapterSlots {
             List<PtNDArray> differences = new ArrayList<>();
             for (Part part : parts) {
                 float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
-                part.change().lowRank().ifPresent(lowRank -> {
-                    int split = part.change().learning();
-                    if (learning) {
-                        factors.add(new long[] {part.bank(), part.row(), part.column()});
-                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), 0, split));
-                        b.add(ranks(call, derived, lowRank.outputs(), 0, split));
-                    }
-                    if (split < lowRank.rank()) {
-                        factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
-                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), split, lowRank.rank()));
-                        b.add(ranks(call, derived, lowRank.outputs(), split, lowRank.rank()));
-                    }
-                });
+                Change change = part.change();
+                int split = change.learning();
+                if (learning && split > 0) {
+                    factors.add(new long[] {part.bank(), part.row(), part.column()});
+                    a.add(ranks(call, change.right(), change.inputs(), 0, split));
+                    b.add(ranks(call, derived, change.outputs(), 0, split));
+                }
+                if (split < change.rank()) {
+                    factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
+                    a.add(ranks(call, change.right(), change.inputs(), split, change.rank()));
+                    b.add(ranks(call, derived, change.outputs(), split, change.rank()));
+                }
                 if (!learning) {
                     continue;
                 }

@@ -2,8 +2,8 @@ package io.tandem.kernels.decoder;
 
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.KernelsConfig;
-import io.tandem.kernels.decoder.DecoderScript.CacheObject;
-import io.tandem.kernels.decoder.DecoderScript.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.List;
 

@@ -5,10 +5,27 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
+import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
+import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
+import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
+import io.tandem.kernels.decoder.ScriptObjects.Extremes;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
+import io.tandem.kernels.decoder.ScriptObjects.Weight;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.torchscript.ScriptModule;
 import java.util.List;
@@ -16,65 +33,14 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * {@code decoder.py} as Java calls it: a method for each of the script's, in its order, and a type for each of its
- * objects. What a method returns belongs to the scope that it is given first.
+ * {@code decoder.py} as Java calls it: a method for each of the script's, in its order. What a method returns belongs to
+ * the scope that it is given first.
  */
 final class DecoderScript {
     private static final String CLASS = "__torch__.tandem.decoder.Decoder";
 
-    /** {@code model.Model}. */
-    record ModelObject(IValue value) {}
-
-    /** {@code linear.Forms}. */
-    record FormsObject(IValue value) {}
-
-    /** {@code cache.Cache}. */
-    record CacheObject(IValue value) {}
-
-    /** {@code change.Changes}. */
-    record AdaptersObject(IValue value) {}
-
-    /** {@code row_adapters.Pack}. */
-    record PackObject(IValue value) {}
-
-    /** {@code arena.Arena}. */
-    record ArenaObject(IValue value) {}
-
-    /** {@code trainee.Trainee}. */
-    record TraineeObject(IValue value) {}
-
-    /** {@code optimizer.Optimizer}. */
-    record OptimizerObject(IValue value) {}
-
-    /** {@code step.Step}. */
-    record StepObject(IValue value) {}
-
-    /** A weight of the model that is being filled. */
-    record Weight(IValue value) {}
-
-    /** The factors of a trainee, [numbers] float32. */
-    record Factors(IValue value) {}
-
-    /** Their gradients, [lanes, numbers] float32. */
-    record Gradients(IValue value) {}
-
-    /** The least and the largest numbers that each bank of a trainee has published, {@code [banks, 4]} float32. */
-    record Extremes(IValue value) {}
-
     /** Arguments that belong together; the script takes the components one by one. */
     interface Arguments {}
-
-    /** Banks or regions, the last one exclusive. */
-    record Range(int first, int last) implements Arguments {}
-
-    /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
-    record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
-
-    /** The method's name and its constants: beta1, beta2, epsilon, weight decay. */
-    record Rule(String method, double[] settings) implements Arguments {}
-
-    /** As in {@code optimizer.new}. */
-    record Regions(long[] places, double[] rates, long[] sizes) implements Arguments {}
 
     private final ScriptModule script;
     private final String device;
@@ -368,12 +334,39 @@ final class DecoderScript {
         return new Extremes(script.call(owner, "extremes", trainee.value()));
     }
 
+    /** @return of each core, in the order of {@link Learned}, as the last step left it */
+    float[] importance(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "importance", trainee.value()));
+    }
+
     /**
      * @param ranks of each part with factors, in the order of {@link Learned}
      * @param scalings of those
      */
     void useRanks(TensorScope call, TraineeObject trainee, long[] ranks, double[] scalings) {
         script.call(call, "use_ranks", trainee.value(), call.numbers(ranks), call.own(IValue.listFrom(scalings)));
+    }
+
+    /** @param learns of each bank, 1 if it does */
+    void useBanks(TensorScope call, TraineeObject trainee, long[] learns) {
+        script.call(call, "use_banks", trainee.value(), call.numbers(learns));
+    }
+
+    void maskRanks(TensorScope call, TraineeObject trainee, int pruned, double temperature) {
+        script.call(call, "mask_ranks", trainee.value(), call.number(pruned), call.number(temperature));
+    }
+
+    void compareOutputs(TensorScope call, TraineeObject trainee, boolean compares) {
+        script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
+    }
+
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    float[] estimates(TensorScope call, TraineeObject trainee) {
+        return call.floats(script.call(call, "estimates", trainee.value()));
+    }
+
+    void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {
+        script.call(call, "scale_banks", adapters.value(), trainee.value(), call.numbers(banks), call.number(factor));
     }
 
     void clearBroken(TensorScope call, AdaptersObject adapters, TraineeObject trainee) {
@@ -397,8 +390,10 @@ final class DecoderScript {
         return script.call(call, "is_decomposed", trainee.value()).toBoolean();
     }
 
-    void finishGradients(TensorScope call, TraineeObject trainee, Range banks) {
-        script.call(call, "finish_gradients", trainee.value(), call.number(banks.first()), call.number(banks.last()));
+    /** @param penalty as in {@code orthogonal.py}; 0 for none */
+    void finishGradients(TensorScope call, TraineeObject trainee, Range banks, double penalty) {
+        IValue first = call.number(banks.first());
+        script.call(call, "finish_gradients", trainee.value(), first, call.number(banks.last()), call.number(penalty));
     }
 
     Gradients finishedGradients(TensorScope owner, TraineeObject trainee) {
@@ -424,6 +419,11 @@ final class DecoderScript {
         }
     }
 
+    /** @param steps of each region in which it learns, the next one included; 0 if that is none of them */
+    void countSteps(TensorScope call, OptimizerObject optimizer, long[] steps) {
+        script.call(call, "count_steps", optimizer.value(), call.numbers(steps));
+    }
+
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
         script.call(
                 call,
@@ -435,20 +435,14 @@ final class DecoderScript {
     }
 
     StepObject beginStep(
-            TensorScope owner,
-            OptimizerObject optimizer,
-            double scale,
-            double largestNorm,
-            double learningRate,
-            int number) {
+            TensorScope owner, OptimizerObject optimizer, double scale, double largestNorm, double learningRate) {
         return new StepObject(script.call(
                 owner,
                 "begin_step",
                 optimizer.value(),
                 owner.number(scale),
                 owner.number(largestNorm),
-                owner.number(learningRate),
-                owner.number(number)));
+                owner.number(learningRate)));
     }
 
     void optimizerStep(

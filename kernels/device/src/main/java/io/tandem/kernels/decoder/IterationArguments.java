@@ -1,8 +1,8 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
-import io.tandem.kernels.decoder.DecoderScript.Slots;
 
 /** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {

@@ -3,29 +3,36 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
-import io.tandem.kernels.decoder.DecoderScript.Factors;
-import io.tandem.kernels.decoder.DecoderScript.Gradients;
-import io.tandem.kernels.decoder.DecoderScript.OptimizerObject;
-import io.tandem.kernels.decoder.DecoderScript.Range;
-import io.tandem.kernels.decoder.DecoderScript.Regions;
-import io.tandem.kernels.decoder.DecoderScript.Rule;
-import io.tandem.kernels.decoder.DecoderScript.StepObject;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
+import io.tandem.kernels.decoder.OptimizerArguments.Regions;
+import io.tandem.kernels.decoder.OptimizerArguments.Rule;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.decoder.OptimizerLayout.StateTensor;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
+import java.util.function.IntPredicate;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** What updates a vector of factors: its object in {@code optim/optimizer.py}, and the names of its state. */
 final class Optimizer {
+    /** Beside the state tensors: int32 for each clock. */
+    private static final String CLOCKS = "clocks";
+
     private final DecoderScript script;
     private final TensorScope scope;
     private final Lanes lanes;
@@ -33,6 +40,10 @@ final class Optimizer {
     private final OptimizerLayout layout;
     private final OptimizerObject value;
     private int steps;
+    /** Of each clock, the steps in which it ran. */
+    private final int[] clocks;
+
+    private IntPredicate running = clock -> true;
 
     /**
      * @param scope owns the state
@@ -52,6 +63,8 @@ final class Optimizer {
         this.lanes = lanes;
         this.config = config;
         this.layout = OptimizerLayout.of(factors, config);
+        clocks = new int
+                [1 + layout.regions().stream().mapToInt(Region::clock).max().orElse(0)];
         double[] settings = {config.beta1(), config.beta2(), config.epsilon(), config.weightDecay()};
         double[] rates = layout.regions().stream().mapToDouble(Region::rate).toArray();
         value = script.newOptimizer(
@@ -84,8 +97,12 @@ final class Optimizer {
      */
     StepObject step(TensorScope owner, Gradients gradients, double learningRate, double scale) {
         int regions = layout.regions().size();
+        long[] counts = layout.regions().stream()
+                .mapToLong(region -> running.test(region.clock()) ? clocks[region.clock()] + 1 : 0)
+                .toArray();
+        script.countSteps(owner, value, counts);
         lanes.share(regions, (from, to) -> gather(gradients, from, to));
-        StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate, steps + 1);
+        StepObject step = script.beginStep(owner, value, scale, config.maxGradientNorm(), learningRate);
         lanes.share(regions, (from, to) -> update(gradients, step, from, to));
         return step;
     }
@@ -94,7 +111,15 @@ final class Optimizer {
     void count(double norm) {
         if (Double.isFinite(norm)) {
             steps++;
+            for (int clock = 0; clock < clocks.length; clock++) {
+                clocks[clock] += running.test(clock) ? 1 : 0;
+            }
         }
+    }
+
+    /** Which clocks run from here on. What stands still learns nothing, and what is remembered of it stays as it is. */
+    void run(IntPredicate clocks) {
+        running = clocks;
     }
 
     private void gather(Gradients gradients, int from, int to) {
@@ -120,6 +145,12 @@ final class Optimizer {
             for (int i = 0; i < state.length; i++) {
                 tensors.put(layout.tensors().get(i).name(), TensorScope.bytes(state[i]));
             }
+            if (hasClocks()) {
+                ByteBuffer counts =
+                        ByteBuffer.allocate(clocks.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                counts.asIntBuffer().put(clocks);
+                tensors.put(CLOCKS, counts.array());
+            }
             return new OptimizerState(steps, tensors);
         }
     }
@@ -129,16 +160,36 @@ final class Optimizer {
         check(state);
         try (TensorScope call = scope.open()) {
             List<PtNDArray> tensors = layout.tensors().stream()
-                    .map(tensor -> call.tensor(ByteBuffer.wrap(bytes(state, tensor)), tensor.type(), tensor.length()))
+                    .map(tensor ->
+                            call.tensor(ByteBuffer.wrap(bytes(state, tensor.name())), tensor.type(), tensor.length()))
                     .toList();
             script.restoreOptimizer(call, value, tensors);
         }
         steps = state.steps();
+        if (hasClocks()) {
+            counts(state).get(clocks);
+        } else {
+            Arrays.fill(clocks, steps);
+        }
+    }
+
+    /** Whether not all of it learns in every step. */
+    private boolean hasClocks() {
+        return config.layered() || clocks.length > 1;
+    }
+
+    private static IntBuffer counts(OptimizerState state) {
+        return ByteBuffer.wrap(bytes(state, CLOCKS))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asIntBuffer();
     }
 
     private void check(OptimizerState state) {
-        List<String> names =
-                layout.tensors().stream().map(StateTensor::name).sorted().collect(Collectors.toList());
+        List<String> names = Stream.concat(
+                        layout.tensors().stream().map(StateTensor::name),
+                        hasClocks() ? Stream.of(CLOCKS) : Stream.empty())
+                .sorted()
+                .toList();
         if (!List.copyOf(state.tensors().keySet()).equals(names)) {
             throw new IllegalArgumentException(
                     "the optimizer's state has " + state.tensors().keySet() + ", " + config.method() + " has " + names);
@@ -146,17 +197,24 @@ final class Optimizer {
         if (state.steps() < 0) {
             throw new IllegalArgumentException("the optimizer's state has made " + state.steps() + " steps");
         }
+        if (hasClocks()) {
+            requireBytes(state, CLOCKS, (long) clocks.length * Integer.BYTES);
+        }
         for (StateTensor tensor : layout.tensors()) {
-            int found = bytes(state, tensor).length;
-            if (found != tensor.bytes()) {
-                throw new IllegalArgumentException(
-                        "the optimizer's " + tensor.name() + " has " + found + " bytes, expected " + tensor.bytes());
-            }
+            requireBytes(state, tensor.name(), tensor.bytes());
         }
     }
 
-    private static byte[] bytes(OptimizerState state, StateTensor tensor) {
-        return Objects.requireNonNull(state.tensors().get(tensor.name()));
+    private static void requireBytes(OptimizerState state, String name, long expected) {
+        int found = bytes(state, name).length;
+        if (found != expected) {
+            throw new IllegalArgumentException(
+                    "the optimizer's " + name + " has " + found + " bytes, expected " + expected);
+        }
+    }
+
+    private static byte[] bytes(OptimizerState state, String name) {
+        return Objects.requireNonNull(state.tensors().get(name));
     }
 
     long stateBytes() {

@@ -1,7 +1,6 @@
 package io.tandem.kernels.decoder;
 
 import static io.tandem.kernels.OptimizerConfig.BLOCK;
-import static io.tandem.kernels.OptimizerConfig.MIN_QUANTIZED;
 
 import ai.djl.ndarray.types.DataType;
 import io.tandem.kernels.OptimizerConfig;
@@ -19,8 +18,17 @@ import java.util.List;
  * @param tensors the state, in the order in which {@code optim/optimizer.py} numbers it
  */
 record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
-    /** A parameter of a module by its name, on which its learning rate depends. */
-    record Factor(String name, int length) {}
+    /**
+     * A parameter of a module, or a part of one, by its name, on which its learning rate depends.
+     *
+     * @param whole numbers of the whole parameter
+     * @param clock that counts the steps in which it learns; factors of the same one learn together
+     */
+    record Factor(String name, int length, int whole, int clock) {
+        Factor(String name, int length) {
+            this(name, length, length, 0);
+        }
+    }
 
     /**
      * A range of the vector.
@@ -28,19 +36,20 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
      * @param at its first number in the state tensors of its kind, quantized or not
      * @param block its first block there; meaningless if it is not quantized
      * @param rate factor on the learning rate
+     * @param clock as in {@link Factor}
      */
-    record Region(int start, int length, int at, int block, boolean quantized, double rate) {
+    record Region(int start, int length, int at, int block, boolean quantized, double rate, int clock) {
         private int blocks() {
             return (length + BLOCK - 1) / BLOCK;
         }
 
         private Region extended(int more) {
-            return new Region(start, length + more, at, block, quantized, rate);
+            return new Region(start, length + more, at, block, quantized, rate, clock);
         }
 
         /** How many more numbers, like those of this factor, the region may take. */
-        private int room(boolean quantizedToo, double sameRate) {
-            boolean alike = quantized == quantizedToo && rate == sameRate;
+        private int room(boolean quantizedToo, double sameRate, int sameClock) {
+            boolean alike = quantized == quantizedToo && rate == sameRate && clock == sameClock;
             boolean wholeBlocks = !quantized || length % BLOCK == 0;
             return alike && wholeBlocks ? Assumed.REGION_PARAMETERS - length : 0;
         }
@@ -62,8 +71,8 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
     static OptimizerLayout of(List<Factor> factors, OptimizerConfig config) {
         List<Region> regions = new ArrayList<>();
         for (Factor factor : factors) {
-            boolean quantized = config.method() == Method.ADAMW_8BIT && factor.length() >= MIN_QUANTIZED;
-            append(regions, factor.length(), quantized, config.rate(factor.name()));
+            boolean quantized = config.quantizes(factor.name(), factor.whole());
+            append(regions, factor.length(), quantized, config.rate(factor.name()), factor.clock());
         }
         int quantized = length(regions, true);
         int blocks = regions.stream()
@@ -73,22 +82,22 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
         return new OptimizerLayout(regions, tensors(config.method(), length(regions, false), quantized, blocks));
     }
 
-    private static void append(List<Region> regions, int length, boolean quantized, double rate) {
+    private static void append(List<Region> regions, int length, boolean quantized, double rate, int clock) {
         int left = length;
         while (left > 0) {
             int last = regions.size() - 1;
-            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate);
+            int room = last < 0 ? 0 : regions.get(last).room(quantized, rate, clock);
             int taken = Math.min(left, room == 0 ? Assumed.REGION_PARAMETERS : room);
             if (room > 0) {
                 regions.set(last, regions.get(last).extended(taken));
             } else {
-                regions.add(following(regions, taken, quantized, rate));
+                regions.add(following(regions, taken, quantized, rate, clock));
             }
             left -= taken;
         }
     }
 
-    private static Region following(List<Region> regions, int length, boolean quantized, double rate) {
+    private static Region following(List<Region> regions, int length, boolean quantized, double rate, int clock) {
         int start = 0;
         int at = 0;
         int block = 0;
@@ -99,7 +108,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
                 block += region.blocks();
             }
         }
-        return new Region(start, length, at, block, quantized, rate);
+        return new Region(start, length, at, block, quantized, rate, clock);
     }
 
     private static int length(List<Region> regions, boolean quantized) {

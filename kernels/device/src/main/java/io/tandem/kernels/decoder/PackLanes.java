@@ -29,6 +29,9 @@ final class PackLanes {
 
     private final PackRows pack;
     private final int layers;
+    /** Of those, from the last one, how many go backward. */
+    private final int depth;
+
     private final int lanes;
     private final Position position;
 
@@ -98,13 +101,18 @@ final class PackLanes {
     /** @param places that its segments have in the whole iteration */
     record Part(int lane, List<Segment> segments, List<Integer> places, PackWindows windows) {}
 
-    PackLanes(PackRows pack, int layers) {
-        this(pack, layers, new Position(new int[pack.lanes()], new int[pack.lanes()]));
+    /**
+     * @param layers of the model
+     * @param depth how many of them go backward, from the last one: below the lowest one that learns nothing needs to
+     */
+    PackLanes(PackRows pack, int layers, int depth) {
+        this(pack, layers, depth, new Position(new int[pack.lanes()], new int[pack.lanes()]));
     }
 
-    private PackLanes(PackRows pack, int layers, Position position) {
+    private PackLanes(PackRows pack, int layers, int depth, Position position) {
         this.pack = pack;
         this.layers = layers;
+        this.depth = depth;
         this.lanes = pack.lanes();
         this.position = position;
     }
@@ -114,7 +122,7 @@ final class PackLanes {
         return new PackProgress(
                 pack.rows(),
                 IntStream.range(0, lanes).map(pack::learningRows).sum(),
-                layers,
+                depth,
                 Arrays.stream(forwardLeft()).sum(),
                 pack.learns() ? Arrays.stream(backwardLeft()).asLongStream().sum() : 0);
     }
@@ -165,7 +173,7 @@ final class PackLanes {
                 next.backward[lane] += backward[lane];
             }
         }
-        return new Split(parts, even, new PackLanes(pack, layers, next));
+        return new Split(parts, even, new PackLanes(pack, layers, depth, next));
     }
 
     private void check(TrainingWork work) {
@@ -213,7 +221,7 @@ final class PackLanes {
 
     private int[] backwardLeft() {
         return IntStream.range(0, lanes)
-                .map(lane -> layers * pack.learningRows(lane) - position.backward[lane])
+                .map(lane -> depth * pack.learningRows(lane) - position.backward[lane])
                 .toArray();
     }
 

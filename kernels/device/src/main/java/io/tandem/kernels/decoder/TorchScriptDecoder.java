@@ -14,11 +14,14 @@ import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
-import io.tandem.kernels.decoder.DecoderScript.ArenaObject;
-import io.tandem.kernels.decoder.DecoderScript.ModelObject;
-import io.tandem.kernels.decoder.DecoderScript.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
+import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
+import io.tandem.kernels.decoder.ScriptObjects.PackObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
@@ -32,6 +35,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -83,12 +87,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
-        packLanes = new PackLanes(pack, model.layers());
+        packLanes = new PackLanes(pack, model.layers(), model.layers());
     }
 
-    private void use(PackRows next) {
+    /** @param lowest layer of those that go backward */
+    private void use(PackRows next, int lowest) {
         pack = next;
-        packLanes = new PackLanes(next, model.layers());
+        packLanes = new PackLanes(next, model.layers(), model.layers() - lowest);
     }
 
     /**
@@ -155,7 +160,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state) {
         Trainee trainee = open(slot, snapshot, optimizer);
         try {
-            trainee.optimizer().restore(state);
+            trainee.restore(state);
         } catch (IllegalArgumentException e) {
             closeTrainee(slot);
             throw e;
@@ -170,7 +175,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         try {
             PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
                     .fill(initial, adapters, arena);
-            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes);
+            Trainee trainee =
+                    new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits.dtype());
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -197,9 +203,8 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
-        if (next.purpose() == TrainingPack.Purpose.LEARN) {
-            trainee(adapterSlots[adapterSlots.length - 1]);
-        }
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
         if (next.rows() > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
@@ -211,7 +216,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
         reserveArena();
         int written = virtual.written();
-        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()));
+        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()), lowest);
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
         }
@@ -341,13 +346,33 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public SortedMap<Site, Double> importance(int slot) {
+        return trainee(slot).importance();
+    }
+
+    @Override
+    public void grow(int slot, SortedMap<Site, Integer> ranks, boolean complete) {
+        trainee(slot).grow(ranks, complete);
+    }
+
+    @Override
+    public void learn(int slot, LearningPlan plan) {
+        trainee(slot).learn(plan);
+    }
+
+    @Override
+    public SortedMap<Site, Estimate> estimates(int slot, double lossScale) {
+        return trainee(slot).estimates(lossScale);
+    }
+
+    @Override
     public Adapter snapshot(int slot) {
         return trainee(slot).snapshot();
     }
 
     @Override
     public OptimizerState optimizerState(int slot) {
-        return trainee(slot).optimizer().state();
+        return trainee(slot).state();
     }
 
     /** The gradients added up since the last step, laid out like the adapter; for tests. */
@@ -362,7 +387,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             closing.close();
         }
         if (pack.uses(slot)) {
-            use(PackRows.EMPTY);
+            use(PackRows.EMPTY, 0);
         }
     }
 

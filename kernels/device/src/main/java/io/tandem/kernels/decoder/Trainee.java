@@ -1,32 +1,46 @@
 package io.tandem.kernels.decoder;
 
+import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingularValues;
+import io.tandem.kernels.adapter.learning.Estimate;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
-import io.tandem.kernels.decoder.DecoderScript.Factors;
-import io.tandem.kernels.decoder.DecoderScript.Gradients;
-import io.tandem.kernels.decoder.DecoderScript.Range;
-import io.tandem.kernels.decoder.DecoderScript.StepObject;
-import io.tandem.kernels.decoder.DecoderScript.TraineeObject;
+import io.tandem.kernels.decoder.OptimizerArguments.Range;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
+import io.tandem.kernels.decoder.ScriptObjects.Factors;
+import io.tandem.kernels.decoder.ScriptObjects.Gradients;
+import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
+import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -36,15 +50,20 @@ final class Trainee implements AutoCloseable {
     private final TensorScope scope;
     private final AdapterSlots adapters;
     private final AdapterLayout layout;
-    private final Adapter like;
+    private Adapter like;
     private final Optimizer optimizer;
     private final TraineeObject value;
     private final Lanes lanes;
-    private final boolean decomposed;
+    private final OptimizerConfig config;
+    private final Dtype dtype;
+    private boolean decomposed;
     /** In the order of the device's parts. */
     private final List<Part> factors;
 
+    private final Growth growth;
+
     private int ranks = Integer.MAX_VALUE;
+    private LearningPlan plan = LearningPlan.EVERYTHING;
 
     Trainee(
             DecoderScript script,
@@ -54,7 +73,8 @@ final class Trainee implements AutoCloseable {
             PreparedAdapter prepared,
             AdapterLayout layout,
             OptimizerConfig config,
-            Lanes lanes) {
+            Lanes lanes,
+            Dtype dtype) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
@@ -62,6 +82,8 @@ final class Trainee implements AutoCloseable {
         Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
+        this.dtype = dtype;
+        this.config = config;
         List<Placed> parameters = layout.parameters(initial);
         this.factors = parameters.stream()
                 .filter(placed -> placed.is(LowRank.B))
@@ -76,22 +98,27 @@ final class Trainee implements AutoCloseable {
                     slot,
                     call.tensor(flat, flat.length),
                     lanes.count(),
-                    learned(layout, parameters, initial));
+                    learned(call, layout, parameters, initial));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
-            optimizer = new Optimizer(script, scope, lanes, config, weights, regions(parameters, initial));
+            growth = new Growth(parameters, config.layered());
+            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
         }
         adapters.occupy(slot, initial);
+        usePresentRanks();
     }
 
     /** @param parameters the adapter's */
-    private static Learned learned(AdapterLayout layout, List<Placed> parameters, Adapter initial) {
+    private static Learned learned(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial) {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
         List<long[]> magnitudes = new ArrayList<>();
         List<long[]> biases = new ArrayList<>();
+        List<long[]> cores = new ArrayList<>();
+        List<long[]> values = new ArrayList<>();
+        List<LowRank> vectors = new ArrayList<>();
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(
                     new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
@@ -103,9 +130,9 @@ final class Trainee implements AutoCloseable {
                 banks.get(part.bank())[2] = placed.start();
             }
             if (placed.is(LowRank.B)) {
-                LowRank own = part.change().lowRank().orElseThrow();
+                Change own = part.change();
                 parts.add(new long[] {
-                    part.bank(), part.row(), part.change().learning(), part.column(), own.outputs(), placed.start()
+                    part.bank(), part.row(), own.learning(), part.column(), own.outputs(), placed.start()
                 });
                 scalings.add(own.scaling());
             }
@@ -115,6 +142,17 @@ final class Trainee implements AutoCloseable {
             }
             if (placed.is(BiasedFactors.BIAS)) {
                 biases.add(new long[] {parts.size() - 1L, part.frozenRow(), placed.start()});
+            }
+            if (placed.is(Core.E) && part.change() instanceof Core core) {
+                cores.add(new long[] {
+                    parts.size() - 1L, placed.start(), core.shape() == Core.Shape.FULL ? 1 : 0, core.grows() ? 1 : 0
+                });
+            }
+            if (part.change() instanceof SingularValues own) {
+                values.add(new long[] {
+                    part.bank(), part.frozenRow(), own.rank(), part.column(), own.outputs(), placed.start()
+                });
+                vectors.add(own.vectors());
             }
             if (part.change() instanceof Scale scale) {
                 long[] place = AdapterLayout.place(part, scale);
@@ -132,6 +170,9 @@ final class Trainee implements AutoCloseable {
                 RowEncoder.flatten(biases),
                 virtual(initial),
                 prefix(initial),
+                RowEncoder.flatten(cores),
+                RowEncoder.flatten(values),
+                vectors.stream().map(own -> transposedB(call, own)).toList(),
                 AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
                 bottlenecks.stream().mapToLong(Placed::start).toArray(),
                 bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
@@ -157,11 +198,15 @@ final class Trainee implements AutoCloseable {
                 .toArray();
     }
 
-    private static List<Factor> regions(List<Placed> parameters, Adapter adapter) {
-        return Stream.concat(
-                        parameters.stream().map(Placed::parameter), adapter.prefix().map(Prefix::parameter).stream())
+    private static List<Factor> prefixFactors(Adapter adapter) {
+        return adapter.prefix().map(Prefix::parameter).stream()
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
+    }
+
+    private static PtNDArray transposedB(TensorScope call, LowRank vectors) {
+        float[] transposed = AdapterLayout.transposedB(vectors);
+        return call.tensor(transposed, vectors.rank(), vectors.outputs());
     }
 
     TraineeObject value() {
@@ -170,16 +215,21 @@ final class Trainee implements AutoCloseable {
 
     double step(double learningRate, double lossScale) {
         try (TensorScope call = scope.open()) {
-            if (decomposed) {
-                lanes.share(layout.banks(), this::finishGradients);
+            double penalty = config.orthogonality() / (2 * Math.max(1, factors.size()) * lossScale);
+            if (decomposed || penalty > 0) {
+                lanes.share(layout.banks(), (from, to) -> finishGradients(from, to, penalty));
             }
             Gradients gradients = script.gradients(call, value);
             StepObject step = optimizer.step(call, gradients, learningRate, lossScale);
+            if (plan.sparsity() > 0) {
+                script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
+            }
             lanes.share(layout.banks(), this::publish);
             adapters.changed();
             float[] result = script.stepResult(call, step, script.extremes(call, value));
             optimizer.count(result[0]);
             if (result[1] == 1) {
+                growth.measured(script, call, value, lossScale);
                 return result[0];
             }
             script.clearBroken(call, adapters.value(), value);
@@ -203,17 +253,153 @@ final class Trainee implements AutoCloseable {
             used[i] = fewer ? wanted : change.learning();
             scalings[i] = fewer ? like.lora().scaling(own, wanted) : own.scaling();
         }
+        use(used, scalings);
+        ranks = wanted;
+    }
+
+    private void use(long[] used, double[] scalings) {
         try (TensorScope call = scope.open()) {
             script.useRanks(call, value, used, scalings);
         }
         lanes.share(layout.banks(), this::publish);
         adapters.changed();
-        ranks = wanted;
     }
 
-    private void finishGradients(int from, int to) {
+    /** See {@link io.tandem.kernels.DeviceModel#importance}. */
+    SortedMap<Site, Double> importance() {
+        return growth.importance();
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#grow}. */
+    void grow(SortedMap<Site, Integer> wanted, boolean complete) {
+        SortedMap<Site, Change> modules = new TreeMap<>(like.modules());
+        wanted.forEach((site, used) -> {
+            if (!(modules.get(site) instanceof Core core) || !core.grows()) {
+                throw new IllegalArgumentException(site + " has no ranks that grow");
+            }
+            modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
+        });
+        like = new Adapter(like.config(), modules, like.prefix());
+        usePresentRanks();
+    }
+
+    /** Makes the device's ranks those of the modules that grow. */
+    private void usePresentRanks() {
+        if (!growth.any()) {
+            return;
+        }
+        long[] used = new long[factors.size()];
+        double[] scalings = new double[factors.size()];
+        for (int i = 0; i < used.length; i++) {
+            Change change =
+                    Objects.requireNonNull(like.modules().get(factors.get(i).site()));
+            used[i] = change instanceof Core core ? core.ranks().present() : change.learning();
+            scalings[i] = change.scaling();
+        }
+        optimizer.run(clock -> growth.runs(like, clock));
+        use(used, scalings);
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#learn}. */
+    void learn(LearningPlan next) {
+        if (next.layers().isPresent() && like.prefix().isPresent()) {
+            throw new IllegalArgumentException("virtual tokens belong to no layer");
+        }
+        if (next.layers().isPresent() && (growth.any() || !config.layered())) {
+            throw new IllegalArgumentException("an adapter of which all layers learn in every step");
+        }
+        if (next.sparsity() > 0 || next.estimates()) {
+            // Refuses what is not of that form.
+            like.factors();
+        }
+        next.layers().ifPresent(this::requireLayers);
+        requireLayers(next.suppressed());
+        if (!next.layers().equals(plan.layers())) {
+            optimizer.run(next::learns);
+            long[] learns = LongStream.range(0, layout.banks())
+                    .map(bank -> next.learns(layout.layer((int) bank)) ? 1 : 0)
+                    .toArray();
+            try (TensorScope call = scope.open()) {
+                script.useBanks(call, value, learns);
+            }
+        }
+        if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
+            suppress(plan.suppressed(), 1 / LearningPlan.SUPPRESSED);
+            mask(pruned(next));
+            lanes.share(layout.banks(), this::publish);
+            suppress(next.suppressed(), LearningPlan.SUPPRESSED);
+            adapters.changed();
+        }
+        if (next.estimates() != plan.estimates()) {
+            try (TensorScope call = scope.open()) {
+                script.compareOutputs(call, value, next.estimates());
+            }
+        }
+        plan = next;
+    }
+
+    /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
+    SortedMap<Site, Estimate> estimates(double lossScale) {
+        if (!plan.estimates()) {
+            throw new IllegalStateException("a trainee whose plan has no estimates");
+        }
+        SortedMap<Site, Estimate> estimates = new TreeMap<>();
         try (TensorScope call = scope.open()) {
-            script.finishGradients(call, value, new Range(from, to));
+            FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
+            for (Part part : factors) {
+                List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
+                        .limit(part.change().rank())
+                        .toList();
+                estimates.put(part.site(), new Estimate(ranks, numbers.get()));
+            }
+        }
+        return estimates;
+    }
+
+    /** How many ranks are on their way to be pruned. */
+    private int pruned(LearningPlan wanted) {
+        return wanted.pruned(
+                factors.stream().mapToInt(part -> part.change().learning()).sum());
+    }
+
+    private void mask(int pruned) {
+        try (TensorScope call = scope.open()) {
+            script.maskRanks(call, value, pruned, LearningPlan.TEMPERATURE);
+            decomposed = script.isDecomposed(call, value);
+        }
+    }
+
+    private void requireLayers(SortedSet<Integer> layers) {
+        boolean exist = layers.stream().allMatch(layer -> layer >= 0 && layer < layout.layers());
+        if (!exist) {
+            throw new IllegalArgumentException("layers " + layers + " of a model of " + layout.layers());
+        }
+    }
+
+    /** Ranks that do not learn are not published; the factor is a power of two, so they come back as they were. */
+    private void suppress(SortedSet<Integer> layers, double factor) {
+        long[] banks = LongStream.range(0, layout.banks())
+                .filter(bank -> layers.contains(layout.layer((int) bank)))
+                .toArray();
+        try (TensorScope call = scope.open()) {
+            script.scaleBanks(call, adapters.value(), value, banks, factor);
+        }
+    }
+
+    /** The first layer that gradients must reach. */
+    int lowestLayer() {
+        boolean modulesOnly = like.parameters()
+                == like.modules().values().stream().mapToLong(Change::numbers).sum();
+        return like.modules().keySet().stream()
+                .mapToInt(Site::layer)
+                .filter(layer -> modulesOnly && plan.learns(layer))
+                .min()
+                .orElse(0);
+    }
+
+    private void finishGradients(int from, int to, double penalty) {
+        try (TensorScope call = scope.open()) {
+            script.finishGradients(call, value, new Range(from, to), penalty);
         }
     }
 
@@ -224,10 +410,13 @@ final class Trainee implements AutoCloseable {
     }
 
     Adapter snapshot() {
+        return numbers().served();
+    }
+
+    private Adapter numbers() {
         try (TensorScope call = scope.open()) {
             return layout.unflatten(
-                            script.floats(call, script.weights(call, value).value()), like)
-                    .served();
+                    script.floats(call, script.weights(call, value).value()), like);
         }
     }
 
@@ -248,9 +437,32 @@ final class Trainee implements AutoCloseable {
         return optimizer;
     }
 
+    /** See {@link io.tandem.kernels.DeviceModel#optimizerState}. */
+    OptimizerState state() {
+        Map<String, byte[]> more = new TreeMap<>();
+        if (like.modules().values().stream().anyMatch(change -> !change.kept().isEmpty())) {
+            numbers()
+                    .modules()
+                    .forEach((site, change) -> change.kept()
+                            .forEach(p ->
+                                    more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        }
+        return optimizer.state().with(more);
+    }
+
+    /** @throws IllegalArgumentException if the state is not one of this adapter and its optimizer */
+    void restore(OptimizerState state) {
+        optimizer.restore(state);
+    }
+
     /** What belongs to this adapter alone. */
     MemoryPlan memory() {
-        return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes());
+        long fixed = like.modules().values().stream()
+                .filter(SingularValues.class::isInstance)
+                .mapToLong(change -> (long) change.rank() * change.outputs())
+                .sum();
+        return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
+                .plus(MemoryPlan.fixed(fixed, dtype));
     }
 
     @Override

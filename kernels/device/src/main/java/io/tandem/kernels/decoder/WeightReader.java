@@ -3,7 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.LoadProgress;
-import io.tandem.kernels.decoder.DecoderScript.Weight;
+import io.tandem.kernels.decoder.ScriptObjects.Weight;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;

@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
@@ -173,7 +174,10 @@ final class AutogradReference implements AutoCloseable {
         if (change instanceof Scale scale) {
             return scale.side() == Scale.Side.OUTPUT ? 1 : 2;
         }
-        return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 4 : 0;
+        if (change instanceof Core core) {
+            return core.shape() == Core.Shape.FULL ? 4 : 5;
+        }
+        return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 6 : 0;
     }
 
     private float[] reals(Adapter adapter) {

@@ -24,6 +24,7 @@ import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -31,6 +32,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -137,6 +139,23 @@ class MetaDeviceTest {
         OptimizerState state = device.optimizerState(TRAINEE);
         device.openTrainee(TRAINEE, device.prepare(device.snapshot(TRAINEE)), optimizer, state);
         assertThat(device.optimizerState(TRAINEE).steps()).isEqualTo(1);
+    }
+
+    @Test
+    void plansOfEveryKind() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.BIASES, 1);
+        TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20);
+        try (TorchScriptDecoder device = load(model, limits(Dtype.BFLOAT16, 1, Stash.KEEP), UnaryOperator.identity())) {
+            device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT.withLayers());
+            for (LearningPlan plan : List.of(
+                    LearningPlan.only(new TreeSet<>(List.of(1))),
+                    LearningPlan.suppressing(new TreeSet<>(List.of(0))),
+                    LearningPlan.pruning(0.5))) {
+                device.learn(TRAINEE, plan);
+                Devices.train(device, new int[] {TRAINEE}, pack, random, List.of());
+                assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
+            }
+        }
     }
 
     @Test

@@ -36,7 +36,7 @@ class PackLanesTest {
                 random.ints(8 + random.nextInt(20), 1, 60).toArray());
         List<List<String>> rows = new ArrayList<>();
         IntStream.range(0, pack.lanes()).forEach(lane -> rows.add(new ArrayList<>()));
-        PackLanes lanes = new PackLanes(pack, LAYERS);
+        PackLanes lanes = new PackLanes(pack, LAYERS, LAYERS);
         for (TrainingWork work : windows(pack.rows())) {
             List<Segment> segments = decodes(random.nextInt(3) * random.nextInt(60));
             PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(work)));
@@ -69,7 +69,7 @@ class PackLanesTest {
 
     @Test
     void decodeRowsAreSharedByNeighbourhood() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS, LAYERS);
         PackLanes.Split split = lanes.split(new IterationInputs(decodes(41), Optional.of(new TrainingWork(160, 0))));
         assertThat(split.even()).isTrue();
         assertThat(split.parts().get(0).places())
@@ -79,7 +79,7 @@ class PackLanesTest {
 
     @Test
     void theLaneWithAPromptDoesLessOfTheRest() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS, LAYERS);
         List<Segment> segments = new ArrayList<>(decodes(20));
         segments.add(Devices.segment(30, 0, Devices.tokens(random, 60, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
         PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(new TrainingWork(160, 0))));
@@ -90,7 +90,7 @@ class PackLanesTest {
 
     @Test
     void withoutEvenPartsAllRowsGoTogether() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS, LAYERS);
         TrainingWork little = new TrainingWork(20, 0);
         Segment prompt =
                 Devices.segment(0, 0, Devices.tokens(random, 90, VOCAB), IterationInputs.BASE, Sampling.GREEDY);
@@ -102,7 +102,7 @@ class PackLanesTest {
 
     @Test
     void answersAloneAreSharedIfThereAreEnoughOfThem() {
-        PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS);
+        PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS, LAYERS);
         InferenceLanes lanes = new InferenceLanes(2, 4, 2);
         PackLanes.Split split = lanes.split(decodes(5), pack);
         assertThat(split.even()).isTrue();
@@ -131,7 +131,7 @@ class PackLanesTest {
     @Test
     void workThatIsNotLeftIsRefused() {
         for (int count = 1; count <= 2; count++) {
-            PackLanes lanes = new PackLanes(pack(count, 50, 50), LAYERS);
+            PackLanes lanes = new PackLanes(pack(count, 50, 50), LAYERS, LAYERS);
             assertThat(lanes.progress()).isEqualTo(new PackProgress(100, LAYERS, 100, 300));
             assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(101, 0))))
                     .hasMessageContaining("the pack has 100 and 300 left");
@@ -153,7 +153,7 @@ class PackLanesTest {
     @RepeatedTest(20)
     void windowsAreCountedAsTheyAreCut() {
         PackRows pack = pack(1, 1 + random.nextInt(40));
-        PackLanes lanes = new PackLanes(pack, LAYERS)
+        PackLanes lanes = new PackLanes(pack, LAYERS, LAYERS)
                 .split(inputs(new TrainingWork(pack.rows(), 0)))
                 .next();
         while (!lanes.progress().done()) {

@@ -11,7 +11,14 @@ import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.method.FloraMethod;
+import io.tandem.kernels.adapter.method.GrowthSettings;
+import io.tandem.kernels.adapter.method.IncreloraMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
+import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.SvfitMethod;
+import io.tandem.kernels.adapter.method.TriadaptloraMethod;
+import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -22,6 +29,7 @@ import java.nio.FloatBuffer;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -70,6 +78,29 @@ class StashTest {
                             .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
                     assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
                 }
+            }
+        }
+    }
+
+    /** With room for ranks to come, and with singular vectors that do not learn. */
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT32", "BFLOAT16"})
+    void methodsOccupyWhatThePlanSays(Dtype dtype) throws IOException {
+        LoraConfig config = adapter.lora();
+        GrowthSettings settings = GrowthSettings.DEFAULT;
+        OptimizerConfig optimizer = OptimizerConfig.DEFAULT;
+        try (TorchScriptDecoder device = Devices.load(tiny, dtype, Stash.KEEP)) {
+            for (PeftMethod method : List.of(
+                    new FloraMethod(config),
+                    new IncreloraMethod(config, settings, OptionalInt.empty()),
+                    new TriadaptloraMethod(config, settings, Threshold.LINEAR),
+                    new SvfitMethod(config))) {
+                device.openTrainee(SLOT, method.start(tiny.config(), 1), optimizer);
+                MemoryPlan plan = MemoryPlan.training(tiny.config(), device.limits(), method, optimizer);
+                assertThat(device.trainingBytes(SLOT))
+                        .as(method.name())
+                        .isEqualTo(plan.total(Owner.TRAINING) - plan.bytes(Part.LOGITS) - plan.bytes(Part.WINDOW));
+                assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
             }
         }
     }

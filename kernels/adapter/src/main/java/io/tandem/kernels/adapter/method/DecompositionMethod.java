@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.method;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.KeptNumbers;
 import io.tandem.kernels.adapter.LeadingRanks;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
@@ -67,7 +68,7 @@ public record DecompositionMethod(LoraConfig config, Decomposition decomposition
     }
 
     @Override
-    public Adapter resume(Adapter kept) {
+    public Adapter resume(Adapter kept, KeptNumbers more) {
         Map<Site, Change> modules = new TreeMap<>();
         kept.factors().forEach((site, whole) -> modules.put(site, new LeadingRanks(whole, config.rank())));
         return new Adapter(kept.config(), modules);

@@ -5,7 +5,6 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.ModelConfig;
-import java.util.EnumSet;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -28,13 +27,7 @@ public record LoraMethod(LoraConfig config) implements PeftMethod {
         for (Site site : config.sites(model)) {
             modules.put(site, factors(model, site, random));
         }
-        LoraConfig made = new LoraConfig(
-                config.rank(),
-                config.alpha(),
-                config.rankStabilized(),
-                EnumSet.copyOf(config.modules(model)),
-                config.baseModel());
-        return new Adapter(made, modules);
+        return new Adapter(config.of(model), modules);
     }
 
     @Override

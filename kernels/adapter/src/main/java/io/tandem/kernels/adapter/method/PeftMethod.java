@@ -2,7 +2,9 @@ package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.KeptNumbers;
 import io.tandem.kernels.model.ModelConfig;
+import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
@@ -51,9 +53,20 @@ public interface PeftMethod {
         return start(model, seed);
     }
 
-    /** What goes on to learn where an adapter was kept, which is as it was {@linkplain Adapter#served served}. */
-    default Adapter resume(Adapter kept) {
+    /**
+     * What goes on to learn where an adapter was kept.
+     *
+     * @param kept as it was {@linkplain Adapter#served served}
+     * @param more what its changes {@linkplain io.tandem.kernels.adapter.Change#kept kept} beside that
+     * @throws IllegalArgumentException if that is not of such an adapter
+     */
+    default Adapter resume(Adapter kept, KeptNumbers more) {
         return kept;
+    }
+
+    /** Numbers of the adapter that the device has while it learns, and that neither learn nor are served as they are. */
+    default long fixed(ModelConfig model) {
+        return 0;
     }
 
     /**
@@ -74,6 +87,15 @@ public interface PeftMethod {
      */
     default int ranks(long seed, int step) {
         return config().rank();
+    }
+
+    /**
+     * How the ranks of its modules grow; empty if they are what they are from the start.
+     *
+     * @param steps of the job
+     */
+    default Optional<RankGrowth> growth(ModelConfig model, int steps) {
+        return Optional.empty();
     }
 
     /** How many numbers each parameter of such an adapter has that learns, in any order. */

@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -26,6 +27,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -40,7 +42,12 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(prompt(), prefix())));
+        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix())));
+    }
+
+    /** Values and vectors which only the weights know. */
+    private static PeftMethod svfit() {
+        return new SvfitMethod(new LoraConfig(RANK, RANK, false, LoraConfig.everyLinear(), "base"));
     }
 
     private static PeftMethod prompt() {
@@ -70,6 +77,9 @@ class PeftMethodTest {
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
                 new BiasedMethod(new LoraMethod(config)),
                 new DyloraMethod(config),
+                new FloraMethod(config),
+                new IncreloraMethod(config, GrowthSettings.DEFAULT, OptionalInt.empty()),
+                new TriadaptloraMethod(config, GrowthSettings.DEFAULT, Threshold.LINEAR),
                 new AloraMethod(new ActivatedConfig(config, new Invocation(List.of(1, 2)))));
     }
 
@@ -136,7 +146,8 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0);
+                .containsExactly(
+                        2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6.0, 6.0, 2.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */

@@ -1,0 +1,17 @@
+package io.tandem.kernels.adapter.learning;
+
+import java.util.List;
+
+/**
+ * How much a module of an adapter matters in one mini-batch (Light-PEFT, Gu et al., 2024).
+ *
+ * @param ranks of each rank, to first order what the loss would change by without it:
+ *     {@code |mean of a dL/da| + |mean of b dL/db|}, a its row of A and b its column of B
+ * @param output how much it adds to the module's output, against what the base gives, {@code |s B A x| / |W x + b|}: the sum over
+ *     all tokens
+ */
+public record Estimate(List<Double> ranks, double output) {
+    public Estimate {
+        ranks = List.copyOf(ranks);
+    }
+}

@@ -1,0 +1,69 @@
+package io.tandem.kernels.adapter.learning;
+
+import java.util.Collections;
+import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * What a trainee is to do until it is told otherwise.
+ *
+ * @param layers whose parameters learn, at least one; empty if all do
+ * @param suppressed layers that change {@link #SUPPRESSED} of what they otherwise do
+ * @param sparsity the share of the ranks of all modules together, those that change least, that is masked as {@link RankPruning} does
+ * @param estimates whether it is told of every step how much modules and ranks matter
+ */
+public record LearningPlan(
+        Optional<SortedSet<Integer>> layers, SortedSet<Integer> suppressed, double sparsity, boolean estimates) {
+    /** What is left of a suppressed layer's change. */
+    public static final double SUPPRESSED = 0.25;
+
+    /** How gradually a rank's mask rises about the threshold, in units of the threshold's square. */
+    public static final double TEMPERATURE = 0.1;
+
+    public static final LearningPlan EVERYTHING = pruning(0);
+
+    /** All learns, and it is told how much it matters. */
+    public static final LearningPlan ESTIMATING =
+            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true);
+
+    public LearningPlan {
+        layers = layers.map(LearningPlan::copy);
+        suppressed = copy(suppressed);
+        if (!(sparsity >= 0 && sparsity < 1)) {
+            throw new IllegalArgumentException("a sparsity of " + sparsity);
+        }
+        if (layers.filter(SortedSet::isEmpty).isPresent()) {
+            throw new IllegalArgumentException("no layer learns");
+        }
+    }
+
+    private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
+        return Collections.unmodifiableSortedSet(new TreeSet<>(layers));
+    }
+
+    /** Only these layers learn. */
+    public static LearningPlan only(SortedSet<Integer> layers) {
+        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0, false);
+    }
+
+    /** These layers do less; nothing is meant to learn. */
+    public static LearningPlan suppressing(SortedSet<Integer> layers) {
+        return new LearningPlan(Optional.empty(), layers, 0, false);
+    }
+
+    /** All learns, and this share of the ranks is on its way to be pruned. */
+    public static LearningPlan pruning(double sparsity) {
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity, false);
+    }
+
+    /** How many of so many ranks that share is; some are left. */
+    public int pruned(int ranks) {
+        return (int) (sparsity * ranks);
+    }
+
+    /** Whether the layer's parameters learn. */
+    public boolean learns(int layer) {
+        return layers.map(some -> some.contains(layer)).orElse(true);
+    }
+}
