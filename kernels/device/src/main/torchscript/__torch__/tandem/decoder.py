@@ -111,10 +111,11 @@ class Decoder(Module):
                                        b, magnitudes)
     __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
 
-  # As in prefix.write_.
+  # place: slot, first, end and target of prefix.write_
   def write_prefix(self: __torch__.tandem.decoder.Decoder,
-                   adapters: __torch__.tandem.adapter.change.Changes, slot: int, first: int, end: int,
-                   cache: __torch__.tandem.cache.Cache, target: int) -> None:
+                   adapters: __torch__.tandem.adapter.change.Changes,
+                   cache: __torch__.tandem.cache.Cache, place: List[int]) -> None:
+    slot, first, end, target = place
     __torch__.tandem.adapter.prefix.write_(adapters.prefixes, slot, first, end, cache, target)
 
   # Brings what prefix.read says to the host.

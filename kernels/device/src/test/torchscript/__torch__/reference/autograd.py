@@ -105,17 +105,17 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   base = __torch__.reference.autograd.Reader(flat)
   adapter = __torch__.reference.autograd.Reader(leaf)
   adapter.skipped = n[15 + 14 * layers]
-  length = tokens.size(0)
+  given = n[14 + 14 * layers]
+  rows = tokens.size(0)
+  length = given + rows
   embedding = base.take(vocab, hidden)
   virtual = n[13 + 14 * layers]
   prompt = torch.reshape(leaf[leaf.size(0) - virtual * hidden :], [virtual, hidden])
-  given = n[14 + 14 * layers]
   width = 2 * layers * kv_heads * dim
   prefix = torch.reshape(leaf[leaf.size(0) - given * width :], [given, layers, 2, kv_heads, dim])
-  x = torch.cat([prompt, embedding[tokens[virtual + given :]]])
+  x = torch.cat([prompt, embedding[tokens[virtual:]]])
   hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)[given:]
-  rows = length - given
-  cos, sin, labels = cos[given:], sin[given:], labels[given:]
+  cos, sin = cos[given:], sin[given:]
   for layer in range(layers):
     ranks = n[13 + 7 * layer : 20 + 7 * layer]
     s = r[1 + 7 * layer : 8 + 7 * layer]

@@ -35,11 +35,12 @@ final class HyperparameterOptions {
             Map.entry("bottleneck_activation", "--bottleneck-activation"),
             Map.entry("bottleneck_scaling", "--bottleneck-scaling"),
             Map.entry("learns", "--learns"),
-            Map.entry("learns.share", "--learning-share"),
-            Map.entry("learns.probe_every", "--probe-every"),
-            Map.entry("learns.sparsity", "--sparsity"),
-            Map.entry("learns.module_sparsity", "--module-sparsity"),
-            Map.entry("learns.estimation", "--estimation"),
+            Map.entry("share", "--learning-share"),
+            Map.entry("probe_every", "--probe-every"),
+            Map.entry("sparsity", "--sparsity"),
+            Map.entry("module_sparsity", "--module-sparsity"),
+            Map.entry("estimation", "--estimation"),
+            Map.entry("budget", "--budget"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -111,7 +112,8 @@ final class HyperparameterOptions {
         everything,
         ist,
         pdp,
-        light_peft
+        light_peft,
+        spt
     }
 
     @Option(
@@ -148,6 +150,12 @@ final class HyperparameterOptions {
             paramLabel = "X",
             description = "Of light_peft: part of the job after which it prunes; default 0.1.")
     private @Nullable Double estimation;
+
+    @Option(
+            names = "--budget",
+            paramLabel = "X",
+            description = "Of spt: share of the parameters that all modules would have; default 0.25.")
+    private @Nullable Double budget;
 
     @Option(
             names = "--growth-warmup",
@@ -346,6 +354,7 @@ final class HyperparameterOptions {
         put(policy, "sparsity", sparsity);
         put(policy, "module_sparsity", moduleSparsity);
         put(policy, "estimation", estimation);
+        put(policy, "budget", budget);
         return policy.isEmpty() ? null : policy;
     }
 

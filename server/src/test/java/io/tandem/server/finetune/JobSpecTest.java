@@ -19,6 +19,7 @@ import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
+import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -197,6 +198,8 @@ class JobSpecTest {
         assertThat(spec("\"learns\":{\"type\":\"light_peft\",\"sparsity\":0.25}")
                         .learning())
                 .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
+        assertThat(spec("\"learns\":{\"type\":\"spt\",\"budget\":0.5}").learning())
+                .isEqualTo(new SptPolicy(0.5));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
@@ -291,6 +294,8 @@ class JobSpecTest {
                 "learns.estimation|`\"learns\":{\"type\":\"light_peft\",\"estimation\":0}`",
                 "learns.estimation|`\"learns\":{\"type\":\"pdp\",\"estimation\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
+                "learns.budget|`\"learns\":{\"type\":\"spt\",\"budget\":0}`",
+                "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

@@ -70,7 +70,8 @@ class WrongValuesIT {
             "/v1/fine_tuning/jobs",
             List.of(
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}",
-                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}"),
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}",
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"spt\"}}}"),
             "/v1/score",
             List.of("{\"model\":\"tiny\",\"queries\":\"a\",\"documents\":\"b\"}"));
 

@@ -234,6 +234,11 @@ final class AdapterSlots {
                     .orElse(NONE);
         }
 
+        /** How many are rows. */
+        int running() {
+            return run ? tokens : 0;
+        }
+
         /** How many are only keys and values. */
         int written() {
             return run ? 0 : tokens;

@@ -171,18 +171,9 @@ final class DecoderScript {
         script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
     }
 
-    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
-    void writePrefix(
-            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
-        script.call(
-                call,
-                "write_prefix",
-                adapters.value(),
-                call.number(slot),
-                call.number(first),
-                call.number(end),
-                cache.value(),
-                call.number(target));
+    /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
+    void writePrefix(TensorScope call, AdaptersObject adapters, CacheObject cache, long[] place) {
+        script.call(call, "write_prefix", adapters.value(), cache.value(), call.numbers(place));
     }
 
     /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */
@@ -360,7 +351,7 @@ final class DecoderScript {
         script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
     }
 
-    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and two for all of it */
     float[] estimates(TensorScope call, TraineeObject trainee) {
         return call.floats(script.call(call, "estimates", trainee.value()));
     }

@@ -350,7 +350,7 @@ final class Trainee implements AutoCloseable {
                 List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
                         .limit(part.change().rank())
                         .toList();
-                estimates.put(part.site(), new Estimate(ranks, numbers.get()));
+                estimates.put(part.site(), new Estimate(ranks, numbers.get(), lossScale * lossScale * numbers.get()));
             }
         }
         return estimates;

@@ -95,7 +95,8 @@ final class AutogradReference implements AutoCloseable {
 
     Result run(TrainingPack.Sequence sequence, Adapter adapter) {
         int length = sequence.tokens().length;
-        RopeTable rope = RopeTable.of(model.rotaries().get(0), length);
+        int positions = adapter.virtualTokens() - adapter.virtualRows() + length;
+        RopeTable rope = RopeTable.of(model.rotaries().get(0), positions);
         float[] sin = new float[rope.sin().length];
         for (int i = 0; i < sin.length; i++) {
             boolean firstHalf = i % model.headDim() < model.headDim() / 2;
@@ -107,8 +108,8 @@ final class AutogradReference implements AutoCloseable {
             NDList inputs = new NDList(
                     call.tensor(longs(sequence.tokens()), length),
                     call.tensor(longs(sequence.labels()), length),
-                    call.tensor(rope.cos(), length, model.headDim()),
-                    call.tensor(sin, length, model.headDim()),
+                    call.tensor(rope.cos(), positions, model.headDim()),
+                    call.tensor(sin, positions, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
                     call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 20L * model.layers()),

@@ -20,8 +20,10 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.compeft.CompeftFormat;
 import io.tandem.kernels.adapter.compeft.CompressionSettings;
 import io.tandem.kernels.adapter.peft.PeftFormat;
@@ -308,6 +310,66 @@ abstract class FamilyProof {
                     .as("cosine of the gradients")
                     .isGreaterThan(0.8);
         }
+    }
+
+    /**
+     * Keys and values of virtual tokens start as those of a text, also beyond a window. Along their gradient the loss rises as
+     * it says.
+     */
+    @Test
+    void keysAndValuesOfVirtualTokens() throws IOException {
+        ModelConfig model = write();
+        int[] text = tokens(40, null);
+        int virtual = 8;
+        int[] labels = new int[text.length - virtual];
+        System.arraycopy(text, virtual + 1, labels, 0, labels.length - 1);
+        labels[labels.length - 1] = TrainingPack.IGNORED;
+        int[] rest = Arrays.copyOfRange(text, virtual, text.length);
+        TrainingPack.Sequence learned = new TrainingPack.Sequence(rest, labels);
+        Adapter fresh =
+                new Adapter(new PrefixConfig(virtual, ""), KeysAndValues.fresh(model, Arrays.copyOf(text, virtual)));
+        try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 1, 128, Stash.RECOMPUTE))) {
+            device.openTrainee(SLOT, fresh, OptimizerConfig.DEFAULT);
+            Adapter start = device.snapshot(SLOT);
+            TrainingPack pack = new TrainingPack(List.of(learned), TrainingPack.Purpose.LEARN);
+            double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+            double[][] logits = reference.logits(text, null);
+            double expected = 0;
+            for (int i = virtual; i + 1 < text.length; i++) {
+                expected -= Devices.logSoftmax(logits[i])[text[i + 1]];
+            }
+            assertThat(loss).isCloseTo(expected, Percentage.withPercentage(0.01));
+            float[] slope = values(device.gradients(SLOT));
+            double norm = 0;
+            for (float number : slope) {
+                norm += number * number;
+            }
+            double step = 0.3 / norm;
+            double rise = lossAt(device, start, slope, step, learned) - lossAt(device, start, slope, -step, learned);
+            // Products of float32 and the curvature; where rounding may choose other experts, nothing is known.
+            if (reference.experts == 0) {
+                assertThat(rise).isCloseTo(2 * step * norm, Percentage.withPercentage(2));
+            }
+        }
+    }
+
+    private static float[] values(Adapter adapter) {
+        return adapter.prefix().orElseThrow().parameter().values();
+    }
+
+    private double lossAt(
+            TorchScriptDecoder device, Adapter start, float[] slope, double step, TrainingPack.Sequence text) {
+        float[] moved = values(start).clone();
+        for (int i = 0; i < moved.length; i++) {
+            moved[i] += (float) (step * slope[i]);
+        }
+        Adapter there =
+                new Adapter(start.config(), start.modules(), start.prefix().map(prefix -> prefix.with(moved)));
+        device.putAdapter(0, there);
+        TrainingPack pack = new TrainingPack(List.of(text), TrainingPack.Purpose.MEASURE);
+        return Arrays.stream(Devices.forward(device, new int[] {0}, pack, random, List.of())
+                        .losses())
+                .sum();
     }
 
     /** Adds the product of both, and of each with itself. */

@@ -36,7 +36,7 @@ class FormLanesTest {
         TrainingPack plain = Devices.pack(random, tiny.config().vocab(), 35, 35, 35);
         TrainingPack pack = new TrainingPack(
                 plain.sequences().stream()
-                        .map(sequence -> sequence.after(adapter.virtualTokens()))
+                        .map(sequence -> sequence.after(adapter.virtualRows()))
                         .toList(),
                 plain.purpose());
         float[] one = gradients(adapter, pack, 1);

@@ -53,26 +53,26 @@ class LearningPlanTest {
 
     @ParameterizedTest
     @CsvSource({
-        "LORA, BIASES, KEEP, 1",
-        "LORA, QWEN3, RECOMPUTE, 1",
-        "IA3, BIASES, KEEP, 1",
-        "DORA, LLAMA, RECOMPUTE, 1",
-        "PISSA, BIASES, INT8, 1",
-        "LORA, LLAMA, KEEP, 0",
-        "IA3, QWEN3, KEEP, 0",
-        "DORA, BIASES, KEEP, 0",
-        "FLORA, BIASES, KEEP, 0",
-        "SVFIT, LLAMA, KEEP, 0",
-        "BIASED, BIASES, KEEP, 0",
-        "SERIES, LLAMA, RECOMPUTE, 1",
-        "PARALLEL, QWEN3, KEEP, 0"
+        "LORA, BIASES, KEEP, 1, 1",
+        "LORA, QWEN3, RECOMPUTE, 1, 2",
+        "IA3, BIASES, KEEP, 1, 2",
+        "DORA, LLAMA, RECOMPUTE, 1, 1",
+        "PISSA, BIASES, INT8, 1, 1",
+        "LORA, LLAMA, KEEP, 0, 2",
+        "IA3, QWEN3, KEEP, 0, 1",
+        "DORA, BIASES, KEEP, 0, 2",
+        "FLORA, BIASES, KEEP, 0, 1",
+        "SVFIT, LLAMA, KEEP, 0, 2",
+        "BIASED, BIASES, KEEP, 0, 2",
+        "SERIES, LLAMA, RECOMPUTE, 1, 2",
+        "PARALLEL, QWEN3, KEEP, 0, 1"
     })
     void gradientsOfWhatLearnsEqualAutogradsAndTheRestHasNone(
-            Form form, TinyModel.Variant variant, Stash stash, int layer) throws IOException {
+            Form form, TinyModel.Variant variant, Stash stash, int layer, int lanes) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());
         double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : FLOAT32_RELATIVE;
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(Dtype.FLOAT32, lanes, 128, stash));
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             device.openTrainee(SLOT, adapter, ADAMW.withLayers());
             device.learn(SLOT, LearningPlan.only(layers(layer)));

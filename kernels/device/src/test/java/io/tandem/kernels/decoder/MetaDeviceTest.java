@@ -23,7 +23,10 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -139,6 +142,34 @@ class MetaDeviceTest {
         OptimizerState state = device.optimizerState(TRAINEE);
         device.openTrainee(TRAINEE, device.prepare(device.snapshot(TRAINEE)), optimizer, state);
         assertThat(device.optimizerState(TRAINEE).steps()).isEqualTo(1);
+    }
+
+    /** Virtual tokens that start as the vocabulary's, learn beside others that are served, and act on a part. */
+    @Test
+    void prefixesAndActivations() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.putAdapter(0, TinyAdapters.prefix(model.config(), 3, 1));
+            int[] prompt =
+                    Prefix.before(3, Devices.tokens(random, 5, model.config().vocab()));
+            Segment served = Devices.segment(0, 0, prompt, new int[] {0}, Sampling.GREEDY);
+            assertThat(Devices.run(device, served).draws()).hasSize(1);
+            Adapter fresh =
+                    new Adapter(new PrefixConfig(4, ""), KeysAndValues.fresh(model.config(), new int[] {1, 2, 3, 4}));
+            device.openTrainee(TRAINEE, fresh, OptimizerConfig.DEFAULT);
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 21);
+            Devices.trainInWindows(device, new int[] {TRAINEE}, pack, 13, List.of(served));
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
+            device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
+            TrainingPack acting = new TrainingPack(
+                    pack.sequences().stream()
+                            .map(text -> new TrainingPack.Sequence(text.tokens(), text.labels(), new int[] {9}))
+                            .toList(),
+                    pack.purpose());
+            Devices.trainInWindows(device, new int[] {TRAINEE}, acting, 13, List.of(served));
+            assertThat(device.packProgress().done()).isTrue();
+        }
     }
 
     @Test

@@ -192,9 +192,9 @@ class MethodParityTest {
         }
     }
 
-    /** The pack's sequences after the adapter's virtual tokens. */
+    /** The pack's sequences after the adapter's virtual tokens that run. */
     private static TrainingPack after(Adapter adapter, TrainingPack pack) {
-        int virtual = adapter.virtualTokens();
+        int virtual = adapter.virtualRows();
         return new TrainingPack(
                 pack.sequences().stream()
                         .map(sequence -> sequence.after(virtual))
@@ -294,8 +294,8 @@ class MethodParityTest {
     }
 
     /**
-     * Whatever of the slots is copied for a batch is copied again after a step, though its rows use the same slots. Left out is what
-     * decode rows do not read, and IncreLoRA, of which a trainee's rows use more than is served.
+     * Whatever of the slots is copied for a batch is copied again after a step, though its rows use the same slots. Ranks that
+     * learn ahead in IncreLoRA have numbers here that no job gives them, and are not served.
      */
     @ParameterizedTest
     @EnumSource(

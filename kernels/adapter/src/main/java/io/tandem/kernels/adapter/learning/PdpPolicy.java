@@ -59,12 +59,12 @@ public record PdpPolicy(double sparsity) implements LearningPolicy {
             }
 
             @Override
-            public Adapter served(Adapter trained, int step) {
+            public Optional<Adapter> pruned(Adapter trained, int step) {
                 int ranks = trained.factors().values().stream()
                         .mapToInt(LowRank::rank)
                         .sum();
                 int pruned = plan(step).pruned(ranks);
-                return pruned == 0 ? trained : new RankPruning(trained, pruned).pruned();
+                return pruned == 0 ? Optional.empty() : Optional.of(new RankPruning(trained, pruned).pruned());
             }
         };
     }
