@@ -34,8 +34,6 @@ public final class Sequence {
      */
     public static final int LEAST_SHARED = 32;
 
-    private static final long NEVER = Long.MIN_VALUE;
-
     private final InferenceRequest request;
     private final TokenSink sink;
     /** Before the prompt, in {@link #tokens} as in the cache. */
@@ -55,7 +53,7 @@ public final class Sequence {
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
     private long firstTokenNanos;
-    private long scheduledNanos = NEVER;
+    private long scheduledNanos = Long.MAX_VALUE;
     private long lastEventNanos;
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private final BitSet seen = new BitSet();
@@ -383,14 +381,12 @@ public final class Sequence {
 
     /** An iteration that carries rows of it begins; the first one counts. */
     public void scheduled(long nowNanos) {
-        if (scheduledNanos == NEVER) {
-            scheduledNanos = nowNanos;
-        }
+        scheduledNanos = Math.min(scheduledNanos, nowNanos);
     }
 
     /** How long it has waited for its first iteration. */
     public long queueNanos(long nowNanos) {
-        return (scheduledNanos == NEVER ? nowNanos : scheduledNanos) - arrivalNanos;
+        return Math.min(scheduledNanos, nowNanos) - arrivalNanos;
     }
 
     /** When the first token came; without meaning before. */

@@ -308,7 +308,7 @@ class MethodParityTest {
         int[] prompt = Prefix.before(
                 initial.virtualTokens(), Devices.tokens(random, 9, tiny.config().vocab()));
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
-            device.putAdapter(0, form.random(tiny.config(), random.nextLong()));
+            device.putAdapter(0, form.random(tiny.config(), random.nextLong()).served());
             device.openTrainee(SLOT, initial, OptimizerConfig.of(OptimizerConfig.Method.ADAMW));
             for (int slot : new int[] {0, SLOT}) {
                 Devices.run(device, segment(device, prompt, new int[] {slot}, slot, false));
