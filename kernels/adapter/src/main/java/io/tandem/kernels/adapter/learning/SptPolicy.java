@@ -44,7 +44,8 @@ public record SptPolicy(double budget) implements LearningPolicy {
     public Optional<String> refusal(PeftMethod method) {
         return method instanceof LoraMethod
                 ? Optional.empty()
-                : Optional.of("chooses modules of plain LoRA, which '" + method.name() + "' with these settings is not");
+                : Optional.of(
+                        "chooses modules of plain LoRA, which '" + method.name() + "' with these settings is not");
     }
 
     @Override
