@@ -11,7 +11,6 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -110,21 +109,16 @@ class JobIT {
         return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
     }
 
+    /** One of each kind; what all methods share, {@link KillIT} tries with all of them. */
     @ParameterizedTest
     @ValueSource(
             strings = {
                 "lora",
                 "dora",
                 "pissa",
-                "dylora",
-                "flora",
                 "increlora",
-                "triadaptlora",
                 "svfit",
-                "alora",
-                "ia3",
                 "prompt_tuning",
-                "prefix_tuning",
                 "bottleneck",
                 "lora_bias",
                 "ist",
@@ -140,7 +134,6 @@ class JobIT {
         Adapter alone = adapter(ended(create("supervised", settings, files)));
         Class<? extends Change> form = switch (peft) {
             case "dora", "ist" -> Dora.class;
-            case "ia3" -> Scale.class;
             case "bottleneck" -> Bottleneck.class;
             case "lora_bias" -> BiasedFactors.class;
             default -> LowRank.class;
@@ -170,21 +163,13 @@ class JobIT {
 
     /** A method, or what learns, with settings of its own. */
     private String own(String name) throws Exception {
-        String peft = "\"peft\":\"" + name + "\"";
         return switch (name) {
-            case "svfit" -> peft + ",\"rank\":12";
-            case "prompt_tuning", "prefix_tuning" -> peft + ",\"virtual_tokens\":5";
-            case "alora" -> {
-                JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
-                yield peft + ",\"invocation_tokens\":" + tokens.path("tokens");
-            }
-            case "bottleneck" -> peft + ",\"bottleneck_size\":5";
             case "lora_bias" -> "\"lora_bias\":true,\"rank\":4";
             case "ist" -> "\"peft\":\"dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
             case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
             case "spt" -> "\"learns\":{\"type\":\"spt\",\"budget\":0.5}";
             case "light_peft" -> "\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
-            default -> peft;
+            default -> "\"peft\":\"" + name + "\"" + MethodSettings.of(server, name);
         };
     }
 
