@@ -12,6 +12,8 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.DatasetSummary;
+import io.tandem.server.finetune.search.SearchTable;
+import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -48,16 +50,21 @@ final class JobLaunch {
     /** Until another job leaves the engine. */
     private final Deque<Ready> waitingForPlace = new ArrayDeque<>();
 
-    private final Map<String, JobRun> runs = new HashMap<>();
+    private final Map<String, JobStay> runs = new HashMap<>();
 
-    /** A job whose files are read. */
-    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary) {
+    /**
+     * A job whose files are read.
+     *
+     * @param trial of its search, if it is one
+     */
+    private record Ready(
+            ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary, Optional<TrialTask> trial) {
         String id() {
             return work.id();
         }
 
         Ready with(FinetuneJob prepared) {
-            return new Ready(job, prepared, plan, summary);
+            return new Ready(job, prepared, plan, summary, trial);
         }
     }
 
@@ -124,7 +131,10 @@ final class JobLaunch {
         guarded(job, () -> {
             JobSpec spec = JobObject.spec(job);
             if (JobObject.isOf(job, setup.model())) {
-                startReading(job, spec);
+                spec.search()
+                        .ifPresentOrElse(
+                                search -> goOnSearching(job, search),
+                                () -> startReading(job, spec, Optional.empty()));
             } else {
                 book.status(job, JobObject.PAUSED);
                 book.say(job, "error", otherModel(job));
@@ -132,10 +142,27 @@ final class JobLaunch {
         });
     }
 
-    private void startReading(ObjectNode job, JobSpec spec) {
+    /** Starts the next trial of a search, or ends it. */
+    private void goOnSearching(ObjectNode job, JobSearch search) {
+        List<Trial> tried = SearchProgress.read(job);
+        // A seed that the server chose is kept.
+        TrialTask.next(search, tried, job.path("seed").asLong(), setup.device().model())
+                .ifPresentOrElse(
+                        next -> {
+                            int best = SearchTable.best(tried).map(Trial::number).orElse(0);
+                            tried.stream()
+                                    .filter(trial -> trial.number() != best
+                                            && !search.halving().goesOn(trial, next.task(), tried))
+                                    .forEach(trial -> results.dropTrial(job, trial.number()));
+                            startReading(job, next.spec(), Optional.of(next));
+                        },
+                        () -> new SearchEnd(book, results).conclude(job));
+    }
+
+    private void startReading(ObjectNode job, JobSpec spec, Optional<TrialTask> trial) {
         // Another thread reads while this one may change the job.
         ObjectNode unchanged = job.deepCopy();
-        follow(job, readers.read(() -> read(job, unchanged, spec)), this::enter);
+        follow(job, readers.read(() -> read(job, unchanged, spec, trial)), this::enter);
     }
 
     private void follow(ObjectNode job, CompletableFuture<Ready> reading, Consumer<Ready> next) {
@@ -165,7 +192,8 @@ final class JobLaunch {
                 + "' that the job was created with, and resume it.";
     }
 
-    private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec) throws IOException {
+    private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec, Optional<TrialTask> trial)
+            throws IOException {
         String id = JobObject.id(unchanged);
         FrozenAdapters frozen = results.frozen(unchanged);
         JobData data = JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
@@ -181,17 +209,34 @@ final class JobLaunch {
                 data.validation(),
                 settings,
                 spec.weight(),
-                results.latestCheckpoint(id));
+                results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
         MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
-        return new Ready(job, work, plan, data.trainingSet().summary());
+        return new Ready(job, work, plan, data.trainingSet().summary(), trial);
     }
 
     private void enter(Ready ready) {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         JobObject.choose(job, JobObject.spec(job), work.settings());
-        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         book.status(job, JobObject.QUEUED);
+        if (ready.trial().isEmpty() || SearchProgress.read(job).isEmpty()) {
+            describe(ready);
+        }
+        LOG.debug("memory plan of {}:\n{}", ready.id(), ready.plan());
+        waitingForMemory.addLast(ready);
+        startWaiting();
+        if (waitingForMemory.contains(ready)) {
+            book.say(
+                    job,
+                    "info",
+                    "The job starts when other jobs have given back enough of the training memory (training-memory-bytes).");
+        }
+    }
+
+    private void describe(Ready ready) {
+        ObjectNode job = ready.job();
+        FinetuneJob work = ready.work();
+        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         book.say(
                 job,
                 "info",
@@ -204,15 +249,6 @@ final class JobLaunch {
                 summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
                         + work.settings().epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
                         + summary.truncated() + " truncated.");
-        LOG.debug("memory plan of {}:\n{}", ready.id(), ready.plan());
-        waitingForMemory.addLast(ready);
-        startWaiting();
-        if (waitingForMemory.contains(ready)) {
-            book.say(
-                    job,
-                    "info",
-                    "The job starts when other jobs have given back enough of the training memory (training-memory-bytes).");
-        }
     }
 
     private void startWaiting() {
@@ -259,15 +295,12 @@ final class JobLaunch {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
-        JobRun run = new JobRun(
-                job,
-                work.started(),
-                book,
-                results,
-                book.table(work, step),
-                thread,
-                tokens -> trained(job, tokens),
-                () -> left(job));
+        JobRun.Trained trained = tokens -> trained(job, tokens);
+        Runnable left = () -> left(job);
+        JobStay run = ready.trial().isPresent()
+                ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
+                : new JobRun(
+                        job, work.started(), book, results, book.table(work, step), thread, trained, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }
@@ -307,7 +340,7 @@ final class JobLaunch {
     }
 
     private void left(ObjectNode job) {
-        JobRun run = runs.remove(JobObject.id(job));
+        JobStay run = runs.remove(JobObject.id(job));
         budget.release(JobObject.id(job));
         while (!waitingForPlace.isEmpty()) {
             waitingForMemory.addFirst(waitingForPlace.removeLast());
@@ -320,7 +353,7 @@ final class JobLaunch {
 
     /** Starts a paused job, once the engine has let go of it. */
     void resume(ObjectNode job) {
-        Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobRun::goOnAfterwards, () -> begin(job));
+        Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobStay::goOnAfterwards, () -> begin(job));
     }
 
     /** Gives up what a job that was cancelled or paused still waits for. */
