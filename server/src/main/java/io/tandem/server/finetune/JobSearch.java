@@ -2,7 +2,6 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tandem.kernels.adapter.method.GrowingMethod;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.Configuration;
 import io.tandem.server.finetune.search.Halving;
@@ -77,12 +76,7 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
             throw search.invalid(
                     "trials", "is " + trials + ", and 'space' has only " + space.size() + " configurations to try.");
         }
-        JobSearch parsed = new JobSearch(body, hyper, space, new Halving(trials, epochs));
-        if (parsed.alternatives().stream().anyMatch(spec -> spec.method() instanceof GrowingMethod)) {
-            throw search.invalid(
-                    "space", "has a method whose ranks grow by the length of its job, which differs from rung to rung.");
-        }
-        return parsed;
+        return new JobSearch(body, hyper, space, new Halving(trials, epochs));
     }
 
     private static JsonBody empty(String path) {

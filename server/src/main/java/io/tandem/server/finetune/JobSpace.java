@@ -46,26 +46,31 @@ final class JobSpace {
             }
         }
         boolean usual = Stream.of(PEFT, RANK, TARGETS, RATE).noneMatch(field -> space.find(field) != null);
-        List<String> names = new ArrayList<>();
-        for (JsonNode name : values(space, PEFT)) {
-            if (!name.isTextual() || !JobPeft.names().contains(name.asText())) {
-                throw space.invalid(PEFT, "must be a list of: " + String.join(", ", JobPeft.names()) + ".");
-            }
-            names.add(name.asText());
-        }
-        if (names.isEmpty()) {
-            names.addAll(usual && hyper.find(PEFT) == null ? List.of("lora", "dora", "ia3") : List.of(JobPeft.name(hyper)));
-        }
-        List<SearchSpace.Method> methods = names.stream()
-                .map(name -> new SearchSpace.Method(name, JobPeft.has(name, RANK), JobPeft.has(name, TARGETS)))
-                .toList();
-        List<Integer> ranks = ranks(space);
-        List<Double> rates = rates(space);
         return new SearchSpace(
-                methods,
-                usual && hyper.find(RANK) == null ? List.of(1, 2, 4, 8) : ranks,
+                methods(space, hyper, usual).stream()
+                        .map(name -> new SearchSpace.Method(name, JobPeft.has(name, RANK), JobPeft.has(name, TARGETS)))
+                        .toList(),
+                usual && hyper.find(RANK) == null ? List.of(1, 2, 4, 8) : ranks(space),
                 targets(space),
-                usual && hyper.find(RATE) == null ? usualRates(hyper) : rates);
+                usual && hyper.find(RATE) == null ? usualRates(hyper) : rates(space));
+    }
+
+    private static List<String> methods(JsonBody space, JsonBody hyper, boolean usual) {
+        Set<JsonNode> asked = values(space, PEFT);
+        if (asked.isEmpty() && usual && hyper.find(PEFT) == null) {
+            return List.of("lora", "dora", "ia3");
+        }
+        List<String> names =
+                asked.isEmpty() ? List.of(JobPeft.name(hyper)) : asked.stream().map(JsonNode::asText).toList();
+        // Ranks that grow do so by the length of a job, which differs from rung to rung.
+        List<String> known = JobPeft.names().stream()
+                .filter(name -> !JobPeft.has(name, "growth_warmup"))
+                .toList();
+        if (!known.containsAll(names)) {
+            JsonBody wrong = asked.isEmpty() ? hyper : space;
+            throw wrong.invalid(PEFT, "of a search must be among: " + String.join(", ", known) + ".");
+        }
+        return names;
     }
 
     /** The values of a dimension, which differ; none if it is not searched. */
