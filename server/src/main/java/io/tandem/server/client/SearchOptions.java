@@ -15,7 +15,8 @@ import picocli.CommandLine.Option;
 final class SearchOptions {
     @Option(
             names = "--search",
-            description = "Try many configurations for a few epochs, go on with the better half, and so on; needs --validation.")
+            description =
+                    "Try many configurations for a few epochs, go on with the better half, and so on; needs --validation.")
     private boolean search;
 
     @Option(names = "--trials", paramLabel = "N", description = "Of a search: configurations to try; default 16.")
@@ -46,12 +47,15 @@ final class SearchOptions {
             names = "--search-learning-rates",
             paramLabel = "X",
             arity = "2",
-            description = "Of a search: the lowest and the highest learning rate to try; default a tenth of the usual one and"
-                    + " ten times that, if nothing else is named.")
+            description =
+                    "Of a search: the lowest and the highest learning rate to try; default a tenth of the usual one and"
+                            + " ten times that, if nothing else is named.")
     private @Nullable List<Double> learningRates;
 
     boolean asked() {
-        return search || Stream.of(trials, methods, ranks, targetModules, learningRates).anyMatch(Objects::nonNull);
+        return search
+                || Stream.of(trials, methods, ranks, targetModules, learningRates)
+                        .anyMatch(Objects::nonNull);
     }
 
     /** Flags by the last part of the fields that they fill, where they were given. */
@@ -89,9 +93,7 @@ final class SearchOptions {
             targetModules.forEach(targets -> addTargets(all, targets));
         }
         if (learningRates != null) {
-            space.putObject("learning_rate")
-                    .put("min", learningRates.get(0))
-                    .put("max", learningRates.get(1));
+            space.putObject("learning_rate").put("min", learningRates.get(0)).put("max", learningRates.get(1));
         }
         if (!space.isEmpty()) {
             settings.set("space", space);

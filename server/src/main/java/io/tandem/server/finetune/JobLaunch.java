@@ -133,8 +133,7 @@ final class JobLaunch {
             if (JobObject.isOf(job, setup.model())) {
                 spec.search()
                         .ifPresentOrElse(
-                                search -> goOnSearching(job, search),
-                                () -> startReading(job, spec, Optional.empty()));
+                                search -> goOnSearching(job, search), () -> startReading(job, spec, Optional.empty()));
             } else {
                 book.status(job, JobObject.PAUSED);
                 book.say(job, "error", otherModel(job));
@@ -149,7 +148,8 @@ final class JobLaunch {
         TrialTask.next(search, tried, job.path("seed").asLong(), setup.device().model())
                 .ifPresentOrElse(
                         next -> {
-                            int best = SearchTable.best(tried).map(Trial::number).orElse(0);
+                            int best =
+                                    SearchTable.best(tried).map(Trial::number).orElse(0);
                             tried.stream()
                                     .filter(trial -> trial.number() != best
                                             && !search.halving().goesOn(trial, next.task(), tried))
@@ -299,8 +299,7 @@ final class JobLaunch {
         Runnable left = () -> left(job);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
-                : new JobRun(
-                        job, work.started(), book, results, book.table(work, step), thread, trained, left);
+                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }

@@ -146,8 +146,7 @@ record JobResults(
 
     /** Keeps a checkpoint of a search's trial, which cannot be called. */
     void trialCheckpoint(ObjectNode job, TrialTask task, JobCheckpoint checkpoint, long now) throws IOException {
-        checkpoints.save(
-                task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
+        checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
     }
 
     boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) {

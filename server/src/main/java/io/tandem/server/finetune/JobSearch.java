@@ -61,8 +61,8 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
         }
         JsonBody search = method.optionalObject(TYPE).orElseGet(() -> empty("method.search"));
         search.rejectUnknown(Set.of("trials", "space", HYPERPARAMETERS));
-        JsonBody hyper = search.optionalObject(HYPERPARAMETERS)
-                .orElseGet(() -> empty("method.search." + HYPERPARAMETERS));
+        JsonBody hyper =
+                search.optionalObject(HYPERPARAMETERS).orElseGet(() -> empty("method.search." + HYPERPARAMETERS));
         for (String field : DECIDED) {
             if (hyper.find(field) != null) {
                 throw hyper.invalid(field, "cannot be given: a search decides it by itself.");

@@ -60,8 +60,9 @@ final class JobSpace {
         if (asked.isEmpty() && usual && hyper.find(PEFT) == null) {
             return List.of("lora", "dora", "ia3");
         }
-        List<String> names =
-                asked.isEmpty() ? List.of(JobPeft.name(hyper)) : asked.stream().map(JsonNode::asText).toList();
+        List<String> names = asked.isEmpty()
+                ? List.of(JobPeft.name(hyper))
+                : asked.stream().map(JsonNode::asText).toList();
         // Ranks that grow do so by the length of a job, which differs from rung to rung.
         List<String> known = JobPeft.names().stream()
                 .filter(name -> !JobPeft.has(name, "growth_warmup"))

@@ -81,8 +81,7 @@ final class SearchProgress {
                 one.put(TOKENS, evaluation.trainedTokens());
             }
         }
-        SearchTable.best(trials)
-                .ifPresentOrElse(best -> search.put(BEST, best.number()), () -> search.putNull(BEST));
+        SearchTable.best(trials).ifPresentOrElse(best -> search.put(BEST, best.number()), () -> search.putNull(BEST));
         job.put(TOKENS, trials.stream().mapToLong(Trial::trainedTokens).sum());
     }
 

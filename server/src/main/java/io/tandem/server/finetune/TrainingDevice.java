@@ -35,8 +35,13 @@ public record TrainingDevice(
         return MemoryPlan.training(model, limits, method, optimizer);
     }
 
-    /** The one that takes most memory, of some that have a shape that fits or is refused later. */
+    /**
+     * The one that takes most memory.
+     *
+     * @throws ApiException if one of them cannot be trained here at all
+     */
     JobSpec largest(List<JobSpec> specs) {
+        specs.forEach(spec -> requireShape(spec.method()));
         return specs.stream()
                 .max(Comparator.comparingLong(
                         spec -> memory(spec.method(), spec.optimizer()).total()))

@@ -198,7 +198,11 @@ final class TrialRun implements JobStay {
             keep(suspended.checkpoint().orElseThrow());
         }
         if (JobObject.status(job).equals(JobObject.PAUSED)) {
-            book.say(job, "info", "The job is paused after step " + step + " of trial " + task.trial().number() + ".");
+            book.say(
+                    job,
+                    "info",
+                    "The job is paused after step " + step + " of trial "
+                            + task.trial().number() + ".");
         }
     }
 }

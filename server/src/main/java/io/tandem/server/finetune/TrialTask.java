@@ -23,9 +23,8 @@ record TrialTask(JobSearch search, Trial trial, Task task) {
      */
     static Optional<TrialTask> next(JobSearch search, List<Trial> tried, long seed, ModelConfig model) {
         return search.halving().next(tried).map(task -> {
-            Trial trial = task.trial() <= tried.size()
-                    ? tried.get(task.trial() - 1)
-                    : proposed(search, tried, seed, model);
+            Trial trial =
+                    task.trial() <= tried.size() ? tried.get(task.trial() - 1) : proposed(search, tried, seed, model);
             return new TrialTask(search, trial, task);
         });
     }
@@ -33,7 +32,8 @@ record TrialTask(JobSearch search, Trial trial, Task task) {
     private static Trial proposed(JobSearch search, List<Trial> tried, long seed, ModelConfig model) {
         Configuration configuration =
                 new Proposals(search.space(), search.halving().trials(), seed).next(tried);
-        long parameters = search.spec(configuration, 1).method().parameters(model).sum();
+        long parameters =
+                search.spec(configuration, 1).method().parameters(model).sum();
         return new Trial(tried.size() + 1, configuration, parameters, List.of());
     }
 

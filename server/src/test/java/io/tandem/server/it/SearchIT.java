@@ -3,13 +3,17 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -110,6 +114,7 @@ class SearchIT {
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(200);
         awaitMessage(id, "Trial 5/6");
         stop();
+        loseWhatACrashLoses(directory.resolve("data/jobs").resolve(id));
         start();
         while (job(id).path("search").path("trials").size() < 6) {
             Thread.sleep(10);
@@ -125,6 +130,24 @@ class SearchIT {
         }
     }
 
+    /** The last evaluation was not written yet, and the trial under way left no checkpoint when it ended. */
+    private static void loseWhatACrashLoses(Path folder) throws Exception {
+        Path file = folder.resolve("job.json");
+        ObjectNode job = (ObjectNode) JsonBody.MAPPER.readTree(file.toFile());
+        ((ArrayNode) job.at("/search/trials")).remove(3);
+        assertThat(job.at("/search/trials")).hasSize(3);
+        Files.writeString(file, job.toString());
+        assertThat(folder.resolve("trial-4/checkpoints/step-00000010")).exists();
+        try (Stream<Path> left = Files.walk(folder.resolve("trial-5"))) {
+            for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        } catch (NoSuchFileException e) {
+            // It had not made a step.
+            return;
+        }
+    }
+
     /** Six trials of one epoch, three of two, one of four; ten steps an epoch. */
     private static void halves(JsonNode search) {
         List<Integer> rungs = new ArrayList<>();
@@ -134,10 +157,12 @@ class SearchIT {
             tried.add(trial.path("hyperparameters").toString());
             assertThat(trial.path("evaluations").findValues("epochs"))
                     .extracting(JsonNode::asInt)
-                    .isEqualTo(List.of(1, 2, 4).subList(0, trial.path("evaluations").size()));
+                    .isEqualTo(List.of(1, 2, 4)
+                            .subList(0, trial.path("evaluations").size()));
             assertThat(trial.path("evaluations").findValues("steps"))
                     .extracting(JsonNode::asInt)
-                    .isEqualTo(List.of(10, 20, 40).subList(0, trial.path("evaluations").size()));
+                    .isEqualTo(List.of(10, 20, 40)
+                            .subList(0, trial.path("evaluations").size()));
         }
         assertThat(rungs).containsExactlyInAnyOrder(3, 2, 2, 1, 1, 1);
         assertThat(tried).doesNotHaveDuplicates();
@@ -155,8 +180,8 @@ class SearchIT {
         for (JsonNode trial : search.path("trials")) {
             assertThat(trial.path("validation_loss").asDouble())
                     .isGreaterThanOrEqualTo(best.path("validation_loss").asDouble());
-            String end = trial.path("validation_loss").asDouble() + "," + trial.path("pareto").asBoolean() + ","
-                    + trial.equals(best);
+            String end = trial.path("validation_loss").asDouble() + ","
+                    + trial.path("pareto").asBoolean() + "," + trial.equals(best);
             assertThat(rows.get(trial.path("trial").asInt())).endsWith(end);
         }
         assertThat(best.path("pareto").asBoolean()).isTrue();
@@ -215,8 +240,8 @@ class SearchIT {
 
     @Test
     void aValidationFileIsNeeded() throws Exception {
-        HttpResponse<String> answer = server.post(
-                JOBS, "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"search\"}}");
+        HttpResponse<String> answer =
+                server.post(JOBS, "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"search\"}}");
         assertThat(answer.statusCode()).isEqualTo(400);
         assertThat(param(answer)).isEqualTo("validation_file");
     }

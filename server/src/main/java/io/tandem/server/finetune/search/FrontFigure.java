@@ -27,9 +27,11 @@ public final class FrontFigure {
         this.trials = all.stream().filter(trial -> trial.best().isPresent()).toList();
         this.front = SearchTable.front(all);
         this.lowestLoss = trials.stream().mapToDouble(FrontFigure::loss).min().orElse(0);
-        this.lossRange = range(trials.stream().mapToDouble(FrontFigure::loss).max().orElse(0) - lowestLoss);
+        this.lossRange =
+                range(trials.stream().mapToDouble(FrontFigure::loss).max().orElse(0) - lowestLoss);
         this.lowestSize = trials.stream().mapToDouble(FrontFigure::size).min().orElse(0);
-        this.sizeRange = range(trials.stream().mapToDouble(FrontFigure::size).max().orElse(0) - lowestSize);
+        this.sizeRange =
+                range(trials.stream().mapToDouble(FrontFigure::size).max().orElse(0) - lowestSize);
     }
 
     /** Trials without a loss are left out. */
@@ -64,8 +66,8 @@ public final class FrontFigure {
                 WIDTH, HEIGHT));
         label(svg, WIDTH / 2, 20, "middle", "Validation loss over trained parameters; the line is the Pareto front");
         axes(svg);
-        svg.append(text(
-                "<polyline points=\"%s\" fill=\"none\" stroke=\"#d62728\" stroke-width=\"1.5\"/>%n", frontLine()));
+        svg.append(
+                text("<polyline points=\"%s\" fill=\"none\" stroke=\"#d62728\" stroke-width=\"1.5\"/>%n", frontLine()));
         trials.forEach(trial -> mark(svg, trial));
         return svg.append("</svg>\n").toString();
     }

@@ -38,8 +38,10 @@ final class GaussianProcess {
         this.points = points;
         this.length = length;
         this.mean = Arrays.stream(values).average().orElse(0);
-        double variance =
-                Arrays.stream(values).map(v -> (v - mean) * (v - mean)).average().orElse(0);
+        double variance = Arrays.stream(values)
+                .map(v -> (v - mean) * (v - mean))
+                .average()
+                .orElse(0);
         this.scale = variance > 0 ? Math.sqrt(variance) : 1;
         int n = points.length;
         DMatrixRMaj kernel = new DMatrixRMaj(n, n);
@@ -52,7 +54,8 @@ final class GaussianProcess {
         if (!solver.setA(kernel)) {
             throw new IllegalArgumentException("the kernel of " + n + " points with noise " + noise + " is singular");
         }
-        DMatrixRMaj standard = column(Arrays.stream(values).map(v -> (v - mean) / scale).toArray());
+        DMatrixRMaj standard =
+                column(Arrays.stream(values).map(v -> (v - mean) / scale).toArray());
         this.weights = solved(standard);
         this.likelihood = -0.5 * CommonOps_DDRM.dot(standard, weights) - halfLogDeterminant();
     }
@@ -95,10 +98,9 @@ final class GaussianProcess {
     }
 
     Belief at(double[] point) {
-        DMatrixRMaj near =
-                column(Stream.of(points).mapToDouble(known -> kernel(known, point)).toArray());
+        DMatrixRMaj near = column(
+                Stream.of(points).mapToDouble(known -> kernel(known, point)).toArray());
         double variance = 1 - CommonOps_DDRM.dot(near, solved(near));
-        return new Belief(
-                mean + scale * CommonOps_DDRM.dot(near, weights), scale * Math.sqrt(Math.max(0, variance)));
+        return new Belief(mean + scale * CommonOps_DDRM.dot(near, weights), scale * Math.sqrt(Math.max(0, variance)));
     }
 }

@@ -73,9 +73,8 @@ public record Halving(int trials, int epochs) {
 
     /** The trials of a rung above the first, the best first; those of the rung below have all ended. */
     List<Trial> promoted(List<Trial> tried, int rung) {
-        List<Trial> below = tried.stream()
-                .filter(trial -> trial.loss(rung - 1).isPresent())
-                .toList();
+        List<Trial> below =
+                tried.stream().filter(trial -> trial.loss(rung - 1).isPresent()).toList();
         int[] layers = ParetoFront.layers(below.stream()
                 .map(trial -> new ParetoFront.Point(
                         trial.parameters(), trial.loss(rung - 1).getAsDouble()))

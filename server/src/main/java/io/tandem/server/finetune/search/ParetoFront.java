@@ -24,9 +24,8 @@ final class ParetoFront {
         Arrays.fill(layers, -1);
         int placed = 0;
         for (int layer = 0; placed < layers.length; layer++) {
-            int[] rest = IntStream.range(0, layers.length)
-                    .filter(i -> layers[i] < 0)
-                    .toArray();
+            int[] rest =
+                    IntStream.range(0, layers.length).filter(i -> layers[i] < 0).toArray();
             for (int i : rest) {
                 Point point = points.get(i);
                 if (Arrays.stream(rest).noneMatch(j -> points.get(j).dominates(point))) {

@@ -105,8 +105,8 @@ public record Proposals(SearchSpace space, int trials, long seed) {
     /** The normal distribution function, to 1e-7 (Abramowitz and Stegun, 26.2.17). */
     private static double below(double z, double density) {
         double t = 1 / (1 + 0.2316419 * Math.abs(z));
-        double series = t * (0.319381530
-                + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+        double series =
+                t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
         double tail = density * series;
         return z >= 0 ? 1 - tail : tail;
     }

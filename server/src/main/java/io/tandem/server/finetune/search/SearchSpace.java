@@ -104,7 +104,9 @@ public record SearchSpace(List<Method> methods, List<Integer> ranks, List<JsonNo
         for (JsonNode target : targets) {
             point.add(target.equals(values.path(Configuration.TARGETS)) ? 1.0 : 0.0);
         }
-        point.add(place(values.path(Configuration.RANK), ranks.stream().map(Integer::doubleValue).toList()));
+        point.add(place(
+                values.path(Configuration.RANK),
+                ranks.stream().map(Integer::doubleValue).toList()));
         point.add(place(values.path(Configuration.RATE), rates));
         return point.stream().mapToDouble(Double::doubleValue).toArray();
     }
@@ -112,8 +114,6 @@ public record SearchSpace(List<Method> methods, List<Integer> ranks, List<JsonNo
     private static double place(JsonNode value, List<Double> values) {
         double lowest = values.stream().mapToDouble(Math::log).min().orElse(0);
         double highest = values.stream().mapToDouble(Math::log).max().orElse(0);
-        return value.isNumber() && highest > lowest
-                ? (Math.log(value.asDouble()) - lowest) / (highest - lowest)
-                : 0;
+        return value.isNumber() && highest > lowest ? (Math.log(value.asDouble()) - lowest) / (highest - lowest) : 0;
     }
 }

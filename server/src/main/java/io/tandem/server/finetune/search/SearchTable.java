@@ -45,13 +45,13 @@ public final class SearchTable {
         for (Trial trial : trials) {
             Optional<Trial.Evaluation> evaluation = trial.best();
             List<String> cells = new ArrayList<>(List.of(String.valueOf(trial.number())));
-            Configuration.FIELDS.forEach(field -> cells.add(trial.configuration().text(field)));
+            Configuration.FIELDS.forEach(
+                    field -> cells.add(trial.configuration().text(field)));
             cells.add(String.valueOf(trial.parameters()));
             cells.add(evaluation.map(e -> String.valueOf(e.epochs())).orElse(""));
             cells.add(evaluation.map(e -> String.valueOf(e.steps())).orElse(""));
-            cells.add(evaluation
-                    .map(e -> String.valueOf(e.loss().getAsDouble()))
-                    .orElse(""));
+            cells.add(
+                    evaluation.map(e -> String.valueOf(e.loss().getAsDouble())).orElse(""));
             cells.add(String.valueOf(front.contains(trial.number())));
             cells.add(String.valueOf(trial.number() == best));
             lines.add(String.join(",", cells));

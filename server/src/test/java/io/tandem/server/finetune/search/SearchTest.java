@@ -20,7 +20,9 @@ class SearchTest {
     private static final SearchSpace SPACE = new SearchSpace(
             List.of(new Method("lora", true, true), new Method("ia3", false, true)),
             List.of(1, 4, 16),
-            List.of(TextNode.valueOf("all-linear"), JsonBody.MAPPER.createArrayNode().add("q_proj").add("v_proj")),
+            List.of(
+                    TextNode.valueOf("all-linear"),
+                    JsonBody.MAPPER.createArrayNode().add("q_proj").add("v_proj")),
             List.of(0.001, 0.01, 0.1));
 
     /** @param losses of its rungs; one that is not a number is a failure */
@@ -96,7 +98,10 @@ class SearchTest {
         List<Trial> failed = List.of(trial(1, 1, Double.NaN), trial(2, 1, Double.NaN));
         assertThat(new Halving(2, 8).next(failed)).isEmpty();
         assertThat(SearchTable.best(failed)).isEmpty();
-        assertThat(FrontFigure.svg(failed)).startsWith("<svg").doesNotContain("<circle").doesNotContain("NaN");
+        assertThat(FrontFigure.svg(failed))
+                .startsWith("<svg")
+                .doesNotContain("<circle")
+                .doesNotContain("NaN");
     }
 
     /** LoRA has three ranks and two targets, (IA)^3 two targets; each has three rates. */
@@ -111,14 +116,14 @@ class SearchTest {
                 .put("target_modules", "all-linear")
                 .put("learning_rate", 0.1));
         assertThat(SPACE.point(configuration)).containsExactly(new double[] {1, 0, 1, 0, 0.5, 1}, within(1e-12));
-        assertThat(configuration)
-                .hasToString("peft=lora, rank=4, target_modules=all-linear, learning_rate=0.1");
+        assertThat(configuration).hasToString("peft=lora, rank=4, target_modules=all-linear, learning_rate=0.1");
     }
 
     /** With one point of value v, noise s and distance 0 the mean is v / (1 + s) beside the values' mean, which is v. */
     @Test
     void beliefsFollowTheKernel() {
-        // Values 1 and 3 are -1 and 1 when standardized. So far apart the kernel is 0, hence the weights are -1/1.5 and 1/1.5.
+        // Values 1 and 3 are -1 and 1 when standardized. So far apart the kernel is 0, hence the weights are -1/1.5 and
+        // 1/1.5.
         GaussianProcess apart = new GaussianProcess(new double[][] {{0}, {1000}}, new double[] {1, 3}, 1, 0.5);
         assertThat(apart.at(new double[] {0}).mean()).isCloseTo(2 - 1 / 1.5, within(1e-9));
         assertThat(apart.at(new double[] {0}).deviation()).isCloseTo(Math.sqrt(1 - 1 / 1.5), within(1e-9));
@@ -162,9 +167,9 @@ class SearchTest {
             for (int number = 1; number <= 12; number++) {
                 Configuration next = proposals.next(tried);
                 assertThat(proposals.next(tried)).isEqualTo(next);
-                double loss = Math.abs(Math.log10(next.values().path("learning_rate").asDouble()) + 2);
-                tried.add(new Trial(
-                        number, next, 7, List.of(new Evaluation(1, 1, OptionalDouble.of(loss), 1))));
+                double loss =
+                        Math.abs(Math.log10(next.values().path("learning_rate").asDouble()) + 2);
+                tried.add(new Trial(number, next, 7, List.of(new Evaluation(1, 1, OptionalDouble.of(loss), 1))));
             }
             assertThat(tried).extracting(Trial::configuration).doesNotHaveDuplicates();
             assertThat(SearchTable.best(tried).orElseThrow().smallestLoss().orElseThrow())
