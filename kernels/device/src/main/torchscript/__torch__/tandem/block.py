@@ -96,6 +96,9 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
   o = __torch__.tandem.block.attend(shape, layer, number, qk[:, :heads], qk[:, heads:], v, cache,
                                     adapters.prefixes, arena, batch)
   attention = __torch__.tandem.linears.project(layer, 1, adapters, batch.users, o)
+  padded = layer.linears[1].padded
+  attention = __torch__.tandem.adapter.change.forward_block(adapters, 2 * number, batch.users, padded,
+                                                            x, attention)
   middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   __torch__.tandem.batch.observe_(batch, h)
@@ -106,6 +109,8 @@ def forward(model: __torch__.tandem.model.Model, number: int, x: Tensor,
     mlp = __torch__.tandem.linears.project(layer, 3, adapters, batch.users, act)
   else:
     mlp, kept = __torch__.tandem.experts.forward(layer, shape, adapters, batch.users, h)
+  mlp = __torch__.tandem.adapter.change.forward_block(adapters, 2 * number + 1, batch.users, padded,
+                                                      middle, mlp)
   if x.size(0) > rows:
     __torch__.tandem.arena.keep_(arena, number, batch.window_from, x[rows:], qk[rows:, :heads],
                                  o[rows:], middle[rows:], kept[rows:])
@@ -123,6 +128,24 @@ def add_backward(shape: __torch__.tandem.model.Shape, dx: Tensor,
   if norm is not None:
     dy = __torch__.tandem.ops.norm.backward(norm, torch.to(dy, dtype), y)
   return torch.to(dy, dtype)
+
+# The same of a block with bottlenecks behind it. x and y: the stream before the block and its output, y only read
+# if needs_output -> the gradient of y, and that of x through bottlenecks, if there is any
+def join_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
+                  norm: Optional[__torch__.tandem.ops.norm.Norm], block: int,
+                  stack: __torch__.tandem.adapter.change.Stack, x: Tensor, y: Tensor,
+                  dx: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
+  padded = layer.linears[1].padded
+  changed = y
+  if norm is not None:
+    changed = __torch__.tandem.adapter.change.forward_block_again(stack, block, padded, x, y)
+  dy = __torch__.tandem.block.add_backward(shape, dx, norm, changed, x.dtype)
+  learns = stack.trainee.learns[block // 2 * len(layer.linears)]
+  return __torch__.tandem.adapter.change.backward_block(stack, block, learns, padded, x, y, dy)
+
+def needs_output(norm: Optional[__torch__.tandem.ops.norm.Norm], block: int,
+                 stack: __torch__.tandem.adapter.change.Stack) -> bool:
+  return norm is not None or __torch__.tandem.adapter.change.reads_output(stack, block)
 
 # d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D]; qkv
 # their projection, only read if the model has norms of them.
@@ -176,24 +199,31 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
     middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
   else:
     attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
+    attention = __torch__.tandem.adapter.change.forward_block_again(
+        stack, 2 * number, layer.linears[1].padded, x, attention)
     middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   if layer.router is None:
-    dh = __torch__.tandem.block.gated_backward(shape, layer, number, start, end, h, dy, adapters,
-                                               stack, arena)
+    dh, dmiddle = __torch__.tandem.block.gated_backward(shape, layer, number, start, end, middle, h, dy,
+                                                        adapters, stack, arena)
   else:
-    dmlp = __torch__.tandem.block.add_backward(shape, dy, None, h, dtype)
-    wide = __torch__.tandem.experts.backward(layer, shape, adapters, stack, h,
-                                             arena.chosen[number][start : end], dmlp)
+    chosen, mlp = arena.chosen[number][start : end], h
+    if __torch__.tandem.block.needs_output(None, 2 * number + 1, stack):
+      mlp = __torch__.tandem.experts.forward_again(layer, shape, adapters, stack, h, chosen)
+    dmlp, dmiddle = __torch__.tandem.block.join_backward(shape, layer, None, 2 * number + 1, stack,
+                                                         middle, mlp, dy)
+    wide = __torch__.tandem.experts.backward(layer, shape, adapters, stack, h, chosen, dmlp)
     dh = torch.to(wide, dtype)
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
+  if dmiddle is not None:
+    torch.add_(dy, dmiddle)
 
-# h [n, C] the input of the MLP, dy as above -> dh
+# middle [n, C] the stream before the MLP, h the same normed, dy as above -> dh, and as in join_backward
 def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
-                   number: int, start: int, end: int, h: Tensor, dy: Tensor,
+                   number: int, start: int, end: int, middle: Tensor, h: Tensor, dy: Tensor,
                    adapters: __torch__.tandem.adapter.change.Changes,
                    stack: __torch__.tandem.adapter.change.Stack,
-                   arena: __torch__.tandem.arena.Arena) -> Tensor:
+                   arena: __torch__.tandem.arena.Arena) -> Tuple[Tensor, Optional[Tensor]]:
   f = shape.activation
   if arena.policy == 1:
     gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, stack, h)
@@ -201,14 +231,15 @@ def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, h.dtype)
   act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
   mlp = act
-  if layer.after_mlp is not None:
+  if __torch__.tandem.block.needs_output(layer.after_mlp, 2 * number + 1, stack):
     mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, stack, act)
-  dmlp = __torch__.tandem.block.add_backward(shape, dy, layer.after_mlp, mlp, h.dtype)
+  dmlp, dmiddle = __torch__.tandem.block.join_backward(shape, layer, layer.after_mlp, 2 * number + 1,
+                                                       stack, middle, mlp, dy)
   dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, stack, act,
                                                    dmlp)
   dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-  return __torch__.tandem.linears.project_backward(layer, 2, adapters, stack, h,
-                                                   dgate_up)
+  dh = __torch__.tandem.linears.project_backward(layer, 2, adapters, stack, h, dgate_up)
+  return (dh, dmiddle)
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
@@ -231,9 +262,10 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   dy = arena.dx[start : end]
   __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, stack, arena)
   attention = o
-  if layer.after_attention is not None:
+  if __torch__.tandem.block.needs_output(layer.after_attention, 2 * number, stack):
     attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
-  dattention = __torch__.tandem.block.add_backward(shape, dy, layer.after_attention, attention, dtype)
+  dattention, dx = __torch__.tandem.block.join_backward(shape, layer, layer.after_attention, 2 * number,
+                                                        stack, x, attention, dy)
   do = __torch__.tandem.linears.project_backward(layer, 1, adapters, stack,
                                                o, dattention)
   dqs = annotate(List[Tensor], [])
@@ -252,5 +284,7 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, stack,
                                                h, torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.attention_norm, dh, x))
+  if dx is not None:
+    torch.add_(dy, dx)
   torch.zero_(dkeys)
   torch.zero_(dvalues)

@@ -91,26 +91,31 @@ class Decoder(Module):
                    sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
     return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
 
-  # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; scales and
-  # differences: as in scale.put_; embeddings and tokens: as in prompt.put_; keys: as in prefix.put_
+  # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; constants: as in
+  # low_rank.put_constants_; scales and differences: as in scale.put_; embeddings and tokens: as in
+  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
-                  magnitudes: List[Tensor], scales: List[int],
+                  magnitudes: List[Tensor], constants: List[int], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
-                  tokens: List[int], keys: List[Tensor]) -> None:
+                  tokens: List[int], keys: List[Tensor], bottlenecks: List[int],
+                  tensors: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
+    __torch__.tandem.adapter.low_rank.put_constants_(adapters.low_rank, slot, constants)
     __torch__.tandem.adapter.scale.put_(adapters.scale, slot, scales, differences)
     __torch__.tandem.adapter.prompt.put_(adapters.prompts, slot, embeddings, tokens)
     __torch__.tandem.adapter.prefix.put_(adapters.prefixes, slot, keys)
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
+    __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
 
-  # As in prefix.write_.
+  # place: slot, first, end and target of prefix.write_
   def write_prefix(self: __torch__.tandem.decoder.Decoder,
-                   adapters: __torch__.tandem.adapter.change.Changes, slot: int, first: int, end: int,
-                   cache: __torch__.tandem.cache.Cache, target: int) -> None:
+                   adapters: __torch__.tandem.adapter.change.Changes,
+                   cache: __torch__.tandem.cache.Cache, place: List[int]) -> None:
+    slot, first, end, target = place
     __torch__.tandem.adapter.prefix.write_(adapters.prefixes, slot, first, end, cache, target)
 
   # Brings what prefix.read says to the host.
@@ -119,8 +124,9 @@ class Decoder(Module):
     return __torch__.tandem.host.read(__torch__.tandem.adapter.prefix.read(cache, tokens))
 
   def activate(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
-    __torch__.tandem.adapter.change.activate_(adapters, scaled)
+               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
+               scaled: List[int]) -> None:
+    __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
 
   # For rows that are paired with these slots. ranks: as in low_rank.Frozen
   def new_pack(self: __torch__.tandem.decoder.Decoder,
@@ -210,14 +216,18 @@ class Decoder(Module):
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   weights: Tensor, lanes: int, banks: List[int], factors: List[int],
                   scalings: List[float], scales: List[int],
-                  magnitudes: List[int], virtual: List[int], prefix: List[int],
-                  cores: List[int], values: List[int],
-                  vectors: List[Tensor]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
+                  cores: List[int], values: List[int], vectors: List[Tensor],
+                  bottlenecks: List[int], starts: List[int],
+                  up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, virtual, prefix, cores, values,
                                                    vectors, adapters.bases, adapters.prompts,
                                                    adapters.prefixes, adapters.low_rank.a[0])
+    __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
+    __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
+                                                      starts, up_scalings)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee

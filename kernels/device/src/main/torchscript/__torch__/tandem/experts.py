@@ -68,6 +68,29 @@ def project(layer: __torch__.tandem.model.Layer, index: int,
   mask, places = __torch__.tandem.adapter.change.select(adapters, users, index, rows, missing)
   return __torch__.tandem.linears.project_some(layer, index, adapters, users, mask, places, x)
 
+# The output for rows of the pack, as in forward; chosen [n, k] their experts. x [n, C] -> [n, C]
+def forward_again(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,
+                  adapters: __torch__.tandem.adapter.change.Changes,
+                  stack: __torch__.tandem.adapter.change.Stack, x: Tensor,
+                  chosen: Tensor) -> Tensor:
+  rated = torch.gather(__torch__.tandem.experts.rate(layer, x), 1, chosen)
+  weights = torch.to(__torch__.tandem.experts.share(shape, rated), x.dtype)
+  order = __torch__.tandem.experts.Order(chosen, shape.experts)
+  weights = torch.index_select(torch.reshape(weights, [-1, 1]), 0, order.places)
+  outputs = annotate(List[Tensor], [])
+  at = 0
+  for expert in range(shape.experts):
+    end = at + order.counts[expert]
+    if end > at:
+      mine = torch.index_select(x, 0, order.rows[at : end])
+      index = 2 + 2 * expert
+      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, stack, mine)
+      act = __torch__.tandem.ops.gated.forward(gate_up, shape.activation)[0]
+      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, stack, act)
+      outputs.append(torch.mul(y, weights[at : end]))
+    at = end
+  return __torch__.tandem.experts.gather(order, outputs, x)
+
 # x [n, C] the input, chosen [n, k] the experts as in forward, dy [n, C] -> dx [n, C] float32.
 # Products of the experts are computed again.
 def backward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,

@@ -8,9 +8,10 @@ class Autograd(Module):
   # numbers: layers, C, H, K, D, F, V, four flags (q k v bias, output bias, mlp bias, norms of
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
   # every module, its kind, how many virtual tokens there are whose embeddings come last in the
-  # adapter, how many whose keys and values do, and on how many of the first rows factors do not act;
-  # reals: eps, then every scaling. Returns the sum of the losses and its gradient with respect to the
-  # adapter, [1 + P].
+  # adapter, how many whose keys and values do, on how many of the first rows factors do not act, and of
+  # every block the width of its bottleneck, its input and its function; reals: eps, then every scaling of
+  # modules, then of blocks. Returns the sum of the losses and its gradient with
+  # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
               cos: Tensor, sin: Tensor, base: Tensor, adapter: Tensor, numbers: Tensor,
               reals: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
-# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one
+# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one, 6 with a bias on B
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -64,10 +65,33 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
       weight = weight / norm * adapter.take(outputs, 1)
       return torch.matmul(x, torch.t(weight)) + bias
     y = torch.matmul(x, torch.t(weight)) + bias
-    change = torch.matmul(torch.matmul(x[adapter.skipped :], torch.t(a)), torch.t(b)) * scaling
-    return torch.cat([y[: adapter.skipped], y[adapter.skipped :] + change])
+    product = torch.matmul(torch.matmul(x[adapter.skipped :], torch.t(a)), torch.t(b))
+    if kind == 6:
+      product = product + adapter.take(1, outputs)
+    return torch.cat([y[: adapter.skipped], y[adapter.skipped :] + product * scaling])
   y = torch.matmul(x, torch.t(weight)) + bias
   return y * adapter.take(1, outputs) if kind == 1 else y
+
+# What a block adds to x, y [T, C], with its bottleneck. input: 0 y, 1 x, 2 both; f: 0 relu, 1 silu, 2 gelu
+def bottleneck(x: Tensor, y: Tensor, adapter: __torch__.reference.autograd.Reader, n: List[int],
+               scaling: float) -> Tensor:
+  width, input, f = n
+  if width == 0:
+    return y
+  channels = x.size(1)
+  down = adapter.take(width, channels)
+  down_bias = adapter.take(1, width)
+  up_bias = adapter.take(1, channels)
+  up = adapter.take(channels, width)
+  h = y if input == 0 else x if input == 1 else x + y
+  z = torch.matmul(h, torch.t(down)) + down_bias
+  if f == 0:
+    a = torch.clamp(z, 0.)
+  elif f == 1:
+    a = z * torch.sigmoid(z)
+  else:
+    a = z * (torch.erf(z / 2. ** 0.5) + 1.) * 0.5
+  return y + (torch.matmul(a, torch.t(up)) + up_bias) * scaling
 
 # x [T, heads, D]
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -81,22 +105,25 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   base = __torch__.reference.autograd.Reader(flat)
   adapter = __torch__.reference.autograd.Reader(leaf)
   adapter.skipped = n[15 + 14 * layers]
-  length = tokens.size(0)
+  given = n[14 + 14 * layers]
+  rows = tokens.size(0)
+  length = given + rows
   embedding = base.take(vocab, hidden)
   virtual = n[13 + 14 * layers]
   prompt = torch.reshape(leaf[leaf.size(0) - virtual * hidden :], [virtual, hidden])
-  given = n[14 + 14 * layers]
   width = 2 * layers * kv_heads * dim
   prefix = torch.reshape(leaf[leaf.size(0) - given * width :], [given, layers, 2, kv_heads, dim])
-  x = torch.cat([prompt, embedding[tokens[virtual + given :]]])
+  x = torch.cat([prompt, embedding[tokens[virtual:]]])
   hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)[given:]
-  rows = length - given
-  cos, sin, labels = cos[given:], sin[given:], labels[given:]
+  cos, sin = cos[given:], sin[given:]
   for layer in range(layers):
     ranks = n[13 + 7 * layer : 20 + 7 * layer]
     s = r[1 + 7 * layer : 8 + 7 * layer]
     first = 13 + 7 * layers + 7 * layer
     kinds = n[first : first + 7]
+    first = 16 + 14 * layers + 6 * layer
+    blocks = n[first : first + 6]
+    scalings = r[1 + 7 * layers + 2 * layer : 3 + 7 * layers + 2 * layer]
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
     q = __torch__.reference.autograd.linear(h, base, adapter, heads * dim, n[7] > 0, ranks[0], s[0], kinds[0])
     k = __torch__.reference.autograd.linear(h, base, adapter, kv_heads * dim, n[7] > 0, ranks[1], s[1], kinds[1])
@@ -116,12 +143,14 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
     scores = torch.matmul(q, torch.transpose(k, 1, 2)) / dim ** 0.5 + hidden_mask
     o = torch.matmul(torch.softmax(scores, -1), v)
     o = torch.reshape(torch.transpose(o, 0, 1), [rows, heads * dim])
-    x = x + __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3], kinds[3])
+    y = __torch__.reference.autograd.linear(o, base, adapter, hidden, n[8] > 0, ranks[3], s[3], kinds[3])
+    x = x + __torch__.reference.autograd.bottleneck(x, y, adapter, blocks[:3], scalings[0])
     h = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
     gate = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[4], s[4], kinds[4])
     up = __torch__.reference.autograd.linear(h, base, adapter, ffn, n[9] > 0, ranks[5], s[5], kinds[5])
     act = gate * torch.sigmoid(gate) * up
-    x = x + __torch__.reference.autograd.linear(act, base, adapter, hidden, n[9] > 0, ranks[6], s[6], kinds[6])
+    y = __torch__.reference.autograd.linear(act, base, adapter, hidden, n[9] > 0, ranks[6], s[6], kinds[6])
+    x = x + __torch__.reference.autograd.bottleneck(x, y, adapter, blocks[3:], scalings[1])
   x = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
   if n[11] == 0:
     embedding = base.take(vocab, hidden)

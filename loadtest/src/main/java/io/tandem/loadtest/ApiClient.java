@@ -106,6 +106,16 @@ public final class ApiClient {
                 .asText();
     }
 
+    /** Uploads lines as a file for fine-tuning; returns its id. */
+    public String upload(List<String> lines) throws IOException, InterruptedException {
+        Path file = Files.write(Files.createTempFile("tandem-examples", ".jsonl"), lines);
+        try {
+            return upload(file);
+        } finally {
+            Files.delete(file);
+        }
+    }
+
     /** Sends a form with fields, and with files in a field of the name "file". */
     public JsonNode upload(String path, Map<String, String> fields, List<Path> files)
             throws IOException, InterruptedException {

@@ -39,7 +39,7 @@ record Expert(String skill, List<String> validation, Exam exam, String model, do
         int taught = lines.size() - VALIDATION_LINES;
         ObjectNode body = ApiClient.JSON.createObjectNode();
         body.put("model", base).put("suffix", skill).put("seed", lessons.seed());
-        body.put("training_file", upload(client, lines.subList(0, taught)));
+        body.put("training_file", client.upload(lines.subList(0, taught)));
         ObjectNode hyperparameters = body.putObject("hyperparameters");
         hyperparameters.put("n_epochs", epochs).put("batch_size", lessons.batchSize());
         hyperparameters.put("rank", lessons.rank()).put("learning_rate", lessons.learningRate());
@@ -51,15 +51,6 @@ record Expert(String skill, List<String> validation, Exam exam, String model, do
     static String uploadValidation(ApiClient client, List<Expert> experts) throws IOException, InterruptedException {
         List<String> lines = new ArrayList<>();
         experts.forEach(expert -> lines.addAll(expert.validation()));
-        return upload(client, lines);
-    }
-
-    private static String upload(ApiClient client, List<String> lines) throws IOException, InterruptedException {
-        Path file = Files.write(Files.createTempFile("tandem-examples", ".jsonl"), lines);
-        try {
-            return client.upload(file);
-        } finally {
-            Files.delete(file);
-        }
+        return client.upload(lines);
     }
 }

@@ -193,13 +193,7 @@ public final class SpeculationGain implements Callable<Integer> {
 
     /** A job that lasts longer than a round, and has begun to train. */
     private static String startJob(ApiClient client) throws IOException, InterruptedException {
-        Path file = Files.writeString(Files.createTempFile("tandem-load", ".jsonl"), conversations());
-        String id;
-        try {
-            id = client.upload(file);
-        } finally {
-            Files.delete(file);
-        }
+        String id = client.upload(conversations());
         double before = trained(client);
         ObjectNode body = ApiClient.JSON.createObjectNode();
         body.put("model", client.baseModel()).put("training_file", id).put("suffix", "load");
@@ -212,9 +206,9 @@ public final class SpeculationGain implements Callable<Integer> {
     }
 
     /** The tour's questions and answers, several in a conversation. */
-    private static String conversations() throws IOException {
+    private static List<String> conversations() throws IOException {
         List<String> lines = Files.readAllLines(Path.of("config/tour/json.train.jsonl"));
-        StringBuilder text = new StringBuilder();
+        List<String> conversations = new ArrayList<>();
         for (int start = 0; start + TURNS <= lines.size(); start++) {
             ObjectNode conversation = ApiClient.JSON.createObjectNode();
             ArrayNode messages = conversation.putArray("messages");
@@ -222,8 +216,8 @@ public final class SpeculationGain implements Callable<Integer> {
                 JsonNode example = ApiClient.JSON.readTree(line);
                 messages.addAll((ArrayNode) example.path("messages"));
             }
-            text.append(conversation).append('\n');
+            conversations.add(conversation.toString());
         }
-        return text.toString();
+        return conversations;
     }
 }

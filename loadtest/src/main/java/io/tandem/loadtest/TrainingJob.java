@@ -39,11 +39,14 @@ public record TrainingJob(ApiClient client, String id) {
         }
     }
 
-    /** Waits until it trains no more, whatever the reason. */
-    public void awaitEnd() throws IOException, InterruptedException {
-        while (client.get("/v1/fine_tuning/jobs/" + id).path("finished_at").isNull()) {
-            Thread.sleep(POLL_MILLIS / 10);
+    /** How many are done. */
+    public int steps() throws IOException, InterruptedException {
+        for (JsonNode event : events(20)) {
+            if (event.path("type").asText().equals("metrics")) {
+                return event.at("/data/step").asInt();
+            }
         }
+        return 0;
     }
 
     /** Ends it early; its checkpoints stay. */

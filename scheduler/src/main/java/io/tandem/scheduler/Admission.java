@@ -133,6 +133,7 @@ final class Admission {
         int sequences = job.settings().objective().sequences();
         for (int i = 0; i < examples.size(); i++) {
             Example example = job.prepared(examples.get(i), job.trains());
+            int before = job.before(examples.get(i), job.trains());
             String which = what + " " + (i + 1);
             if (example.sequences().size() != sequences) {
                 return refuse(
@@ -141,8 +142,9 @@ final class Admission {
                                 + sequences);
             }
             for (TrainingPack.Sequence sequence : example.sequences()) {
-                if (sequence.tokens().length > limits.contextTokens()) {
-                    return tooLong(which, sequence.tokens().length, limits.contextTokens(), "kernels.context-tokens");
+                int length = before + sequence.tokens().length;
+                if (length > limits.contextTokens()) {
+                    return tooLong(which, length, limits.contextTokens(), "kernels.context-tokens");
                 }
                 if (Arrays.stream(sequence.labels()).allMatch(label -> label == TrainingPack.IGNORED)) {
                     return refuse(Reason.NOTHING_TO_LEARN, which + " has no token to learn");

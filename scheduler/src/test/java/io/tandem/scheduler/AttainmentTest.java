@@ -40,7 +40,17 @@ class AttainmentTest {
         device.sleepMillis(500);
         scenario.runDry();
         assertThat(only())
-                .isEqualTo(new RequestReport("", FinishReason.LENGTH, Attainment.MET, 5, 510_000_000, 10_000_000));
+                .isEqualTo(new RequestReport(
+                        "",
+                        FinishReason.LENGTH,
+                        Attainment.MET,
+                        2,
+                        0,
+                        5,
+                        500_000_000,
+                        510_000_000,
+                        10_000_000,
+                        550_000_000));
     }
 
     @Test

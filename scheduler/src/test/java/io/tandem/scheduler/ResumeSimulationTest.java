@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
+import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -50,8 +51,9 @@ class ResumeSimulationTest {
                                 LearningPolicy.EVERYTHING,
                                 new IstPolicy(0.1 + 0.9 * random.nextDouble(), 1 + random.nextInt(3)),
                                 new PdpPolicy(0.5),
-                                new LightPeftPolicy(0.5, 0.5, 0.1 + 0.8 * random.nextDouble()))
-                        .get(random.nextInt(4)));
+                                new LightPeftPolicy(0.5, 0.5, 0.1 + 0.8 * random.nextDouble()),
+                                new SptPolicy(0.5))
+                        .get(random.nextInt(5)));
         List<AdapterVersion> under = List.of(Scenario.version(5), Scenario.version(6));
         return new FinetuneJob(
                 id,

@@ -3,9 +3,11 @@ package io.tandem.scheduler;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
+import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.Example;
@@ -163,6 +165,30 @@ class VirtualTokensTest {
                         .orElseThrow()
                         .message())
                 .contains("has " + (CONTEXT + 1) + " tokens, at most " + CONTEXT);
+    }
+
+    /** Of keys and values nothing runs. */
+    @Test
+    void keysAndValuesTakePositionsAndNoRows() {
+        Example example = texts().get(0);
+        FinetuneJob job = prefixes(8, texts());
+        assertThat(job.prepared(example, true).rows()).isEqualTo(example.rows());
+        assertThat(job.before(example, true)).isEqualTo(8);
+        assertThat(job.before(example, false)).isZero();
+        assertThat(run(job))
+                .isInstanceOfSatisfying(
+                        JobOutcome.Succeeded.class,
+                        outcome -> assertThat(outcome.adapter().virtualTokens()).isEqualTo(8));
+        FinetuneJob tooLong = prefixes(CONTEXT - example.rows() + 1, List.of(example));
+        assertThat(scenario.engine
+                        .submit(tooLong, new RecordingJobSink())
+                        .orElseThrow()
+                        .message())
+                .contains("has " + (CONTEXT + 1) + " tokens, at most " + CONTEXT);
+    }
+
+    private static FinetuneJob prefixes(int virtual, List<Example> examples) {
+        return job(new PrefixMethod(new PrefixConfig(virtual, "")), new Objective.Supervised(), examples);
     }
 
     private List<Example> texts() {

@@ -17,6 +17,7 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.scheduler.CoServingEngine;
+import io.tandem.scheduler.loop.IterationLoop;
 import io.tandem.server.adapter.AdapterCompression;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterMerges;
@@ -36,12 +37,14 @@ import io.tandem.server.finetune.JobService;
 import io.tandem.server.finetune.TrainingDevice;
 import io.tandem.server.finetune.TrainingSetup;
 import io.tandem.server.finetune.ValidationScores;
+import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
-import io.tandem.server.http.HttpVerticle;
 import io.tandem.server.http.Routes;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
+import io.tandem.server.metrics.VllmMetrics;
+import io.tandem.server.metrics.VllmNaming;
 import io.tandem.server.operation.Drain;
 import io.tandem.server.operation.Readiness;
 import io.tandem.server.operation.Watchdog;
@@ -61,21 +64,17 @@ import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
-import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Clock;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -86,7 +85,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Application implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Application.class);
-    private static final int HTTP_EVENT_LOOPS = 2;
     private static final long STOP_SECONDS = 20;
     private static final double MAX_IDLE_CHECK_MILLIS = 60_000;
     private static final long EXPIRY_MILLIS = 600_000;
@@ -112,18 +110,20 @@ public final class Application implements AutoCloseable {
     private final BatchService batches;
     private final BatchVerticle rows;
     private final Vertx vertx;
-    private final int port;
     private final String url;
     private final TenantAdapters adapters;
     private final Watchdog watchdog;
     private final Readiness readiness;
-    private final List<HttpVerticle> listeners;
+    private final Listeners listeners;
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
         data = DataDirectory.open(config.data());
         tenants = new Tenants(
-                new TenantStore(data.tenants()), config.http().access().apiKey(), Clock.systemUTC());
+                new TenantStore(data.tenants()),
+                config.http().access().apiKey(),
+                config.http().access().jwt().isPresent(),
+                Clock.systemUTC());
         usage = new Usage(new UsageStore(data.tenants()), Clock.systemUTC());
         String address;
         try {
@@ -139,8 +139,9 @@ public final class Application implements AutoCloseable {
         model = text(config, base, device.model(), context);
         grammars = new Grammars(model);
         PrometheusMeterRegistry meters = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        meters.config().namingConvention(new VllmNaming());
         engine = new CoServingEngine(
-                device, config.scheduler(), System::nanoTime, new CoServingMetrics(meters), tenants::weight);
+                device, config.scheduler(), System::nanoTime, metrics(meters, config), tenants::weight);
         watchdog = new Watchdog(engine::iterationNanos, config.operation().stallSeconds(), meters);
         readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
@@ -179,6 +180,12 @@ public final class Application implements AutoCloseable {
         engineThread = new Thread(engine, "engine");
         engineThread.start();
         vertx = Vertx.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
+        try {
+            listeners = new Listeners(vertx, config.http(), tenants, meters);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
         Routes.Targets targets = new Routes.Targets(
                 model,
                 engine,
@@ -193,6 +200,8 @@ public final class Application implements AutoCloseable {
                 data.uploads(),
                 config.http(),
                 tenants,
+                listeners.tokens(),
+                new AccessLog(config.operation().accessLog()),
                 new RateLimits(tenants::quota, usage, Clock.systemUTC()),
                 usage,
                 readiness,
@@ -200,13 +209,14 @@ public final class Application implements AutoCloseable {
                 meters::scrape,
                 Clock.systemUTC());
         rows = new BatchVerticle(targets, engine.bestEffort());
-        // Event loops share a port that the system chooses only if they ask for it by the same negative number.
-        int wanted = config.http().port() == 0 ? -1 : config.http().port();
-        listeners = Stream.generate(() -> new HttpVerticle(address, wanted, targets, HTTP_EVENT_LOOPS))
-                .limit(HTTP_EVENT_LOOPS)
-                .toList();
-        port = listen(address, config.http().port());
-        url = "http://" + HttpAccess.bracketed(address) + ":" + port;
+        try {
+            listeners.listen(address, targets);
+            Listeners.await(vertx.deployVerticle(rows));
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
+        url = listeners.scheme() + "://" + HttpAccess.bracketed(address) + ":" + listeners.port();
         StartupLog.write(config, device, model, trainingBytes, url);
         vertx.setPeriodic(
                 EXPIRY_MILLIS,
@@ -226,6 +236,11 @@ public final class Application implements AutoCloseable {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
         }
+    }
+
+    private CoServingMetrics metrics(PrometheusMeterRegistry meters, ServerConfig config) {
+        int kvBudget = IterationLoop.kvBudget(device, config.scheduler());
+        return new CoServingMetrics(meters, new VllmMetrics(meters, model.name(), kvBudget));
     }
 
     /** What each tenant can do with adapters of its own. */
@@ -326,33 +341,6 @@ public final class Application implements AutoCloseable {
         return config.modelSampling() ? loaded : loaded.withStandardSampling();
     }
 
-    private int listen(String address, int configuredPort) throws IOException {
-        try {
-            for (HttpVerticle verticle : listeners) {
-                await(vertx.deployVerticle(verticle));
-            }
-            await(vertx.deployVerticle(rows));
-            return listeners.get(0).port();
-        } catch (IOException e) {
-            close();
-            throw new IOException(
-                    "cannot listen on " + address + ", port " + configuredPort + " (http.host, http.port): "
-                            + e.getMessage(),
-                    e);
-        }
-    }
-
-    private static void await(Future<?> future) throws IOException {
-        try {
-            future.toCompletionStage().toCompletableFuture().get(STOP_SECONDS, TimeUnit.SECONDS);
-        } catch (InterruptedException | TimeoutException e) {
-            throw new IOException("the HTTP server does not start", e);
-        } catch (ExecutionException e) {
-            throw new IOException(
-                    String.valueOf(e.getCause() == null ? e : e.getCause().getMessage()), e);
-        }
-    }
-
     private void bind(PrometheusMeterRegistry meters) {
         new JvmMemoryMetrics().bindTo(meters);
         new JvmThreadMetrics().bindTo(meters);
@@ -400,7 +388,7 @@ public final class Application implements AutoCloseable {
     }
 
     public int port() {
-        return port;
+        return listeners.port();
     }
 
     /** Where it listens. */
@@ -421,9 +409,7 @@ public final class Application implements AutoCloseable {
     public void drain(int seconds) {
         readiness.drain();
         batches.drain();
-        new Drain(() -> new Drain.Running(
-                        listeners.stream().mapToInt(HttpVerticle::busy).sum(), batches.flyingRows()))
-                .await(seconds, engine.openJobs());
+        new Drain(() -> new Drain.Running(listeners.busy(), batches.flyingRows())).await(seconds, engine.openJobs());
     }
 
     @Override
@@ -448,7 +434,7 @@ public final class Application implements AutoCloseable {
         interrupted |= Thread.interrupted();
         try {
             // Last words to clients leave before their connections close.
-            await(vertx.close());
+            Listeners.await(vertx.close());
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }

@@ -86,8 +86,10 @@ class DockerTest {
     @Test
     void filesThatAreMountedExist() throws IOException {
         for (String service : List.of("prometheus", "grafana")) {
-            String mount = at(yaml("compose.yaml"), "services", service, "volumes", 0);
-            assertThat(DOCKER.resolve(mount.replaceAll(":.*", ""))).isRegularFile();
+            List<String> mounts = at(yaml("compose.yaml"), "services", service, "volumes");
+            assertThat(mounts)
+                    .allSatisfy(mount -> assertThat(DOCKER.resolve(mount.replaceAll(":.*", "")))
+                            .isRegularFile());
         }
     }
 }

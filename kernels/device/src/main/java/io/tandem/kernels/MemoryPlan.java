@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
@@ -70,10 +71,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long embedding = (long) model.vocab() * model.hidden();
         long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
         long cacheRows = (long) limits.kvSlots() * limits.contextTokens();
-        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole.
+        // The parts of a joined linear have ranks of their own, each with the inputs and outputs of the whole and a
+        // constant.
         long perRank = model.linears().stream()
-                .mapToLong(linear ->
-                        (long) linear.modules().size() * ((long) linear.inputs(model) + linear.outputs(model)))
+                .mapToLong(
+                        linear -> (long) linear.modules().size() * (1L + linear.inputs(model) + linear.outputs(model)))
                 .sum();
         Map<Part, Long> bytes = new EnumMap<>(Part.class);
         double weight = limits.weights().bytesPerParameter(limits.dtype());
@@ -84,8 +86,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
         long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
-        bytes.put(Part.ADAPTER_SLOTS, factors + scaleBytes(model, limits) + virtual + prefixes);
+        bytes.put(
+                Part.ADAPTER_SLOTS,
+                factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         return new MemoryPlan(bytes);
+    }
+
+    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */
+    private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
+        long rows = 2L * model.layers() * limits.adapterSlots() * (1L + limits.maxRank());
+        return limits.dtype().bytes() * rows * (2L * model.hidden() + 1);
     }
 
     /**
@@ -108,8 +118,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
-        long optimizerBytes =
-                method.parameters(model).map(optimizer.method()::stateBytes).sum();
+        // Virtual tokens are all that a method with some learns.
+        boolean inFull = method.virtualTokens() > 0 && optimizer.method() == Method.ADAMW_8BIT;
+        Method kept = inFull ? Method.ADAMW : optimizer.method();
+        long optimizerBytes = method.parameters(model).map(kept::stateBytes).sum();
         return arena(model, limits)
                 .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
                 .plus(fixed(method.fixed(model), limits.dtype()));

@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 
 /**
  * How the factors of one adapter are updated.
@@ -31,7 +32,10 @@ public record OptimizerConfig(
     public enum Method {
         /** Loshchilov and Hutter, 2019. */
         ADAMW,
-        /** The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers keep 32. */
+        /**
+         * The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers and virtual tokens keep
+         * 32.
+         */
         ADAMW_8BIT,
         /** Stochastic gradient descent with momentum. */
         SGD,
@@ -100,6 +104,14 @@ public record OptimizerConfig(
     public static OptimizerConfig of(Method method) {
         double beta2 = method == Method.LION ? 0.99 : 0.999;
         return new OptimizerConfig(method, 0.9, beta2, 1e-8, 0, 1, 1);
+    }
+
+    /**
+     * Whether a parameter's state is kept in 8 bits. That of virtual tokens is not: rows of an embedding learn at very
+     * different paces, so bitsandbytes has a layer of its own for them, and HuggingFace's trainer keeps theirs in 32 bits.
+     */
+    public boolean quantizes(String parameter, long numbers) {
+        return method == Method.ADAMW_8BIT && numbers >= MIN_QUANTIZED && !parameter.equals(Prefix.EMBEDDINGS);
     }
 
     /** Factor on the learning rate of the parameters of this name. */

@@ -28,7 +28,7 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
     /**
      * One sequence.
      *
-     * @param tokens the input; if its adapters have {@linkplain Prefix virtual tokens}, these first
+     * @param tokens the input; if its adapters have {@linkplain Prefix virtual tokens} that run, these first
      * @param labels for each position the token that should follow it, or {@link #IGNORED}; as long as {@code tokens}
      * @param actsFrom for each of the pack's adapters the first token that it acts on; empty if all act on all
      */
@@ -56,20 +56,10 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
             return new Sequence(Prefix.before(virtual, tokens), ignored, shifted(virtual));
         }
 
-        /** The same without its first tokens. */
-        public Sequence without(int first) {
-            return first == 0
-                    ? this
-                    : new Sequence(
-                            Arrays.copyOfRange(tokens, first, tokens.length),
-                            Arrays.copyOfRange(labels, first, labels.length),
-                            shifted(-first));
-        }
-
         /** What acts from the start still does. */
         private int[] shifted(int by) {
             return Arrays.stream(actsFrom)
-                    .map(from -> from == 0 || from == Invocation.NEVER ? from : Math.max(0, from + by))
+                    .map(from -> from == 0 || from == Invocation.NEVER ? from : from + by)
                     .toArray();
         }
 
@@ -118,12 +108,6 @@ public record TrainingPack(List<Sequence> sequences, Purpose purpose) {
 
     public TrainingPack {
         sequences = List.copyOf(sequences);
-    }
-
-    /** The same without the first tokens of each sequence. */
-    public TrainingPack without(int first) {
-        return new TrainingPack(
-                sequences.stream().map(sequence -> sequence.without(first)).toList(), purpose);
     }
 
     /** Rows of the arena that the pack fills. */

@@ -6,27 +6,34 @@ class Changes:
   bases : __torch__.tandem.adapter.dora.Bases
   prompts : __torch__.tandem.adapter.prompt.Prompts
   prefixes : __torch__.tandem.adapter.prefix.Prefixes
+  bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
                bases: __torch__.tandem.adapter.dora.Bases,
                prompts: __torch__.tandem.adapter.prompt.Prompts,
-               prefixes: __torch__.tandem.adapter.prefix.Prefixes) -> None:
+               prefixes: __torch__.tandem.adapter.prefix.Prefixes,
+               bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
     self.prompts = prompts
     self.prefixes = prefixes
+    self.bottlenecks = bottlenecks
 
 # The adapters that rows use.
 class Users:
   low_rank : __torch__.tandem.adapter.row_adapters.Rows
   # as in scale.scale; not read if nothing is scaled
   places : Tensor
+  # as in bottleneck.masks; empty list if every row uses all active adapters
+  bottlenecks : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.change.Users,
-               low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor) -> None:
+               low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
+               bottlenecks: List[Tensor]) -> None:
     self.low_rank = low_rank
     self.places = places
+    self.bottlenecks = bottlenecks
 
 # The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
@@ -36,15 +43,18 @@ class Stack:
   # of all of them, as in Scales.active, and as in scale.scale
   scaled : List[int]
   places : Tensor
+  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Group]
   def __init__(self: __torch__.tandem.adapter.change.Stack,
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, scaled: List[int],
-               places: Tensor) -> None:
+               places: Tensor,
+               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group]) -> None:
     self.frozen = frozen
     self.trainee = trainee
     self.lane = lane
     self.scaled = scaled
     self.places = places
+    self.bottlenecks = bottlenecks
 
 # sizes: as in low_rank.new
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
@@ -61,13 +71,16 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
       __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
       __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases,
       __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding),
-      __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding))
+      __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
+      __torch__.tandem.adapter.bottleneck.Bottlenecks(2 * model.shape.layers, slots, 1 + rank,
+                                                      model.embedding))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
   __torch__.tandem.adapter.scale.clear_(self.scale, slot)
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
   torch.zero_(self.prefixes.table[slot])
+  __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
 
 # Multiplies what the adapter in a slot changes in the banks, in every form.
 def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
@@ -78,10 +91,15 @@ def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List
     torch.mul_(self.scale.outputs[bank][slot], factor)
     if self.scale.shifts[bank].size(0) > 0:
       torch.mul_(self.scale.shifts[bank][slot], factor)
+    block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
+    if block >= 0:
+      torch.mul_(self.bottlenecks.up[block][slot], factor)
 
-# Makes ready what rows use. scaled: as in scale.union
-def activate_(self: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
+# Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
+def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
+              scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
+  __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
 # whether rows find their low-rank adapters by masks
@@ -89,11 +107,14 @@ def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
           masked: bool) -> __torch__.tandem.adapter.change.Users:
   places = stacks
+  bottlenecks = annotate(List[Tensor], [])
   if masked:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
+  if mixed:
+    bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
-  return __torch__.tandem.adapter.change.Users(low_rank, places)
+  return __torch__.tandem.adapter.change.Users(low_rank, places, bottlenecks)
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -132,6 +153,19 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, scaled, bank, places, y)
   return __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
 
+# What a block, counted as in bottleneck.py, adds to the residual stream x [N, C], with the rows' adapters, after
+# those of its linears: y [N, C] -> y. padded: whether products get rows of zeros, see ops/rows.py
+def forward_block(self: __torch__.tandem.adapter.change.Changes, block: int,
+                  users: __torch__.tandem.adapter.change.Users, padded: bool, x: Tensor,
+                  y: Tensor) -> Tensor:
+  active = self.bottlenecks.active
+  if len(active) == 0:
+    return y
+  wide = __torch__.tandem.adapter.bottleneck.forward(
+      active, block, users.bottlenecks, __torch__.tandem.ops.rows.pad(x, padded),
+      __torch__.tandem.ops.rows.pad(y, padded))
+  return wide[: y.size(0)]
+
 # slots, ranks and scaled: of the adapters that do not learn, and last of the one that does
 def stack(self: __torch__.tandem.adapter.change.Changes,
           trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, slots: List[int],
@@ -144,7 +178,9 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
   if len(union) > 0:
     places = torch.cat([torch.full([1, 1], slot, dtype=4, device=trainee.weights.device)
                         for slot in slots])
-  return __torch__.tandem.adapter.change.Stack(frozen, trainee, lane, union, places)
+  return __torch__.tandem.adapter.change.Stack(
+      frozen, trainee, lane, union, places,
+      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots))
 
 # The bank's linear with the adapters of a backward window's rows, as in the forward pass.
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
@@ -173,8 +209,8 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
     if __torch__.tandem.adapter.scale.learns_outputs(learner):
       y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
           self.scale, scaled, bank, places, x))
-    __torch__.tandem.adapter.scale.backward_learner_(learner, stack.lane, x, dinputs, y, dy,
-                                                          linear.bias)
+    __torch__.tandem.adapter.scale.backward_learner_(learner, self.scale, bank, places, stack.lane, x,
+                                                     dinputs, y, dy, linear.bias)
   if trainee.compares and len(trainee.low_rank[bank].parts) > 0:
     base = __torch__.tandem.ops.linear.forward(linear, x)
     __torch__.tandem.adapter.estimate.compare_(trainee.low_rank[bank], self.low_rank, trainee.slot, bank,
@@ -188,6 +224,33 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
                                                       trainee.slot, bank, x, dy)
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
+
+# The block's output with the adapters of a backward window's rows, as in the forward pass.
+def forward_block_again(stack: __torch__.tandem.adapter.change.Stack, block: int, padded: bool,
+                        x: Tensor, y: Tensor) -> Tensor:
+  if len(stack.bottlenecks) == 0:
+    return y
+  wide = __torch__.tandem.adapter.bottleneck.forward(
+      stack.bottlenecks, block, annotate(List[Tensor], []),
+      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded))
+  return wide[: y.size(0)]
+
+def reads_output(stack: __torch__.tandem.adapter.change.Stack, block: int) -> bool:
+  return __torch__.tandem.adapter.bottleneck.reads_output(stack.bottlenecks, block)
+
+# Its backward pass, as in bottleneck.backward. learns: whether its layer does now; x, y, dy [n, C]
+def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, learns: bool,
+                   padded: bool, x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
+  groups, learner, rows = stack.bottlenecks, stack.trainee.bottleneck, dy.size(0)
+  if len(groups) == 0:
+    return (dy, annotate(Optional[Tensor], None))
+  doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
+      groups, learner, learns and len(learner.parts) > 0, stack.lane, block,
+      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded),
+      __torch__.tandem.ops.rows.pad(dy, padded))
+  if dstream is not None:
+    dstream = dstream[:rows]
+  return (doutput[:rows], dstream)
 
 # Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens with the
 # first.
@@ -208,6 +271,9 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
                                                                        trainee.slot)
       published = published + __torch__.tandem.adapter.prefix.publish_(trainee.prefix, self.prefixes,
                                                                        trainee.slot)
+    block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
+    published = published + __torch__.tandem.adapter.bottleneck.publish_(
+        trainee.bottleneck, self.bottlenecks, trainee.slot, block)
     extremes = annotate(List[Tensor], [])
     for tensor in published:
       least, largest = torch.aminmax(tensor)
@@ -230,3 +296,8 @@ def clear_broken_(self: __torch__.tandem.adapter.change.Changes,
     torch.masked_fill_(self.scale.outputs[bank][slot], broken[bank], 0.)
     if self.scale.shifts[bank].size(0) > 0:
       torch.masked_fill_(self.scale.shifts[bank][slot], broken[bank], 0.)
+    block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
+    if block >= 0:
+      torch.masked_fill_(self.bottlenecks.down[block][slot], broken[bank], 0.)
+      torch.masked_fill_(self.bottlenecks.bias[block][slot], broken[bank], 0.)
+      torch.masked_fill_(self.bottlenecks.up[block][slot], broken[bank], 0.)

@@ -53,6 +53,7 @@ def fold_(low_rank: __torch__.tandem.adapter.low_rank.Adapters,
   end = column + b.size(1)
   torch.copy_(low_rank.b[bank][slot, row : row + b.size(0), column : end], torch.mul(b, gain))
   differences = torch.sub(gain, 1.)
+  torch.fill_(scales.adds[slot], 1.)
   torch.copy_(scales.outputs[bank][slot, column : end], differences)
   bias = linear.bias
   if bias is not None:

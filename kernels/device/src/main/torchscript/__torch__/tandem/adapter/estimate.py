@@ -1,5 +1,5 @@
 # What tells of an adapter that learns which of its modules and ranks matter (Light-PEFT, Gu et al.,
-# 2024).
+# 2024; SPT, He et al., 2023).
 
 # Begins to compare outputs, or ends it.
 def compare_outputs_(learners: List[__torch__.tandem.adapter.low_rank.Learner], on: bool) -> None:
@@ -21,8 +21,8 @@ def compare_(self: __torch__.tandem.adapter.low_rank.Learner,
                        torch.linalg_vector_norm(torch.to(y[:, part.column : columns], 6), 2, [1]))
     torch.add_(part.compared[lane], torch.sum(torch.nan_to_num(ratios, 0., 0., 0.)))
 
-# Of each part, in the order of the banks: of each rank |mean of a da| + |mean of b db|, and last what compare_
-# has added up since it was asked for last. gradients [lanes, numbers]
+# Of each part, in the order of the banks: of each rank |mean of a da| + |mean of b db|, then what compare_ has added
+# up since it was asked for last, then |db|^2 in / (s |A|)^2. gradients [lanes, numbers]
 def take(learners: List[__torch__.tandem.adapter.low_rank.Learner], gradients: Tensor) -> Tensor:
   sum = torch.sum(gradients, [0])
   taken = annotate(List[Tensor], [])
@@ -36,4 +36,6 @@ def take(learners: List[__torch__.tandem.adapter.low_rank.Learner], gradients: T
                              torch.abs(torch.mean(torch.mul(part.b, db), [1]))))
       taken.append(torch.sum(part.compared, [0], True))
       torch.zero_(part.compared)
+      known = torch.mul(torch.sum(torch.mul(a, a)), part.scaling * part.scaling / float(a.size(1)))
+      taken.append(torch.reshape(torch.div(torch.sum(torch.mul(db, db)), known), [1]))
   return torch.cat(taken)

@@ -1,19 +1,24 @@
 # Low-rank adapters (LoRA), several at once. A bank belongs to one linear of one layer; bank
 # numbers count the linears of all layers, see linears.py. The parts of a joined
 # linear have their rows one after the other in A, and the same rows of B are block-diagonal.
-# y += (x A^T) B, with the scaling inside B. P slots, R ranks of all parts together. Slots hold finite
-# numbers only, because zero times an infinite B is not zero. How the rows of a batch use them is in
-# row_adapters.py.
+# y += (x A^T) B, with the scaling inside B. P slots, R ranks of all parts together. A rank may be a bias: its
+# A is zero, and one is added to x A^T. Slots hold finite numbers only, because zero times an infinite B is
+# not zero. How the rows of a batch use them is in row_adapters.py.
 class Adapters:
   # linears of a layer
   linears : int
   # per bank: slots preallocated, [P, R, in] and [P, R, out]
   a : List[Tensor]
   b : List[Tensor]
+  # per bank: one for ranks that are biases, zero for others [P, R]; and per slot whether it has any
+  constants : List[Tensor]
+  biased : List[bool]
   def __init__(self: __torch__.tandem.adapter.low_rank.Adapters, linears: int) -> None:
     self.linears = linears
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
+    self.constants = annotate(List[Tensor], [])
+    self.biased = annotate(List[bool], [])
 
 # Adapters that rows use and that do not learn.
 class Frozen:
@@ -36,12 +41,18 @@ def new(layers: int, slots: int, rank: int, sizes: List[int],
       parts, inputs, outputs = sizes[3 * linear : 3 * linear + 3]
       self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype, device=device))
       self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype, device=device))
+      self.constants.append(torch.zeros([slots, parts * rank], dtype=dtype, device=device))
+  for slot in range(slots):
+    self.biased.append(False)
   return self
 
 def clear_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int) -> None:
   for bank in range(len(self.a)):
     torch.zero_(self.a[bank][slot])
     torch.zero_(self.b[bank][slot])
+    if self.biased[slot]:
+      torch.zero_(self.constants[bank][slot])
+  self.biased[slot] = False
 
 # places: three numbers for each part: bank, and its first row and column there. Its factors are a
 # [rank, in] and b [rank, width] float32, on any device. All else in the slot is zero.
@@ -52,6 +63,22 @@ def put_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, places: Li
     end, width = row + a[i].size(0), b[i].size(1)
     torch.copy_(self.a[bank][slot, row : end], a[i])
     torch.copy_(self.b[bank][slot, row : end, column : column + width], b[i])
+
+# places: bank and row of each rank that is a bias.
+def put_constants_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int,
+                   places: List[int]) -> None:
+  for i in range(len(places) // 2):
+    bank, row = places[2 * i : 2 * i + 2]
+    torch.fill_(self.constants[bank][slot, row], 1.)
+    self.biased[slot] = True
+
+# What is added to x A^T of a slot's first ranks, if they have biases.
+def constant(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, slot: int,
+             ranks: int) -> Optional[Tensor]:
+  constant = annotate(Optional[Tensor], None)
+  if self.biased[slot]:
+    constant = self.constants[bank][slot, :ranks]
+  return constant
 
 # The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
 def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,
@@ -65,7 +92,8 @@ def forward_frozen(self: __torch__.tandem.adapter.low_rank.Adapters,
                    y: Tensor) -> Tensor:
   for i in range(len(frozen.slots)):
     a, b = __torch__.tandem.adapter.low_rank.factors(self, frozen, i, bank)
-    y = torch.addmm(y, torch.linear(x, a), b)
+    constant = __torch__.tandem.adapter.low_rank.constant(self, bank, frozen.slots[i], a.size(0))
+    y = torch.addmm(y, torch.linear(x, a, constant), b)
   return y
 
 # dx [n, in] plus what the adapters add to it for dy [n, out]
@@ -114,6 +142,22 @@ class Part:
     self.b = b
     self.db = db
 
+# The bias of a part that learns.
+class Bias:
+  part : __torch__.tandem.adapter.low_rank.Part
+  # its rank
+  row : int
+  # views: [width] and per lane its gradient
+  w : Tensor
+  dw : List[Tensor]
+  def __init__(self: __torch__.tandem.adapter.low_rank.Bias,
+               part: __torch__.tandem.adapter.low_rank.Part, row: int, w: Tensor,
+               dw: List[Tensor]) -> None:
+    self.part = part
+    self.row = row
+    self.w = w
+    self.dw = dw
+
 # What a trainee learns in one bank. Ranks that do not learn are in its slot behind those that do.
 class Learner:
   # views of its vector: A [ranks that learn, in] of all parts, and per lane its gradient
@@ -124,6 +168,7 @@ class Learner:
   # all ranks
   ranks : int
   parts : List[__torch__.tandem.adapter.low_rank.Part]
+  biases : List[__torch__.tandem.adapter.low_rank.Bias]
   def __init__(self: __torch__.tandem.adapter.low_rank.Learner, a: Tensor, da: List[Tensor],
                at: int, ranks: int) -> None:
     self.a = a
@@ -131,6 +176,7 @@ class Learner:
     self.at = at
     self.ranks = ranks
     self.parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
+    self.biases = annotate(List[__torch__.tandem.adapter.low_rank.Bias], [])
 
 # Copies what was learned into the adapter's slot. Returns what the slot has now.
 def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
@@ -149,7 +195,13 @@ def publish_(self: __torch__.tandem.adapter.low_rank.Learner,
     if part.used < part.rank:
       torch.zero_(a[part.row + part.used : part.row + part.rank])
       torch.zero_(block[part.used :])
-  return [a, b]
+  published = [a, b]
+  for bias in self.biases:
+    part = bias.part
+    numbers = adapters.b[bank][slot, bias.row, part.column : part.column + part.width]
+    torch.copy_(numbers, torch.mul(bias.w, part.scaling))
+    published.append(numbers)
+  return published
 
 # y [n, out] plus what the adapter in the slot adds to the output for x [n, in]
 def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
@@ -158,7 +210,8 @@ def forward_learner(self: __torch__.tandem.adapter.low_rank.Learner,
   if self.ranks == 0:
     return y
   a = adapters.a[bank][slot, : self.ranks]
-  return torch.addmm(y, torch.linear(x, a), adapters.b[bank][slot, : self.ranks])
+  constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, slot, self.ranks)
+  return torch.addmm(y, torch.linear(x, a, constant), adapters.b[bank][slot, : self.ranks])
 
 # The adapter's share of a linear's backward pass where nothing learns, as below.
 def backward_resting(self: __torch__.tandem.adapter.low_rank.Learner,
@@ -187,4 +240,8 @@ def backward_learner(self: __torch__.tandem.adapter.low_rank.Learner, lane: int,
     u_part = u[:, part.row : part.row + part.rank]
     dy_part = dy[:, part.column : part.column + part.width]
     torch.add_(part.db[lane], torch.matmul(torch.t(u_part), dy_part), alpha=part.scaling)
+  for bias in self.biases:
+    part = bias.part
+    dy_part = dy[:, part.column : part.column + part.width]
+    torch.add_(bias.dw[lane], torch.sum(dy_part, [0], dtype=6), alpha=part.scaling)
   return torch.addmm(dx, du, a)

@@ -10,6 +10,8 @@ class Pack:
   # per bank: [K, R, in] and [K, R, out]; R differs between the linears of a layer
   a : List[Tensor]
   b : List[Tensor]
+  # per bank, what is added to x A^T [K, R]; empty list if none of the adapters has biases
+  constants : List[Tensor]
   slots : List[int]
   # per linear of a layer: R
   ranks : List[int]
@@ -17,6 +19,7 @@ class Pack:
                ranks: List[int]) -> None:
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
+    self.constants = annotate(List[Tensor], [])
     self.slots = slots
     self.ranks = ranks
 
@@ -63,11 +66,16 @@ def new_pack(adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[i
              ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
   widest = __torch__.tandem.adapter.row_adapters.widest(ranks, adapters.linears)
   self = __torch__.tandem.adapter.row_adapters.Pack(slots, widest)
+  biased = False
+  for slot in slots:
+    biased = biased or adapters.biased[slot]
   if len(slots) > 0:
     for bank in range(len(adapters.a)):
       rank = widest[bank % adapters.linears]
       self.a.append(torch.stack([adapters.a[bank][slot, :rank] for slot in slots]))
       self.b.append(torch.stack([adapters.b[bank][slot, :rank] for slot in slots]))
+      if biased:
+        self.constants.append(torch.stack([adapters.constants[bank][slot, :rank] for slot in slots]))
   return self
 
 # For rows whose linears are not known beforehand, as with experts. stacks [S, N]: the slots of each row's
@@ -84,6 +92,11 @@ def mask_(self: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor) -> N
 def is_idle(self: __torch__.tandem.adapter.row_adapters.Rows, linear: int) -> bool:
   return self.ranks[linear] == 0
 
+# x [K, G, in], a [K, R, in], constants [K, R] if there are biases -> [K, G, R]
+def down(x: Tensor, a: Tensor, constants: Optional[Tensor]) -> Tensor:
+  u = torch.bmm(x, torch.transpose(a, 1, 2))
+  return u if constants is None else torch.add(u, torch.unsqueeze(constants, 1))
+
 # x [N, in], y [N, out] -> y plus what the rows' adapters add, in the place of y. mask: of these rows, if
 # they find their adapters by masks
 def forward_(self: __torch__.tandem.adapter.row_adapters.Rows,
@@ -95,24 +108,31 @@ def forward_(self: __torch__.tandem.adapter.row_adapters.Rows,
   for i in range(len(self.frozen.slots)):
     first, end = self.runs[2 * i : 2 * i + 2]
     a, b = __torch__.tandem.adapter.low_rank.factors(adapters, self.frozen, i, bank)
+    constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, self.frozen.slots[i], a.size(0))
     if x.dtype == 6:
-      torch.addmm_(y[first : end], torch.linear(x[first : end], a), b)
+      torch.addmm_(y[first : end], torch.linear(x[first : end], a, constant), b)
     else:
       run = __torch__.tandem.ops.rows.pad(x[first : end], True)
-      added = torch.matmul(torch.linear(run, a), b)
+      added = torch.matmul(torch.linear(run, a, constant), b)
       torch.add_(y[first : end], added[: end - first])
   if self.pack.ranks[linear] == 0:
     return y
   a, b = self.pack.a[bank], self.pack.b[bank]
+  constants = annotate(Optional[Tensor], None)
+  if len(self.pack.constants) > 0:
+    constants = self.pack.constants[bank]
   if mask is not None:
     u = torch.linear(x, torch.flatten(a, 0, 1))
+    if constants is not None:
+      u = torch.add(u, torch.flatten(constants))
     # A product with zero would let a row see what overflows in another adapter's ranks.
     return torch.addmm_(y, torch.masked_fill_(u, mask, 0.), torch.flatten(b, 0, 1))
   if self.in_order:
     rows = self.pairs.size(1)
-    u = torch.bmm(torch.unsqueeze(x[:rows], 1), torch.transpose(a, 1, 2))
+    u = __torch__.tandem.adapter.row_adapters.down(torch.unsqueeze(x[:rows], 1), a, constants)
     torch.baddbmm_(torch.unsqueeze(y[:rows], 1), u, b)
     return y
   paired = torch.view(torch.index_select(x, 0, self.sources), [a.size(0), -1, x.size(1)])
-  added = torch.flatten(torch.bmm(torch.bmm(paired, torch.transpose(a, 1, 2)), b), 0, 1)
+  u = __torch__.tandem.adapter.row_adapters.down(paired, a, constants)
+  added = torch.flatten(torch.bmm(u, b), 0, 1)
   return torch.index_add_(y, 0, self.pairs[0], torch.index_select(added, 0, self.pairs[1]))

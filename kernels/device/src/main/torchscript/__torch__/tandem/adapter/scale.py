@@ -1,8 +1,8 @@
 # Factors on the channels of a linear's input or of its output, for several adapters at once: (IA)^3
 # (Liu et al., 2022). y = c * (W (d * x) + b), or c * W (d * x) + b if c leaves the bias alone. Slots hold
 # what a factor differs from one by, in float32, so that zero is no change and what is close to it keeps
-# its digits. Those of stacked adapters add up. One more slot than there are has zeros: rows without
-# an adapter use it.
+# its digits. Of stacked adapters, factors multiply as in PEFT, and what DoRA's differ from one by adds up
+# to that. One more slot than there are has zeros: rows without an adapter use it.
 class Scales:
   # linears of a layer
   linears : int
@@ -11,11 +11,14 @@ class Scales:
   outputs : List[Tensor]
   # per bank, if its linear has a bias: what is added to the output where c leaves that alone [P + 1, out]
   shifts : List[Tensor]
+  # 1 for slots whose factors are DoRA's [P + 1, 1]
+  adds : Tensor
   # per linear, what is scaled by an active adapter: 1 its inputs, 2 its outputs, 3 both, 0 neither; empty
   # list if nothing is
   active : List[int]
-  def __init__(self: __torch__.tandem.adapter.scale.Scales, linears: int) -> None:
+  def __init__(self: __torch__.tandem.adapter.scale.Scales, linears: int, adds: Tensor) -> None:
     self.linears = linears
+    self.adds = adds
     self.inputs = annotate(List[Tensor], [])
     self.outputs = annotate(List[Tensor], [])
     self.shifts = annotate(List[Tensor], [])
@@ -24,7 +27,8 @@ class Scales:
 # sizes: as in low_rank.new; biases: per bank, empty if its linear has none
 def new(slots: int, sizes: List[int],
         biases: List[Tensor], like: Tensor) -> __torch__.tandem.adapter.scale.Scales:
-  self = __torch__.tandem.adapter.scale.Scales(len(sizes) // 3)
+  self = __torch__.tandem.adapter.scale.Scales(len(sizes) // 3,
+                                               torch.zeros([slots + 1, 1], device=like.device))
   for bank in range(len(biases)):
     linear = bank % self.linears
     inputs, outputs = sizes[3 * linear + 1 : 3 * linear + 3]
@@ -35,6 +39,7 @@ def new(slots: int, sizes: List[int],
   return self
 
 def clear_(self: __torch__.tandem.adapter.scale.Scales, slot: int) -> None:
+  torch.zero_(self.adds[slot])
   for bank in range(len(self.inputs)):
     torch.zero_(self.inputs[bank][slot])
     torch.zero_(self.outputs[bank][slot])
@@ -84,9 +89,28 @@ def gather(table: Tensor, places: Tensor) -> Tensor:
     sum = torch.add(sum, torch.index_select(table, 0, places[depth]))
   return sum
 
-# x [N, width] times one plus the sum. places [S, N], or [S, 1] if all rows use the same adapters.
-def scale(table: Tensor, places: Tensor, x: Tensor) -> Tensor:
-  factors = torch.add(__torch__.tandem.adapter.scale.gather(table, places), 1.)
+# The product of those that multiply, and the sum of what the others differ from one by: table and places as
+# in gather
+def stacked(self: __torch__.tandem.adapter.scale.Scales, table: Tensor,
+            places: Tensor) -> Tuple[Tensor, Tensor]:
+  product = torch.ones([1, 1], device=table.device)
+  sum = torch.zeros([1, 1], device=table.device)
+  for depth in range(places.size(0)):
+    differences = torch.index_select(table, 0, places[depth])
+    added = torch.mul(differences, torch.index_select(self.adds, 0, places[depth]))
+    product = torch.mul(product, torch.add(torch.sub(differences, added), 1.))
+    sum = torch.add(sum, added)
+  return (product, sum)
+
+# x [N, width] times the factors of all adapters of its row. places [S, N], or [S, 1] if all rows use the
+# same adapters.
+def scale(self: __torch__.tandem.adapter.scale.Scales, table: Tensor, places: Tensor,
+          x: Tensor) -> Tensor:
+  if places.size(0) == 1:
+    factors = torch.add(torch.index_select(table, 0, places[0]), 1.)
+  else:
+    product, sum = __torch__.tandem.adapter.scale.stacked(self, table, places)
+    factors = torch.add(product, sum)
   return torch.to(torch.mul(x, factors), x.dtype)
 
 # The input x [N, in] of a bank's linear as its weight gets it; scaled as in active
@@ -94,7 +118,7 @@ def forward_inputs(self: __torch__.tandem.adapter.scale.Scales, scaled: List[int
                    places: Tensor, x: Tensor) -> Tensor:
   if not __torch__.tandem.adapter.scale.scales_inputs(scaled, bank % self.linears):
     return x
-  return __torch__.tandem.adapter.scale.scale(self.inputs[bank], places, x)
+  return __torch__.tandem.adapter.scale.scale(self, self.inputs[bank], places, x)
 
 # dx [n, in], the gradient of what forward_inputs returns -> that of its x
 def backward_inputs(self: __torch__.tandem.adapter.scale.Scales, scaled: List[int], bank: int,
@@ -107,7 +131,7 @@ def forward_outputs(self: __torch__.tandem.adapter.scale.Scales, scaled: List[in
   if not __torch__.tandem.adapter.scale.scales_outputs(scaled, bank % self.linears):
     return y
   dtype = y.dtype
-  y = __torch__.tandem.adapter.scale.scale(self.outputs[bank], places, y)
+  y = __torch__.tandem.adapter.scale.scale(self, self.outputs[bank], places, y)
   if self.shifts[bank].size(0) > 0:
     shift = __torch__.tandem.adapter.scale.gather(self.shifts[bank], places)
     y = torch.to(torch.add(y, shift), dtype)
@@ -118,7 +142,7 @@ def backward_outputs(self: __torch__.tandem.adapter.scale.Scales, scaled: List[i
                      places: Tensor, dy: Tensor) -> Tensor:
   if not __torch__.tandem.adapter.scale.scales_outputs(scaled, bank % self.linears):
     return dy
-  return __torch__.tandem.adapter.scale.scale(self.outputs[bank], places, dy)
+  return __torch__.tandem.adapter.scale.scale(self, self.outputs[bank], places, dy)
 
 # What one module of a bank learns.
 class Part:
@@ -167,13 +191,20 @@ def learns_outputs(self: __torch__.tandem.adapter.scale.Learner) -> bool:
 
 # Adds to the lane's gradients. x [n, in] and dx of what comes into forward_inputs and of what it returns;
 # y [n, out] and dy of what comes into forward_outputs and of what it returns. y is only read if
-# outputs learn. bias: what is in y of the linear's, if anything
-def backward_learner_(self: __torch__.tandem.adapter.scale.Learner, lane: int, x: Tensor, dx: Tensor,
-                      y: Tensor, dy: Tensor, bias: Optional[Tensor]) -> None:
+# outputs learn. bias: what is in y of the linear's, if anything. places: as in scale, the learner's last
+def backward_learner_(self: __torch__.tandem.adapter.scale.Learner,
+                      scales: __torch__.tandem.adapter.scale.Scales, bank: int, places: Tensor,
+                      lane: int, x: Tensor, dx: Tensor, y: Tensor, dy: Tensor,
+                      bias: Optional[Tensor]) -> None:
+  below = places[: places.size(0) - 1]
   for part in self.parts:
     end = part.column + part.width
     value, gradient = (x, dx) if part.side == 0 else (y, dy)
     products = torch.mul(torch.to(value[:, part.column : end], 6), gradient[:, part.column : end])
+    if below.size(0) > 0 and not part.magnitudes:
+      table = scales.inputs[bank] if part.side == 0 else scales.outputs[bank]
+      others = __torch__.tandem.adapter.scale.stacked(scales, table, below)[0]
+      products = torch.mul(products, others[:, part.column : end])
     torch.add_(part.dw[lane], torch.sum(products, [0]))
     if part.magnitudes and bias is not None:
       sums = torch.sum(gradient[:, part.column : end], [0], dtype=6)

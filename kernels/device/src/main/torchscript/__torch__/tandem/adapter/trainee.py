@@ -21,6 +21,7 @@ class Trainee:
   importance : Tensor
   prompt : __torch__.tandem.adapter.prompt.Learner
   prefix : __torch__.tandem.adapter.prefix.Learner
+  bottleneck : __torch__.tandem.adapter.bottleneck.Learner
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
@@ -37,6 +38,7 @@ class Trainee:
     self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
     self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
+    self.bottleneck = __torch__.tandem.adapter.bottleneck.Learner()
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
   return torch.view(flat[offset : offset + rows * columns], [rows, columns])
@@ -102,7 +104,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
         if fresh == 1:
           __torch__.tandem.adapter.dora.start_(part, bases, torch.to(self.low_rank[bank].a, like.dtype))
         self.dora[bank].parts.append(part)
-  __torch__.tandem.adapter.trainee.add_cores_(self, factors, cores)
+  __torch__.tandem.adapter.trainee.add_cores_(self, cores)
   __torch__.tandem.adapter.trainee.add_values_(self, values, vectors, like)
   if len(virtual) > 0:
     tokens, width, offset = virtual[:3]
@@ -120,32 +122,31 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.prefix = __torch__.tandem.adapter.prefix.Learner(torch.view(w, size), dw)
   return self
 
-# The part with factors of that number, in the order of new.
-def factors_of(self: __torch__.tandem.adapter.trainee.Trainee, factors: List[int],
-               which: int) -> __torch__.tandem.adapter.low_rank.Part:
-  bank, row = factors[6 * which], factors[6 * which + 1]
-  at = 0
-  for i in range(len(self.low_rank[bank].parts)):
-    if self.low_rank[bank].parts[i].row == row:
-      at = i
-  return self.low_rank[bank].parts[at]
+# All parts with factors, in the order in which new got them.
+def parts(self: __torch__.tandem.adapter.trainee.Trainee) -> List[__torch__.tandem.adapter.low_rank.Part]:
+  parts = annotate(List[__torch__.tandem.adapter.low_rank.Part], [])
+  for learner in self.low_rank:
+    for part in learner.parts:
+      parts.append(part)
+  return parts
 
-# factors: as in new. cores: four numbers for each part with factors that has one: which one that is, the
+# cores: four numbers for each part with factors that has one: which one that is, the
 # core's offset in the vector, whether it is full, whether its importance is asked for.
-def add_cores_(self: __torch__.tandem.adapter.trainee.Trainee, factors: List[int], cores: List[int]) -> None:
+def add_cores_(self: __torch__.tandem.adapter.trainee.Trainee, cores: List[int]) -> None:
+  parts = __torch__.tandem.adapter.trainee.parts(self)
   count = len(cores) // 4
   order = __torch__.tandem.adapter.core.new_order(0, self.weights.device)
   self.importance = torch.zeros([count], device=self.weights.device)
   for i in range(count):
     which, offset, full, asked = cores[4 * i : 4 * i + 4]
-    own = __torch__.tandem.adapter.trainee.factors_of(self, factors, which)
+    own = parts[which]
     room = own.rank if full == 1 else 0
     # One for all parts of that many ranks.
     if order.size(0) != room:
       order = __torch__.tandem.adapter.core.new_order(room, self.weights.device)
     numbers = own.rank * own.rank if full == 1 else own.rank
     self.core[own.bank].parts.append(__torch__.tandem.adapter.core.Part(
-        own, self.weights[offset : offset + numbers], order, factors[6 * which + 5], offset,
+        own, self.weights[offset : offset + numbers], order, own.at, offset,
         self.importance[i : i + asked]))
 
 # values: six numbers for each part whose singular values learn: bank, row, rank, column, width, offset in the vector.
@@ -168,6 +169,39 @@ def fixed(self: __torch__.tandem.adapter.trainee.Trainee) -> List[Tensor]:
     for part in learner.parts:
       vectors.append(part.u)
   return vectors
+
+# places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
+# offset in the vector.
+def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+  parts = __torch__.tandem.adapter.trainee.parts(self)
+  for i in range(len(places) // 3):
+    which, row, offset = places[3 * i : 3 * i + 3]
+    part = parts[which]
+    w = self.weights[offset : offset + part.width]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, part.width)]
+    self.low_rank[part.bank].biases.append(
+        __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
+
+# places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
+def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
+                     bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks, places: List[int],
+                     offsets: List[int], scalings: List[float]) -> None:
+  channels = bottlenecks.down[0].size(2)
+  for block in range(len(bottlenecks.down) if len(scalings) > 0 else 0):
+    self.bottleneck.parts.append(annotate(List[__torch__.tandem.adapter.bottleneck.Part], []))
+  for i in range(len(scalings)):
+    block, width = places[4 * i : 4 * i + 2]
+    down = offsets[i]
+    __torch__.tandem.adapter.bottleneck.occupy_(bottlenecks, self.slot, places[4 * i : 4 * i + 4])
+    bias = down + width * channels
+    up = bias + width
+    views = [__torch__.tandem.adapter.trainee.view(self.weights, down, width, channels),
+             self.weights[bias : up],
+             __torch__.tandem.adapter.trainee.view(self.weights, up, 1 + width, channels)]
+    dbias = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, bias, 1, width)]
+    self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
+        scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
+        dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
 
 # ranks, scalings: of each part with factors, in the order in which new got them.
 def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],

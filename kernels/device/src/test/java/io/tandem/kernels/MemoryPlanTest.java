@@ -6,7 +6,9 @@ import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
+import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import org.junit.jupiter.api.Test;
@@ -90,6 +92,14 @@ class MemoryPlanTest {
         assertThat(stateBytes(Method.LION)).isEqualTo(4 * PARAMETERS);
         // Every factor has 1024 numbers or more and fills its blocks of 256.
         assertThat(stateBytes(Method.ADAMW_8BIT)).isEqualTo(2 * PARAMETERS + 2 * 4 * PARAMETERS / 256);
+    }
+
+    @Test
+    void countsTheStateOfVirtualTokensIn32Bits() {
+        PromptMethod prompts = new PromptMethod(new PromptConfig(20, ""));
+        MemoryPlan plan =
+                MemoryPlan.training(MODEL, limits(Stash.KEEP), prompts, OptimizerConfig.of(Method.ADAMW_8BIT));
+        assertThat(plan.bytes(Part.OPTIMIZER)).isEqualTo(8L * 20 * MODEL.hidden());
     }
 
     private static long stateBytes(Method method) {

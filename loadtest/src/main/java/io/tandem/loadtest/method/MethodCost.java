@@ -10,7 +10,6 @@ import io.tandem.loadtest.TrainingJob;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -110,23 +109,18 @@ public final class MethodCost implements Callable<Integer> {
 
     /** Checkpoints of short jobs: many different adapters for little training. */
     private List<String> make(ApiClient client, Method method) throws IOException, InterruptedException {
-        Path file = Files.createTempFile("tandem-load", ".jsonl");
+        String file =
+                client.upload(TourFiles.stories(STORY_SEED, FROM_A_JOB).lines().toList());
         List<String> names = new ArrayList<>();
-        try {
-            Files.writeString(file, TourFiles.stories(STORY_SEED, FROM_A_JOB));
-            String id = client.upload(file);
-            for (long seed = 1; names.size() < count; seed++) {
-                ObjectNode job = method.job(client.baseModel(), id, seed);
-                ((ObjectNode) job.path("hyperparameters"))
-                        .put("n_epochs", 1)
-                        .put("batch_size", 1)
-                        .put("checkpoint_every", 1);
-                TrainingJob training = TrainingJob.start(client, job);
-                training.await(event -> {});
-                names.addAll(training.checkpoints());
-            }
-        } finally {
-            Files.delete(file);
+        for (long seed = 1; names.size() < count; seed++) {
+            ObjectNode job = method.job(client.baseModel(), file, seed);
+            ((ObjectNode) job.path("hyperparameters"))
+                    .put("n_epochs", 1)
+                    .put("batch_size", 1)
+                    .put("checkpoint_every", 1);
+            TrainingJob training = TrainingJob.start(client, job);
+            training.await(event -> {});
+            names.addAll(training.checkpoints());
         }
         return names.subList(0, count);
     }

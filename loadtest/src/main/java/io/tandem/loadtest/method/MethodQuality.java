@@ -12,16 +12,18 @@ import io.tandem.loadtest.TrainingJob;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.DoubleSummaryStatistics;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -32,8 +34,9 @@ import picocli.CommandLine.Option;
 
 /**
  * What each fine-tuning method learns in the same time beside the same requests: skills that the sample model was not
- * taught, examined with questions that are in no training file. All methods have their turn before a seed or a skill
- * changes, so that what else the machine does falls on all of them.
+ * taught, examined with questions that are in no training file. A short job says how many steps a method makes in a second;
+ * the job that counts has as many as the time allows, so that schedules of methods and of learning rates run to their end.
+ * All methods have their turn before a seed or a skill changes, so that what else the machine does falls on all of them.
  */
 @Command(
         name = "methods",
@@ -50,7 +53,8 @@ public final class MethodQuality implements Callable<Integer> {
     private static final double TTFT_MILLIS = 500;
     private static final double TPOT_MILLIS = 50;
     private static final int ANSWER_TOKENS = 48;
-    private static final double WARM_UP_SECONDS = 5;
+    private static final double PROBE_SECONDS = 2;
+    private static final long POLL_MILLIS = 20;
     private static final int MOST_EPOCHS = 50;
 
     @Mixin
@@ -87,12 +91,6 @@ public final class MethodQuality implements Callable<Integer> {
     private int batchSize;
 
     @Option(
-            names = "--checkpoint-every",
-            defaultValue = "10",
-            description = "Steps between two adapters, of which the last is examined; default ${DEFAULT-VALUE}.")
-    private int checkpointEvery;
-
-    @Option(
             names = "--learning-rates",
             split = ",",
             description = "In units of the one in the list, to find one: a row for each.")
@@ -101,12 +99,16 @@ public final class MethodQuality implements Callable<Integer> {
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For methods.csv.")
     private Path out = Path.of("");
 
+    /** Steps per second of each method at each skill. */
+    private final Map<String, Double> speeds = new HashMap<>();
+
     /**
      * What one job came to.
      *
      * @param parameters that it trained
      * @param stateBytes of its optimizer
      * @param bytes of its adapter on disk
+     * @param seconds that it took
      * @param attainment share of the requests meanwhile that were answered within both targets
      */
     private record Outcome(
@@ -116,6 +118,7 @@ public final class MethodQuality implements Callable<Integer> {
             long parameters,
             long stateBytes,
             long bytes,
+            double seconds,
             double tokensPerSecond,
             double attainment,
             double exactMatch) {}
@@ -134,18 +137,16 @@ public final class MethodQuality implements Callable<Integer> {
         try (ServerProcess server = ServerProcess.start(model.directory(), "", "")) {
             ApiClient client = server.client();
             Method.requireComplete(client);
-            Map<String, String> files = new LinkedHashMap<>();
             Map<String, Exam> exams = new LinkedHashMap<>();
             for (String skill : skills.keySet()) {
-                files.put(skill, client.upload(TASKS.resolve(skill + ".train.jsonl")));
                 exams.put(skill, new Exam(Files.readAllLines(TASKS.resolve(skill + ".test.jsonl"))));
             }
-            String warmUp = files.values().iterator().next();
-            train(client, chosen.get(0).job(client.baseModel(), warmUp, 0), WARM_UP_SECONDS);
+            // The first jobs of a server are slower than those that follow.
+            probe(client, chosen.get(0), exams.keySet().iterator().next());
             for (long seed : seeds) {
                 for (Map.Entry<String, Exam> exam : exams.entrySet()) {
                     for (Method method : chosen) {
-                        outcomes.add(measure(client, method, exam.getKey(), files, exam.getValue(), seed));
+                        outcomes.add(measure(client, method, exam.getKey(), exam.getValue(), seed));
                     }
                 }
             }
@@ -153,7 +154,7 @@ public final class MethodQuality implements Callable<Integer> {
         print(outcomes);
         Table.write(
                 out.resolve("methods.csv"),
-                "method,skill,seed,trained_parameters,state_bytes,disk_bytes,training_tokens_per_s,attainment,exact_match",
+                "method,skill,seed,trained_parameters,state_bytes,disk_bytes,seconds,training_tokens_per_s,attainment,exact_match",
                 outcomes.stream().<List<?>>map(MethodQuality::row).toList());
         return 0;
     }
@@ -166,74 +167,99 @@ public final class MethodQuality implements Callable<Integer> {
                 outcome.parameters,
                 outcome.stateBytes,
                 outcome.bytes,
+                outcome.seconds,
                 Math.round(outcome.tokensPerSecond),
                 outcome.attainment,
                 outcome.exactMatch);
     }
 
-    private Outcome measure(
-            ApiClient client, Method method, String skill, Map<String, String> files, Exam exam, long seed)
+    private Outcome measure(ApiClient client, Method method, String skill, Exam exam, long seed)
             throws IOException, InterruptedException {
-        ObjectNode job = method.job(client.baseModel(), files.getOrDefault(skill, ""), seed);
-        JsonNode plan = client.post("/v1/fine_tuning/jobs/dry_run", job);
-        Trained trained = train(client, job, seconds);
+        String key = method.name() + " " + skill;
+        if (!speeds.containsKey(key)) {
+            speeds.put(key, probe(client, method, skill));
+        }
+        int steps = (int) Math.max(1, seconds * speeds.getOrDefault(key, 1.0));
+        String file = client.upload(examples(skill, steps * batchSize, seed));
+        ObjectNode body = body(client, method, file, seed, 1);
+        JsonNode plan = client.post("/v1/fine_tuning/jobs/dry_run", body);
+        double before = trainedTokens(client);
+        long start = System.nanoTime();
+        TrainingJob job = TrainingJob.start(client, body);
+        double attainment = new PoissonLoad(requests, seconds, ANSWER_TOKENS, seed)
+                .run(client, client.baseModel(), 0, () -> {}, () -> {})
+                .attainment(TTFT_MILLIS, TPOT_MILLIS);
+        String adapter = job.await(event -> {});
+        double taken = seconds(client, job, start);
         Outcome outcome = new Outcome(
                 method.name(),
                 skill,
                 seed,
                 plan.at("/training/trained_parameters").asLong(),
                 plan.at("/memory/parts/optimizer").asLong(),
-                client.get("/v1/adapters/" + trained.adapter).path("bytes").asLong(),
-                trained.tokensPerSecond,
-                trained.attainment,
-                exam.exactMatch(client, trained.adapter));
+                client.get("/v1/adapters/" + adapter).path("bytes").asLong(),
+                taken,
+                (trainedTokens(client) - before) / taken,
+                attainment,
+                exam.exactMatch(client, adapter));
         OUT.printf(
                 Locale.ROOT,
-                "%s, %s, seed %d: %.0f tokens/s, %.0f %% exact%n",
+                "%s, %s, seed %d: %d steps in %.1f s, %.0f %% exact%n",
                 method.name(),
                 skill,
                 seed,
-                outcome.tokensPerSecond,
+                steps,
+                taken,
                 PERCENT * outcome.exactMatch);
-        forget(client, trained.job);
+        client.delete("/v1/models/" + adapter);
         return outcome;
     }
 
-    /** @param adapter of the last checkpoint */
-    private record Trained(TrainingJob job, String adapter, double tokensPerSecond, double attainment) {}
-
-    /** Trains for so long beside requests, making the adapter ready included. */
-    private Trained train(ApiClient client, ObjectNode body, double budget) throws IOException, InterruptedException {
-        ((ObjectNode) body.path("hyperparameters"))
-                .put("batch_size", batchSize)
-                .put("schedule", "constant")
-                .put("n_epochs", MOST_EPOCHS)
-                .put("checkpoint_every", checkpointEvery);
-        double before = trainedTokens(client);
-        long start = System.nanoTime();
-        TrainingJob job = TrainingJob.start(client, body);
-        PoissonLoad load = new PoissonLoad(
-                requests, budget, ANSWER_TOKENS, body.path("seed").asLong());
-        PoissonLoad.Result traffic = load.run(client, client.baseModel(), 0, () -> {}, () -> cancel(job));
-        job.awaitEnd();
-        double taken = (System.nanoTime() - start) / NANOS;
-        return new Trained(
-                job,
-                job.checkpoints().stream()
-                        .findFirst()
-                        .orElseThrow(() -> new IOException("the job reached no checkpoint; allow it more --seconds")),
-                (trainedTokens(client) - before) / Math.min(taken, budget),
-                traffic.attainment(TTFT_MILLIS, TPOT_MILLIS));
+    /** From its creation to its end, to the second, since that is how jobs tell it; at most until now. */
+    private static double seconds(ApiClient client, TrainingJob job, long start)
+            throws IOException, InterruptedException {
+        JsonNode object = client.get("/v1/fine_tuning/jobs/" + job.id());
+        double told = object.path("finished_at").asDouble()
+                - object.path("created_at").asDouble();
+        return Math.min(Math.max(1, told), (System.nanoTime() - start) / NANOS);
     }
 
-    private static void cancel(TrainingJob job) {
-        try {
-            job.cancel();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    /** Steps per second beside requests, once the first one is done. */
+    private double probe(ApiClient client, Method method, String skill) throws IOException, InterruptedException {
+        String file = client.upload(Files.readAllLines(TASKS.resolve(skill + ".train.jsonl")));
+        TrainingJob job = TrainingJob.start(client, body(client, method, file, 0, MOST_EPOCHS));
+        while (job.steps() == 0) {
+            Thread.sleep(POLL_MILLIS);
         }
+        int before = job.steps();
+        long start = System.nanoTime();
+        new PoissonLoad(requests, PROBE_SECONDS, ANSWER_TOKENS, 0)
+                .run(client, client.baseModel(), 0, () -> {}, () -> {});
+        double speed = (job.steps() - before) / ((System.nanoTime() - start) / NANOS);
+        job.cancel();
+        return speed;
+    }
+
+    private ObjectNode body(ApiClient client, Method method, String file, long seed, int epochs)
+            throws IOException, InterruptedException {
+        ObjectNode body = method.job(client.baseModel(), file, seed);
+        ((ObjectNode) body.path("hyperparameters"))
+                .put("batch_size", batchSize)
+                .put("n_epochs", epochs)
+                .put("n_checkpoints", 0);
+        return body;
+    }
+
+    /** So many of a skill's examples, all of them before one comes again. */
+    private static List<String> examples(String skill, int count, long seed) throws IOException {
+        List<String> lines = new ArrayList<>(Files.readAllLines(TASKS.resolve(skill + ".train.jsonl")));
+        List<String> chosen = new ArrayList<>();
+        Random random = new Random(seed);
+        while (chosen.size() < count) {
+            Collections.shuffle(lines, random);
+            chosen.addAll(lines.subList(0, Math.min(lines.size(), count - chosen.size())));
+        }
+        return chosen;
     }
 
     /** Rows that went forward. */
@@ -241,27 +267,21 @@ public final class MethodQuality implements Callable<Integer> {
         return client.metric("tandem_tokens_total", "phase=\"finetune\"");
     }
 
-    /** Adapters of checkpoints fill a disk. */
-    private static void forget(ApiClient client, TrainingJob job) throws IOException, InterruptedException {
-        for (String checkpoint : job.checkpoints()) {
-            client.delete("/v1/models/" + checkpoint);
-        }
-    }
-
     private void print(List<Outcome> outcomes) {
         OUT.printf(
-                "%n| method | trained parameters | bytes on disk | bytes of state | tokens/s | requests in time | %s |%n",
+                "%n| method | trained parameters | bytes on disk | bytes of state | seconds | tokens/s | requests in time | %s |%n",
                 skills.keySet().stream().map(skill -> skill + ", exact").collect(Collectors.joining(" | ")));
-        OUT.println("|---|---|---|---|---|---|" + "---|".repeat(skills.size()));
+        OUT.println("|---|---|---|---|---|---|---|" + "---|".repeat(skills.size()));
         Map<String, List<Outcome>> byMethod = outcomes.stream()
                 .collect(Collectors.groupingBy(Outcome::method, LinkedHashMap::new, Collectors.toList()));
         byMethod.forEach((method, own) -> OUT.printf(
                 Locale.ROOT,
-                "| `%s` | %,d | %,d | %,d | %,.0f | %.0f %% | %s |%n",
+                "| `%s` | %,d | %,d | %,d | %.1f | %,.0f | %.0f %% | %s |%n",
                 method,
                 own.get(0).parameters,
                 own.get(0).bytes,
                 own.get(0).stateBytes,
+                own.stream().mapToDouble(Outcome::seconds).average().orElseThrow(),
                 own.stream().mapToDouble(Outcome::tokensPerSecond).average().orElseThrow(),
                 PERCENT
                         * own.stream()

@@ -51,6 +51,7 @@ public final class ResultFigures {
         kinds.put(Set.of("unix_ms", "inference_tokens_per_s", "window_tokens"), TrafficFigures::timeline);
         kinds.put(Set.of("sent_unix_ms", "in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
         kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
+        kinds.put(Set.of("technique", "bytes"), ResultFigures::waterfall);
         kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
@@ -98,6 +99,20 @@ public final class ResultFigures {
             }
         }
         return Figure.of("Memory of a fine-tuning step", bars);
+    }
+
+    /** What is left after each technique, and what it saved of what was left before. */
+    private static Figure waterfall(Table table) {
+        Bars bars = Bars.stacked("MB");
+        double before = 0;
+        double[] bytes = table.numbers("bytes");
+        List<String> techniques = table.texts("technique");
+        for (int i = 0; i < bytes.length; i++) {
+            bars.add("needed", techniques.get(i), bytes[i] / MEGA);
+            bars.add("saved", techniques.get(i), Math.max(0, before - bytes[i]) / MEGA);
+            before = bytes[i];
+        }
+        return Figure.of("Memory of a fine-tuning step, technique by technique", bars);
     }
 
     private static Figure soak(Table table) {

@@ -157,19 +157,29 @@ public record FinetuneJob(
     }
 
     /**
-     * An example as the device gets it: after the virtual tokens of the adapters, and with where each of them acts.
+     * An example as the device gets it: after the virtual tokens that run, and with where each of the adapters acts.
      *
      * @param learned whether the trainee is one of them
      */
     public Example prepared(Example example, boolean learned) {
         int virtual = below(example).stream()
-                .mapToInt(version -> version.adapter().virtualTokens())
+                .mapToInt(version -> version.adapter().virtualRows())
                 .sum();
         List<Optional<Invocation>> invocations = Stream.concat(
                         below(example).stream().map(version -> version.adapter().invocation()),
                         learned ? Stream.of(method.config().invocation()) : Stream.empty())
                 .toList();
-        return example.after(virtual + (learned ? method.virtualTokens() : 0)).acting(invocations);
+        return example.after(virtual + (learned ? method.virtualRows() : 0)).acting(invocations);
+    }
+
+    /** Positions before such an example's first row: those of virtual tokens that do not run. */
+    public int before(Example example, boolean learned) {
+        int own = learned ? method.virtualTokens() - method.virtualRows() : 0;
+        return own
+                + below(example).stream()
+                        .map(AdapterVersion::adapter)
+                        .mapToInt(adapter -> adapter.virtualTokens() - adapter.virtualRows())
+                        .sum();
     }
 
     /** Most frozen adapters that the rows of a pack use. */

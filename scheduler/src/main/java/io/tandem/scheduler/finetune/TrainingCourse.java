@@ -274,7 +274,9 @@ final class TrainingCourse {
     /** Of the next optimizer step. */
     double learningRate() {
         FinetuneJob.Settings settings = job.settings();
-        return settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
+        return !plan.updates()
+                ? 0
+                : settings.learningRate() * settings.schedule().factor(step, settings.warmupSteps(), job.totalSteps());
     }
 
     /**
@@ -298,7 +300,7 @@ final class TrainingCourse {
 
     /** What is served of the adapter as it is after the last step. */
     Adapter served(Adapter trained) {
-        return learning.served(trained, step);
+        return learning.pruned(trained, step).orElse(trained);
     }
 
     /** The best adapter so far, if the job keeps it. */
@@ -307,11 +309,10 @@ final class TrainingCourse {
     }
 
     JobCheckpoint checkpoint(Adapter adapter, OptimizerState optimizer) {
-        Adapter served = served(adapter);
         return new JobCheckpoint(
                 step,
                 adapter,
-                served == adapter ? Optional.empty() : Optional.of(served),
+                learning.pruned(adapter, step),
                 optimizer,
                 history.best(),
                 history.smallest(),

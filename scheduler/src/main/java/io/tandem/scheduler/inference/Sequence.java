@@ -53,6 +53,7 @@ public final class Sequence {
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
     private long firstTokenNanos;
+    private long scheduledNanos = Long.MAX_VALUE;
     private long lastEventNanos;
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private final BitSet seen = new BitSet();
@@ -369,8 +370,23 @@ public final class Sequence {
         return interval;
     }
 
+    /** Tokens of the prompt that were not computed for it. */
+    public int cachedPromptTokens() {
+        return Math.max(0, cached - virtualTokens);
+    }
+
     public long arrivalNanos() {
         return arrivalNanos;
+    }
+
+    /** An iteration that carries rows of it begins; the first one counts. */
+    public void scheduled(long nowNanos) {
+        scheduledNanos = Math.min(scheduledNanos, nowNanos);
+    }
+
+    /** How long it has waited for its first iteration. */
+    public long queueNanos(long nowNanos) {
+        return Math.min(scheduledNanos, nowNanos) - arrivalNanos;
     }
 
     /** When the first token came; without meaning before. */
@@ -474,8 +490,7 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(
-                    reason, request.prompt().length, Math.max(0, cached - virtualTokens), generated(), message));
+            sink.finish(new Finish(reason, request.prompt().length, cachedPromptTokens(), generated(), message));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }

@@ -173,6 +173,7 @@ public final class IterationLoop {
         long predicted = latency.predictNanos(plan.features());
         long alone = latency.predictNanos(plan.features().withoutWindow());
         long start = nanoTime.getAsLong();
+        plan.chunks().forEach(chunk -> chunk.sequence().scheduled(start));
         IterationOutputs outputs;
         try {
             outputs = device.run(PlanEncoder.encode(plan));

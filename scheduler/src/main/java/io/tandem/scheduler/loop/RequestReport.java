@@ -11,12 +11,25 @@ import io.tandem.scheduler.slo.Attainment;
  * @param caller who asked
  * @param reason how it ended
  * @param attainment whether it got what the targets promise
+ * @param promptTokens of its prompt
+ * @param cachedTokens of those, how many an earlier request had left in the cache
  * @param tokens that were delivered
+ * @param queueNanos from its arrival to the beginning of its first iteration, or to its end if there was none
  * @param ttftNanos from its arrival to its first token, or to its end if it got none
  * @param tpotNanos mean time per token after the first; 0 if there was none
+ * @param wholeNanos from its arrival to its end
  */
 public record RequestReport(
-        String caller, FinishReason reason, Attainment attainment, int tokens, long ttftNanos, long tpotNanos) {
+        String caller,
+        FinishReason reason,
+        Attainment attainment,
+        int promptTokens,
+        int cachedTokens,
+        int tokens,
+        long queueNanos,
+        long ttftNanos,
+        long tpotNanos,
+        long wholeNanos) {
 
     /** Of a request that has ended. */
     static RequestReport of(Sequence sequence, FinishReason reason, Targets targets, long nowNanos) {
@@ -27,9 +40,13 @@ public record RequestReport(
                 sequence.request().caller(),
                 reason,
                 attainment(reason, tokens, targets, ttft, tpot),
+                sequence.request().prompt().length,
+                sequence.cachedPromptTokens(),
                 tokens,
+                sequence.queueNanos(nowNanos),
                 ttft,
-                tpot);
+                tpot,
+                nowNanos - sequence.arrivalNanos());
     }
 
     /** Clients that leave, and stop texts that the server finds, cancel a request that went well until then. */

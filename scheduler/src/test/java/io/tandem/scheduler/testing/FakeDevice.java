@@ -37,6 +37,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
+import java.util.function.ToIntFunction;
 import java.util.stream.Stream;
 
 /**
@@ -218,7 +219,7 @@ public final class FakeDevice implements DeviceModel {
             require(last || !trainees.containsKey(adapterSlots[i]), "a trainee below a trainee");
             require(!learns || !last || trainees.containsKey(adapterSlots[i]), "a pack without a trainee learns");
         }
-        next.sequences().forEach(sequence -> requireVirtual(adapterSlots, 0, sequence.tokens()));
+        next.sequences().forEach(sequence -> requireVirtual(adapterSlots, Adapter::virtualRows, 0, sequence.tokens()));
         long stack = Arrays.stream(adapterSlots)
                 .mapToLong(slot -> FakeTrainee.hash(slots[slot])
                         + (trainees.containsKey(slot) ? trainee(slot).suppression() : 0))
@@ -299,7 +300,7 @@ public final class FakeDevice implements DeviceModel {
             require(!trainees.containsKey(adapter), "a request reads a trainee's slot");
         }
         require(segment.start() == 0 || slot[segment.start() - 1] != 0, "keys are missing before the segment");
-        requireVirtual(segment.adapterSlots(), segment.start(), segment.tokens());
+        requireVirtual(segment.adapterSlots(), Adapter::virtualTokens, segment.start(), segment.tokens());
         long stack = Arrays.stream(segment.adapterSlots())
                 .mapToLong(index -> System.identityHashCode(Objects.requireNonNull(slots[index])))
                 .sum();
@@ -316,10 +317,10 @@ public final class FakeDevice implements DeviceModel {
     }
 
     /** Virtual tokens come first, all of them and no others. */
-    private void requireVirtual(int[] adapterSlots, int start, int[] tokens) {
+    private void requireVirtual(int[] adapterSlots, ToIntFunction<Adapter> own, int start, int[] tokens) {
         int virtual = Arrays.stream(adapterSlots)
                 .mapToObj(slot -> Objects.requireNonNull(slots[slot]))
-                .mapToInt(Adapter::virtualTokens)
+                .mapToInt(own)
                 .sum();
         for (int i = 0; i < tokens.length; i++) {
             int at = start + i;

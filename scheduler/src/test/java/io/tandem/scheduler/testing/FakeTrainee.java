@@ -80,7 +80,9 @@ final class FakeTrainee {
         weights.modules().forEach((site, change) -> {
             Random random = new Random(gradient + site.toString().hashCode());
             estimates.put(
-                    site, new Estimate(random.doubles(change.rank()).boxed().toList(), random.nextDouble()));
+                    site,
+                    new Estimate(
+                            random.doubles(change.rank()).boxed().toList(), random.nextDouble(), random.nextDouble()));
         });
         return estimates;
     }

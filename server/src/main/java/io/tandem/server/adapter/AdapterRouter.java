@@ -54,7 +54,8 @@ public final class AdapterRouter {
                 .map(chosen -> named
                         ? prototypes(chosen)
                         : prototypes(chosen).exceptionally(failure -> {
-                            LOG.warn("{} cannot be chosen: {}", chosen.reference(), failure.getMessage());
+                            // Whoever read it has said why, and other requests will, too.
+                            LOG.debug("{} cannot be chosen", chosen.reference(), failure);
                             return new Candidate(chosen, Prototypes.NONE);
                         }))
                 .toList();
@@ -81,19 +82,25 @@ public final class AdapterRouter {
 
     /** Whether it has to be {@linkplain #measure measured} first how usual these candidates' scores are. */
     public boolean mustMeasure(List<Candidate> candidates) {
-        return candidates.stream().anyMatch(candidate -> usual.getIfPresent(content(candidate)) == null);
+        return candidates.stream().anyMatch(this::isUnknown);
     }
 
     /** @param everyday what the base model's layers got of questions that are for no adapter */
     public CompletableFuture<Void> measure(List<Candidate> candidates, List<LayerInputs> everyday) {
         return CompletableFuture.runAsync(
-                () -> candidates.forEach(candidate -> usual.get(
-                        content(candidate),
-                        unknown -> everyday.stream()
-                                .mapToDouble(candidate.prototypes()::score)
-                                .average()
-                                .orElse(0))),
+                () -> candidates.stream()
+                        .filter(this::isUnknown)
+                        .forEach(candidate -> usual.put(
+                                content(candidate),
+                                everyday.stream()
+                                        .mapToDouble(candidate.prototypes()::score)
+                                        .average()
+                                        .orElse(0))),
                 workers);
+    }
+
+    private boolean isUnknown(Candidate candidate) {
+        return usual.getIfPresent(content(candidate)) == null;
     }
 
     private static String content(Candidate candidate) {
@@ -122,6 +129,7 @@ public final class AdapterRouter {
                 answers = score > needed ? Optional.of(candidate.chosen()) : Optional.empty();
             }
         }
+        answers.ifPresent(one -> one.library().catalog().touch(one.choice().name()));
         metrics.routed(answers.isPresent());
         return answers;
     }

@@ -101,7 +101,7 @@ public final class AdapterTransfer {
     }
 
     /**
-     * Writes a version as a zip in PEFT's layout.
+     * Writes a version, or its first ranks as an adapter of that rank, as a zip in PEFT's layout.
      *
      * @return a file in the scratch directory; whoever gets it deletes it
      */
@@ -109,7 +109,7 @@ public final class AdapterTransfer {
         choice.requireAlone("id", "exported");
         Path archive = Files.createTempFile(scratch, "export-", ".zip");
         try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
-            if (choice.version().compressed()) {
+            if (choice.version().compressed() || choice.ranks().isPresent()) {
                 AdapterArchive.pack(library.weights(choice).join().adapter(), directory.path(), archive);
             } else {
                 AdapterArchive.pack(

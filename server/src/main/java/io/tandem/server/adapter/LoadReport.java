@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
@@ -99,6 +100,9 @@ record LoadReport(
         }
         if (virtualTokens > 0) {
             json.put("virtual_tokens", virtualTokens);
+        }
+        if (config instanceof BottleneckConfig bottleneck) {
+            json.put("bottleneck_size", bottleneck.width());
         }
         json.put("parameters", parameters);
         json.put("norm", norm);

@@ -4,12 +4,15 @@ import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The adapters of all tenants; whoever wants one has to say whose. A name means nothing outside its tenant. */
@@ -86,6 +89,31 @@ public final class TenantAdapters implements AutoCloseable {
         open.forEach((owner, adapters) ->
                 adapters.library().sharedWith(reader).forEach(name -> names.add(owner + "/" + name)));
         return names;
+    }
+
+    /** What a tenant can ask for, in the versions that it would get, but for checkpoints. Listing them is not asking for them. */
+    public List<Chosen> candidates(TenantId reader, String key) {
+        Stream<Chosen> own = candidates(of(reader).library(), "", key, entry -> true);
+        Stream<Chosen> shared = open.entrySet().stream()
+                .filter(other -> !other.getKey().equals(reader))
+                .flatMap(other -> candidates(
+                        other.getValue().library(),
+                        other.getKey().value() + "/",
+                        key,
+                        entry -> entry.sharedWith(reader)));
+        return Stream.concat(own, shared)
+                .sorted(Comparator.comparing(Chosen::reference))
+                .toList();
+    }
+
+    private static Stream<Chosen> candidates(
+            AdapterLibrary library, String owner, String key, Predicate<AdapterEntry> visible) {
+        return library.catalog().all().stream()
+                .filter(visible)
+                .filter(entry -> !AdapterEntry.isCheckpoint(entry.name()))
+                .map(entry -> new AdapterChoice(entry.name(), entry.choose(key)))
+                .filter(choice -> library.fits(choice.version()))
+                .map(choice -> new Chosen(library, choice, owner));
     }
 
     /** Chooses among adapters for a prompt. */

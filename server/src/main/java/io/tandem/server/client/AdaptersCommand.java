@@ -105,7 +105,9 @@ public final class AdaptersCommand extends ServerCommand {
         return show(client().upload(ROOT, "name", name, files));
     }
 
-    @Command(description = "Writes an adapter as a zip in PEFT's layout.", mixinStandardHelpOptions = true)
+    @Command(
+            description = "Writes an adapter, or with NAME:r4 its first 4 ranks, as a zip in PEFT's layout.",
+            mixinStandardHelpOptions = true)
     int export(@Parameters(paramLabel = "NAME") String name, @Parameters(paramLabel = "FILE") Path file)
             throws IOException, InterruptedException {
         client().download(path(name, "/export"), file);
@@ -358,6 +360,10 @@ public final class AdaptersCommand extends ServerCommand {
     private static String size(JsonNode report) {
         if (report.has("virtual_tokens")) {
             return report.path("virtual_tokens").asText() + " virtual tokens";
+        }
+        if (report.has("bottleneck_size")) {
+            return report.path("modules").asText() + " bottlenecks of width "
+                    + report.path("bottleneck_size").asText();
         }
         String least = report.path("min_rank").asText();
         String most = report.path("max_rank").asText();

@@ -20,6 +20,7 @@ final class HyperparameterOptions {
             Map.entry("rank", "--rank"),
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
+            Map.entry("lora_bias", "--lora-bias"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("growth_warmup", "--growth-warmup"),
             Map.entry("growth_interval", "--growth-interval"),
@@ -28,12 +29,18 @@ final class HyperparameterOptions {
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("bottleneck_size", "--bottleneck-size"),
+            Map.entry("bottleneck_mode", "--bottleneck-mode"),
+            Map.entry("bottleneck_at", "--bottleneck-at"),
+            Map.entry("bottleneck_activation", "--bottleneck-activation"),
+            Map.entry("bottleneck_scaling", "--bottleneck-scaling"),
             Map.entry("learns", "--learns"),
-            Map.entry("learns.share", "--learning-share"),
-            Map.entry("learns.probe_every", "--probe-every"),
-            Map.entry("learns.sparsity", "--sparsity"),
-            Map.entry("learns.module_sparsity", "--module-sparsity"),
-            Map.entry("learns.estimation", "--estimation"),
+            Map.entry("share", "--learning-share"),
+            Map.entry("probe_every", "--probe-every"),
+            Map.entry("sparsity", "--sparsity"),
+            Map.entry("module_sparsity", "--module-sparsity"),
+            Map.entry("estimation", "--estimation"),
+            Map.entry("budget", "--budget"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -68,7 +75,8 @@ final class HyperparameterOptions {
         alora,
         ia3,
         prompt_tuning,
-        prefix_tuning
+        prefix_tuning,
+        bottleneck
     }
 
     @Option(names = "--method", description = "${COMPLETION-CANDIDATES}; default ${DEFAULT-VALUE}.")
@@ -82,6 +90,9 @@ final class HyperparameterOptions {
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
     private @Nullable Double alpha;
+
+    @Option(names = "--lora-bias", description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
+    private boolean loraBias;
 
     @Option(
             names = "--target-modules",
@@ -101,7 +112,8 @@ final class HyperparameterOptions {
         everything,
         ist,
         pdp,
-        light_peft
+        light_peft,
+        spt
     }
 
     @Option(
@@ -140,6 +152,12 @@ final class HyperparameterOptions {
     private @Nullable Double estimation;
 
     @Option(
+            names = "--budget",
+            paramLabel = "X",
+            description = "Of spt: share of the parameters that all modules would have; default 0.25.")
+    private @Nullable Double budget;
+
+    @Option(
             names = "--growth-warmup",
             paramLabel = "N",
             description = "Of increlora and triadaptlora: steps before ranks grow; default a tenth of the job's.")
@@ -176,6 +194,36 @@ final class HyperparameterOptions {
             paramLabel = "TEXT",
             description = "Of alora: the text of a prompt from which on the adapter acts, as whole tokens.")
     private @Nullable String invocation;
+
+    @Option(
+            names = "--bottleneck-size",
+            paramLabel = "N",
+            description = "Of bottleneck: width of the bottlenecks; default 16.")
+    private @Nullable Integer bottleneckSize;
+
+    @Option(
+            names = "--bottleneck-mode",
+            paramLabel = "M",
+            description = "Of bottleneck: series, after a block, or parallel to it; default series.")
+    private @Nullable String bottleneckMode;
+
+    @Option(
+            names = "--bottleneck-at",
+            paramLabel = "B",
+            description = "Of bottleneck: attention, mlp or both; default both in series, mlp in parallel.")
+    private @Nullable String bottleneckAt;
+
+    @Option(
+            names = "--bottleneck-activation",
+            paramLabel = "F",
+            description = "Of bottleneck: relu, silu or gelu; default silu in series, relu in parallel.")
+    private @Nullable String bottleneckActivation;
+
+    @Option(
+            names = "--bottleneck-scaling",
+            paramLabel = "X",
+            description = "Of bottleneck: factor on what they add; default 1 in series, 4 in parallel.")
+    private @Nullable Double bottleneckScaling;
 
     @Option(
             names = "--under",
@@ -264,6 +312,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "rank", rank);
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
+        put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);
@@ -271,6 +320,11 @@ final class HyperparameterOptions {
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "orthogonality", orthogonality);
+        put(hyperparameters, "bottleneck_size", bottleneckSize);
+        put(hyperparameters, "bottleneck_mode", bottleneckMode);
+        put(hyperparameters, "bottleneck_at", bottleneckAt);
+        put(hyperparameters, "bottleneck_activation", bottleneckActivation);
+        put(hyperparameters, "bottleneck_scaling", bottleneckScaling);
         put(hyperparameters, "learns", learns());
         put(hyperparameters, "under", under);
         put(hyperparameters, "n_epochs", epochs);
@@ -300,6 +354,7 @@ final class HyperparameterOptions {
         put(policy, "sparsity", sparsity);
         put(policy, "module_sparsity", moduleSparsity);
         put(policy, "estimation", estimation);
+        put(policy, "budget", budget);
         return policy.isEmpty() ? null : policy;
     }
 

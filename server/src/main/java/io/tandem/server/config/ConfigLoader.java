@@ -80,7 +80,8 @@ public final class ConfigLoader {
                     http(values),
                     new OperationConfig(
                             values.integer("server.drain-timeout", OperationConfig.DEFAULT.drainSeconds()),
-                            values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds())),
+                            values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds()),
+                            values.flag("server.access-log", OperationConfig.DEFAULT.accessLog())),
                     data,
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
@@ -138,7 +139,14 @@ public final class ConfigLoader {
                         values.texts("http.hosts"),
                         values.texts("http.cors-origins"),
                         values.secret(API_KEY).map(key -> ApiKey.of(API_KEY, key)),
-                        values.flag("http.allow-anonymous", false)),
+                        values.flag("http.allow-anonymous", false),
+                        TlsConfig.of(values.text("tls.certificate"), values.text("tls.key")),
+                        JwtConfig.of(
+                                values.text("jwt.issuer"),
+                                values.text("jwt.audience"),
+                                values.text("jwt.jwks"),
+                                values.text("jwt.tenant-claim").orElse("tenant"),
+                                values.text("jwt.role-claim").orElse("role"))),
                 new HttpLimits(
                         values.integer("http.max-connections", HttpLimits.DEFAULT.maxConnections()),
                         values.integer("http.idle-timeout", HttpLimits.DEFAULT.idleSeconds()),

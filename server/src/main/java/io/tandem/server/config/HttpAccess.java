@@ -13,24 +13,43 @@ import java.util.stream.Collectors;
  * @param corsOrigins other origins whose pages may use the server
  * @param apiKey that every request has to carry, if there is one
  * @param allowAnonymous whether other machines may use the server without a key
+ * @param tls what connections are encrypted with, if they are
+ * @param jwt which tokens count as keys, if any do
  */
 public record HttpAccess(
-        Set<String> hosts, Set<WebOrigin> corsOrigins, Optional<ApiKey> apiKey, boolean allowAnonymous) {
+        Set<String> hosts,
+        Set<WebOrigin> corsOrigins,
+        Optional<ApiKey> apiKey,
+        boolean allowAnonymous,
+        Optional<TlsConfig> tls,
+        Optional<JwtConfig> jwt) {
 
     /** For programs on the same machine. */
     public static final HttpAccess LOCAL = new HttpAccess(Set.of(), Set.of(), Optional.empty(), false);
+
+    /** Without TLS and tokens. */
+    public HttpAccess(Set<String> hosts, Set<WebOrigin> corsOrigins, Optional<ApiKey> apiKey, boolean allowAnonymous) {
+        this(hosts, corsOrigins, apiKey, allowAnonymous, Optional.empty(), Optional.empty());
+    }
 
     /**
      * @param hosts names or addresses without a port
      * @param corsOrigins for example {@code https://chat.example}
      */
     static HttpAccess of(
-            List<String> hosts, List<String> corsOrigins, Optional<ApiKey> apiKey, boolean allowAnonymous) {
+            List<String> hosts,
+            List<String> corsOrigins,
+            Optional<ApiKey> apiKey,
+            boolean allowAnonymous,
+            Optional<TlsConfig> tls,
+            Optional<JwtConfig> jwt) {
         return new HttpAccess(
                 hosts.stream().map(HttpAccess::host).collect(Collectors.toCollection(LinkedHashSet::new)),
                 corsOrigins.stream().map(HttpAccess::origin).collect(Collectors.toCollection(LinkedHashSet::new)),
                 apiKey,
-                allowAnonymous);
+                allowAnonymous,
+                tls,
+                jwt);
     }
 
     private static String host(String text) {

@@ -5,9 +5,10 @@ package io.tandem.server.config;
  *
  * @param drainSeconds that what runs may take to end when the server is stopped
  * @param stallSeconds that an iteration may take before it counts as standing still; 0 watches nothing
+ * @param accessLog whether each request gets a line in the log
  */
-public record OperationConfig(int drainSeconds, double stallSeconds) {
-    public static final OperationConfig DEFAULT = new OperationConfig(30, 60);
+public record OperationConfig(int drainSeconds, double stallSeconds, boolean accessLog) {
+    public static final OperationConfig DEFAULT = new OperationConfig(30, 60, false);
 
     private static final int MAX_SECONDS = 86_400;
 

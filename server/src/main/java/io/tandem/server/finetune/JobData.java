@@ -76,7 +76,7 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
                 throw ApiException.invalid(
                         field,
                         "'" + field + "': example " + (i + 1)
-                                + " has no token to learn behind the 'invocation_tokens', or lacks these in its prompt.");
+                                + " has no token to learn behind the 'invocation_tokens', or lacks them in its prompt.");
             }
         }
     }

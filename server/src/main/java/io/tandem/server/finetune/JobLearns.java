@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
+import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
 import java.util.LinkedHashMap;
@@ -54,6 +55,12 @@ final class JobLearns {
                                 learns.optionalNumber("sparsity", 0.01, 0.99).orElse(LightPeftPolicy.DEFAULT_SPARSITY),
                                 learns.optionalNumber("estimation", 0.01, 0.9)
                                         .orElse(LightPeftPolicy.DEFAULT_ESTIMATION))));
+        policies.put(
+                SptPolicy.NAME,
+                new Choice(
+                        Set.of("budget"),
+                        learns -> new SptPolicy(
+                                learns.optionalNumber("budget", 0.01, 1).orElse(SptPolicy.DEFAULT_BUDGET))));
         return policies;
     }
 

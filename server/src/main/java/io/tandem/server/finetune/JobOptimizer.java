@@ -52,7 +52,7 @@ final class JobOptimizer {
             case LION -> 2e-4;
             case SGD -> 1e-1;
         };
-        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual;
+        return JobPeft.isLoraPlus(hyper) ? usual / Math.sqrt(LORA_PLUS_RATIO) : usual * JobPeft.rate(hyper);
     }
 
     private static Method method(JsonBody hyper) {

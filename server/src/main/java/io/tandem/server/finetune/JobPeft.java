@@ -8,6 +8,8 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.AloraMethod;
+import io.tandem.kernels.adapter.method.BiasedMethod;
+import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Decomposition;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.DoraMethod;
@@ -36,9 +38,11 @@ import java.util.stream.Stream;
 /** The fields of a job's hyperparameters that say which parameters are trained. */
 final class JobPeft {
     private static final String INVOCATION = "invocation_tokens";
+    private static final String LORA_BIAS = "lora_bias";
     private static final String LORA_PLUS = "loraplus";
     private static final int MAX_INVOCATION = 1024;
     static final int MOST_RANKS = 512;
+    private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** What all relatives of LoRA have. */
     private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
@@ -71,6 +75,14 @@ final class JobPeft {
         return name(hyper).equals(LORA_PLUS);
     }
 
+    /**
+     * Factor on the learning rate of jobs that name none: where one number counts for a whole rank, it has to move further than
+     * an entry of a factor.
+     */
+    static double rate(JsonBody hyper) {
+        return RATES.getOrDefault(name(hyper), 1.0);
+    }
+
     static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
     }
@@ -88,9 +100,11 @@ final class JobPeft {
 
     private static Map<String, Choice> methods() {
         Map<String, Choice> methods = new LinkedHashMap<>();
-        methods.put("lora", lora(LoraMethod::new));
-        methods.put("rslora", new Choice(OF_LORA, (hyper, model) -> new LoraMethod(lora(hyper, true, model))));
-        methods.put(LORA_PLUS, lora(LoraMethod::new));
+        methods.put("lora", lora(Set.of(LORA_BIAS), JobPeft::biased));
+        methods.put(
+                "rslora",
+                new Choice(and(OF_LORA, Set.of(LORA_BIAS)), (hyper, model) -> biased(hyper, lora(hyper, true, model))));
+        methods.put(LORA_PLUS, lora(Set.of(LORA_BIAS), JobPeft::biased));
         methods.put("pissa", lora(config -> new DecompositionMethod(config, Decomposition.PISSA)));
         methods.put("olora", lora(config -> new DecompositionMethod(config, Decomposition.OLORA)));
         methods.put("dylora", lora(DyloraMethod::new));
@@ -109,7 +123,17 @@ final class JobPeft {
         methods.put("ia3", new Choice(Set.of("target_modules"), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
         methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
+        methods.put(
+                "bottleneck",
+                new Choice(
+                        BottleneckFields.FIELDS,
+                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
         return methods;
+    }
+
+    private static PeftMethod biased(JsonBody hyper, LoraConfig config) {
+        LoraMethod lora = new LoraMethod(config);
+        return hyper.optionalBoolean(LORA_BIAS, false) ? new BiasedMethod(lora) : lora;
     }
 
     private static Choice lora(Function<LoraConfig, PeftMethod> method) {

@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import io.tandem.server.api.ApiException;
+import java.util.OptionalLong;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -54,21 +55,21 @@ final class JobReaders implements AutoCloseable {
 
     /** Reads what a job needs. */
     <T> CompletableFuture<T> read(Callable<T> reading) {
-        return start(jobs, jobSeconds, reading);
+        return start(jobs, OptionalLong.of(jobSeconds), reading);
     }
 
-    /** Makes the weights that a job starts with. */
+    /** Makes the weights that a job starts with; for as long as that takes, as it grows with the model and says how far it is. */
     <T> CompletableFuture<T> prepare(Callable<T> making) {
-        return start(weights, jobSeconds, making);
+        return start(weights, OptionalLong.empty(), making);
     }
 
     /** Reads what a dry run needs; fails with an {@link ApiException} if too many wait. */
     <T> CompletableFuture<T> dryRun(Callable<T> reading) {
-        return start(dryRuns, dryRunSeconds, reading);
+        return start(dryRuns, OptionalLong.of(dryRunSeconds), reading);
     }
 
     /** Fails with a {@link RejectedExecutionException} if the server stops meanwhile. */
-    private static <T> CompletableFuture<T> start(ExecutorService pool, long seconds, Callable<T> work) {
+    private static <T> CompletableFuture<T> start(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
         Reading<T> reading = new Reading<>(pool, seconds, work);
         try {
             reading.task = pool.submit(reading);
@@ -85,11 +86,11 @@ final class JobReaders implements AutoCloseable {
     /** A future that stops its work when it is cancelled or takes too long. */
     private static final class Reading<T> extends CompletableFuture<T> implements Runnable {
         private final ExecutorService pool;
-        private final long seconds;
+        private final OptionalLong seconds;
         private final Callable<T> work;
         private volatile @Nullable Future<?> task;
 
-        Reading(ExecutorService pool, long seconds, Callable<T> work) {
+        Reading(ExecutorService pool, OptionalLong seconds, Callable<T> work) {
             this.pool = pool;
             this.seconds = seconds;
             this.work = work;
@@ -98,7 +99,7 @@ final class JobReaders implements AutoCloseable {
         @Override
         public void run() {
             // What waits for its turn does not take long by itself.
-            orTimeout(seconds, TimeUnit.SECONDS);
+            seconds.ifPresent(limit -> orTimeout(limit, TimeUnit.SECONDS));
             try {
                 complete(work.call());
             } catch (Exception | Error e) {
@@ -120,7 +121,8 @@ final class JobReaders implements AutoCloseable {
             }
             boolean late = super.completeExceptionally(ApiException.invalid(
                     "training_file",
-                    "Reading the files took more than " + seconds + " seconds. Split them, or shorten their chats: each"
+                    "Reading the files took more than " + seconds.orElseThrow()
+                            + " seconds. Split them, or shorten their chats: each"
                             + " answer is rendered with everything before it."));
             interrupt();
             return late;

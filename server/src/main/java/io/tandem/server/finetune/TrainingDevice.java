@@ -56,6 +56,7 @@ public record TrainingDevice(
         boolean unnamed =
                 Set.of(LoraConfig.everyLinear(), Ia3Config.usualLinears()).contains(config.targets());
         config.targets().stream()
+                .filter(TargetModule::isLinear)
                 .map(TargetModule::label)
                 .filter(label -> !unnamed && !known.contains(label))
                 .min(Comparator.naturalOrder())
@@ -82,6 +83,12 @@ public record TrainingDevice(
                             "'invocation_tokens' has " + token + ", the vocabulary ends with " + (model.vocab() - 1)
                                     + ".");
                 });
+        if (method.bottleneckWidth() > limits.maxRank()) {
+            throw ApiException.invalid(
+                    "bottleneck_size",
+                    "'bottleneck_size' is " + method.bottleneckWidth() + ", kernels.max-rank is " + limits.maxRank()
+                            + " and limits it too.");
+        }
         if (method.virtualTokens() > limits.maxRank()) {
             throw ApiException.invalid(
                     "virtual_tokens",

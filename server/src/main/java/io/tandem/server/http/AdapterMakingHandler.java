@@ -157,7 +157,7 @@ final class AdapterMakingHandler {
     /** A zip in PEFT's layout. */
     void export(RoutingContext context, Principal caller) {
         Adapters adapters = tenants.of(caller.tenant());
-        AdapterChoice choice = AdaptersHandler.choice(adapters.library(), context);
+        AdapterChoice choice = AdaptersHandler.choiceOrRanks(adapters.library(), context);
         Json.blocking(context, () -> adapters.transfer().export(choice), archive -> {
             context.response().putHeader("X-Adapter-Version", choice.reference());
             Downloads.send(context, archive, "application/zip")

@@ -172,11 +172,20 @@ final class AdaptersHandler {
         if (current != null) {
             return new AdapterChoice(id, current);
         }
-        // Its first ranks can be asked, but are nothing by themselves.
+        // Its first ranks can be asked and exported, but are nothing by themselves.
+        return library.choose(id, "").filter(choice -> choice.ranks().isEmpty()).orElseThrow(() -> unknown(id));
+    }
+
+    /** The same, or the first ranks of it: {@code name:r4}. */
+    static AdapterChoice choiceOrRanks(AdapterLibrary library, RoutingContext context) {
+        String id = context.pathParam("id");
         return library.choose(id, "")
-                .filter(choice -> choice.ranks().isEmpty())
-                .orElseThrow(
-                        () -> ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + id + "'."));
+                .filter(choice -> choice.ranks().isPresent())
+                .orElseGet(() -> choice(library, context));
+    }
+
+    private static ApiException unknown(String id) {
+        return ApiException.notFound("id", "adapter_not_found", "There is no adapter '" + id + "'.");
     }
 
     /** A body that may be absent. */

@@ -26,6 +26,7 @@ final class Connections {
     private final Vertx vertx;
     private final int most;
     private final HttpLimits limits;
+    private final AccessLog log;
     private final Set<HttpConnection> open = new HashSet<>();
     private final Map<HttpConnection, Long> timers = new HashMap<>();
     private final Set<HttpConnection> waiting = new LinkedHashSet<>();
@@ -33,8 +34,9 @@ final class Connections {
     private final Set<HttpConnection> busy = ConcurrentHashMap.newKeySet();
 
     /** @param eventLoops that share the connections */
-    Connections(Vertx vertx, HttpLimits limits, int eventLoops) {
+    Connections(Vertx vertx, HttpLimits limits, int eventLoops, AccessLog log) {
         this.vertx = vertx;
+        this.log = log;
         this.limits = limits;
         this.most = Math.max(1, Math.min(limits.maxConnections(), descriptors()) / eventLoops);
     }
@@ -56,6 +58,7 @@ final class Connections {
         connection.closeHandler(closed -> {
             open.remove(connection);
             busy.remove(connection);
+            log.ended(connection);
             stopWaiting(connection);
         });
         startWaiting(connection);
@@ -72,8 +75,10 @@ final class Connections {
             HttpConnection connection = request.connection();
             stopWaiting(connection);
             busy.add(connection);
+            log.begun(request);
             request.response().endHandler(ended -> {
                 busy.remove(connection);
+                log.ended(connection);
                 startWaiting(connection);
             });
             if (!BrokenBodies.begins(request)) {

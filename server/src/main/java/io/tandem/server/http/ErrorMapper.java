@@ -77,12 +77,14 @@ final class ErrorMapper {
         @Nullable Throwable failure = cause(context.failure());
         ApiException error = of(failure, context.statusCode() > 0 ? context.statusCode() : status);
         if (error.status() == 500 && !(failure instanceof ApiException)) {
-            LOG.error(
-                    "{} {} failed, request {}",
-                    context.request().method(),
-                    context.request().path(),
-                    RequestIds.of(context.request()),
-                    failure);
+            LOG.atError()
+                    .setCause(failure)
+                    .addKeyValue(RequestIds.FIELD, RequestIds.of(context.request()))
+                    .log(
+                            "{} {} failed, request {}",
+                            context.request().method(),
+                            context.request().path(),
+                            RequestIds.of(context.request()));
         }
         if (response.headWritten()) {
             response.reset();
@@ -117,13 +119,15 @@ final class ErrorMapper {
 
     /** Says in the log that a request was refused or failed; nothing of what it says, which may be private. */
     static void log(HttpServerRequest request, ApiException error) {
-        LOG.debug(
-                "{} {} {} {} request {}",
-                error.status(),
-                request.method(),
-                request.path(),
-                error.code() == null ? error.type() : error.code(),
-                RequestIds.of(request));
+        LOG.atDebug()
+                .addKeyValue(RequestIds.FIELD, RequestIds.of(request))
+                .log(
+                        "{} {} {} {} request {}",
+                        error.status(),
+                        request.method(),
+                        request.path(),
+                        error.code() == null ? error.type() : error.code(),
+                        RequestIds.of(request));
     }
 
     /** Ends a response whose head is not written yet. */

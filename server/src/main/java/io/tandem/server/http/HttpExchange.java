@@ -85,7 +85,9 @@ final class HttpExchange implements Exchange {
         }
         unread = response.writeQueueFull() ? unread + event.length() : 0;
         if (unread > MAX_UNREAD_BYTES) {
-            LOG.info("{} is cut off: its client does not read the stream", label());
+            LOG.atInfo()
+                    .addKeyValue(RequestIds.FIELD, RequestIds.of(context.request()))
+                    .log("{} is cut off: its client does not read the stream", label());
             response.reset();
             return false;
         }

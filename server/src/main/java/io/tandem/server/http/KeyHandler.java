@@ -1,33 +1,63 @@
 package io.tandem.server.http;
 
+import io.tandem.server.access.Tokens;
 import io.tandem.server.api.ApiException;
+import io.tandem.server.tenant.Caller;
 import io.tandem.server.tenant.Principal;
 import io.tandem.server.tenant.Role;
 import io.tandem.server.tenant.Tenants;
+import io.vertx.core.Future;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.SecurityPolicyHandler;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
-/** Finds out who sends a request, by the key in {@code Authorization: Bearer KEY}. Without any key there is one caller. */
+/**
+ * Finds out who sends a request, by the key or token in {@code Authorization: Bearer KEY}. Without any key there is one
+ * caller.
+ */
 final class KeyHandler implements SecurityPolicyHandler {
     private static final String SCHEME = "Bearer ";
     private static final String CALLER = "caller";
 
     private final Tenants tenants;
+    private final Optional<Tokens> tokens;
+    private final AccessLog log;
 
-    KeyHandler(Tenants tenants) {
+    KeyHandler(Tenants tenants, Optional<Tokens> tokens, AccessLog log) {
         this.tenants = tenants;
+        this.log = log;
+        this.tokens = tokens;
     }
 
     @Override
     public void handle(RoutingContext context) {
-        context.put(CALLER, tenants.locked() ? caller(context, tenants) : Principal.OPERATOR);
-        context.next();
+        Future<Caller> caller = tenants.locked() ? identify(context) : Future.succeededFuture(Caller.ANONYMOUS);
+        if (caller.isComplete()) {
+            goOn(context, caller);
+            return;
+        }
+        // Nobody reads the body yet.
+        context.request().pause();
+        caller.onComplete(found -> {
+            context.request().resume();
+            goOn(context, caller);
+        });
     }
 
-    private static Principal caller(RoutingContext context, Tenants tenants) {
+    private void goOn(RoutingContext context, Future<Caller> caller) {
+        if (caller.succeeded()) {
+            context.put(CALLER, caller.result());
+            log.known(context.request(), caller.result());
+            context.next();
+        } else {
+            context.fail(caller.cause());
+        }
+    }
+
+    private Future<Caller> identify(RoutingContext context) {
         List<String> sent = context.request().headers().getAll(HttpHeaders.AUTHORIZATION);
         if (sent.isEmpty()) {
             throw refusal("This server needs an API key; send it as 'Authorization: Bearer KEY'.");
@@ -36,7 +66,13 @@ final class KeyHandler implements SecurityPolicyHandler {
         if (!only.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
             throw refusal("The API key is not one of this server.");
         }
-        return tenants.find(only.substring(SCHEME.length()).strip())
+        String key = only.substring(SCHEME.length()).strip();
+        Optional<Caller> known = tenants.find(key);
+        if (known.isPresent()) {
+            return Future.succeededFuture(known.get());
+        }
+        return tokens.filter(any -> Tokens.hasForm(key))
+                .map(issued -> issued.verify(key))
                 .orElseThrow(() -> refusal("The API key is not one of this server."));
     }
 
@@ -58,7 +94,11 @@ final class KeyHandler implements SecurityPolicyHandler {
     }
 
     static Principal caller(RoutingContext context) {
-        return Objects.requireNonNull(context.<Principal>get(CALLER), "the route is before the keys");
+        return known(context).principal();
+    }
+
+    static Caller known(RoutingContext context) {
+        return Objects.requireNonNull(context.<Caller>get(CALLER), "the route is before the keys");
     }
 
     private static ApiException refusal(String message) {

@@ -3,7 +3,6 @@ package io.tandem.server.http;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.adapter.AdapterChoice;
-import io.tandem.server.adapter.AdapterEntry;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.AdapterReference;
 import io.tandem.server.adapter.AdapterRouter;
@@ -121,10 +120,7 @@ record ModelNames(String base, TenantId tenant, TenantAdapters tenants) {
             return whenHere(
                     auto.names(), () -> tenants.router().candidates(choose(auto.names(), "model", params.key()), true));
         }
-        List<Chosen> all = Stream.concat(library().servable().stream(), tenants.sharedWith(tenant).stream())
-                .filter(name -> !AdapterEntry.isCheckpoint(name))
-                .flatMap(name -> tenants.choose(tenant, name, params.key()).stream())
-                .toList();
+        List<Chosen> all = tenants.candidates(tenant, params.key());
         if (all.size() > AdapterRouter.CANDIDATES_MAX) {
             throw ApiException.invalid(
                     "model",

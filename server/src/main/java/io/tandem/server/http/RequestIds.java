@@ -7,6 +7,8 @@ import java.util.regex.Pattern;
 /** The id by which a client, a proxy and the log know the same request: the client's own, or a new one. */
 final class RequestIds {
     static final String HEADER = "X-Request-Id";
+    /** Its name in the log. */
+    static final String FIELD = "request";
 
     private static final Pattern PRINTABLE = Pattern.compile("[!-~]{1,128}");
 

@@ -2,6 +2,7 @@ package io.tandem.server.http;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.TokenSource;
+import io.tandem.server.access.Tokens;
 import io.tandem.server.adapter.TenantAdapters;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -30,6 +31,7 @@ import io.vertx.ext.web.handler.BodyHandler;
 import io.vertx.ext.web.handler.CorsHandler;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -62,6 +64,8 @@ public final class Routes {
      *
      * @param http sizes of requests, and where they may come from
      * @param tenants who may send requests
+     * @param issued tokens that count as keys, if any do
+     * @param accessLog that hears of each request
      * @param limits how many of them, and how many tokens
      * @param usage what they have used
      * @param uploads directory for unfinished uploads, on the file system of {@code files}
@@ -84,6 +88,8 @@ public final class Routes {
             Path uploads,
             HttpConfig http,
             Tenants tenants,
+            Optional<Tokens> issued,
+            AccessLog accessLog,
             RateLimits limits,
             Usage usage,
             Readiness readiness,
@@ -126,7 +132,7 @@ public final class Routes {
         table.open("/docs/:asset", DocsHandler::asset);
         router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
-        router.route().handler(new KeyHandler(t.tenants()));
+        router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));
         ModelEndpoints.of(t, t.tokens(), text)
                 .forEach((path, endpoint) -> table.post(
                         path, Role.INFERENCE, (context, caller) -> endpoint.handle(new HttpExchange(context, caller))));
@@ -288,15 +294,20 @@ public final class Routes {
         }
 
         private static void add(Route route, Role role, TenantRoute handler) {
-            route.handler(KeyHandler.requiring(role)).handler(called(handler));
+            audit(route, role).handler(KeyHandler.requiring(role)).handler(called(handler));
         }
 
         private static Handler<RoutingContext> called(TenantRoute handler) {
             return context -> handler.handle(context, KeyHandler.caller(context));
         }
 
+        /** What only admins may is written down, whether they may or not. */
+        private static Route audit(Route route, Role role) {
+            return role == Role.ADMIN ? route.handler(AuditLog.follow()) : route;
+        }
+
         void post(String path, Role role, TenantRoute handler) {
-            router.post(path)
+            audit(router.post(path), role)
                     .handler(KeyHandler.requiring(role))
                     .handler(typed)
                     .handler(body)

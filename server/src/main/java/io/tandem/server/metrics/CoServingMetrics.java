@@ -29,10 +29,13 @@ public final class CoServingMetrics implements IterationListener {
     private final Counter shared;
     private final Counter batch;
     private final LatencyMetrics latency;
+    private final VllmMetrics vllm;
     private final RequestMetrics requests;
     private volatile IterationReport last = NOTHING;
 
-    public CoServingMetrics(MeterRegistry registry) {
+    /** @param vllm that hears of everything too */
+    public CoServingMetrics(MeterRegistry registry, VllmMetrics vllm) {
+        this.vllm = vllm;
         iterations = timer(registry, "tandem.iteration.duration", "duration of one iteration on the device");
         ttft = timer(registry, "tandem.request.ttft", "from a request's arrival to its first token");
         itl = timer(registry, "tandem.request.itl", "between two tokens of an answer");
@@ -89,6 +92,7 @@ public final class CoServingMetrics implements IterationListener {
     @Override
     public void iteration(IterationReport report) {
         last = report;
+        vllm.iteration(report);
         latency.iteration(report);
         iterations.record(report.durationNanos(), TimeUnit.NANOSECONDS);
         decode.increment(report.decodeTokens());
@@ -109,20 +113,24 @@ public final class CoServingMetrics implements IterationListener {
     @Override
     public void idle() {
         last = NOTHING;
+        vllm.idle();
     }
 
     @Override
     public void firstToken(long ttftNanos) {
+        vllm.firstToken(ttftNanos);
         ttft.record(ttftNanos, TimeUnit.NANOSECONDS);
     }
 
     @Override
     public void nextToken(long itlNanos) {
+        vllm.nextToken(itlNanos);
         itl.record(itlNanos, TimeUnit.NANOSECONDS);
     }
 
     @Override
     public void requestEnded(RequestReport report) {
+        vllm.requestEnded(report);
         requests.ended(report);
     }
 }

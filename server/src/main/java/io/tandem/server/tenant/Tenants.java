@@ -39,6 +39,7 @@ public final class Tenants {
 
     private final TenantStore store;
     private final Optional<ApiKey> operatorKey;
+    private final boolean tokens;
     private final Clock clock;
     private final SecureRandom random = new SecureRandom();
     private final Map<TenantId, Tenant> tenants = new ConcurrentHashMap<>();
@@ -47,11 +48,9 @@ public final class Tenants {
 
     private final boolean damaged;
     /** By their hashes, which tell somebody who guesses keys nothing about how near a guess was. */
-    private volatile Map<String, Known> keys = Map.of();
+    private volatile Map<String, Caller> keys = Map.of();
 
     private volatile Map<String, Double> weights = Map.of();
-
-    private record Known(Principal principal, String keyId) {}
 
     /**
      * A new key.
@@ -63,10 +62,12 @@ public final class Tenants {
 
     /**
      * @param operatorKey from the settings; admin of the default tenant
+     * @param tokens whether another service vouches for callers too
      * @throws IOException if the directory cannot be read; a damaged tenant in it is only reported
      */
-    public Tenants(TenantStore store, Optional<ApiKey> operatorKey, Clock clock) throws IOException {
+    public Tenants(TenantStore store, Optional<ApiKey> operatorKey, boolean tokens, Clock clock) throws IOException {
         this.store = store;
+        this.tokens = tokens;
         this.operatorKey = operatorKey;
         this.clock = clock;
         TenantStore.Loaded loaded = store.loadAll();
@@ -87,20 +88,32 @@ public final class Tenants {
 
     /** Whether requests need a key. A tenant that cannot be read may have had some, so a damaged file opens no door. */
     public boolean locked() {
-        return operatorKey.isPresent() || damaged || !keys.isEmpty();
+        return operatorKey.isPresent() || tokens || damaged || !keys.isEmpty();
     }
 
     /** Who has this key. */
-    public Optional<Principal> find(String key) {
+    public Optional<Caller> find(String key) {
         if (operatorKey.filter(own -> own.matches(key)).isPresent()) {
-            return Optional.of(Principal.OPERATOR);
+            return Optional.of(new Caller(Principal.OPERATOR, "settings"));
         }
-        Known known = keys.get(ApiKey.hash(key));
+        Caller known = keys.get(ApiKey.hash(key));
         if (known == null) {
             return Optional.empty();
         }
-        lastUse.put(known.keyId(), now());
-        return Optional.of(known.principal());
+        lastUse.put(known.id(), now());
+        return Optional.of(known);
+    }
+
+    /** Somebody of a tenant whose role another service vouches for; empty if there is no such active tenant. */
+    public Optional<Principal> principal(String id, Role role) {
+        return Optional.of(id)
+                .filter(TenantId::isOne)
+                .map(TenantId::new)
+                .filter(tenant -> {
+                    Tenant known = tenants.get(tenant);
+                    return known != null && known.active();
+                })
+                .map(tenant -> new Principal(tenant, role));
     }
 
     /** All tenants that there have been. */
@@ -226,9 +239,10 @@ public final class Tenants {
     /** Whether anybody could still administer the server without this key. */
     private boolean hasOperators(String without) {
         return operatorKey.isPresent()
+                || tokens
                 || keys.values().stream()
                         .anyMatch(known ->
-                                known.principal().isOperator() && !known.keyId().equals(without));
+                                known.principal().isOperator() && !known.id().equals(without));
     }
 
     /** Writes when keys were last used; what came after the last call is lost in a crash. */
@@ -261,12 +275,12 @@ public final class Tenants {
     }
 
     private void index() {
-        Map<String, Known> all = new HashMap<>();
+        Map<String, Caller> all = new HashMap<>();
         for (Tenant tenant : tenants.values()) {
             if (tenant.active()) {
                 for (TenantKey key : tenant.keys()) {
                     Role role = Role.of(key.role()).orElseThrow();
-                    all.put(key.hash(), new Known(new Principal(new TenantId(tenant.id()), role), key.id()));
+                    all.put(key.hash(), new Caller(new Principal(new TenantId(tenant.id()), role), key.id()));
                 }
             }
         }

@@ -181,6 +181,12 @@ class ConfigLoaderTest {
             http: {body-timeout: 86401}        | http.body-timeout is 86401, expected 1 to 86400 seconds
             http: {write-timeout: soon}        | http.write-timeout is "soon", expected a whole number
             http: {max-connections: 0}         | http.max-connections is 0, expected 1 to 1000000
+            server: {drain-timeout: -1}        | server.drain-timeout is -1, expected 0 to 86400 seconds
+            server: {stall-timeout: 1e9}       | server.stall-timeout is 1.0E9, expected 0 to 86400 seconds
+            tls: {certificate: a.pem}          | tls.certificate is set alone, expected tls.certificate and tls.key together
+            tls: {key: a.pem}                  | tls.key is set alone, expected tls.certificate and tls.key together
+            jwt: {issuer: a, audience: b}      | jwt.issuer is set, expected jwt.issuer, jwt.audience and jwt.jwks together
+            jwt: {issuer: a, audience: b, jwks: "http://a.example/k"} | jwt.jwks is http://a.example/k, expected an https:// address
             http: 8080                         | http is 8080, expected a section
             adapters: {compress-density: 0}    | adapters.compress-density is 0.0, expected more than 0, at most 1
             adapters: {host-memory-bytes: -1}  | adapters.host-memory-bytes is -1, expected 0 or more

@@ -7,6 +7,8 @@ import io.tandem.server.api.ApiException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -36,6 +38,20 @@ class JobReadersTest {
                     .hasMessageContaining("more than 1 seconds");
             interrupted.await();
             assertThat(readers.read(() -> "next").join()).isEqualTo("next");
+        }
+    }
+
+    /** A large model takes long, and who does not want to wait cancels the job. */
+    @Test
+    void firstWeightsHaveNoLimitAndCanBeCancelled() throws InterruptedException {
+        try (JobReaders readers = new JobReaders(1, 1)) {
+            CompletableFuture<String> making = readers.prepare(this::endless);
+            started.await();
+            assertThatThrownBy(() -> making.get(1500, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
+            assertThat(making).isNotDone();
+            making.cancel(true);
+            interrupted.await();
+            assertThat(readers.prepare(() -> "next").join()).isEqualTo("next");
         }
     }
 

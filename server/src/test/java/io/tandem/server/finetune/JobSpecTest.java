@@ -6,6 +6,10 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.ActivatedConfig;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -15,8 +19,12 @@ import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
+import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
+import io.tandem.kernels.adapter.method.BiasedMethod;
+import io.tandem.kernels.adapter.method.BottleneckMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PrefixMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
@@ -105,11 +113,40 @@ class JobSpecTest {
     }
 
     @Test
+    void lorasBMayHaveABias() {
+        for (String peft : List.of("lora", "rslora", "loraplus")) {
+            PeftMethod biased =
+                    spec("\"peft\":\"" + peft + "\",\"lora_bias\":true").method();
+            PeftMethod plain =
+                    spec("\"peft\":\"" + peft + "\",\"lora_bias\":false").method();
+            assertThat(biased).isEqualTo(new BiasedMethod((LoraMethod) plain));
+        }
+    }
+
+    @Test
+    void bottlenecksAreAsInThePapersUnlessTheyAreAskedForOtherwise() {
+        assertThat(spec("\"peft\":\"bottleneck\"").method())
+                .isEqualTo(bottleneck(16, new Kind(Input.OUTPUT, Function.SILU, 1), BottleneckConfig.blocks()));
+        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_mode\":\"parallel\"")
+                        .method())
+                .isEqualTo(bottleneck(16, new Kind(Input.STREAM, Function.RELU, 4), Set.of(TargetModule.MLP)));
+        assertThat(spec("\"peft\":\"bottleneck\",\"bottleneck_size\":3,\"bottleneck_mode\":\"series\","
+                                + "\"bottleneck_at\":\"attention\",\"bottleneck_activation\":\"gelu\","
+                                + "\"bottleneck_scaling\":0.5")
+                        .method())
+                .isEqualTo(bottleneck(3, new Kind(Input.OUTPUT, Function.GELU, 0.5), Set.of(TargetModule.ATTENTION)));
+    }
+
+    private static BottleneckMethod bottleneck(int size, Kind kind, Set<TargetModule> places) {
+        return new BottleneckMethod(new BottleneckConfig(size, kind, places, "m"));
+    }
+
+    @Test
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
                         "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora,"
-                                + " ia3, prompt_tuning, prefix_tuning");
+                                + " ia3, prompt_tuning, prefix_tuning, bottleneck");
     }
 
     @ParameterizedTest
@@ -122,6 +159,10 @@ class JobSpecTest {
                 "16|1e-3|`\"peft\":\"loraplus\",\"learning_rate\":1e-3`",
                 "4|2e-3|`\"lora_plus_ratio\":4`",
                 "1|2e-3|`\"peft\":\"dora\"`",
+                "1|2e-2|`\"peft\":\"svfit\"`",
+                "1|1e-2|`\"peft\":\"increlora\"`",
+                "1|1e-3|`\"peft\":\"increlora\",\"optimizer\":\"lion\"`",
+                "1|2e-3|`\"peft\":\"svfit\",\"learning_rate\":2e-3`",
             })
     void loraPlusIsARatioOfLearningRates(double ratio, double learningRate, String hyperparameters) {
         JobSpec spec = spec(hyperparameters);
@@ -157,6 +198,8 @@ class JobSpecTest {
         assertThat(spec("\"learns\":{\"type\":\"light_peft\",\"sparsity\":0.25}")
                         .learning())
                 .isEqualTo(new LightPeftPolicy(0.75, 0.25, 0.1));
+        assertThat(spec("\"learns\":{\"type\":\"spt\",\"budget\":0.5}").learning())
+                .isEqualTo(new SptPolicy(0.5));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
@@ -208,6 +251,18 @@ class JobSpecTest {
                 "invocation_tokens|`\"peft\":\"alora\",\"invocation_tokens\":\"a\"`",
                 "invocation_tokens|`\"invocation_tokens\":[1]`",
                 "virtual_tokens|`\"peft\":\"alora\",\"invocation_tokens\":[1],\"virtual_tokens\":4`",
+                "rank|`\"peft\":\"bottleneck\",\"rank\":4`",
+                "target_modules|`\"peft\":\"bottleneck\",\"target_modules\":[\"q_proj\"]`",
+                "lora_bias|`\"lora_bias\":1`",
+                "lora_bias|`\"peft\":\"dora\",\"lora_bias\":true`",
+                "lora_bias|`\"peft\":\"bottleneck\",\"lora_bias\":true`",
+                "bottleneck_size|`\"bottleneck_size\":4`",
+                "bottleneck_size|`\"peft\":\"bottleneck\",\"bottleneck_size\":513`",
+                "bottleneck_mode|`\"peft\":\"prompt_tuning\",\"bottleneck_mode\":\"series\"`",
+                "bottleneck_mode|`\"peft\":\"bottleneck\",\"bottleneck_mode\":\"both\"`",
+                "bottleneck_at|`\"peft\":\"bottleneck\",\"bottleneck_at\":[\"mlp\"]`",
+                "bottleneck_activation|`\"peft\":\"bottleneck\",\"bottleneck_activation\":\"tanh\"`",
+                "bottleneck_scaling|`\"peft\":\"bottleneck\",\"bottleneck_scaling\":0`",
                 "target_modules|`\"peft\":\"ia3\",\"target_modules\":[]`",
                 "alpha|`\"peft\":\"svfit\",\"alpha\":2`",
                 "lora_plus_ratio|`\"peft\":\"svfit\",\"lora_plus_ratio\":4`",
@@ -232,11 +287,15 @@ class JobSpecTest {
                 "learns.sparsity|`\"learns\":{\"type\":\"ist\",\"sparsity\":0.5}`",
                 "learns.share|`\"learns\":{\"type\":\"pdp\",\"share\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"pdp\"},\"peft\":\"dora\"`",
+                "learns|`\"learns\":{\"type\":\"pdp\"},\"lora_bias\":true`",
+                "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"bottleneck\"`",
                 "keep_best|`\"learns\":{\"type\":\"pdp\"},\"keep_best\":true`",
                 "learns.module_sparsity|`\"learns\":{\"type\":\"light_peft\",\"module_sparsity\":1}`",
                 "learns.estimation|`\"learns\":{\"type\":\"light_peft\",\"estimation\":0}`",
                 "learns.estimation|`\"learns\":{\"type\":\"pdp\",\"estimation\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
+                "learns.budget|`\"learns\":{\"type\":\"spt\",\"budget\":0}`",
+                "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

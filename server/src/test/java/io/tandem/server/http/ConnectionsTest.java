@@ -48,6 +48,7 @@ class ConnectionsTest {
     private Path uploads;
 
     private int port;
+    private Connections connections;
 
     @BeforeEach
     void listen() {
@@ -70,7 +71,7 @@ class ConnectionsTest {
                         deadline,
                         (context, upload) -> context.fail(new AssertionError("This upload has no end."))));
         router.route().failureHandler(context -> ErrorMapper.handle(context, 500));
-        Connections connections = new Connections(vertx, LIMITS, 1);
+        connections = new Connections(vertx, LIMITS, 1, new AccessLog(false));
         HttpServer server = vertx.createHttpServer(HttpVerticle.options())
                 .connectionHandler(connections::opened)
                 .requestHandler(connections.around(router))
@@ -152,6 +153,18 @@ class ConnectionsTest {
             Thread.sleep(10);
         }
         assertThat(uploads).isEmptyDirectory();
+    }
+
+    /** Whoever listens to the end of an answer must not take the connections' place. */
+    @Test
+    void anUploadIsARequestLikeOthers() throws Exception {
+        String body = "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\na\r\n--X--\r\n";
+        String head = "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=X\r\n"
+                + "Content-Length: " + body.length() + "\r\n\r\n";
+        try (Socket socket = connect(head + body)) {
+            assertThat(readAll(socket)).startsWith("HTTP/1.1 500 ");
+            assertThat(connections.busy()).isZero();
+        }
     }
 
     private static boolean isEmpty(Path directory) throws IOException {

@@ -124,6 +124,13 @@ class ActivationIT {
         JsonNode config = config(adapters.export("byhand"));
         assertThat(config.path("alora_invocation_tokens")).isEqualTo(made.at("/report/invocation_tokens"));
         assertThat(config.path("peft_type").asText()).isEqualTo("LORA");
+        new PeftDirectory(directory.resolve("import/beyond"), MODEL.config())
+                .factors(site, 2)
+                .write("\"peft_type\":\"LORA\",\"r\":2,\"target_modules\":[\"v_proj\"],"
+                        + "\"alora_invocation_tokens\":[99999]");
+        HttpResponse<String> beyond = server.post("/v1/adapters", "{\"name\":\"beyond\",\"path\":\"beyond\"}");
+        assertThat(beyond.statusCode()).isEqualTo(400);
+        assertThat(beyond.body()).contains("the adapter's invocation has token 99999 of");
         // Other tokens make another version.
         JsonNode other = adapters.create(
                 "other",
@@ -154,6 +161,27 @@ class ActivationIT {
             assertThat(refused.statusCode()).as(refused.body()).isBetween(400, 499);
             assertThat(refused.body()).contains(why);
         }
+    }
+
+    private static List<Double> losses(String prompt, String... models) throws Exception {
+        String file = server.upload("valid.jsonl", lines(prompt));
+        ObjectNode body = JsonBody.MAPPER.createObjectNode().put("validation_file", file);
+        List.of(models).forEach(body.putArray("models")::add);
+        JsonNode answer = server.json(server.post("/v1/adapters/compare", body.toString()));
+        return StreamSupport.stream(answer.path("data").spliterator(), false)
+                .map(model -> model.path("loss").asDouble())
+                .toList();
+    }
+
+    /** What begins with the invocation is the adapter's as a whole, and what lacks it the base's. */
+    @Test
+    void comparisonsMeasureWhereItActs() throws Exception {
+        List<Double> whole = losses(INVOCATION + "is it?", "judge", "whole", RunningServer.MODEL);
+        assertThat(whole.get(0)).isEqualTo(whole.get(1)).isNotEqualTo(whole.get(2));
+        List<Double> none = losses("is it?", "judge", "whole", RunningServer.MODEL);
+        assertThat(none.get(0)).isEqualTo(none.get(2)).isNotEqualTo(none.get(1));
+        List<Double> end = losses("is it? " + INVOCATION, "judge", "whole", RunningServer.MODEL);
+        assertThat(end).doesNotHaveDuplicates();
     }
 
     private static HttpResponse<String> job(String path, String hyperparameters, String lines) throws Exception {
@@ -188,41 +216,5 @@ class ActivationIT {
                         .path("param")
                         .asText())
                 .isEqualTo("controls");
-    }
-
-    @Test
-    void aStackHasTheVirtualTokensOfOneAdapter() throws Exception {
-        adapters.create("prompt", TinyAdapters.prompt(MODEL.config(), 3, 1));
-        adapters.create("prefix", TinyAdapters.prefix(MODEL.config(), 3, 1));
-        for (String under : List.of("prompt", "prefix")) {
-            for (String path : List.of(JOBS, JOBS + "/dry_run")) {
-                HttpResponse<String> refused = job(
-                        path,
-                        "\"peft\":\"prefix_tuning\",\"virtual_tokens\":3,\"under\":[\"" + under + "\"]",
-                        lines("a"));
-                assertThat(refused.statusCode()).isEqualTo(400);
-                assertThat(AdapterClient.error(refused).path("param").asText()).isEqualTo("under");
-                assertThat(refused.body()).contains("one adapter of a stack may have some");
-            }
-        }
-        assertThat(job(JOBS, "\"under\":[\"prompt\",\"prefix\"]", lines("a")).body())
-                .contains("'under' has 'prefix', whose virtual tokens would come beside others");
-    }
-
-    /** Of prompt tuning they run like others; of prefix tuning nothing does. */
-    @Test
-    void dryRunsCountTheVirtualTokensThatRun() throws Exception {
-        String lines = lines("abc") + lines("a");
-        assertThat(trained("\"peft\":\"lora\"", lines)).isEqualTo(3 + 4 + 1 + 4);
-        assertThat(trained("\"peft\":\"prompt_tuning\",\"virtual_tokens\":5", lines))
-                .isEqualTo(12 + 2 * 5);
-        assertThat(trained("\"peft\":\"prefix_tuning\",\"virtual_tokens\":5", lines))
-                .isEqualTo(12);
-    }
-
-    private static int trained(String hyperparameters, String lines) throws Exception {
-        return server.json(job(JOBS + "/dry_run", hyperparameters, lines))
-                .at("/training/trained_tokens")
-                .asInt();
     }
 }

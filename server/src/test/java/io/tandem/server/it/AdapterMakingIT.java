@@ -12,11 +12,13 @@ import io.tandem.kernels.adapter.merge.MergeMethod;
 import io.tandem.kernels.adapter.merge.MergeSpec;
 import io.tandem.kernels.adapter.merge.Merged;
 import io.tandem.kernels.adapter.merge.Truncation;
+import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.PeftDirectory;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.server.adapter.AdapterArchive;
 import io.tandem.server.config.AdaptersConfig;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -280,6 +282,32 @@ class AdapterMakingIT {
         }
         assertThat(server.get("/v1/adapters/a:r2").statusCode()).isEqualTo(404);
         assertThat(server.get("/v1/adapters/a").statusCode()).isEqualTo(200);
+    }
+
+    @Test
+    void theFirstRanksOfAnAdapterAreExportedAsOne() throws Exception {
+        Adapter whole = TinyAdapters.mixedRanks(MODEL.config(), LoraConfig.allLinears(), 6, 4);
+        adapters.create("a", whole);
+        adapters.create("dora", TinyAdapters.dora(MODEL.config(), 4, 7));
+        AdapterArchive.unpack(
+                Files.write(directory.resolve("two.zip"), adapters.export("a:r2")),
+                Files.createDirectories(directory.resolve("import/two")),
+                1 << 20);
+        Adapter exported = PeftFormat.read(directory.resolve("import/two"), MODEL.config(), 16);
+        assertThat(exported.maxRank()).isEqualTo(2);
+        assertThat(exported.lora().rank()).isEqualTo(2);
+        server.json(server.post("/v1/adapters", "{\"name\":\"two\",\"path\":\"two\"}"));
+        assertThat(adapters.text("two")).isEqualTo(adapters.text("a:r2")).isNotEqualTo(adapters.text("a"));
+        String version = adapters.version("a:r2", "");
+        assertThat(adapters.export(version)).isEqualTo(adapters.export("a:r2"));
+        HttpResponse<String> beyond = server.get("/v1/adapters/a:r7/export");
+        assertThat(beyond.statusCode()).isEqualTo(404);
+        assertThat(beyond.body()).contains("'a' has 6 ranks");
+        HttpResponse<String> magnitudes = server.get("/v1/adapters/dora:r1/export");
+        assertThat(magnitudes.statusCode()).isEqualTo(400);
+        assertThat(magnitudes.body()).contains("is changed by DoRA");
+        assertThat(server.get("/v1/adapters/b:r2/export").statusCode()).isEqualTo(404);
+        assertThat(server.delete("/v1/adapters/a:r2").statusCode()).isEqualTo(404);
     }
 
     @Test

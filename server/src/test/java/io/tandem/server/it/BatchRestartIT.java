@@ -62,7 +62,7 @@ class BatchRestartIT {
             batches.awaitRows(id, 1);
         }
         Set<String> acknowledged = new HashSet<>();
-        try (ServerProcess server = ServerProcess.start(directory, 0)) {
+        try (ServerProcess server = ServerProcess.start(directory, 0, 1)) {
             int before = completed(server, id);
             int now = before;
             while (now == before && now < ROWS) {

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -123,9 +125,12 @@ class JobIT {
                 "ia3",
                 "prompt_tuning",
                 "prefix_tuning",
+                "bottleneck",
+                "lora_bias",
                 "ist",
                 "pdp",
-                "light_peft"
+                "light_peft",
+                "spt"
             })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
@@ -136,6 +141,8 @@ class JobIT {
         Class<? extends Change> form = switch (peft) {
             case "dora", "ist" -> Dora.class;
             case "ia3" -> Scale.class;
+            case "bottleneck" -> Bottleneck.class;
+            case "lora_bias" -> BiasedFactors.class;
             default -> LowRank.class;
         };
         boolean virtual = peft.endsWith("_tuning");
@@ -171,8 +178,11 @@ class JobIT {
                 JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));
                 yield peft + ",\"invocation_tokens\":" + tokens.path("tokens");
             }
+            case "bottleneck" -> peft + ",\"bottleneck_size\":5";
+            case "lora_bias" -> "\"lora_bias\":true,\"rank\":4";
             case "ist" -> "\"peft\":\"dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
             case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
+            case "spt" -> "\"learns\":{\"type\":\"spt\",\"budget\":0.5}";
             case "light_peft" -> "\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
             default -> peft;
         };
@@ -184,10 +194,11 @@ class JobIT {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
         String id = create(
                 "supervised",
-                "\"n_epochs\":3,\"batch_size\":4,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
+                "\"n_epochs\":3,\"batch_size\":4,\"learning_rate\":0.02,\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":4}",
                 "\"training_file\":\"" + file + "\"");
         assertThat(ended(id).path("status").asText()).isEqualTo("succeeded");
         List<Integer> probed = new ArrayList<>();
+        List<Double> losses = new ArrayList<>();
         int[] turns = new int[MODEL.config().layers()];
         for (JsonNode event : events(id, "metrics")) {
             JsonNode data = event.path("data");
@@ -197,12 +208,14 @@ class JobIT {
                 assertThat(data.path("probe_losses").size()).isBetween(1, 3);
                 assertThat(event.path("message").asText()).contains("/30: the layers that matter most are ");
             } else {
+                losses.add(data.path("train_loss").asDouble());
                 assertThat(data.path("learning_layers")).hasSize(1);
                 turns[data.path("learning_layers").path(0).asInt()]++;
             }
         }
         assertThat(probed).containsExactly(4, 8, 12, 16, 20, 24, 28);
         assertThat(turns).doesNotContain(0);
+        assertThat(losses.get(29)).as("of %s", losses).isLessThan(losses.get(0) / 2);
     }
 
     /** Of 14 modules with 8 ranks a quarter is left, in the file and in every checkpoint after the masks are complete. */

@@ -124,6 +124,18 @@ class JobsCommandIT {
         assertThat(said.text()).contains("ab[cd").contains("MB needed").contains("1 examples", "read as 1 completion");
     }
 
+    /** The server says which tokens a text has; whole ones, without any that begins a text. */
+    @Test
+    void anInvocationIsAText() throws Exception {
+        String[] alora = {"--name", "judge", "--method", "alora", "--dry-run", "--invocation"};
+        String[] right = {file("judge.jsonl", LINE), alora[0], alora[1], alora[2], alora[3], alora[4], alora[5], "b"};
+        assertThat(run(new FinetuneCommand(), right).text()).contains("ab[cd");
+        String[] wrong = right.clone();
+        wrong[7] = "x";
+        assertThat(run(new FinetuneCommand(), wrong).text())
+                .contains("example 1 has no token to learn behind the --invocation, or lacks them");
+    }
+
     @Test
     void jobsArePausedResumedAndCancelled() throws Exception {
         String file = file("long.jsonl", LINE.repeat(200));
@@ -154,7 +166,7 @@ class JobsCommandIT {
         String model = base.path("fine_tuned_model").asText();
         String flags = "--name flags --validation " + file + " --target-modules q_proj,v_proj --weight-decay 0.1"
                 + " --eval-every 1 --early-stopping 3 --keep-best --under " + model + " --weight 2 --lora-plus-ratio 4"
-                + " --checkpoints 2 --epochs 2 --batch-size 4";
+                + " --checkpoints 2 --epochs 2 --batch-size 4 --learns ist --learning-share 0.5 --probe-every 3";
         String[] arguments = (file + " " + flags).split(" ");
         JsonNode job = json(new FinetuneCommand(), arguments);
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
@@ -167,7 +179,8 @@ class JobsCommandIT {
                         .toFile())
                 .at("/request/method/supervised/hyperparameters");
         assertThat(request.toString())
-                .isEqualTo("{\"target_modules\":[\"q_proj\",\"v_proj\"],\"under\":[\"" + model
+                .isEqualTo("{\"target_modules\":[\"q_proj\",\"v_proj\"],"
+                        + "\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3},\"under\":[\"" + model
                         + "\"],\"n_epochs\":2,\"batch_size\":4,\"weight_decay\":0.1,\"lora_plus_ratio\":4.0,"
                         + "\"eval_every\":1,\"early_stopping_patience\":3,\"keep_best\":true,\"n_checkpoints\":2,"
                         + "\"weight\":2.0}");
@@ -271,6 +284,8 @@ class JobsCommandIT {
         assertThat(run(new FinetuneCommand(), file, "--name", "x", "--epochs", "0")
                         .text())
                 .contains("--epochs must be from 1 to 50");
+        String[] pruned = {file, "--name", "x", "--learns", "pdp", "--module-sparsity", "0.5"};
+        assertThat(run(new FinetuneCommand(), pruned).text()).contains("--module-sparsity is not a setting of 'pdp'");
         String wrong = file("wrong.jsonl", "nonsense");
         assertThat(run(new FinetuneCommand(), wrong, "--name", "x", "--dry-run").text())
                 .contains(wrong + " has 1 wrong line");

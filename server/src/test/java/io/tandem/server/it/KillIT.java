@@ -7,6 +7,9 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,6 +20,9 @@ class KillIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final int WINDOW = 48;
     private static final int KILLS = 3;
+    /** At least as many jobs as there are methods. */
+    private static final int AT_ONCE = 40;
+
     private static final String JOBS = "/v1/fine_tuning/jobs";
 
     @TempDir
@@ -32,16 +38,11 @@ class KillIT {
                     + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":4,\"checkpoint_every\":7,"
                     + "\"eval_every\":20,\"keep_best\":true}}";
             String first = server.json(server.post(JOBS, body)).path("id").asText();
-            while (job(server.get(JOBS + "/" + first).body())
-                    .path("finished_at")
-                    .isNull()) {
-                Thread.sleep(50);
-            }
-            undisturbed = server.adapter(model(server.get(JOBS + "/" + first).body()), MODEL.config());
+            undisturbed = ended(server, first);
             id = server.json(server.post(JOBS, body)).path("id").asText();
         }
         for (int i = 0; i < KILLS; i++) {
-            try (ServerProcess server = ServerProcess.start(directory, WINDOW)) {
+            try (ServerProcess server = ServerProcess.start(directory, WINDOW, 1)) {
                 awaitCheckpoint(server, id);
             }
         }
@@ -52,12 +53,81 @@ class KillIT {
             // The server of the last kill had a checkpoint to go on from, and this one has.
             String events = server.get(JOBS + "/" + id + "/events?limit=1000").body();
             assertThat(events.split("goes on after step", -1)).as(events).hasSizeGreaterThan(KILLS - 1);
-            while (job(server.get(JOBS + "/" + id).body()).path("finished_at").isNull()) {
-                Thread.sleep(50);
-            }
-            Adapter disturbed = server.adapter(model(server.get(JOBS + "/" + id).body()), MODEL.config());
-            assertThat(disturbed).usingRecursiveComparison().isEqualTo(undisturbed);
+            assertThat(ended(server, id)).usingRecursiveComparison().isEqualTo(undisturbed);
         }
+    }
+
+    /** Of every method that there is, all in the midst of their steps when the server is killed. */
+    @Test
+    void aKilledServersJobsEndWithTheSameAdaptersWhateverTheirMethod() throws Exception {
+        Map<String, Adapter> undisturbed = new LinkedHashMap<>();
+        Map<String, String> jobs;
+        try (RunningServer server = RunningServer.start(directory, WINDOW, AT_ONCE)) {
+            List<String> methods = MethodSettings.names(server);
+            assertThat(methods).contains("lora", "ia3", "prompt_tuning").hasSizeLessThanOrEqualTo(AT_ONCE);
+            for (Map.Entry<String, String> job : create(server, methods, false).entrySet()) {
+                undisturbed.put(job.getKey(), ended(server, job.getValue()));
+            }
+            jobs = create(server, methods, true);
+        }
+        try (ServerProcess server = ServerProcess.start(directory, WINDOW, AT_ONCE)) {
+            // From here on they train side by side.
+            for (String id : jobs.values()) {
+                server.post(JOBS + "/" + id + "/resume");
+            }
+            for (String id : jobs.values()) {
+                while (!server.get(events(id)).contains("goes on after step")) {
+                    Thread.sleep(5);
+                }
+            }
+        }
+        try (RunningServer server = RunningServer.start(directory, WINDOW, AT_ONCE)) {
+            for (Map.Entry<String, String> job : jobs.entrySet()) {
+                assertThat(ended(server, job.getValue()))
+                        .as(job.getKey())
+                        .usingRecursiveComparison()
+                        .isEqualTo(undisturbed.get(job.getKey()));
+                assertThat(server.get(events(job.getValue())).body())
+                        .as(job.getKey())
+                        .contains("goes on after step");
+            }
+        }
+    }
+
+    private static Map<String, String> create(RunningServer server, List<String> methods, boolean paused)
+            throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        Map<String, String> jobs = new LinkedHashMap<>();
+        for (String method : methods) {
+            String own = MethodSettings.of(server, method);
+            String body = "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":7,\"hyperparameters\":{"
+                    + "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6,\"peft\":\"" + method + "\"" + own
+                    + "}}";
+            String id = server.json(server.post(JOBS, body)).path("id").asText();
+            if (paused) {
+                while (steps(server.get(events(id)).body()) == 0) {
+                    Thread.sleep(5);
+                }
+                server.json(server.post(JOBS + "/" + id + "/pause", "{}"));
+            }
+            jobs.put(method, id);
+        }
+        return jobs;
+    }
+
+    private static String events(String id) {
+        return JOBS + "/" + id + "/events?limit=1000";
+    }
+
+    private static int steps(String events) {
+        return events.split("\"type\":\"metrics\"", -1).length - 1;
+    }
+
+    private static Adapter ended(RunningServer server, String id) throws Exception {
+        while (job(server.get(JOBS + "/" + id).body()).path("finished_at").isNull()) {
+            Thread.sleep(50);
+        }
+        return server.adapter(model(server.get(JOBS + "/" + id).body()), MODEL.config());
     }
 
     /** Waits until the job is further than it ever was. It has so many more steps that it is not done by then. */

@@ -70,6 +70,7 @@ final class RunningServer implements AutoCloseable {
     /** What tests set; the rest is the same for all. */
     private static final class Settings {
         private int fixedWindowTokens;
+        private int concurrentJobs = 2;
         private long trainingMemoryBytes;
         private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
         private HttpAccess access = HttpAccess.LOCAL;
@@ -87,6 +88,14 @@ final class RunningServer implements AutoCloseable {
     /** With fine-tuning windows of one size, so that jobs repeat bit for bit. */
     static RunningServer start(Path directory, int fixedWindowTokens) throws IOException {
         return start(directory, settings -> settings.fixedWindowTokens = fixedWindowTokens);
+    }
+
+    /** The same with so many jobs that train at once. */
+    static RunningServer start(Path directory, int fixedWindowTokens, int concurrentJobs) throws IOException {
+        return start(directory, settings -> {
+            settings.fixedWindowTokens = fixedWindowTokens;
+            settings.concurrentJobs = concurrentJobs;
+        });
     }
 
     /** With a limit on what fine-tuning may take. */
@@ -163,9 +172,19 @@ final class RunningServer implements AutoCloseable {
                         0,
                         64,
                         4,
-                        2,
+                        settings.concurrentJobs,
                         settings.speculation),
-                new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, CONTEXT, 512, 4, 16, 512, Stash.KEEP));
+                new KernelsConfig(
+                        Dtype.FLOAT32,
+                        WeightForm.PLAIN,
+                        1,
+                        8,
+                        CONTEXT,
+                        512,
+                        settings.concurrentJobs + 2,
+                        16,
+                        512,
+                        Stash.KEEP));
         return new RunningServer(
                 directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());
     }

@@ -30,6 +30,7 @@ final class ServeProcess implements AutoCloseable {
     private final BufferedReader out;
     private final HttpClient client = HttpClient.newHttpClient();
     private int port;
+    private String key = "";
 
     private ServeProcess(Process process, Path log) {
         this.process = process;
@@ -83,10 +84,11 @@ final class ServeProcess implements AutoCloseable {
         ServeProcess server = begin(directory, settings, prefix);
         for (String line = server.out.readLine(); line != null; line = server.out.readLine()) {
             Matcher address = ADDRESS.matcher(line);
-            if (address.find()) {
-                server.port = Integer.parseInt(address.group(2));
-                return server;
+            if (!address.find()) {
+                throw new IOException("standard output is for scripts, and has: " + line);
             }
+            server.port = Integer.parseInt(address.group(2));
+            return server;
         }
         throw new IOException("the server does not start: " + server.log());
     }
@@ -123,16 +125,18 @@ final class ServeProcess implements AutoCloseable {
     }
 
     private HttpRequest.Builder request(String path) {
-        return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+        return key.isEmpty() ? request : request.header("Authorization", "Bearer " + key);
+    }
+
+    /** Sends requests with this key from now on. */
+    void key(String value) {
+        key = value;
     }
 
     /** Sends SIGTERM. */
     void terminate() {
         process.destroy();
-    }
-
-    long pid() {
-        return process.pid();
     }
 
     /** Waits for the end; returns the exit status. */

@@ -25,13 +25,17 @@ final class ServerProcess implements AutoCloseable {
 
     /** The process's life: starts the server and waits to be killed. */
     public static void main(String[] args) throws Exception {
-        RunningServer server = RunningServer.start(Path.of(args[0]), Integer.parseInt(args[1]));
+        RunningServer server =
+                RunningServer.start(Path.of(args[0]), Integer.parseInt(args[1]), Integer.parseInt(args[2]));
         System.out.println(READY + server.url());
         Thread.currentThread().join();
     }
 
-    /** @param directory of the server, also for its temporary files */
-    static ServerProcess start(Path directory, int fixedWindowTokens) throws IOException {
+    /**
+     * @param directory of the server, also for its temporary files
+     * @param concurrentJobs that train at once
+     */
+    static ServerProcess start(Path directory, int fixedWindowTokens, int concurrentJobs) throws IOException {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:TieredStopAtLevel=1",
@@ -41,7 +45,8 @@ final class ServerProcess implements AutoCloseable {
                         System.getProperty("java.class.path"),
                         ServerProcess.class.getName(),
                         directory.toString(),
-                        String.valueOf(fixedWindowTokens))
+                        String.valueOf(fixedWindowTokens),
+                        String.valueOf(concurrentJobs))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         BufferedReader out =
@@ -57,6 +62,14 @@ final class ServerProcess implements AutoCloseable {
     String get(String path) throws IOException, InterruptedException {
         return client.send(HttpRequest.newBuilder(URI.create(url + path)).build(), BodyHandlers.ofString())
                 .body();
+    }
+
+    /** Sends no body. */
+    String post(String path) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(url + path))
+                .POST(HttpRequest.BodyPublishers.noBody())
+                .build();
+        return client.send(request, BodyHandlers.ofString()).body();
     }
 
     /** What {@code kill -9} does. */

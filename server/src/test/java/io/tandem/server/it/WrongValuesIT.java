@@ -71,7 +71,8 @@ class WrongValuesIT {
             List.of(
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"dpo\"}}",
                     "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"validation_file\":\"file-1\",\"method\":{\"type\":\"search\",\"search\":{\"trials\":2}}}",
-                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}"),
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"light_peft\"}}}",
+                    "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"hyperparameters\":{\"learns\":{\"type\":\"spt\"}}}"),
             "/v1/score",
             List.of("{\"model\":\"tiny\",\"queries\":\"a\",\"documents\":\"b\"}"));
 
@@ -95,11 +96,14 @@ class WrongValuesIT {
             "alpha",
             "beta",
             "virtual_tokens",
+            "invocation_tokens",
             "growth_warmup",
             "growth_interval",
             "growth_modules",
             "growth_threshold",
-            "orthogonality");
+            "orthogonality",
+            "bottleneck_size",
+            "bottleneck_scaling");
 
     @TempDir
     private static Path directory;
@@ -107,6 +111,8 @@ class WrongValuesIT {
     private static RunningServer server;
     private static JsonNode document;
     private static WrongValues wrong;
+    /** Whose quotas may be anything, while all else is asked for by another one. */
+    private static String project;
 
     @BeforeAll
     static void start() throws Exception {
@@ -115,6 +121,9 @@ class WrongValuesIT {
         wrong = new WrongValues(document);
         ModelConfig model = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).config();
         new AdapterClient(server, directory).create("one", TinyAdapters.random(model, LoraConfig.allLinears(), 4, 1));
+        project = server.json(server.post("/v1/organization/projects", "{\"name\":\"limited\"}"))
+                .path("id")
+                .asText();
     }
 
     @AfterAll
@@ -135,7 +144,7 @@ class WrongValuesIT {
             for (String other : OTHERS.getOrDefault(path.getKey(), List.of())) {
                 bodies.add((ObjectNode) JSON.readTree(other));
             }
-            String target = path.getKey().replace("{id}", "one").replace("{project}", "default");
+            String target = path.getKey().replace("{id}", "one").replace("{project}", project);
             for (String tokens : List.of("max_tokens", "max_output_tokens")) {
                 if (bodies.get(0).has(tokens)) {
                     bodies.get(0).put(tokens, 1);
@@ -259,7 +268,7 @@ class WrongValuesIT {
         List<Callable<String>> tries = new ArrayList<>();
         for (Map.Entry<String, JsonNode> path : document.path("paths").properties()) {
             String target =
-                    path.getKey().replace("{job}", job).replace("{id}", "one").replace("{project}", "default");
+                    path.getKey().replace("{job}", job).replace("{id}", "one").replace("{project}", project);
             List<JsonNode> parameters = new ArrayList<>();
             for (JsonNode shown : path.getValue().at("/get/parameters")) {
                 JsonNode parameter = shown.has("$ref")

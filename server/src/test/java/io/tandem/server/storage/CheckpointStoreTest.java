@@ -14,6 +14,7 @@ import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -24,6 +25,7 @@ import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,6 +93,21 @@ class CheckpointStoreTest {
     void whatIsSavedComesBackBitForBit(int step) throws IOException {
         save(step);
         assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(step));
+    }
+
+    /** A version earlier a state ended with the optimizer's tensors. */
+    @Test
+    void jobsOfTheVersionBeforeGoOn() throws IOException {
+        save(3);
+        Path state = root.resolve(JOB).resolve("checkpoints/step-00000003/state.bin");
+        byte[] now = Files.readAllBytes(state);
+        // Without two numbers, which are zero: of further tensors, and of what is remembered of what learns.
+        ByteBuffer before = ByteBuffer.allocate(now.length - 2 * Integer.BYTES);
+        before.put(now, 0, now.length - 3 * Integer.BYTES).putInt(Integer.BYTES, 2);
+        CRC32C crc = new CRC32C();
+        crc.update(before.array(), 0, before.position());
+        Files.write(state, before.putInt((int) crc.getValue()).array());
+        assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(3));
     }
 
     @Test

@@ -14,10 +14,11 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * An immutable set of changes to the linears of a base model, and virtual tokens before every text.
+ * An immutable set of changes to the linears and blocks of a base model, and virtual tokens before every text.
  *
  * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
- * or DoRA adapters; none of them sees what another adds. At most one of them has virtual tokens.
+ * or DoRA adapters; none of them sees what another adds, but for bottlenecks behind a block, which read its output as the
+ * changes of its linears leave it. Factors of (IA)^3 multiply. At most one of them has virtual tokens.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
@@ -26,7 +27,7 @@ import java.util.TreeMap;
 public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Optional<Prefix> prefix) {
 
     /**
-     * One linear of one layer.
+     * One linear of one layer, or the output of its attention or MLP.
      *
      * @param expert whose it is, -1 if it belongs to the layer
      */
@@ -47,6 +48,16 @@ public record Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Opt
                         sites.add(new Site(layer, module, linear.expert()));
                     }
                 }
+            }
+            return sites;
+        }
+
+        /** What attention and MLP of each layer add to the residual stream. */
+        public static List<Site> blocks(ModelConfig model) {
+            List<Site> sites = new ArrayList<>();
+            for (int layer = 0; layer < model.layers(); layer++) {
+                sites.add(new Site(layer, TargetModule.ATTENTION));
+                sites.add(new Site(layer, TargetModule.MLP));
             }
             return sites;
         }

@@ -5,10 +5,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an adapter does to one linear {@code y = W x + b}. Each form has its file in the device's {@code adapter/}, with
+ * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the device's {@code adapter/}, with
  * the forward pass beside the backward pass.
  */
-public sealed interface Change permits LowRank, LeadingRanks, Core, SingularValues, Dora, Scale {
+public sealed interface Change
+        permits LowRank, LeadingRanks, Core, SingularValues, Dora, BiasedFactors, Scale, Bottleneck {
     /** The form's name in messages. */
     String form();
 
@@ -28,13 +29,28 @@ public sealed interface Change permits LowRank, LeadingRanks, Core, SingularValu
         return rank();
     }
 
+    /** How many ranks it takes in an adapter slot, those that learn first. */
+    default int slotRanks() {
+        return rank();
+    }
+
     /** The same change without what only training needs. */
     default Change served() {
         return this;
     }
 
-    /** The factors that it has, with nothing of the change that is not their product. */
+    /** The factors that it has, with nothing of the change that is not their product. May have to be computed. */
     Optional<LowRank> lowRank();
+
+    /** A of its factors, {@code [rank, inputs]}; no numbers if it has none. Takes no time, unlike {@link #lowRank}. */
+    default float[] right() {
+        return lowRank().map(LowRank::a).orElseGet(() -> new float[0]);
+    }
+
+    /** The factor on the product of its factors. Takes no time either. */
+    default double scaling() {
+        return lowRank().map(LowRank::scaling).orElse(1.0);
+    }
 
     /** Its numbers that can learn, by the names of PEFT's files. */
     List<Parameter> parameters();

@@ -62,6 +62,17 @@ public record Core(LowRank outer, Shape shape, float[] core, Ranks ranks) implem
         }
     }
 
+    /**
+     * The same numbers with more ranks in use.
+     *
+     * @param complete whether it will get no more, so that none learn ahead
+     * @throws IllegalArgumentException if it cannot have so many
+     */
+    public Core grown(int used, boolean complete, double scaling) {
+        int ahead = complete ? 0 : Math.min(ranks.ahead, outer.rank() - used);
+        return with(new Ranks(used, ranks.first, ranks.step, ahead), scaling);
+    }
+
     /** The same numbers with other ranks in use. */
     public Core with(Ranks other, double scaling) {
         LowRank scaled = new LowRank(outer.rank(), inputs(), outputs(), outer.a(), outer.b(), scaling);
@@ -106,26 +117,48 @@ public record Core(LowRank outer, Shape shape, float[] core, Ranks ranks) implem
         return Optional.of(new LowRank(rank(), inputs(), outputs(), a, b, outer.scaling()));
     }
 
+    @Override
+    public float[] right() {
+        return outer.a();
+    }
+
+    @Override
+    public double scaling() {
+        return outer.scaling();
+    }
+
     /** A and {@code B C} of the ranks in use. */
     @Override
     public LowRank served() {
         int used = ranks.used;
         float[] folded = new float[outputs() * used];
+        double[] sums = new double[used];
         for (int row = 0; row < outputs(); row++) {
-            for (int column = 0; column < used; column++) {
-                double sum = 0;
-                if (shape == Shape.DIAGONAL) {
-                    sum = (double) outer.b()[row * rank() + column] * core[column];
-                } else {
-                    for (int i = 0; i < used; i++) {
-                        sum += (double) outer.b()[row * rank() + i] * core[i * rank() + column];
-                    }
+            if (shape == Shape.DIAGONAL) {
+                for (int i = 0; i < used; i++) {
+                    sums[i] = (double) outer.b()[row * rank() + i] * core[i];
                 }
-                folded[row * used + column] = (float) sum;
+            } else {
+                multiply(row, sums);
+            }
+            for (int column = 0; column < used; column++) {
+                folded[row * used + column] = (float) sums[column];
             }
         }
         return new LowRank(
                 used, inputs(), outputs(), Arrays.copyOf(outer.a(), used * inputs()), folded, outer.scaling());
+    }
+
+    /** A row of B times a full C. */
+    private void multiply(int row, double[] product) {
+        Arrays.fill(product, 0);
+        for (int i = 0; i < product.length; i++) {
+            double factor = outer.b()[row * rank() + i];
+            int from = i * rank();
+            for (int column = 0; column < product.length; column++) {
+                product[column] += factor * core[from + column];
+            }
+        }
     }
 
     @Override

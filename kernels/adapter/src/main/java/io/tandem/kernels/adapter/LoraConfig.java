@@ -38,7 +38,7 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
 
     /** Whatever linears a model has. */
     public static Set<TargetModule> everyLinear() {
-        return EnumSet.allOf(TargetModule.class);
+        return EnumSet.complementOf(EnumSet.of(TargetModule.ATTENTION, TargetModule.MLP));
     }
 
     /** The same, of the targets those that a model has. */

@@ -54,6 +54,16 @@ public record SingularValues(LowRank vectors, float[] changes) implements Change
         return Optional.of(served());
     }
 
+    @Override
+    public float[] right() {
+        return vectors.a();
+    }
+
+    @Override
+    public double scaling() {
+        return vectors.scaling();
+    }
+
     /** {@code V^T} and {@code U diag(d)}. */
     @Override
     public LowRank served() {

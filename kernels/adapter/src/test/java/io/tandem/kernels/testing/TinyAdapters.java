@@ -2,6 +2,9 @@ package io.tandem.kernels.testing;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
@@ -77,6 +80,17 @@ public final class TinyAdapters {
         return new Adapter(factors.config(), modules);
     }
 
+    /** Factors in all linears with a bias on B. */
+    public static Adapter biased(ModelConfig model, int maxRank, long seed) {
+        Random random = new Random(seed + 2);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = mixedRanks(model, LoraConfig.everyLinear(), maxRank, seed);
+        factors.factors()
+                .forEach((site, own) ->
+                        modules.put(site, new BiasedFactors(own, gaussian(random, own.outputs(), 0.1))));
+        return new Adapter(factors.config(), modules);
+    }
+
     /** Factors in all linears, of which the first ranks learn. */
     public static Adapter leading(ModelConfig model, int learning, int rank, long seed) {
         return leading(random(model, LoraConfig.everyLinear(), rank, seed), learning);
@@ -123,6 +137,27 @@ public final class TinyAdapters {
     public static Adapter prefix(ModelConfig model, int tokens, long seed) {
         float[] values = gaussian(new Random(seed), tokens * KeysAndValues.width(model), 1);
         return new Adapter(new PrefixConfig(tokens, ""), KeysAndValues.of(model, tokens, values));
+    }
+
+    /** Bottlenecks on attention and MLPs of all layers, narrower from layer to layer. */
+    public static Adapter bottlenecks(ModelConfig model, Bottleneck.Kind kind, int width, long seed) {
+        Random random = new Random(seed);
+        Map<Site, Change> modules = new TreeMap<>();
+        for (Site site : Site.blocks(model)) {
+            int own = Math.max(1, width - site.layer());
+            int channels = model.hidden();
+            modules.put(
+                    site,
+                    new Bottleneck(
+                            own,
+                            channels,
+                            kind,
+                            gaussian(random, own * channels, 1 / Math.sqrt(channels)),
+                            gaussian(random, own, 0.3),
+                            gaussian(random, channels, 0.1),
+                            gaussian(random, channels * own, 0.3 / Math.sqrt(own))));
+        }
+        return new Adapter(new BottleneckConfig(width, kind, BottleneckConfig.blocks(), ""), modules);
     }
 
     private static float[] aroundOne(Random random, int length) {

@@ -1,7 +1,9 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.tensor.TensorScope;
 import java.util.List;
 
 /** What {@link DecoderScript} tells the script of adapters, in {@link AdapterLayout}'s numbers. */
@@ -11,22 +13,46 @@ interface AdapterArguments {
      *
      * @param factors three numbers for each of A and B: bank, row, column; those with magnitudes first
      * @param magnitudes without numbers for those of the weight
+     * @param constants bank and row of each bias
      * @param scales three numbers for each of the differences: bank, side, column
      * @param embeddings of the virtual tokens, if there are any that do not start with those of the vocabulary
      * @param tokens of the vocabulary whose embeddings they start with
      * @param keys and values of the virtual tokens, if these have them instead
+     * @param bottlenecks four numbers for each: block, width, input, function
+     * @param tensors three for each of those
      */
     record Content(
             long[] factors,
             List<PtNDArray> a,
             List<PtNDArray> b,
             List<PtNDArray> magnitudes,
+            long[] constants,
             long[] scales,
             List<PtNDArray> differences,
             List<PtNDArray> embeddings,
             long[] tokens,
-            List<PtNDArray> keys)
-            implements Arguments {}
+            List<PtNDArray> keys,
+            long[] bottlenecks,
+            List<PtNDArray> tensors)
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.numbers(factors),
+                call.list(a),
+                call.list(b),
+                call.list(magnitudes),
+                call.numbers(constants),
+                call.numbers(scales),
+                call.list(differences),
+                call.list(embeddings),
+                call.numbers(tokens),
+                call.list(keys),
+                call.numbers(bottlenecks),
+                call.list(tensors)
+            };
+        }
+    }
 
     /**
      * Where what learns lies in a trainee's vector.
@@ -37,6 +63,7 @@ interface AdapterArguments {
      * @param scales five numbers for each part with a scale: bank, side, column, width, where it begins
      * @param magnitudes three numbers for each part with factors that has some: its number, where they begin, whether they
      *     are those of the weight
+     * @param biases three numbers for each part with factors that has one: its number, the bias's row, where it begins
      * @param virtual of virtual tokens how many, their width, where they begin, and the tokens of the vocabulary whose
      *     embeddings they start with, if they do
      * @param prefix of virtual tokens with keys and values how many, and where those begin
@@ -44,6 +71,9 @@ interface AdapterArguments {
      *     diagonal (0) or full (1), whether its importance is measured
      * @param values six numbers for each part whose singular values learn: bank, row, rank, column, width, where they begin
      * @param vectors of those {@code U^T [rank, width]}
+     * @param bottlenecks as in a slot's content
+     * @param bottleneckStarts where each of those begins
+     * @param bottleneckScalings of those
      */
     record Learned(
             long[] banks,
@@ -51,12 +81,36 @@ interface AdapterArguments {
             double[] scalings,
             long[] scales,
             long[] magnitudes,
+            long[] biases,
             long[] virtual,
             long[] prefix,
             long[] cores,
             long[] values,
-            List<PtNDArray> vectors)
-            implements Arguments {}
+            List<PtNDArray> vectors,
+            long[] bottlenecks,
+            long[] bottleneckStarts,
+            double[] bottleneckScalings)
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.numbers(banks),
+                call.numbers(factors),
+                call.own(IValue.listFrom(scalings)),
+                call.numbers(scales),
+                call.numbers(magnitudes),
+                call.numbers(biases),
+                call.numbers(virtual),
+                call.numbers(prefix),
+                call.numbers(cores),
+                call.numbers(values),
+                call.list(vectors.toArray(PtNDArray[]::new)),
+                call.numbers(bottlenecks),
+                call.numbers(bottleneckStarts),
+                call.own(IValue.listFrom(bottleneckScalings))
+            };
+        }
+    }
 
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}

@@ -3,6 +3,8 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
@@ -30,6 +32,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -52,7 +55,7 @@ final class AdapterLayout {
     }
 
     /**
-     * One module in its bank.
+     * One module in its bank, or one block, which has a number instead.
      *
      * @param row its first rank there
      * @param frozenRow the first of those that do not learn, if there are any: they follow those of all parts that do
@@ -76,6 +79,10 @@ final class AdapterLayout {
 
         boolean isFullCore() {
             return is(Core.E) && part.change() instanceof Core core && core.shape() == Core.Shape.FULL;
+        }
+
+        private boolean isTransposed() {
+            return is(LowRank.B) || is(Bottleneck.UP);
         }
     }
 
@@ -115,9 +122,22 @@ final class AdapterLayout {
             if (change != null) {
                 parts.add(new Part(bank, row, frozenRow, column, site, change));
                 row += change.learning();
-                frozenRow += change.rank() - change.learning();
+                frozenRow += change.slotRanks() - change.learning();
             }
             column += module.outputs(model);
+        }
+        return parts;
+    }
+
+    /** The blocks that have a bottleneck, counted as in {@code adapter/bottleneck.py}. */
+    List<Part> blocks(Adapter adapter) {
+        List<Part> parts = new ArrayList<>();
+        List<Site> blocks = Site.blocks(model);
+        for (int block = 0; block < blocks.size(); block++) {
+            @Nullable Change change = adapter.modules().get(blocks.get(block));
+            if (change != null) {
+                parts.add(new Part(block, 0, 0, 0, blocks.get(block), change));
+            }
         }
         return parts;
     }
@@ -134,7 +154,7 @@ final class AdapterLayout {
     }
 
     int ranks(Adapter adapter, int bank) {
-        return sum(adapter, bank, Change::rank);
+        return sum(adapter, bank, Change::slotRanks);
     }
 
     /** Of those the ones that learn, which come first. */
@@ -174,7 +194,7 @@ final class AdapterLayout {
 
     /**
      * The parameters in the order of a trainee's vector: for each bank the A of all its parts, which make one matrix, then
-     * the others part by part.
+     * the others part by part; then those of blocks.
      */
     List<Placed> parameters(Adapter adapter) {
         List<Placed> placed = new ArrayList<>();
@@ -192,15 +212,21 @@ final class AdapterLayout {
                 }
             }
         }
+        for (Part part : blocks(adapter)) {
+            for (Parameter parameter : part.change().parameters()) {
+                placed.add(new Placed(part, parameter, start));
+                start += parameter.values().length;
+            }
+        }
         return placed;
     }
 
-    /** All parameters in one vector, B transposed and full cores in {@link CoreOrder}, as the device keeps them. */
+    /** All parameters in one vector, B and U transposed and full cores in {@link CoreOrder}, as the device keeps them. */
     float[] flatten(Adapter adapter) {
         float[] flat = new float[Math.toIntExact(adapter.parameters())];
         for (Placed placed : parameters(adapter)) {
             Parameter p = placed.parameter();
-            if (placed.is(LowRank.B)) {
+            if (placed.isTransposed()) {
                 transpose(p.values(), 0, p.rows(), p.columns(), flat, placed.start());
             } else if (placed.isFullCore()) {
                 CoreOrder.flatten(p.values(), p.rows(), flat, placed.start());
@@ -226,7 +252,7 @@ final class AdapterLayout {
         for (Placed placed : parameters(like)) {
             Parameter p = placed.parameter();
             float[] own = new float[placed.length()];
-            if (placed.is(LowRank.B)) {
+            if (placed.isTransposed()) {
                 // It lies there transposed.
                 transpose(flat, placed.start(), /* rows= */ p.columns(), /* columns= */ p.rows(), own, 0);
             } else if (placed.isFullCore()) {
@@ -271,6 +297,9 @@ final class AdapterLayout {
             if (change instanceof Scale scale) {
                 derived.put(site, scale.differences());
             }
+            if (change instanceof Bottleneck bottleneck) {
+                derived.put(site, bottleneck.scaledUp());
+            }
         });
         return new PreparedAdapter(adapter, derived);
     }
@@ -296,6 +325,7 @@ final class AdapterLayout {
             throw new IllegalArgumentException("the adapter changes no module");
         }
         Set<Site> sites = new HashSet<>(Site.all(model));
+        sites.addAll(Site.blocks(model));
         adapter.modules().forEach((site, change) -> {
             int inputs = site.module().inputs(model);
             int outputs = site.module().outputs(model);
@@ -310,9 +340,13 @@ final class AdapterLayout {
                 throw new IllegalArgumentException(site + " is [" + change.outputs() + ", " + change.inputs()
                         + "], expected [" + outputs + ", " + inputs + "]");
             }
-            if (change.rank() > maxRank) {
+            if (change.slotRanks() > maxRank) {
+                String bias = change instanceof BiasedFactors ? " and a bias, which takes the room of one more" : "";
                 throw new IllegalArgumentException(
-                        site + " has rank " + change.rank() + ", kernels.max-rank is " + maxRank);
+                        site + " has rank " + change.rank() + bias + ", kernels.max-rank is " + maxRank);
+            }
+            if (change instanceof Bottleneck == site.module().isLinear()) {
+                throw new IllegalArgumentException(site + " cannot be changed by " + change.form());
             }
         });
         adapter.invocation().stream()
@@ -325,6 +359,35 @@ final class AdapterLayout {
                 });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
+        checkBottlenecks(adapter, maxRank);
+    }
+
+    private void checkBottlenecks(Adapter adapter, int maxRank) {
+        List<Part> blocks = blocks(adapter);
+        for (Part part : blocks) {
+            Bottleneck bottleneck = (Bottleneck) part.change();
+            if (bottleneck.width() > maxRank) {
+                throw new IllegalArgumentException(part.site() + " has a bottleneck of width " + bottleneck.width()
+                        + ", kernels.max-rank is " + maxRank + " and limits them too");
+            }
+            if (!bottleneck.kind().equals(((Bottleneck) blocks.get(0).change()).kind())) {
+                throw new IllegalArgumentException(part.site() + " has another kind of bottleneck than "
+                        + blocks.get(0).site());
+            }
+        }
+    }
+
+    /** Block, width, input and function of each bottleneck, as {@code bottleneck.occupy_} takes them. */
+    static long[] places(List<Part> blocks) {
+        return blocks.stream()
+                .flatMapToLong(part -> part.change() instanceof Bottleneck own
+                        ? LongStream.of(
+                                part.bank(),
+                                own.width(),
+                                own.kind().input().code(),
+                                own.kind().function().code())
+                        : LongStream.empty())
+                .toArray();
     }
 
     private void check(Prefix prefix, int maxRank) {

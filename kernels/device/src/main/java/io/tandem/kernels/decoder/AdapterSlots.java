@@ -4,6 +4,9 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
@@ -105,21 +108,25 @@ final class AdapterSlots {
             List<PtNDArray> differences = new ArrayList<>();
             for (Part part : parts) {
                 float[] derived = Objects.requireNonNull(prepared.derived().get(part.site()));
-                part.change().lowRank().ifPresent(lowRank -> {
-                    int split = part.change().learning();
-                    if (learning && split > 0) {
-                        factors.add(new long[] {part.bank(), part.row(), part.column()});
-                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), 0, split));
-                        b.add(ranks(call, derived, lowRank.outputs(), 0, split));
-                    }
-                    if (split < lowRank.rank()) {
-                        factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
-                        a.add(ranks(call, lowRank.a(), lowRank.inputs(), split, lowRank.rank()));
-                        b.add(ranks(call, derived, lowRank.outputs(), split, lowRank.rank()));
-                    }
-                });
+                Change change = part.change();
+                int split = change.learning();
+                if (learning && split > 0) {
+                    factors.add(new long[] {part.bank(), part.row(), part.column()});
+                    a.add(ranks(call, change.right(), change.inputs(), 0, split));
+                    b.add(ranks(call, derived, change.outputs(), 0, split));
+                }
+                if (split < change.rank()) {
+                    factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
+                    a.add(ranks(call, change.right(), change.inputs(), split, change.rank()));
+                    b.add(ranks(call, derived, change.outputs(), split, change.rank()));
+                }
                 if (!learning) {
                     continue;
+                }
+                if (part.change() instanceof BiasedFactors biased) {
+                    factors.add(new long[] {part.bank(), part.frozenRow(), part.column()});
+                    a.add(call.tensor(new float[biased.inputs()], 1, biased.inputs()));
+                    b.add(call.tensor(biased.scaledBias(), 1, biased.outputs()));
                 }
                 if (part.change() instanceof Dora dora) {
                     float[] magnitude = dora.magnitude().orElseGet(() -> new float[0]);
@@ -130,6 +137,7 @@ final class AdapterSlots {
                     differences.add(call.tensor(derived, derived.length));
                 }
             }
+            List<Part> blocks = learning ? layout.blocks(adapter) : List.of();
             script.putAdapter(
                     call,
                     value,
@@ -139,13 +147,38 @@ final class AdapterSlots {
                             a,
                             b,
                             magnitudes,
+                            constants(parts),
                             RowEncoder.flatten(scales),
                             differences,
                             learning ? numbers(call, adapter, Prompt.class) : List.of(),
                             learning ? tokens(adapter) : new long[0],
-                            learning ? numbers(call, adapter, KeysAndValues.class) : List.of()));
+                            learning ? numbers(call, adapter, KeysAndValues.class) : List.of(),
+                            AdapterLayout.places(blocks),
+                            tensors(call, prepared, blocks)));
         }
         occupy(slot, adapter);
+    }
+
+    /** Bank and row of each bias. */
+    private static long[] constants(List<Part> parts) {
+        return parts.stream()
+                .filter(part -> part.change() instanceof BiasedFactors)
+                .flatMapToLong(part -> LongStream.of(part.bank(), part.frozenRow()))
+                .toArray();
+    }
+
+    /** Three of each bottleneck, as {@code bottleneck.put_} takes them. */
+    private static List<PtNDArray> tensors(TensorScope call, PreparedAdapter prepared, List<Part> blocks) {
+        List<PtNDArray> tensors = new ArrayList<>();
+        for (Part part : blocks) {
+            if (part.change() instanceof Bottleneck own) {
+                float[] up = Objects.requireNonNull(prepared.derived().get(part.site()));
+                tensors.add(call.tensor(own.down(), own.width(), own.channels()));
+                tensors.add(call.tensor(own.downBias(), own.width()));
+                tensors.add(call.tensor(up, 1 + own.width(), own.channels()));
+            }
+        }
+        return tensors;
     }
 
     /** Rows of a factor [ranks, width]. */
@@ -201,6 +234,11 @@ final class AdapterSlots {
                     .orElse(NONE);
         }
 
+        /** How many are rows. */
+        int running() {
+            return run ? tokens : 0;
+        }
+
         /** How many are only keys and values. */
         int written() {
             return run ? 0 : tokens;
@@ -218,6 +256,7 @@ final class AdapterSlots {
 
     /** The slot's numbers changed, its shapes did not. */
     void changed() {
+        stale = true;
         changes++;
     }
 
@@ -236,7 +275,7 @@ final class AdapterSlots {
                 .toArray();
         if (stale || !Arrays.equals(wanted, active)) {
             try (TensorScope call = scope.open()) {
-                script.activate(call, value, ofAll(scaled, wanted));
+                script.activate(call, value, wanted, ofAll(scaled, wanted));
             }
             active = wanted;
             stale = false;

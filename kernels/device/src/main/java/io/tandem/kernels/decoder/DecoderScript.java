@@ -115,10 +115,10 @@ final class DecoderScript {
                     call.numbers(structure.windows()),
                     call.value(embedding),
                     call.number(embeddingScale),
-                    list(call, norm),
+                    call.list(norm),
                     call.value(head),
-                    list(call, cos),
-                    list(call, sin),
+                    call.list(cos),
+                    call.list(sin),
                     forms.value()));
         }
     }
@@ -128,11 +128,11 @@ final class DecoderScript {
                 call,
                 "add_layer",
                 model.value(),
-                list(call, layer.weights()),
-                list(call, layer.biases()),
+                call.list(layer.weights()),
+                call.list(layer.biases()),
                 call.numbers(layer.parts()),
                 call.value(layer.router()),
-                list(call, layer.norms()),
+                call.list(layer.norms()),
                 call.numbers(layer.place()),
                 forms.value());
     }
@@ -168,34 +168,12 @@ final class DecoderScript {
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
-        script.call(
-                call,
-                "put_adapter",
-                adapters.value(),
-                call.number(slot),
-                call.numbers(content.factors()),
-                list(call, content.a()),
-                list(call, content.b()),
-                list(call, content.magnitudes()),
-                call.numbers(content.scales()),
-                list(call, content.differences()),
-                list(call, content.embeddings()),
-                call.numbers(content.tokens()),
-                list(call, content.keys()));
+        script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
     }
 
-    /** Writes what an adapter has of virtual tokens where they belong in the cache. */
-    void writePrefix(
-            TensorScope call, AdaptersObject adapters, int slot, int first, int end, CacheObject cache, int target) {
-        script.call(
-                call,
-                "write_prefix",
-                adapters.value(),
-                call.number(slot),
-                call.number(first),
-                call.number(end),
-                cache.value(),
-                call.number(target));
+    /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
+    void writePrefix(TensorScope call, AdaptersObject adapters, CacheObject cache, long[] place) {
+        script.call(call, "write_prefix", adapters.value(), cache.value(), call.numbers(place));
     }
 
     /** What the cache's first slot has of its first tokens, [tokens, numbers of each]. */
@@ -204,8 +182,8 @@ final class DecoderScript {
     }
 
     /** @param scaled as {@link Slots} has it */
-    void activate(TensorScope call, AdaptersObject adapters, long[] scaled) {
-        script.call(call, "activate", adapters.value(), call.numbers(scaled));
+    void activate(TensorScope call, AdaptersObject adapters, long[] slots, long[] scaled) {
+        script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
     }
 
     /** @param ranks as {@link Slots} has them */
@@ -284,20 +262,12 @@ final class DecoderScript {
             return new TraineeObject(script.call(
                     owner,
                     "new_trainee",
-                    adapters.value(),
-                    call.number(slot),
-                    call.value(weights),
-                    call.number(lanes),
-                    call.numbers(learned.banks()),
-                    call.numbers(learned.factors()),
-                    call.own(IValue.listFrom(learned.scalings())),
-                    call.numbers(learned.scales()),
-                    call.numbers(learned.magnitudes()),
-                    call.numbers(learned.virtual()),
-                    call.numbers(learned.prefix()),
-                    call.numbers(learned.cores()),
-                    call.numbers(learned.values()),
-                    list(call, learned.vectors())));
+                    after(
+                            learned.values(call),
+                            adapters.value(),
+                            call.number(slot),
+                            call.value(weights),
+                            call.number(lanes))));
         }
     }
 
@@ -381,7 +351,7 @@ final class DecoderScript {
         script.call(call, "compare_outputs", trainee.value(), call.number(compares ? 1 : 0));
     }
 
-    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and one for its output */
+    /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and two for all of it */
     float[] estimates(TensorScope call, TraineeObject trainee) {
         return call.floats(script.call(call, "estimates", trainee.value()));
     }
@@ -489,10 +459,10 @@ final class DecoderScript {
     }
 
     void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
-        script.call(call, "restore_optimizer", optimizer.value(), list(call, state));
+        script.call(call, "restore_optimizer", optimizer.value(), call.list(state));
     }
 
-    private static IValue list(TensorScope call, List<PtNDArray> tensors) {
-        return call.list(tensors.toArray(PtNDArray[]::new));
+    private static IValue[] after(IValue[] last, IValue... first) {
+        return Stream.of(first, last).flatMap(Stream::of).toArray(IValue[]::new);
     }
 }

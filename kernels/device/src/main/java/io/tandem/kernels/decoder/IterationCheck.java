@@ -23,6 +23,7 @@ final class IterationCheck {
         parts.forEach(rows -> check(rows, model, limits, pack));
         for (Segment segment : segments) {
             segment.scoring().ifPresent(scoring -> check(segment, scoring, model.vocab()));
+            inside("number of observed tokens", segment.observed(), 0, segment.tokens().length + 1);
             inside("number of draws", segment.samplings().size(), 0, segment.tokens().length + 1);
             for (Sampling sampling : segment.samplings()) {
                 sampling.allowed().ifPresent(allowed -> check(allowed, model.vocab()));

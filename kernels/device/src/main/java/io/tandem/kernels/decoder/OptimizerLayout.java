@@ -1,7 +1,6 @@
 package io.tandem.kernels.decoder;
 
 import static io.tandem.kernels.OptimizerConfig.BLOCK;
-import static io.tandem.kernels.OptimizerConfig.MIN_QUANTIZED;
 
 import ai.djl.ndarray.types.DataType;
 import io.tandem.kernels.OptimizerConfig;
@@ -72,7 +71,7 @@ record OptimizerLayout(List<Region> regions, List<StateTensor> tensors) {
     static OptimizerLayout of(List<Factor> factors, OptimizerConfig config) {
         List<Region> regions = new ArrayList<>();
         for (Factor factor : factors) {
-            boolean quantized = config.method() == Method.ADAMW_8BIT && factor.whole() >= MIN_QUANTIZED;
+            boolean quantized = config.quantizes(factor.name(), factor.whole());
             append(regions, factor.length(), quantized, config.rate(factor.name()), factor.clock());
         }
         int quantized = length(regions, true);

@@ -32,7 +32,7 @@ final class PackRows {
     private final int[][] acting;
     /** Where each lane's rows begin, and the end of the last one's. */
     private final int[] laneFrom;
-    /** For each lane its rows that the last adapter acts on, in ascending order. */
+    /** For each lane its rows that the trainee acts on, if there is one, in ascending order. */
     private final List<int[]> learning = new ArrayList<>();
 
     /**
@@ -66,7 +66,7 @@ final class PackRows {
             }
             laneFrom[lane + 1] = at;
             learning.add(IntStream.range(laneFrom[lane], at)
-                    .filter(row -> acting[row].length > 0 && uses(acting[row], traineeSlot()))
+                    .filter(row -> !learns() || uses(acting[row], traineeSlot()))
                     .toArray());
         }
     }

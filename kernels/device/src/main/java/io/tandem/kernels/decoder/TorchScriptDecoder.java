@@ -213,10 +213,10 @@ public final class TorchScriptDecoder implements DeviceModel {
                 .forEach(sequence ->
                         requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
         Virtual virtual = adapters.virtual(adapterSlots);
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.tokens()));
+        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
         reserveArena();
         int written = virtual.written();
-        use(new PackRows(adapterSlots.clone(), written, next.without(written), limits.lanes()), lowest);
+        use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()), lowest);
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
         }
@@ -224,9 +224,10 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** Gradients pass through what lies below a trainee in all of its rows. */
     private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
-        int frozen = adapterSlots.length - 1;
-        if (actsFrom.length != 0 && actsFrom.length != adapterSlots.length
-                || learns && Arrays.stream(actsFrom).limit(frozen).anyMatch(from -> from > 0)) {
+        boolean complete = actsFrom.length == 0 || actsFrom.length == adapterSlots.length;
+        boolean wholeBelow = !learns
+                || Arrays.stream(actsFrom).limit(adapterSlots.length - 1L).allMatch(from -> from == 0);
+        if (!complete || !wholeBelow) {
             throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
                     + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
         }

@@ -7,6 +7,8 @@ import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
@@ -56,7 +58,7 @@ final class Trainee implements AutoCloseable {
     private final Dtype dtype;
     private boolean decomposed;
     /** In the order of the device's parts. */
-    private final List<Part> factors = new ArrayList<>();
+    private final List<Part> factors;
 
     private final Growth growth;
 
@@ -82,15 +84,41 @@ final class Trainee implements AutoCloseable {
         this.lanes = lanes;
         this.dtype = dtype;
         this.config = config;
+        List<Placed> parameters = layout.parameters(initial);
+        this.factors = parameters.stream()
+                .filter(placed -> placed.is(LowRank.B))
+                .map(Placed::part)
+                .toList();
+        try (TensorScope call = scope.open()) {
+            adapters.putFrozen(slot, prepared);
+            float[] flat = layout.flatten(initial);
+            value = script.newTrainee(
+                    scope,
+                    adapters.value(),
+                    slot,
+                    call.tensor(flat, flat.length),
+                    lanes.count(),
+                    learned(call, layout, parameters, initial));
+            decomposed = script.isDecomposed(call, value);
+            Factors weights = script.weights(call, value);
+            growth = new Growth(parameters, config.layered());
+            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
+        }
+        adapters.occupy(slot, initial);
+        usePresentRanks();
+    }
+
+    /** @param parameters the adapter's */
+    private static Learned learned(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial) {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
         List<long[]> scales = new ArrayList<>();
         List<long[]> magnitudes = new ArrayList<>();
+        List<long[]> biases = new ArrayList<>();
         List<long[]> cores = new ArrayList<>();
         List<long[]> values = new ArrayList<>();
         List<LowRank> vectors = new ArrayList<>();
-        List<Placed> parameters = layout.parameters(initial);
         for (int bank = 0; bank < layout.banks(); bank++) {
             banks.add(
                     new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
@@ -102,16 +130,18 @@ final class Trainee implements AutoCloseable {
                 banks.get(part.bank())[2] = placed.start();
             }
             if (placed.is(LowRank.B)) {
-                LowRank own = part.change().lowRank().orElseThrow();
+                Change own = part.change();
                 parts.add(new long[] {
-                    part.bank(), part.row(), part.change().learning(), part.column(), own.outputs(), placed.start()
+                    part.bank(), part.row(), own.learning(), part.column(), own.outputs(), placed.start()
                 });
                 scalings.add(own.scaling());
-                factors.add(part);
             }
             // They come right behind their factors.
             if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
                 magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
+            }
+            if (placed.is(BiasedFactors.BIAS)) {
+                biases.add(new long[] {parts.size() - 1L, part.frozenRow(), placed.start()});
             }
             if (placed.is(Core.E) && part.change() instanceof Core core) {
                 cores.add(new long[] {
@@ -129,33 +159,27 @@ final class Trainee implements AutoCloseable {
                 scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
             }
         }
-        try (TensorScope call = scope.open()) {
-            adapters.putFrozen(slot, prepared);
-            float[] flat = layout.flatten(initial);
-            value = script.newTrainee(
-                    scope,
-                    adapters.value(),
-                    slot,
-                    call.tensor(flat, flat.length),
-                    lanes.count(),
-                    new Learned(
-                            RowEncoder.flatten(banks),
-                            RowEncoder.flatten(parts),
-                            scalings.stream().mapToDouble(s -> s).toArray(),
-                            RowEncoder.flatten(scales),
-                            RowEncoder.flatten(magnitudes),
-                            virtual(initial),
-                            prefix(initial),
-                            RowEncoder.flatten(cores),
-                            RowEncoder.flatten(values),
-                            vectors.stream().map(own -> transposedB(call, own)).toList()));
-            decomposed = script.isDecomposed(call, value);
-            Factors weights = script.weights(call, value);
-            growth = new Growth(parameters, config.layered());
-            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
-        }
-        adapters.occupy(slot, initial);
-        usePresentRanks();
+        List<Placed> bottlenecks =
+                parameters.stream().filter(placed -> placed.is(Bottleneck.DOWN)).toList();
+        return new Learned(
+                RowEncoder.flatten(banks),
+                RowEncoder.flatten(parts),
+                scalings.stream().mapToDouble(s -> s).toArray(),
+                RowEncoder.flatten(scales),
+                RowEncoder.flatten(magnitudes),
+                RowEncoder.flatten(biases),
+                virtual(initial),
+                prefix(initial),
+                RowEncoder.flatten(cores),
+                RowEncoder.flatten(values),
+                vectors.stream().map(own -> transposedB(call, own)).toList(),
+                AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
+                bottlenecks.stream().mapToLong(Placed::start).toArray(),
+                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
+    }
+
+    private static double scaling(Placed placed) {
+        return placed.part().change() instanceof Bottleneck own ? own.kind().scaling() : 1;
     }
 
     private static long[] virtual(Adapter adapter) {
@@ -253,16 +277,7 @@ final class Trainee implements AutoCloseable {
             if (!(modules.get(site) instanceof Core core) || !core.grows()) {
                 throw new IllegalArgumentException(site + " has no ranks that grow");
             }
-            int room = core.outer().rank() - used;
-            int ahead = complete || core.ranks().ahead() == 0
-                    ? 0
-                    : Math.min(core.ranks().ahead(), room);
-            modules.put(
-                    site,
-                    core.with(
-                            new Core.Ranks(
-                                    used, core.ranks().first(), core.ranks().step(), ahead),
-                            like.lora().scaling(used)));
+            modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
         like = new Adapter(like.config(), modules, like.prefix());
         usePresentRanks();
@@ -279,9 +294,7 @@ final class Trainee implements AutoCloseable {
             Change change =
                     Objects.requireNonNull(like.modules().get(factors.get(i).site()));
             used[i] = change instanceof Core core ? core.ranks().present() : change.learning();
-            scalings[i] = change instanceof Core core
-                    ? core.outer().scaling()
-                    : change.lowRank().orElseThrow().scaling();
+            scalings[i] = change.scaling();
         }
         optimizer.run(clock -> growth.runs(like, clock));
         use(used, scalings);
@@ -337,7 +350,7 @@ final class Trainee implements AutoCloseable {
                 List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
                         .limit(part.change().rank())
                         .toList();
-                estimates.put(part.site(), new Estimate(ranks, numbers.get()));
+                estimates.put(part.site(), new Estimate(ranks, numbers.get(), lossScale * lossScale * numbers.get()));
             }
         }
         return estimates;
@@ -427,10 +440,13 @@ final class Trainee implements AutoCloseable {
     /** See {@link io.tandem.kernels.DeviceModel#optimizerState}. */
     OptimizerState state() {
         Map<String, byte[]> more = new TreeMap<>();
-        numbers()
-                .modules()
-                .forEach((site, change) -> change.kept()
-                        .forEach(p -> more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        if (like.modules().values().stream().anyMatch(change -> !change.kept().isEmpty())) {
+            numbers()
+                    .modules()
+                    .forEach((site, change) -> change.kept()
+                            .forEach(p ->
+                                    more.put(OptimizerState.name(site, p.name()), OptimizerState.bytes(p.values()))));
+        }
         return optimizer.state().with(more);
     }
 

@@ -58,7 +58,7 @@ final class WrittenPrefixes {
         for (int i = 0; i < count; i++) {
             if (segment.tokens()[i] != Prefix.token(segment.start() + i)) {
                 throw new IllegalArgumentException("token " + segment.tokens()[i] + " at " + (segment.start() + i)
-                        + " of a sequence that has a" + " virtual token there");
+                        + " of a sequence that has a virtual token there");
             }
         }
         int[] tokens = Arrays.copyOfRange(segment.tokens(), count, segment.tokens().length);
@@ -71,7 +71,8 @@ final class WrittenPrefixes {
                         segment.adapterSlots(),
                         segment.samplings(),
                         segment.scoring().map(own -> new Scoring(own.first() - count, own.next(), own.topLogprobs())),
-                        segment.pooled()));
+                        segment.pooled(),
+                        Math.min(segment.observed(), tokens.length)));
     }
 
     /** Writes them, once there is room in the cache. */
@@ -82,8 +83,8 @@ final class WrittenPrefixes {
                 int first = segment.start();
                 int slot = adapters.virtual(segment.adapterSlots()).slot();
                 try (TensorScope call = scope.open()) {
-                    script.writePrefix(
-                            call, adapters.value(), slot, first, first + count, cache.value(), segment.kvSlot());
+                    long[] place = {slot, first, first + count, segment.kvSlot()};
+                    script.writePrefix(call, adapters.value(), cache.value(), place);
                 }
             }
         }

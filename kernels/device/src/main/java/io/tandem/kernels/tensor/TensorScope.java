@@ -13,6 +13,7 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -80,6 +81,10 @@ public final class TensorScope implements AutoCloseable {
     /** A {@code List[Tensor]}. */
     public IValue list(PtNDArray... tensors) {
         return own(IValue.listFrom(tensors));
+    }
+
+    public IValue list(List<PtNDArray> tensors) {
+        return list(tensors.toArray(PtNDArray[]::new));
     }
 
     public IValue value(PtNDArray tensor) {

@@ -136,7 +136,6 @@ class ActivationTest {
                 .isEqualTo(6);
         Sequence after = new Sequence(tokens, tokens, new int[] {0, 3, Invocation.NEVER}).after(2);
         assertThat(after.actsFrom()).containsExactly(0, 5, Invocation.NEVER);
-        assertThat(after.without(2).actsFrom()).containsExactly(0, 3, Invocation.NEVER);
     }
 
     private static int from(int[] tokens, int[] labels, Invocation invocation) {

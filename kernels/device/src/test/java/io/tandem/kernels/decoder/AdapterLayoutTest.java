@@ -5,15 +5,24 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class AdapterLayoutTest {
@@ -36,6 +45,35 @@ class AdapterLayoutTest {
                 }
             }
         });
+    }
+
+    @Test
+    void bottlenecksThatDoNotFitAreRefused() {
+        Kind kind = new Kind(Input.OUTPUT, Function.RELU, 2);
+        Adapter fits = TinyAdapters.bottlenecks(model.config(), kind, 8, 1);
+        layout.prepare(fits, 8, Dtype.FLOAT32);
+        Adapter wide = TinyAdapters.bottlenecks(model.config(), kind, 9, 1);
+        refused(layout, wide, "attention_output has a bottleneck of width 9, kernels.max-rank is 8");
+        ModelConfig other = ModelConfig.llama(2, 64, 4, 2, 16, 64, 100).build();
+        refused(
+                new AdapterLayout(other),
+                fits,
+                "attention_output is [" + model.config().hidden());
+        Site mlp = new Site(1, TargetModule.MLP);
+        Kind parallel = new Kind(Input.STREAM, Function.RELU, 2);
+        Adapter mixed = TinyAdapters.bottlenecks(model.config(), parallel, 3, 1);
+        refused(layout, with(fits, mlp, mixed), "mlp_output has another kind of bottleneck");
+        Bottleneck square = (Bottleneck) fits.modules().get(new Site(0, TargetModule.MLP));
+        Map<Site, Change> modules = Map.of(new Site(0, TargetModule.Q_PROJ), square);
+        refused(layout, new Adapter(fits.config(), modules), "q_proj cannot be changed by a bottleneck");
+        square.up()[3] = Float.MAX_VALUE;
+        refused(layout, fits, "has a weight that is not a finite number");
+    }
+
+    private static Adapter with(Adapter adapter, Site site, Adapter from) {
+        Map<Site, Change> modules = new HashMap<>(adapter.modules());
+        modules.put(site, from.modules().get(site));
+        return new Adapter(adapter.config(), modules);
     }
 
     @Test

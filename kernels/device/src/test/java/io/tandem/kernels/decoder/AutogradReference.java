@@ -5,6 +5,8 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
@@ -93,7 +95,8 @@ final class AutogradReference implements AutoCloseable {
 
     Result run(TrainingPack.Sequence sequence, Adapter adapter) {
         int length = sequence.tokens().length;
-        RopeTable rope = RopeTable.of(model.rotaries().get(0), length);
+        int positions = adapter.virtualTokens() - adapter.virtualRows() + length;
+        RopeTable rope = RopeTable.of(model.rotaries().get(0), positions);
         float[] sin = new float[rope.sin().length];
         for (int i = 0; i < sin.length; i++) {
             boolean firstHalf = i % model.headDim() < model.headDim() / 2;
@@ -105,12 +108,12 @@ final class AutogradReference implements AutoCloseable {
             NDList inputs = new NDList(
                     call.tensor(longs(sequence.tokens()), length),
                     call.tensor(longs(sequence.labels()), length),
-                    call.tensor(rope.cos(), length, model.headDim()),
-                    call.tensor(sin, length, model.headDim()),
+                    call.tensor(rope.cos(), positions, model.headDim()),
+                    call.tensor(sin, positions, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 14L * model.layers()),
-                    call.tensor(reals(adapter), 1 + 7L * model.layers()));
+                    call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 20L * model.layers()),
+                    call.tensor(reals(adapter), 1 + 9L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
                 return new Result(values[0], read(values, adapter));
@@ -155,6 +158,15 @@ final class AutogradReference implements AutoCloseable {
                 .map(Prefix::tokens)
                 .orElse(0));
         numbers.add(actsFrom);
+        for (Site site : Site.blocks(model)) {
+            if (adapter.modules().get(site) instanceof Bottleneck own) {
+                numbers.add(own.width());
+                numbers.add(own.kind().input().code());
+                numbers.add(own.kind().function().code());
+            } else {
+                numbers.addAll(List.of(0, 0, 0));
+            }
+        }
         return numbers.stream().mapToLong(i -> i).toArray();
     }
 
@@ -166,7 +178,7 @@ final class AutogradReference implements AutoCloseable {
         if (change instanceof Core core) {
             return core.shape() == Core.Shape.FULL ? 4 : 5;
         }
-        return change instanceof Dora ? 3 : 0;
+        return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 6 : 0;
     }
 
     private float[] reals(Adapter adapter) {
@@ -175,6 +187,12 @@ final class AutogradReference implements AutoCloseable {
             Change module = adapter.modules().get(site);
             reals.add(
                     module == null ? 0 : module.lowRank().map(LowRank::scaling).orElse(0.0));
+        }
+        for (Site site : Site.blocks(model)) {
+            reals.add(
+                    adapter.modules().get(site) instanceof Bottleneck own
+                            ? own.kind().scaling()
+                            : 0.0);
         }
         float[] values = new float[reals.size()];
         for (int i = 0; i < values.length; i++) {

@@ -1,5 +1,6 @@
 package io.tandem.kernels.decoder;
 
+import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
@@ -42,6 +43,18 @@ final class CoreReference {
             block[i] = core.core()[full ? i / ranks * core.rank() + i % ranks : i];
         }
         return block;
+    }
+
+    /** The same ranks with the numbers of a checkpoint. */
+    static Adapter resumed(Adapter like, OptimizerState state) {
+        SortedMap<Site, Change> modules = new TreeMap<>();
+        like.modules()
+                .forEach((site, change) -> modules.put(
+                        site,
+                        change.with(change.parameters().stream()
+                                .map(p -> state.numbers(site, p.name()))
+                                .toList())));
+        return new Adapter(like.config(), modules, like.prefix());
     }
 
     /** A gradient of {@link #of}, where what does not take part has none. */

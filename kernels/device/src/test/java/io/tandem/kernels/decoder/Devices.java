@@ -189,18 +189,12 @@ final class Devices {
         for (int from = 0; from < rows; from += size) {
             run(device, new TrainingWork(Math.min(size, rows - from), 0), beside);
         }
-        int learning = learningRows(device);
+        int learning = device.packProgress().learningRows();
         for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             for (int left = learning; left > 0; left -= size) {
                 run(device, new TrainingWork(0, Math.min(size, left)), beside);
             }
         }
-    }
-
-    /** Rows that go backward through each layer. */
-    private static int learningRows(DeviceModel device) {
-        return Math.toIntExact(
-                device.packProgress().backwardRowLayers() / device.model().layers());
     }
 
     static IterationOutputs run(DeviceModel device, TrainingWork work, List<Segment> beside) {
@@ -222,7 +216,7 @@ final class Devices {
     /** The second half. */
     static void backward(DeviceModel device, TrainingPack pack, Random random, List<Segment> beside) {
         List<Integer> units = new ArrayList<>();
-        int learning = learningRows(device);
+        int learning = device.packProgress().learningRows();
         for (int layer = device.packProgress().layers(); layer > 0; layer--) {
             split(random, learning).forEach(window -> units.add(window[1] - window[0]));
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
@@ -12,6 +13,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -25,11 +27,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a mini-batch says of how much modules and ranks of an adapter matter. */
 class EstimateTest {
@@ -70,6 +74,11 @@ class EstimateTest {
                             .as("rank %d of %s, seed %d", rank, site, seed)
                             .isLessThan(1e-3 * SCALE * (ofA[1] + ofB[1]));
                 }
+                double scaled = factors.scaling() * factors.scaling() * squares(factors.a());
+                double sensitivity = SCALE * SCALE * squares(gradient.b()) * factors.inputs() / scaled;
+                assertThat(estimates.get(site).sensitivity())
+                        .as("%s, seed %d", site, seed)
+                        .isCloseTo(sensitivity, FLOAT32);
             });
         }
     }
@@ -84,6 +93,70 @@ class EstimateTest {
             magnitudes += Math.abs(product);
         }
         return new double[] {sum / count, magnitudes / count};
+    }
+
+    private static double squares(float[] values) {
+        double sum = 0;
+        for (float value : values) {
+            sum += (double) value * value;
+        }
+        return sum;
+    }
+
+    /**
+     * Autograd has the gradients of whole weights where A is the identity. One estimate of rank 8 errs by half at most, in
+     * standard deviations, so the mean of 40 is within five of those.
+     */
+    @Test
+    void sensitivityIsThatOfTheWholeWeightOnAverage() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        ModelConfig model = tiny.config();
+        TrainingPack pack = Devices.pack(random, model.vocab(), 20, 9);
+        LoraConfig config = new LoraConfig(8, 16, false, LoraConfig.allLinears(), "");
+        Map<Site, LowRank> identities = new TreeMap<>();
+        config.sites(model).forEach(site -> {
+            int inputs = site.module().inputs(model);
+            float[] identity = new float[inputs * inputs];
+            for (int i = 0; i < inputs; i++) {
+                identity[i * (inputs + 1)] = 1;
+            }
+            int outputs = site.module().outputs(model);
+            identities.put(site, new LowRank(inputs, inputs, outputs, identity, new float[outputs * inputs], 1));
+        });
+        int draws = 40;
+        Map<Site, Double> sums = new TreeMap<>();
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
+                AutogradReference reference = new AutogradReference(model, tiny.weights())) {
+            for (int draw = 0; draw < draws; draw++) {
+                device.openTrainee(
+                        SLOT, new LoraMethod(config).start(model, random.nextLong()), OptimizerConfig.DEFAULT);
+                device.learn(SLOT, LearningPlan.SENSING);
+                Devices.trainInWindows(device, new int[] {SLOT}, pack, 29);
+                device.estimates(SLOT, 1).forEach((site, e) -> sums.merge(site, e.sensitivity(), Double::sum));
+            }
+            reference
+                    .run(pack, new Adapter(config, identities))
+                    .gradient()
+                    .factors()
+                    .forEach((site, whole) -> assertThat(sums.get(site) / draws)
+                            .as("%s, seed %d", site, seed)
+                            .isCloseTo(squares(whole.b()), Percentage.withPercentage(40)));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Method.class)
+    void aStepWithoutALearningRateChangesNothing(Method method) throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        Adapter adapter = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
+        OptimizerConfig optimizer = new OptimizerConfig(method, 0.9, 0.99, 1e-8, 0.1, 1, 1);
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.openTrainee(SLOT, adapter, optimizer);
+            Devices.trainInWindows(device, new int[] {SLOT}, pack, 29);
+            assertThat(device.optimizerStep(SLOT, 0, SCALE)).isPositive();
+            assertThat(device.snapshot(SLOT)).usingRecursiveComparison().isEqualTo(adapter);
+        }
     }
 
     /** The first layer's projections see nothing but embeddings, so their outputs can be computed here. */

@@ -3,9 +3,11 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.OptimizerState;
+import io.tandem.kernels.Stash;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
@@ -35,6 +37,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Ranks that come while an adapter learns. */
 class GrowthTest {
@@ -194,13 +197,16 @@ class GrowthTest {
     }
 
     /** From the gradients of the folded factors: along each row of D = s B E A, the sum of D times its gradient. */
-    @Test
-    void aDiagonalCoreMattersByItsGradient() throws IOException {
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void aDiagonalCoreMattersByItsGradient(int threads) throws IOException {
         Adapter start = adapter(Shape.DIAGONAL, 0);
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+        KernelsConfig limits = Devices.limits(Dtype.FLOAT32, threads, 128, Stash.KEEP);
+        TrainingPack large = Devices.pack(random, tiny.config().vocab(), 40, 40, 40);
+        try (TorchScriptDecoder device = Devices.load(tiny, limits)) {
             device.openTrainee(SLOT, start, OptimizerConfig.DEFAULT);
             assertThat(device.importance(SLOT)).isEmpty();
-            Devices.trainInWindows(device, new int[] {SLOT}, pack, 13);
+            Devices.trainInWindows(device, new int[] {SLOT}, large, 120);
             Adapter gradients = device.gradients(SLOT);
             device.optimizerStep(SLOT, 1e-2, 0.1);
             SortedMap<Site, Double> importance = device.importance(SLOT);

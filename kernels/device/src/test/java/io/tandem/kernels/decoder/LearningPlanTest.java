@@ -12,11 +12,12 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.MethodParityTest.Form;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyModel;
@@ -52,23 +53,26 @@ class LearningPlanTest {
 
     @ParameterizedTest
     @CsvSource({
-        "LORA, BIASES, KEEP, 1",
-        "LORA, QWEN3, RECOMPUTE, 1",
-        "IA3, BIASES, KEEP, 1",
-        "DORA, LLAMA, RECOMPUTE, 1",
-        "PISSA, BIASES, INT8, 1",
-        "LORA, LLAMA, KEEP, 0",
-        "IA3, QWEN3, KEEP, 0",
-        "DORA, BIASES, KEEP, 0",
-        "FLORA, BIASES, KEEP, 0",
-        "SVFIT, LLAMA, KEEP, 0"
+        "LORA, BIASES, KEEP, 1, 1",
+        "LORA, QWEN3, RECOMPUTE, 1, 2",
+        "IA3, BIASES, KEEP, 1, 2",
+        "DORA, LLAMA, RECOMPUTE, 1, 1",
+        "PISSA, BIASES, INT8, 1, 1",
+        "LORA, LLAMA, KEEP, 0, 2",
+        "IA3, QWEN3, KEEP, 0, 1",
+        "DORA, BIASES, KEEP, 0, 2",
+        "FLORA, BIASES, KEEP, 0, 1",
+        "SVFIT, LLAMA, KEEP, 0, 2",
+        "BIASED, BIASES, KEEP, 0, 2",
+        "SERIES, LLAMA, RECOMPUTE, 1, 2",
+        "PARALLEL, QWEN3, KEEP, 0, 1"
     })
     void gradientsOfWhatLearnsEqualAutogradsAndTheRestHasNone(
-            Form form, TinyModel.Variant variant, Stash stash, int layer) throws IOException {
+            Form form, TinyModel.Variant variant, Stash stash, int layer, int lanes) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());
         double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : FLOAT32_RELATIVE;
-        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32, stash);
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(Dtype.FLOAT32, lanes, 128, stash));
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             device.openTrainee(SLOT, adapter, ADAMW.withLayers());
             device.learn(SLOT, LearningPlan.only(layers(layer)));
@@ -210,7 +214,7 @@ class LearningPlanTest {
     @EnumSource(
             value = Form.class,
             mode = Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT"})
     void aSuppressedLayerChangesAQuarter(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());
@@ -261,8 +265,23 @@ class LearningPlanTest {
             }
             return scale.with(List.of(factors));
         }
+        if (change instanceof Bottleneck own) {
+            float[] bias = quarter(own.upBias());
+            float[] up = quarter(own.up());
+            return new Bottleneck(own.width(), own.channels(), own.kind(), own.down(), own.downBias(), bias, up);
+        }
         LowRank whole = change.lowRank().orElseThrow();
-        return new LowRank(whole.rank(), whole.inputs(), whole.outputs(), whole.a(), whole.b(), whole.scaling() / 4);
+        LowRank part =
+                new LowRank(whole.rank(), whole.inputs(), whole.outputs(), whole.a(), whole.b(), whole.scaling() / 4);
+        return change instanceof BiasedFactors own ? new BiasedFactors(part, own.bias()) : part;
+    }
+
+    private static float[] quarter(float[] numbers) {
+        float[] part = numbers.clone();
+        for (int i = 0; i < part.length; i++) {
+            part[i] /= 4;
+        }
+        return part;
     }
 
     @Test

@@ -20,7 +20,13 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.WeightForms;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
@@ -138,6 +144,34 @@ class MetaDeviceTest {
         assertThat(device.optimizerState(TRAINEE).steps()).isEqualTo(1);
     }
 
+    /** Virtual tokens that start as the vocabulary's, learn beside others that are served, and act on a part. */
+    @Test
+    void prefixesAndActivations() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.putAdapter(0, TinyAdapters.prefix(model.config(), 3, 1));
+            int[] prompt =
+                    Prefix.before(3, Devices.tokens(random, 5, model.config().vocab()));
+            Segment served = Devices.segment(0, 0, prompt, new int[] {0}, Sampling.GREEDY);
+            assertThat(Devices.run(device, served).draws()).hasSize(1);
+            Adapter fresh =
+                    new Adapter(new PrefixConfig(4, ""), KeysAndValues.fresh(model.config(), new int[] {1, 2, 3, 4}));
+            device.openTrainee(TRAINEE, fresh, OptimizerConfig.DEFAULT);
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 21);
+            Devices.trainInWindows(device, new int[] {TRAINEE}, pack, 13, List.of(served));
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
+            device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), OptimizerConfig.DEFAULT);
+            TrainingPack acting = new TrainingPack(
+                    pack.sequences().stream()
+                            .map(text -> new TrainingPack.Sequence(text.tokens(), text.labels(), new int[] {9}))
+                            .toList(),
+                    pack.purpose());
+            Devices.trainInWindows(device, new int[] {TRAINEE}, acting, 13, List.of(served));
+            assertThat(device.packProgress().done()).isTrue();
+        }
+    }
+
     @Test
     void plansOfEveryKind() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.BIASES, 1);
@@ -152,6 +186,25 @@ class MetaDeviceTest {
                 Devices.train(device, new int[] {TRAINEE}, pack, random, List.of());
                 assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
             }
+        }
+    }
+
+    @Test
+    void bottlenecks() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        Kind series = new Kind(Input.SUM, Function.GELU_TANH, 1);
+        Kind parallel = new Kind(Input.STREAM, Function.RELU, 4);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.putAdapter(0, TinyAdapters.bottlenecks(model.config(), series, 3, 1));
+            device.openTrainee(
+                    TRAINEE,
+                    TinyAdapters.bottlenecks(model.config(), parallel, 4, 1),
+                    OptimizerConfig.of(Method.ADAMW));
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20);
+            List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));
+            Devices.train(device, new int[] {0, TRAINEE}, pack, random, beside);
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
         }
     }
 

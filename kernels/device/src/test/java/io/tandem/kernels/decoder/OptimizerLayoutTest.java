@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerConfig.Method;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.OptimizerLayout.Factor;
 import io.tandem.kernels.decoder.OptimizerLayout.Region;
 import io.tandem.kernels.device.Assumed;
@@ -15,6 +16,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
 
 class OptimizerLayoutTest {
     private static OptimizerConfig config(Method method, double ratio) {
@@ -30,6 +32,15 @@ class OptimizerLayoutTest {
                 .map(all -> all.stream()
                         .map(length -> new Factor(length % 3 == 0 ? LowRank.B : LowRank.A, length))
                         .toList());
+    }
+
+    @Test
+    void virtualTokensKeepTheirStateIn32Bits() {
+        List<Factor> factors = List.of(new Factor(LowRank.A, 4096), new Factor(Prefix.EMBEDDINGS, 20 * 256));
+        OptimizerLayout layout = OptimizerLayout.of(factors, config(Method.ADAMW_8BIT, 1));
+        assertThat(layout.regions().stream().map(Region::quantized)).containsExactly(true, false);
+        assertThat(layout.stateBytes())
+                .isEqualTo(Method.ADAMW_8BIT.stateBytes(4096) + Method.ADAMW.stateBytes(20 * 256));
     }
 
     @Property(tries = 200)

@@ -36,8 +36,9 @@ class PackLanesTest {
                 random.ints(8 + random.nextInt(20), 1, 60).toArray());
         List<List<String>> rows = new ArrayList<>();
         IntStream.range(0, pack.lanes()).forEach(lane -> rows.add(new ArrayList<>()));
-        PackLanes lanes = new PackLanes(pack, LAYERS, LAYERS);
-        for (TrainingWork work : windows(pack.rows())) {
+        int depth = 1 + random.nextInt(LAYERS);
+        PackLanes lanes = new PackLanes(pack, LAYERS, depth);
+        for (TrainingWork work : windows(pack.rows(), depth)) {
             List<Segment> segments = decodes(random.nextInt(3) * random.nextInt(60));
             PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(work)));
             assertThat(split.parts().stream().flatMap(part -> part.places().stream()))
@@ -56,7 +57,7 @@ class PackLanesTest {
             int from = pack.laneFrom(lane);
             int to = from + pack.laneRows(lane);
             IntStream.range(from, to).forEach(row -> expected.add("forward " + row));
-            for (int layer = LAYERS - 1; layer >= 0; layer--) {
+            for (int layer = LAYERS - 1; layer >= LAYERS - depth; layer--) {
                 for (int row = to - 1; row >= from; row--) {
                     expected.add("layer " + layer + " row " + row);
                 }
@@ -180,12 +181,12 @@ class PackLanesTest {
                 .toList();
     }
 
-    private List<TrainingWork> windows(int rows) {
+    private List<TrainingWork> windows(int rows, int depth) {
         List<TrainingWork> windows = new ArrayList<>();
         for (int[] window : Devices.split(random, rows)) {
             windows.add(new TrainingWork(window[1] - window[0], 0));
         }
-        for (int[] window : Devices.split(random, LAYERS * rows)) {
+        for (int[] window : Devices.split(random, depth * rows)) {
             windows.add(new TrainingWork(0, window[1] - window[0]));
         }
         return windows;

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.TrainingPack;
@@ -100,21 +102,48 @@ class PrefixTest {
         }
     }
 
+    /** Of the text behind it, each token's log-probability. */
+    @Test
+    void whatIsScoredBehindItIsTheText() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        int[] text = Devices.tokens(random, 9, tiny.config().vocab());
+        int[] known = Arrays.copyOfRange(text, 1, text.length);
+        int[] slots = {0};
+        try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
+            device.putAdapter(0, TinyAdapters.prefix(tiny.config(), TOKENS, random.nextLong()));
+            Segment whole = new Segment(
+                    0,
+                    0,
+                    Prefix.before(TOKENS, text),
+                    slots,
+                    List.of(),
+                    Optional.of(new Scoring(TOKENS, known, 0)),
+                    true);
+            IterationOutputs outputs = Devices.run(device, whole);
+            List<Draw> scored = outputs.scored().get(0);
+            assertThat(scored.stream().mapToInt(Draw::token))
+                    .containsExactly(Arrays.stream(known).boxed().toArray(Integer[]::new));
+            for (int i = 0; i < known.length; i++) {
+                float[] alone = draw(device, Arrays.copyOfRange(text, i, i + 1), TOKENS + i, slots);
+                assertThat(scored.get(i).logprob()).isCloseTo(alone[known[i]], CLOSE);
+            }
+            assertThat(outputs.states().get(0)).hasSize(tiny.config().hidden());
+        }
+    }
+
     /** A trainee learns behind a prefix that does not; neither has rows of it. */
     @Test
     void itDoesNotLearnBelowATrainee() throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         Adapter prefix = TinyAdapters.prefix(tiny.config(), TOKENS, random.nextLong());
         Adapter factors = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, random.nextLong());
-        TrainingPack texts = Devices.pack(random, tiny.config().vocab(), 20, 9);
-        TrainingPack pack = new TrainingPack(
-                texts.sequences().stream().map(text -> text.after(TOKENS)).toList(), texts.purpose());
+        TrainingPack pack = Devices.pack(random, tiny.config().vocab(), 20, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
                 AutogradReference reference = new AutogradReference(tiny.config(), tiny.weights())) {
             device.putAdapter(0, prefix);
             device.openTrainee(SLOT, factors, OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {0, SLOT}, pack);
-            assertThat(device.packProgress().rows()).isEqualTo(texts.rows());
+            assertThat(device.packProgress().rows()).isEqualTo(pack.rows());
             double loss = Devices.train(device, new int[] {0, SLOT}, pack, random, List.of());
             Adapter both = new Adapter(factors.config(), factors.modules(), prefix.prefix());
             AutogradReference.Result expected = reference.run(pack, both);

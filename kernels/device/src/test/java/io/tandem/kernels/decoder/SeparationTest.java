@@ -14,6 +14,12 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.BottleneckConfig;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.model.Dtype;
@@ -92,16 +98,40 @@ class SeparationTest {
         checkRows(factors, 2);
     }
 
-    /** Base rows and rows of a good adapter, prefilled and then decoded, in slots around those of the huge one. */
+    /** Both read the same and have the same function, so they are multiplied at once. */
+    @ParameterizedTest
+    @EnumSource
+    void rowsOfOthersAreTheSameBesideABottleneckThatOverflows(Input input) throws IOException {
+        Kind kind = new Kind(input, Function.SILU, 1);
+        Adapter own = TinyAdapters.bottlenecks(tiny.config(), kind, 5, random.nextLong());
+        checkRows(own, filled(kind, 0), filled(kind, 1e38f), 1);
+    }
+
+    private Adapter filled(Kind kind, float value) {
+        int hidden = tiny.config().hidden();
+        Map<Site, Change> modules = new TreeMap<>();
+        for (Site site : Site.blocks(tiny.config())) {
+            float[] factor = new float[RANK * hidden];
+            Arrays.fill(factor, value);
+            modules.put(site, new Bottleneck(RANK, hidden, kind, factor, new float[RANK], new float[hidden], factor));
+        }
+        return new Adapter(new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), ""), modules);
+    }
+
     private void checkRows(Factors factors, int threads) throws IOException {
+        checkRows(good, filled(Factors.ZERO), filled(factors), threads);
+    }
+
+    /** Base rows and rows of a good adapter, prefilled and then decoded, in slots around those of the huge one. */
+    private void checkRows(Adapter own, Adapter zero, Adapter huge, int threads) throws IOException {
         int[][] prompts = new int[6][];
         Arrays.setAll(prompts, i -> Devices.tokens(random, 2 + random.nextInt(30), vocab));
         int[][] adapters = {IterationInputs.BASE, {HUGE}, {GOOD}, {GOOD, HUGE}, IterationInputs.BASE, {GOOD}};
         try (TorchScriptDecoder device = load(threads)) {
-            device.putAdapter(GOOD, good);
-            device.putAdapter(HUGE, filled(Factors.ZERO));
+            device.putAdapter(GOOD, own);
+            device.putAdapter(HUGE, zero);
             List<Draw> expected = prefillAndDecode(device, prompts, adapters);
-            device.putAdapter(HUGE, filled(factors));
+            device.putAdapter(HUGE, huge);
             List<Draw> draws = prefillAndDecode(device, prompts, adapters);
             for (int i = 0; i < draws.size(); i++) {
                 if (Arrays.stream(adapters[i % 6]).anyMatch(slot -> slot == HUGE)) {

@@ -18,7 +18,6 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.RankPruning;
-import io.tandem.kernels.decoder.MethodParityTest.Form;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.testing.Seeded;

@@ -45,11 +45,14 @@ import java.util.concurrent.locks.LockSupport;
  * and optimizer. For that, measure one thing per process, with {@code MALLOC_MMAP_THRESHOLD_=65536}, since what the
  * allocator keeps of one thing serves the next, and {@code -Xms3g -Xmx3g -XX:+AlwaysPreTouch}. That makes steps up to
  * five times slower, so their times count only without it. The system property {@code parts} names a CSV file that gets
- * a line for each part of the memory: {@code stash,part,bytes}.
+ * a line for each part of the memory: {@code stash,part,bytes}; {@code totals} one that gets a line for all of it,
+ * {@code technique,bytes}, with the name that the property {@code technique} gives it.
  */
 public final class TrainingBenchmark {
     private static final Optional<Path> PARTS =
             Optional.ofNullable(System.getProperty("parts")).map(Path::of);
+    private static final Optional<Path> TOTALS =
+            Optional.ofNullable(System.getProperty("totals")).map(Path::of);
     private static final Optional<Path> TIMES =
             Optional.ofNullable(System.getProperty("times")).map(Path::of);
     private static final int RANK = 16;
@@ -99,6 +102,7 @@ public final class TrainingBenchmark {
             long grown = measure(
                     "autograd", residentBytes(), () -> step.run(pack.sequences().get(0)));
             part("conventional autograd", "all of it as measured", grown);
+            total(grown);
         }
     }
 
@@ -128,11 +132,16 @@ public final class TrainingBenchmark {
                 }
             }
             part(name, "measured beyond the plan", Math.max(0, grown - planned));
+            total(grown);
         }
     }
 
     private static void part(String stash, String part, long bytes) throws IOException {
         append(PARTS, stash + "," + part + "," + bytes);
+    }
+
+    private static void total(long bytes) throws IOException {
+        append(TOTALS, System.getProperty("technique", "") + "," + bytes);
     }
 
     private static void append(Optional<Path> file, String line) throws IOException {

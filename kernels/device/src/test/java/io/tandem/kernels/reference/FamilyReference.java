@@ -2,7 +2,10 @@ package io.tandem.kernels.reference;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.reference.Tape.Matrix;
 import io.tandem.kernels.testing.TinyModel;
 import java.util.ArrayList;
@@ -150,18 +153,15 @@ public final class FamilyReference {
         Pass pass = new Pass(adapter);
         Matrix loss = pass.tape.loss(pass.logits(tokens), labels);
         pass.tape.backward(loss);
-        SortedMap<Site, LowRank> gradients = new TreeMap<>();
-        adapter.factors().forEach((site, factors) -> {
-            Matrix[] both = pass.factors.get(site.toString());
-            gradients.put(
-                    site,
-                    new LowRank(
-                            factors.rank(),
-                            factors.inputs(),
-                            factors.outputs(),
-                            narrow(both == null ? new double[factors.a().length] : both[0].gradient),
-                            narrow(both == null ? new double[factors.b().length] : both[1].gradient),
-                            factors.scaling()));
+        SortedMap<Site, Change> gradients = new TreeMap<>();
+        adapter.modules().forEach((site, change) -> {
+            List<Matrix> used = pass.used.get(site.toString());
+            List<Parameter> all = change.parameters();
+            List<float[]> own = new ArrayList<>();
+            for (int i = 0; i < all.size(); i++) {
+                own.add(used == null ? new float[all.get(i).values().length] : narrow(used.get(i).gradient));
+            }
+            gradients.put(site, change.with(own));
         });
         return new Result(loss.values[0], new Adapter(adapter.config(), gradients));
     }
@@ -180,12 +180,14 @@ public final class FamilyReference {
         /** The logits of the experts, by layer. */
         private final List<Matrix> routers = new ArrayList<>();
 
-        private final Map<String, Matrix[]> factors = new LinkedHashMap<>();
-        private final Map<String, LowRank> changes = new LinkedHashMap<>();
+        /** The parameters of changes that took part. */
+        private final Map<String, List<Matrix>> used = new LinkedHashMap<>();
+
+        private final Map<String, Change> changes = new LinkedHashMap<>();
 
         Pass(@Nullable Adapter adapter) {
             if (adapter != null) {
-                adapter.factors().forEach((site, change) -> changes.put(site.toString(), change));
+                adapter.modules().forEach((site, change) -> changes.put(site.toString(), change));
             }
         }
 
@@ -208,7 +210,36 @@ public final class FamilyReference {
         }
 
         private Matrix add(String prefix, int place, Matrix x, Matrix y) {
-            return tape.add(x, normsAfter.isEmpty() ? y : norm(prefix + normsAfter.get(place), y), residual);
+            String name = prefix + (place == 0 ? "self_attn.attention_output" : "mlp.mlp_output");
+            Matrix z = changes.get(name) instanceof Bottleneck change ? bottleneck(name, change, x, y) : y;
+            return tape.add(x, normsAfter.isEmpty() ? z : norm(prefix + normsAfter.get(place), z), residual);
+        }
+
+        /** {@code y + scaling (U f(D h + d) + u)} with SiLU for f. */
+        private Matrix bottleneck(String name, Bottleneck change, Matrix x, Matrix y) {
+            List<Matrix> own = matrices(name, change);
+            Matrix h = switch (change.kind().input()) {
+                case OUTPUT -> y;
+                case STREAM -> x;
+                case SUM -> tape.add(x, y, 1);
+            };
+            Matrix z = tape.add(tape.linear(h, own.get(0)), row(own.get(1)), 1);
+            Matrix a = tape.map(z, value -> value / (1 + Math.exp(-value)));
+            Matrix added = tape.add(tape.linear(a, own.get(3)), row(own.get(2)), 1);
+            return tape.add(y, added, change.kind().scaling());
+        }
+
+        /** A column as a row. */
+        private Matrix row(Matrix column) {
+            return tape.linear(tape.of(1, 1, new float[] {1}), column);
+        }
+
+        private List<Matrix> matrices(String name, Change change) {
+            List<Matrix> own = change.parameters().stream()
+                    .map(p -> tape.of(p.rows(), p.columns(), p.values()))
+                    .toList();
+            used.put(name, own);
+            return own;
         }
 
         private Matrix norm(String name, Matrix x) {
@@ -302,14 +333,11 @@ public final class FamilyReference {
             if (biased) {
                 y = tape.add(y, vector(name + ".bias", outputs, 0), 1);
             }
-            LowRank change = changes.get(name);
-            if (change == null) {
+            if (!(changes.get(name) instanceof LowRank change)) {
                 return y;
             }
-            Matrix a = tape.of(change.rank(), change.inputs(), change.a());
-            Matrix b = tape.of(change.outputs(), change.rank(), change.b());
-            factors.put(name, new Matrix[] {a, b});
-            return tape.add(y, tape.linear(tape.linear(x, a), b), change.scaling());
+            List<Matrix> own = matrices(name, change);
+            return tape.add(y, tape.linear(tape.linear(x, own.get(0)), own.get(1)), change.scaling());
         }
 
         private Matrix matrix(String name, int rows, int columns, double scale) {

@@ -45,9 +45,15 @@ final class IstRun implements LearningRun {
 
     /** What a random number is for. */
     private enum Purpose {
-        LAYERS,
-        SUPPRESSED,
-        EXAMPLES
+        LAYERS(0),
+        SUPPRESSED(1),
+        EXAMPLES(2);
+
+        private final int number;
+
+        Purpose(int number) {
+            this.number = number;
+        }
     }
 
     IstRun(IstPolicy policy, Setting setting, LearningState from) {
@@ -157,7 +163,7 @@ final class IstRun implements LearningRun {
     /** Numbers of one purpose and step have nothing to do with those of others. */
     private SplittableRandom random(Purpose purpose, int step) {
         SplittableRandom mixed = new SplittableRandom(setting.seed());
-        long seed = mixed.nextLong() + step * (long) Purpose.values().length + purpose.ordinal();
+        long seed = mixed.nextLong() + step * (long) Purpose.values().length + purpose.number;
         return new SplittableRandom(new SplittableRandom(seed).nextLong());
     }
 

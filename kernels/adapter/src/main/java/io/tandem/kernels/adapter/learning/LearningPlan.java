@@ -2,6 +2,7 @@ package io.tandem.kernels.adapter.learning;
 
 import java.util.Collections;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
@@ -12,9 +13,14 @@ import java.util.TreeSet;
  * @param suppressed layers that change {@link #SUPPRESSED} of what they otherwise do
  * @param sparsity the share of the ranks of all modules together, those that change least, that is masked as {@link RankPruning} does
  * @param estimates whether it is told of every step how much modules and ranks matter
+ * @param updates whether steps change anything
  */
 public record LearningPlan(
-        Optional<SortedSet<Integer>> layers, SortedSet<Integer> suppressed, double sparsity, boolean estimates) {
+        Optional<SortedSet<Integer>> layers,
+        SortedSet<Integer> suppressed,
+        double sparsity,
+        boolean estimates,
+        boolean updates) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -25,7 +31,11 @@ public record LearningPlan(
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING =
-            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true);
+            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true, true);
+
+    /** Nothing changes, and it is told how much it would matter. */
+    public static final LearningPlan SENSING =
+            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true, false);
 
     public LearningPlan {
         layers = layers.map(LearningPlan::copy);
@@ -33,7 +43,7 @@ public record LearningPlan(
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
-        if (layers.filter(SortedSet::isEmpty).isPresent()) {
+        if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
     }
@@ -44,17 +54,17 @@ public record LearningPlan(
 
     /** Only these layers learn. */
     public static LearningPlan only(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0, false);
+        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0, false, true);
     }
 
     /** These layers do less; nothing is meant to learn. */
     public static LearningPlan suppressing(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.empty(), layers, 0, false);
+        return new LearningPlan(Optional.empty(), layers, 0, false, true);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
     public static LearningPlan pruning(double sparsity) {
-        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity, false);
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity, false, true);
     }
 
     /** How many of so many ranks that share is; some are left. */

@@ -57,13 +57,13 @@ public interface LearningRun {
     }
 
     /**
-     * What is served of an adapter.
+     * What is served of an adapter; empty if that is all of it.
      *
      * @param trained as it learns
      * @param step finished steps
      */
-    default Adapter served(Adapter trained, int step) {
-        return trained;
+    default Optional<Adapter> pruned(Adapter trained, int step) {
+        return Optional.empty();
     }
 
     /** All that it remembers besides the job. */

@@ -40,7 +40,8 @@ public record LightPeftPolicy(double moduleSparsity, double sparsity, double est
     public Optional<String> refusal(PeftMethod method) {
         return method instanceof LoraMethod
                 ? Optional.empty()
-                : Optional.of("prunes modules and ranks of LoRA, and the method is '" + method.name() + "'");
+                : Optional.of("prunes modules and ranks of plain LoRA, which '" + method.name()
+                        + "' with these settings is not");
     }
 
     @Override

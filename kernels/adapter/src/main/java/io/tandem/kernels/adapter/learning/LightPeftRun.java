@@ -22,13 +22,13 @@ final class LightPeftRun implements LearningRun {
     private final LightPeftPolicy policy;
     /** Steps of the estimation. */
     private final int last;
-    /** Sums over steps: of each rank, and behind them of the output. By the names of the sites. */
-    private final SortedMap<String, List<Double>> sums;
+    /** Of each rank, and behind them of the output. */
+    private final SiteSums sums;
 
     LightPeftRun(LightPeftPolicy policy, Setting setting, LearningState from) {
         this.policy = policy;
         this.last = Math.max(1, (int) Math.round(policy.estimation() * setting.totalSteps()));
-        this.sums = new TreeMap<>(from.numbers());
+        this.sums = new SiteSums(from);
     }
 
     @Override
@@ -41,64 +41,52 @@ final class LightPeftRun implements LearningRun {
         estimates.forEach((site, estimate) -> {
             List<Double> numbers = new ArrayList<>(estimate.ranks());
             numbers.add(estimate.output());
-            sums.merge(
-                    site.toString(), numbers.stream().map(LightPeftRun::finite).toList(), LightPeftRun::sum);
+            sums.add(site, numbers);
         });
         if (step != last) {
             return Optional.empty();
         }
-        SortedMap<String, List<Double>> known = new TreeMap<>(sums);
-        sums.clear();
+        SiteSums known = sums.take();
         return Optional.of(adapter -> prune(adapter, known));
-    }
-
-    private static double finite(double number) {
-        return Double.isFinite(number) ? number : 0;
-    }
-
-    private static List<Double> sum(List<Double> left, List<Double> right) {
-        return IntStream.range(0, left.size())
-                .mapToObj(i -> left.get(i) + right.get(i))
-                .toList();
     }
 
     @Override
     public LearningState state() {
-        return sums.isEmpty() ? LearningState.NONE : new LearningState(sums);
+        return sums.state();
     }
 
     /** A rank of a module. */
     private record Rank(Site site, int index, double importance) {}
 
     /** At least one module and one rank are left, and of equals those that come first. */
-    private Adapter prune(Adapter adapter, SortedMap<String, List<Double>> known) {
+    private Adapter prune(Adapter adapter, SiteSums known) {
         SortedMap<Site, LowRank> factors = adapter.factors();
-        List<Site> modules = factors.keySet().stream()
-                .sorted(Comparator.comparing((Site site) -> -output(known, site)))
+        List<Rank> ranks = factors.entrySet().stream()
+                .sorted(Comparator.comparing(module -> -output(known, module.getKey())))
                 .limit(factors.size() - (int) (policy.moduleSparsity() * factors.size()))
-                .toList();
-        List<Rank> ranks = modules.stream()
-                .sorted()
-                .flatMap(site -> IntStream.range(0, factors.get(site).rank())
-                        .mapToObj(rank ->
-                                new Rank(site, rank, known.get(site.toString()).get(rank))))
+                .sorted(Map.Entry.comparingByKey())
+                .flatMap(module -> IntStream.range(0, module.getValue().rank())
+                        .mapToObj(rank -> new Rank(
+                                module.getKey(), rank, known.of(module.getKey()).get(rank))))
                 .sorted(Comparator.comparing(rank -> -rank.importance()))
                 .toList();
-        int left = ranks.size() - (int) (policy.sparsity() * ranks.size());
         SortedMap<Site, List<Integer>> kept = new TreeMap<>();
         ranks.stream()
-                .limit(left)
+                .limit(ranks.size() - (int) (policy.sparsity() * ranks.size()))
                 .forEach(rank -> kept.computeIfAbsent(rank.site(), site -> new ArrayList<>())
                         .add(rank.index()));
         Map<Site, LowRank> pruned = new TreeMap<>();
-        kept.forEach((site, own) -> pruned.put(
-                site,
-                factors.get(site).only(own.stream().mapToInt(i -> i).sorted().toArray())));
+        factors.forEach((site, all) -> {
+            List<Integer> own = kept.getOrDefault(site, List.of());
+            if (!own.isEmpty()) {
+                pruned.put(site, all.only(own.stream().mapToInt(i -> i).sorted().toArray()));
+            }
+        });
         return new Adapter(adapter.lora(), pruned);
     }
 
-    private static double output(SortedMap<String, List<Double>> known, Site site) {
-        List<Double> numbers = known.get(site.toString());
+    private static double output(SiteSums known, Site site) {
+        List<Double> numbers = known.of(site);
         return numbers.get(numbers.size() - 1);
     }
 }

@@ -37,7 +37,7 @@ public record PdpPolicy(double sparsity) implements LearningPolicy {
     public Optional<String> refusal(PeftMethod method) {
         return method instanceof LoraMethod
                 ? Optional.empty()
-                : Optional.of("prunes ranks of LoRA, and the method is '" + method.name() + "'");
+                : Optional.of("prunes ranks of plain LoRA, which '" + method.name() + "' with these settings is not");
     }
 
     @Override
@@ -59,12 +59,12 @@ public record PdpPolicy(double sparsity) implements LearningPolicy {
             }
 
             @Override
-            public Adapter served(Adapter trained, int step) {
+            public Optional<Adapter> pruned(Adapter trained, int step) {
                 int ranks = trained.factors().values().stream()
                         .mapToInt(LowRank::rank)
                         .sum();
                 int pruned = plan(step).pruned(ranks);
-                return pruned == 0 ? trained : new RankPruning(trained, pruned).pruned();
+                return pruned == 0 ? Optional.empty() : Optional.of(new RankPruning(trained, pruned).pruned());
             }
         };
     }

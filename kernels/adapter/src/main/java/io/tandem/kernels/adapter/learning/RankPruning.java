@@ -6,6 +6,7 @@ import io.tandem.kernels.adapter.LowRank;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -85,7 +86,7 @@ public final class RankPruning {
     private Adapter with(boolean hard) {
         Map<Site, LowRank> modules = new TreeMap<>();
         adapter.factors().forEach((site, factors) -> {
-            double[] own = squares.get(site);
+            double[] own = Objects.requireNonNull(squares.get(site));
             int[] kept = IntStream.range(0, factors.rank())
                     .filter(rank -> !hard || own[rank] > thresholdSquared() || threshold == 0)
                     .toArray();

@@ -32,6 +32,11 @@ public interface PeftMethod {
         return virtualTokens();
     }
 
+    /** Of its bottlenecks; 0 if it has none. */
+    default int bottleneckWidth() {
+        return 0;
+    }
+
     /**
      * The adapter before its first step. Takes time in proportion to its parameters.
      *

@@ -33,16 +33,17 @@ final class PeftConfig {
     static final String INVOCATION = "alora_invocation_tokens";
 
     private static final String FEEDFORWARD = "feedforward_modules";
-    private static final String TYPE = "peft_type";
+    static final String TYPE = "peft_type";
     private static final String LORA = "LORA";
     private static final String IA3 = "IA3";
+    private static final String LORA_BIAS = "lora_bias";
     private static final String ADALORA = "ADALORA";
     private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE, PrefixFiles.TYPE);
     private static final int MAX_INVOCATION = 1024;
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
     private static final int MAX_PATTERNS = 2048;
-    private static final int MAX_BASE_MODEL_LENGTH = 4096;
+    static final int MAX_BASE_MODEL_LENGTH = 4096;
     private static final double MAX_ALPHA = 1e9;
 
     /** Set means a variant with other arithmetic, or weights that are not low-rank factors. */
@@ -54,7 +55,7 @@ final class PeftConfig {
             "trainable_token_indices",
             "use_bdlora");
 
-    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "lora_bias", "use_qalora");
+    private static final List<String> MUST_BE_FALSE = List.of("fan_in_fan_out", "use_qalora");
 
     /** Others subtract something from the base model's weights, which the adapter alone does not tell. */
     private static final Set<String> INITIALIZATIONS = Set.of("gaussian", "eva", "orthogonal");
@@ -88,7 +89,7 @@ final class PeftConfig {
      */
     static JsonFields open(Path directory) {
         JsonFields json = JsonFields.read(directory.resolve(FILE), MAX_FILE_BYTES);
-        if (!TYPES.contains(type(json))) {
+        if (!TYPES.contains(type(json)) && !BottleneckFiles.are(json)) {
             throw json.refuse(TYPE, "one of " + String.join(", ", TYPES));
         }
         return json;
@@ -115,6 +116,13 @@ final class PeftConfig {
             if (json.bool(key, false)) {
                 throw json.refuse(key, "false: this variant is not supported");
             }
+        }
+        boolean plain = type(json).equals(LORA)
+                && !json.bool("use_dora", false)
+                && json.value(INVOCATION).isEmpty();
+        if (json.bool(LORA_BIAS, false) && !plain) {
+            throw json.refuse(
+                    LORA_BIAS, "false: of all forms LoRA alone has such biases, without magnitudes or invocation");
         }
         if (!json.text("bias").orElse("none").equals("none")) {
             throw json.refuse("bias", "\"none\": trained biases are not supported");
@@ -260,6 +268,11 @@ final class PeftConfig {
     /** Whether every module has magnitudes. */
     boolean dora() {
         return json.bool("use_dora", false);
+    }
+
+    /** Whether B of every module has a bias. */
+    boolean loraBias() {
+        return json.bool(LORA_BIAS, false);
     }
 
     static String baseModel(JsonFields json) {

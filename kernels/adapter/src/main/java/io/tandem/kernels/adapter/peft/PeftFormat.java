@@ -8,8 +8,9 @@ import java.nio.file.Path;
 
 /**
  * LoRA, DoRA, (IA)^3, prompt tuning and prefix tuning adapters in the directory layout of HuggingFace PEFT: {@code
- * adapter_config.json} beside {@code adapter_model.safetensors}. An adapter that is written here loads in PEFT and the other way round. AdaLoRA is read
- * too, as the LoRA adapter that changes the same.
+ * adapter_config.json} beside {@code adapter_model.safetensors}. An adapter that is written here loads in PEFT and the other way
+ * round. AdaLoRA is read too, as the LoRA adapter that changes the same. Bottlenecks, which PEFT does not have, are as the library
+ * {@code adapters} saves them, whose weights are only called otherwise.
  */
 public final class PeftFormat {
     private PeftFormat() {}

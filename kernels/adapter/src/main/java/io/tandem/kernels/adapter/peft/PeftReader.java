@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.peft;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
@@ -37,7 +38,10 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_[ABE]|lora_magnitude_vector|ia3_l)(?:\\.weight)?");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l)(?:\\.weight)?");
+
+    /** PEFT's parameters without a module of their own, and whatever is no weight. */
+    private static final Set<String> BARE = Set.of(Dora.MAGNITUDE, Scale.L, BiasedFactors.BIAS);
 
     private final String name;
     private final Path directory;
@@ -56,6 +60,9 @@ final class PeftReader {
     Adapter read() {
         try {
             JsonFields json = PeftConfig.open(directory);
+            if (BottleneckFiles.are(json)) {
+                return BottleneckReader.read(json, weights(), model, maxRank);
+            }
             if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
                 return PromptFiles.read(json, weights(), model, maxRank);
             }
@@ -141,9 +148,8 @@ final class PeftReader {
         return PREFIX + site + suffix(parameter);
     }
 
-    /** PEFT keeps some parameters without a module of their own. */
     private static String suffix(String parameter) {
-        boolean bare = parameter.equals(Dora.MAGNITUDE) || parameter.equals(Scale.L);
+        boolean bare = BARE.contains(parameter);
         return "." + parameter + (bare ? "" : ".weight");
     }
 
@@ -169,6 +175,11 @@ final class PeftReader {
             problems.add(site + " has rank " + rank + ", expected at most " + maxRank);
             return;
         }
+        if (config.loraBias() && rank == maxRank) {
+            problems.add(site + " has rank " + rank + " and a bias, which takes the room of one more, expected at most "
+                    + maxRank + " together");
+            return;
+        }
         checkShape(
                 site, LowRank.A, config, file, new long[] {rank, site.module().inputs(model)});
         checkShape(site, LowRank.B, config, file, new long[] {site.module().outputs(model), rank});
@@ -176,6 +187,13 @@ final class PeftReader {
             checkShape(site, AdaLora.E, config, file, new long[] {rank, 1});
         } else if (file.names().contains(tensor(site, AdaLora.E, config))) {
             problems.add(site + " has singular values, but peft_type is not ADALORA");
+        }
+        if (config.loraBias()) {
+            checkShape(site, BiasedFactors.BIAS, config, file, new long[] {
+                site.module().outputs(model)
+            });
+        } else if (file.names().contains(tensor(site, BiasedFactors.BIAS, config))) {
+            problems.add(site + " has a bias, but lora_bias is not true");
         }
         if (config.dora()) {
             checkShape(site, Dora.MAGNITUDE, config, file, new long[] {
@@ -218,6 +236,9 @@ final class PeftReader {
         LowRank factors = factors(site, config, file);
         if (config.adaLora().isPresent()) {
             return config.adaLora().get().fold(factors, finite(site, AdaLora.E, config, file));
+        }
+        if (config.loraBias()) {
+            return new BiasedFactors(factors, finite(site, BiasedFactors.BIAS, config, file));
         }
         return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, config, file)) : factors;
     }

@@ -6,6 +6,9 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.BiasedFactors;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
@@ -29,6 +32,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -41,6 +45,8 @@ final class PeftWriter {
     private static final DefaultPrettyPrinter PRINTER = new DefaultPrettyPrinter()
             .withObjectIndenter(new DefaultIndenter("  ", "\n"))
             .withArrayIndenter(new DefaultIndenter("  ", "\n"));
+    private static final Set<String> VECTORS =
+            Set.of(Dora.MAGNITUDE, BiasedFactors.BIAS, Bottleneck.DOWN_BIAS, Bottleneck.UP_BIAS);
     private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
     private final Adapter adapter;
@@ -57,7 +63,8 @@ final class PeftWriter {
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
-                || adapter.invocation().isPresent() && !(first instanceof LowRank)) {
+                || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig
+                || (adapter.invocation().isPresent() && !(first instanceof LowRank))) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
         }
@@ -109,16 +116,20 @@ final class PeftWriter {
         Map<String, Tensor> tensors = new TreeMap<>();
         adapter.modules()
                 .forEach((site, change) -> change.parameters()
-                        .forEach(p -> tensors.put(
-                                PeftReader.tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+                        .forEach(p ->
+                                tensors.put(tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
         adapter.prefix()
                 .map(Prefix::parameter)
                 .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
         return tensors;
     }
 
+    private static String tensor(Site site, String parameter) {
+        return site.module().isLinear() ? PeftReader.tensor(site, parameter) : BottleneckFiles.tensor(site, parameter);
+    }
+
     private static long[] shape(Parameter parameter) {
-        return parameter.name().equals(Dora.MAGNITUDE)
+        return VECTORS.contains(parameter.name())
                 ? new long[] {parameter.rows()}
                 : new long[] {parameter.rows(), parameter.columns()};
     }
@@ -132,6 +143,9 @@ final class PeftWriter {
                     .match(
                             prompt -> PromptFiles.fields(baseModel, prompt),
                             keys -> PrefixFiles.fields(baseModel, keys));
+        }
+        if (adapter.config() instanceof BottleneckConfig config) {
+            return BottleneckFiles.fields(config, adapter.modules());
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {
@@ -177,7 +191,7 @@ final class PeftWriter {
                 "trainable_token_indices")) {
             fields.put(key, null);
         }
-        fields.put("lora_bias", false);
+        fields.put("lora_bias", adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance));
         fields.put("use_qalora", false);
         fields.put("bias", "none");
         fields.put("init_lora_weights", true);

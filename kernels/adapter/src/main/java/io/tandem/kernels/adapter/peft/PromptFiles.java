@@ -8,8 +8,6 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
-import io.tandem.kernels.weights.TensorEntry;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -54,29 +52,13 @@ final class PromptFiles {
 
     /** The numbers of virtual tokens, [tokens, width]. */
     static float[] embeddings(SafetensorsFile file, String type, int tokens, int width) {
-        long[] expected = {tokens, width};
         for (String name : file.names()) {
             if (!name.equals(Prefix.EMBEDDINGS)) {
                 String shown = name.length() <= 200 ? name : name.substring(0, 200) + "…";
                 throw new ModelFormatException(shown + " is not " + Prefix.EMBEDDINGS + ", the only tensor of " + type);
             }
         }
-        if (!file.names().contains(Prefix.EMBEDDINGS)) {
-            throw new ModelFormatException(Prefix.EMBEDDINGS + " is missing, expected " + Arrays.toString(expected));
-        }
-        TensorEntry entry = file.entry(Prefix.EMBEDDINGS);
-        if (!Arrays.equals(entry.shape(), expected) || !entry.dtype().isFloating()) {
-            throw new ModelFormatException(Prefix.EMBEDDINGS + " is " + Arrays.toString(entry.shape()) + " of "
-                    + entry.dtype() + ", expected " + Arrays.toString(expected) + " of F64, F32, F16 or BF16");
-        }
-        float[] values = file.floats(Prefix.EMBEDDINGS);
-        for (int i = 0; i < values.length; i++) {
-            if (!Float.isFinite(values[i])) {
-                throw new ModelFormatException(
-                        Prefix.EMBEDDINGS + " has the value " + values[i] + " at " + i + ", expected finite values");
-            }
-        }
-        return values;
+        return FiniteTensor.read(file, Prefix.EMBEDDINGS, tokens, width);
     }
 
     /** The keys that PEFT 0.17 writes; those of the model's shape it fills in when it loads them. */

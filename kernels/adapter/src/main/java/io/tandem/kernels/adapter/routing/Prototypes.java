@@ -60,7 +60,9 @@ public record Prototypes(SortedMap<Site, float[]> directions) {
                     EXPERT_DOWN_PROJ,
                     EXPERT_W1,
                     EXPERT_W2,
-                    EXPERT_W3 -> OptionalInt.empty();
+                    EXPERT_W3,
+                    ATTENTION,
+                    MLP -> OptionalInt.empty();
         };
     }
 

@@ -56,7 +56,7 @@ class LightPeftPolicyTest {
             estimates.put(
                     sites.get(i),
                     new Estimate(
-                            Arrays.stream(ranks[i]).map(r -> scale * r).boxed().toList(), scale * outputs[i]));
+                            Arrays.stream(ranks[i]).map(r -> scale * r).boxed().toList(), scale * outputs[i], 0));
         }
         return estimates;
     }

@@ -18,15 +18,18 @@ import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
@@ -113,6 +116,22 @@ class FoldingTest {
                 .isEqualTo(learned.modules());
         assertThatThrownBy(() -> method.resume(read, (site, name) -> new float[3]))
                 .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    /** The first module has grown by two ranks, the next two have one; alpha is the same for all. */
+    @Test
+    void ranksAreWrittenAsPeftPatterns() throws IOException {
+        LoraConfig config = new LoraConfig(RANK, 6, false, Set.of(TargetModule.Q_PROJ), "base");
+        PeftFormat.write(
+                directory,
+                learned(new IncreloraMethod(config, GrowthSettings.DEFAULT, OptionalInt.empty()))
+                        .served());
+        assertThat(Files.readString(directory.resolve("adapter_config.json")).replaceAll("\\s", ""))
+                .contains(
+                        "\"alpha_pattern\":{}",
+                        "\"lora_alpha\":6",
+                        "\"r\":4",
+                        "\"rank_pattern\":{\"model.layers.0.self_attn.q_proj\":3,\"model.layers.1.self_attn.q_proj\":1}");
     }
 
     @ParameterizedTest

@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.adapter.Bottleneck.Function;
+import io.tandem.kernels.adapter.Bottleneck.Input;
+import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.Invocation;
@@ -38,7 +42,7 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(withFactors(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix())));
+        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix())));
     }
 
     /** Values and vectors which only the weights know. */
@@ -55,6 +59,12 @@ class PeftMethodTest {
     }
 
     /** Those that start with random numbers. */
+    static Stream<PeftMethod> seeded() {
+        Kind kind = new Kind(Input.STREAM, Function.RELU, 4);
+        BottleneckConfig config = new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), "base");
+        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config)));
+    }
+
     static Stream<PeftMethod> withFactors() {
         LoraConfig config = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), "base");
         LoraConfig stabilized = new LoraConfig(RANK, 6, true, LoraConfig.everyLinear(), "base");
@@ -65,6 +75,7 @@ class PeftMethodTest {
                 new GaussianMethod(config),
                 new DecompositionMethod(config, Decomposition.PISSA),
                 new DecompositionMethod(stabilized, Decomposition.OLORA),
+                new BiasedMethod(new LoraMethod(config)),
                 new DyloraMethod(config),
                 new FloraMethod(config),
                 new IncreloraMethod(config, GrowthSettings.DEFAULT, OptionalInt.empty()),
@@ -84,7 +95,7 @@ class PeftMethodTest {
     }
 
     @ParameterizedTest
-    @MethodSource("withFactors")
+    @MethodSource("seeded")
     void theSeedDecides(PeftMethod method) {
         assertThat(numbers(method.start(model, 7))).isEqualTo(numbers(method.start(model, 7)));
         assertThat(numbers(method.start(model, 7))).isNotEqualTo(numbers(method.start(model, 8)));
@@ -135,7 +146,8 @@ class PeftMethodTest {
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
                 .usingElementComparator((a, b) -> Math.abs(a - b) < 1e-12 ? 0 : Double.compare(a, b))
-                .containsExactly(2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 6.0, 6.0, 2.0);
+                .containsExactly(
+                        2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6 / Math.sqrt(RANK), 2.0, 2.0, 2.0, 6.0, 6.0, 2.0);
     }
 
     /** Virtual tokens start as tokens of the vocabulary, which only a device knows. */

@@ -47,7 +47,7 @@ class PeftRefusalTest {
                 "\"peft_type\":null | peft_type is null",
                 "\"use_dora\":\"yes\" | use_dora is \"yes\", expected true or false",
                 "\"fan_in_fan_out\":true | fan_in_fan_out is true",
-                "\"lora_bias\":true | lora_bias is true",
+                "\"lora_bias\":true,\"use_dora\":true | lora_bias is true",
                 "\"bias\":\"all\" | bias is \"all\", expected \"none\"",
                 "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]",
                 "\"layer_replication\":[[0,1]] | layer_replication is [[0,1]]",
