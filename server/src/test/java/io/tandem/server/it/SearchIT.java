@@ -194,6 +194,20 @@ class SearchIT {
                                 + " trained parameters"));
     }
 
+    /** What it says is of the largest trial, in the last rung: LoRA of rank 4 for 4 epochs of 10 steps. */
+    @Test
+    void aDryRunDescribesTheLargestTrial() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String lora = "\"hyperparameters\":{\"rank\":4,\"n_epochs\":4,\"batch_size\":4}";
+        JsonNode largest = server.json(server.post(
+                        JOBS + "/dry_run", "{\"model\":\"tiny\",\"training_file\":\"" + file + "\"," + lora + "}"))
+                .path("training");
+        JsonNode search =
+                server.json(server.post(JOBS + "/dry_run", body(file, SEARCH))).path("training");
+        assertThat(search.path("steps").asInt()).isEqualTo(40);
+        assertThat(search.path("trained_parameters")).isEqualTo(largest.path("trained_parameters"));
+    }
+
     @Test
     void cancellingAndDeletingEndIt() throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));

@@ -6,7 +6,10 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The trials of a search as an SVG: validation loss over trained parameters, and the Pareto front through the best of them. */
+/**
+ * The trials of a search as an SVG: validation loss over trained parameters, and the Pareto front through the best of them. Trials
+ * with losses far above all others are at the upper edge.
+ */
 public final class FrontFigure {
     private static final double WIDTH = 720;
     private static final double HEIGHT = 440;
@@ -15,6 +18,8 @@ public final class FrontFigure {
     private static final double TOP = 40;
     private static final double BOTTOM = 60;
     private static final int TICKS = 4;
+    /** A loss is astray if it is so many times as far from the smallest as the median is. */
+    private static final double FAR = 3;
 
     private final List<Trial> trials;
     private final Set<Integer> front;
@@ -27,8 +32,7 @@ public final class FrontFigure {
         this.trials = all.stream().filter(trial -> trial.best().isPresent()).toList();
         this.front = SearchTable.front(all);
         this.lowestLoss = trials.stream().mapToDouble(FrontFigure::loss).min().orElse(0);
-        this.lossRange =
-                range(trials.stream().mapToDouble(FrontFigure::loss).max().orElse(0) - lowestLoss);
+        this.lossRange = range(highestLoss() - lowestLoss);
         this.lowestSize = trials.stream().mapToDouble(FrontFigure::size).min().orElse(0);
         this.sizeRange =
                 range(trials.stream().mapToDouble(FrontFigure::size).max().orElse(0) - lowestSize);
@@ -37,6 +41,22 @@ public final class FrontFigure {
     /** Trials without a loss are left out. */
     public static String svg(List<Trial> trials) {
         return new FrontFigure(trials).draw();
+    }
+
+    /** Of what is drawn in its place; a trial that went astray would press all others together. */
+    private double highestLoss() {
+        double[] losses =
+                trials.stream().mapToDouble(FrontFigure::loss).sorted().toArray();
+        if (losses.length == 0) {
+            return 0;
+        }
+        double onFront = trials.stream()
+                .filter(trial -> front.contains(trial.number()))
+                .mapToDouble(FrontFigure::loss)
+                .max()
+                .orElse(0);
+        double usual = lowestLoss + FAR * (losses[losses.length / 2] - lowestLoss);
+        return Math.min(losses[losses.length - 1], Math.max(onFront, usual));
     }
 
     private static double range(double range) {
@@ -56,7 +76,8 @@ public final class FrontFigure {
     }
 
     private double y(double loss) {
-        return HEIGHT - BOTTOM - (loss - lowestLoss) / lossRange * (HEIGHT - TOP - BOTTOM);
+        double place = Math.min(1, (loss - lowestLoss) / lossRange);
+        return HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
     }
 
     private String draw() {

@@ -104,6 +104,22 @@ class SearchTest {
                 .doesNotContain("NaN");
     }
 
+    /** The upper one in the middle of 1, 2, 3 and 1000 is 3, so the axis goes from 1 to 1 + 3 * 2 = 7, which is 340 high. */
+    @Test
+    void aLossThatIsFarAboveAllOthersIsAtTheEdge() {
+        String svg = FrontFigure.svg(List.of(trial(1, 10, 1), trial(2, 10, 2), trial(3, 1, 3), trial(4, 10, 1000)));
+        assertThat(svg.lines()
+                        .filter(line -> line.startsWith("<circle"))
+                        .map(line ->
+                                line.replaceAll(" r=.*? fill=|><title>.*", " ").strip()))
+                .containsExactly(
+                        "<circle cx=\"690.0\" cy=\"380.0\" \"#d62728\"",
+                        "<circle cx=\"690.0\" cy=\"323.3\" \"#9aa5b1\"",
+                        "<circle cx=\"80.0\" cy=\"266.7\" \"#d62728\"",
+                        "<circle cx=\"690.0\" cy=\"40.0\" \"#9aa5b1\"");
+        assertThat(svg).contains("points=\"80.0,266.7 690.0,380.0\"");
+    }
+
     /** LoRA has three ranks and two targets, (IA)^3 two targets; each has three rates. */
     @Test
     void theSpaceHasWhatItsMethodsHave() {
