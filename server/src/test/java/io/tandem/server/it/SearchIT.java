@@ -12,6 +12,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -169,6 +170,12 @@ class SearchIT {
     }
 
     private void reports(JsonNode job) throws Exception {
+        // The project's account has all trials.
+        long now = Instant.now().getEpochSecond();
+        assertThat(server.get("/v1/organization/usage/completions?format=csv&start_time=" + now)
+                        .body())
+                .contains(job.path("fine_tuned_model").asText() + ",0,0,0,0,"
+                        + job.path("trained_tokens").asLong());
         assertThat(job.path("method").path("search").path("trials").asInt()).isEqualTo(6);
         JsonNode search = job.path("search");
         JsonNode best = search.path("trials").path(search.path("best_trial").asInt() - 1);
