@@ -57,14 +57,13 @@ final class JobLaunch {
      *
      * @param trial of its search, if it is one
      */
-    private record Ready(
-            ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary, Optional<TrialTask> trial) {
+    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, JobData data, Optional<TrialTask> trial) {
         String id() {
             return work.id();
         }
 
         Ready with(FinetuneJob prepared) {
-            return new Ready(job, prepared, plan, summary, trial);
+            return new Ready(job, prepared, plan, data, trial);
         }
     }
 
@@ -125,6 +124,11 @@ final class JobLaunch {
 
     /** Starts a job, from its last checkpoint if it has one; not if it has ended or is paused. */
     void begin(ObjectNode job) {
+        begin(job, Optional.empty());
+    }
+
+    /** @param read what the job's last stay has read already */
+    private void begin(ObjectNode job, Optional<JobData> read) {
         if (!isToRun(job)) {
             return;
         }
@@ -133,7 +137,8 @@ final class JobLaunch {
             if (JobObject.isOf(job, setup.model())) {
                 spec.search()
                         .ifPresentOrElse(
-                                search -> goOnSearching(job, search), () -> startReading(job, spec, Optional.empty()));
+                                search -> goOnSearching(job, search, read),
+                                () -> startReading(job, spec, Optional.empty(), read));
             } else {
                 book.status(job, JobObject.PAUSED);
                 book.say(job, "error", otherModel(job));
@@ -142,7 +147,7 @@ final class JobLaunch {
     }
 
     /** Starts the next trial of a search, or ends it. */
-    private void goOnSearching(ObjectNode job, JobSearch search) {
+    private void goOnSearching(ObjectNode job, JobSearch search, Optional<JobData> read) {
         List<Trial> tried = SearchProgress.read(job);
         // A seed that the server chose is kept.
         TrialTask.next(search, tried, job.path("seed").asLong(), setup.device().model())
@@ -154,15 +159,15 @@ final class JobLaunch {
                                     .filter(trial -> trial.number() != best
                                             && !search.halving().goesOn(trial, next.task(), tried))
                                     .forEach(trial -> results.dropTrial(job, trial.number()));
-                            startReading(job, next.spec(), Optional.of(next));
+                            startReading(job, next.spec(), Optional.of(next), read);
                         },
                         () -> new SearchEnd(book, results).conclude(job));
     }
 
-    private void startReading(ObjectNode job, JobSpec spec, Optional<TrialTask> trial) {
+    private void startReading(ObjectNode job, JobSpec spec, Optional<TrialTask> trial, Optional<JobData> read) {
         // Another thread reads while this one may change the job.
         ObjectNode unchanged = job.deepCopy();
-        follow(job, readers.read(() -> read(job, unchanged, spec, trial)), this::enter);
+        follow(job, readers.read(() -> read(job, unchanged, spec, trial, read)), this::enter);
     }
 
     private void follow(ObjectNode job, CompletableFuture<Ready> reading, Consumer<Ready> next) {
@@ -192,11 +197,14 @@ final class JobLaunch {
                 + "' that the job was created with, and resume it.";
     }
 
-    private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec, Optional<TrialTask> trial)
+    private Ready read(
+            ObjectNode job, ObjectNode unchanged, JobSpec spec, Optional<TrialTask> trial, Optional<JobData> read)
             throws IOException {
         String id = JobObject.id(unchanged);
         FrozenAdapters frozen = results.frozen(unchanged);
-        JobData data = JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
+        JobData data = read.isPresent()
+                ? read.get()
+                : JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
         Settings settings =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
@@ -211,7 +219,7 @@ final class JobLaunch {
                 spec.weight(),
                 results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
         MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
-        return new Ready(job, work, plan, data.trainingSet().summary(), trial);
+        return new Ready(job, work, plan, data, trial);
     }
 
     private void enter(Ready ready) {
@@ -242,7 +250,7 @@ final class JobLaunch {
                 "info",
                 work.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
                         + (step == 0 ? "." : " and goes on after step " + step + "."));
-        DatasetSummary summary = ready.summary();
+        DatasetSummary summary = ready.data().trainingSet().summary();
         book.say(
                 job,
                 "info",
@@ -296,7 +304,9 @@ final class JobLaunch {
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
-        Runnable left = () -> left(job);
+        // All trials of a search learn the same; other jobs have no need of the file any more.
+        Optional<JobData> read = ready.trial().map(trial -> ready.data());
+        Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
                 : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, left);
@@ -338,7 +348,7 @@ final class JobLaunch {
         book.end(job, JobObject.FAILED, rejection.message());
     }
 
-    private void left(ObjectNode job) {
+    private void left(ObjectNode job, Optional<JobData> read) {
         JobStay run = runs.remove(JobObject.id(job));
         budget.release(JobObject.id(job));
         while (!waitingForPlace.isEmpty()) {
@@ -346,7 +356,7 @@ final class JobLaunch {
         }
         startWaiting();
         if (run != null && run.goesOn()) {
-            begin(job);
+            begin(job, read);
         }
     }
 

@@ -68,7 +68,7 @@ public final class FrontFigure {
     }
 
     private static double size(Trial trial) {
-        return Math.log10(Math.max(1.0, trial.parameters()));
+        return Math.log10(Math.max(1.0, (double) trial.parameters()));
     }
 
     private double x(double size) {

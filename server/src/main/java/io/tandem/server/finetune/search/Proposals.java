@@ -72,7 +72,7 @@ public record Proposals(SearchSpace space, int trials, long seed) {
         double[] losses = normalized(
                 tried.stream().mapToDouble(trial -> trial.loss(0).orElse(worst)).toArray());
         double[] sizes = normalized(tried.stream()
-                .mapToDouble(trial -> Math.log(Math.max(1.0, trial.parameters())))
+                .mapToDouble(trial -> Math.log(Math.max(1.0, (double) trial.parameters())))
                 .toArray());
         double[] values = new double[losses.length];
         for (int i = 0; i < values.length; i++) {
