@@ -106,6 +106,11 @@ public final class JsonBody {
         return new JsonBody(node, path + ".");
     }
 
+    /** Other fields that are called as this object's are. */
+    public JsonBody with(ObjectNode fields) {
+        return new JsonBody(fields, path);
+    }
+
     /** An element of a field that is an array, which must be an object. */
     JsonBody element(String field, JsonNode array, int index) {
         String place = field + "[" + index + "]";

@@ -34,6 +34,9 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     private @Nullable Path validation;
 
     @Mixin
+    private SearchOptions search = new SearchOptions();
+
+    @Mixin
     private HyperparameterOptions hyperparameters = new HyperparameterOptions();
 
     @Option(names = "--dpo", description = "Learn preferences (direct preference optimization) from pairs.")
@@ -50,11 +53,16 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
 
     @Override
     Map<String, String> flags() {
-        return HyperparameterOptions.flags(training);
+        Map<String, String> flags = HyperparameterOptions.flags(training);
+        flags.putAll(search.flags());
+        return flags;
     }
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        if (search.asked() && preferences) {
+            throw wrong("--search learns from examples, not from the pairs of --dpo.");
+        }
         ServerClient client = client();
         List<ServerClient.Uploaded> files = new ArrayList<>();
         try {
@@ -92,9 +100,13 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         if (seed != null) {
             body.put("seed", seed);
         }
-        String type = preferences ? "dpo" : "supervised";
+        String type = search.asked() ? "search" : preferences ? "dpo" : "supervised";
         ObjectNode method = body.putObject("method").put("type", type);
-        hyperparameters.fill(method.putObject(type).putObject("hyperparameters"), client);
+        ObjectNode settings = method.putObject(type);
+        if (search.asked()) {
+            search.fill(settings);
+        }
+        hyperparameters.fill(settings.putObject("hyperparameters"), client);
         return body;
     }
 

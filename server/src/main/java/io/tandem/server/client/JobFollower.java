@@ -35,7 +35,7 @@ final class JobFollower {
         // Who interrupts this ends the command only.
         Thread farewell = new Thread(() -> farewell(id), "farewell");
         Runtime.getRuntime().addShutdownHook(farewell);
-        try (Progress progress = Progress.of(id, "step %d/%d", command.err())) {
+        try (Progress progress = Progress.of(id, searches(job) ? "%d/%d trials" : "step %d/%d", command.err())) {
             long start = System.nanoTime();
             long tokensBefore = job.path("trained_tokens").asLong();
             while (open(job)) {
@@ -74,10 +74,21 @@ final class JobFollower {
         return status.equals("validating_files") || status.equals("queued") || status.equals("running");
     }
 
+    private static boolean searches(JsonNode job) {
+        return job.at("/method/type").asText().equals("search");
+    }
+
     private void show(Progress progress, JsonNode job, String path, double tokensPerSecond)
             throws IOException, InterruptedException {
         for (JsonNode event : client.get(path + "/events?limit=10").path("data")) {
             JsonNode data = event.path("data");
+            if (searches(job) && event.path("message").asText().startsWith("Trial ")) {
+                progress.show(
+                        job.at("/search/trials").size(),
+                        job.at("/method/search/trials").asLong(),
+                        event.path("message").asText());
+                return;
+            }
             if (data.has("train_loss")) {
                 String rate = tokensPerSecond > 0 ? String.format(Locale.ROOT, ", %.0f tokens/s", tokensPerSecond) : "";
                 String loss = String.format(
@@ -116,6 +127,9 @@ final class JobFollower {
                     losses.get(0),
                     Sparkline.of(losses, SPARKLINE_WIDTH),
                     losses.get(losses.size() - 1));
+        }
+        if (job.has("search")) {
+            SearchReport.print(job.path("search"), out);
         }
         switch (status) {
             case "succeeded" ->

@@ -9,6 +9,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -43,6 +44,11 @@ abstract class ServerCommand {
     /** What this command calls the fields of its requests. */
     Map<String, String> flags() {
         return Map.of();
+    }
+
+    /** A complaint about the arguments. */
+    ParameterException wrong(String message) {
+        return new ParameterException(Objects.requireNonNull(spec).commandLine(), message);
     }
 
     /** Whether a program reads the output. */

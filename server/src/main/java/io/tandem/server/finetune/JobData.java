@@ -42,7 +42,9 @@ record JobData(Dataset trainingSet, List<Example> training, List<Example> valida
      */
     static JobData read(JobSpec spec, FrozenAdapters frozen, Files files, TrainingSetup setup) throws IOException {
         // One adapter of a stack has virtual tokens.
-        int virtual = Math.max(spec.method().virtualTokens(), frozen.virtualTokens());
+        int virtual = spec.alternatives().stream()
+                .mapToInt(alternative -> alternative.method().virtualTokens())
+                .reduce(frozen.virtualTokens(), Math::max);
         DatasetReader reader = new DatasetReader(
                 setup.model(),
                 Math.max(1, setup.maxExampleTokens() - virtual),

@@ -12,6 +12,8 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.dataset.DatasetSummary;
+import io.tandem.server.finetune.search.SearchTable;
+import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -48,16 +50,20 @@ final class JobLaunch {
     /** Until another job leaves the engine. */
     private final Deque<Ready> waitingForPlace = new ArrayDeque<>();
 
-    private final Map<String, JobRun> runs = new HashMap<>();
+    private final Map<String, JobStay> runs = new HashMap<>();
 
-    /** A job whose files are read. */
-    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, DatasetSummary summary) {
+    /**
+     * A job whose files are read.
+     *
+     * @param trial of its search, if it is one
+     */
+    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, JobData data, Optional<TrialTask> trial) {
         String id() {
             return work.id();
         }
 
         Ready with(FinetuneJob prepared) {
-            return new Ready(job, prepared, plan, summary);
+            return new Ready(job, prepared, plan, data, trial);
         }
     }
 
@@ -118,13 +124,21 @@ final class JobLaunch {
 
     /** Starts a job, from its last checkpoint if it has one; not if it has ended or is paused. */
     void begin(ObjectNode job) {
+        begin(job, Optional.empty());
+    }
+
+    /** @param read what the job's last stay has read already */
+    private void begin(ObjectNode job, Optional<JobData> read) {
         if (!isToRun(job)) {
             return;
         }
         guarded(job, () -> {
             JobSpec spec = JobObject.spec(job);
             if (JobObject.isOf(job, setup.model())) {
-                startReading(job, spec);
+                spec.search()
+                        .ifPresentOrElse(
+                                search -> goOnSearching(job, search, read),
+                                () -> startReading(job, spec, Optional.empty(), read));
             } else {
                 book.status(job, JobObject.PAUSED);
                 book.say(job, "error", otherModel(job));
@@ -132,10 +146,28 @@ final class JobLaunch {
         });
     }
 
-    private void startReading(ObjectNode job, JobSpec spec) {
+    /** Starts the next trial of a search, or ends it. */
+    private void goOnSearching(ObjectNode job, JobSearch search, Optional<JobData> read) {
+        List<Trial> tried = SearchProgress.read(job);
+        // A seed that the server chose is kept.
+        TrialTask.next(search, tried, job.path("seed").asLong(), setup.device().model())
+                .ifPresentOrElse(
+                        next -> {
+                            int best =
+                                    SearchTable.best(tried).map(Trial::number).orElse(0);
+                            tried.stream()
+                                    .filter(trial -> trial.number() != best
+                                            && !search.halving().goesOn(trial, next.task(), tried))
+                                    .forEach(trial -> results.dropTrial(job, trial.number()));
+                            startReading(job, next.spec(), Optional.of(next), read);
+                        },
+                        () -> new SearchEnd(book, results).conclude(job));
+    }
+
+    private void startReading(ObjectNode job, JobSpec spec, Optional<TrialTask> trial, Optional<JobData> read) {
         // Another thread reads while this one may change the job.
         ObjectNode unchanged = job.deepCopy();
-        follow(job, readers.read(() -> read(job, unchanged, spec)), this::enter);
+        follow(job, readers.read(() -> read(job, unchanged, spec, trial, read)), this::enter);
     }
 
     private void follow(ObjectNode job, CompletableFuture<Ready> reading, Consumer<Ready> next) {
@@ -165,10 +197,14 @@ final class JobLaunch {
                 + "' that the job was created with, and resume it.";
     }
 
-    private Ready read(ObjectNode job, ObjectNode unchanged, JobSpec spec) throws IOException {
+    private Ready read(
+            ObjectNode job, ObjectNode unchanged, JobSpec spec, Optional<TrialTask> trial, Optional<JobData> read)
+            throws IOException {
         String id = JobObject.id(unchanged);
         FrozenAdapters frozen = results.frozen(unchanged);
-        JobData data = JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
+        JobData data = read.isPresent()
+                ? read.get()
+                : JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
         Settings settings =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
@@ -181,29 +217,19 @@ final class JobLaunch {
                 data.validation(),
                 settings,
                 spec.weight(),
-                results.latestCheckpoint(id));
+                results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
         MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
-        return new Ready(job, work, plan, data.trainingSet().summary());
+        return new Ready(job, work, plan, data, trial);
     }
 
     private void enter(Ready ready) {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         JobObject.choose(job, JobObject.spec(job), work.settings());
-        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         book.status(job, JobObject.QUEUED);
-        book.say(
-                job,
-                "info",
-                work.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
-                        + (step == 0 ? "." : " and goes on after step " + step + "."));
-        DatasetSummary summary = ready.summary();
-        book.say(
-                job,
-                "info",
-                summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
-                        + work.settings().epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
-                        + summary.truncated() + " truncated.");
+        if (ready.trial().isEmpty() || SearchProgress.read(job).isEmpty()) {
+            describe(ready);
+        }
         LOG.debug("memory plan of {}:\n{}", ready.id(), ready.plan());
         waitingForMemory.addLast(ready);
         startWaiting();
@@ -213,6 +239,24 @@ final class JobLaunch {
                     "info",
                     "The job starts when other jobs have given back enough of the training memory (training-memory-bytes).");
         }
+    }
+
+    private void describe(Ready ready) {
+        ObjectNode job = ready.job();
+        FinetuneJob work = ready.work();
+        int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+        book.say(
+                job,
+                "info",
+                work.training().size() + " examples, " + work.totalSteps() + " steps; the job is queued"
+                        + (step == 0 ? "." : " and goes on after step " + step + "."));
+        DatasetSummary summary = ready.data().trainingSet().summary();
+        book.say(
+                job,
+                "info",
+                summary.tokens() + " tokens an epoch, " + summary.learnedTokens() + " of them learned; "
+                        + work.settings().epochs() + " epochs; " + summary.duplicates() + " duplicate lines, "
+                        + summary.truncated() + " truncated.");
     }
 
     private void startWaiting() {
@@ -259,15 +303,13 @@ final class JobLaunch {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
-        JobRun run = new JobRun(
-                job,
-                work.started(),
-                book,
-                results,
-                book.table(work, step),
-                thread,
-                tokens -> trained(job, tokens),
-                () -> left(job));
+        JobRun.Trained trained = tokens -> trained(job, tokens);
+        // All trials of a search learn the same; other jobs have no need of the file any more.
+        Optional<JobData> read = ready.trial().map(trial -> ready.data());
+        Runnable left = () -> left(job, read);
+        JobStay run = ready.trial().isPresent()
+                ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
+                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }
@@ -306,21 +348,21 @@ final class JobLaunch {
         book.end(job, JobObject.FAILED, rejection.message());
     }
 
-    private void left(ObjectNode job) {
-        JobRun run = runs.remove(JobObject.id(job));
+    private void left(ObjectNode job, Optional<JobData> read) {
+        JobStay run = runs.remove(JobObject.id(job));
         budget.release(JobObject.id(job));
         while (!waitingForPlace.isEmpty()) {
             waitingForMemory.addFirst(waitingForPlace.removeLast());
         }
         startWaiting();
         if (run != null && run.goesOn()) {
-            begin(job);
+            begin(job, read);
         }
     }
 
     /** Starts a paused job, once the engine has let go of it. */
     void resume(ObjectNode job) {
-        Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobRun::goOnAfterwards, () -> begin(job));
+        Optional.ofNullable(runs.get(JobObject.id(job))).ifPresentOrElse(JobStay::goOnAfterwards, () -> begin(job));
     }
 
     /** Gives up what a job that was cancelled or paused still waits for. */

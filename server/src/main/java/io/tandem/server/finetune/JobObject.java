@@ -74,7 +74,7 @@ final class JobObject {
             ObjectNode controls = hyper.putObject("controls");
             frozen.controls().forEach((label, adapter) -> controls.put(label, adapter.reference()));
         }
-        method(job, spec.objective());
+        method(job, spec);
         // The request itself, by which a job that was interrupted goes on.
         job.set(REQUEST, request);
         job.put(BASE, base);
@@ -84,18 +84,25 @@ final class JobObject {
     /** Puts the numbers that the server chose where it said auto. */
     static void choose(ObjectNode job, JobSpec spec, Settings settings) {
         ObjectNode hyper = job.withObjectProperty("hyperparameters");
-        hyper.put("n_epochs", settings.epochs());
+        if (spec.search().isEmpty()) {
+            hyper.put("n_epochs", settings.epochs());
+        }
         hyper.put("batch_size", settings.batchSize() / spec.gradientAccumulation());
         if (spec.learningRateMultiplier().isEmpty()) {
             hyper.put("learning_rate_multiplier", 1.0);
         }
-        method(job, settings.objective());
+        method(job, spec);
     }
 
-    private static void method(ObjectNode job, Objective objective) {
+    private static void method(ObjectNode job, JobSpec spec) {
+        if (spec.search().isPresent()) {
+            ObjectNode method = job.putObject("method").put("type", JobSearch.TYPE);
+            method.set(JobSearch.TYPE, spec.search().get().shown());
+            return;
+        }
         ObjectNode hyper = job.withObjectProperty("hyperparameters").deepCopy();
         String type = "supervised";
-        if (objective instanceof Objective.Preference preference) {
+        if (spec.objective() instanceof Objective.Preference preference) {
             type = "dpo";
             hyper.put("beta", preference.beta());
         }

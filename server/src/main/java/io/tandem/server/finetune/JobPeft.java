@@ -41,6 +41,7 @@ final class JobPeft {
     private static final String LORA_BIAS = "lora_bias";
     private static final String LORA_PLUS = "loraplus";
     private static final int MAX_INVOCATION = 1024;
+    static final int MOST_RANKS = 512;
     private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** What all relatives of LoRA have. */
@@ -84,6 +85,17 @@ final class JobPeft {
 
     static String name(JsonBody hyper) {
         return hyper.optionalString("peft", 16).orElse("lora");
+    }
+
+    /** All methods. */
+    static Set<String> names() {
+        return METHODS.keySet();
+    }
+
+    /** Whether a method has a setting that only some have. */
+    static boolean has(String method, String setting) {
+        Choice choice = METHODS.get(method);
+        return choice != null && choice.settings().contains(setting);
     }
 
     private static Map<String, Choice> methods() {
@@ -167,7 +179,7 @@ final class JobPeft {
 
     /** {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling. */
     private static LoraConfig lora(JsonBody hyper, boolean stabilized, String model) {
-        int rank = hyper.optionalInt("rank", 1, 512).orElse(8);
+        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(8);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         boolean asked = hyper.optionalBoolean("rslora", stabilized);
         if (stabilized && !asked) {
@@ -187,7 +199,7 @@ final class JobPeft {
 
     /** As many singular values as an adapter may have ranks by default, of which each counts as it is. */
     private static LoraConfig values(JsonBody hyper, String model) {
-        int rank = hyper.optionalInt("rank", 1, 512).orElse(64);
+        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(64);
         return new LoraConfig(rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
     }
 
@@ -196,12 +208,17 @@ final class JobPeft {
     }
 
     private static Optional<Set<TargetModule>> targets(JsonBody hyper) {
-        JsonNode value = hyper.find("target_modules");
-        if (value == null) {
-            return Optional.empty();
-        }
+        return Optional.ofNullable(hyper.find("target_modules")).map(value -> targets(hyper, value));
+    }
+
+    /**
+     * The linears that a value of {@code target_modules} names.
+     *
+     * @throws io.tandem.server.api.ApiException if it is wrong
+     */
+    static Set<TargetModule> targets(JsonBody hyper, JsonNode value) {
         if (value.asText().equals("all-linear")) {
-            return Optional.of(LoraConfig.everyLinear());
+            return LoraConfig.everyLinear();
         }
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         for (JsonNode name : value) {
@@ -217,7 +234,7 @@ final class JobPeft {
         if (targets.isEmpty()) {
             throw unknownTarget(hyper);
         }
-        return Optional.of(targets);
+        return targets;
     }
 
     private static RuntimeException unknownTarget(JsonBody hyper) {

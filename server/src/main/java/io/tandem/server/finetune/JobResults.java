@@ -144,6 +144,31 @@ record JobResults(
         return name;
     }
 
+    /** Keeps a checkpoint of a search's trial, which cannot be called. */
+    void trialCheckpoint(ObjectNode job, TrialTask task, JobCheckpoint checkpoint, long now) throws IOException {
+        checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
+    }
+
+    boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) {
+        return checkpoints.has(task.checkpoints(JobObject.id(job)), step);
+    }
+
+    /** The adapter of a search's trial after a step. */
+    Adapter trialAdapter(ObjectNode job, int trial, int step) throws IOException {
+        return checkpoints
+                .at(CheckpointStore.trial(JobObject.id(job), trial), step)
+                .served();
+    }
+
+    /** Lets go of a trial that is out of the search. */
+    void dropTrial(ObjectNode job, int trial) {
+        try {
+            checkpoints.deleteTrial(JobObject.id(job), trial);
+        } catch (IOException e) {
+            LOG.warn("trial {} of job {} is still on disk: {}", trial, JobObject.id(job), e.toString());
+        }
+    }
+
     /** What a job goes on from. */
     Optional<JobCheckpoint> latestCheckpoint(String jobId) throws IOException {
         return checkpoints.latest(jobId);
@@ -157,6 +182,7 @@ record JobResults(
         // Of a job without a result, the newest checkpoint is all that is left.
         int least = JobObject.status(job).equals(JobObject.SUCCEEDED) ? 0 : 1;
         try {
+            checkpoints.deleteTrials(JobObject.id(job));
             deleteCheckpoints(job, Math.max(least, config.keepCheckpoints()));
         } catch (IOException | RuntimeException e) {
             LOG.warn("old checkpoints of job {} are still on disk: {}", JobObject.id(job), e.toString());
@@ -199,12 +225,20 @@ record JobResults(
 
     /** Makes a file of the job's table and puts its id into the job. */
     void table(ObjectNode job, long now) throws IOException {
-        Path copy = jobs.copyTable(JobObject.id(job));
+        addFile(job, jobs.copyTable(JobObject.id(job)), "step_metrics.csv", now);
+    }
+
+    /** Makes a file of a text and puts its id into the job. */
+    void file(ObjectNode job, String name, String content, long now) throws IOException {
+        addFile(job, jobs.result(JobObject.id(job), content), name, now);
+    }
+
+    private void addFile(ObjectNode job, Path unfinished, String name, long now) throws IOException {
         try {
-            ObjectNode file = files(job).add(copy, "step_metrics.csv", "fine-tune-results", now);
-            job.putArray("result_files").add(file.path("id").asText());
+            ObjectNode file = files(job).add(unfinished, name, "fine-tune-results", now);
+            job.withArrayProperty("result_files").add(file.path("id").asText());
         } finally {
-            Files.deleteIfExists(copy);
+            Files.deleteIfExists(unfinished);
         }
     }
 }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
-import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
@@ -21,7 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One stay of a job in the engine: passes the engine's news on to the jobs' thread, where it keeps what they bring. */
-final class JobRun implements JobSink {
+final class JobRun implements JobStay {
     private static final Logger LOG = LoggerFactory.getLogger(JobRun.class);
 
     /** Of a model with many, those that an event's line names. */
@@ -64,12 +63,13 @@ final class JobRun implements JobSink {
         this.left = left;
     }
 
-    /** The job shall go on as soon as the engine has let go of it. */
-    void goOnAfterwards() {
+    @Override
+    public void goOnAfterwards() {
         again = true;
     }
 
-    boolean goesOn() {
+    @Override
+    public boolean goesOn() {
         return again;
     }
 

@@ -105,7 +105,7 @@ public final class JobService implements AutoCloseable {
 
     /** Says what a job with this body would do; creates none. Cancelling it ends it. */
     public CompletableFuture<ObjectNode> dryRun(TenantId tenant, JsonBody body) {
-        JobSpec spec = JobSpec.parse(body);
+        JobSpec spec = setup.device().largest(JobSpec.parse(body).alternatives());
         return readers.dryRun(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
@@ -145,10 +145,13 @@ public final class JobService implements AutoCloseable {
         return thread.ask(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
-            setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
+            for (JobSpec alternative : spec.alternatives()) {
+                setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
+            }
             libraries.apply(tenant).requireRoom();
             requireTokens(tenant);
-            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant)).requireBelow(spec.method());
+            FrozenAdapters frozen = spec.below().find(libraries.apply(tenant));
+            spec.alternatives().forEach(alternative -> frozen.requireBelow(alternative.method()));
             ObjectNode job = JobObject.create(
                     tenant, spec, frozen, body.node().deepCopy(), setup.model().identity(), book.now());
             String longest = JobObject.checkpointName(job, Integer.MAX_VALUE);

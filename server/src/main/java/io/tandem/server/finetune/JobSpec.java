@@ -16,6 +16,7 @@ import io.tandem.server.api.Metadata;
 import io.tandem.server.dataset.TextRules;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -48,6 +49,7 @@ import java.util.stream.Stream;
  * @param below what the new adapter is trained on top of
  * @param texts how examples become tokens
  * @param metadata as the client gave it
+ * @param search of which this is a trial, or the first of its alternatives
  */
 public record JobSpec(
         String model,
@@ -71,16 +73,22 @@ public record JobSpec(
         double weight,
         JobBelow below,
         TextRules texts,
-        Optional<ObjectNode> metadata) {
+        Optional<ObjectNode> metadata,
+        Optional<JobSearch> search) {
 
     /** Preferences are learned in smaller steps, or the model forgets how to speak. */
     private static final double PREFERENCE_RATE = 0.25;
 
     private static final double BASE_BETA = 0.1;
+    private static final String SUPERVISED = "supervised";
+    private static final String DPO = "dpo";
+    private static final List<String> TYPES = List.of(SUPERVISED, DPO, JobSearch.TYPE);
+
     /** Of a request that is kept with its job. */
     private static final int MAX_CHARS = 1 << 16;
 
     private static final int MAX_SEED = Integer.MAX_VALUE;
+    static final int MOST_EPOCHS = 50;
     private static final Set<String> FIELDS = Set.of(
             "model",
             "training_file",
@@ -114,6 +122,18 @@ public record JobSpec(
 
     /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
     public static JobSpec parse(JsonBody body) {
+        return JobSearch.of(body)
+                .map(search -> search.alternatives().get(0))
+                .orElseGet(() -> parse(body, hyperparameters(body, type(body)), Optional.empty()));
+    }
+
+    /** Of a search, what its trials may be, each as long as the longest; of other jobs, just what they are. */
+    List<JobSpec> alternatives() {
+        return search.map(JobSearch::alternatives).orElse(List.of(this));
+    }
+
+    /** @param search of which the hyperparameters are a trial's */
+    static JobSpec parse(JsonBody body, JsonBody hyper, Optional<JobSearch> search) {
         body.rejectUnknown(FIELDS);
         JsonNode integrations = body.find("integrations");
         if (integrations != null && !(integrations.isArray() && integrations.isEmpty())) {
@@ -126,8 +146,7 @@ public record JobSpec(
         suffix.filter(s -> !s.matches("[A-Za-z0-9][A-Za-z0-9._-]*")).ifPresent(s -> {
             throw body.invalid("suffix", "may have letters, digits, dots, dashes and underscores only.");
         });
-        boolean preferences = preferences(body);
-        JsonBody hyper = hyperparameters(body, preferences ? "dpo" : "supervised");
+        boolean preferences = search.isEmpty() && type(body).equals(DPO);
         Set<String> known = new HashSet<>(HYPERPARAMETERS);
         if (preferences) {
             known.add("beta");
@@ -148,7 +167,7 @@ public record JobSpec(
                 preferences
                         ? new Objective.Preference(real(hyper, "beta", 1e-6, 2).orElse(BASE_BETA))
                         : new Objective.Supervised(),
-                number(hyper, "n_epochs", 1, 50),
+                number(hyper, "n_epochs", 1, MOST_EPOCHS),
                 number(hyper, "batch_size", 1, 256),
                 hyper.optionalInt("gradient_accumulation", 1, 256).orElse(1),
                 multiplier,
@@ -165,7 +184,8 @@ public record JobSpec(
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
                 JobBelow.parse(hyper),
                 new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
-                body.optionalObject("metadata").map(JsonBody::node));
+                body.optionalObject("metadata").map(JsonBody::node),
+                search);
     }
 
     /**
@@ -182,17 +202,18 @@ public record JobSpec(
         }
     }
 
-    private static boolean preferences(JsonBody body) {
+    private static String type(JsonBody body) {
         Optional<JsonBody> method = body.optionalObject("method");
         if (method.isEmpty()) {
-            return false;
+            return SUPERVISED;
         }
-        String type = method.get().optionalString("type", 64).orElse("supervised");
-        if (!type.equals("supervised") && !type.equals("dpo")) {
-            throw method.get().invalid("type", "must be 'supervised' or 'dpo'; this server trains nothing else.");
+        String type = method.get().optionalString("type", 64).orElse(SUPERVISED);
+        if (!TYPES.contains(type)) {
+            throw method.get()
+                    .invalid("type", "must be 'supervised', 'dpo' or 'search'; this server trains nothing else.");
         }
-        method.get().rejectUnknown(Set.of("type", "supervised", "dpo"));
-        return type.equals("dpo");
+        method.get().rejectUnknown(Set.of("type", SUPERVISED, DPO, JobSearch.TYPE));
+        return type;
     }
 
     /** From {@code method.<type>.hyperparameters}, or the older {@code hyperparameters}. */
@@ -203,9 +224,10 @@ public record JobSpec(
         if (method.isEmpty()) {
             return older;
         }
-        String other = type.equals("dpo") ? "supervised" : "dpo";
-        if (method.get().find(other) != null) {
-            throw method.get().invalid(other, "does not belong to the method '" + type + "'.");
+        for (String other : TYPES) {
+            if (!other.equals(type) && method.get().find(other) != null) {
+                throw method.get().invalid(other, "does not belong to the method '" + type + "'.");
+            }
         }
         return method.get()
                 .optionalObject(type)

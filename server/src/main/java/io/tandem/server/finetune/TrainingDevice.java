@@ -13,6 +13,7 @@ import io.tandem.scheduler.slo.CostKind;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.api.ApiException;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
@@ -32,6 +33,19 @@ public record TrainingDevice(
 
     MemoryPlan memory(PeftMethod method, OptimizerConfig optimizer) {
         return MemoryPlan.training(model, limits, method, optimizer);
+    }
+
+    /**
+     * The one that takes most memory.
+     *
+     * @throws ApiException if one of them cannot be trained here at all
+     */
+    JobSpec largest(List<JobSpec> specs) {
+        specs.forEach(spec -> requireShape(spec.method()));
+        return specs.stream()
+                .max(Comparator.comparingLong(
+                        spec -> memory(spec.method(), spec.optimizer()).total()))
+                .orElseThrow();
     }
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */

@@ -33,6 +33,7 @@ public final class CheckpointStore {
     private static final String WEIGHTS = "adapter_model.safetensors";
     private static final String PUBLISHED = "published";
     private static final String PREFIX = "step-";
+    private static final String TRIAL = "trial-";
     /** Steps have up to ten digits, but nine are enough for a job of any size that ends. */
     private static final Pattern NAME = Pattern.compile(PREFIX + "[0-9]{8,9}");
 
@@ -43,6 +44,26 @@ public final class CheckpointStore {
     public CheckpointStore(Path jobs, AdapterStore adapters) {
         this.jobs = jobs;
         this.adapters = adapters;
+    }
+
+    /**
+     * What stands for a job's id where the checkpoints of a trial of its search are meant. They are in a folder of the
+     * job's.
+     */
+    public static String trial(String jobId, int number) {
+        return jobId + "/" + TRIAL + number;
+    }
+
+    /** Deletes all checkpoints of a job's trials. */
+    public void deleteTrials(String jobId) throws IOException {
+        for (Path trial : AtomicFiles.directories(jobs.resolve(jobId), name -> name.startsWith(TRIAL))) {
+            AtomicFiles.remove(trial);
+        }
+    }
+
+    /** Deletes all checkpoints of one trial. */
+    public void deleteTrial(String jobId, int number) throws IOException {
+        AtomicFiles.remove(jobs.resolve(trial(jobId, number)));
     }
 
     private Path directory(String jobId) {
@@ -96,6 +117,16 @@ public final class CheckpointStore {
             }
         }
         return Optional.empty();
+    }
+
+    /** The checkpoint of a step. */
+    public JobCheckpoint at(String jobId, int step) throws IOException {
+        return read(directory(jobId, step));
+    }
+
+    /** Whether a step has a checkpoint. */
+    public boolean has(String jobId, int step) {
+        return Files.exists(directory(jobId, step));
     }
 
     private JobCheckpoint read(Path directory) throws IOException {

@@ -26,8 +26,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class DataDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DataDirectory.class);
-    /** The deepest place where a store writes: {@code jobs/ID/checkpoints/STEP/UNFINISHED}, seen from {@code jobs}. */
-    private static final int DEPTH = 4;
+    /** The deepest place where a store writes: {@code jobs/ID/TRIAL/checkpoints/STEP/UNFINISHED}, seen from {@code jobs}. */
+    private static final int DEPTH = 5;
 
     private final Path root;
     private final FileChannel lock;

@@ -113,6 +113,11 @@ public final class JobStore {
         return Files.copy(table, AtomicFiles.unfinished(table));
     }
 
+    /** A new file with a result of the job, to be moved away. */
+    public Path result(String jobId, String content) throws IOException {
+        return Files.writeString(AtomicFiles.unfinished(folder(jobId).resolve("result")), content);
+    }
+
     /** The adapters below all examples, as they were when the job was created. */
     public List<Named> under(ObjectNode job, AdapterStore adapters) throws IOException {
         return adapters(job, UNDER, adapters);

@@ -81,6 +81,43 @@ class JobsCommandIT {
     }
 
     @Test
+    void aSearchShowsItsFront() throws Exception {
+        String file = file("search.jsonl", LINE.repeat(8));
+        String[] search = {
+            file,
+            "--name",
+            "found",
+            "--validation",
+            file,
+            "--trials",
+            "3",
+            "--search-ranks",
+            "1,2",
+            "--search-methods",
+            "lora,ia3",
+            "--search-learning-rates",
+            "0.001",
+            "0.01",
+            "--epochs",
+            "2",
+            "--batch-size",
+            "4"
+        };
+        Said said = run(new FinetuneCommand(), search);
+        assertThat(said.status()).as(said.text()).isZero();
+        assertThat(said.text())
+                .containsPattern("TRIAL +PARAMETERS +VALIDATION LOSS +HYPERPARAMETERS")
+                .containsPattern("\\d +\\d+ +\\d\\.\\d{4} +\\{\"peft\":\"(lora|ia3)\"")
+                .contains("can be called");
+        Said alone = run(new FinetuneCommand(), file, "--name", "found", "--trials", "1");
+        assertThat(alone.text()).contains("--validation");
+        search[6] = "1";
+        assertThat(run(new FinetuneCommand(), search).text()).contains("--trials must be from 2 to 64");
+        Said pairs = run(new FinetuneCommand(), file, "--name", "found", "--search", "--dpo");
+        assertThat(pairs.text()).contains("--search learns from examples");
+    }
+
+    @Test
     void aDryRunShowsWhatIsLearned() throws Exception {
         Said said = run(new FinetuneCommand(), file("dry.jsonl", LINE), "--name", "dry", "--dry-run");
         assertThat(said.status()).isZero();

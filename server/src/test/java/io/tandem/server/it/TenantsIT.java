@@ -331,12 +331,16 @@ class TenantsIT {
         assertThat(operator.get(usage + "99999999999").statusCode()).isEqualTo(200);
     }
 
-    @Test
-    void tokensThatAreTrainedHaveAQuotaByDay() throws Exception {
-        String tenant = tenant("learner");
+    @ParameterizedTest
+    @ValueSource(strings = {"supervised", "search"})
+    void tokensThatAreTrainedHaveAQuotaByDay(String method) throws Exception {
+        String tenant = tenant("learner-" + method);
         operator.json(operator.post(PROJECTS + "/" + tenant, "{\"quota\":{\"training_tokens_per_day\":1}}"));
         RunningServer caller = server.as(newKey(tenant, "admin").path("value").asText());
-        String job = NO_JOB.replace("file-1", caller.upload("a.jsonl", TrainingFiles.chats(16)));
+        String file = caller.upload("a.jsonl", TrainingFiles.chats(16));
+        String job = NO_JOB.replace("file-1", file)
+                .replaceFirst(
+                        "\\}$", ",\"validation_file\":\"" + file + "\",\"method\":{\"type\":\"" + method + "\"}}");
         String id =
                 caller.json(caller.post("/v1/fine_tuning/jobs", job)).path("id").asText();
         String path = "/v1/fine_tuning/jobs/" + id;

@@ -1,0 +1,208 @@
+package io.tandem.server.finetune;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.scheduler.finetune.FinetuneJob;
+import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.finetune.search.Trial;
+import io.tandem.server.finetune.search.Trial.Evaluation;
+import io.tandem.server.storage.DiskFailure;
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One stay of a search's trial in the engine. When it ends well or badly, the search goes on. */
+final class TrialRun implements JobStay {
+    private static final Logger LOG = LoggerFactory.getLogger(TrialRun.class);
+
+    private final ObjectNode job;
+    private final TrialTask task;
+    private final FinetuneJob work;
+    private final JobBook book;
+    private final JobResults results;
+    private final Executor thread;
+    private final JobRun.Trained trained;
+    private final Runnable left;
+    private final long tokensOfOthers;
+    private long tokens;
+    private Optional<Measured> last;
+    private boolean again;
+
+    /**
+     * @param thread on which everything is kept; drops news when nobody listens any more
+     * @param trained called there with the tokens of each step
+     * @param left called there when the engine has let go of the trial
+     */
+    TrialRun(
+            ObjectNode job,
+            TrialTask task,
+            FinetuneJob work,
+            JobBook book,
+            JobResults results,
+            Executor thread,
+            JobRun.Trained trained,
+            Runnable left) {
+        this.job = job;
+        this.task = task;
+        this.work = work;
+        this.book = book;
+        this.results = results;
+        this.thread = thread;
+        this.trained = trained;
+        this.left = left;
+        this.tokensOfOthers = SearchProgress.read(job).stream()
+                .filter(other -> other.number() != task.trial().number())
+                .mapToLong(Trial::trainedTokens)
+                .sum();
+        this.tokens = work.resumeFrom().map(JobCheckpoint::trainedTokens).orElse(0L);
+        this.last = work.resumeFrom().flatMap(JobCheckpoint::measured);
+    }
+
+    @Override
+    public void goOnAfterwards() {
+        again = true;
+    }
+
+    @Override
+    public boolean goesOn() {
+        return again;
+    }
+
+    private interface News {
+        void keep() throws IOException;
+    }
+
+    /** A job that was cancelled in the meantime hears nothing any more. */
+    private void tell(News news) {
+        thread.execute(() -> {
+            if (JobObject.ended(job)) {
+                return;
+            }
+            try {
+                news.keep();
+            } catch (IOException | RuntimeException e) {
+                LOG.error("news of {} of job {} could not be written", task, work.id(), e);
+                book.say(job, "warn", "The server could not write to its disk: " + DiskFailure.reason(e) + ".");
+            }
+        });
+    }
+
+    @Override
+    public void start() {
+        tell(() -> {
+            if (JobObject.status(job).equals(JobObject.QUEUED)) {
+                book.status(job, JobObject.RUNNING);
+                int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
+                book.say(
+                        job,
+                        "info",
+                        task + " trains up to step " + work.totalSteps()
+                                + (step == 0 ? "." : " and goes on after step " + step + "."));
+            }
+        });
+    }
+
+    @Override
+    public void step(StepReport report) {
+        tell(() -> {
+            tokens = report.trainedTokens();
+            job.put("trained_tokens", tokensOfOthers + tokens);
+            trained.count(report.tokens());
+        });
+    }
+
+    @Override
+    public void found(Found found) {}
+
+    @Override
+    public void pruned(Pruned pruned) {}
+
+    @Override
+    public void grew(Grown grown) {}
+
+    @Override
+    public void measured(Measured measured) {
+        tell(() -> last = Optional.of(measured));
+    }
+
+    @Override
+    public void checkpoint(JobCheckpoint checkpoint) {
+        tell(() -> keep(checkpoint));
+    }
+
+    private void keep(JobCheckpoint checkpoint) throws IOException {
+        results.trialCheckpoint(job, task, checkpoint, book.now());
+    }
+
+    @Override
+    public void finish(JobOutcome outcome) {
+        tell(() -> {
+            if (outcome instanceof JobOutcome.Succeeded succeeded) {
+                succeed(succeeded);
+            } else if (outcome instanceof JobOutcome.Failed failed) {
+                book.say(job, "warn", task + " failed and is left out: " + failed.message());
+                evaluated(OptionalDouble.empty());
+            } else if (outcome instanceof JobOutcome.Suspended suspended) {
+                suspend(suspended);
+            } else {
+                book.end(job, JobObject.CANCELLED, "The job was cancelled.");
+            }
+        });
+        thread.execute(left);
+    }
+
+    private void succeed(JobOutcome.Succeeded succeeded) {
+        if (!results.hasTrialCheckpoint(job, task, succeeded.step())) {
+            book.status(job, JobObject.PAUSED);
+            book.say(
+                    job,
+                    "error",
+                    task + " could not be written. The job is paused; resume it when the server's disk has room.");
+            return;
+        }
+        double loss = last.orElseThrow().loss();
+        evaluated(OptionalDouble.of(loss));
+        ObjectNode data = JsonBody.MAPPER.createObjectNode();
+        data.put("step", succeeded.step()).put("total_steps", work.totalSteps());
+        data.put("valid_loss", loss).put("full_valid_loss", loss);
+        data.put("trial", task.trial().number());
+        data.put("trained_parameters", task.trial().parameters());
+        data.set("hyperparameters", task.trial().configuration().values());
+        book.metrics(
+                job,
+                String.format(
+                        Locale.ROOT,
+                        "%s: validation loss=%.4f after %d steps, %d trained parameters",
+                        task,
+                        loss,
+                        succeeded.step(),
+                        task.trial().parameters()),
+                data);
+    }
+
+    private void evaluated(OptionalDouble loss) {
+        Evaluation evaluation = new Evaluation(task.task().epochs(), work.totalSteps(), loss, tokens);
+        SearchProgress.put(job, task.trial().with(evaluation));
+        book.status(job, JobObject.status(job));
+        again = true;
+    }
+
+    private void suspend(JobOutcome.Suspended suspended) throws IOException {
+        int step = suspended.checkpoint().map(JobCheckpoint::step).orElse(0);
+        // Before its first step a trial begins again just as well.
+        if (step > 0) {
+            keep(suspended.checkpoint().orElseThrow());
+        }
+        if (JobObject.status(job).equals(JobObject.PAUSED)) {
+            book.say(
+                    job,
+                    "info",
+                    "The job is paused after step " + step + " of trial "
+                            + task.trial().number() + ".");
+        }
+    }
+}

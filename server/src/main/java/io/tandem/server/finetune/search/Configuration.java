@@ -1,0 +1,43 @@
+package io.tandem.server.finetune.search;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What one trial is trained with.
+ *
+ * @param values hyperparameters of a job, those that are searched
+ */
+public record Configuration(ObjectNode values) {
+    static final String METHOD = "peft";
+    static final String RANK = "rank";
+    static final String TARGETS = "target_modules";
+    static final String RATE = "learning_rate";
+
+    /** Columns of a table of configurations. */
+    static final List<String> FIELDS = List.of(METHOD, RANK, TARGETS, RATE);
+
+    /** A value as people read it; empty if the configuration has none. */
+    String text(String field) {
+        JsonNode value = values.path(field);
+        if (!value.isArray()) {
+            return value.asText("");
+        }
+        List<String> names = new ArrayList<>();
+        value.forEach(name -> names.add(name.asText()));
+        return String.join("+", names);
+    }
+
+    /** As in {@code peft=dora, rank=8, learning_rate=0.002}. */
+    @Override
+    public String toString() {
+        List<String> parts = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> value : values.properties()) {
+            parts.add(value.getKey() + "=" + text(value.getKey()));
+        }
+        return String.join(", ", parts);
+    }
+}

@@ -1,0 +1,272 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.api.JsonBody;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Searches end to end. The model runs in float32 and windows have one size. */
+@Timeout(180)
+class SearchIT {
+    private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final String SEARCH = "{\"trials\":6,\"space\":{\"peft\":[\"lora\",\"ia3\"],\"rank\":[2,4],"
+            + "\"target_modules\":[\"all-linear\",[\"q_proj\",\"v_proj\"]],\"learning_rate\":{\"min\":0.001,\"max\":0.02}},"
+            + "\"hyperparameters\":{\"n_epochs\":4,\"batch_size\":4}}";
+
+    @TempDir
+    private Path directory;
+
+    private RunningServer server;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = RunningServer.start(directory, 48);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private String body(String file, String search) {
+        return "{\"model\":\"tiny\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
+                + "\",\"method\":{\"type\":\"search\",\"search\":" + search + "}}";
+    }
+
+    private String create(String file, String search) throws Exception {
+        HttpResponse<String> answer = server.post(JOBS, body(file, search));
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+        return JsonBody.MAPPER.readTree(answer.body()).path("id").asText();
+    }
+
+    private JsonNode job(String id) throws Exception {
+        return server.json(server.get(JOBS + "/" + id));
+    }
+
+    private JsonNode ended(String id) throws Exception {
+        while (job(id).path("finished_at").isNull()) {
+            Thread.sleep(50);
+        }
+        return job(id);
+    }
+
+    private List<String> messages(String id) throws Exception {
+        List<String> messages = new ArrayList<>();
+        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
+                .path("data")
+                .forEach(event -> messages.add(0, event.path("message").asText()));
+        return messages;
+    }
+
+    private void awaitMessage(String id, String part) throws Exception {
+        while (messages(id).stream().noneMatch(message -> message.contains(part))) {
+            Thread.sleep(10);
+        }
+    }
+
+    private String result(JsonNode job, int index) throws Exception {
+        String file = job.path("result_files").path(index).asText();
+        HttpResponse<String> content = server.get("/v1/files/" + file + "/content");
+        assertThat(content.statusCode()).isEqualTo(200);
+        return content.body();
+    }
+
+    private Adapter adapter(JsonNode job) throws Exception {
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
+    }
+
+    @Test
+    void pausesAndRestartsLeaveNoTrace() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        JsonNode alone = ended(create(file, SEARCH));
+        Adapter best = adapter(alone);
+        halves(alone.path("search"));
+        reports(alone);
+
+        String id = create(file, SEARCH);
+        awaitMessage(id, "Trial 2/6");
+        // It trains, or is between two trials.
+        assertThat(server.post(JOBS + "/" + id + "/pause", "{}").statusCode()).isEqualTo(200);
+        stop();
+        start();
+        assertThat(job(id).path("status").asText()).isEqualTo("paused");
+        assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(200);
+        awaitMessage(id, "Trial 3/6");
+        stop();
+        loseWhatACrashLoses(directory.resolve("data/jobs").resolve(id));
+        start();
+        while (job(id).path("search").path("trials").size() < 6) {
+            Thread.sleep(10);
+        }
+        stop();
+        start();
+        JsonNode restarted = ended(id);
+        assertThat(restarted.path("search")).isEqualTo(alone.path("search"));
+        assertThat(restarted.path("trained_tokens")).isEqualTo(alone.path("trained_tokens"));
+        assertThat(adapter(restarted)).usingRecursiveComparison().isEqualTo(best);
+        try (Stream<Path> left = Files.list(directory.resolve("data/jobs").resolve(id))) {
+            assertThat(left.map(path -> path.getFileName().toString())).noneMatch(name -> name.startsWith("trial"));
+        }
+    }
+
+    /** The last evaluation was not written yet, and the trial under way left no checkpoint when it ended. */
+    private static void loseWhatACrashLoses(Path folder) throws Exception {
+        Path file = folder.resolve("job.json");
+        ObjectNode job = (ObjectNode) JsonBody.MAPPER.readTree(file.toFile());
+        ArrayNode trials = (ArrayNode) job.at("/search/trials");
+        int last = trials.size();
+        assertThat(trials.findValues("epochs")).as("all in the first rung").hasSize(last);
+        trials.remove(last - 1);
+        Files.writeString(file, job.toString());
+        assertThat(folder.resolve("trial-" + last + "/checkpoints/step-00000010"))
+                .exists();
+        try (Stream<Path> left = Files.walk(folder.resolve("trial-" + (last + 1)))) {
+            for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        } catch (NoSuchFileException e) {
+            // It had not made a step.
+            return;
+        }
+    }
+
+    /** Six trials of one epoch, three of two, one of four; ten steps an epoch. */
+    private static void halves(JsonNode search) {
+        List<Integer> rungs = new ArrayList<>();
+        List<String> tried = new ArrayList<>();
+        for (JsonNode trial : search.path("trials")) {
+            rungs.add(trial.path("evaluations").size());
+            tried.add(trial.path("hyperparameters").toString());
+            assertThat(trial.path("evaluations").findValues("epochs"))
+                    .extracting(JsonNode::asInt)
+                    .isEqualTo(List.of(1, 2, 4)
+                            .subList(0, trial.path("evaluations").size()));
+            assertThat(trial.path("evaluations").findValues("steps"))
+                    .extracting(JsonNode::asInt)
+                    .isEqualTo(List.of(10, 20, 40)
+                            .subList(0, trial.path("evaluations").size()));
+        }
+        assertThat(rungs).containsExactlyInAnyOrder(3, 2, 2, 1, 1, 1);
+        assertThat(tried).doesNotHaveDuplicates();
+    }
+
+    private void reports(JsonNode job) throws Exception {
+        // The project's account has all trials.
+        long now = Instant.now().getEpochSecond();
+        assertThat(server.get("/v1/organization/usage/completions?format=csv&start_time=" + now)
+                        .body())
+                .contains(job.path("fine_tuned_model").asText() + ",0,0,0,0,"
+                        + job.path("trained_tokens").asLong());
+        assertThat(job.path("method").path("search").path("trials").asInt()).isEqualTo(6);
+        JsonNode search = job.path("search");
+        JsonNode best = search.path("trials").path(search.path("best_trial").asInt() - 1);
+        List<String> rows = result(job, 0).lines().toList();
+        assertThat(rows).hasSize(7);
+        assertThat(rows.get(0))
+                .isEqualTo("trial,peft,rank,target_modules,learning_rate,trained_parameters,epochs,steps,"
+                        + "validation_loss,pareto,best");
+        for (JsonNode trial : search.path("trials")) {
+            assertThat(trial.path("validation_loss").asDouble())
+                    .isGreaterThanOrEqualTo(best.path("validation_loss").asDouble());
+            String end = trial.path("validation_loss").asDouble() + ","
+                    + trial.path("pareto").asBoolean() + "," + trial.equals(best);
+            assertThat(rows.get(trial.path("trial").asInt())).endsWith(end);
+        }
+        assertThat(best.path("pareto").asBoolean()).isTrue();
+        assertThat(result(job, 1)).startsWith("<svg").contains("trial 6: peft=").endsWith("</svg>\n");
+        assertThat(messages(job.path("id").asText()))
+                .filteredOn(message -> message.contains(": validation loss="))
+                .hasSize(6 + 3 + 1)
+                .allMatch(message -> message.matches(
+                        "Trial [1-6]/6 \\(peft=.*, learning_rate=.*\\): validation loss=[0-9.]+ after [124]0 steps, [0-9]+"
+                                + " trained parameters"));
+    }
+
+    /** What it says is of the largest trial, in the last rung: LoRA of rank 4 for 4 epochs of 10 steps. */
+    @Test
+    void aDryRunDescribesTheLargestTrial() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String lora = "\"hyperparameters\":{\"rank\":4,\"n_epochs\":4,\"batch_size\":4}";
+        JsonNode largest = server.json(server.post(
+                        JOBS + "/dry_run", "{\"model\":\"tiny\",\"training_file\":\"" + file + "\"," + lora + "}"))
+                .path("training");
+        JsonNode search =
+                server.json(server.post(JOBS + "/dry_run", body(file, SEARCH))).path("training");
+        assertThat(search.path("steps").asInt()).isEqualTo(40);
+        assertThat(search.path("trained_parameters")).isEqualTo(largest.path("trained_parameters"));
+    }
+
+    @Test
+    void cancellingAndDeletingEndIt() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(file, SEARCH);
+        awaitMessage(id, "Trial 2/6");
+        server.post(JOBS + "/" + id + "/cancel", "{}");
+        assertThat(ended(id).path("status").asText()).isEqualTo("cancelled");
+        assertThat(server.delete(JOBS + "/" + id).statusCode()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"trials\":1}|method.search.trials",
+                "{\"trials\":65}|method.search.trials",
+                "{\"space\":{\"peft\":[]}}|method.search.space.peft",
+                "{\"space\":{\"peft\":[\"increlora\"]}}|method.search.space.peft",
+                "{\"hyperparameters\":{\"peft\":\"increlora\"}}|method.search.hyperparameters.peft",
+                "{\"space\":{\"peft\":[\"lore\"]}}|method.search.space.peft",
+                "{\"space\":{\"rank\":[0,1]}}|method.search.space.rank",
+                "{\"space\":{\"target_modules\":[[\"nose\"]]}}|method.search.space.target_modules",
+                "{\"space\":{\"learning_rate\":{\"min\":0.1}}}|method.search.space.learning_rate.max",
+                "{\"space\":{\"learning_rate\":{\"min\":0.1,\"max\":0.01}}}|method.search.space.learning_rate.min",
+                "{\"space\":{\"rank\":[1,2]}}|method.search.trials",
+                "{\"space\":{\"layers\":[1]}}|method.search.space.layers",
+                "{\"space\":{\"rank\":[1,2]},\"hyperparameters\":{\"rank\":2}}|method.search.space.rank",
+                "{\"hyperparameters\":{\"eval_every\":2}}|method.search.hyperparameters.eval_every",
+                "{\"hyperparameters\":{\"schedule\":\"linear\"}}|method.search.hyperparameters.schedule",
+                "{\"hyperparameters\":{\"n_epochs\":51}}|method.search.hyperparameters.n_epochs",
+                "{\"hyperparameters\":{\"alpha\":3}}|method.search.hyperparameters.alpha",
+                "{\"space\":{\"rank\":[1,512],\"learning_rate\":{\"min\":0.001,\"max\":0.02}}}|rank"
+            })
+    void wrongSettingsAreRefusedByName(String search, String field) throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(4));
+        HttpResponse<String> answer = server.post(JOBS, body(file, search));
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(param(answer)).as(answer.body()).isEqualTo(field);
+    }
+
+    private static String param(HttpResponse<String> answer) throws Exception {
+        return JsonBody.MAPPER.readTree(answer.body()).at("/error/param").asText();
+    }
+
+    @Test
+    void aValidationFileIsNeeded() throws Exception {
+        HttpResponse<String> answer =
+                server.post(JOBS, "{\"model\":\"tiny\",\"training_file\":\"file-1\",\"method\":{\"type\":\"search\"}}");
+        assertThat(answer.statusCode()).isEqualTo(400);
+        assertThat(param(answer)).isEqualTo("validation_file");
+    }
+}
