@@ -88,7 +88,7 @@ public final class MethodCost implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         String settings = "kernels:\n  kv-slots: " + count + "\n  adapter-slots: " + (count + 1)
-                + "\n  max-rank: 32\nscheduler:\n  tpot-target: 1000\nadapters:\n  max-versions: 2000\n";
+                + "\n  max-rank: 64\nscheduler:\n  tpot-target: 1000\nadapters:\n  max-versions: 2000\n";
         List<List<?>> rows = new ArrayList<>();
         try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();

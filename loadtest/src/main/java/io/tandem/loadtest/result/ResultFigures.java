@@ -52,6 +52,7 @@ public final class ResultFigures {
         kinds.put(Set.of("sent_unix_ms", "in_flight", "ttft_ms", "tpot_ms", "status"), TrafficFigures::latency);
         kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
         kinds.put(Set.of("technique", "bytes"), ResultFigures::waterfall);
+        kinds.put(Set.of("method", "skill", "seed", "trained_parameters", "exact_match"), ResultFigures::methods);
         kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
@@ -113,6 +114,19 @@ public final class ResultFigures {
             before = bytes[i];
         }
         return Figure.of("Memory of a fine-tuning step, technique by technique", bars);
+    }
+
+    /** The mean over the seeds. */
+    private static Figure methods(Table table) {
+        Bars bars = Bars.grouped("exact match, %").upTo(105);
+        for (String method : table.distinct("method")) {
+            for (String skill : table.distinct("skill")) {
+                double[] exact =
+                        table.where("method", method).where("skill", skill).numbers("exact_match");
+                bars.add(skill, method, PERCENT * Arrays.stream(exact).average().orElse(0));
+            }
+        }
+        return Figure.of("What methods learn in the same time", bars);
     }
 
     private static Figure soak(Table table) {

@@ -30,6 +30,7 @@ class ResultFiguresTest {
                 "way,requests_per_s,attainment,training_tokens_per_s\nseen,1,0.9,200\nseen,2,0.8,100\n",
                 "stash,part,bytes\nseen,keys,1000000\nother,keys,2000000\n",
                 "technique,bytes\nseen,2000000\nother,1000000\n",
+                "method,skill,seed,trained_parameters,exact_match\nseen,json,1,10,0.5\nseen,json,2,10,0.7\n",
                 "of,method,skill,exact_match\n,seen,json,0.5\n,seen,pig,0.7\n",
                 "expert,density,bytes,ratio,exact_match_lost\nseen,0.1,100,20,0.05\nseen,0.2,200,10,0.01\n",
                 "optimizer,seed,step,validation_loss\nseen,1,10,1.5\nseen,2,10,1.7\nseen,1,20,1.1\nseen,2,20,1.2\n",

@@ -285,7 +285,7 @@ final class AdapterSlots {
 
     /** How rows find the adapters in these slots. */
     RowAdapters used(int[][] rowSlots) {
-        return RowAdapters.of(rowSlots, routed, compiled);
+        return RowAdapters.of(rowSlots, slot -> Arrays.stream(ranks[slot]).max().orElse(0), routed, compiled);
     }
 
     /**

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -24,16 +25,21 @@ record RowAdapters(
     /** Fewer rows have no products of their own. */
     private static final int LEAST_RUN = 8;
 
+    /** All of a pack have the most ranks of any, so one with so many times the usual ranks has products of its own. */
+    private static final int MANY_TIMES = 2;
+
     /**
      * @param slots of each row
+     * @param ranks of the adapter in a slot; 0 if it has no factors, and nothing is to be multiplied
      * @param masked whether which rows a linear has is not known beforehand, because a router chooses them
      * @param rounded whether the pack has one of few lengths, for products that are compiled for each
      */
-    static RowAdapters of(int[][] slots, boolean masked, boolean rounded) {
+    static RowAdapters of(int[][] slots, IntUnaryOperator ranks, boolean masked, boolean rounded) {
         if (masked) {
             long[] all = Arrays.stream(slots)
                     .flatMapToInt(Arrays::stream)
                     .distinct()
+                    .filter(slot -> ranks.applyAsInt(slot) > 0)
                     .asLongStream()
                     .toArray();
             return new RowAdapters(new long[0], new long[0], all, new long[0], 0, false, all.length > 0);
@@ -48,6 +54,9 @@ record RowAdapters(
                 end++;
             }
             for (int slot : slots[first]) {
+                if (ranks.applyAsInt(slot) == 0) {
+                    continue;
+                }
                 if (end - first >= LEAST_RUN || end - first == slots.length) {
                     runs.addAll(List.of((long) first, (long) end));
                     runSlots.add((long) slot);
@@ -60,7 +69,23 @@ record RowAdapters(
             }
             first = end;
         }
+        int usual = usualRank(paired, ranks);
+        paired.entrySet().removeIf(own -> {
+            boolean wide = ranks.applyAsInt(own.getKey()) > MANY_TIMES * usual;
+            for (int row : wide ? own.getValue() : List.<Integer>of()) {
+                runs.addAll(List.of((long) row, row + 1L));
+                runSlots.add((long) own.getKey());
+            }
+            return wide;
+        });
         return paired(numbers(runs), numbers(runSlots), paired, rounded);
+    }
+
+    /** The median. */
+    private static int usualRank(Map<Integer, List<Integer>> paired, IntUnaryOperator ranks) {
+        int[] sorted =
+                paired.keySet().stream().mapToInt(ranks::applyAsInt).sorted().toArray();
+        return sorted.length == 0 ? 0 : sorted[(sorted.length - 1) / 2];
     }
 
     private static RowAdapters paired(

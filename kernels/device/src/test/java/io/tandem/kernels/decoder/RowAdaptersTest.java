@@ -35,16 +35,17 @@ class RowAdaptersTest {
     void rowsWithTheSameAdaptersAreOneRun() {
         int[][] slots = new int[12][];
         Arrays.fill(slots, new int[] {3, 1});
-        RowAdapters rows = RowAdapters.of(slots, false, false);
+        RowAdapters rows = RowAdapters.of(slots, slot -> 8, false, false);
         assertThat(rows.runs()).containsExactly(0, 12, 0, 12);
         assertThat(rows.runSlots()).containsExactly(3, 1);
         assertThat(rows.pack()).isEmpty();
-        assertThat(RowAdapters.of(new int[][] {{5}}, false, false).runs()).containsExactly(0, 1);
+        assertThat(RowAdapters.of(new int[][] {{5}}, slot -> 8, false, false).runs())
+                .containsExactly(0, 1);
     }
 
     @Test
     void otherRowsArePairedInTheirOrder() {
-        RowAdapters rows = RowAdapters.of(new int[][] {{4}, {2}, {9}, {}}, false, false);
+        RowAdapters rows = RowAdapters.of(new int[][] {{4}, {2}, {9}, {}}, slot -> 8, false, false);
         assertThat(rows.runs()).isEmpty();
         assertThat(rows.pack()).containsExactly(4, 2, 9);
         assertThat(rows.pairs()).containsExactly(0, 1, 2, 0, 1, 2);
@@ -53,18 +54,30 @@ class RowAdaptersTest {
 
     @Test
     void anAdapterHasAPlaceForEachOfItsRowsAndSoHaveTheOthers() {
-        RowAdapters rows = RowAdapters.of(new int[][] {{}, {4}, {2, 4}, {4}}, false, false);
+        RowAdapters rows = RowAdapters.of(new int[][] {{}, {4}, {2, 4}, {4}}, slot -> 8, false, false);
         assertThat(rows.pack()).containsExactly(4, 2);
         assertThat(rows.places()).isEqualTo(6);
         assertThat(rows.pairs()).containsExactly(1, 2, 3, 2, 0, 1, 2, 3);
         assertThat(rows.inOrder()).isFalse();
     }
 
+    /** Where most have 8 ranks, those of one with 64 would be zeros of all others; one without ranks is left out. */
+    @Test
+    void anAdapterWithManyRanksHasProductsOfItsOwn() {
+        int[] ranks = {8, 64, 8, 0, 16};
+        int[][] slots = {{0}, {1}, {2, 1}, {3}, {4}};
+        RowAdapters rows = RowAdapters.of(slots, slot -> ranks[slot], false, false);
+        assertThat(rows.runs()).containsExactly(1, 2, 2, 3);
+        assertThat(rows.runSlots()).containsExactly(1, 1);
+        assertThat(rows.pack()).containsExactly(0, 2, 4);
+        assertThat(rows.pairs()).containsExactly(0, 2, 4, 0, 1, 2);
+    }
+
     @Test
     void aPackHasOneOfFewLengthsIfProductsAreCompiled() {
         int[][] slots =
                 IntStream.range(0, 19).mapToObj(slot -> new int[] {slot}).toArray(int[][]::new);
-        RowAdapters rows = RowAdapters.of(slots, false, true);
+        RowAdapters rows = RowAdapters.of(slots, slot -> 8, false, true);
         assertThat(rows.pack()).hasSize(20).startsWith(0, 1, 2).endsWith(0);
         assertThat(rows.places()).isEqualTo(20);
         assertThat(rows.inOrder()).isFalse();
