@@ -38,7 +38,7 @@ class DataDirectoryTest {
     void whatACrashLeftIsDeletedWhenADirectoryIsOpened(String leftover) throws IOException {
         write(root.resolve(leftover));
         Path kept = write(root.resolve("jobs/ftjob-1/checkpoints/step-00000001/state.bin"));
-        Path foreign = write(root.resolve("adapters/a/deeper/and/deeper/.unfinished-notes"));
+        Path foreign = write(root.resolve("adapters/a/deeper/and/even/deeper/.unfinished-notes"));
         try (DataDirectory data = DataDirectory.open(root)) {
             assertThat(data.uploads()).isEmptyDirectory();
         }
