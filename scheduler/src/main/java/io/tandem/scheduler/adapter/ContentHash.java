@@ -14,8 +14,8 @@ import java.util.regex.Pattern;
 
 /**
  * What an adapter does, as a number: SHA-256 over its modules in order, each with name, rank, shape, scaling and the
- * factors' bits in float32, and over its virtual tokens and its invocation. Names, labels and what the configuration says beside that do not count, so the same weights
- * have the same hash wherever they come from.
+ * factors' bits in float32, and over its virtual tokens and its invocation. Names, labels and what the configuration says
+ * beside that do not count, so the same weights have the same hash wherever they come from.
  *
  * @param hex 64 digits
  */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the device's {@code adapter/}, with
- * the forward pass beside the backward pass.
+ * What an adapter does to one linear {@code y = W x + b}, or to the output of a block. Each form has its file in the
+ * device's {@code adapter/}, with the forward pass beside the backward pass.
  */
 public sealed interface Change
         permits LowRank, LeadingRanks, Core, SingularValues, Dora, BiasedFactors, Scale, Bottleneck {

@@ -24,7 +24,9 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -44,11 +46,12 @@ final class AdapterSlots {
     private final boolean routed;
     private final boolean compiled;
     /** By lane. */
-    private final List<Packed> packs = new ArrayList<>();
+    private final Map<Integer, Packed> packs = new HashMap<>();
 
-    private long[] active = {};
-    private boolean stale = true;
-    private long changes;
+    /** How often the content of each slot changed. */
+    private final long[] changes;
+
+    private Use active = new Use(new long[0], new long[0]);
 
     AdapterSlots(
             DecoderScript script,
@@ -60,6 +63,7 @@ final class AdapterSlots {
         this.script = script;
         this.scope = owner;
         this.layout = layout;
+        this.changes = new long[limits.adapterSlots()];
         this.routed = model.experts().isPresent();
         this.compiled = limits.dtype() != Dtype.FLOAT32;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
@@ -250,14 +254,24 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
-        stale = true;
-        changes++;
+        changed(slot);
     }
 
     /** The slot's numbers changed, its shapes did not. */
-    void changed() {
-        stale = true;
-        changes++;
+    void changed(int slot) {
+        changes[slot]++;
+    }
+
+    /** What is in some slots now. What was made of it is made again only if that changes. */
+    private Use use(long[] slots) {
+        return new Use(
+                slots, Arrays.stream(slots).map(slot -> changes[(int) slot]).toArray());
+    }
+
+    private record Use(long[] slots, long[] changes) {
+        boolean isSame(Use other) {
+            return Arrays.equals(slots, other.slots) && Arrays.equals(changes, other.changes);
+        }
     }
 
     /**
@@ -273,12 +287,12 @@ final class AdapterSlots {
                 .sorted()
                 .asLongStream()
                 .toArray();
-        if (stale || !Arrays.equals(wanted, active)) {
+        Use use = use(wanted);
+        if (!use.isSame(active)) {
             try (TensorScope call = scope.open()) {
                 script.activate(call, value, wanted, ofAll(scaled, wanted));
             }
-            active = wanted;
-            stale = false;
+            active = use;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
     }
@@ -290,29 +304,29 @@ final class AdapterSlots {
 
     /**
      * Copies of the adapters in some slots, for the rows of a lane. They are kept until the lane wants others, or one of the
-     * slots changes.
+     * those changes.
      */
     PackObject pack(int lane, long[] slots) {
-        while (packs.size() <= lane) {
-            packs.add(new Packed(new long[0], -1, scope.open(), Optional.empty()));
+        Use use = use(slots);
+        Optional<Packed> last = Optional.ofNullable(packs.get(lane));
+        if (last.isPresent() && last.get().use().isSame(use)) {
+            return last.get().made();
         }
-        Packed last = packs.get(lane);
-        if (last.made().isPresent() && Arrays.equals(slots, last.slots()) && last.changes() == changes) {
-            return last.made().get();
-        }
-        last.owner().close();
+        last.ifPresent(old -> {
+            packs.remove(lane);
+            old.owner().close();
+        });
         TensorScope owner = scope.open();
         PackObject made = script.newPack(owner, value, slots, ofAll(ranks, slots));
-        packs.set(lane, new Packed(slots, changes, owner, Optional.of(made)));
+        packs.put(lane, new Packed(use, owner, made));
         return made;
     }
 
-    /** @param changes of any slot before it was made */
-    private record Packed(long[] slots, long changes, TensorScope owner, Optional<PackObject> made) {}
+    private record Packed(Use use, TensorScope owner, PackObject made) {}
 
     /** Frees what lanes have; the rest belongs to the owner. */
     void close() {
-        packs.forEach(packed -> packed.owner().close());
+        packs.values().forEach(packed -> packed.owner().close());
         packs.clear();
     }
 

@@ -49,6 +49,7 @@ final class Trainee implements AutoCloseable {
     private final DecoderScript script;
     private final TensorScope scope;
     private final AdapterSlots adapters;
+    private final int slot;
     private final AdapterLayout layout;
     private Adapter like;
     private final Optimizer optimizer;
@@ -78,6 +79,7 @@ final class Trainee implements AutoCloseable {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
+        this.slot = slot;
         this.layout = layout;
         Adapter initial = prepared.adapter();
         this.like = initial;
@@ -225,7 +227,7 @@ final class Trainee implements AutoCloseable {
                 script.maskRanks(call, value, pruned(plan), LearningPlan.TEMPERATURE);
             }
             lanes.share(layout.banks(), this::publish);
-            adapters.changed();
+            adapters.changed(slot);
             float[] result = script.stepResult(call, step, script.extremes(call, value));
             optimizer.count(result[0]);
             if (result[1] == 1) {
@@ -262,7 +264,7 @@ final class Trainee implements AutoCloseable {
             script.useRanks(call, value, used, scalings);
         }
         lanes.share(layout.banks(), this::publish);
-        adapters.changed();
+        adapters.changed(slot);
     }
 
     /** See {@link io.tandem.kernels.DeviceModel#importance}. */
@@ -328,7 +330,7 @@ final class Trainee implements AutoCloseable {
             mask(pruned(next));
             lanes.share(layout.banks(), this::publish);
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
-            adapters.changed();
+            adapters.changed(slot);
         }
         if (next.estimates() != plan.estimates()) {
             try (TensorScope call = scope.open()) {

@@ -9,8 +9,9 @@ import java.util.List;
  *     {@code |mean of a dL/da| + |mean of b dL/db|}, a its row of A and b its column of B
  * @param output how much it adds to the module's output, against what the base gives, {@code |s B A x| / |W x + b|}: the sum over
  *     all tokens
- * @param sensitivity {@code |dL/dB|^2 inputs / (s |A|)^2}. Where B is zero and A random, as an adapter starts, dL/dB is {@code s dL/dW A^T},
- *     and this is on average the sum of the squared gradients of the module's whole weight, {@code |dL/dW|^2}
+ * @param sensitivity {@code |dL/dB|^2 inputs / (s |A|)^2}. Where B is zero and A random, as an adapter starts, dL/dB is
+ *     {@code s dL/dW A^T}, and this is on average the sum of the squared gradients of the module's whole weight, {@code
+ *     |dL/dW|^2}
  */
 public record Estimate(List<Double> ranks, double output, double sensitivity) {
     public Estimate {
