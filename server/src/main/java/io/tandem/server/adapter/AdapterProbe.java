@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether an adapter makes a difference where it counts: the first token behind a fixed prompt, with its invocation at the
- * end if it has one, is drawn with and without it, through the engine like every request, and the log-probabilities of the likely tokens are compared.
+ * end if it has one, is drawn with and without it, through the engine like every request, and the log-probabilities of the
+ * likely tokens are compared.
  */
 public final class AdapterProbe {
     private static final int COMPARED_TOKENS = 20;

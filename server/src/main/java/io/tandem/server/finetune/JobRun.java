@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Scores;
-import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
@@ -31,7 +30,7 @@ final class JobRun implements JobStay {
     private final JobBook book;
     private final JobResults results;
     private final JobMetrics metrics;
-    private final Executor thread;
+    private final JobNews news;
     private final Trained trained;
     private final Runnable left;
     private double seconds;
@@ -59,7 +58,7 @@ final class JobRun implements JobStay {
         this.book = book;
         this.results = results;
         this.metrics = metrics;
-        this.thread = thread;
+        this.news = new JobNews(job, "job " + JobObject.id(job), book, thread);
         this.left = left;
     }
 
@@ -78,29 +77,10 @@ final class JobRun implements JobStay {
         void count(long tokens) throws IOException;
     }
 
-    private interface News {
-        void keep() throws IOException;
-    }
-
-    /** A job that was cancelled in the meantime hears nothing any more. */
-    private void tell(News news) {
-        thread.execute(() -> {
-            if (JobObject.ended(job)) {
-                return;
-            }
-            try {
-                news.keep();
-            } catch (IOException | RuntimeException e) {
-                LOG.error("news of job {} could not be written", JobObject.id(job), e);
-                book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
-            }
-        });
-    }
-
     /** Numbers are for people: a job does not depend on them. */
-    private void number(News news) {
+    private void number(JobNews.News written) {
         try {
-            news.keep();
+            written.keep();
         } catch (IOException e) {
             if (!numbersLost) {
                 numbersLost = true;
@@ -115,7 +95,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void start() {
-        tell(() -> {
+        news.tell(() -> {
             if (JobObject.status(job).equals(JobObject.QUEUED)) {
                 book.status(job, JobObject.RUNNING);
                 book.say(job, "info", "The job trains.");
@@ -125,7 +105,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void step(StepReport report) {
-        tell(() -> {
+        news.tell(() -> {
             seconds += report.seconds();
             steps++;
             job.put("trained_tokens", report.trainedTokens());
@@ -150,7 +130,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void found(Found found) {
-        tell(() -> {
+        news.tell(() -> {
             List<Double> importance = found.finding().importance();
             ObjectNode data = numbered(found.step());
             ArrayNode layers = data.putArray("layer_importance");
@@ -169,7 +149,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void pruned(Pruned pruned) {
-        tell(() -> book.say(
+        news.tell(() -> book.say(
                 job,
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
@@ -178,7 +158,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void measured(Measured measured) {
-        tell(() -> {
+        news.tell(() -> {
             ObjectNode data = data(measured.step(), "valid", measured.scores());
             JobObject.putScores(data, "full_valid", measured.scores());
             ObjectNode byAbility = data.putObject("valid_loss_by_ability");
@@ -221,12 +201,12 @@ final class JobRun implements JobStay {
 
     @Override
     public void grew(Grown grown) {
-        tell(() -> book.say(job, "info", GrowthReport.of(grown)));
+        news.tell(() -> book.say(job, "info", GrowthReport.of(grown)));
     }
 
     @Override
     public void checkpoint(JobCheckpoint checkpoint) {
-        tell(() -> keep(checkpoint));
+        news.tell(() -> keep(checkpoint));
     }
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
@@ -237,7 +217,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void finish(JobOutcome outcome) {
-        tell(() -> {
+        news.tell(() -> {
             number(metrics::flush);
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
@@ -249,7 +229,7 @@ final class JobRun implements JobStay {
                 book.end(job, JobObject.CANCELLED, "The job was cancelled.");
             }
         });
-        thread.execute(left);
+        news.last(left);
     }
 
     private void succeed(JobOutcome.Succeeded outcome) {
@@ -273,12 +253,8 @@ final class JobRun implements JobStay {
                             + ". The job is paused; resume it when the server's disk has room.");
         } catch (RuntimeException e) {
             LOG.error("the adapter of job {} cannot be used", JobObject.id(job), e);
-            book.end(job, JobObject.FAILED, "the adapter cannot be published: " + why(e));
+            book.end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));
         }
-    }
-
-    private static String why(Exception failure) {
-        return failure instanceof ApiException ? String.valueOf(failure.getMessage()) : DiskFailure.reason(failure);
     }
 
     /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */

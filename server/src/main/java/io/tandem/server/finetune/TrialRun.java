@@ -6,25 +6,20 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.search.Trial.Evaluation;
-import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Executor;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** One stay of a search's trial in the engine. When it ends well or badly, the search goes on. */
 final class TrialRun implements JobStay {
-    private static final Logger LOG = LoggerFactory.getLogger(TrialRun.class);
-
     private final ObjectNode job;
     private final TrialTask task;
     private final FinetuneJob work;
     private final JobBook book;
     private final JobResults results;
-    private final Executor thread;
+    private final JobNews news;
     private final JobRun.Trained trained;
     private final Runnable left;
     private final long tokensOfOthers;
@@ -51,7 +46,7 @@ final class TrialRun implements JobStay {
         this.work = work;
         this.book = book;
         this.results = results;
-        this.thread = thread;
+        this.news = new JobNews(job, task + " of job " + work.id(), book, thread);
         this.trained = trained;
         this.left = left;
         this.tokensOfOthers = SearchProgress.read(job).stream()
@@ -72,28 +67,9 @@ final class TrialRun implements JobStay {
         return again;
     }
 
-    private interface News {
-        void keep() throws IOException;
-    }
-
-    /** A job that was cancelled in the meantime hears nothing any more. */
-    private void tell(News news) {
-        thread.execute(() -> {
-            if (JobObject.ended(job)) {
-                return;
-            }
-            try {
-                news.keep();
-            } catch (IOException | RuntimeException e) {
-                LOG.error("news of {} of job {} could not be written", task, work.id(), e);
-                book.say(job, "warn", "The server could not write to its disk: " + DiskFailure.reason(e) + ".");
-            }
-        });
-    }
-
     @Override
     public void start() {
-        tell(() -> {
+        news.tell(() -> {
             if (JobObject.status(job).equals(JobObject.QUEUED)) {
                 book.status(job, JobObject.RUNNING);
                 int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
@@ -108,7 +84,7 @@ final class TrialRun implements JobStay {
 
     @Override
     public void step(StepReport report) {
-        tell(() -> {
+        news.tell(() -> {
             tokens = report.trainedTokens();
             job.put("trained_tokens", tokensOfOthers + tokens);
             trained.count(report.tokens());
@@ -126,12 +102,12 @@ final class TrialRun implements JobStay {
 
     @Override
     public void measured(Measured measured) {
-        tell(() -> last = Optional.of(measured));
+        news.tell(() -> last = Optional.of(measured));
     }
 
     @Override
     public void checkpoint(JobCheckpoint checkpoint) {
-        tell(() -> keep(checkpoint));
+        news.tell(() -> keep(checkpoint));
     }
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
@@ -140,7 +116,7 @@ final class TrialRun implements JobStay {
 
     @Override
     public void finish(JobOutcome outcome) {
-        tell(() -> {
+        news.tell(() -> {
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
             } else if (outcome instanceof JobOutcome.Failed failed) {
@@ -152,7 +128,7 @@ final class TrialRun implements JobStay {
                 book.end(job, JobObject.CANCELLED, "The job was cancelled.");
             }
         });
-        thread.execute(left);
+        news.last(left);
     }
 
     private void succeed(JobOutcome.Succeeded succeeded) {

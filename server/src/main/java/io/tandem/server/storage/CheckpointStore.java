@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Checkpoints of jobs on disk, a directory each: the adapter in PEFT's layout, what is served of it if that is not all of it, the
- * best one so far if the job keeps it, everything else in {@code state.bin}, and OpenAI's checkpoint object. One has its name only when all of it is on the
- * disk, so a crash leaves either a whole checkpoint or none.
+ * best one so far if the job keeps it, everything else in {@code state.bin}, and OpenAI's checkpoint object. One has its
+ * name only when all of it is on the disk, so a crash leaves either a whole checkpoint or none.
  */
 public final class CheckpointStore {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
