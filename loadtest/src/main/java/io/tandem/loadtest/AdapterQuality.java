@@ -31,8 +31,6 @@ public final class AdapterQuality implements Callable<Integer> {
     private static final double PERCENT = 100;
     private static final int MERGING_AIM_PERCENT = 90;
     private static final int MERGED_RANK = 128;
-    /** Of the files in config/tour: questions are the same as there. */
-    private static final long TOUR_SEED = 1;
 
     private static final Path GENERATED_TASKS = Path.of("loadtest/target/skills");
 
@@ -135,7 +133,7 @@ public final class AdapterQuality implements Callable<Integer> {
         if (tasks.isPresent()) {
             return tasks.get();
         }
-        TourFiles.write(GENERATED_TASKS, TOUR_SEED, examples);
+        TourFiles.write(GENERATED_TASKS, TourFiles.SEED, examples);
         return GENERATED_TASKS;
     }
 

@@ -44,8 +44,6 @@ public final class RoutingAccuracy implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final String BASE = "base model";
     private static final Path TASKS = Path.of("loadtest/target/routing");
-    /** Of the files in config/tour: questions are the same as there. */
-    private static final long TOUR_SEED = 1;
 
     @Mixin
     private ModelOption model = new ModelOption();
@@ -79,7 +77,7 @@ public final class RoutingAccuracy implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        TourFiles.write(TASKS, TOUR_SEED, Map.of());
+        TourFiles.write(TASKS, TourFiles.SEED, Map.of());
         String settings =
                 "scheduler:\n  concurrent-jobs: " + skills.size() + "\nadapters:\n  routing-margin: " + margin + "\n";
         try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {

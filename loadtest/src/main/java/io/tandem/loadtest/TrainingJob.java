@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 /** A fine-tuning job of a server. */
 public record TrainingJob(ApiClient client, String id) {
     private static final long POLL_MILLIS = 500;
+    private static final long STEP_MILLIS = 20;
 
     /** @param body of the request, as the API has it */
     public static TrainingJob start(ApiClient client, ObjectNode body) throws IOException, InterruptedException {
@@ -29,13 +30,32 @@ public record TrainingJob(ApiClient client, String id) {
             JsonNode state = client.get("/v1/fine_tuning/jobs/" + id);
             news.accept(events(1).path(0));
             if (!state.path("finished_at").isNull()) {
-                if (!state.path("status").asText().equals("succeeded")) {
-                    throw new IOException("the job failed: "
-                            + state.path("error").path("message").asText());
-                }
+                requireSuccess(state);
                 return state.path("fine_tuned_model").asText();
             }
             Thread.sleep(POLL_MILLIS);
+        }
+    }
+
+    private static void requireSuccess(JsonNode state) throws IOException {
+        if (!state.path("status").asText().equals("succeeded")) {
+            throw new IOException(
+                    "the job failed: " + state.path("error").path("message").asText());
+        }
+    }
+
+    /**
+     * Waits for its first step.
+     *
+     * @throws IOException if the job fails before
+     */
+    public void awaitStep() throws IOException, InterruptedException {
+        while (steps() == 0) {
+            JsonNode state = client.get("/v1/fine_tuning/jobs/" + id);
+            if (!state.path("finished_at").isNull()) {
+                requireSuccess(state);
+            }
+            Thread.sleep(STEP_MILLIS);
         }
     }
 

@@ -14,11 +14,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -46,12 +44,8 @@ public final class MethodCost implements Callable<Integer> {
     @Mixin
     private ModelOption model = new ModelOption();
 
-    @Option(
-            names = "--methods",
-            split = ",",
-            paramLabel = "NAME",
-            description = "Of loadtest/src/main/resources/…/methods.json; default all.")
-    private Set<String> methods = new LinkedHashSet<>();
+    @Mixin
+    private MethodsOption methods = new MethodsOption();
 
     @Option(names = "--adapters", defaultValue = "32", description = "In a batch; default ${DEFAULT-VALUE}.")
     private int count;
@@ -93,7 +87,7 @@ public final class MethodCost implements Callable<Integer> {
         try (ServerProcess server = ServerProcess.start(model.directory(), settings, "")) {
             ApiClient client = server.client();
             Map<String, List<String>> adapters = new LinkedHashMap<>();
-            for (Method method : Method.named(methods)) {
+            for (Method method : methods.chosen()) {
                 adapters.put(method.name(), make(client, method));
             }
             adapters.put(MIXED, mixed(List.copyOf(adapters.values())));

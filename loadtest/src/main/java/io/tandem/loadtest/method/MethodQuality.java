@@ -19,12 +19,10 @@ import java.util.Collections;
 import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
@@ -45,8 +43,6 @@ import picocli.CommandLine.Option;
 public final class MethodQuality implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final Path TASKS = Path.of("loadtest/target/skills");
-    /** Of the files in config/tour: questions are the same as there. */
-    private static final long TOUR_SEED = 1;
 
     private static final double PERCENT = 100;
     private static final double NANOS = 1e9;
@@ -54,18 +50,13 @@ public final class MethodQuality implements Callable<Integer> {
     private static final double TPOT_MILLIS = 50;
     private static final int ANSWER_TOKENS = 48;
     private static final double PROBE_SECONDS = 2;
-    private static final long POLL_MILLIS = 20;
     private static final int MOST_EPOCHS = 50;
 
     @Mixin
     private ModelOption model = new ModelOption();
 
-    @Option(
-            names = "--methods",
-            split = ",",
-            paramLabel = "NAME",
-            description = "Of loadtest/src/main/resources/…/methods.json; default all.")
-    private Set<String> methods = new LinkedHashSet<>();
+    @Mixin
+    private MethodsOption methods = new MethodsOption();
 
     @Option(
             names = "--skills",
@@ -129,8 +120,8 @@ public final class MethodQuality implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        TourFiles.write(TASKS, TOUR_SEED, skills);
-        List<Method> chosen = Method.named(methods).stream()
+        TourFiles.write(TASKS, TourFiles.SEED, skills);
+        List<Method> chosen = methods.chosen().stream()
                 .flatMap(method -> learningRates.stream().map(method::faster))
                 .toList();
         List<Outcome> outcomes = new ArrayList<>();
@@ -228,9 +219,7 @@ public final class MethodQuality implements Callable<Integer> {
     private double probe(ApiClient client, Method method, String skill) throws IOException, InterruptedException {
         String file = client.upload(Files.readAllLines(TASKS.resolve(skill + ".train.jsonl")));
         TrainingJob job = TrainingJob.start(client, body(client, method, file, 0, MOST_EPOCHS));
-        while (job.steps() == 0) {
-            Thread.sleep(POLL_MILLIS);
-        }
+        job.awaitStep();
         int before = job.steps();
         long start = System.nanoTime();
         new PoissonLoad(requests, PROBE_SECONDS, ANSWER_TOKENS, 0)

@@ -13,19 +13,23 @@ import java.util.Set;
 
 /** Training and test files in OpenAI's chat format for the skills that the sample model lacks; no item is in both. */
 public final class TourFiles {
+    /** Of the files in {@code config/tour}. */
+    public static final long SEED = 1;
+
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int TEST = 100;
     private static final int TRAIN = 350;
 
     private TourFiles() {}
 
-    /** Writes the files that are in {@code config/tour}, if they are given its seed. */
+    /** Writes the files that are in {@code config/tour}, if it is given {@link #SEED}. */
     static void write(Path directory, long seed) throws IOException {
         write(directory, seed, Map.of());
     }
 
     /**
-     * Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills.
+     * Writes {@code <skill>.train.jsonl} and {@code <skill>.test.jsonl} for each of the skills. With {@link #SEED} the tests are
+     * those in {@code config/tour}.
      *
      * @param examples how many training examples of a skill; {@value #TRAIN} where nothing is said, fewer if a skill has no
      *     more
