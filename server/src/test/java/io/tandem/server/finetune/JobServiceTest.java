@@ -111,6 +111,8 @@ class JobServiceTest {
 
     /** Writes of a job fail as on a full disk: what would be in its folder cannot be. */
     private void fillDisk(String id) throws IOException {
+        // Behind whatever the jobs' thread has begun to write.
+        bench.job(id);
         Files.move(bench.folder(id), root.resolve("elsewhere"));
         Files.writeString(bench.folder(id), "in the way");
     }
