@@ -63,6 +63,7 @@ import io.tandem.server.tenant.TrainingUsage;
 import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
+import io.tandem.server.trace.Traces;
 import io.tandem.server.text.constrained.Grammars;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -113,11 +114,13 @@ public final class Application implements AutoCloseable {
     private final String url;
     private final TenantAdapters adapters;
     private final Watchdog watchdog;
+    private final Traces traces;
     private final Readiness readiness;
     private final Listeners listeners;
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
+        traces = Traces.of(environment, Main.number());
         data = DataDirectory.open(config.data());
         tenants = new Tenants(
                 new TenantStore(data.tenants()),
@@ -159,7 +162,7 @@ public final class Application implements AutoCloseable {
         AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         jobs = new JobService(
                 setup,
-                engine,
+                traces.jobs(engine),
                 tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
                         files::of,
@@ -179,7 +182,7 @@ public final class Application implements AutoCloseable {
                 .register(meters);
         engineThread = new Thread(engine, "engine");
         engineThread.start();
-        vertx = Vertx.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
+        vertx = Vertx.vertx(traces.applyTo(new VertxOptions().setFileSystemOptions(NO_CACHE)));
         try {
             listeners = new Listeners(vertx, config.http(), tenants, meters);
         } catch (IOException e) {
@@ -188,7 +191,7 @@ public final class Application implements AutoCloseable {
         }
         Routes.Targets targets = new Routes.Targets(
                 model,
-                engine,
+                traces.tokens(engine),
                 grammars,
                 AnswerSyntax.of(config.parsers(), model.template()),
                 nextRequestId,
@@ -438,6 +441,7 @@ public final class Application implements AutoCloseable {
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }
+        traces.close();
         if (!engineThread.isAlive()) {
             device.close();
         }

@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
+import io.tandem.scheduler.inference.TokenSink.Course;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.scheduler.kv.CacheKey;
 import java.util.Arrays;
@@ -16,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -479,6 +481,13 @@ public final class Sequence {
         return remaining() <= 0;
     }
 
+    private Course course() {
+        return new Course(
+                arrivalNanos,
+                scheduledNanos == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(scheduledNanos),
+                generated() == 0 ? OptionalLong.empty() : OptionalLong.of(firstTokenNanos));
+    }
+
     public boolean finished() {
         return finished;
     }
@@ -490,7 +499,8 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(reason, request.prompt().length, cachedPromptTokens(), generated(), message));
+            sink.finish(new Finish(
+                    reason, request.prompt().length, cachedPromptTokens(), generated(), message, course()));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }

@@ -12,6 +12,7 @@ import io.tandem.server.config.HttpConfig;
 import io.tandem.server.finetune.JobService;
 import io.tandem.server.operation.Readiness;
 import io.tandem.server.storage.TenantFiles;
+import io.tandem.server.trace.RequestSpan;
 import io.tandem.server.tenant.Principal;
 import io.tandem.server.tenant.RateLimits;
 import io.tandem.server.tenant.Role;
@@ -298,7 +299,17 @@ public final class Routes {
         }
 
         private static Handler<RoutingContext> called(TenantRoute handler) {
-            return context -> handler.handle(context, KeyHandler.caller(context));
+            return context -> handler.handle(context, traced(context));
+        }
+
+        private static Principal traced(RoutingContext context) {
+            Principal caller = KeyHandler.caller(context);
+            RequestSpan.describe(
+                    context.request().method().name(),
+                    OtherMethods.pattern(context.currentRoute()),
+                    caller.tenant().value(),
+                    RequestIds.of(context.request()));
+            return caller;
         }
 
         /** What only admins may is written down, whether they may or not. */
@@ -334,7 +345,7 @@ public final class Routes {
                     uploads,
                     http.maxUploadBytes(),
                     deadline,
-                    (context, upload) -> handler.handle(context, KeyHandler.caller(context), upload));
+                    (context, upload) -> handler.handle(context, traced(context), upload));
         }
 
         void formOrJson(String path, Role role, TenantRoute.WithUpload form, TenantRoute json) {
