@@ -63,8 +63,8 @@ import io.tandem.server.tenant.TrainingUsage;
 import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
-import io.tandem.server.trace.Traces;
 import io.tandem.server.text.constrained.Grammars;
+import io.tandem.server.trace.Traces;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -182,7 +182,7 @@ public final class Application implements AutoCloseable {
                 .register(meters);
         engineThread = new Thread(engine, "engine");
         engineThread.start();
-        vertx = Vertx.vertx(traces.applyTo(new VertxOptions().setFileSystemOptions(NO_CACHE)));
+        vertx = traces.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
         try {
             listeners = new Listeners(vertx, config.http(), tenants, meters);
         } catch (IOException e) {

@@ -87,16 +87,13 @@ class HelmChartTest {
     @Test
     void theServerKnowsAllFlagsAndSettings(@TempDir Path folder) throws IOException {
         Path values = folder.resolve("values.yaml");
-        Files.writeString(
-                values,
-                """
+        Files.writeString(values, """
                 model: {name: Qwen/Qwen2.5-0.5B-Instruct}
                 settings: {scheduler: {concurrent-jobs: 2}}
                 allowHosts: [llm.example.com]
                 arguments: [--context-tokens=4096]
                 """);
-        Map<String, JsonNode> objects =
-                checked(chart().withValuesFile(values).call());
+        Map<String, JsonNode> objects = checked(chart().withValuesFile(values).call());
         Container container = container(objects);
         assertThat(container.getArgs())
                 .contains("--model=Qwen/Qwen2.5-0.5B-Instruct", "--allow-host=llm.example.com")
@@ -108,7 +105,9 @@ class HelmChartTest {
                 STRICT.treeToValue(Objects.requireNonNull(objects.get("ConfigMap")), ConfigMap.class)
                         .getData()
                         .get("tandem.yaml"));
-        assertThat(YAML.readTree(settings.toFile()).at("/scheduler/concurrent-jobs").intValue())
+        assertThat(YAML.readTree(settings.toFile())
+                        .at("/scheduler/concurrent-jobs")
+                        .intValue())
                 .isEqualTo(2);
     }
 

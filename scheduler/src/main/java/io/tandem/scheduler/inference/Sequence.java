@@ -499,8 +499,8 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(
-                    reason, request.prompt().length, cachedPromptTokens(), generated(), message, course()));
+            sink.finish(
+                    new Finish(reason, request.prompt().length, cachedPromptTokens(), generated(), message, course()));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }

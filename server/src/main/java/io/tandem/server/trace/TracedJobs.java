@@ -112,7 +112,8 @@ final class TracedJobs implements JobEngine {
             if (outcome instanceof JobOutcome.Failed failed) {
                 span.setStatus(StatusCode.ERROR, failed.message());
             }
-            span.setAttribute("tandem.outcome", outcome.getClass().getSimpleName().toLowerCase(Locale.ROOT));
+            span.setAttribute(
+                    "tandem.outcome", outcome.getClass().getSimpleName().toLowerCase(Locale.ROOT));
             span.end();
             super.finish(outcome);
         }

@@ -78,9 +78,8 @@ final class TracedTokens implements TokenSource {
                         request.adapters().stream().map(AdapterVersion::name).collect(Collectors.joining("+")))
                 .startSpan();
         Context within = parent.with(answer);
-        Instant scheduled = course.scheduled().isPresent()
-                ? Instants.of(course.scheduled().getAsLong())
-                : now;
+        Instant scheduled =
+                course.scheduled().isPresent() ? Instants.of(course.scheduled().getAsLong()) : now;
         span("queue", within, arrived, scheduled);
         if (course.scheduled().isPresent()) {
             Instant first = course.firstToken().isPresent()

@@ -7,8 +7,10 @@ import io.opentelemetry.sdk.autoconfigure.AutoConfiguredOpenTelemetrySdk;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.server.config.ConfigException;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxBuilder;
 import io.vertx.core.VertxOptions;
-import io.vertx.tracing.opentelemetry.OpenTelemetryOptions;
+import io.vertx.tracing.opentelemetry.OpenTelemetryTracingFactory;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -37,7 +39,10 @@ public final class Traces implements AutoCloseable {
     private Traces(Optional<OpenTelemetrySdk> sdk, String version) {
         this.sdk = sdk;
         OpenTelemetry telemetry = sdk.<OpenTelemetry>map(any -> any).orElseGet(OpenTelemetry::noop);
-        this.tracer = telemetry.tracerBuilder("io.tandem").setInstrumentationVersion(version).build();
+        this.tracer = telemetry
+                .tracerBuilder("io.tandem")
+                .setInstrumentationVersion(version)
+                .build();
     }
 
     /**
@@ -79,10 +84,16 @@ public final class Traces implements AutoCloseable {
         return found;
     }
 
-    /** Has Vert.x make a span of each HTTP request, the child of the client's if the request names one. */
-    public VertxOptions applyTo(VertxOptions options) {
-        sdk.ifPresent(any -> options.setTracingOptions(new OpenTelemetryOptions(any)));
-        return options;
+    /** Makes a span of each HTTP request, the child of the client's if the request names one. */
+    public Vertx vertx(VertxOptions options) {
+        VertxBuilder builder = Vertx.builder().with(options);
+        sdk.ifPresent(any -> builder.withTracer(new OpenTelemetryTracingFactory(any)));
+        return builder.build();
+    }
+
+    /** Whether spans are recorded and sent. */
+    public boolean recording() {
+        return sdk.isPresent();
     }
 
     /** The same source; answers to requests whose spans are recorded get spans of their own. */

@@ -23,8 +23,8 @@ final class Collector implements AutoCloseable {
     }
 
     private void take(HttpExchange exchange) throws IOException {
-        ExportTraceServiceRequest request = ExportTraceServiceRequest.parseFrom(
-                exchange.getRequestBody().readAllBytes());
+        ExportTraceServiceRequest request =
+                ExportTraceServiceRequest.parseFrom(exchange.getRequestBody().readAllBytes());
         request.getResourceSpansList().stream()
                 .flatMap(resource -> resource.getScopeSpansList().stream())
                 .forEach(scope -> spans.addAll(scope.getSpansList()));

@@ -107,8 +107,8 @@ class TracesIT {
                             .statusCode())
                     .isEqualTo(404);
             Span request = collector.await(COMPLETION);
-            assertThat(attributes(request).get("http.response.status_code").getIntValue())
-                    .isEqualTo(404);
+            assertThat(attributes(request).get("http.response.status_code").getStringValue())
+                    .isEqualTo("404");
             assertThat(below(collector, request)).isEmpty();
         }
     }
