@@ -29,6 +29,7 @@ import io.tandem.server.adapter.Adapters;
 import io.tandem.server.adapter.BaseModel;
 import io.tandem.server.adapter.LibraryResources;
 import io.tandem.server.adapter.TenantAdapters;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.batch.BatchService;
 import io.tandem.server.config.HttpAccess;
 import io.tandem.server.config.ServerConfig;
@@ -54,6 +55,7 @@ import io.tandem.server.storage.BatchStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.Storage;
 import io.tandem.server.storage.TenantFiles;
 import io.tandem.server.storage.TenantStore;
 import io.tandem.server.storage.UsageStore;
@@ -92,6 +94,9 @@ public final class Application implements AutoCloseable {
     /** What a crash loses of what was counted. */
     private static final long USAGE_MILLIS = 60_000;
 
+    /** After a failure of the database or the disk. */
+    private static final long UNSAVED_MILLIS = 5_000;
+
     /** What adapters are tried on when they come; any text does. */
     private static final String PROBE = "The quick brown fox";
 
@@ -100,6 +105,7 @@ public final class Application implements AutoCloseable {
             new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
 
     private final DataDirectory data;
+    private final Storage storage;
     private final Tenants tenants;
     private final Usage usage;
     private final DeviceModel device;
@@ -122,16 +128,18 @@ public final class Application implements AutoCloseable {
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
         traces = Traces.of(environment, Main.number());
         data = DataDirectory.open(config.data());
+        storage = open(config, data);
         tenants = new Tenants(
-                new TenantStore(data.tenants()),
+                new TenantStore(storage),
                 config.http().access().apiKey(),
                 config.http().access().jwt().isPresent(),
                 Clock.systemUTC());
-        usage = new Usage(new UsageStore(data.tenants()), Clock.systemUTC());
+        usage = new Usage(new UsageStore(storage), Clock.systemUTC());
         String address;
         try {
             address = ListenAddress.resolve(config.http(), tenants.locked());
         } catch (IOException e) {
+            storage.close();
             data.close();
             throw e;
         }
@@ -148,7 +156,7 @@ public final class Application implements AutoCloseable {
         watchdog = new Watchdog(engine::iterationNanos, config.operation().stallSeconds(), meters);
         readiness = new Readiness(engine::healthy, watchdog::stall);
         bind(meters);
-        TenantFiles files = new TenantFiles(data);
+        TenantFiles files = new TenantFiles(storage);
         int maxRank = device.limits().maxRank();
         AtomicLong nextRequestId = new AtomicLong(1);
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
@@ -159,20 +167,21 @@ public final class Application implements AutoCloseable {
         adapters = adapters(config, environment, setup, files, meters, nextRequestId);
         // Read before anybody asks, on a thread that may wait.
         tenants.ids().forEach(adapters::of);
-        AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
+        AdapterStore adapterStore =
+                new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), device.model(), maxRank);
         jobs = new JobService(
                 setup,
                 traces.jobs(engine),
                 tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
                         files::of,
-                        new JobStore(data.jobs()),
-                        new CheckpointStore(data.jobs(), adapterStore),
+                        new JobStore(storage, data.jobs()),
+                        new CheckpointStore(storage, adapterStore),
                         adapterStore),
                 config.finetune(),
                 Clock.systemUTC(),
                 new TrainingUsage(usage, tenants::quota));
-        batches = new BatchService(new BatchStore(data.batches()), files::of, config.batches(), Clock.systemUTC());
+        batches = new BatchService(new BatchStore(storage), files::of, config.batches(), Clock.systemUTC());
         Gauge.builder("tandem.batch.rows.waiting", batches, BatchService::waitingRows)
                 .description("rows of batches that have not ended")
                 .register(meters);
@@ -228,6 +237,7 @@ public final class Application implements AutoCloseable {
                     tenants.saveLastUse();
                     return null;
                 }));
+        vertx.setPeriodic(UNSAVED_MILLIS, timer -> jobs.saveUnsaved());
         vertx.setPeriodic(
                 USAGE_MILLIS,
                 timer -> vertx.executeBlocking(() -> {
@@ -238,6 +248,15 @@ public final class Application implements AutoCloseable {
         if (config.adapters().compressAfterSeconds() > 0) {
             compressIdleLater((long) Math.ceil(
                     Math.min(MAX_IDLE_CHECK_MILLIS, 500 * config.adapters().compressAfterSeconds())));
+        }
+    }
+
+    private static Storage open(ServerConfig config, DataDirectory data) throws IOException {
+        try {
+            return Stores.open(config.storage(), data);
+        } catch (IOException | RuntimeException e) {
+            data.close();
+            throw e;
         }
     }
 
@@ -265,7 +284,11 @@ public final class Application implements AutoCloseable {
                 new AdapterProbe(engine, nextRequestId, model.tokenizer().encode(PROBE, false));
         return new TenantAdapters(resources, tenant -> {
             AdapterStore store = new AdapterStore(
-                    data.adapters(tenant), device.model(), device.limits().maxRank());
+                    storage,
+                    tenant,
+                    data.uploads(),
+                    device.model(),
+                    device.limits().maxRank());
             AdapterLibrary library = new AdapterLibrary(
                     store,
                     tenant,
@@ -448,9 +471,10 @@ public final class Application implements AutoCloseable {
         try {
             tenants.saveLastUse();
             usage.save();
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.warn("usage is not stored: {}", e.toString());
         }
+        storage.close();
         data.close();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -26,6 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             FinetuneCommand.class,
             JobsCommand.class,
             TenantsCommand.class,
+            CopyDocumentsCommand.class,
             CompletionCommand.class
         })
 public final class Main {

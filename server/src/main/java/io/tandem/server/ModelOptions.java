@@ -76,28 +76,36 @@ final class ModelOptions {
      * @throws IOException if the configuration file cannot be read, or there is no model, or it cannot be downloaded
      */
     ServerConfig load(Map<String, Object> others, Fetching fetching) throws IOException {
-        Path home = Path.of(System.getProperty("tandem.home", "."));
-        ConfigLoader loader = new ConfigLoader(home, System.getenv());
         Map<String, Object> flags = new LinkedHashMap<>(others);
         put(flags, "model", model);
         put(flags, "model-name", modelName);
         put(flags, "kernels.dtype", dtype);
         put(flags, "kernels.weight-form", weightForm);
         put(flags, "kernels.context-tokens", contextTokens);
-        if (config != null && !Files.isReadable(config)) {
-            throw new IOException("the configuration file " + config + " cannot be read");
+        ServerConfig loaded = settings(Optional.ofNullable(config), flags);
+        boolean local = Files.isRegularFile(loaded.model())
+                || Files.exists(loaded.model().resolve("config.json"));
+        return local ? loaded : downloaded(loaded, fetching);
+    }
+
+    /**
+     * Reads the settings, whatever the model is.
+     *
+     * @param config the configuration file; the standard one if it is empty
+     */
+    static ServerConfig settings(Optional<Path> config, Map<String, Object> flags) throws IOException {
+        if (config.isPresent() && !Files.isReadable(config.get())) {
+            throw new IOException("the configuration file " + config.get() + " cannot be read");
         }
-        Path standard = loader.standardFile();
+        ConfigLoader loader = new ConfigLoader(Path.of(System.getProperty("tandem.home", ".")), System.getenv());
         Optional<Path> file =
-                config != null ? Optional.of(config) : Optional.of(standard).filter(Files::exists);
+                config.isPresent() ? config : Optional.of(loader.standardFile()).filter(Files::exists);
         ServerConfig loaded = loader.load(file, flags);
         LOG.info(
                 "settings: {}{}",
                 file.map(path -> path.toAbsolutePath().normalize().toString()).orElse("defaults"),
                 flags.isEmpty() ? "" : "; flags: " + String.join(", ", flags.keySet()));
-        boolean local = Files.isRegularFile(loaded.model())
-                || Files.exists(loaded.model().resolve("config.json"));
-        return local ? loaded : downloaded(loaded, fetching);
+        return loaded;
     }
 
     /** What is no directory may be the name of a model of the hub. */

@@ -80,6 +80,14 @@ public final class Crash implements Callable<Integer> {
             description = "Mean time from ready to a kill, which varies by half of it; default ${DEFAULT-VALUE}.")
     private double work;
 
+    @Option(
+            names = "--documents",
+            paramLabel = "ADDRESS",
+            defaultValue = "sqlite",
+            description = "Where the server keeps its documents: sqlite, or an empty database as"
+                    + " postgresql://USER@HOST/NAME; default ${DEFAULT-VALUE}.")
+    private String documents = "sqlite";
+
     @Mixin
     private RobotOptions options = new RobotOptions();
 
@@ -127,7 +135,7 @@ public final class Crash implements Callable<Integer> {
             for (int kill = 0; kill < kills; kill++) {
                 long begin = System.nanoTime();
                 List<Path> unfinished = unfinished(directory);
-                ServerProcess server = ServerProcess.launch(options.setup(SETTINGS), directory);
+                ServerProcess server = ServerProcess.launch(options.setup(settings()), directory);
                 try {
                     if (duringStartup.contains(kill)) {
                         Thread.sleep((long) (random.nextDouble() * startMillis));
@@ -147,6 +155,10 @@ public final class Crash implements Callable<Integer> {
         } finally {
             threads.shutdownNow();
         }
+    }
+
+    private String settings() {
+        return SETTINGS + "storage:\n  documents: \"" + documents + "\"\n";
     }
 
     /** Which kills hit a server that is starting; the first never does, since it finds nothing. */
@@ -177,7 +189,7 @@ public final class Crash implements Callable<Integer> {
 
     private void finish(Path directory, JobActor jobs, BatchActor batches) throws Exception {
         List<Path> unfinished = unfinished(directory);
-        try (ServerProcess server = ServerProcess.launch(options.setup(SETTINGS), directory)) {
+        try (ServerProcess server = ServerProcess.launch(options.setup(settings()), directory)) {
             server.await();
             check(server, unfinished);
             jobs.finish(server.client());

@@ -112,8 +112,10 @@ public final class AdapterTransfer {
             if (choice.version().compressed() || choice.ranks().isPresent()) {
                 AdapterArchive.pack(library.weights(choice).join().adapter(), directory.path(), archive);
             } else {
-                AdapterArchive.pack(
-                        library.store().plain(choice.name(), choice.version().content()), archive);
+                library.store().withFiles(choice.name(), choice.version().content(), files -> {
+                    AdapterArchive.pack(files, archive);
+                    return archive;
+                });
             }
             return archive;
         } catch (IOException | RuntimeException e) {

@@ -42,13 +42,8 @@ final class BatchResults implements Closeable {
         BitSet ended = new BitSet();
         ResultLog output = store.results(batchId, Results.OUTPUT, head -> end(ended, head));
         int completed = ended.cardinality();
-        try {
-            ResultLog errors = store.results(batchId, Results.ERROR, head -> end(ended, head));
-            return new BatchResults(batchId, output, errors, ended, completed);
-        } catch (IOException e) {
-            output.close();
-            throw e;
-        }
+        ResultLog errors = store.results(batchId, Results.ERROR, head -> end(ended, head));
+        return new BatchResults(batchId, output, errors, ended, completed);
     }
 
     private static void end(BitSet ended, String head) {
@@ -80,22 +75,22 @@ final class BatchResults implements Closeable {
         response.set("body", reply.body());
         line.putNull("error");
         boolean answered = reply.status() == OK;
-        ResultLog log = answered ? output : errors;
-        append(log, row.line(), line);
+        (answered ? output : errors).write(line.toString());
+        ended.set(row.line());
         if (answered) {
             completed++;
         } else {
             failed++;
         }
-        log.force();
     }
 
     /** A row will not be answered; its line survives a crash after {@link #force}. */
-    void unanswered(int row, String customId, String code, String message) throws IOException {
+    void unanswered(int row, String customId, String code, String message) {
         ObjectNode line = line(row, customId);
         line.putNull("response");
         line.putObject("error").put("code", code).put("message", message);
-        append(errors, row, line);
+        errors.append(line.toString());
+        ended.set(row);
         failed++;
     }
 
@@ -104,11 +99,6 @@ final class BatchResults implements Closeable {
                 .createObjectNode()
                 .put("id", idPrefix + String.format(Locale.ROOT, "%08x", row))
                 .put("custom_id", customId);
-    }
-
-    private void append(ResultLog log, int row, ObjectNode line) throws IOException {
-        log.append(line.toString());
-        ended.set(row);
     }
 
     void force() throws IOException {
@@ -122,9 +112,6 @@ final class BatchResults implements Closeable {
 
     @Override
     public void close() throws IOException {
-        try (output;
-                errors) {
-            force();
-        }
+        force();
     }
 }

@@ -177,7 +177,6 @@ final class BatchRun {
             BatchObject.status(changed, BatchObject.FAILED, now);
         });
         close();
-        store.deleteRows(id());
     }
 
     private BatchInput open(BitSet skipped) throws IOException {
@@ -374,14 +373,17 @@ final class BatchRun {
             changed.set("error_file_id", internal.get(Results.ERROR.name()));
             BatchObject.status(changed, end, now);
         });
-        store.deleteRows(id());
     }
 
     /** Changes the batch on the disk, then in memory. */
     private void change(Consumer<ObjectNode> change) throws IOException {
         ObjectNode changed = batch.deepCopy();
         change.accept(changed);
-        store.save(changed);
+        if (BatchObject.ended(changed)) {
+            store.end(changed);
+        } else {
+            store.save(changed);
+        }
         batch.removeAll();
         batch.setAll(changed);
     }

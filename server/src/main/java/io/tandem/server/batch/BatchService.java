@@ -74,9 +74,7 @@ public final class BatchService implements AutoCloseable {
                     continue;
                 }
                 batches.put(BatchObject.id(batch), batch);
-                if (BatchObject.ended(batch)) {
-                    store.deleteRows(BatchObject.id(batch));
-                } else {
+                if (!BatchObject.ended(batch)) {
                     begin(batch);
                 }
             }

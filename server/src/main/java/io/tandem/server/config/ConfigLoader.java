@@ -26,8 +26,13 @@ public final class ConfigLoader {
     private static final String API_KEY = "http.api-key";
 
     /** Environment variables and the settings that they replace. */
-    private static final Map<String, String> VARIABLES =
-            Map.of(ApiKey.VARIABLE, API_KEY, "TANDEM_WEIGHT_FORM", "kernels.weight-form");
+    private static final Map<String, String> VARIABLES = Map.of(
+            ApiKey.VARIABLE,
+            API_KEY,
+            "TANDEM_WEIGHT_FORM",
+            "kernels.weight-form",
+            "TANDEM_DOCUMENTS",
+            StorageConfig.DOCUMENTS);
 
     private final Path home;
     private final Map<String, String> environment;
@@ -83,6 +88,9 @@ public final class ConfigLoader {
                             values.number("server.stall-timeout", OperationConfig.DEFAULT.stallSeconds()),
                             values.flag("server.access-log", OperationConfig.DEFAULT.accessLog())),
                     data,
+                    StorageConfig.of(
+                            values.secret(StorageConfig.DOCUMENTS).orElse("sqlite"),
+                            Optional.ofNullable(environment.get("PGPASSWORD"))),
                     values.text("model").map(Path::of).orElseGet(() -> home.resolve("config/models/sample")),
                     values.text("model-name"),
                     modelSampling(values),

@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param http where to listen
  * @param operation how the server ends, and watches itself
  * @param data directory of uploaded files, jobs and adapters; created when missing
+ * @param storage what else keeps them
  * @param model the base model: a directory in HuggingFace's layout, a GGUF file, or the name of a model of the hub
  * @param modelName what clients call the base model by; the name of the directory or file if not given
  * @param modelSampling whether requests get the sampling defaults of the model's generation_config.json
@@ -27,6 +28,7 @@ public record ServerConfig(
         HttpConfig http,
         OperationConfig operation,
         Path data,
+        StorageConfig storage,
         Path model,
         Optional<String> modelName,
         boolean modelSampling,
@@ -62,6 +64,7 @@ public record ServerConfig(
                 http,
                 operation,
                 data,
+                storage,
                 directory,
                 modelName.or(() -> Optional.of(name)),
                 modelSampling,

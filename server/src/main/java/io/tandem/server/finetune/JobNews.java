@@ -4,7 +4,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,6 +18,7 @@ import org.slf4j.LoggerFactory;
  */
 record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
     private static final Logger LOG = LoggerFactory.getLogger(JobNews.class);
+    private static final long AWAY_MILLIS = 2000;
 
     interface News {
         void keep() throws IOException;
@@ -30,15 +33,41 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
             try {
                 news.keep();
             } catch (IOException | RuntimeException e) {
-                LOG.error("news of {} could not be written", subject, e);
-                book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
+                failed(e);
             }
         });
     }
 
-    /** Then the engine has let go of the job. */
-    void last(Runnable left) {
-        thread.execute(left);
+    /**
+     * The last news of a job, which wait for a storage that is away.
+     *
+     * @param left what follows them, when the engine has let go of the job
+     */
+    void tellLast(News news, Runnable left) {
+        thread.execute(() -> {
+            try {
+                if (!JobObject.ended(job)) {
+                    news.keep();
+                }
+            } catch (IOException | RuntimeException e) {
+                if (DiskFailure.away(e).isPresent()) {
+                    LOG.warn(
+                            "the end of {} waits: {}",
+                            subject,
+                            DiskFailure.away(e).get());
+                    CompletableFuture.delayedExecutor(AWAY_MILLIS, TimeUnit.MILLISECONDS, thread)
+                            .execute(() -> tellLast(news, left));
+                    return;
+                }
+                failed(e);
+            }
+            left.run();
+        });
+    }
+
+    private void failed(Exception e) {
+        LOG.error("news of {} could not be written", subject, e);
+        book.say(job, "warn", "The server could not write to its disk: " + why(e) + ".");
     }
 
     /** What an event says of a failure. */

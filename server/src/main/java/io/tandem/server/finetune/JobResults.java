@@ -10,20 +10,20 @@ import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.Blobs;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -149,7 +149,7 @@ record JobResults(
         checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
     }
 
-    boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) {
+    boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) throws IOException {
         return checkpoints.has(task.checkpoints(JobObject.id(job)), step);
     }
 
@@ -225,20 +225,17 @@ record JobResults(
 
     /** Makes a file of the job's table and puts its id into the job. */
     void table(ObjectNode job, long now) throws IOException {
-        addFile(job, jobs.copyTable(JobObject.id(job)), "step_metrics.csv", now);
+        addFile(job, jobs.table(JobObject.id(job)), "step_metrics.csv", now);
     }
 
     /** Makes a file of a text and puts its id into the job. */
     void file(ObjectNode job, String name, String content, long now) throws IOException {
-        addFile(job, jobs.result(JobObject.id(job), content), name, now);
+        addFile(job, JobStore.text(content), name, now);
     }
 
-    private void addFile(ObjectNode job, Path unfinished, String name, long now) throws IOException {
-        try {
-            ObjectNode file = files(job).add(unfinished, name, "fine-tune-results", now);
-            job.withArrayProperty("result_files").add(file.path("id").asText());
-        } finally {
-            Files.deleteIfExists(unfinished);
-        }
+    private void addFile(ObjectNode job, Blobs.Writing writing, String name, long now) throws IOException {
+        FileStore.Published place = new FileStore.Published(FileStore.newId(), now, OptionalLong.empty());
+        ObjectNode file = files(job).make(writing, name, "fine-tune-results", place);
+        job.withArrayProperty("result_files").add(file.path("id").asText());
     }
 }

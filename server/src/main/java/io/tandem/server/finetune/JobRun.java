@@ -6,8 +6,10 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.finetune.JobNews.News;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
@@ -78,7 +80,7 @@ final class JobRun implements JobStay {
     }
 
     /** Numbers are for people: a job does not depend on them. */
-    private void number(JobNews.News written) {
+    private void number(News written) {
         try {
             written.keep();
         } catch (IOException e) {
@@ -217,7 +219,7 @@ final class JobRun implements JobStay {
 
     @Override
     public void finish(JobOutcome outcome) {
-        news.tell(() -> {
+        News conclusion = () -> {
             number(metrics::flush);
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
@@ -228,11 +230,11 @@ final class JobRun implements JobStay {
             } else {
                 book.end(job, JobObject.CANCELLED, "The job was cancelled.");
             }
-        });
-        news.last(left);
+        };
+        news.tellLast(conclusion, left);
     }
 
-    private void succeed(JobOutcome.Succeeded outcome) {
+    private void succeed(JobOutcome.Succeeded outcome) throws IOException {
         try {
             String name = results.succeed(job, outcome, work.under());
             keepTable();
@@ -242,6 +244,8 @@ final class JobRun implements JobStay {
                     JobObject.SUCCEEDED,
                     "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
                             + early + ".");
+        } catch (UnreachableException e) {
+            throw e;
         } catch (IOException e) {
             // What was trained is in the last checkpoint, so the job can still end well.
             LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
@@ -258,9 +262,11 @@ final class JobRun implements JobStay {
     }
 
     /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */
-    private void keepTable() {
+    private void keepTable() throws IOException {
         try {
             results.table(job, book.now());
+        } catch (UnreachableException e) {
+            throw e;
         } catch (IOException e) {
             LOG.warn("the step metrics of job {} could not be made a file", JobObject.id(job), e);
             book.say(

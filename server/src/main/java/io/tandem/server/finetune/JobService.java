@@ -297,6 +297,11 @@ public final class JobService implements AutoCloseable {
         return job;
     }
 
+    /** Tries once more to write what could not be written. Returns at once. */
+    public void saveUnsaved() {
+        thread.execute(book::saveAll);
+    }
+
     /** Finishes what has arrived. The engine should have ended before, so that jobs could leave checkpoints. */
     @Override
     public void close() {

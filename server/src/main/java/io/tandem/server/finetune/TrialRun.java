@@ -116,7 +116,7 @@ final class TrialRun implements JobStay {
 
     @Override
     public void finish(JobOutcome outcome) {
-        news.tell(() -> {
+        JobNews.News conclusion = () -> {
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
             } else if (outcome instanceof JobOutcome.Failed failed) {
@@ -127,11 +127,11 @@ final class TrialRun implements JobStay {
             } else {
                 book.end(job, JobObject.CANCELLED, "The job was cancelled.");
             }
-        });
-        news.last(left);
+        };
+        news.tellLast(conclusion, left);
     }
 
-    private void succeed(JobOutcome.Succeeded succeeded) {
+    private void succeed(JobOutcome.Succeeded succeeded) throws IOException {
         if (!results.hasTrialCheckpoint(job, task, succeeded.step())) {
             book.status(job, JobObject.PAUSED);
             book.say(

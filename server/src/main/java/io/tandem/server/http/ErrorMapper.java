@@ -174,6 +174,10 @@ final class ErrorMapper {
         if (failure instanceof AdapterFormatException) {
             return new ApiException(400, INVALID, null, "invalid_adapter", String.valueOf(failure.getMessage()));
         }
+        Optional<String> away = Optional.ofNullable(failure).flatMap(DiskFailure::away);
+        if (away.isPresent()) {
+            return new ApiException(503, "server_error", null, "storage_unavailable", "For now, " + away.get() + ".");
+        }
         return Optional.ofNullable(failure)
                 .flatMap(DiskFailure::notStored)
                 .map(why -> new ApiException(

@@ -13,14 +13,18 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -29,23 +33,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Adapters on disk. Each has a directory with its manifest, and in it for each version, by the hash of its content, a
- * directory in PEFT's layout or a compressed file, and what was found when it was made.
+ * Stored adapters of a tenant. Each has a manifest, and for each version, by the hash of its content, a directory in PEFT's
+ * layout or a compressed file, and what was found when it was made.
  */
 public final class AdapterStore {
     private static final Logger LOG = LoggerFactory.getLogger(AdapterStore.class);
-    private static final String MANIFEST = "adapter.json";
+    static final String MANIFESTS = "adapters";
+    static final String REPORTS = "adapter-reports";
     /** An adapter that a job stands on. */
     private static final Pattern NUMBERED = Pattern.compile("[0-9]+-.+");
 
-    private final Path root;
+    private final Storage storage;
+    private final TenantId tenant;
+    private final Path scratch;
     private final ModelConfig model;
     private final int maxRank;
-    /** Held while a version gets its place or an adapter loses its directory. */
-    private final Object places = new Object();
 
-    public AdapterStore(Path root, ModelConfig model, int maxRank) {
-        this.root = root;
+    /** @param scratch where versions are written before they are stored, on the file system of the data directory */
+    public AdapterStore(Storage storage, TenantId tenant, Path scratch, ModelConfig model, int maxRank) {
+        this.storage = storage;
+        this.tenant = tenant;
+        this.scratch = scratch;
         this.model = model;
         this.maxRank = maxRank;
     }
@@ -67,66 +75,57 @@ public final class AdapterStore {
     /** All manifests by name, nothing else is read; a broken one is reported and left alone. */
     public Map<String, ObjectNode> manifests() throws IOException {
         Map<String, ObjectNode> manifests = new TreeMap<>();
-        for (Path directory : AtomicFiles.directories(root, SafeName::encoded)) {
-            String name = SafeName.decode(directory.getFileName().toString());
-            // A crash before an adapter's first manifest leaves a directory without one.
-            StoredJson.read(directory.resolve(MANIFEST)).ifPresent(manifest -> manifests.put(name, manifest));
+        for (Documents.Document document : storage.list(MANIFESTS, prefix(tenant))) {
+            String name = document.id().substring(prefix(tenant).length());
+            if (SafeName.allowed(name)) {
+                manifests.put(name, document.body());
+            }
         }
         return manifests;
     }
 
     /** Writes what is to be known of an adapter without reading it; when this returns it survives a crash. */
     public void saveManifest(String name, ObjectNode manifest) throws IOException {
-        AtomicFiles.write(directory(name).resolve(MANIFEST), manifest.toPrettyString());
+        storage.write(new Change.Put(MANIFESTS, prefix(tenant) + name, manifest));
     }
 
     /** Writes a version; when this returns it survives a crash. */
     public Saved save(String name, Adapter adapter) throws IOException {
-        Path unfinished = AtomicFiles.unfinished(directory(name));
-        try {
+        try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
+            Path unfinished = directory.path().resolve("adapter");
             PeftFormat.write(unfinished, adapter);
             // What is served is what will be read after a restart, so its hash is the one that counts.
             Adapter read = read(unfinished);
             ContentHash hash = ContentHash.of(read);
             return new Saved(hash, read, publish(unfinished, plain(name, hash), () -> read(name, hash, false)));
+        } catch (UnreachableException e) {
+            throw e;
         } catch (IOException e) {
             throw new NotStoredException(e);
-        } finally {
-            AtomicFiles.delete(unfinished);
         }
     }
 
     /** Compresses a version and writes it; when this returns it survives a crash. */
     public Compressed saveCompressed(String name, Adapter adapter, CompressionSettings settings) throws IOException {
-        Path unfinished = AtomicFiles.unfinished(directory(name));
-        try {
+        try (ScratchDirectory directory = ScratchDirectory.in(scratch)) {
+            Path unfinished = directory.path().resolve("adapter");
             CompressionReport report = CompeftFormat.write(unfinished, adapter, settings);
             Adapter read = CompeftFormat.read(unfinished, model, maxRank);
             ContentHash hash = ContentHash.of(read);
             long bytes = publish(unfinished, compressed(name, hash), () -> read(name, hash, true));
             return new Compressed(new Saved(hash, read, bytes), report);
+        } catch (UnreachableException e) {
+            throw e;
         } catch (IOException e) {
             throw new NotStoredException(e);
-        } finally {
-            AtomicFiles.delete(unfinished);
         }
     }
 
-    /**
-     * Moves a version to its place, in one step for whoever deletes its adapter with the directory that it goes to.
-     *
-     * @param reading of what is there already; it is replaced if it is damaged
-     */
-    private long publish(Path unfinished, Path target, Supplier<Adapter> reading) throws IOException {
+    /** @param reading of what is there already; it is replaced if it is damaged */
+    private long publish(Path unfinished, String key, Supplier<Adapter> reading) throws IOException {
         long bytes = AtomicFiles.bytes(unfinished);
-        synchronized (places) {
-            AtomicFiles.createDirectories(Objects.requireNonNull(target.getParent()));
-            if (Files.exists(target, LinkOption.NOFOLLOW_LINKS) && !readable(reading)) {
-                AtomicFiles.remove(target);
-            }
-            if (!Files.exists(target)) {
-                AtomicFiles.publish(unfinished, target);
-            }
+        if (!storage.blobs().exists(key) || !readable(reading)) {
+            storage.blobs().put(key, target -> Files.move(unfinished, target));
         }
         return bytes;
     }
@@ -134,6 +133,8 @@ public final class AdapterStore {
     private static boolean readable(Supplier<Adapter> reading) {
         try {
             return reading.get().parameters() > 0;
+        } catch (UncheckedIOException e) {
+            throw e;
         } catch (RuntimeException e) {
             LOG.warn("replacing a damaged version: {}", e.getMessage());
             return false;
@@ -144,10 +145,10 @@ public final class AdapterStore {
      * Reads a version into the form that a device takes.
      *
      * @throws AdapterFormatException if it is missing or damaged
+     * @throws UncheckedIOException if it cannot be had for now
      */
     public Adapter read(String name, ContentHash hash, boolean compressed) {
-        Adapter adapter =
-                compressed ? readTernary(name, hash).decode() : PeftFormat.read(plain(name, hash), model, maxRank);
+        Adapter adapter = compressed ? readTernary(name, hash).decode() : readWhole(plain(name, hash), this::read);
         ContentHash found = ContentHash.of(adapter);
         if (!found.equals(hash)) {
             throw new AdapterFormatException("adapter '" + name + "': the content of " + hash.shown() + " has the hash "
@@ -160,9 +161,25 @@ public final class AdapterStore {
      * Reads a compressed version and leaves it small.
      *
      * @throws AdapterFormatException if it is missing or damaged
+     * @throws UncheckedIOException if it cannot be had for now
      */
     public TernaryAdapter readTernary(String name, ContentHash hash) {
-        return CompeftFormat.readTernary(compressed(name, hash), model, maxRank);
+        return readWhole(compressed(name, hash), file -> CompeftFormat.readTernary(file, model, maxRank));
+    }
+
+    private <T> T readWhole(String key, Blobs.Reading<T> reading) {
+        try {
+            return storage.blobs().read(key, reading);
+        } catch (NoSuchFileException e) {
+            throw new AdapterFormatException("a version of the adapter is missing: " + key, e);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Calls something with the directory of a version that is not compressed, in PEFT's layout. */
+    public <T> T withFiles(String name, ContentHash hash, Blobs.Reading<T> use) throws IOException {
+        return storage.blobs().read(plain(name, hash), use);
     }
 
     /** @throws AdapterFormatException if the directory does not hold an adapter of the model in PEFT's layout */
@@ -170,93 +187,115 @@ public final class AdapterStore {
         return PeftFormat.read(directory, model, maxRank);
     }
 
-    /** Writes adapters into a directory, which is made if there are any; returns the hashes of what will be read. */
-    List<ContentHash> writeAll(Path directory, List<Named> adapters) throws IOException {
+    /**
+     * Keeps adapters in their order.
+     *
+     * @param prefix of their keys
+     * @return the hashes of what will be read
+     */
+    List<ContentHash> writeAll(Blobs blobs, String prefix, List<Named> adapters) throws IOException {
         List<ContentHash> hashes = new ArrayList<>();
         for (int i = 0; i < adapters.size(); i++) {
-            Files.createDirectories(directory);
-            Path target =
-                    directory.resolve(i + "-" + SafeName.encode(adapters.get(i).name()));
-            PeftFormat.write(target, adapters.get(i).adapter());
-            hashes.add(ContentHash.of(read(target)));
+            Named named = adapters.get(i);
+            blobs.put(prefix + i + "-" + SafeName.encode(named.name()), unfinished -> {
+                PeftFormat.write(unfinished, named.adapter());
+                hashes.add(ContentHash.of(read(unfinished)));
+            });
         }
         return hashes;
     }
 
-    /** What {@link #writeAll} wrote; fewer than ten come in the same order. */
-    List<Named> readAll(Path directory) throws IOException {
+    /** What {@link #writeAll} kept; fewer than ten come in the same order. */
+    List<Named> readAll(String prefix) throws IOException {
         List<Named> adapters = new ArrayList<>();
-        for (Path entry : AtomicFiles.directories(directory, NUMBERED.asMatchPredicate())) {
-            String name = entry.getFileName().toString();
-            adapters.add(new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), read(entry)));
+        for (String key : storage.blobs().list(prefix)) {
+            String name = key.substring(prefix.length());
+            if (NUMBERED.matcher(name).matches()) {
+                adapters.add(
+                        new Named(SafeName.decode(name.substring(name.indexOf('-') + 1)), readWhole(key, this::read)));
+            }
         }
         return adapters;
     }
 
     /** Keeps what was found when a version was made. */
     public void saveReport(String name, ContentHash hash, ObjectNode report) throws IOException {
-        AtomicFiles.write(report(name, hash), report.toString());
+        storage.write(new Change.Put(REPORTS, report(name, hash), report));
     }
 
     /** What {@link #saveReport} kept; empty if nothing was. */
-    public ObjectNode loadReport(String name, ContentHash hash) {
-        return StoredJson.read(report(name, hash)).orElseGet(JsonBody.MAPPER::createObjectNode);
+    public ObjectNode loadReport(String name, ContentHash hash) throws IOException {
+        return storage.get(REPORTS, report(name, hash)).orElseGet(JsonBody.MAPPER::createObjectNode);
     }
 
     /** Keeps by what a version is chosen. */
     public void savePrototypes(String name, ContentHash hash, Prototypes prototypes) throws IOException {
-        AtomicFiles.create(prototypes(name, hash), prototypes::write);
+        storage.blobs().put(prototypes(name, hash), prototypes::write);
     }
 
     /** What {@link #savePrototypes} kept; empty if nothing was, or if it is damaged. */
     public Optional<Prototypes> loadPrototypes(String name, ContentHash hash) {
-        Path file = prototypes(name, hash);
         try {
-            return Files.exists(file) ? Optional.of(Prototypes.read(file, model)) : Optional.empty();
+            return Optional.of(storage.blobs().read(prototypes(name, hash), file -> Prototypes.read(file, model)));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
         } catch (ModelFormatException e) {
             LOG.warn("prototypes are made again: {}", e.getMessage());
             return Optional.empty();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
     /** Deletes a version. */
     public void delete(String name, ContentHash hash) throws IOException {
-        deleteForm(name, hash, false);
-        deleteForm(name, hash, true);
-        AtomicFiles.delete(report(name, hash));
-        AtomicFiles.delete(prototypes(name, hash));
+        storage.delete(
+                List.of(plain(name, hash), compressed(name, hash), prototypes(name, hash)),
+                new Change.Delete(REPORTS, report(name, hash)));
     }
 
     /** Deletes one form of a version. */
     public void deleteForm(String name, ContentHash hash, boolean compressed) throws IOException {
-        AtomicFiles.remove(compressed ? compressed(name, hash) : plain(name, hash));
+        storage.delete(List.of(compressed ? compressed(name, hash) : plain(name, hash)));
     }
 
     /** Deletes an adapter with all its versions. */
     public void delete(String name) throws IOException {
-        synchronized (places) {
-            AtomicFiles.remove(directory(name));
+        List<Change> changes = new ArrayList<>();
+        changes.add(new Change.Delete(MANIFESTS, prefix(tenant) + name));
+        for (String report : storage.documents().ids(REPORTS, prefix(tenant) + SafeName.encode(name) + "/")) {
+            changes.add(new Change.Delete(REPORTS, report));
         }
+        // One by one: an adapter of this name may come again before all of them are gone.
+        storage.delete(storage.blobs().list(directory(name)), changes.toArray(Change[]::new));
     }
 
-    /** The directory of a version that is not compressed, in PEFT's layout. */
-    public Path plain(String name, ContentHash hash) {
-        return directory(name).resolve(hash.hex());
+    private String plain(String name, ContentHash hash) {
+        return directory(name) + hash.hex();
     }
 
-    private Path compressed(String name, ContentHash hash) {
-        return directory(name).resolve(hash.hex() + ".compeft");
+    private String compressed(String name, ContentHash hash) {
+        return directory(name) + hash.hex() + ".compeft";
     }
 
-    private Path report(String name, ContentHash hash) {
-        return directory(name).resolve(hash.hex() + ".json");
+    private String prototypes(String name, ContentHash hash) {
+        return directory(name) + hash.hex() + ".prototypes";
     }
 
-    private Path prototypes(String name, ContentHash hash) {
-        return directory(name).resolve(hash.hex() + ".prototypes");
+    private String report(String name, ContentHash hash) {
+        return report(tenant, SafeName.encode(name), hash.hex());
     }
 
-    private Path directory(String name) {
-        return root.resolve(SafeName.encode(name));
+    static String report(TenantId tenant, String encodedName, String hash) {
+        return prefix(tenant) + encodedName + "/" + hash;
+    }
+
+    static String prefix(TenantId tenant) {
+        return tenant.value() + "/";
+    }
+
+    /** The beginning of the keys of an adapter. */
+    private String directory(String name) {
+        return Keys.adapters(tenant) + SafeName.encode(name) + "/";
     }
 }

@@ -1,10 +1,11 @@
 package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,19 +13,18 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
- * Batches on disk, a folder each: OpenAI's batch object, the file of requests as it was when the batch was created, and
- * the lines that were answered so far.
+ * Stored batches: OpenAI's batch object, the file of requests as it was when the batch was created, and the lines that were
+ * answered so far.
  */
 public final class BatchStore {
-    private static final Pattern ID = Pattern.compile("batch_[0-9a-f]{24}");
-    private static final String OBJECT = "batch.json";
-    private static final String INPUT = "input";
+    static final String COLLECTION = "batches";
+    static final Pattern ID = Pattern.compile("batch_[0-9a-f]{24}");
     private static final String PURPOSE = "batch_output";
 
-    private final Path root;
+    private final Storage storage;
 
-    public BatchStore(Path root) {
-        this.root = root;
+    public BatchStore(Storage storage) {
+        this.storage = storage;
     }
 
     /** The two kinds of lines that a batch leaves. */
@@ -40,74 +40,76 @@ public final class BatchStore {
     }
 
     /**
-     * Makes a batch's folder; when this returns it survives a crash.
+     * Keeps a batch with its requests; when this returns it survives a crash.
      *
      * @param input id of the file with the requests
      */
     public void create(ObjectNode batch, String input, FileStore files) throws IOException {
-        AtomicFiles.create(folder(id(batch)), unfinished -> {
-            Files.createDirectory(unfinished);
-            files.keep(input, unfinished.resolve(INPUT));
-            for (Results kind : Results.values()) {
-                Files.createFile(unfinished.resolve(kind.file()));
-            }
-            Files.writeString(unfinished.resolve(OBJECT), batch.toPrettyString());
-        });
+        String id = id(batch);
+        storage.make(Keys.batch(id), blobs -> files.keep(input, requests(id)), () -> List.of(put(batch)));
     }
 
     /** Writes the object of a batch that was created; when this returns it survives a crash. */
     public void save(ObjectNode batch) throws IOException {
-        AtomicFiles.write(folder(id(batch)).resolve(OBJECT), batch.toPrettyString());
+        storage.write(put(batch));
+    }
+
+    /** The same of a batch that has ended, which needs its requests and lines no more. */
+    public void end(ObjectNode batch) throws IOException {
+        String id = id(batch);
+        storage.delete(
+                List.of(Keys.batch(id)),
+                put(batch),
+                new Change.Clear(log(id, Results.OUTPUT)),
+                new Change.Clear(log(id, Results.ERROR)));
+    }
+
+    private static Change put(ObjectNode batch) {
+        return new Change.Put(COLLECTION, id(batch), batch);
     }
 
     /** All batch objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
         List<ObjectNode> batches = new ArrayList<>();
-        for (Path directory : AtomicFiles.directories(root, ID.asMatchPredicate())) {
-            Path file = directory.resolve(OBJECT);
-            String id = directory.getFileName().toString();
-            StoredJson.read(file)
-                    .filter(batch -> id(batch).equals(id))
-                    .ifPresentOrElse(
-                            batches::add,
-                            () -> StoredJson.report(directory.toString(), "it has no readable " + OBJECT));
+        for (Documents.Document document : storage.list(COLLECTION, "")) {
+            if (ID.matcher(document.id()).matches() && id(document.body()).equals(document.id())) {
+                batches.add(document.body());
+            } else {
+                StoredJson.report(COLLECTION + " " + document.id(), "it is not a batch of this name");
+            }
         }
         return batches;
     }
 
     /** The requests, for whoever closes them. */
     public Optional<FileChannel> input(String id) throws IOException {
-        return FileStore.open(folder(id).resolve(INPUT));
+        return storage.open(requests(id));
     }
 
     /**
-     * The lines so far, for whoever closes them.
+     * The lines so far.
      *
-     * @param heads gets the first bytes of each
+     * @param heads gets the beginning of each
      */
     public ResultLog results(String id, Results kind, Consumer<String> heads) throws IOException {
-        return ResultLog.open(folder(id).resolve(kind.file()), heads);
+        return ResultLog.open(storage, log(id, kind), heads);
     }
 
     /** Makes a file of a batch's lines, if it was not made before; when this returns it survives a crash. */
     public void publish(ObjectNode batch, Results kind, FileStore files, FileStore.Published file) throws IOException {
-        String name = id(batch) + "_" + kind.file();
-        files.publish(folder(id(batch)).resolve(kind.file()), name, PURPOSE, file);
+        String id = id(batch);
+        files.publish(results(id, kind, head -> {})::copy, id + "_" + kind.file(), PURPOSE, file);
     }
 
-    /** Lets go of requests and lines, which a batch that has ended needs no more. */
-    public void deleteRows(String id) throws IOException {
-        AtomicFiles.delete(folder(id).resolve(INPUT));
-        for (Results kind : Results.values()) {
-            AtomicFiles.delete(folder(id).resolve(kind.file()));
-        }
+    static String log(String id, Results kind) {
+        return "results/" + id + "/" + kind.file();
+    }
+
+    private static String requests(String id) {
+        return Keys.batch(id) + "/input";
     }
 
     private static String id(ObjectNode batch) {
         return batch.path("id").asText();
-    }
-
-    private Path folder(String id) {
-        return root.resolve(id);
     }
 }

@@ -4,8 +4,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,35 +24,35 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checkpoints of jobs on disk, a directory each: the adapter in PEFT's layout, what is served of it if that is not all of it, the
- * best one so far if the job keeps it, everything else in {@code state.bin}, and OpenAI's checkpoint object. One has its
- * name only when all of it is on the disk, so a crash leaves either a whole checkpoint or none.
+ * Stored checkpoints of jobs: OpenAI's checkpoint object, and a directory with the adapter in PEFT's layout, what is served
+ * of it if that is not all of it, the best one so far if the job keeps it, and everything else in {@code state.bin}. The
+ * object comes last, so a crash leaves either a whole checkpoint or none.
  */
 public final class CheckpointStore {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointStore.class);
-    private static final String DIRECTORY = "checkpoints";
+    static final String COLLECTION = "checkpoints";
+    static final String DIRECTORY = "checkpoints";
     private static final String STATE = "state.bin";
-    private static final String OBJECT = "checkpoint.json";
+    private static final String OBJECT = "object";
     private static final String PRUNED = "pruned";
     private static final String BEST = "best";
     private static final String WEIGHTS = "adapter_model.safetensors";
     private static final String PUBLISHED = "published";
-    private static final String PREFIX = "step-";
-    private static final String TRIAL = "trial-";
+    static final String PREFIX = "step-";
+    static final String TRIAL = "trial-";
     /** Steps have up to ten digits, but nine are enough for a job of any size that ends. */
-    private static final Pattern NAME = Pattern.compile(PREFIX + "[0-9]{8,9}");
+    static final Pattern NAME = Pattern.compile(PREFIX + "[0-9]{8,9}");
 
-    private final Path jobs;
+    private final Storage storage;
     private final AdapterStore adapters;
 
-    /** @param jobs the jobs' folders */
-    public CheckpointStore(Path jobs, AdapterStore adapters) {
-        this.jobs = jobs;
+    public CheckpointStore(Storage storage, AdapterStore adapters) {
+        this.storage = storage;
         this.adapters = adapters;
     }
 
     /**
-     * What stands for a job's id where the checkpoints of a trial of its search are meant. They are in a folder of the
+     * What stands for a job's id where the checkpoints of a trial of its search are meant. Their keys begin with the
      * job's.
      */
     public static String trial(String jobId, int number) {
@@ -56,42 +61,66 @@ public final class CheckpointStore {
 
     /** Deletes all checkpoints of a job's trials. */
     public void deleteTrials(String jobId) throws IOException {
-        for (Path trial : AtomicFiles.directories(jobs.resolve(jobId), name -> name.startsWith(TRIAL))) {
-            AtomicFiles.remove(trial);
-        }
+        deleteAll(Keys.job(jobId) + "/" + TRIAL);
     }
 
     /** Deletes all checkpoints of one trial. */
     public void deleteTrial(String jobId, int number) throws IOException {
-        AtomicFiles.remove(jobs.resolve(trial(jobId, number)));
+        deleteAll(directory(trial(jobId, number)));
     }
 
-    private Path directory(String jobId) {
-        return jobs.resolve(jobId).resolve(DIRECTORY);
+    private void deleteAll(String prefix) throws IOException {
+        List<Change> deletions = deletions(storage, prefix);
+        if (!deletions.isEmpty()) {
+            storage.delete(storage.documents().ids(COLLECTION, prefix), deletions.toArray(Change[]::new));
+        }
     }
 
-    private Path directory(String jobId, int step) {
-        return directory(jobId).resolve(String.format(Locale.ROOT, PREFIX + "%08d", step));
+    /** What deletes the documents of all checkpoints whose keys begin with a text. */
+    static List<Change> deletions(Storage storage, String prefix) throws IOException {
+        List<Change> deletions = new ArrayList<>();
+        for (String key : storage.documents().ids(COLLECTION, prefix)) {
+            deletions.add(new Change.Delete(COLLECTION, key));
+        }
+        return deletions;
+    }
+
+    /** The beginning of the keys of a job's checkpoints, which are those of their documents too. */
+    private static String directory(String jobId) {
+        return Keys.job(jobId) + "/" + DIRECTORY + "/";
+    }
+
+    static String key(String jobId, int step) {
+        return directory(jobId) + String.format(Locale.ROOT, PREFIX + "%08d", step);
     }
 
     /** Writes a checkpoint, unless its step has one already; when this returns it survives a crash. */
     public void save(String jobId, JobCheckpoint checkpoint, ObjectNode object) throws IOException {
-        Path target = directory(jobId, checkpoint.step());
-        if (Files.exists(target)) {
+        String key = key(jobId, checkpoint.step());
+        if (has(jobId, checkpoint.step())) {
             return;
         }
-        AtomicFiles.create(target, unfinished -> {
-            PeftFormat.write(unfinished, checkpoint.adapter());
-            if (checkpoint.pruned().isPresent()) {
-                PeftFormat.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
-            }
-            if (checkpoint.best().isPresent()) {
-                PeftFormat.write(
-                        unfinished.resolve(BEST), checkpoint.best().get().adapter());
-            }
-            CheckpointState.write(unfinished.resolve(STATE), checkpoint, weights(unfinished));
-            Files.writeString(unfinished.resolve(OBJECT), object.toString());
-        });
+        storage.make(
+                key,
+                blobs -> blobs.put(key, unfinished -> write(unfinished, checkpoint)),
+                () -> List.of(put(key, object, false)));
+    }
+
+    static Change put(String key, ObjectNode object, boolean published) {
+        ObjectNode document = JsonBody.MAPPER.createObjectNode();
+        document.set(OBJECT, object);
+        return new Change.Put(COLLECTION, key, document.put(PUBLISHED, published));
+    }
+
+    private static void write(Path unfinished, JobCheckpoint checkpoint) throws IOException {
+        PeftFormat.write(unfinished, checkpoint.adapter());
+        if (checkpoint.pruned().isPresent()) {
+            PeftFormat.write(unfinished.resolve(PRUNED), checkpoint.pruned().get());
+        }
+        if (checkpoint.best().isPresent()) {
+            PeftFormat.write(unfinished.resolve(BEST), checkpoint.best().get().adapter());
+        }
+        CheckpointState.write(unfinished.resolve(STATE), checkpoint, weights(unfinished));
     }
 
     /** The files whose content the state vouches for. */
@@ -107,13 +136,15 @@ public final class CheckpointStore {
 
     /** The last checkpoint that is whole; a broken one is reported, and the one before it tried. */
     public Optional<JobCheckpoint> latest(String jobId) throws IOException {
-        List<Path> newestFirst = new ArrayList<>(list(jobId));
+        List<String> newestFirst = new ArrayList<>(keys(jobId));
         Collections.reverse(newestFirst);
-        for (Path directory : newestFirst) {
+        for (String key : newestFirst) {
             try {
-                return Optional.of(read(directory));
+                return Optional.of(storage.blobs().read(key, this::read));
+            } catch (UnreachableException e) {
+                throw e;
             } catch (IOException | RuntimeException e) {
-                LOG.warn("checkpoint {} cannot be used: {}", directory, e.getMessage());
+                LOG.warn("checkpoint {} cannot be used: {}", key, e.getMessage());
             }
         }
         return Optional.empty();
@@ -121,12 +152,12 @@ public final class CheckpointStore {
 
     /** The checkpoint of a step. */
     public JobCheckpoint at(String jobId, int step) throws IOException {
-        return read(directory(jobId, step));
+        return storage.blobs().read(key(jobId, step), this::read);
     }
 
     /** Whether a step has a checkpoint. */
-    public boolean has(String jobId, int step) {
-        return Files.exists(directory(jobId, step));
+    public boolean has(String jobId, int step) throws IOException {
+        return keys(jobId).contains(key(jobId, step));
     }
 
     private JobCheckpoint read(Path directory) throws IOException {
@@ -145,34 +176,46 @@ public final class CheckpointStore {
     /** The adapters of a job's checkpoints that were never {@link #setPublished}, by their steps. */
     public SortedMap<Integer, Adapter> unpublished(String jobId) throws IOException {
         SortedMap<Integer, Adapter> unpublished = new TreeMap<>();
-        for (Path directory : list(jobId)) {
-            if (!Files.exists(directory.resolve(PUBLISHED))) {
+        for (Documents.Document checkpoint : list(jobId)) {
+            if (!checkpoint.body().path(PUBLISHED).asBoolean()) {
                 try {
-                    Path pruned = directory.resolve(PRUNED);
-                    unpublished.put(step(directory), adapters.read(Files.exists(pruned) ? pruned : directory));
-                } catch (RuntimeException e) {
-                    LOG.warn("checkpoint {} is not served: {}", directory, e.getMessage());
+                    unpublished.put(step(checkpoint.id()), storage.blobs().read(checkpoint.id(), this::readServed));
+                } catch (NoSuchFileException | RuntimeException e) {
+                    LOG.warn("checkpoint {} is not served: {}", checkpoint.id(), e.getMessage());
                 }
             }
         }
         return unpublished;
     }
 
+    private Adapter readServed(Path directory) {
+        Path pruned = directory.resolve(PRUNED);
+        return adapters.read(Files.exists(pruned) ? pruned : directory);
+    }
+
     /** Remembers that a checkpoint could be called, so that nobody brings it back when a client has deleted it. */
     public void setPublished(String jobId, int step) throws IOException {
-        AtomicFiles.write(directory(jobId, step).resolve(PUBLISHED), "");
+        String key = key(jobId, step);
+        Optional<ObjectNode> document = storage.get(COLLECTION, key);
+        if (document.isPresent()) {
+            storage.write(new Change.Put(COLLECTION, key, document.get().put(PUBLISHED, true)));
+        }
     }
 
     /** OpenAI's checkpoint objects of a job, the oldest first; those that are damaged are left out. */
     public List<ObjectNode> objects(String jobId) throws IOException {
-        return list(jobId).stream()
-                .flatMap(directory -> StoredJson.read(directory.resolve(OBJECT)).stream())
-                .toList();
+        List<ObjectNode> objects = new ArrayList<>();
+        for (Documents.Document checkpoint : list(jobId)) {
+            if (checkpoint.body().path(OBJECT) instanceof ObjectNode object) {
+                objects.add(object);
+            }
+        }
+        return objects;
     }
 
     /** The steps of all checkpoints but the last few. */
     public List<Integer> oldest(String jobId, int others) throws IOException {
-        List<Path> all = list(jobId);
+        List<String> all = keys(jobId);
         return all.subList(0, Math.max(0, all.size() - others)).stream()
                 .map(CheckpointStore::step)
                 .toList();
@@ -180,14 +223,28 @@ public final class CheckpointStore {
 
     /** Deletes a checkpoint. */
     public void delete(String jobId, int step) throws IOException {
-        AtomicFiles.remove(directory(jobId, step));
+        String key = key(jobId, step);
+        storage.delete(List.of(key), new Change.Delete(COLLECTION, key));
     }
 
-    private List<Path> list(String jobId) throws IOException {
-        return AtomicFiles.directories(directory(jobId), NAME.asMatchPredicate());
+    private List<Documents.Document> list(String jobId) throws IOException {
+        return storage.list(COLLECTION, directory(jobId)).stream()
+                .filter(document -> isStep(document.id()))
+                .toList();
     }
 
-    private static int step(Path directory) {
-        return Integer.parseInt(directory.getFileName().toString().substring(PREFIX.length()));
+    /** Damaged objects too, since their checkpoints may be whole. */
+    private List<String> keys(String jobId) throws IOException {
+        return storage.documents().ids(COLLECTION, directory(jobId)).stream()
+                .filter(CheckpointStore::isStep)
+                .toList();
+    }
+
+    private static boolean isStep(String key) {
+        return NAME.matcher(key.substring(key.lastIndexOf('/') + 1)).matches();
+    }
+
+    private static int step(String key) {
+        return Integer.parseInt(key.substring(key.lastIndexOf('/') + 1 + PREFIX.length()));
     }
 }

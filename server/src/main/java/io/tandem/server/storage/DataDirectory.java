@@ -1,6 +1,5 @@
 package io.tandem.server.storage;
 
-import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -10,6 +9,7 @@ import java.nio.file.FileVisitor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
@@ -29,6 +29,15 @@ public final class DataDirectory implements AutoCloseable {
     /** The deepest place where a store writes: {@code jobs/ID/TRIAL/checkpoints/STEP/UNFINISHED}, seen from {@code jobs}. */
     private static final int DEPTH = 5;
 
+    private static final List<String> STORES = List.of("files", "adapters", "jobs", "batches", "tenants");
+
+    /** There as long as documents are to be taken over. */
+    private static final String LEGACY = "upgrading";
+
+    private static final String WARNING =
+            "This data directory belongs to a newer Tandem than the one that needs a directory"
+                    + " here. See 'Upgrades' in docs/operations.md.\n";
+
     private final Path root;
     private final FileChannel lock;
 
@@ -47,13 +56,12 @@ public final class DataDirectory implements AutoCloseable {
         AtomicFiles.createDirectories(absolute);
         DataDirectory data = new DataDirectory(absolute, lock(absolute));
         try {
-            for (Path directory : List.of(
-                    data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants(), data.uploads())) {
-                AtomicFiles.createDirectories(directory);
+            data.refuseEarlierServers();
+            for (String store : STORES) {
+                AtomicFiles.createDirectories(absolute.resolve(store));
+                deleteUnfinished(absolute.resolve(store).toRealPath());
             }
-            for (Path store : List.of(data.files(), data.adapters(), data.jobs(), data.batches(), data.tenants())) {
-                deleteUnfinished(store.toRealPath());
-            }
+            AtomicFiles.createDirectories(data.uploads());
             try (Stream<Path> uploads = Files.list(data.uploads())) {
                 uploads.forEach(DataDirectory::deleteLeftover);
             }
@@ -61,6 +69,33 @@ public final class DataDirectory implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             data.close();
             throw e;
+        }
+    }
+
+    /**
+     * Servers that kept documents in files made a directory of this name. They refuse a file in its place, which is better
+     * than to start without any documents, and so without keys.
+     */
+    private void refuseEarlierServers() throws IOException {
+        Path barrier = root.resolve("uploads");
+        if (Files.isDirectory(barrier) && !Files.isSymbolicLink(barrier)) {
+            AtomicFiles.delete(root.resolve(LEGACY));
+            Files.move(barrier, root.resolve(LEGACY), StandardCopyOption.ATOMIC_MOVE);
+        }
+        if (!Files.exists(barrier)) {
+            AtomicFiles.write(barrier, WARNING);
+        }
+    }
+
+    /**
+     * Takes over what an earlier server has left, if one has.
+     *
+     * @throws IOException if it could not be done; the next start goes on
+     */
+    public void upgrade(Storage storage) throws IOException {
+        if (Files.exists(root.resolve(LEGACY))) {
+            LegacyImport.run(root, storage);
+            AtomicFiles.delete(root.resolve(LEGACY));
         }
     }
 
@@ -119,48 +154,24 @@ public final class DataDirectory implements AutoCloseable {
         }
     }
 
-    /** Uploaded files of the default tenant. */
-    public Path files() {
-        return files(TenantId.DEFAULT);
+    /** The database of documents, if it is in this directory. */
+    public Path database() {
+        return root.resolve("tandem.db");
     }
 
-    /** Its adapters. */
-    public Path adapters() {
-        return adapters(TenantId.DEFAULT);
+    /** Where blobs are, if they are in this directory. */
+    public Path blobs() {
+        return root;
     }
 
-    /** Fine-tuning jobs. */
+    /** What TensorBoard shows of fine-tuning jobs. */
     public Path jobs() {
         return root.resolve("jobs");
     }
 
-    /** Batches of requests. */
-    public Path batches() {
-        return root.resolve("batches");
-    }
-
-    /** A tenant's uploaded files. Those of the default tenant are where servers without tenants left them. */
-    public Path files(TenantId tenant) {
-        return folder(tenant).resolve("files");
-    }
-
-    /** A tenant's adapters. */
-    public Path adapters(TenantId tenant) {
-        return folder(tenant).resolve("adapters");
-    }
-
-    private Path folder(TenantId tenant) {
-        return tenant.isDefault() ? root : tenants().resolve(tenant.value());
-    }
-
-    /** Tenants, each with its keys, files and adapters. */
-    public Path tenants() {
-        return root.resolve("tenants");
-    }
-
     /** Request bodies and scratch files, on the file system of the others. */
     public Path uploads() {
-        return root.resolve("uploads");
+        return root.resolve("scratch");
     }
 
     /** Lets another server use the directory. */

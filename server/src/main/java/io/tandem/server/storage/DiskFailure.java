@@ -1,5 +1,6 @@
 package io.tandem.server.storage;
 
+import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -30,6 +31,16 @@ public final class DiskFailure {
         @Nullable
         String reason = failure instanceof FileSystemException system ? system.getReason() : failure.getMessage();
         return reason == null || reason.contains("/") || !(failure instanceof IOException) ? SEE_LOG : reason;
+    }
+
+    /** What does not answer for now; empty if that is not what failed. */
+    public static Optional<String> away(Throwable failure) {
+        for (@Nullable Throwable at = failure; at != null; at = at.getCause()) {
+            if (at instanceof UnreachableException) {
+                return Optional.ofNullable(at.getMessage());
+            }
+        }
+        return Optional.empty();
     }
 
     /** Why something was not stored; empty if that is not what failed. */

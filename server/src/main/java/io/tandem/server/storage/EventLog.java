@@ -1,14 +1,14 @@
 package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.apache.commons.io.input.ReversedLinesFileReader;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,49 +16,58 @@ import org.jspecify.annotations.Nullable;
  * while somebody follows a job, which must not cost more the longer the job has trained.
  */
 final class EventLog {
-    private final Path file;
+    private static final int PAGE = 200;
 
-    EventLog(Path file) {
-        this.file = file;
+    private final Storage storage;
+    private final String log;
+
+    EventLog(Storage storage, String jobId) {
+        this.storage = storage;
+        this.log = name(jobId);
+    }
+
+    static String name(String jobId) {
+        return "events/" + jobId;
     }
 
     /** Adds an event; the last ones may be lost in a crash. */
     void append(ObjectNode event) throws IOException {
-        AtomicFiles.append(file, event.toString());
+        storage.writeSoon(new Change.Append(log, event.toString()));
     }
 
     /**
-     * A part of the log. A line that is damaged, or that a crash cut off, is left out.
+     * A part of the log. A line that is damaged is left out.
      *
      * @param after id of the event before the first wanted one; null to begin with the newest
      * @param limit most events
      * @return the newest first; empty if there is no event {@code after}
      */
-    Optional<List<ObjectNode>> newest(@Nullable String after, int limit) {
+    Optional<List<ObjectNode>> newest(@Nullable String after, int limit) throws IOException {
         List<ObjectNode> found = new ArrayList<>();
         boolean wanted = after == null;
-        try (ReversedLinesFileReader lines = ReversedLinesFileReader.builder()
-                .setPath(file)
-                .setCharset(StandardCharsets.UTF_8)
-                .get()) {
-            for (String line = lines.readLine(); line != null && found.size() < limit; line = lines.readLine()) {
-                if (wanted && !line.isEmpty()) {
+        long before = Long.MAX_VALUE;
+        int size = Math.min(PAGE, limit);
+        while (found.size() < limit) {
+            List<Documents.Line> page = storage.documents().newest(log, before, size);
+            for (Documents.Line line : page) {
+                before = line.number();
+                if (wanted && found.size() < limit) {
                     parse(line).ifPresent(found::add);
-                } else if (after != null && line.contains(after)) {
+                } else if (after != null && line.text().contains(after)) {
                     wanted = parse(line)
                             .filter(event -> event.path("id").asText().equals(after))
                             .isPresent();
                 }
             }
-        } catch (NoSuchFileException e) {
-            // Nothing has happened yet.
-        } catch (IOException e) {
-            StoredJson.report(file.toString(), String.valueOf(e.getMessage()));
+            if (page.size() < size) {
+                break;
+            }
+            size = PAGE;
         }
         return wanted ? Optional.of(found) : Optional.empty();
     }
 
-    private Optional<ObjectNode> parse(String line) {
-        return StoredJson.parse(line.getBytes(StandardCharsets.UTF_8), file.toString());
+    private Optional<ObjectNode> parse(Documents.Line line) {
+        return StoredJson.parse(line.text().getBytes(StandardCharsets.UTF_8), log + " " + line.number());
     }
 }

@@ -3,14 +3,15 @@ package io.tandem.server.storage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.ObjectIds;
+import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,23 +20,24 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
-/** Uploaded files: a directory each, with the content and what OpenAI's file object says about it. */
+/** Uploaded files of a tenant: the content of each, and what OpenAI's file object says about it. */
 public final class FileStore {
+    static final String COLLECTION = "files";
     private static final Pattern ID = Pattern.compile("file-[0-9a-f]{24}");
-    private static final String CONTENT = "content";
-    private static final String OBJECT = "file.json";
     private static final String EXPIRES = "expires_at";
 
-    private final Path root;
+    private final Storage storage;
+    private final TenantId tenant;
     private final Clock clock;
 
-    public FileStore(Path root) {
-        this(root, Clock.systemUTC());
+    FileStore(Storage storage, TenantId tenant) {
+        this(storage, tenant, Clock.systemUTC());
     }
 
     /** @param clock tells when files have expired */
-    FileStore(Path root, Clock clock) {
-        this.root = root;
+    FileStore(Storage storage, TenantId tenant, Clock clock) {
+        this.storage = storage;
+        this.tenant = tenant;
         this.clock = clock;
     }
 
@@ -47,7 +49,7 @@ public final class FileStore {
     /**
      * Takes over an uploaded file.
      *
-     * @param upload is moved, so it should be on the same file system
+     * @param upload is moved, so it should be on the file system of the data directory
      * @param createdAt in seconds since 1970
      * @param lifetime seconds until it expires, if it does
      * @return OpenAI's file object, and the content's hash
@@ -57,14 +59,11 @@ public final class FileStore {
         if (!Files.isRegularFile(upload)) {
             throw new IOException(upload + " is not a file");
         }
-        String id = newId();
-        ObjectNode object = object(upload, filename, purpose, new Published(id, createdAt, lifetime));
-        AtomicFiles.create(root.resolve(id), unfinished -> {
-            Files.createDirectory(unfinished);
-            Files.move(upload, unfinished.resolve(CONTENT));
-            Files.writeString(unfinished.resolve(OBJECT), object.toString());
-        });
-        return object;
+        return make(
+                unfinished -> Files.move(upload, unfinished),
+                filename,
+                purpose,
+                new Published(newId(), createdAt, lifetime));
     }
 
     /**
@@ -81,17 +80,41 @@ public final class FileStore {
         return ObjectIds.kept("file-");
     }
 
-    /** Makes a file with the content of another, unless there is one with this id; the other one stays. */
-    void publish(Path content, String filename, String purpose, Published file) throws IOException {
-        if (read(file.id()).isPresent()) {
-            return;
+    /** Makes a file, unless there is one with this id; when this returns it survives a crash. */
+    void publish(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
+        if (read(file.id()).isEmpty()) {
+            make(writing, filename, purpose, file);
         }
-        ObjectNode object = object(content, filename, purpose, file);
-        AtomicFiles.create(root.resolve(file.id()), unfinished -> {
-            Files.createDirectory(unfinished);
-            link(content, unfinished.resolve(CONTENT));
-            Files.writeString(unfinished.resolve(OBJECT), object.toString());
-        });
+    }
+
+    /** Makes a file; when this returns it survives a crash. */
+    public ObjectNode make(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
+        ObjectNode object = JsonBody.MAPPER.createObjectNode();
+        storage.make(
+                place(file.id()),
+                blobs -> blobs.put(content(file.id()), unfinished -> {
+                    writing.into(unfinished);
+                    object.setAll(object(unfinished, filename, purpose, file));
+                }),
+                () -> List.of(new Change.Put(COLLECTION, document(file.id()), object)));
+        return object;
+    }
+
+    /** All blobs of a file. */
+    private String place(String id) {
+        return Keys.files(tenant) + id;
+    }
+
+    private String content(String id) {
+        return place(id) + "/content";
+    }
+
+    private String document(String id) {
+        return document(tenant, id);
+    }
+
+    static String document(TenantId tenant, String id) {
+        return tenant.value() + "/" + id;
     }
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
@@ -115,8 +138,10 @@ public final class FileStore {
     /** File objects, the newest first. */
     public List<ObjectNode> list() throws IOException {
         List<ObjectNode> objects = new ArrayList<>();
-        for (Path directory : AtomicFiles.directories(root, FileStore::isId)) {
-            find(directory.getFileName().toString()).ifPresent(objects::add);
+        for (Documents.Document document : storage.list(COLLECTION, document(""))) {
+            if (isWhole(document) && !deleteExpired(document.body())) {
+                objects.add(document.body());
+            }
         }
         objects.sort(Comparator.comparingLong(
                         (ObjectNode object) -> object.path("created_at").asLong())
@@ -126,66 +151,55 @@ public final class FileStore {
 
     /** A file object; one that has expired is deleted instead. */
     public Optional<ObjectNode> find(String id) throws IOException {
-        return deleteExpired(id) ? Optional.empty() : read(id);
+        Optional<ObjectNode> object = read(id);
+        return object.isPresent() && deleteExpired(object.get()) ? Optional.empty() : object;
     }
 
-    private Optional<ObjectNode> read(String id) {
+    private Optional<ObjectNode> read(String id) throws IOException {
         return isId(id)
-                ? StoredJson.read(root.resolve(id).resolve(OBJECT))
-                        .filter(object -> object.path("id").asText().equals(id))
+                ? storage.get(COLLECTION, document(id))
+                        .filter(object -> isWhole(new Documents.Document(document(id), object)))
                 : Optional.empty();
     }
 
-    private boolean deleteExpired(String id) throws IOException {
-        long now = clock.instant().getEpochSecond();
-        return read(id).filter(object -> object.path(EXPIRES).asLong(Long.MAX_VALUE) <= now)
-                        .isPresent()
-                && delete(id);
+    private boolean isWhole(Documents.Document document) {
+        String id = document.body().path("id").asText();
+        return isId(id) && document.id().equals(document(id));
+    }
+
+    private boolean deleteExpired(ObjectNode object) throws IOException {
+        return object.path(EXPIRES).asLong(Long.MAX_VALUE) <= clock.instant().getEpochSecond()
+                && delete(object.path("id").asText());
     }
 
     /** Deletes all files that have expired, so that they take no space although nobody asks for them. */
     public void deleteExpired() throws IOException {
-        for (Path directory : AtomicFiles.directories(root, FileStore::isId)) {
-            deleteExpired(directory.getFileName().toString());
-        }
+        list();
     }
 
     /** The content of a file, for whoever closes it; it can be read to its end even if the file is deleted meanwhile. */
     public Optional<FileChannel> open(String id) throws IOException {
-        deleteExpired(id);
-        return isId(id) ? open(root.resolve(id).resolve(CONTENT)) : Optional.empty();
+        return find(id).isPresent() ? storage.open(content(id)) : Optional.empty();
     }
 
     static boolean isId(String text) {
         return ID.matcher(text).matches();
     }
 
-    static Optional<FileChannel> open(Path file) throws IOException {
-        try {
-            return Files.isDirectory(file)
-                    ? Optional.empty()
-                    : Optional.of(FileChannel.open(file, StandardOpenOption.READ));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
+    /** Keeps the content of a file under another key, whatever becomes of the file. */
+    void keep(String id, String key) throws IOException {
+        if (!isId(id)) {
+            throw new NoSuchFileException(id);
         }
-    }
-
-    /** Keeps the content of a file under another name, whatever becomes of the file. */
-    void keep(String id, Path target) throws IOException {
-        link(root.resolve(id).resolve(CONTENT), target);
-    }
-
-    private static void link(Path content, Path target) throws IOException {
-        try {
-            Files.createLink(target, content);
-        } catch (UnsupportedOperationException | FileSystemException e) {
-            // Not on this file system, or from one to another.
-            Files.copy(content, target);
-        }
+        storage.blobs().copy(content(id), key);
     }
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        return isId(id) && AtomicFiles.remove(root.resolve(id));
+        if (!isId(id) || !storage.documents().ids(COLLECTION, document(id)).contains(document(id))) {
+            return false;
+        }
+        storage.delete(List.of(place(id)), new Change.Delete(COLLECTION, document(id)));
+        return true;
     }
 }

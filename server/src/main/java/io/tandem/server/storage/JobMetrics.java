@@ -3,8 +3,9 @@ package io.tandem.server.storage;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -18,19 +19,21 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * A job's numbers in its folder: a table, {@code metrics.csv}, and event files for TensorBoard. A step's line waits for
- * the validation loss that may still come, until {@link #flush} or the next step.
+ * A job's numbers: a table, and event files for TensorBoard in a folder of the job's. A step's line waits for the
+ * validation loss that may still come, until {@link #flush} or the next step.
  */
 public final class JobMetrics {
-    private static final String TABLE = "metrics.csv";
     private static final String HEADER =
             "step,epoch,train_loss,train_mean_token_accuracy,valid_loss,valid_mean_token_accuracy,valid_exact_match,"
                     + "reward_accuracy,learning_rate,gradient_norm,tokens,seconds";
     private static final int COLUMNS = HEADER.split(",").length;
     private static final double MILLIS = 1000.0;
 
+    private static final int PAGE = 1000;
+
+    private final Storage storage;
+    private final String log;
     private final Path folder;
-    private final Path table;
     private final int stepsPerEpoch;
     private final int firstStep;
     private final Clock clock;
@@ -39,21 +42,34 @@ public final class JobMetrics {
     private Optional<Measured> measured = Optional.empty();
 
     /**
+     * Where the numbers begin.
+     *
+     * @param step after which they go on
+     */
+    record Start(int stepsPerEpoch, int step) {}
+
+    /**
      * Goes on after a step; lines of later ones, which the job will do again, are dropped when the first new one comes.
      *
-     * @param folder of the job
+     * @param folder for TensorBoard
      */
-    JobMetrics(Path folder, int stepsPerEpoch, int step, Clock clock) {
+    JobMetrics(Storage storage, String jobId, Path folder, Start start, Clock clock) {
+        this.storage = storage;
+        this.log = log(jobId);
         this.folder = folder;
-        this.table = table(folder);
-        this.stepsPerEpoch = stepsPerEpoch;
-        this.firstStep = step + 1;
+        this.stepsPerEpoch = start.stepsPerEpoch();
+        this.firstStep = start.step() + 1;
         this.clock = clock;
+    }
+
+    static String log(String jobId) {
+        return "steps/" + jobId;
     }
 
     private TensorBoardFile board() throws IOException {
         if (board.isEmpty()) {
             keepEarlierLines();
+            AtomicFiles.createDirectories(folder);
             long files;
             try (Stream<Path> entries = Files.list(folder)) {
                 files = entries.filter(entry -> entry.getFileName().toString().startsWith("events.out.tfevents."))
@@ -66,20 +82,39 @@ public final class JobMetrics {
     }
 
     private void keepEarlierLines() throws IOException {
-        List<String> kept = new ArrayList<>(List.of(HEADER));
-        if (Files.exists(table)) {
-            // Damaged bytes are characters in this encoding, so they spoil their own line only.
-            Files.readAllLines(table, StandardCharsets.ISO_8859_1).stream()
-                    .filter(line -> line.split(",", -1).length == COLUMNS && line.matches("[0-9]{1,18},.*"))
-                    .filter(line -> Long.parseLong(line.substring(0, line.indexOf(','))) < firstStep)
-                    .forEach(kept::add);
+        List<String> all = lines(storage, log);
+        List<String> kept = all.stream()
+                .filter(JobMetrics::isWhole)
+                .filter(line -> Long.parseLong(line.substring(0, line.indexOf(','))) < firstStep)
+                .toList();
+        List<String> lines = new ArrayList<>(List.of(HEADER));
+        lines.addAll(kept);
+        if (!lines.equals(all)) {
+            storage.writeSoon(new Change.Clear(log), new Change.Append(log, lines));
         }
-        AtomicFiles.write(table, String.join("\n", kept) + "\n");
     }
 
-    /** The table of a job's folder. */
-    static Path table(Path folder) {
-        return folder.resolve(TABLE);
+    private static boolean isWhole(String line) {
+        return line.split(",", -1).length == COLUMNS && line.matches("[0-9]{1,18},.*");
+    }
+
+    private static List<String> lines(Storage storage, String log) throws IOException {
+        List<String> lines = new ArrayList<>();
+        long after = 0;
+        List<Documents.Line> page;
+        do {
+            page = storage.documents().oldest(log, after, PAGE);
+            for (Documents.Line line : page) {
+                lines.add(line.text());
+                after = line.number();
+            }
+        } while (page.size() == PAGE);
+        return lines;
+    }
+
+    /** The table of a job; empty if it has none. */
+    static List<String> table(Storage storage, String jobId) throws IOException {
+        return lines(storage, log(jobId));
     }
 
     public void step(StepReport report) throws IOException {
@@ -124,7 +159,7 @@ public final class JobMetrics {
             int step = measured.orElseThrow().step();
             return step + "," + epoch(step) + ",,," + validation() + ",,,,,";
         });
-        AtomicFiles.append(table, line);
+        storage.writeSoon(new Change.Append(log, line));
         pending = Optional.empty();
         measured = Optional.empty();
     }

@@ -6,6 +6,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -20,24 +23,25 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fine-tuning jobs on disk, a folder each: OpenAI's job object, a line for each event, its numbers, and copies of what it
- * reads, which stay the same whatever becomes of the files and adapters that it was created with.
+ * Stored fine-tuning jobs: OpenAI's job object, its events, its numbers, and copies of what it reads, which stay the same
+ * whatever becomes of the files and adapters that it was created with.
  */
 public final class JobStore {
-    private static final Pattern ID = Pattern.compile("ftjob-[0-9a-f]{1,64}");
-    private static final String OBJECT = "job.json";
-    private static final String EVENTS = "events.jsonl";
-    private static final String FILES = "files";
+    static final String COLLECTION = "jobs";
+    static final Pattern ID = Pattern.compile("ftjob-[0-9a-f]{1,64}");
     private static final String UNDER = "under";
     private static final String CONTROLS = "controls";
     private static final String DAMAGED = "an adapter that the job stands on is missing, changed or damaged";
     /** In the job's object: hashes of the adapters in a folder, in its order. */
     private static final String HASHES = "_hashes";
 
-    private final Path root;
+    private final Storage storage;
+    private final Path folders;
 
-    public JobStore(Path root) {
-        this.root = root;
+    /** @param folders where each job has one for what TensorBoard shows */
+    public JobStore(Storage storage, Path folders) {
+        this.storage = storage;
+        this.folders = folders;
     }
 
     /**
@@ -49,17 +53,36 @@ public final class JobStore {
      */
     public record Inputs(Set<String> files, List<Named> under, List<Named> controls) {}
 
-    /** Makes a job's folder with its object and copies of its inputs; when this returns it survives a crash. */
+    /** Keeps a job with copies of its inputs; when this returns it survives a crash. */
     public void create(ObjectNode job, Inputs inputs, FileStore files, AdapterStore adapters) throws IOException {
-        AtomicFiles.create(folder(job.path("id").asText()), unfinished -> {
-            Path kept = Files.createDirectories(unfinished.resolve(FILES));
-            for (String file : inputs.files()) {
-                files.keep(file, kept.resolve(file));
-            }
-            putHashes(job, UNDER, adapters.writeAll(unfinished.resolve(UNDER), inputs.under()));
-            putHashes(job, CONTROLS, adapters.writeAll(unfinished.resolve(CONTROLS), inputs.controls()));
-            Files.writeString(unfinished.resolve(OBJECT), job.toPrettyString());
-        });
+        String id = id(job);
+        storage.make(
+                Keys.job(id),
+                blobs -> {
+                    for (String file : inputs.files()) {
+                        files.keep(file, copies(id) + "/" + file);
+                    }
+                    putHashes(job, UNDER, adapters.writeAll(blobs, folder(id, UNDER), inputs.under()));
+                    putHashes(job, CONTROLS, adapters.writeAll(blobs, folder(id, CONTROLS), inputs.controls()));
+                },
+                () -> List.of(put(job)));
+    }
+
+    private static String id(ObjectNode job) {
+        return job.path("id").asText();
+    }
+
+    private static Change put(ObjectNode job) {
+        return new Change.Put(COLLECTION, id(job), job);
+    }
+
+    private static String folder(String jobId, String name) {
+        return Keys.job(jobId) + "/" + name + "/";
+    }
+
+    /** All copies of a job's files. */
+    private static String copies(String jobId) {
+        return Keys.job(jobId) + "/files";
     }
 
     private static void putHashes(ObjectNode job, String folder, List<ContentHash> hashes) {
@@ -74,24 +97,27 @@ public final class JobStore {
 
     /** Writes the object of a job that was created; when this returns it survives a crash. */
     public void save(ObjectNode job) throws IOException {
-        AtomicFiles.write(folder(job.path("id").asText()).resolve(OBJECT), job.toPrettyString());
+        storage.write(put(job));
     }
 
-    /** Deletes a job with all that is in its folder. */
+    /** Deletes a job with all that it has. */
     public void delete(String jobId) throws IOException {
-        AtomicFiles.remove(folder(jobId));
+        List<Change> changes = new ArrayList<>(CheckpointStore.deletions(storage, Keys.job(jobId)));
+        changes.add(new Change.Delete(COLLECTION, jobId));
+        changes.add(new Change.Clear(EventLog.name(jobId)));
+        changes.add(new Change.Clear(JobMetrics.log(jobId)));
+        storage.delete(List.of(Keys.job(jobId)), changes.toArray(Change[]::new));
+        AtomicFiles.delete(folders.resolve(jobId));
     }
 
     /** Lets go of a job's copies of files, which it needs no more. */
     public void deleteFiles(String jobId) throws IOException {
-        AtomicFiles.delete(folder(jobId).resolve(FILES));
+        storage.delete(List.of(copies(jobId)));
     }
 
     /** The job's copy of a file, for whoever closes it. */
     public Optional<FileChannel> open(String jobId, String file) throws IOException {
-        return FileStore.isId(file)
-                ? FileStore.open(folder(jobId).resolve(FILES).resolve(file))
-                : Optional.empty();
+        return FileStore.isId(file) ? storage.open(copies(jobId) + "/" + file) : Optional.empty();
     }
 
     /** Adds an event; the last ones may be lost in a crash. */
@@ -101,21 +127,21 @@ public final class JobStore {
 
     /** Where the job's numbers go, from the step after this one. */
     public JobMetrics metrics(String jobId, int stepsPerEpoch, int step, Clock clock) {
-        return new JobMetrics(folder(jobId), stepsPerEpoch, step, clock);
+        return new JobMetrics(storage, jobId, folders.resolve(jobId), new JobMetrics.Start(stepsPerEpoch, step), clock);
     }
 
-    /** A copy of the table of the job's numbers, to be moved away. */
-    public Path copyTable(String jobId) throws IOException {
-        Path table = JobMetrics.table(folder(jobId));
-        if (!Files.isRegularFile(table)) {
-            throw new NoSuchFileException(table.toString());
+    /** The table of the job's numbers. */
+    public Blobs.Writing table(String jobId) throws IOException {
+        List<String> lines = JobMetrics.table(storage, jobId);
+        if (lines.isEmpty()) {
+            throw new NoSuchFileException("the table of " + jobId);
         }
-        return Files.copy(table, AtomicFiles.unfinished(table));
+        return text(String.join("\n", lines) + "\n");
     }
 
-    /** A new file with a result of the job, to be moved away. */
-    public Path result(String jobId, String content) throws IOException {
-        return Files.writeString(AtomicFiles.unfinished(folder(jobId).resolve("result")), content);
+    /** A result of a job. */
+    public static Blobs.Writing text(String content) {
+        return target -> Files.writeString(target, content);
     }
 
     /** The adapters below all examples, as they were when the job was created. */
@@ -131,7 +157,7 @@ public final class JobStore {
     private List<Named> adapters(ObjectNode job, String folder, AdapterStore adapters) throws IOException {
         List<Named> found;
         try {
-            found = adapters.readAll(folder(job.path("id").asText()).resolve(folder));
+            found = adapters.readAll(folder(id(job), folder));
         } catch (AdapterFormatException e) {
             throw new IOException(DAMAGED, e);
         }
@@ -150,33 +176,22 @@ public final class JobStore {
     /** All job objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
         List<ObjectNode> jobs = new ArrayList<>();
-        for (Path directory : AtomicFiles.directories(root, ID.asMatchPredicate())) {
-            Path file = directory.resolve(OBJECT);
-            String id = directory.getFileName().toString();
-            StoredJson.read(file)
-                    .ifPresentOrElse(
-                            job -> {
-                                if (job.path("id").asText().equals(id)) {
-                                    jobs.add(job);
-                                } else {
-                                    StoredJson.report(file.toString(), "it is not the object of job " + id);
-                                }
-                            },
-                            () -> StoredJson.report(directory.toString(), "it has no readable " + OBJECT));
+        for (Documents.Document document : storage.list(COLLECTION, "")) {
+            if (ID.matcher(document.id()).matches() && id(document.body()).equals(document.id())) {
+                jobs.add(document.body());
+            } else {
+                StoredJson.report(COLLECTION + " " + document.id(), "it is not a job of this name");
+            }
         }
         return jobs;
     }
 
     /** Events of a job; see {@link EventLog#newest}. */
-    public Optional<List<ObjectNode>> events(String jobId, @Nullable String after, int limit) {
+    public Optional<List<ObjectNode>> events(String jobId, @Nullable String after, int limit) throws IOException {
         return log(jobId).newest(after, limit);
     }
 
     private EventLog log(String jobId) {
-        return new EventLog(folder(jobId).resolve(EVENTS));
-    }
-
-    private Path folder(String jobId) {
-        return root.resolve(jobId);
+        return new EventLog(storage, jobId);
     }
 }

@@ -1,129 +1,116 @@
 package io.tandem.server.storage;
 
-import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.Closeable;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
+import java.io.BufferedWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
-/**
- * Lines of JSON objects. A line that was forced survives a crash; one that a crash cut off is gone when the log is opened
- * again, so that it can be written once more.
- */
-public final class ResultLog implements Closeable {
+/** Lines of JSON objects. For one thread. */
+public final class ResultLog {
     /** Of a line, for those who want to know which it is. */
-    private static final int HEAD_BYTES = 64;
+    private static final int HEAD_CHARS = 64;
 
-    private static final int BUFFER_BYTES = 1 << 16;
+    private static final int PAGE = 100;
 
-    private final FileChannel channel;
-    private long end;
+    private final Storage storage;
+    private final String log;
+    private final List<String> unwritten = new ArrayList<>();
+    private boolean empty;
+    /** Whether lines may have been written of which this says that they were not. */
+    private boolean uncertain;
 
-    private ResultLog(FileChannel channel, long end) {
-        this.channel = channel;
-        this.end = end;
+    private ResultLog(Storage storage, String log) throws IOException {
+        this.storage = storage;
+        this.log = log;
+        this.empty = storage.documents().newest(log, Long.MAX_VALUE, 1).isEmpty();
     }
 
     /**
-     * Opens a log; makes it if it is absent.
+     * Opens a log.
      *
-     * @param heads gets the first bytes of each line that is there
+     * @param heads gets the beginning of each line that is there
      */
-    static ResultLog open(Path file, Consumer<String> heads) throws IOException {
-        try {
-            Lines lines = new Lines();
-            lines.read(file, OutputStream.nullOutputStream(), heads);
-            if (lines.damaged) {
-                StoredJson.report(file.toString(), "lines that are not whole are left out and written again");
-                AtomicFiles.create(file, unfinished -> copyWhole(file, unfinished));
-            }
-        } catch (NoSuchFileException e) {
-            AtomicFiles.write(file, "");
-        }
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-        return new ResultLog(channel, channel.size());
+    static ResultLog open(Storage storage, String log, Consumer<String> heads) throws IOException {
+        ResultLog opened = new ResultLog(storage, log);
+        opened.forEach(line -> heads.accept(line.substring(0, Math.min(line.length(), HEAD_CHARS))));
+        return opened;
     }
 
-    private static void copyWhole(Path from, Path to) throws IOException {
-        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(to))) {
-            new Lines().read(from, out, head -> {});
-        }
+    private interface Reader {
+        void read(String line) throws IOException;
     }
 
-    /** Adds a line; nothing of it stays if the disk does not take all of it. */
-    public void append(String line) throws IOException {
-        ByteBuffer bytes = ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8));
-        long at = end;
-        try {
-            while (bytes.hasRemaining()) {
-                at += channel.write(bytes, at);
+    private void forEach(Reader reader) throws IOException {
+        long after = 0;
+        List<Documents.Line> page;
+        do {
+            page = storage.documents().oldest(log, after, PAGE);
+            for (Documents.Line line : page) {
+                after = line.number();
+                if (line.text().startsWith("{") && line.text().endsWith("}")) {
+                    reader.read(line.text());
+                } else {
+                    StoredJson.report(log, "lines that are not whole are left out and written again");
+                }
             }
+        } while (page.size() == PAGE);
+    }
+
+    /** Adds a line, which survives a crash after {@link #force}. */
+    public void append(String line) {
+        unwritten.add(line);
+    }
+
+    /** Adds a line; when this returns it survives a crash, and if this throws it was not added. */
+    public void write(String line) throws IOException {
+        unwritten.add(line);
+        try {
+            force();
         } catch (IOException e) {
-            channel.truncate(end);
-            throw new NotStoredException(e);
+            unwritten.remove(unwritten.size() - 1);
+            throw e;
         }
-        end = at;
     }
 
     /** When this returns, all lines survive a crash. */
     public void force() throws IOException {
-        channel.force(false);
+        if (unwritten.isEmpty()) {
+            return;
+        }
+        if (!uncertain || !isWritten(unwritten)) {
+            uncertain = true;
+            storage.write(new Change.Append(log, unwritten));
+        }
+        uncertain = false;
+        unwritten.clear();
+        empty = false;
+    }
+
+    /** Whether the log ends with these lines. */
+    private boolean isWritten(List<String> lines) throws IOException {
+        List<Documents.Line> last = storage.documents().newest(log, Long.MAX_VALUE, lines.size());
+        boolean same = last.size() == lines.size();
+        for (int i = 0; i < last.size() && same; i++) {
+            same = last.get(i).text().equals(lines.get(lines.size() - 1 - i));
+        }
+        return same;
     }
 
     public boolean empty() {
-        return end == 0;
+        return empty && unwritten.isEmpty();
     }
 
-    @Override
-    public void close() throws IOException {
-        channel.close();
-    }
-
-    /** Goes through a file of any size, one buffer at a time. */
-    private static final class Lines {
-        private final ByteArrayOutputStream line = new ByteArrayOutputStream();
-        private boolean damaged;
-
-        /** @param whole gets the lines that are JSON objects, as far as their ends tell */
-        void read(Path file, OutputStream whole, Consumer<String> heads) throws IOException {
-            try (InputStream in = new BufferedInputStream(Files.newInputStream(file), BUFFER_BYTES)) {
-                for (int next = in.read(); next >= 0; next = in.read()) {
-                    if (next != '\n') {
-                        line.write(next);
-                        continue;
-                    }
-                    byte[] bytes = line.toByteArray();
-                    line.reset();
-                    if (isObject(bytes)) {
-                        whole.write(bytes);
-                        whole.write('\n');
-                        heads.accept(
-                                new String(bytes, 0, Math.min(bytes.length, HEAD_BYTES), StandardCharsets.ISO_8859_1));
-                    } else {
-                        damaged = true;
-                    }
-                }
-            }
-            damaged |= line.size() > 0;
-        }
-
-        private static boolean isObject(byte[] bytes) {
-            boolean object = bytes.length > 1 && bytes[0] == '{' && bytes[bytes.length - 1] == '}';
-            for (int i = 0; i < bytes.length && object; i++) {
-                // What a loss of power leaves of a line may be zeros.
-                object = bytes[i] != 0;
-            }
-            return object;
+    /** Writes all lines into a new file. */
+    void copy(Path target) throws IOException {
+        try (BufferedWriter out = Files.newBufferedWriter(target, StandardCharsets.UTF_8)) {
+            forEach(line -> out.append(line).append('\n'));
         }
     }
 }

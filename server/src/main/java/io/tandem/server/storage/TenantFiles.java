@@ -5,14 +5,14 @@ import java.io.IOException;
 
 /** The uploaded files of all tenants; whoever wants one has to say whose. */
 public final class TenantFiles {
-    private final DataDirectory data;
+    private final Storage storage;
 
-    public TenantFiles(DataDirectory data) {
-        this.data = data;
+    public TenantFiles(Storage storage) {
+        this.storage = storage;
     }
 
     public FileStore of(TenantId tenant) {
-        return new FileStore(data.files(tenant));
+        return new FileStore(storage, tenant);
     }
 
     /** Deletes all files that have expired, whosever they are. */

@@ -2,21 +2,21 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
-/** Tenants on disk, a folder each. */
+/** Stored tenants. */
 public final class TenantStore {
-    private static final String OBJECT = "tenant.json";
+    static final String COLLECTION = "tenants";
 
-    private final Path root;
+    private final Storage storage;
 
-    public TenantStore(Path root) {
-        this.root = root;
+    public TenantStore(Storage storage) {
+        this.storage = storage;
     }
 
     /**
@@ -29,26 +29,22 @@ public final class TenantStore {
     /** All tenants; a broken one is reported and left alone. */
     public Loaded loadAll() throws IOException {
         List<ObjectNode> tenants = new ArrayList<>();
-        boolean damaged = false;
-        for (Path directory : AtomicFiles.directories(root, TenantId::isOne)) {
-            Path file = directory.resolve(OBJECT);
-            Optional<ObjectNode> tenant = StoredJson.read(file)
-                    .filter(object -> object.path("id")
-                            .asText()
-                            .equals(directory.getFileName().toString()));
-            tenant.ifPresent(tenants::add);
-            // A crash before a tenant's first write leaves a folder without a file.
-            if (tenant.isEmpty() && Files.exists(file)) {
-                StoredJson.report(directory.toString(), "its " + OBJECT + " is not that of a tenant");
-                damaged = true;
+        for (Documents.Document document : storage.list(COLLECTION, "")) {
+            String id = document.body().path("id").asText();
+            if (TenantId.isOne(id) && id.equals(document.id())) {
+                tenants.add(document.body());
+            } else {
+                StoredJson.report(COLLECTION + " " + document.id(), "it is not a tenant of this name");
             }
         }
-        return new Loaded(tenants, damaged);
+        return new Loaded(
+                tenants,
+                tenants.size() < storage.documents().ids(COLLECTION, "").size());
     }
 
     /** Writes a tenant; when this returns it survives a crash. */
     public void save(ObjectNode tenant) throws IOException {
         TenantId id = new TenantId(tenant.path("id").asText());
-        AtomicFiles.write(root.resolve(id.value()).resolve(OBJECT), tenant.toPrettyString());
+        storage.write(new Change.Put(COLLECTION, id.value(), tenant));
     }
 }

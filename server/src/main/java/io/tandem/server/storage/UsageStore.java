@@ -2,31 +2,32 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.document.Change;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.Optional;
 
-/** What tenants have used, on disk: a file for each tenant and day. */
+/** What tenants have used, a document for each tenant and day. */
 public final class UsageStore {
-    private final Path root;
+    static final String COLLECTION = "usage";
 
-    /** @param root with a folder for each tenant */
-    public UsageStore(Path root) {
-        this.root = root;
+    private final Storage storage;
+
+    public UsageStore(Storage storage) {
+        this.storage = storage;
     }
 
     /** Empty if nothing was saved, or if that is damaged, which is reported. */
-    public Optional<ObjectNode> load(TenantId tenant, LocalDate day) {
-        return StoredJson.read(file(tenant, day));
+    public Optional<ObjectNode> load(TenantId tenant, LocalDate day) throws IOException {
+        return storage.get(COLLECTION, id(tenant, day));
     }
 
     /** Writes a day; when this returns it survives a crash. */
     public void save(TenantId tenant, LocalDate day, ObjectNode usage) throws IOException {
-        AtomicFiles.write(file(tenant, day), usage.toPrettyString());
+        storage.write(new Change.Put(COLLECTION, id(tenant, day), usage));
     }
 
-    private Path file(TenantId tenant, LocalDate day) {
-        return root.resolve(tenant.value()).resolve("usage").resolve(day + ".json");
+    static String id(TenantId tenant, LocalDate day) {
+        return tenant.value() + "/" + day;
     }
 }

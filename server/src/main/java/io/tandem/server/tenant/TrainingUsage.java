@@ -2,7 +2,9 @@ package io.tandem.server.tenant;
 
 import io.tandem.server.api.TenantId;
 import io.tandem.server.finetune.TrainingAccount;
+import io.tandem.server.storage.document.UnreachableException;
 import io.tandem.server.tenant.Usage.Counts;
+import java.io.UncheckedIOException;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -24,10 +26,18 @@ public final class TrainingUsage implements TrainingAccount {
     @Override
     public boolean exhausted(TenantId tenant) {
         @Nullable Long most = quotas.apply(tenant).trainingTokensPerDay();
-        return most != null
-                && usage.of(tenant, usage.today()).values().stream()
-                                .mapToLong(Counts::trained)
-                                .sum()
-                        >= most;
+        try {
+            return most != null
+                    && usage.of(tenant, usage.today()).values().stream()
+                                    .mapToLong(Counts::trained)
+                                    .sum()
+                            >= most;
+        } catch (UncheckedIOException e) {
+            // A job that trains is not stopped by a database that starts anew.
+            if (e.getCause() instanceof UnreachableException) {
+                return false;
+            }
+            throw e;
+        }
     }
 }

@@ -6,6 +6,7 @@ import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.UsageStore;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Clock;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -15,7 +16,7 @@ import java.util.Map.Entry;
 import java.util.TreeMap;
 
 /**
- * What tenants use, by day (UTC) and model. Counted in memory and added to the files from time to time, so a crash loses what
+ * What tenants use, by day (UTC) and model. Counted in memory and added to what is stored from time to time, so a crash loses what
  * was counted since the last {@link #save}. Counting never waits for the disk.
  */
 public final class Usage {
@@ -24,7 +25,7 @@ public final class Usage {
 
     private final UsageStore store;
     private final Clock clock;
-    /** Not in the files yet. */
+    /** Not stored yet. */
     private final Map<Day, Map<String, Counts>> unsaved = new HashMap<>();
 
     private final Object files = new Object();
@@ -73,11 +74,20 @@ public final class Usage {
         day.merge(name, counts, Counts::plus);
     }
 
-    /** A tenant's day by models, sorted. Reads a file. */
+    /**
+     * A tenant's day by models, sorted. Reads what is stored.
+     *
+     * @throws UncheckedIOException if that cannot be had for now
+     */
     public Map<String, Counts> of(TenantId tenant, LocalDate date) {
         Day day = new Day(tenant, date);
         synchronized (files) {
-            Map<String, Counts> saved = read(day);
+            Map<String, Counts> saved;
+            try {
+                saved = read(day);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
             synchronized (unsaved) {
                 unsaved.getOrDefault(day, Map.of()).forEach((model, counts) -> merge(saved, model, counts));
             }
@@ -123,7 +133,7 @@ public final class Usage {
         }
     }
 
-    private Map<String, Counts> read(Day day) {
+    private Map<String, Counts> read(Day day) throws IOException {
         Map<String, Counts> saved = new TreeMap<>();
         store.load(day.tenant(), day.date()).ifPresent(json -> {
             for (Entry<String, JsonNode> model : json.properties()) {

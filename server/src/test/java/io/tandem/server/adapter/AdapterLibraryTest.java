@@ -23,6 +23,8 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.Storage;
+import io.tandem.server.storage.StoredData;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -59,6 +61,7 @@ class AdapterLibraryTest {
     private final SettableClock clock = new SettableClock();
     private AdapterLibrary library;
     private LibraryResources resources;
+    private Storage storage;
 
     /** Time that a test moves. */
     private static final class SettableClock extends Clock {
@@ -106,15 +109,23 @@ class AdapterLibraryTest {
                 pinned.remove(version.hash());
             }
         };
-        AdapterStore store = new AdapterStore(root, MODEL.config(), 8);
+        Files.createDirectories(adapters());
+        storage = StoredData.open(root);
+        AdapterStore store = new AdapterStore(
+                storage, TenantId.DEFAULT, Files.createDirectories(root.resolve("scratch")), MODEL.config(), 8);
         resources = new LibraryResources(
                 CONFIG, new BaseModel("base", identity), 1, device, new SimpleMeterRegistry(), clock);
         library = new AdapterLibrary(store, TenantId.DEFAULT, resources);
     }
 
+    private Path adapters() {
+        return root.resolve("adapters");
+    }
+
     @AfterEach
     void close() {
         resources.close();
+        storage.close();
     }
 
     private static Adapter adapter(long seed) {
@@ -127,8 +138,11 @@ class AdapterLibraryTest {
     }
 
     private long files(String name) throws IOException {
-        try (Stream<Path> files = Files.list(root.resolve(name))) {
-            return files.count();
+        long documents = StoredData.documents(root).stream()
+                .filter(names -> (names.get(1) + "/").startsWith("default/" + name + "/"))
+                .count();
+        try (Stream<Path> files = Files.list(adapters().resolve(name))) {
+            return files.count() + documents;
         }
     }
 
@@ -225,7 +239,7 @@ class AdapterLibraryTest {
         publish("a", 4);
         assertThat(files("a")).isEqualTo(7);
         library.delete("a").join();
-        assertThat(root.resolve("a")).doesNotExist();
+        assertThat(adapters().resolve("a")).doesNotExist();
     }
 
     @Test
@@ -240,7 +254,7 @@ class AdapterLibraryTest {
                 Files.delete(file);
             }
         }
-        Files.writeString(root.resolve("a7/adapter.json"), "{}");
+        StoredData.change(root, "adapters", "default/a7", body -> "{}");
         open();
         assertThat(library.names()).hasSize(19).doesNotContain("a7");
         assertThatThrownBy(() ->
@@ -293,14 +307,14 @@ class AdapterLibraryTest {
                 .cause()
                 .isInstanceOf(ApiException.class)
                 .hasMessageContaining("was deleted");
-        assertThat(root).isEmptyDirectory();
+        assertThat(adapters()).isEmptyDirectory();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"adapter_model.safetensors", "adapter_config.json"})
     void aVersionThatIsDamagedIsRepairedByUploadingItAgain(String file) throws IOException {
         AdapterChoice choice = publish("a", 1);
-        Path damaged = root.resolve("a").resolve(choice.version().hash()).resolve(file);
+        Path damaged = adapters().resolve("a").resolve(choice.version().hash()).resolve(file);
         Files.writeString(damaged, "{}");
         resources.close();
         reopen();
@@ -394,6 +408,6 @@ class AdapterLibraryTest {
                 .hasCauseInstanceOf(AdapterFormatException.class)
                 .hasMessageContaining("rank 9");
         assertThat(library.names()).isEmpty();
-        assertThat(root).isEmptyDirectory();
+        assertThat(adapters()).isEmptyDirectory();
     }
 }

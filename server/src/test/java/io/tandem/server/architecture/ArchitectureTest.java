@@ -131,11 +131,14 @@ class ArchitectureTest {
                 "CheckpointState",
                 "CheckpointStore",
                 "DataDirectory",
+                "DiskBlobs",
                 "DurableFile",
                 "FileStore",
                 "JobStore",
                 "ResultLog",
                 "SafetensorsWriter",
+                // Makes a damaged database anew, tested by SqliteDocumentsTest.
+                "SqliteRepair",
                 // Progress that may lose its last lines.
                 "TensorBoardFile",
                 // Scratch files, which the next start deletes.

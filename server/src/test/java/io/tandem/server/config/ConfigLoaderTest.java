@@ -258,6 +258,29 @@ class ConfigLoaderTest {
     }
 
     @Test
+    void theDatabasesPasswordIsNeverShown() throws IOException {
+        String address = "postgresql://tandem:geheim@db.example:5433/tandem?sslmode=require";
+        ServerConfig config = load("storage: {documents: '" + address + "'}");
+        assertThat(config.storage().database()).isPresent();
+        assertThat(config.toString()).contains("db.example/tandem").doesNotContain("geheim");
+        assertThat(load("storage: {documents: sqlite}").storage()).isEqualTo(load("").storage());
+        assertThat(new ConfigLoader(HOME, Map.of("TANDEM_DOCUMENTS", "sqlite", "PGPASSWORD", "geheim"))
+                        .load(Optional.of(write("storage: {documents: '" + address + "'}")), Map.of())
+                        .storage()
+                        .database())
+                .isEmpty();
+        for (String wrong :
+                List.of("mysql://tandem:geheim@db/tandem", "postgresql://geheim@/x", "geheim", "postgresql:geheim")) {
+            Path file = write("storage: {documents: '" + wrong + "'}");
+            assertThatThrownBy(() -> loader.load(Optional.of(file), Map.of()))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageStartingWith(file + ":1: storage.documents is neither sqlite nor an address")
+                    .message()
+                    .doesNotContain("geheim");
+        }
+    }
+
+    @Test
     void theEnvironmentsKeyWins() throws IOException {
         Path file = write("http: {api-key: sk-file}");
         Optional<ApiKey> key = new ConfigLoader(HOME, Map.of("TANDEM_API_KEY", "sk-environment"))

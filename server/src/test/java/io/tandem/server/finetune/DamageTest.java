@@ -12,9 +12,11 @@ import io.tandem.server.adapter.AdapterChoice;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.StoredData;
 import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +38,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Damages files of a data directory: whatever they are, the server starts and serves everything else. */
+/** Damages what is in a data directory: whatever it is, the server starts and serves everything else. */
 @Timeout(60)
 class DamageTest {
     @TempDir
@@ -60,11 +62,37 @@ class DamageTest {
         DIRECTORY,
         DANGLING_LINK;
 
-        /** Whether it is one more kind of damage to a file that is no JSON anyway. */
-        boolean matters(Path file) {
-            return file.toString().contains(".json")
-                    || !EnumSet.of(EMPTY_OBJECT, EMPTY_ARRAY, WRONG_TYPES, WRONG_TYPES_BUT_NAMES)
-                            .contains(this);
+        /** Whether it is not one more kind of damage to something that is no JSON anyway, and can happen to it. */
+        boolean matters(Target target) {
+            return target.isDocument()
+                    ? this != DIRECTORY && this != DANGLING_LINK
+                    : target.place().contains(".json")
+                            || !EnumSet.of(EMPTY_OBJECT, EMPTY_ARRAY, WRONG_TYPES, WRONG_TYPES_BUT_NAMES)
+                                    .contains(this);
+        }
+
+        void apply(Path data, Target target) throws IOException {
+            if (target.isDocument()) {
+                List<String> names = List.of(target.place().split(":", 2));
+                StoredData.change(data, names.get(0), names.get(1), this::applied);
+            } else {
+                apply(data.resolve(target.place()));
+            }
+        }
+
+        private String applied(String body) {
+            return switch (this) {
+                case TRUNCATED -> body.substring(0, body.length() / 2);
+                case BAD_BYTE ->
+                    new StringBuilder(body)
+                            .replace(body.length() / 2, body.length() / 2 + 1, "\0")
+                            .toString();
+                case EMPTY_OBJECT -> "{}";
+                case EMPTY_ARRAY -> "[]";
+                case WRONG_TYPES -> wrongTypes(body.getBytes(StandardCharsets.UTF_8), Set.of());
+                case WRONG_TYPES_BUT_NAMES -> wrongTypes(body.getBytes(StandardCharsets.UTF_8), Set.of("id", "name"));
+                default -> "";
+            };
         }
 
         void apply(Path file) throws IOException {
@@ -136,25 +164,68 @@ class DamageTest {
     }
 
     /**
-     * One file of each kind, damaged in each way; one of each store at a time, which saves starts. Two jobs of the same
+     * A file or a document.
+     *
+     * @param place a path, or a collection and an id after a colon
+     * @param object whose it is, as {@code files/ID}, {@code adapters/NAME} or {@code jobs/ID}
+     */
+    private record Target(String place, String object, boolean isDocument) {
+        static Target file(Path file) {
+            return new Target(file.toString(), file.subpath(0, 2).toString(), false);
+        }
+
+        static Target document(String collection, String id) {
+            String[] parts = id.split("/");
+            String object = switch (collection) {
+                case "files" -> "files/" + parts[1];
+                case "adapters" -> "adapters/" + parts[1].replace(":", "%3A");
+                case "adapter-reports" -> "adapters/" + parts[1];
+                case "jobs" -> "jobs/" + id;
+                case "checkpoints" -> "jobs/" + parts[1];
+                default -> throw new IllegalArgumentException(collection);
+            };
+            return new Target(collection + ":" + id, object, true);
+        }
+
+        /** Targets of one group are damaged one after the other. */
+        String group() {
+            return object.startsWith("jobs/") ? object.substring(5) : object.substring(0, object.indexOf('/'));
+        }
+
+        /** Of which target there are several: the place without names, numbers and hashes. */
+        String kind() {
+            return place.replace(object, "").replaceAll("default/[^/]*", "").replaceAll("[0-9a-f]{8,}|[0-9]+", "N");
+        }
+    }
+
+    private record Hit(Damage damage, Target target) {}
+
+    /**
+     * One target of each kind, damaged in each way; one of each store at a time, which saves starts. Two jobs of the same
      * kind share what can happen to them.
      */
     static Stream<Arguments> damages() throws IOException {
-        Map<String, Map<String, Path>> kinds = new TreeMap<>();
+        List<Target> targets = new ArrayList<>();
         try (Stream<Path> tree = Files.walk(whole)) {
-            tree.filter(file -> Files.isRegularFile(file) && !file.endsWith(".lock"))
+            tree.filter(file -> Files.isRegularFile(file) && !file.getParent().equals(whole))
                     .map(whole::relativize)
                     .sorted()
-                    .filter(file -> !file.toString().contains(finished) || file.endsWith("job.json"))
-                    .forEach(file -> kinds.computeIfAbsent(group(file), group -> new TreeMap<>())
-                            .put(kind(file), file));
+                    .map(Target::file)
+                    .forEach(targets::add);
+        }
+        StoredData.documents(whole).forEach(names -> targets.add(Target.document(names.get(0), names.get(1))));
+        Map<String, Map<String, Target>> kinds = new TreeMap<>();
+        for (Target target : targets) {
+            if (!target.place().contains(finished) || target.place().startsWith("jobs:")) {
+                kinds.computeIfAbsent(target.group(), group -> new TreeMap<>()).put(target.kind(), target);
+            }
         }
         List<List<Hit>> groups = new ArrayList<>();
-        kinds.forEach((group, files) -> {
-            List<Hit> hits = files.values().stream()
-                    .flatMap(file -> Stream.of(Damage.values())
-                            .filter(damage -> damage.matters(file))
-                            .map(damage -> new Hit(damage, file)))
+        kinds.forEach((group, found) -> {
+            List<Hit> hits = found.values().stream()
+                    .flatMap(target -> Stream.of(Damage.values())
+                            .filter(damage -> damage.matters(target))
+                            .map(damage -> new Hit(damage, target)))
                     .toList();
             groups.add(IntStream.range(0, hits.size())
                     .filter(i -> (!group.equals(running) || i % 2 == 0) && (!group.equals(other) || i % 2 == 1))
@@ -167,24 +238,6 @@ class DamageTest {
                         .filter(hits -> hits.size() > i)
                         .map(hits -> hits.get(i))
                         .toList()));
-    }
-
-    /** Files of one group are damaged one after the other. */
-    private static String group(Path file) {
-        return file.subpath(0, 1).toString().equals("jobs")
-                ? file.subpath(1, 2).toString()
-                : file.subpath(0, 1).toString();
-    }
-
-    /** Of which file there are several: the path after an object's name, without numbers and hashes. */
-    private static String kind(Path file) {
-        return file.subpath(2, file.getNameCount()).toString().replaceAll("[0-9a-f]{8,}|[0-9]+", "N");
-    }
-
-    private record Hit(Damage damage, Path file) {
-        String object() {
-            return file.subpath(0, 2).toString();
-        }
     }
 
     private Path copy() throws IOException {
@@ -203,8 +256,8 @@ class DamageTest {
         Path data = copy();
         Set<String> damaged = new HashSet<>();
         for (Hit hit : hits) {
-            hit.damage().apply(data.resolve(hit.file()));
-            damaged.add(hit.object());
+            hit.damage().apply(data, hit.target());
+            damaged.add(hit.target().object());
         }
         assertServesAllBut(data, damaged);
     }
@@ -272,11 +325,11 @@ class DamageTest {
         }
     }
 
-    private static List<String> objects(Set<String> damaged) throws IOException {
+    private static List<String> objects(Set<String> damaged) {
         List<String> objects = new ArrayList<>();
-        for (String store : List.of("files", "adapters", "jobs")) {
-            try (Stream<Path> all = Files.list(whole.resolve(store))) {
-                all.map(path -> store + "/" + path.getFileName()).forEach(objects::add);
+        for (List<String> names : StoredData.documents(whole)) {
+            if (Set.of("files", "adapters", "jobs").contains(names.get(0))) {
+                objects.add(Target.document(names.get(0), names.get(1)).object());
             }
         }
         objects.removeAll(damaged);

@@ -33,8 +33,13 @@ import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
 import io.tandem.server.storage.CheckpointStore;
 import io.tandem.server.storage.DataDirectory;
+import io.tandem.server.storage.DiskBlobs;
+import io.tandem.server.storage.FailingDocuments;
 import io.tandem.server.storage.FileStore;
 import io.tandem.server.storage.JobStore;
+import io.tandem.server.storage.Storage;
+import io.tandem.server.storage.StoredData;
+import io.tandem.server.storage.document.SqliteDocuments;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.vertx.core.buffer.Buffer;
@@ -69,6 +74,10 @@ final class JobBench implements AutoCloseable {
     private final String name;
     final Engine engine = new Engine();
     private final DataDirectory data;
+    /** Where the documents go. */
+    final FailingDocuments documents;
+
+    private final Storage storage;
     private final TrainingDevice device;
 
     /** Takes every job and does nothing with it. */
@@ -128,8 +137,11 @@ final class JobBench implements AutoCloseable {
         KernelsConfig limits =
                 new KernelsConfig(Dtype.FLOAT32, WeightForm.PLAIN, 1, 8, 256, 512, 4, 16, 512, Stash.KEEP);
         data = DataDirectory.open(this.root);
-        files = new FileStore(data.files());
-        AdapterStore adapters = new AdapterStore(data.adapters(), MODEL.config(), 16);
+        documents = new FailingDocuments(SqliteDocuments.open(data.database(), data.uploads()));
+        storage = new Storage(documents, new DiskBlobs(data.blobs()));
+        storage.sweep();
+        files = StoredData.files(storage);
+        AdapterStore adapters = new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), MODEL.config(), 16);
         resources = new LibraryResources(
                 AdaptersConfig.DEFAULT,
                 new BaseModel(model.name(), model.identity()),
@@ -146,8 +158,8 @@ final class JobBench implements AutoCloseable {
                 tenant -> library,
                 new JobService.Stores(
                         tenant -> files,
-                        new JobStore(data.jobs()),
-                        new CheckpointStore(data.jobs(), adapters),
+                        new JobStore(storage, data.jobs()),
+                        new CheckpointStore(storage, adapters),
                         adapters),
                 FinetuneConfig.DEFAULT,
                 Clock.systemUTC(),
@@ -303,6 +315,7 @@ final class JobBench implements AutoCloseable {
     public void close() {
         jobs.close();
         resources.close();
+        storage.close();
         data.close();
     }
 }

@@ -9,6 +9,8 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.DiskFailure;
+import io.tandem.server.storage.StoredData;
+import io.tandem.server.storage.document.Change;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +61,8 @@ class JobServiceTest {
     @Test
     void aJobWhoseMetricsCannotBeWrittenSucceedsWithoutThem() throws IOException {
         String id = bench.create("");
-        Files.createDirectory(bench.folder(id).resolve("metrics.csv"));
+        bench.documents.refuse(
+                change -> change instanceof Change.Append append && append.log().startsWith("steps/"));
         assertSucceedsWithoutTable(id);
     }
 
@@ -109,17 +112,15 @@ class JobServiceTest {
         assertThat(bench.succeed(id, 1).path("status").asText()).isEqualTo("succeeded");
     }
 
-    /** Writes of a job fail as on a full disk: what would be in its folder cannot be. */
-    private void fillDisk(String id) throws IOException {
+    /** Writes fail as on a full disk. */
+    private void fillDisk(String id) {
         // Behind whatever the jobs' thread has begun to write.
         bench.job(id);
-        Files.move(bench.folder(id), root.resolve("elsewhere"));
-        Files.writeString(bench.folder(id), "in the way");
+        bench.documents.fillDisk();
     }
 
-    private void makeRoom(String id) throws IOException {
-        Files.delete(bench.folder(id));
-        Files.move(root.resolve("elsewhere"), bench.folder(id));
+    private void makeRoom() {
+        bench.documents.makeRoom();
     }
 
     private void assertNotStored(Supplier<CompletableFuture<ObjectNode>> request) {
@@ -144,12 +145,12 @@ class JobServiceTest {
         assertNotStored(() -> bench.jobs.pause(TenantId.DEFAULT, id));
         assertThat(bench.status(id)).isEqualTo("queued");
         assertThat(bench.engine.sink(id)).as("the engine still has it").isNotNull();
-        makeRoom(id);
+        makeRoom();
         bench.jobs.pause(TenantId.DEFAULT, id).join();
         fillDisk(id);
         assertNotStored(() -> bench.jobs.resume(TenantId.DEFAULT, id));
         assertThat(bench.status(id)).isEqualTo("paused");
-        makeRoom(id);
+        makeRoom();
         assertThat(bench.jobs.cancel(TenantId.DEFAULT, id).join().path("status").asText())
                 .isEqualTo("cancelled");
     }
@@ -160,7 +161,7 @@ class JobServiceTest {
         fillDisk(id);
         bench.engine.end(id, new JobOutcome.Failed("the loss is not finite"));
         assertThat(bench.status(id)).isEqualTo("failed");
-        makeRoom(id);
+        makeRoom();
         reopen();
         assertThat(bench.status(id)).isEqualTo("failed");
     }
@@ -195,8 +196,13 @@ class JobServiceTest {
         engineSays(id, sink -> sink.checkpoint(JobBench.checkpoint(2)));
         String name = bench.library.names().first();
         bench.library.delete(name).join();
-        Files.delete(bench.folder(id).resolve("checkpoints/step-00000002/published"));
-        reopen();
+        bench.close();
+        StoredData.change(
+                bench.root,
+                "checkpoints",
+                "jobs/" + id + "/checkpoints/step-00000002",
+                body -> body.replace("\"published\":true", "\"published\":false"));
+        open();
         assertThat(bench.library.names()).containsExactly(name);
     }
 

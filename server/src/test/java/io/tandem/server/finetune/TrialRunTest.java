@@ -9,8 +9,8 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.document.Change;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -133,12 +133,13 @@ class TrialRunTest {
     @Test
     void aTrialThatTheDiskDoesNotTakeIsTrainedAgain() throws IOException {
         String id = create();
-        Path inTheWay = Files.writeString(bench.folder(id).resolve("trial-1"), "in the way");
+        bench.documents.refuse(
+                change -> change instanceof Change.Put put && put.collection().equals("checkpoints"));
         evaluate(id, 3);
         assertThat(bench.status(id)).isEqualTo("paused");
         assertThat(bench.said(id, "error")).singleElement().asString().contains("Trial 1/2", "resume");
         assertThat(evaluations(id)).isEmpty();
-        Files.delete(inTheWay);
+        bench.documents.makeRoom();
         bench.jobs.resume(TenantId.DEFAULT, id).join();
         bench.awaitStart(id);
         evaluate(id, 3);

@@ -15,6 +15,8 @@ import io.tandem.server.adapter.NoDevice;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.AdaptersConfig;
 import io.tandem.server.storage.AdapterStore;
+import io.tandem.server.storage.Storage;
+import io.tandem.server.storage.StoredData;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -24,6 +26,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.Map;
@@ -144,14 +147,16 @@ final class AdapterClient {
 
     /** Publishes an adapter in the data directory of a server that is not running, as one without checks would have. */
     static void publishUnchecked(Path directory, ModelConfig model, String name, Adapter adapter) throws Exception {
-        AdapterStore store = new AdapterStore(directory.resolve("data/adapters"), model, adapter.maxRank());
-        try (LibraryResources resources = new LibraryResources(
-                AdaptersConfig.DEFAULT,
-                new BaseModel("tiny", ""),
-                1,
-                new NoDevice(),
-                new SimpleMeterRegistry(),
-                Clock.systemUTC())) {
+        Path data = directory.resolve("data");
+        try (Storage storage = StoredData.open(Files.createDirectories(data));
+                LibraryResources resources = new LibraryResources(
+                        AdaptersConfig.DEFAULT,
+                        new BaseModel("tiny", ""),
+                        1,
+                        new NoDevice(),
+                        new SimpleMeterRegistry(),
+                        Clock.systemUTC())) {
+            AdapterStore store = new AdapterStore(storage, TenantId.DEFAULT, data, model, adapter.maxRank());
             AdapterLibrary library = new AdapterLibrary(store, TenantId.DEFAULT, resources);
             library.publish(name, adapter, "test", AdapterLibrary.WHOLE).get();
         }

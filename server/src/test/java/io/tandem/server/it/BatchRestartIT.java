@@ -7,10 +7,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.config.BatchesConfig;
+import io.tandem.server.storage.StoredData;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -75,21 +75,21 @@ class BatchRestartIT {
         assertThat(written)
                 .as("rows that were counted are on the disk: " + acknowledged)
                 .isPositive();
-        // A line that the kill cut off.
-        Files.writeString(file(id, "output.jsonl"), "{\"id\":\"batch_req_", StandardOpenOption.APPEND);
+        // A line that is damaged.
+        StoredData.append(directory.resolve("data"), "results/" + id + "/output.jsonl", "{\"id\":\"batch_req_");
         try (RunningServer server = RunningServer.start(directory)) {
             BatchRequests batches = new BatchRequests(server);
             JsonNode batch = batches.awaitEnd(id);
             assertThat(batch.path("status").asText()).isEqualTo("completed");
             assertThat(batch.path("request_counts").path("completed").asInt()).isEqualTo(ROWS);
             assertThat(texts(batches.lines(batch.path("output_file_id")))).isEqualTo(undisturbed);
-            assertThat(directory.resolve("data/batches").resolve(id).toFile().list())
-                    .containsExactly("batch.json");
+            assertThat(directory.resolve("data/batches")).isEmptyDirectory();
+            assertThat(lines(id)).isZero();
         }
     }
 
     private int lines(String id) throws Exception {
-        return (int) Files.readString(file(id, "output.jsonl")).lines().count();
+        return StoredData.lines(directory.resolve("data"), "results/" + id + "/output.jsonl");
     }
 
     private static int completed(ServerProcess server, String id) throws Exception {
@@ -106,10 +106,11 @@ class BatchRestartIT {
             batches.awaitRows(id, 1);
         }
         ObjectNode stored =
-                (ObjectNode) JsonBody.MAPPER.readTree(file(id, "batch.json").toFile());
+                (ObjectNode) JsonBody.MAPPER.readTree(StoredData.read(directory.resolve("data"), "batches", id));
         assertThat(stored.path("expires_at").asLong())
                 .isEqualTo(stored.path("created_at").asLong() + 86_400);
-        Files.writeString(file(id, "batch.json"), stored.put("expires_at", 1).toString());
+        String expired = stored.put("expires_at", 1).toString();
+        StoredData.change(directory.resolve("data"), "batches", id, body -> expired);
         try (RunningServer server = RunningServer.start(directory)) {
             BatchRequests batches = new BatchRequests(server);
             JsonNode batch = batches.awaitEnd(id);
@@ -197,7 +198,7 @@ class BatchRestartIT {
             empty = batches.create(completions(ROWS, TOKENS));
             whole = batches.create(completions(ROWS, TOKENS));
         }
-        Files.writeString(file(broken, "batch.json"), "{\"id\":");
+        StoredData.change(directory.resolve("data"), "batches", broken, body -> "{\"id\":");
         Files.delete(file(empty, "input"));
         try (RunningServer server = RunningServer.start(directory)) {
             BatchRequests batches = new BatchRequests(server);
@@ -208,7 +209,8 @@ class BatchRestartIT {
                     .isEqualTo("input_file_missing");
             assertThat(server.get(BatchRequests.BATCHES + "/" + broken).statusCode())
                     .isEqualTo(404);
-            assertThat(file(broken, "batch.json")).exists();
+            assertThat(StoredData.read(directory.resolve("data"), "batches", broken))
+                    .isEqualTo("{\"id\":");
         }
     }
 }

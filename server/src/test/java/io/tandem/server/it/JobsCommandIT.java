@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tandem.server.client.AdaptersCommand;
 import io.tandem.server.client.FinetuneCommand;
 import io.tandem.server.client.JobsCommand;
+import io.tandem.server.storage.StoredData;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -172,11 +173,7 @@ class JobsCommandIT {
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
         String id = job.path("id").asText();
         JsonNode request = new JsonMapper()
-                .readTree(directory
-                        .resolve("data/jobs")
-                        .resolve(id)
-                        .resolve("job.json")
-                        .toFile())
+                .readTree(StoredData.read(directory.resolve("data"), "jobs", id))
                 .at("/request/method/supervised/hyperparameters");
         assertThat(request.toString())
                 .isEqualTo("{\"target_modules\":[\"q_proj\",\"v_proj\"],"

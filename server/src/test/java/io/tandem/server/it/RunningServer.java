@@ -30,6 +30,8 @@ import io.tandem.server.config.HttpLimits;
 import io.tandem.server.config.OperationConfig;
 import io.tandem.server.config.ParserConfig;
 import io.tandem.server.config.ServerConfig;
+import io.tandem.server.config.StorageConfig;
+import io.tandem.server.storage.document.PostgresAddress;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -48,6 +50,9 @@ import java.util.function.Consumer;
 final class RunningServer implements AutoCloseable {
     static final String MODEL = "tiny";
     static final int CONTEXT = 256;
+    /** The property with the address of a database of documents. */
+    static final String DOCUMENTS = "tandem.test.documents";
+
     private static final Speculation SPECULATION = new Speculation(Drafts.PROMPT_LOOKUP, 8);
 
     private final Path directory;
@@ -156,6 +161,9 @@ final class RunningServer implements AutoCloseable {
                         "127.0.0.1", 0, 1 << 20, 1 << 20, OnUnknownField.IGNORE, settings.access, HttpLimits.DEFAULT),
                 OperationConfig.DEFAULT,
                 directory.resolve("data"),
+                Optional.ofNullable(System.getProperty(DOCUMENTS))
+                        .map(address -> new StorageConfig(Optional.of(new PostgresAddress(address, Optional.empty()))))
+                        .orElse(StorageConfig.EMBEDDED),
                 model,
                 Optional.empty(),
                 true,

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.StoredData;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -115,7 +116,7 @@ class SearchIT {
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(200);
         awaitMessage(id, "Trial 3/6");
         stop();
-        loseWhatACrashLoses(directory.resolve("data/jobs").resolve(id));
+        loseWhatACrashLoses(directory.resolve("data"), id);
         start();
         while (job(id).path("search").path("trials").size() < 6) {
             Thread.sleep(10);
@@ -132,14 +133,14 @@ class SearchIT {
     }
 
     /** The last evaluation was not written yet, and the trial under way left no checkpoint when it ended. */
-    private static void loseWhatACrashLoses(Path folder) throws Exception {
-        Path file = folder.resolve("job.json");
-        ObjectNode job = (ObjectNode) JsonBody.MAPPER.readTree(file.toFile());
+    private static void loseWhatACrashLoses(Path data, String id) throws Exception {
+        Path folder = data.resolve("jobs").resolve(id);
+        ObjectNode job = (ObjectNode) JsonBody.MAPPER.readTree(StoredData.read(data, "jobs", id));
         ArrayNode trials = (ArrayNode) job.at("/search/trials");
         int last = trials.size();
         assertThat(trials.findValues("epochs")).as("all in the first rung").hasSize(last);
         trials.remove(last - 1);
-        Files.writeString(file, job.toString());
+        StoredData.change(data, "jobs", id, body -> job.toString());
         assertThat(folder.resolve("trial-" + last + "/checkpoints/step-00000010"))
                 .exists();
         try (Stream<Path> left = Files.walk(folder.resolve("trial-" + (last + 1)))) {

@@ -41,6 +41,7 @@ final class ServerProcess implements AutoCloseable {
                         "-XX:TieredStopAtLevel=1",
                         "-Xmx512m",
                         "-Djava.io.tmpdir=" + directory,
+                        documents(),
                         "-cp",
                         System.getProperty("java.class.path"),
                         ServerProcess.class.getName(),
@@ -57,6 +58,11 @@ final class ServerProcess implements AutoCloseable {
             }
         }
         throw new IOException("the server's process ended before it was ready");
+    }
+
+    private static String documents() {
+        String address = System.getProperty(RunningServer.DOCUMENTS);
+        return address == null ? "-Dtandem.test=true" : "-D" + RunningServer.DOCUMENTS + "=" + address;
     }
 
     String get(String path) throws IOException, InterruptedException {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.server.client.TenantsCommand;
-import java.io.IOException;
+import io.tandem.server.storage.StoredData;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.http.HttpResponse;
@@ -420,16 +420,11 @@ class TenantsIT {
             assertThat(second.get("/v1/models").statusCode()).isEqualTo(401);
             assertThat(second.as(key).get("/v1/models").statusCode()).isEqualTo(200);
         }
-        damage(other.resolve("data/tenants/default/tenant.json"));
+        StoredData.change(other.resolve("data"), "tenants", "default", body -> body.substring(0, body.length() / 2));
         try (RunningServer third = RunningServer.start(other)) {
             assertThat(third.get("/v1/models").statusCode()).isEqualTo(401);
             assertThat(third.as(key).get("/v1/models").statusCode()).isEqualTo(401);
             assertThat(third.get("/ready").statusCode()).isEqualTo(200);
         }
-    }
-
-    private static void damage(Path file) throws IOException {
-        String text = Files.readString(file);
-        Files.writeString(file, text.substring(0, text.length() / 2));
     }
 }

@@ -13,6 +13,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,11 +41,22 @@ class CheckpointStoreTest {
     @TempDir
     private Path root;
 
+    private Storage storage;
     private CheckpointStore store;
 
     @BeforeEach
-    void open() {
-        store = new CheckpointStore(root, new AdapterStore(root.resolve("adapters"), MODEL.config(), 8));
+    void open() throws IOException {
+        storage = StoredData.open(root);
+        store = new CheckpointStore(storage, new AdapterStore(storage, TenantId.DEFAULT, root, MODEL.config(), 8));
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
+    }
+
+    private Path directory(int step) {
+        return root.resolve(CheckpointStore.key(JOB, step));
     }
 
     private static Adapter adapter(long seed) {
@@ -99,7 +112,7 @@ class CheckpointStoreTest {
     @Test
     void jobsOfTheVersionBeforeGoOn() throws IOException {
         save(3);
-        Path state = root.resolve(JOB).resolve("checkpoints/step-00000003/state.bin");
+        Path state = directory(3).resolve("state.bin");
         byte[] now = Files.readAllBytes(state);
         // Without two numbers, which are zero: of further tensors, and of what is remembered of what learns.
         ByteBuffer before = ByteBuffer.allocate(now.length - 2 * Integer.BYTES);
@@ -148,11 +161,10 @@ class CheckpointStoreTest {
         Random random = new Random(7);
         save(3);
         save(4);
-        Path broken = root.resolve(JOB).resolve("checkpoints/step-00000004");
+        Path broken = directory(4);
         List<Path> files;
         try (Stream<Path> tree = Files.walk(broken)) {
             files = tree.filter(Files::isRegularFile)
-                    .filter(file -> !file.endsWith("checkpoint.json"))
                     .filter(file -> !file.endsWith("adapter_config.json"))
                     .toList();
         }
@@ -179,7 +191,7 @@ class CheckpointStoreTest {
     @Test
     void whatACrashLeftUnfinishedIsNoCheckpoint() throws IOException {
         save(1);
-        Path unfinished = AtomicFiles.unfinished(root.resolve(JOB).resolve("checkpoints/step-00000002"));
+        Path unfinished = AtomicFiles.unfinished(directory(2));
         Files.createDirectory(unfinished);
         Files.writeString(unfinished.resolve("state.bin"), "half");
         assertThat(store.latest(JOB).orElseThrow().step()).isEqualTo(1);

@@ -31,9 +31,9 @@ class DataDirectoryTest {
                 "jobs/ftjob-1/.unfinished-1",
                 "jobs/ftjob-1/checkpoints/.unfinished-1/best/adapter_model.safetensors",
                 "jobs/ftjob-1/checkpoints/step-00000001/.unfinished-1",
-                "uploads/0b3f",
-                "uploads/scratch-1/adapter_config.json",
-                "uploads/export-1.zip"
+                "scratch/0b3f",
+                "scratch/scratch-1/adapter_config.json",
+                "scratch/export-1.zip"
             })
     void whatACrashLeftIsDeletedWhenADirectoryIsOpened(String leftover) throws IOException {
         write(root.resolve(leftover));
@@ -54,10 +54,10 @@ class DataDirectoryTest {
         Files.createSymbolicLink(data.resolve("adapters/a"), outside.getParent());
         Files.createSymbolicLink(data.resolve("adapters/dangling"), root.resolve("nowhere"));
         Files.createSymbolicLink(
-                Files.createDirectories(data.resolve("uploads")).resolve("link"), outside.getParent());
+                Files.createDirectories(data.resolve("scratch")).resolve("link"), outside.getParent());
         DataDirectory.open(data).close();
         assertThat(outside).exists();
-        assertThat(data.resolve("uploads")).isEmptyDirectory();
+        assertThat(data.resolve("scratch")).isEmptyDirectory();
     }
 
     @Test
@@ -70,7 +70,7 @@ class DataDirectoryTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"files", "adapters", "jobs", "uploads"})
+    @ValueSource(strings = {"files", "adapters", "jobs", "scratch"})
     void aFileInTheWayIsNamed(String name) throws IOException {
         write(root.resolve(name));
         assertThatThrownBy(() -> DataDirectory.open(root))
@@ -85,7 +85,7 @@ class DataDirectoryTest {
     @Test
     void twoServersCannotShareADirectory() throws IOException {
         try (DataDirectory first = DataDirectory.open(root)) {
-            assertThat(first.files()).isDirectory();
+            assertThat(first.uploads()).isDirectory();
             assertThatThrownBy(() -> DataDirectory.open(root))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("in use");

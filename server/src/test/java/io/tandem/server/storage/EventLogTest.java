@@ -5,11 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,13 +21,18 @@ class EventLogTest {
     @TempDir
     private Path root;
 
-    private Path file;
+    private Storage storage;
     private EventLog log;
 
     @BeforeEach
-    void open() {
-        file = root.resolve("events.jsonl");
-        log = new EventLog(file);
+    void open() throws IOException {
+        storage = StoredData.open(root);
+        log = new EventLog(storage, "ftjob-1");
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
     }
 
     private void write() throws IOException {
@@ -80,11 +84,12 @@ class EventLogTest {
     }
 
     @Test
-    void damagedLinesAndOneThatIsCutOffAreLeftOut() throws IOException {
+    void damagedLinesAreLeftOut() throws IOException {
         log.append(event(1, "first"));
-        Files.write(file, new byte[] {(byte) 0xff, (byte) 0xfe, '\n', '\n'}, StandardOpenOption.APPEND);
+        StoredData.append(root, "events/ftjob-1", "\u00ff\u00fe");
+        StoredData.append(root, "events/ftjob-1", "");
         log.append(event(2, "second"));
-        Files.writeString(file, "{\"id\":\"ftev", StandardOpenOption.APPEND);
+        StoredData.append(root, "events/ftjob-1", "{\"id\":\"ftev");
         assertThat(ids(log.newest(null, 10).orElseThrow())).containsExactly("ftevent-2", "ftevent-1");
         assertThat(ids(log.newest("ftevent-2", 10).orElseThrow())).containsExactly("ftevent-1");
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -23,6 +24,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -33,11 +35,18 @@ class FileStoreTest {
     @TempDir
     private Path root;
 
+    private Storage storage;
     private FileStore files;
 
     @BeforeEach
-    void open() {
-        files = new FileStore(root.resolve("files"));
+    void open() throws IOException {
+        storage = StoredData.open(root);
+        files = StoredData.files(storage);
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
     }
 
     private String add(String content) throws IOException {
@@ -157,21 +166,22 @@ class FileStoreTest {
     void whatHasExpiredIsDeletedWhoeverAsks() throws IOException {
         Instant created = Instant.ofEpochSecond(1000);
         for (String ask : List.of("find", "open", "list", "sweep")) {
-            Path directory = root.resolve(ask);
-            FileStore young = new FileStore(directory, Clock.fixed(created.plusSeconds(3599), ZoneOffset.UTC));
+            FileStore young =
+                    new FileStore(storage, TenantId.DEFAULT, Clock.fixed(created.plusSeconds(3599), ZoneOffset.UTC));
             Path upload = Files.writeString(root.resolve("upload"), "abc");
             ObjectNode object = young.add(upload, "a", "fine-tune", 1000, OptionalLong.of(3600));
             String id = object.path("id").asText();
             assertThat(object.path("expires_at").asLong()).isEqualTo(4600);
             assertThat(young.find(id)).isPresent();
-            FileStore old = new FileStore(directory, Clock.fixed(created.plusSeconds(3600), ZoneOffset.UTC));
+            FileStore old =
+                    new FileStore(storage, TenantId.DEFAULT, Clock.fixed(created.plusSeconds(3600), ZoneOffset.UTC));
             switch (ask) {
                 case "find" -> assertThat(old.find(id)).isEmpty();
                 case "open" -> assertThat(old.open(id)).isEmpty();
                 case "list" -> assertThat(old.list()).isEmpty();
                 default -> old.deleteExpired();
             }
-            assertThat(directory.resolve(id)).doesNotExist();
+            assertThat(root.resolve("files").resolve(id)).doesNotExist();
         }
     }
 

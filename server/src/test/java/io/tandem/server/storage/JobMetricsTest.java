@@ -22,14 +22,29 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class JobMetricsTest {
+    private static final String JOB = "ftjob-1";
     private static final Clock CLOCK = Clock.fixed(Instant.ofEpochSecond(1_700_000_000L, 500_000_000L), ZoneOffset.UTC);
 
     @TempDir
     private Path folder;
+
+    private Storage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        storage = StoredData.open(folder);
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
+    }
 
     private static Scores scores(double loss, double accuracy) {
         return new Scores(loss, OptionalDouble.of(accuracy), OptionalDouble.of(0.25), OptionalDouble.empty());
@@ -45,11 +60,11 @@ class JobMetricsTest {
     }
 
     private JobMetrics open(int step) {
-        return new JobMetrics(folder, 5, step, CLOCK);
+        return new JobMetrics(storage, JOB, folder, new JobMetrics.Start(5, step), CLOCK);
     }
 
     private List<String> table() throws IOException {
-        return Files.readAllLines(JobMetrics.table(folder));
+        return JobMetrics.table(storage, JOB);
     }
 
     @Test
@@ -77,9 +92,7 @@ class JobMetricsTest {
             metrics.step(report(step));
         }
         metrics.flush();
-        byte[] lines = (String.join("\n", table()) + "\n2,0.40x0,1.").getBytes(StandardCharsets.UTF_8);
-        lines[lines.length - 5] = (byte) 0xFF;
-        Files.write(JobMetrics.table(folder), lines);
+        StoredData.append(folder, "steps/" + JOB, "2,0.40x0,1.");
         JobMetrics again = open(2);
         again.step(report(3));
         again.flush();

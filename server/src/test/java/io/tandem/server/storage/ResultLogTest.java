@@ -1,55 +1,99 @@
 package io.tandem.server.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.charset.StandardCharsets;
+import io.tandem.server.storage.document.SqliteDocuments;
+import io.tandem.server.storage.document.UnreachableException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ResultLogTest {
+    private static final String LOG = "results/batch_1/output.jsonl";
+
     @TempDir
     private Path directory;
 
-    private List<String> reopened(Path file) throws Exception {
+    private FailingDocuments documents;
+    private Storage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("tandem.db"), directory));
+        storage = new Storage(documents, new DiskBlobs(directory));
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
+    }
+
+    private List<String> heads() throws IOException {
         List<String> heads = new ArrayList<>();
-        ResultLog.open(file, heads::add).close();
+        ResultLog.open(storage, LOG, heads::add);
         return heads;
     }
 
-    /** A crash may cut a line at each of its bytes. */
     @Test
-    void aLineThatWasCutIsGoneAndIsWrittenAgain() throws Exception {
-        String first = "{\"id\":\"one\"}\n";
-        byte[] second = "{\"id\":\"zwölf\"}\n".getBytes(StandardCharsets.UTF_8);
-        for (int cut = 0; cut < second.length; cut++) {
-            Path file = Files.writeString(directory.resolve("log"), first);
-            Files.write(file, java.util.Arrays.copyOf(second, cut), java.nio.file.StandardOpenOption.APPEND);
-            try (ResultLog log = ResultLog.open(file, head -> {})) {
-                log.append("{\"id\":\"zwölf\"}");
-                log.force();
+    void linesComeBackInTheirOrderAndAsAFile() throws IOException {
+        ResultLog log = ResultLog.open(storage, LOG, head -> {});
+        List<String> lines = IntStream.range(0, 250)
+                .mapToObj(i -> "{\"id\":" + i + ",\"text\":\"zwölf" + "x".repeat(i) + "\"}")
+                .toList();
+        for (String line : lines) {
+            log.append(line);
+        }
+        assertThat(heads()).isEmpty();
+        log.force();
+        assertThat(heads()).hasSize(250).allMatch(head -> head.length() <= 64);
+        Path file = directory.resolve("file");
+        log.copy(file);
+        assertThat(Files.readAllLines(file)).isEqualTo(lines);
+    }
+
+    @Test
+    void aLineThatIsDamagedIsLeftOutAndWrittenAgain() throws IOException {
+        ResultLog.open(storage, LOG, head -> {}).write("{\"id\":\"one\"}");
+        StoredData.append(directory, LOG, "{\"id\":\"tw");
+        StoredData.append(directory, LOG, "");
+        assertThat(heads()).containsExactly("{\"id\":\"one\"}");
+        ResultLog.open(storage, LOG, head -> {}).write("{\"id\":\"two\"}");
+        assertThat(heads()).containsExactly("{\"id\":\"one\"}", "{\"id\":\"two\"}");
+    }
+
+    @Test
+    void whatWasNeverWrittenIsEmpty() throws IOException {
+        ResultLog log = ResultLog.open(storage, LOG, head -> {});
+        assertThat(log.empty()).isTrue();
+        log.append("{}");
+        assertThat(log.empty()).isFalse();
+    }
+
+    /** Whether a database that goes away has written a line is not known; there is one line in the end. */
+    @Test
+    void aLineOfWhichNobodyKnowsIsThereOnce() throws IOException {
+        ResultLog log = ResultLog.open(storage, LOG, head -> {});
+        log.write("{\"id\":0}");
+        for (boolean written : new boolean[] {false, true}) {
+            documents.fillDisk();
+            documents.failWith(() -> new UnreachableException("away", new IOException()));
+            String line = "{\"id\":\"" + written + "\"}";
+            assertThatThrownBy(() -> log.write(line)).isInstanceOf(UnreachableException.class);
+            if (written) {
+                StoredData.append(directory, LOG, line);
             }
-            assertThat(file).hasContent(first + new String(second, StandardCharsets.UTF_8));
-            assertThat(reopened(file)).hasSize(2);
+            documents.makeRoom();
+            log.write(line);
         }
-    }
-
-    @Test
-    void zerosOfALostWriteAreLeftOut() throws Exception {
-        Path file = Files.writeString(directory.resolve("log"), "{\"id\":1}\n{\"id\0\0\0}\n\0\0\0");
-        assertThat(reopened(file)).containsExactly("{\"id\":1}");
-        assertThat(file).hasContent("{\"id\":1}\n");
-    }
-
-    @Test
-    void whatWasNeverWrittenIsEmpty() throws Exception {
-        try (ResultLog log = ResultLog.open(directory.resolve("log"), head -> {})) {
-            assertThat(log.empty()).isTrue();
-            log.append("{}");
-            assertThat(log.empty()).isFalse();
-        }
+        log.write("{\"id\":3}");
+        assertThat(heads()).containsExactly("{\"id\":0}", "{\"id\":\"false\"}", "{\"id\":\"true\"}", "{\"id\":3}");
     }
 }

@@ -12,6 +12,7 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +23,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +33,22 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StoresTest {
     @TempDir
     private Path root;
+
+    private Storage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        storage = StoredData.open(root);
+    }
+
+    @AfterEach
+    void close() {
+        storage.close();
+    }
+
+    private AdapterStore adapters(TinyModel model) {
+        return new AdapterStore(storage, TenantId.DEFAULT, root, model.config(), 8);
+    }
 
     @ParameterizedTest
     @ValueSource(
@@ -66,14 +85,14 @@ class StoresTest {
     @ValueSource(strings = {"file-x", "../secret", "file-000000000000000000000000", ""})
     void onlyIdsOfFilesAreFiles(String id) throws IOException {
         Files.writeString(root.resolve("secret"), "x");
-        assertThat(new FileStore(root.resolve("files")).find(id)).isEmpty();
+        assertThat(StoredData.files(storage).find(id)).isEmpty();
     }
 
     /** Nobody who stores a version learns that its adapter is deleted at this moment. */
     @Test
     void aVersionIsStoredWhileItsAdapterIsDeleted() throws Exception {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
-        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        AdapterStore store = adapters(model);
         Adapter adapter = TinyAdapters.random(model.config(), LoraConfig.allLinears(), 1, 1);
         ExecutorService deleter = Executors.newSingleThreadExecutor();
         try {
@@ -102,7 +121,7 @@ class StoresTest {
     @Test
     void adaptersComeBackInBothFormsUnderTheirHash() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
-        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        AdapterStore store = adapters(model);
         Adapter adapter = TinyAdapters.mixedRanks(model.config(), LoraConfig.allLinears(), 8, 1);
         AdapterStore.Saved plain = store.save("ft:tiny:good:1", adapter);
         assertThat(plain.hash()).isEqualTo(ContentHash.of(adapter));
@@ -118,12 +137,12 @@ class StoresTest {
     @Test
     void whatAdaptersStandOnComesBackInItsOrder() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
-        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        AdapterStore store = adapters(model);
         List<Named> under = List.of(
                 new Named("org/a:b", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 2)),
                 new Named("a", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 2, 3)));
-        store.writeAll(root.resolve("job/under"), under);
-        assertThat(store.readAll(root.resolve("job/under")))
+        store.writeAll(storage.blobs(), "jobs/ftjob-1/under/", under);
+        assertThat(store.readAll("jobs/ftjob-1/under/"))
                 .usingRecursiveComparison()
                 .isEqualTo(under);
     }
@@ -131,9 +150,9 @@ class StoresTest {
     @Test
     void aChangedAdapterIsRefusedWhenItIsRead() throws IOException {
         TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
-        AdapterStore store = new AdapterStore(root, model.config(), 8);
+        AdapterStore store = adapters(model);
         AdapterStore.Saved saved = store.save("a", TinyAdapters.random(model.config(), LoraConfig.allLinears(), 4, 1));
-        Path weights = store.plain("a", saved.hash()).resolve("adapter_model.safetensors");
+        Path weights = store.withFiles("a", saved.hash(), files -> files.resolve("adapter_model.safetensors"));
         byte[] bytes = Files.readAllBytes(weights);
         bytes[bytes.length - 4] ^= 1;
         Files.write(weights, bytes);
@@ -146,29 +165,27 @@ class StoresTest {
 
     @Test
     void aBrokenManifestDoesNotHideTheOthers() throws IOException {
-        AdapterStore store =
-                new AdapterStore(root, TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 8);
+        AdapterStore store = adapters(TinyModel.of(TinyModel.Variant.LLAMA, 1));
         store.saveManifest("good", JsonBody.MAPPER.createObjectNode());
         store.saveManifest("bad", JsonBody.MAPPER.createObjectNode());
-        Files.writeString(root.resolve("bad/adapter.json"), "{");
-        Files.createDirectory(root.resolve("begun"));
+        StoredData.change(root, "adapters", "default/bad", body -> "{");
+        Files.createDirectories(root.resolve("adapters/begun"));
         assertThat(store.manifests()).containsOnlyKeys("good");
     }
 
     @Test
-    void anEventThatACrashCutOffIsLeftOut() throws IOException {
-        JobStore jobs = new JobStore(root);
+    void anEventThatIsDamagedIsLeftOut() throws IOException {
+        JobStore jobs = new JobStore(storage, root.resolve("jobs"));
         ObjectNode job = JsonBody.MAPPER.createObjectNode().put("id", "ftjob-1");
         jobs.save(job);
         jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "whole"));
-        Path events = root.resolve("ftjob-1/events.jsonl");
-        Files.writeString(events, Files.readString(events) + "{\"message\":\"cu");
+        StoredData.append(root, "events/ftjob-1", "{\"message\":\"cu");
         jobs.append("ftjob-1", JsonBody.MAPPER.createObjectNode().put("message", "after"));
         assertThat(jobs.events("ftjob-1", null, 10).orElseThrow())
                 .extracting(event -> event.path("message").asText())
                 .containsExactly("after", "whole");
-        Files.createDirectory(root.resolve("ftjob-2"));
-        Files.writeString(root.resolve("ftjob-2/job.json"), "{");
+        jobs.save(JsonBody.MAPPER.createObjectNode().put("id", "ftjob-2"));
+        StoredData.change(root, "jobs", "ftjob-2", body -> "{");
         assertThat(jobs.loadAll()).containsExactly(job);
     }
 }

@@ -10,6 +10,7 @@ import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
+import io.tandem.server.api.TenantId;
 import java.io.IOException;
 import java.nio.file.FileSystem;
 import java.nio.file.Files;
@@ -30,10 +31,11 @@ class WindowsFilesTest {
             Path root = windows.getPath("C:\\tandem\\data");
             String file = store(root);
             try (DataDirectory data = DataDirectory.open(root)) {
-                FileStore files = new FileStore(data.files());
-                JobStore jobs = new JobStore(data.jobs());
+                Storage storage = open(data);
+                FileStore files = StoredData.files(storage);
+                JobStore jobs = new JobStore(storage, data.jobs());
                 assertThat(files.find(file)).isPresent();
-                assertThat(adapters(data).manifests()).containsOnlyKeys(ADAPTER);
+                assertThat(adapters(data, storage).manifests()).containsOnlyKeys(ADAPTER);
                 assertThat(jobs.loadAll())
                         .extracting(job -> job.path("id").asText())
                         .containsExactly(JOB);
@@ -48,17 +50,18 @@ class WindowsFilesTest {
     /** One of each; returns the file's id. */
     private static String store(Path root) throws IOException {
         try (DataDirectory data = DataDirectory.open(root)) {
-            FileStore files = new FileStore(data.files());
+            Storage storage = open(data);
+            FileStore files = StoredData.files(storage);
             Path upload = Files.writeString(data.uploads().resolve("upload"), "{}");
             String file =
                     files.add(upload, "a.jsonl", "fine-tune", 1).path("id").asText();
-            AdapterStore adapters = adapters(data);
+            AdapterStore adapters = adapters(data, storage);
             adapters.saveManifest(ADAPTER, JsonBody.MAPPER.createObjectNode());
             PeftFormat.write(
                     data.uploads().resolve("adapter"),
                     TinyAdapters.random(MODEL.config(), Set.of(TargetModule.Q_PROJ), 2, 1));
             ObjectNode job = JsonBody.MAPPER.createObjectNode().put("id", JOB);
-            JobStore jobs = new JobStore(data.jobs());
+            JobStore jobs = new JobStore(storage, data.jobs());
             jobs.create(job, new JobStore.Inputs(Set.of(file), List.of(), List.of()), files, adapters);
             jobs.save(job.put("status", "running"));
             jobs.append(JOB, JsonBody.MAPPER.createObjectNode());
@@ -66,7 +69,11 @@ class WindowsFilesTest {
         }
     }
 
-    private static AdapterStore adapters(DataDirectory data) {
-        return new AdapterStore(data.adapters(), MODEL.config(), 8);
+    private static Storage open(DataDirectory data) throws IOException {
+        return new Storage(new FileDocuments(data.database()), new DiskBlobs(data.blobs()));
+    }
+
+    private static AdapterStore adapters(DataDirectory data, Storage storage) {
+        return new AdapterStore(storage, TenantId.DEFAULT, data.uploads(), MODEL.config(), 8);
     }
 }

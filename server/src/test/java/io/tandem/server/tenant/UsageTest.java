@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.DiskBlobs;
+import io.tandem.server.storage.FailingDocuments;
+import io.tandem.server.storage.Storage;
+import io.tandem.server.storage.StoredData;
 import io.tandem.server.storage.UsageStore;
+import io.tandem.server.storage.document.SqliteDocuments;
 import io.tandem.server.tenant.Usage.Counts;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -15,6 +19,8 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,12 +33,22 @@ class UsageTest {
     @TempDir
     private Path directory;
 
-    private Usage open(Clock clock) {
-        return new Usage(new UsageStore(directory), clock);
+    private FailingDocuments documents;
+    private Storage storage;
+
+    @BeforeEach
+    void openStorage() throws IOException {
+        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("tandem.db"), directory));
+        storage = new Storage(documents, new DiskBlobs(directory));
     }
 
-    private Path file(LocalDate day) {
-        return directory.resolve(TENANT.value()).resolve("usage").resolve(day + ".json");
+    @AfterEach
+    void close() {
+        storage.close();
+    }
+
+    private Usage open(Clock clock) {
+        return new Usage(new UsageStore(storage), clock);
     }
 
     @Test
@@ -59,17 +75,17 @@ class UsageTest {
         next.save();
         assertThat(next.of(TENANT, DAY)).isEmpty();
         assertThat(next.of(TENANT, DAY.plusDays(1))).containsKey("a");
-        assertThat(file(DAY.plusDays(1))).exists();
+        assertThat(open(CLOCK).of(TENANT, DAY.plusDays(1))).containsKey("a");
     }
 
     @Test
     void whatTheDiskDoesNotTakeIsSavedLater() throws IOException {
         Usage usage = open(CLOCK);
         usage.add(TENANT, "a", ONE);
-        Path blocked = Files.writeString(directory.resolve(TENANT.value()), "no folder");
+        documents.fillDisk();
         assertThatThrownBy(usage::save).isInstanceOf(IOException.class);
         assertThat(usage.of(TENANT, DAY)).containsEntry("a", ONE);
-        Files.delete(blocked);
+        documents.makeRoom();
         usage.save();
         assertThat(open(CLOCK).of(TENANT, DAY)).containsEntry("a", ONE);
     }
@@ -79,7 +95,7 @@ class UsageTest {
         Usage usage = open(CLOCK);
         usage.add(TENANT, "a", ONE);
         usage.save();
-        Files.writeString(file(DAY), "{\"a\":");
+        StoredData.change(directory, "usage", TENANT.value() + "/" + DAY, body -> "{\"a\":");
         assertThat(usage.of(TENANT, DAY)).isEmpty();
         usage.add(TENANT, "a", ONE);
         usage.save();

@@ -1,4 +1,4 @@
-package io.tandem.server.storage;
+package io.tandem.server.storage.document;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -17,17 +17,17 @@ import org.slf4j.LoggerFactory;
  * JSON objects on disk. One that is damaged is left where it is, said once in the log, and otherwise treated as if it
  * were missing, so that it hides nothing but itself.
  */
-final class StoredJson {
+public final class StoredJson {
     private static final Logger LOG = LoggerFactory.getLogger(StoredJson.class);
     /** No object that a server writes is nearly so large. */
-    private static final int MAX_BYTES = 4 << 20;
+    private static final int MAX_BYTES = Change.MAX_BODY_BYTES;
 
     private static final Set<String> REPORTED = ConcurrentHashMap.newKeySet();
 
     private StoredJson() {}
 
     /** The object in a file; empty if there is none. */
-    static Optional<ObjectNode> read(Path file) {
+    public static Optional<ObjectNode> read(Path file) {
         try {
             if (Files.size(file) > MAX_BYTES) {
                 throw new IOException("it has more than " + MAX_BYTES + " bytes");
@@ -46,7 +46,7 @@ final class StoredJson {
      *
      * @param place where they come from, for the log
      */
-    static Optional<ObjectNode> parse(byte[] json, String place) {
+    public static Optional<ObjectNode> parse(byte[] json, String place) {
         try {
             if (JsonBody.MAPPER.readTree(json) instanceof ObjectNode object) {
                 return Optional.of(object);
@@ -61,7 +61,7 @@ final class StoredJson {
     }
 
     /** Says why something is left out; once for a place, however often a client asks. */
-    static void report(String place, String why) {
+    public static void report(String place, String why) {
         if (REPORTED.add(place)) {
             LOG.warn("{} is damaged and left out: {}", place, why);
         }

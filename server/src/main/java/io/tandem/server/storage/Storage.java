@@ -1,0 +1,194 @@
+package io.tandem.server.storage;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.server.api.JsonBody;
+import io.tandem.server.storage.document.Change;
+import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.UnreachableException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Documents, and the blobs that they tell of. A blob counts once a document says so. Before it is made, and before it is
+ * deleted, a note is left that it may be garbage, which goes with the document's change; what has a note when a server
+ * starts is deleted.
+ */
+public final class Storage implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Storage.class);
+    private static final String GARBAGE = "garbage";
+    private static final String NOTE = "{}";
+    private static final String OWNER = "store";
+    private static final String OWNER_KEY = "store/id";
+
+    private final Documents documents;
+    private final Blobs blobs;
+
+    public Storage(Documents documents, Blobs blobs) {
+        this.documents = documents;
+        this.blobs = blobs;
+    }
+
+    /** For what changes nothing. */
+    Documents documents() {
+        return documents;
+    }
+
+    Blobs blobs() {
+        return blobs;
+    }
+
+    /** Makes blobs. */
+    interface Making {
+        void in(Blobs blobs) throws IOException;
+    }
+
+    /** What is to be written when that is known. */
+    interface Changes {
+        List<Change> now() throws IOException;
+    }
+
+    /** Changes documents; when this returns it survives a crash. */
+    void write(Change... changes) throws IOException {
+        write(List.of(changes));
+    }
+
+    private void write(List<Change> changes) throws IOException {
+        try {
+            documents.write(changes);
+        } catch (UnreachableException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new NotStoredException(e);
+        }
+    }
+
+    /** Changes documents; the last changes may be lost in a crash. */
+    void writeSoon(Change... changes) throws IOException {
+        documents.writeSoon(List.of(changes));
+    }
+
+    /**
+     * Makes blobs and the documents that tell of them; when this returns it survives a crash, and if it throws there is
+     * neither, at the latest after the next start.
+     *
+     * @param key of the blob, or the beginning of all their keys before a slash
+     */
+    void make(String key, Making making, Changes changes) throws IOException {
+        writeNote(key);
+        List<Change> all;
+        try {
+            making.in(blobs);
+            all = new ArrayList<>(changes.now());
+        } catch (IOException | RuntimeException e) {
+            sweep(key);
+            throw e;
+        }
+        all.add(new Change.Delete(GARBAGE, key));
+        try {
+            write(all);
+        } catch (NotStoredException e) {
+            sweep(key);
+            throw e;
+        }
+    }
+
+    private void writeNote(String key) throws IOException {
+        try {
+            writeSoon(new Change.Put(GARBAGE, key, NOTE));
+        } catch (UnreachableException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new NotStoredException(e);
+        }
+    }
+
+    /** Deletes blobs, those whose keys go on after these with a slash, and the documents that tell of them. */
+    void delete(List<String> keys, Change... changes) throws IOException {
+        List<Change> all = new ArrayList<>(List.of(changes));
+        keys.forEach(key -> all.add(new Change.Put(GARBAGE, key, NOTE)));
+        write(all);
+        keys.forEach(this::sweep);
+    }
+
+    /** If that fails, the next start tries again. */
+    private void sweep(String key) {
+        try {
+            blobs.delete(key);
+            writeSoon(new Change.Delete(GARBAGE, key));
+        } catch (IOException e) {
+            LOG.warn("{} is deleted at the next start: {}", key, e.toString());
+        }
+    }
+
+    /**
+     * Makes sure that the documents and the blobs belong together, so that nobody deletes what another database tells of.
+     *
+     * @throws IOException if they do not
+     */
+    public void requireOneOwner() throws IOException {
+        Optional<String> known =
+                documents.get(OWNER, OWNER).map(object -> object.path("id").asText());
+        Optional<String> found =
+                blobs.exists(OWNER_KEY) ? Optional.of(blobs.read(OWNER_KEY, Files::readString)) : Optional.empty();
+        if (found.isPresent() && !found.equals(known)) {
+            throw new IOException("files, adapters and checkpoints belong to another database of documents than this"
+                    + (known.isEmpty() ? ", which is empty" : "")
+                    + ": name theirs, restore it from a backup, or move them away to begin anew");
+        }
+        String id = known.orElseGet(() -> UUID.randomUUID().toString());
+        if (known.isEmpty()) {
+            write(new Change.Put(
+                    OWNER, OWNER, JsonBody.MAPPER.createObjectNode().put("id", id)));
+        }
+        if (found.isEmpty()) {
+            blobs.put(OWNER_KEY, file -> Files.writeString(file, id));
+        }
+    }
+
+    /** Deletes what earlier runs did not finish, or did not come to delete. Only when a server starts. */
+    public void sweep() throws IOException {
+        for (String key : documents.ids(GARBAGE, "")) {
+            LOG.info("deleting {}, which an earlier run did not finish", key);
+            sweep(key);
+        }
+    }
+
+    /** The content of a blob, for whoever closes it; it can be read to its end even if it is deleted meanwhile. */
+    Optional<FileChannel> open(String key) throws IOException {
+        try {
+            return blobs.read(key, Storage::channel);
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Optional<FileChannel> channel(Path file) throws IOException {
+        return Files.isDirectory(file)
+                ? Optional.empty()
+                : Optional.of(FileChannel.open(file, StandardOpenOption.READ));
+    }
+
+    Optional<ObjectNode> get(String collection, String id) throws IOException {
+        return documents.get(collection, id);
+    }
+
+    List<Documents.Document> list(String collection, String prefix) throws IOException {
+        return documents.list(collection, prefix);
+    }
+
+    @Override
+    public void close() {
+        documents.close();
+        blobs.close();
+    }
+}

@@ -1,0 +1,151 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.Adapter;
+import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.storage.document.TestPostgres;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A server whose documents are in PostgreSQL: either of them may end at any time. */
+@Timeout(300)
+class PostgresIT {
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final int WINDOW = 48;
+    private static final ModelConfig MODEL =
+            TinyModel.of(TinyModel.Variant.LLAMA, 3).config();
+
+    @TempDir
+    private Path directory;
+
+    private TestPostgres postgres;
+
+    @BeforeEach
+    void start(@TempDir Path database) throws IOException {
+        postgres = TestPostgres.start(database.resolve("pg"));
+        System.setProperty(RunningServer.DOCUMENTS, postgres.address());
+    }
+
+    @AfterEach
+    void stop() {
+        System.clearProperty(RunningServer.DOCUMENTS);
+        if (postgres != null) {
+            postgres.close();
+        }
+    }
+
+    private static String body(String file) {
+        return "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":5,\"hyperparameters\":{\"n_epochs\":40,"
+                + "\"batch_size\":4,\"checkpoint_every\":7}}";
+    }
+
+    private static JsonNode job(RunningServer server, String id) throws Exception {
+        return server.json(server.get(JOBS + "/" + id));
+    }
+
+    private static JsonNode ended(RunningServer server, String id) throws Exception {
+        while (job(server, id).path("finished_at").isNull()) {
+            Thread.sleep(20);
+        }
+        return job(server, id);
+    }
+
+    private static void awaitEvent(RunningServer server, String id, String part) throws Exception {
+        while (!server.get(JOBS + "/" + id + "/events?limit=1000").body().contains(part)) {
+            Thread.sleep(10);
+        }
+    }
+
+    /** The steps that events tell of, in their order. */
+    private static List<Integer> steps(RunningServer server, String id) throws Exception {
+        List<Integer> steps = new ArrayList<>();
+        for (JsonNode event :
+                server.json(server.get(JOBS + "/" + id + "/events?limit=1000")).path("data")) {
+            if (event.path("message").asText().contains("training loss")) {
+                steps.add(0, event.path("data").path("step").asInt());
+            }
+        }
+        return steps;
+    }
+
+    @Test
+    void jobsAndRequestsGoOnWhileEitherStartsAnew() throws Exception {
+        Adapter undisturbed;
+        String second;
+        try (RunningServer server = RunningServer.start(directory, WINDOW, 1)) {
+            String file = server.upload("train.jsonl", TrainingFiles.chats(60));
+            JsonNode first = ended(
+                    server,
+                    server.json(server.post(JOBS, body(file))).path("id").asText());
+            undisturbed = server.adapter(first.path("fine_tuned_model").asText(), MODEL);
+            String id = server.json(server.post(JOBS, body(file))).path("id").asText();
+            awaitEvent(server, id, "Step 8/");
+            postgres.stop();
+            assertAwayForAMoment(server, file);
+            postgres.start();
+            JsonNode job = ended(server, id);
+            assertThat(job.path("status").asText()).isEqualTo("succeeded");
+            assertThat(server.adapter(job.path("fine_tuned_model").asText(), MODEL))
+                    .usingRecursiveComparison()
+                    .isEqualTo(undisturbed);
+            List<Integer> steps = steps(server, id);
+            assertThat(steps)
+                    .as("an event for each step")
+                    .hasSize(600)
+                    .isSorted()
+                    .doesNotHaveDuplicates();
+            second = server.json(server.post(JOBS, body(file))).path("id").asText();
+        }
+        try (ServerProcess killed = ServerProcess.start(directory, WINDOW, 1)) {
+            while (!killed.get(JOBS + "/" + second + "/checkpoints").contains("step_number")) {
+                Thread.sleep(10);
+            }
+            postgres.kill();
+        }
+        postgres.start();
+        try (RunningServer server = RunningServer.start(directory, WINDOW, 1)) {
+            JsonNode job = ended(server, second);
+            assertThat(server.adapter(job.path("fine_tuned_model").asText(), MODEL))
+                    .usingRecursiveComparison()
+                    .isEqualTo(undisturbed);
+            awaitEvent(server, second, "goes on after step");
+        }
+    }
+
+    private static void assertAwayForAMoment(RunningServer server, String file) throws Exception {
+        HttpResponse<String> away = server.get("/v1/files/" + file);
+        assertThat(away.statusCode()).isEqualTo(503);
+        assertThat(away.headers().firstValue("Retry-After")).isPresent();
+        assertThat(AdapterClient.error(away).path("code").asText()).isEqualTo("storage_unavailable");
+        assertThat(AdapterClient.error(away).path("message").asText()).contains("database does not answer");
+        assertThat(server.tryUpload("b.jsonl", TrainingFiles.chats(2)).statusCode())
+                .isEqualTo(503);
+        assertThat(server.post(JOBS, body(file)).statusCode()).isEqualTo(503);
+        for (String model : List.of(
+                "tiny",
+                server.json(server.get("/v1/models"))
+                        .path("data")
+                        .path(1)
+                        .path("id")
+                        .asText())) {
+            assertThat(server.post(
+                                    "/v1/completions",
+                                    "{\"model\":\"" + model + "\",\"prompt\":\"abc\",\"max_tokens\":4}")
+                            .statusCode())
+                    .as(model)
+                    .isEqualTo(200);
+        }
+        assertThat(server.get("/ready").statusCode()).isEqualTo(200);
+    }
+}

@@ -1,0 +1,114 @@
+package io.tandem.server.storage.document;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.tandem.server.storage.document.Change.Append;
+import io.tandem.server.storage.document.Change.Put;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SqliteDocumentsTest extends DocumentsTest {
+    private static final int DOCUMENTS = 400;
+
+    @TempDir
+    private Path directory;
+
+    private Path file() {
+        return directory.resolve("tandem.db");
+    }
+
+    @Override
+    Documents open() throws IOException {
+        return SqliteDocuments.open(file(), directory);
+    }
+
+    @Override
+    void execute(String sql) {
+        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file());
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private void fill() throws IOException {
+        for (int i = 0; i < DOCUMENTS; i++) {
+            documents.writeSoon(List.of(
+                    new Put("c", String.format("%04d", i), json("x".repeat(300))), new Append("log", "line " + i)));
+        }
+        documents.close();
+    }
+
+    /** Wherever bytes of a page are changed, the server starts, and most of what is elsewhere is there. */
+    @Test
+    void aDatabaseWithADamagedPageIsMadeAnew() throws IOException {
+        fill();
+        byte[] whole = Files.readAllBytes(file());
+        long seed = 1;
+        Random random = new Random(seed);
+        int repaired = 0;
+        for (int i = 0; i < 12; i++) {
+            // Not the first page, which has the names of the tables.
+            int at = 4096 + random.nextInt(whole.length - 4096 - 600);
+            byte[] damaged = whole.clone();
+            Arrays.fill(damaged, at, at + 600, (byte) random.nextInt(256));
+            Files.write(file(), damaged);
+            documents = open();
+            int left = documents.ids("c", "").size();
+            assertThat(left).as("seed " + seed + ", round " + i).isGreaterThan(DOCUMENTS / 2);
+            documents.write(List.of(new Put("c", "new", json("x")), new Append("log", "new")));
+            assertThat(documents.get("c", "new")).isPresent();
+            documents.close();
+            try (Stream<Path> files = Files.list(directory)) {
+                for (Path path : files.filter(path -> path.toString().contains("damaged"))
+                        .toList()) {
+                    repaired++;
+                    assertThat(Files.readAllBytes(path)).isEqualTo(damaged);
+                    Files.delete(path);
+                }
+            }
+        }
+        assertThat(repaired).as("damage that shows").isGreaterThan(3);
+        documents = SqliteDocuments.open(directory.resolve("other.db"), directory);
+    }
+
+    /** Tenants may have been among what is lost, so the place that they leave is not a free one. */
+    @Test
+    void afterALossSomethingIsLeftOfTenants() throws IOException {
+        fill();
+        byte[] damaged = Files.readAllBytes(file());
+        for (int page = 2; page < damaged.length / 4096 - 1; page += 5) {
+            Arrays.fill(damaged, page * 4096, page * 4096 + 4096, (byte) 0x5A);
+        }
+        Files.write(file(), damaged);
+        documents = open();
+        assertThat(documents.ids("tenants", "")).isNotEmpty();
+        assertThat(documents.list("tenants", "")).isEmpty();
+    }
+
+    @Test
+    void whatIsNoDatabaseIsNamedAndLeftAlone() throws IOException {
+        documents.close();
+        Files.writeString(file(), "no database, and longer than the head of one: " + "x".repeat(200));
+        assertThatThrownBy(this::open)
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(file().toString())
+                .hasMessageContaining("restore a backup");
+        assertThat(file()).content().startsWith("no database");
+        Files.delete(file());
+        documents = open();
+    }
+}
