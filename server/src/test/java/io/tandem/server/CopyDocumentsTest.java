@@ -58,7 +58,7 @@ class CopyDocumentsTest {
     @Test
     void everythingIsCopiedOnce() throws IOException {
         Path data = directory.resolve("data");
-        EarlierData.unpack(data);
+        EarlierData.unpack(directory);
         String before;
         try (DataDirectory opened = DataDirectory.open(data);
                 Storage storage = StoredData.open(data)) {
@@ -75,14 +75,14 @@ class CopyDocumentsTest {
                     "data: " + data + "\nstorage: {documents: \"" + postgres.address() + "\"}\n");
             MainTest.Said said = MainTest.run("copy-documents", "--config", settings.toString());
             assertThat(said.err()).isEmpty();
-            assertThat(said.out()).contains("documents were copied to localhost/postgres", "tandem.db.copied");
+            assertThat(said.out()).contains("documents were copied to localhost/postgres", "documents.db.copied");
             MainTest.Said again = MainTest.run("copy-documents", "--config", settings.toString());
             assertThat(again.status()).isNotZero();
-            assertThat(again.err()).contains("tandem.db to copy");
-            Files.copy(data.resolve("tandem.db.copied"), data.resolve("tandem.db"));
+            assertThat(again.err()).contains("documents.db to copy");
+            Files.copy(data.resolve("documents.db.copied"), data.resolve("documents.db"));
             MainTest.Said twice = MainTest.run("copy-documents", "--config", settings.toString());
             assertThat(twice.err()).contains("has documents already");
-            assertThat(data.resolve("tandem.db")).exists();
+            assertThat(data.resolve("documents.db")).exists();
             try (Documents copied = PostgresDocuments.open(new PostgresAddress(postgres.address(), Optional.empty()));
                     Storage storage = new Storage(copied, new DiskBlobs(data))) {
                 assertThat(state(copied)).isEqualTo(before);
@@ -101,7 +101,7 @@ class CopyDocumentsTest {
         }
         try (Stream<Path> files = Files.list(data)) {
             for (Path file :
-                    files.filter(path -> path.toString().contains("tandem.db")).toList()) {
+                    files.filter(path -> path.toString().contains("documents.db")).toList()) {
                 Files.delete(file);
             }
         }

@@ -156,7 +156,7 @@ public final class DataDirectory implements AutoCloseable {
 
     /** The database of documents, if it is in this directory. */
     public Path database() {
-        return root.resolve("tandem.db");
+        return root.resolve("documents.db");
     }
 
     /** Where blobs are, if they are in this directory. */

@@ -26,7 +26,7 @@ class UpgradeIT {
     @Test
     void everythingIsThereAndGoesOn() throws Exception {
         Path data = directory.resolve("data");
-        EarlierData.unpack(data);
+        EarlierData.unpack(directory);
         try (RunningServer server = RunningServer.start(directory)) {
             assertEverything(server);
             assertThat(server.post(JOBS + PAUSED + "/resume", "{}").statusCode())

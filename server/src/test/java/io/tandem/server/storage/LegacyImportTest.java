@@ -25,7 +25,7 @@ class LegacyImportTest {
     @BeforeEach
     void unpack() throws IOException {
         root = directory.resolve("data");
-        EarlierData.unpack(root);
+        EarlierData.unpack(directory);
     }
 
     private void upgrade() throws IOException {
@@ -44,7 +44,7 @@ class LegacyImportTest {
         }
         try (Stream<Path> tree = Files.walk(root)) {
             tree.filter(file -> Files.isRegularFile(file)
-                            && !file.getFileName().toString().startsWith("tandem.db"))
+                            && !file.getFileName().toString().startsWith("documents.db"))
                     .map(file -> root.relativize(file).toString())
                     .filter(file -> !file.startsWith("scratch"))
                     .sorted()
@@ -87,7 +87,7 @@ class LegacyImportTest {
 
     private void begin() throws IOException {
         AtomicFiles.delete(root);
-        EarlierData.unpack(root);
+        EarlierData.unpack(directory);
     }
 
     /** A damaged tenant may have had keys, so it is not forgotten; and nothing else suffers. */

@@ -27,7 +27,7 @@ class ResultLogTest {
 
     @BeforeEach
     void open() throws IOException {
-        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("tandem.db"), directory));
+        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("documents.db"), directory));
         storage = new Storage(documents, new DiskBlobs(directory));
     }
 

@@ -26,7 +26,7 @@ public final class StoredData {
     }
 
     public static Documents documentsOf(Path root) throws IOException {
-        return SqliteDocuments.open(root.resolve("tandem.db"), root);
+        return SqliteDocuments.open(root.resolve("documents.db"), Path.of(System.getProperty("java.io.tmpdir")));
     }
 
     public static FileStore files(Storage storage) {
@@ -34,7 +34,7 @@ public final class StoredData {
     }
 
     private static Connection connect(Path root) throws SQLException {
-        return DriverManager.getConnection("jdbc:sqlite:" + root.resolve("tandem.db"));
+        return DriverManager.getConnection("jdbc:sqlite:" + root.resolve("documents.db"));
     }
 
     /** A document's text. */

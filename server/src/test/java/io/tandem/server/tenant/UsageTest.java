@@ -38,7 +38,7 @@ class UsageTest {
 
     @BeforeEach
     void openStorage() throws IOException {
-        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("tandem.db"), directory));
+        documents = new FailingDocuments(SqliteDocuments.open(directory.resolve("documents.db"), directory));
         storage = new Storage(documents, new DiskBlobs(directory));
     }
 

@@ -26,7 +26,7 @@ class SqliteDocumentsTest extends DocumentsTest {
     private Path directory;
 
     private Path file() {
-        return directory.resolve("tandem.db");
+        return directory.resolve("documents.db");
     }
 
     @Override
