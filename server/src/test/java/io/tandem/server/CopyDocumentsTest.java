@@ -100,8 +100,8 @@ class CopyDocumentsTest {
             storage.requireOneOwner();
         }
         try (Stream<Path> files = Files.list(data)) {
-            for (Path file :
-                    files.filter(path -> path.toString().contains("documents.db")).toList()) {
+            for (Path file : files.filter(path -> path.toString().contains("documents.db"))
+                    .toList()) {
                 Files.delete(file);
             }
         }
