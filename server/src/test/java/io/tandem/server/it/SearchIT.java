@@ -127,7 +127,7 @@ class SearchIT {
         assertThat(restarted.path("search")).isEqualTo(alone.path("search"));
         assertThat(restarted.path("trained_tokens")).isEqualTo(alone.path("trained_tokens"));
         assertThat(adapter(restarted)).usingRecursiveComparison().isEqualTo(best);
-        try (Stream<Path> left = Files.list(directory.resolve("data/jobs").resolve(id))) {
+        try (Stream<Path> left = Files.walk(directory.resolve("data/jobs"))) {
             assertThat(left.map(path -> path.getFileName().toString())).noneMatch(name -> name.startsWith("trial"));
         }
     }
