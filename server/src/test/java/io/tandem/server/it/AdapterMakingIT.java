@@ -133,7 +133,7 @@ class AdapterMakingIT {
         refused(Map.of(CONFIG, config, "adapter_model.bin", weights));
         refused(Map.of());
         assertThat(server.get("/v1/adapters/evil").statusCode()).isEqualTo(404);
-        try (var left = Files.list(directory.resolve("data/uploads"))) {
+        try (var left = Files.list(directory.resolve("data/scratch"))) {
             assertThat(left.filter(Files::isDirectory)).isEmpty();
         }
         assertThat(adapters.text("good")).isNotEmpty();
