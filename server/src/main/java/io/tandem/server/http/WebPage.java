@@ -42,7 +42,11 @@ final class WebPage {
         }
     }
 
-    /** With files of a WebJar, whose paths have its version in them. @param folder within the jar's; may be empty */
+    /**
+     * With files of a WebJar, whose paths have its version in them.
+     *
+     * @param folder within the jar's; may be empty
+     */
     WebPage with(String group, String artifact, String folder, String... files) {
         Properties properties = new Properties();
         try (InputStream in = open("/META-INF/maven/" + group + "/" + artifact + "/pom.properties")) {
