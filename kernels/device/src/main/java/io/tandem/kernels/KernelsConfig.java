@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.model.Dtype;
 
 /**
@@ -16,7 +17,7 @@ import io.tandem.kernels.model.Dtype;
  * @param maxRank largest rank of an adapter
  * @param packTokens rows of training tokens whose activations are kept at once
  * @param stash which activations those are
- * @param fullModules matrices {@code [vocabulary, hidden]} that adapters may have in full on the device at once
+ * @param fullModules matrices {@code [vocabulary, hidden]} that adapters of requests may have in full on the device at once
  */
 public record KernelsConfig(
         Dtype dtype,
@@ -119,6 +120,11 @@ public record KernelsConfig(
             throw new IllegalStateException("kernels.threads has not been resolved for this machine");
         }
         return threads <= MAX_LANES ? threads : 1;
+    }
+
+    /** Matrices that the device has room for: those of requests, and what the adapters of a job's pack may have beside them. */
+    public int fullMatrices() {
+        return fullModules == 0 ? 0 : fullModules + FullModule.values().length;
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

@@ -92,7 +92,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(
                 Part.ADAPTER_SLOTS,
                 factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
-        bytes.put(Part.FULL_MODULES, element * limits.fullModules() * FullModule.numbers(model));
+        bytes.put(Part.FULL_MODULES, element * limits.fullMatrices() * FullModule.numbers(model));
         return new MemoryPlan(bytes);
     }
 

@@ -92,17 +92,21 @@ class Learner:
   dembedding : List[Tensor]
   head : Tensor
   dhead : List[Tensor]
+  # what the slot has of them
+  copies : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.full.Learner, none: Tensor) -> None:
     self.embedding = none
     self.dembedding = annotate(List[Tensor], [])
     self.head = none
     self.dhead = annotate(List[Tensor], [])
+    self.copies = annotate(List[Tensor], [])
 
 # w: one of them as views of the trainee's vector, dw: the same of every lane's gradients
 def learn_(self: __torch__.tandem.adapter.full.Learner, full: __torch__.tandem.adapter.full.Full,
            slot: int, head: bool, w: Tensor, dw: List[Tensor], like: Tensor) -> None:
-  __torch__.tandem.adapter.full.occupy_(
-      full, slot, head, torch.empty(w.size(), dtype=like.dtype, device=like.device))
+  copy = torch.empty(w.size(), dtype=like.dtype, device=like.device)
+  self.copies.append(copy)
+  __torch__.tandem.adapter.full.occupy_(full, slot, head, copy)
   if head:
     self.head = w
     self.dhead = dw

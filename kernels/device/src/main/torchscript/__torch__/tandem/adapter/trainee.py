@@ -170,7 +170,7 @@ def fixed(self: __torch__.tandem.adapter.trainee.Trainee) -> List[Tensor]:
   for learner in self.singular:
     for part in learner.parts:
       vectors.append(part.u)
-  return vectors
+  return vectors + self.full.copies
 
 # places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
 # offset in the vector.

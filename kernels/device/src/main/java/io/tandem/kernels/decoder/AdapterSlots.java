@@ -85,7 +85,7 @@ final class AdapterSlots {
         this.full = new ArrayList<>(Collections.nCopies(limits.adapterSlots(), Set.of()));
         this.limits = limits;
         value = script.newAdapters(
-                owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model), limits.fullModules());
+                owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model), limits.fullMatrices());
     }
 
     /** For each linear of a layer how many modules it joins, its inputs and its outputs. */
@@ -196,9 +196,9 @@ final class AdapterSlots {
                 .filter(other -> other != slot && lent.get(other))
                 .map(other -> full.get(other).size())
                 .sum();
-        if (others + modules > limits.fullModules()) {
+        if (others + modules > limits.fullMatrices()) {
             throw new IllegalStateException("adapters with " + (others + modules)
-                    + " modules in full, kernels.full-modules is " + limits.fullModules());
+                    + " modules in full, and room for " + limits.fullMatrices());
         }
         lent.set(slot, modules > 0);
     }
