@@ -88,7 +88,17 @@ public final class SlotResidency {
         Set<Slot> there = adapters.stream()
                 .flatMap(adapter -> Stream.ofNullable(places.get(adapter.hash())))
                 .collect(Collectors.toSet());
-        Iterator<Slot> free = free().filter(slot -> !there.contains(slot)).iterator();
+        Optional<List<Slot>> dropped = makeRoom(
+                adapters.stream()
+                        .filter(adapter -> !places.containsKey(adapter.hash()))
+                        .toList(),
+                there);
+        if (dropped.isEmpty()) {
+            return Optional.empty();
+        }
+        Set<Slot> first = new LinkedHashSet<>(dropped.get());
+        Stream<Slot> others = free().filter(slot -> !there.contains(slot) && !first.contains(slot));
+        Iterator<Slot> free = Stream.concat(first.stream(), others).iterator();
         Map<Slot, AdapterVersion> missing = new LinkedHashMap<>();
         List<Slot> taken = new ArrayList<>();
         for (AdapterVersion adapter : adapters) {
@@ -102,11 +112,8 @@ public final class SlotResidency {
             }
             taken.add(places.get(adapter.hash()));
         }
-        Optional<List<Slot>> dropped = makeRoom(missing, there);
-        if (dropped.isEmpty()) {
-            return Optional.empty();
-        }
-        dropped.get().forEach(this::drop);
+        missing.keySet().stream().filter(slot -> slot.modules > 0).forEach(first::add);
+        first.forEach(this::drop);
         taken.forEach(this::use);
         int[] indices = taken.stream().mapToInt(slot -> slot.index).toArray();
         try {
@@ -120,31 +127,26 @@ public final class SlotResidency {
     }
 
     /**
-     * Slots to drop so that what the missing versions have in full finds room: those that get other versions, and of the
-     * others as many as it takes; empty if that is not enough.
+     * Slots to drop so that what these versions have in full finds room, the longest unused first; empty if that is not
+     * enough.
+     *
+     * @param there slots to keep
      */
-    private Optional<List<Slot>> makeRoom(Map<Slot, AdapterVersion> missing, Set<Slot> there) {
-        int over = missing.values().stream().mapToInt(SlotResidency::modules).sum() - most;
+    private Optional<List<Slot>> makeRoom(List<AdapterVersion> missing, Set<Slot> there) {
+        Map<ContentHash, Integer> wanted = new HashMap<>();
+        missing.forEach(adapter -> wanted.put(adapter.hash(), modules(adapter)));
+        int more = wanted.values().stream().mapToInt(modules -> modules).sum();
+        int over = more + Arrays.stream(slots).mapToInt(slot -> slot.modules).sum() - most;
         List<Slot> dropped = new ArrayList<>();
-        for (Slot slot : slots) {
-            if (!missing.containsKey(slot)) {
-                over += slot.modules;
-            } else if (slot.modules > 0) {
-                dropped.add(slot);
-            }
-        }
-        List<Slot> others = free().filter(slot -> slot.modules > 0 && !there.contains(slot))
-                .filter(slot -> !missing.containsKey(slot))
+        List<Slot> candidates = free().filter(slot -> slot.modules > 0 && !there.contains(slot))
                 .toList();
-        for (Slot slot : others) {
-            if (over > 0) {
+        for (Slot slot : candidates) {
+            if (more > 0 && over > 0) {
                 over -= slot.modules;
                 dropped.add(slot);
             }
         }
-        return over > 0 && missing.values().stream().anyMatch(adapter -> modules(adapter) > 0)
-                ? Optional.empty()
-                : Optional.of(dropped);
+        return more > 0 && over > 0 ? Optional.empty() : Optional.of(dropped);
     }
 
     private static int modules(AdapterVersion adapter) {
@@ -153,6 +155,7 @@ public final class SlotResidency {
 
     private void drop(Slot slot) {
         empty(slot);
+        slot.lastUse = 0;
         device.dropAdapter(slot.index);
     }
 
