@@ -3,9 +3,13 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Scoring;
 import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.IterationOutputs.Draw;
+import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.OptimizerConfig;
@@ -26,12 +30,15 @@ import io.tandem.kernels.testing.Seeded;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -83,32 +90,62 @@ class FullModulesTest {
         }
     }
 
-    /** A head whose rows have changed places gives their tokens' logits in these places, at scored tokens too. */
+    /**
+     * A head whose rows have changed places gives their tokens' logits in these places: at drawn tokens, at those of a draft, at
+     * scored ones, and where some are forbidden.
+     */
     @Test
     void logitsAreThoseOfTheAdaptersHead() throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         int vocab = tiny.config().vocab();
         int hidden = tiny.config().hidden();
         Adapter adapter = Form.LORA.random(tiny.config(), random.nextLong());
-        Adapter copies = copies(adapter, tiny, EnumSet.of(FullModule.LM_HEAD));
+        Parameter own = copies(adapter, tiny, EnumSet.of(FullModule.LM_HEAD)).full().get(FullModule.LM_HEAD);
         float[] turned = new float[vocab * hidden];
-        float[] own = copies.full().get(FullModule.LM_HEAD).values();
         for (int token = 0; token < vocab; token++) {
-            System.arraycopy(own, (token + 1) % vocab * hidden, turned, token * hidden, hidden);
+            System.arraycopy(own.values(), (token + 1) % vocab * hidden, turned, token * hidden, hidden);
         }
         int[] prompt = Devices.tokens(random, 9, vocab);
+        long[] allowed = new long[Sampling.words(vocab)];
+        allowed[0] = 0b1010100;
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.putAdapter(0, adapter);
             device.putAdapter(
                     1,
                     adapter.withFull(
                             Map.of(FullModule.LM_HEAD, FullModule.LM_HEAD.parameter(tiny.config(), turned))));
-            float[] expected = logprobs(device, prompt, 0);
-            float[] found = logprobs(device, prompt, 1);
-            for (int token = 0; token < vocab; token++) {
-                assertThat(found[token]).isCloseTo(expected[(token + 1) % vocab], Offset.offset(2e-5f));
+            List<IterationOutputs> outputs = new ArrayList<>();
+            for (int slot : new int[] {0, 1}) {
+                Sampling all = Devices.scored(device);
+                Segment segment = new Segment(
+                        0,
+                        0,
+                        prompt,
+                        new int[] {slot},
+                        List.of(all, all.among(allowed)),
+                        Optional.of(new Scoring(2, new int[] {3, 4, 5}, vocab)),
+                        false);
+                outputs.add(Devices.run(device, segment));
+            }
+            assertThat(outputs.get(1).draws().get(1).token()).isIn(2, 4, 6);
+            List<Draw> right = all(outputs.get(0));
+            List<Draw> found = all(outputs.get(1));
+            assertThat(found).hasSize(5);
+            for (int i = 0; i < found.size(); i++) {
+                float[] expected = Devices.byToken(right.get(i));
+                float[] logprobs = Devices.byToken(found.get(i));
+                for (int token = 0; token < vocab; token++) {
+                    assertThat(logprobs[token])
+                            .as("draw %d, token %d, seed %d", i, token, seed)
+                            .isCloseTo(expected[(token + 1) % vocab], Offset.offset(2e-5f));
+                }
             }
         }
+    }
+
+    private static List<Draw> all(IterationOutputs outputs) {
+        return Stream.concat(outputs.draws().stream(), outputs.scored().get(0).stream())
+                .toList();
     }
 
     /** Factors on losses, as preferences have them, are known behind the last forward window only. */
