@@ -87,8 +87,8 @@ final class Admission {
         if (twice.isPresent()) {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS,
-                    "the request stacks several adapters that have " + twice.get().label()
-                            + " in full (modules_to_save), one may");
+                    "the request stacks several adapters that have "
+                            + twice.get().label() + " in full (modules_to_save), one may");
         }
         int modules = FullModules.count(request.adapters());
         if (modules > limits.fullModules()) {

@@ -66,8 +66,7 @@ public record OptimizerConfig(
      */
     public static final int MIN_QUANTIZED = 1024;
 
-    private static final Set<String> IN_FULL_PRECISION =
-            Set.of(Prefix.EMBEDDINGS, FullModule.EMBED_TOKENS.weight());
+    private static final Set<String> IN_FULL_PRECISION = Set.of(Prefix.EMBEDDINGS, FullModule.EMBED_TOKENS.weight());
 
     public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
 

@@ -138,8 +138,8 @@ public final class SlotResidency {
         int more = wanted.values().stream().mapToInt(modules -> modules).sum();
         int over = more + Arrays.stream(slots).mapToInt(slot -> slot.modules).sum() - most;
         List<Slot> dropped = new ArrayList<>();
-        List<Slot> candidates = free().filter(slot -> slot.modules > 0 && !there.contains(slot))
-                .toList();
+        List<Slot> candidates =
+                free().filter(slot -> slot.modules > 0 && !there.contains(slot)).toList();
         for (Slot slot : candidates) {
             if (more > 0 && over > 0) {
                 over -= slot.modules;

@@ -110,7 +110,8 @@ final class JobQueue {
 
     private void beginPack(FinetuneRun run) {
         try {
-            // Nobody else uses these slots, so there are always enough, and one of them has each module in full at most.
+            // Nobody else uses these slots, so there are always enough, and one of them has each module in full at
+            // most.
             frozenSlots = frozen.acquire(run.frozen()).orElseThrow();
             current = Optional.of(run);
             shares.charge(run, run.beginPack(frozenSlots));

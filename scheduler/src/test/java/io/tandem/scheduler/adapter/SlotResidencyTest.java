@@ -193,11 +193,14 @@ class SlotResidencyTest {
 
     @Test
     void modulesInFullAreContent() {
-        assertThat(full(1, 1).hash()).isNotEqualTo(version(1).hash()).isNotEqualTo(full(1, 2).hash());
+        assertThat(full(1, 1).hash())
+                .isNotEqualTo(version(1).hash())
+                .isNotEqualTo(full(1, 2).hash());
         assertThat(full(1, 2).hash()).isEqualTo(full(1, 2).hash());
         Adapter other = version(1)
                 .adapter()
-                .withFull(Map.of(FullModule.EMBED_TOKENS, new Parameter("model.embed_tokens.weight", 1, 1, new float[] {2})));
+                .withFull(Map.of(
+                        FullModule.EMBED_TOKENS, new Parameter("model.embed_tokens.weight", 1, 1, new float[] {2})));
         assertThat(ContentHash.of(other)).isNotEqualTo(full(1, 1).hash());
     }
 }

@@ -171,7 +171,8 @@ public final class FakeDevice implements DeviceModel {
                 .mapToInt(other -> other.full().size())
                 .sum();
         require(
-                modules + adapter.adapter().full().size() <= limits.fullMatrices() || adapter.adapter().full().isEmpty(),
+                modules + adapter.adapter().full().size() <= limits.fullMatrices()
+                        || adapter.adapter().full().isEmpty(),
                 "more modules in full than there is room for");
         slots[slot] = adapter.adapter();
     }

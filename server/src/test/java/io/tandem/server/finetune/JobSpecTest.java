@@ -129,10 +129,13 @@ class JobSpecTest {
     void modulesLearnInFullBesideMostMethods() {
         for (String peft : List.of("lora", "dora", "pissa", "increlora", "svfit", "ia3")) {
             PeftMethod plain = spec("\"peft\":\"" + peft + "\"").method();
-            assertThat(spec("\"peft\":\"" + peft + "\",\"modules_to_save\":[\"lm_head\"]").method())
+            assertThat(spec("\"peft\":\"" + peft + "\",\"modules_to_save\":[\"lm_head\"]")
+                            .method())
                     .isEqualTo(new FullMethod(plain, Set.of(FullModule.LM_HEAD)));
         }
-        assertThat(spec("\"modules_to_save\":[\"embed_tokens\",\"lm_head\"]").method().fullModules())
+        assertThat(spec("\"modules_to_save\":[\"embed_tokens\",\"lm_head\"]")
+                        .method()
+                        .fullModules())
                 .containsExactly(FullModule.EMBED_TOKENS, FullModule.LM_HEAD);
     }
 

@@ -59,11 +59,12 @@ class TrainingDeviceTest {
 
     @Test
     void modulesInFullNeedRoom() {
-        FullMethod head = new FullMethod(
-                new LoraMethod(lora(LoraConfig.everyLinear())), EnumSet.of(FullModule.LM_HEAD));
+        FullMethod head =
+                new FullMethod(new LoraMethod(lora(LoraConfig.everyLinear())), EnumSet.of(FullModule.LM_HEAD));
         assertThatThrownBy(() -> device.requireShape(head))
-                .hasMessageStartingWith("'modules_to_save' names 1, and kernels.full-modules, how many adapters may have on"
-                        + " this server together, is 0; each takes ");
+                .hasMessageStartingWith(
+                        "'modules_to_save' names 1, and kernels.full-modules, how many adapters may have on"
+                                + " this server together, is 0; each takes ");
         TrainingDevice roomy = new TrainingDevice(
                 device.model(), device.limits().withFullModules(1), device.memoryBytes(), device.latency());
         assertThatCode(() -> roomy.requireShape(head)).doesNotThrowAnyException();

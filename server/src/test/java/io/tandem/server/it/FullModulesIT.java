@@ -103,7 +103,8 @@ class FullModulesIT {
     void whatOneModuleCannotBeIsRefused() throws Exception {
         HttpResponse<String> stacked = adapters.ask("head+other", "");
         assertThat(stacked.statusCode()).isEqualTo(400);
-        assertThat(stacked.body()).contains("stacks several adapters that have lm_head in full (modules_to_save), one may");
+        assertThat(stacked.body())
+                .contains("stacks several adapters that have lm_head in full (modules_to_save), one may");
         assertThat(adapters.ask("lora+head", "").statusCode()).isEqualTo(200);
         for (HttpResponse<String> refused : List.of(
                 server.post("/v1/adapters/head/compress", "{\"density\":0.3}"),

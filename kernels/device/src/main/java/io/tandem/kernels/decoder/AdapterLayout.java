@@ -25,7 +25,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -254,8 +253,7 @@ final class AdapterLayout {
 
     /** Where a module in full begins there: behind everything else, one after the other. */
     static int fullStart(Adapter adapter, FullModule module) {
-        return Math.toIntExact(
-                adapter.parameters() - fullNumbers(adapter.full().tailMap(module)));
+        return Math.toIntExact(adapter.parameters() - fullNumbers(adapter.full().tailMap(module)));
     }
 
     private static long fullNumbers(Map<FullModule, Parameter> full) {
@@ -385,35 +383,6 @@ final class AdapterLayout {
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
         checkBottlenecks(adapter, maxRank);
-    }
-
-    /**
-     * Refuses an adapter with more modules in full than there is room for, or other ones than the model's.
-     *
-     * @throws IllegalArgumentException if it is one
-     */
-    void checkFull(Adapter adapter, int fullModules, Dtype dtype) {
-        int count = adapter.full().size();
-        if (count > fullModules) {
-            throw new IllegalArgumentException(String.format(
-                    Locale.ROOT,
-                    "the adapter has %s in full (modules_to_save), and kernels.full-modules is %d: set it to %d or more;"
-                            + " each takes %.1f MB",
-                    FullModule.labels(adapter.full().keySet().stream()),
-                    fullModules,
-                    count,
-                    dtype.bytes() * FullModule.numbers(model) / 1e6));
-        }
-        adapter.full().forEach((module, own) -> {
-            if (own.rows() != model.vocab() || own.columns() != model.hidden()) {
-                throw new IllegalArgumentException(module.path() + " is [" + own.rows() + ", " + own.columns()
-                        + "], expected [" + model.vocab() + ", " + model.hidden() + "]");
-            }
-        });
-        if (count > 0 && adapter.invocation().isPresent()) {
-            throw new IllegalArgumentException(
-                    "the adapter acts from its invocation on, and what it has in full would on whole texts");
-        }
     }
 
     private void checkBottlenecks(Adapter adapter, int maxRank) {

@@ -197,8 +197,8 @@ final class AdapterSlots {
                 .map(other -> full.get(other).size())
                 .sum();
         if (others + modules > limits.fullMatrices()) {
-            throw new IllegalStateException("adapters with " + (others + modules)
-                    + " modules in full, and room for " + limits.fullMatrices());
+            throw new IllegalStateException(
+                    "adapters with " + (others + modules) + " modules in full, and room for " + limits.fullMatrices());
         }
         lent.set(slot, modules > 0);
     }

@@ -23,8 +23,8 @@ record FullRows(long[] embedders, long[] embedded, long[] heads, long[] headed, 
 
     static FullRows of(
             RowEncoder rows, SamplingRows sampling, PackWindows windows, PackRows pack, AdapterSlots adapters) {
-        Map<Integer, List<Integer>> embedded = grouped(
-                rows.tokens.length, row -> adapters.full(FullModule.EMBED_TOKENS, rows.adapterSlots[row]));
+        Map<Integer, List<Integer>> embedded =
+                grouped(rows.tokens.length, row -> adapters.full(FullModule.EMBED_TOKENS, rows.adapterSlots[row]));
         embedded.remove(MODEL);
         Map<Integer, List<Integer>> headed = grouped(
                 sampling.wanted.size(),

@@ -139,7 +139,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public PreparedAdapter prepare(Adapter adapter) {
-        layout.checkFull(adapter, limits.fullModules(), limits.dtype());
+        FullModuleCheck.check(adapter, model, limits);
         return layout.prepare(adapter, limits.maxRank(), limits.dtype());
     }
 
@@ -419,7 +419,13 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private ArenaObject newArena(int rows) {
         return script.newArena(
-                trainingScope, weights, rows, model.ffn(), limits.stash().code(), MemoryPlan.logitsChunk(model), limits.fullModules() > 0);
+                trainingScope,
+                weights,
+                rows,
+                model.ffn(),
+                limits.stash().code(),
+                MemoryPlan.logitsChunk(model),
+                limits.fullModules() > 0);
     }
 
     @Override

@@ -188,8 +188,8 @@ final class Trainee implements AutoCloseable {
 
     private static long[] full(Adapter adapter) {
         return adapter.full().keySet().stream()
-                .flatMapToLong(module ->
-                        LongStream.of(AdapterSlots.code(module), AdapterLayout.fullStart(adapter, module)))
+                .flatMapToLong(
+                        module -> LongStream.of(AdapterSlots.code(module), AdapterLayout.fullStart(adapter, module)))
                 .toArray();
     }
 
@@ -211,9 +211,7 @@ final class Trainee implements AutoCloseable {
 
     /** Those behind the modules' own. */
     private static List<Factor> lastFactors(Adapter adapter) {
-        return Stream.concat(
-                        adapter.prefix().map(Prefix::parameter).stream(),
-                        adapter.full().values().stream())
+        return Stream.concat(adapter.prefix().map(Prefix::parameter).stream(), adapter.full().values().stream())
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
     }

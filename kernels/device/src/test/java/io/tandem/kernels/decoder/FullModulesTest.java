@@ -3,13 +3,13 @@ package io.tandem.kernels.decoder;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Scoring;
-import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
-import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.IterationOutputs;
+import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.OptimizerConfig;
@@ -100,7 +100,8 @@ class FullModulesTest {
         int vocab = tiny.config().vocab();
         int hidden = tiny.config().hidden();
         Adapter adapter = Form.LORA.random(tiny.config(), random.nextLong());
-        Parameter own = copies(adapter, tiny, EnumSet.of(FullModule.LM_HEAD)).full().get(FullModule.LM_HEAD);
+        Parameter own =
+                copies(adapter, tiny, EnumSet.of(FullModule.LM_HEAD)).full().get(FullModule.LM_HEAD);
         float[] turned = new float[vocab * hidden];
         for (int token = 0; token < vocab; token++) {
             System.arraycopy(own.values(), (token + 1) % vocab * hidden, turned, token * hidden, hidden);
@@ -112,8 +113,7 @@ class FullModulesTest {
             device.putAdapter(0, adapter);
             device.putAdapter(
                     1,
-                    adapter.withFull(
-                            Map.of(FullModule.LM_HEAD, FullModule.LM_HEAD.parameter(tiny.config(), turned))));
+                    adapter.withFull(Map.of(FullModule.LM_HEAD, FullModule.LM_HEAD.parameter(tiny.config(), turned))));
             List<IterationOutputs> outputs = new ArrayList<>();
             for (int slot : new int[] {0, 1}) {
                 Sampling all = Devices.scored(device);
@@ -164,9 +164,11 @@ class FullModulesTest {
             device.scaleSequences(factors);
             Devices.run(device, new TrainingWork(0, device.packProgress().backwardRowLayers()), List.of());
             for (FullModule module : FullModule.values()) {
-                float[] expected = new float[tiny.config().vocab() * tiny.config().hidden()];
+                float[] expected =
+                        new float[tiny.config().vocab() * tiny.config().hidden()];
                 for (int i = 0; i < factors.length; i++) {
-                    float[] alone = reference.run(pack.sequences().get(i), adapter)
+                    float[] alone = reference
+                            .run(pack.sequences().get(i), adapter)
                             .gradient()
                             .full()
                             .get(module)
@@ -176,7 +178,9 @@ class FullModulesTest {
                     }
                 }
                 float[] found = device.gradients(SLOT).full().get(module).values();
-                assertThat(error(expected, found)).as("%s, seed %d", module, seed).isLessThan(RELATIVE);
+                assertThat(error(expected, found))
+                        .as("%s, seed %d", module, seed)
+                        .isLessThan(RELATIVE);
             }
         }
     }
@@ -288,10 +292,10 @@ class FullModulesTest {
     void otherShapesAreRefused() throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         ModelConfig model = tiny.config();
-        Parameter wider = new Parameter("lm_head.weight", model.vocab() + 1, model.hidden(), new float[
-                (model.vocab() + 1) * model.hidden()]);
+        Parameter wider = new Parameter(
+                "lm_head.weight", model.vocab() + 1, model.hidden(), new float[(model.vocab() + 1) * model.hidden()]);
         Adapter adapter = Form.LORA.random(model, 1).withFull(Map.of(FullModule.LM_HEAD, wider));
-        assertThatThrownBy(() -> new AdapterLayout(model).checkFull(adapter, 1, Dtype.FLOAT32))
+        assertThatThrownBy(() -> FullModuleCheck.check(adapter, model, Devices.limits(1, 4, 4)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("lm_head is [" + (model.vocab() + 1));
     }

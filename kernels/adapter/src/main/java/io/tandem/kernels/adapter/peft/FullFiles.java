@@ -57,7 +57,8 @@ final class FullFiles {
             sound = sound && name.isTextual() && FullModule.named(name.asText()).isPresent();
         }
         if (!sound) {
-            throw json.refuse(SAVED, "null, or a list of " + FullModule.labels() + ": no other modules can be had in full");
+            throw json.refuse(
+                    SAVED, "null, or a list of " + FullModule.labels() + ": no other modules can be had in full");
         }
         if (!modules.isEmpty() && json.value(PeftConfig.INVOCATION).isPresent()) {
             throw json.refuse(SAVED, "null: the adapter acts from its invocation on, and these modules on whole texts");
@@ -118,8 +119,8 @@ final class FullFiles {
             float[] values = file.floats(tensor(stored(module)));
             for (int i = 0; i < values.length; i++) {
                 if (!Float.isFinite(values[i])) {
-                    problems.add(module.weight() + " has the value " + values[i] + " at " + i
-                            + ", expected finite values");
+                    problems.add(
+                            module.weight() + " has the value " + values[i] + " at " + i + ", expected finite values");
                     break;
                 }
             }

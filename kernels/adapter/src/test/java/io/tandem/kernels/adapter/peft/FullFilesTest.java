@@ -31,7 +31,8 @@ class FullFilesTest {
     private static final Site Q0 = new Site(0, TargetModule.Q_PROJ);
     private static final String HEAD = "base_model.model.lm_head.weight";
     private static final String EMBEDDING = "base_model.model.model.embed_tokens.weight";
-    private static final String FIELDS = "\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"target_modules\":[\"q_proj\"],";
+    private static final String FIELDS =
+            "\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":4,\"target_modules\":[\"q_proj\"],";
 
     private final ModelConfig untied = TinyModel.of(TinyModel.Variant.LLAMA, 1).config();
     private final ModelConfig tied = TinyModel.of(TinyModel.Variant.QWEN2, 1).config();
@@ -84,7 +85,9 @@ class FullFilesTest {
         Adapter adapter = PeftFormat.read(path, tied, 8);
         assertThat(adapter.full().get(FullModule.LM_HEAD).values()).containsExactly(matrix(tied, 2));
         path = with(with(byHand(tied), tied, EMBEDDING, 2), tied, HEAD, 2).write(tying);
-        assertThat(PeftFormat.read(path, tied, 8).full()).usingRecursiveComparison().isEqualTo(adapter.full());
+        assertThat(PeftFormat.read(path, tied, 8).full())
+                .usingRecursiveComparison()
+                .isEqualTo(adapter.full());
         path = with(byHand(untied), untied, EMBEDDING, 2).write(tying);
         assertThat(PeftFormat.read(path, untied, 8).full()).containsOnlyKeys(FullModule.EMBED_TOKENS);
     }
@@ -153,7 +156,8 @@ class FullFilesTest {
                     .usingRecursiveComparison()
                     .ignoringFields("config.targets")
                     .isEqualTo(full);
-            JsonNode config = new ObjectMapper().readTree(path.resolve("adapter_config.json").toFile());
+            JsonNode config = new ObjectMapper()
+                    .readTree(path.resolve("adapter_config.json").toFile());
             assertThat(config.path("modules_to_save").toString()).isEqualTo("[\"embed_tokens\",\"lm_head\"]");
             SafetensorsFile file = SafetensorsFile.open(path.resolve("adapter_model.safetensors"), 1 << 20);
             assertThat(file.entry(HEAD).shape()).containsExactly(untied.vocab(), untied.hidden());
@@ -163,7 +167,8 @@ class FullFilesTest {
 
     @Test
     void whatPeftHasNoneWithIsNotWritten() {
-        Adapter prompt = TinyAdapters.full(TinyAdapters.prompt(untied, 3, 1), untied, EnumSet.of(FullModule.LM_HEAD), 1);
+        Adapter prompt =
+                TinyAdapters.full(TinyAdapters.prompt(untied, 3, 1), untied, EnumSet.of(FullModule.LM_HEAD), 1);
         assertThatThrownBy(() -> PeftFormat.write(temporary.resolve("y"), prompt))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("modules in full beside virtual tokens");
@@ -173,13 +178,11 @@ class FullFilesTest {
     @Test
     void theyAreNoFactors() {
         Adapter full = TinyAdapters.full(
-                TinyAdapters.random(untied, LoraConfig.allLinears(), 3, 1),
-                untied,
-                EnumSet.of(FullModule.LM_HEAD),
-                1);
+                TinyAdapters.random(untied, LoraConfig.allLinears(), 3, 1), untied, EnumSet.of(FullModule.LM_HEAD), 1);
         assertThatThrownBy(full::factors)
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("the adapter has lm_head in full (modules_to_save), which is not a product of low-rank factors");
+                .hasMessage(
+                        "the adapter has lm_head in full (modules_to_save), which is not a product of low-rank factors");
         assertThat(full.firstRanks(2).maxRank()).isEqualTo(2);
         assertThat(full.firstRanks(2).full()).isEqualTo(full.full());
     }
