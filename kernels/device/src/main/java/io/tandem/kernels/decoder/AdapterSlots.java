@@ -51,6 +51,8 @@ final class AdapterSlots {
     /** Of the adapter in each slot, what it has in full. */
     private final List<Set<FullModule>> full;
 
+    private boolean anyFull;
+
     /** Slots whose adapter has that in memory of {@code kernels.full-modules}, and not in a trainee's own. */
     private final BitSet lent = new BitSet();
 
@@ -208,8 +210,18 @@ final class AdapterSlots {
         try (TensorScope call = scope.open()) {
             script.clearFull(call, value, slot);
         }
-        full.set(slot, Set.of());
+        setFull(slot, Set.of());
         lent.clear(slot);
+    }
+
+    private void setFull(int slot, Set<FullModule> modules) {
+        full.set(slot, modules);
+        anyFull = full.stream().anyMatch(own -> !own.isEmpty());
+    }
+
+    /** Whether a slot has a module in full. */
+    boolean anyFull() {
+        return anyFull;
     }
 
     /**
@@ -319,7 +331,7 @@ final class AdapterSlots {
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
         virtual[slot] = Virtual.of(slot, adapter);
-        full.set(slot, Set.copyOf(adapter.full().keySet()));
+        setFull(slot, Set.copyOf(adapter.full().keySet()));
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         changed(slot);

@@ -20,9 +20,14 @@ import java.util.stream.IntStream;
  */
 record FullRows(long[] embedders, long[] embedded, long[] heads, long[] headed, long[] window) {
     private static final int MODEL = -1;
+    private static final FullRows NONE =
+            new FullRows(new long[0], new long[0], new long[0], new long[0], new long[] {MODEL, 0});
 
     static FullRows of(
             RowEncoder rows, SamplingRows sampling, PackWindows windows, PackRows pack, AdapterSlots adapters) {
+        if (!adapters.anyFull()) {
+            return NONE;
+        }
         Map<Integer, List<Integer>> embedded =
                 grouped(rows.tokens.length, row -> adapters.full(FullModule.EMBED_TOKENS, rows.adapterSlots[row]));
         embedded.remove(MODEL);
