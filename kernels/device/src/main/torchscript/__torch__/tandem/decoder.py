@@ -93,14 +93,16 @@ class Decoder(Module):
 
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; constants: as in
   # low_rank.put_constants_; scales and differences: as in scale.put_; embeddings and tokens: as in
-  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_
+  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_; singles, at and
+  # weights: as in single_weights.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], constants: List[int], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
                   tokens: List[int], keys: List[Tensor], bottlenecks: List[int],
-                  tensors: List[Tensor]) -> None:
+                  tensors: List[Tensor], singles: List[int], at: List[Tensor],
+                  weights: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.low_rank.put_constants_(adapters.low_rank, slot, constants)
@@ -110,6 +112,7 @@ class Decoder(Module):
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
     __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
+    __torch__.tandem.adapter.single_weights.put_(adapters.singles, slot, singles, at, weights)
 
   # place: slot, first, end and target of prefix.write_
   def write_prefix(self: __torch__.tandem.decoder.Decoder,
@@ -162,7 +165,7 @@ class Decoder(Module):
         in_order == 1, places)
     batch = __torch__.tandem.batch.Batch(
         model, inputs, layout,
-        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1))
+        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1, inputs.single))
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
                                         model.embedding.dtype)
     inference = batch.inference_rows
@@ -219,7 +222,8 @@ class Decoder(Module):
                   magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
                   cores: List[int], values: List[int], vectors: List[Tensor],
                   bottlenecks: List[int], starts: List[int],
-                  up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  up_scalings: List[float],
+                  singles: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, virtual, prefix, cores, values,
@@ -228,6 +232,7 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
                                                       starts, up_scalings)
+    __torch__.tandem.adapter.trainee.add_singles_(trainee, singles)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -298,6 +303,19 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return __torch__.tandem.host.read(
         __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
+  # Of each bank, 1 if the gradient of its whole weight is added up from here on, as in sensitivity.py.
+  def sense(self: __torch__.tandem.decoder.Decoder,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            trainee: __torch__.tandem.adapter.trainee.Trainee, banks: List[int]) -> None:
+    __torch__.tandem.adapter.sensitivity.sense_(
+        trainee.sensed, trainee.low_rank, adapters.singles.widths, trainee.gradients.size(0), banks)
+
+  # As sensitivity.take gives it, before a step.
+  def sensitive(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, counts: List[int]) -> List[Tensor]:
+    taken = __torch__.tandem.adapter.sensitivity.take(trainee.sensed, trainee.low_rank, counts)
+    return [__torch__.tandem.host.read(tensor) for tensor in taken]
 
   # What the trainee's slot changes in the banks, times the factor, until it is published next.
   def scale_banks(self: __torch__.tandem.decoder.Decoder,

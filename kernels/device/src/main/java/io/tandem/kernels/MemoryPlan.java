@@ -115,6 +115,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return (long) Float.BYTES * model.layers() * ((limits.adapterSlots() + 1L) * channels + norms);
     }
 
+    /**
+     * Single weights of adapters in slots, each with its coordinates in 64 bits. Their tables are made for an adapter that has
+     * some, and once more while rows use it.
+     *
+     * @param count of all together
+     */
+    public static MemoryPlan singleWeights(long count) {
+        return new MemoryPlan(Map.of(Part.ADAPTER_SLOTS, (2L * Long.BYTES + Float.BYTES) * count));
+    }
+
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
@@ -167,6 +177,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
+    }
+
+    /**
+     * Gradients of whole weights, of so many layers at once.
+     *
+     * @param lanes each of which has its own
+     */
+    public static MemoryPlan sensing(ModelConfig model, int lanes, int layers) {
+        long numbers = model.layerParameters() / model.layers() * layers;
+        return new MemoryPlan(Map.of(Part.GRADIENTS, Float.BYTES * numbers * lanes));
     }
 
     /** Numbers that an adapter has on the device only while it learns, and that do not learn. */

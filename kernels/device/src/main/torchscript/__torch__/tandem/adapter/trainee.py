@@ -17,6 +17,9 @@ class Trainee:
   dora : List[__torch__.tandem.adapter.dora.Learner]
   core : List[__torch__.tandem.adapter.core.Learner]
   singular : List[__torch__.tandem.adapter.singular.Learner]
+  singles : List[__torch__.tandem.adapter.single_weights.Learner]
+  # as in sensitivity.py
+  sensed : List[Tensor]
   # of each core [cores] float32
   importance : Tensor
   prompt : __torch__.tandem.adapter.prompt.Learner
@@ -35,6 +38,8 @@ class Trainee:
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
     self.core = annotate(List[__torch__.tandem.adapter.core.Learner], [])
     self.singular = annotate(List[__torch__.tandem.adapter.singular.Learner], [])
+    self.singles = annotate(List[__torch__.tandem.adapter.single_weights.Learner], [])
+    self.sensed = [weights[:0] for bank in range(banks)]
     self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
     self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
@@ -78,6 +83,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
     self.core.append(__torch__.tandem.adapter.core.Learner())
     self.singular.append(__torch__.tandem.adapter.singular.Learner())
+    self.singles.append(__torch__.tandem.adapter.single_weights.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -181,6 +187,15 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
     dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, part.width)]
     self.low_rank[part.bank].biases.append(
         __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
+
+# places: four numbers for each module with single weights: bank, the first of them among the bank's, how many, and their
+# offset in the vector.
+def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+  for i in range(len(places) // 4):
+    bank, at, count, offset = places[4 * i : 4 * i + 4]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, count)]
+    self.singles[bank].parts.append(__torch__.tandem.adapter.single_weights.Part(
+        at, self.weights[offset : offset + count], dw))
 
 # places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,

@@ -218,7 +218,9 @@ final class JobLaunch {
                 settings,
                 spec.weight(),
                 results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
-        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
+        setup.device().requireShape(spec.method());
+        MemoryPlan plan =
+                setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
         return new Ready(job, work, plan, data, trial);
     }
 

@@ -149,11 +149,13 @@ final class JobRun implements JobStay {
 
     @Override
     public void pruned(Pruned pruned) {
+        String single = pruned.singleWeights() > 0 ? ", and " + pruned.singleWeights() + " single weights," : "";
         news.tell(() -> book.say(
                 job,
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
-                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on."));
+                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks" + single
+                        + " learn from here on."));
     }
 
     @Override

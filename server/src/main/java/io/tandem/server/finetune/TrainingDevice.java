@@ -35,6 +35,12 @@ public record TrainingDevice(
         return MemoryPlan.training(model, limits, method, optimizer);
     }
 
+    /** @param totalSteps of the job */
+    MemoryPlan memory(JobSpec spec, int totalSteps) {
+        int sensed = spec.learning().sensedLayers(model.layers(), totalSteps);
+        return memory(spec.method(), spec.optimizer()).plus(MemoryPlan.sensing(model, limits.lanes(), sensed));
+    }
+
     /**
      * The one that takes most memory.
      *
@@ -103,7 +109,14 @@ public record TrainingDevice(
      */
     MemoryPlan requireFits(String field, PeftMethod method, OptimizerConfig optimizer) {
         requireShape(method);
-        MemoryPlan plan = memory(method, optimizer);
+        return requireFits(field, memory(method, optimizer));
+    }
+
+    /**
+     * @param plan of the job
+     * @throws ApiException as above
+     */
+    MemoryPlan requireFits(String field, MemoryPlan plan) {
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(
                     field,

@@ -11,6 +11,7 @@ import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.peft.PeftFormat;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.LongSummaryStatistics;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -136,6 +138,7 @@ class JobIT {
             case "dora", "ist" -> Dora.class;
             case "bottleneck" -> Bottleneck.class;
             case "lora_bias" -> BiasedFactors.class;
+            case "spt" -> Change.class;
             default -> LowRank.class;
         };
         boolean virtual = peft.endsWith("_tuning");
@@ -244,6 +247,39 @@ class JobIT {
                 .extracting(event -> event.path("message").asText())
                 .contains("Step 6/60: " + pruned.modules().size()
                         + " of 14 modules and 16 of 112 ranks learn from here on.");
+        List<JsonNode> steps = events(id, "metrics");
+        double first = steps.get(0).path("data").path("train_loss").asDouble();
+        double last =
+                steps.get(steps.size() - 1).path("data").path("train_loss").asDouble();
+        assertThat(last).as("of %f at first", first).isLessThan(first / 2);
+    }
+
+    /** Sensitive weights of some modules learn one by one, where other modules have so many of them that they get factors. */
+    @Test
+    void sensitiveWeightsAreTunedOneByOne() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String id = create(
+                "supervised",
+                "\"n_epochs\":8,\"batch_size\":4,\"learning_rate\":0.02,\"learns\":{\"type\":\"spt\",\"budget\":0.3}",
+                "\"training_file\":\"" + file + "\"");
+        Adapter trained = adapter(ended(id));
+        LongSummaryStatistics single = trained.modules().values().stream()
+                .filter(SingleWeights.class::isInstance)
+                .mapToLong(Change::numbers)
+                .summaryStatistics();
+        List<Change> factors = trained.modules().values().stream()
+                .filter(LowRank.class::isInstance)
+                .toList();
+        assertThat(single.getCount()).isPositive();
+        assertThat(factors).isNotEmpty();
+        long whole = new LoraConfig(8, 16, false, LoraConfig.allLinears(), "")
+                .factors(MODEL.config())
+                .sum();
+        assertThat(trained.parameters()).isBetween((long) (0.2 * whole), (long) (0.3 * whole));
+        assertThat(events(id, "message"))
+                .extracting(event -> event.path("message").asText())
+                .contains("Step 16/80: " + trained.modules().size() + " of 14 modules and " + 8 * factors.size()
+                        + " of 112 ranks, and " + single.getSum() + " single weights, learn from here on.");
         List<JsonNode> steps = events(id, "metrics");
         double first = steps.get(0).path("data").path("train_loss").asDouble();
         double last =

@@ -11,8 +11,10 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
 import java.util.function.Supplier;
 
@@ -25,32 +27,42 @@ public final class SafetensorsWriter {
     /**
      * A tensor to write.
      *
-     * @param dtype F32, F16 or BF16; values are rounded to it
+     * @param dtype F32, F16 or BF16, and values are rounded to it; or I32
      * @param shape sizes from the outermost
-     * @param source gives the values row by row when their turn comes, so that they need not all be in memory
+     * @param source gives the values row by row when their turn comes, so that they need not all be in memory: {@code
+     *     float[]}, of I32 {@code int[]}
      */
-    public record Tensor(StoredType dtype, long[] shape, Supplier<float[]> source) {
+    public record Tensor(StoredType dtype, long[] shape, Supplier<?> source) {
+        private static final Set<StoredType> WRITTEN =
+                EnumSet.of(StoredType.F32, StoredType.F16, StoredType.BF16, StoredType.I32);
+
         public Tensor {
-            if (dtype != StoredType.F32 && dtype != StoredType.F16 && dtype != StoredType.BF16) {
-                throw new IllegalArgumentException("cannot write " + dtype + ", expected F32, F16 or BF16");
+            if (!WRITTEN.contains(dtype)) {
+                throw new IllegalArgumentException("cannot write " + dtype + ", expected F32, F16, BF16 or I32");
             }
         }
 
         /** @param values row by row */
         public Tensor(StoredType dtype, long[] shape, float[] values) {
             this(dtype, shape, () -> values);
-            checkLength(values);
+            checkLength(values.length);
         }
 
-        private float[] values() {
-            float[] values = source.get();
-            checkLength(values);
+        private float[] floats() {
+            float[] values = (float[]) source.get();
+            checkLength(values.length);
             return values;
         }
 
-        private void checkLength(float[] values) {
-            if (elements() != values.length) {
-                throw new IllegalArgumentException(values.length + " values for the shape " + Arrays.toString(shape));
+        private int[] integers() {
+            int[] values = (int[]) source.get();
+            checkLength(values.length);
+            return values;
+        }
+
+        private void checkLength(int length) {
+            if (elements() != length) {
+                throw new IllegalArgumentException(length + " values for the shape " + Arrays.toString(shape));
             }
         }
 
@@ -115,7 +127,18 @@ public final class SafetensorsWriter {
     private static void write(FileChannel channel, ByteBuffer chunk, Tensor tensor) throws IOException {
         int width = tensor.dtype().bytes();
         chunk.clear();
-        for (float value : tensor.values()) {
+        if (tensor.dtype() == StoredType.I32) {
+            for (int value : tensor.integers()) {
+                if (chunk.remaining() < width) {
+                    writeFully(channel, chunk.flip());
+                    chunk.clear();
+                }
+                chunk.putInt(value);
+            }
+            writeFully(channel, chunk.flip());
+            return;
+        }
+        for (float value : tensor.floats()) {
             if (chunk.remaining() < width) {
                 writeFully(channel, chunk.flip());
                 chunk.clear();

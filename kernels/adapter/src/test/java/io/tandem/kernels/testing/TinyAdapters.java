@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -101,6 +102,25 @@ public final class TinyAdapters {
         Map<Site, Change> modules = new TreeMap<>();
         whole.factors().forEach((site, factors) -> modules.put(site, new LeadingRanks(factors, learning)));
         return new Adapter(whole.config(), modules);
+    }
+
+    /** Some single weights of each linear, and of every third one factors instead, as SPT has them. */
+    public static Adapter singleWeights(ModelConfig model, int maxRank, long seed) {
+        Random random = new Random(seed + 5);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = mixedRanks(model, LoraConfig.everyLinear(), maxRank, seed);
+        factors.factors().forEach((site, own) -> {
+            int weights = own.inputs() * own.outputs();
+            int[] places = random.ints(0, weights)
+                    .distinct()
+                    .limit(1 + random.nextInt(weights / 8))
+                    .sorted()
+                    .toArray();
+            SingleWeights single =
+                    new SingleWeights(own.inputs(), own.outputs(), places, gaussian(random, places.length, 0.5));
+            modules.put(site, modules.size() % 3 == 2 ? own : single);
+        });
+        return new Adapter(factors.config(), modules);
     }
 
     /** Factors with a core of random numbers in all linears. */

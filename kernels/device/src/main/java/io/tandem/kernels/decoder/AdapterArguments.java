@@ -20,6 +20,9 @@ interface AdapterArguments {
      * @param keys and values of the virtual tokens, if these have them instead
      * @param bottlenecks four numbers for each: block, width, input, function
      * @param tensors three for each of those
+     * @param singles bank and first output of each module with single weights
+     * @param places of those {@code [2, n]}: inputs, then outputs
+     * @param weights of those {@code [n]}
      */
     record Content(
             long[] factors,
@@ -33,7 +36,10 @@ interface AdapterArguments {
             long[] tokens,
             List<PtNDArray> keys,
             long[] bottlenecks,
-            List<PtNDArray> tensors)
+            List<PtNDArray> tensors,
+            long[] singles,
+            List<PtNDArray> places,
+            List<PtNDArray> weights)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -49,7 +55,10 @@ interface AdapterArguments {
                 call.numbers(tokens),
                 call.list(keys),
                 call.numbers(bottlenecks),
-                call.list(tensors)
+                call.list(tensors),
+                call.numbers(singles),
+                call.list(places),
+                call.list(weights)
             };
         }
     }
@@ -74,6 +83,8 @@ interface AdapterArguments {
      * @param bottlenecks as in a slot's content
      * @param bottleneckStarts where each of those begins
      * @param bottleneckScalings of those
+     * @param singles four numbers for each module with single weights: bank, the first of them among the bank's, how many,
+     *     where they begin
      */
     record Learned(
             long[] banks,
@@ -89,7 +100,8 @@ interface AdapterArguments {
             List<PtNDArray> vectors,
             long[] bottlenecks,
             long[] bottleneckStarts,
-            double[] bottleneckScalings)
+            double[] bottleneckScalings,
+            long[] singles)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -107,7 +119,8 @@ interface AdapterArguments {
                 call.list(vectors.toArray(PtNDArray[]::new)),
                 call.numbers(bottlenecks),
                 call.numbers(bottleneckStarts),
-                call.own(IValue.listFrom(bottleneckScalings))
+                call.own(IValue.listFrom(bottleneckScalings)),
+                call.numbers(singles)
             };
         }
     }

@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
@@ -12,6 +13,7 @@ import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
@@ -42,6 +45,9 @@ final class AdapterSlots {
     private final int[][] scaled;
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
+
+    /** How many each slot has. */
+    private final long[] singleWeights;
 
     private final boolean routed;
     private final boolean compiled;
@@ -70,6 +76,7 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
+        this.singleWeights = new long[limits.adapterSlots()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -101,6 +108,7 @@ final class AdapterSlots {
             List<Part> parts = IntStream.range(0, layout.banks())
                     .boxed()
                     .flatMap(bank -> layout.parts(adapter, bank).stream())
+                    .filter(part -> !(part.change() instanceof SingleWeights))
                     // Factors with magnitudes come first.
                     .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                     .toList();
@@ -142,6 +150,7 @@ final class AdapterSlots {
                 }
             }
             List<Part> blocks = learning ? layout.blocks(adapter) : List.of();
+            List<Part> singles = layout.singleWeights(adapter);
             script.putAdapter(
                     call,
                     value,
@@ -158,7 +167,13 @@ final class AdapterSlots {
                             learning ? tokens(adapter) : new long[0],
                             learning ? numbers(call, adapter, KeysAndValues.class) : List.of(),
                             AdapterLayout.places(blocks),
-                            tensors(call, prepared, blocks)));
+                            tensors(call, prepared, blocks),
+                            places(singles),
+                            each(singles, own -> call.tensor(own.coordinates(), 2, own.count())),
+                            each(
+                                    singles,
+                                    own -> call.tensor(
+                                            learning ? own.values() : new float[own.count()], own.count()))));
         }
         occupy(slot, adapter);
     }
@@ -169,6 +184,19 @@ final class AdapterSlots {
                 .filter(part -> part.change() instanceof BiasedFactors)
                 .flatMapToLong(part -> LongStream.of(part.bank(), part.frozenRow()))
                 .toArray();
+    }
+
+    /** Bank and first output of each. */
+    private static long[] places(List<Part> parts) {
+        return parts.stream()
+                .flatMapToLong(part -> LongStream.of(part.bank(), part.column()))
+                .toArray();
+    }
+
+    private static List<PtNDArray> each(List<Part> singles, Function<SingleWeights, PtNDArray> tensor) {
+        return singles.stream()
+                .map(part -> tensor.apply((SingleWeights) part.change()))
+                .toList();
     }
 
     /** Three of each bottleneck, as {@code bottleneck.put_} takes them. */
@@ -254,6 +282,9 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
+        singleWeights[slot] = layout.singleWeights(adapter).stream()
+                .mapToLong(part -> part.change().numbers())
+                .sum();
         changed(slot);
     }
 
@@ -295,6 +326,22 @@ final class AdapterSlots {
             active = use;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    /** Those of the rows whose adapters have some. */
+    long[] rowsWithSingleWeights(int[][] rowSlots) {
+        return IntStream.range(0, rowSlots.length)
+                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(slot -> singleWeights[slot] > 0))
+                .asLongStream()
+                .toArray();
+    }
+
+    /** What single weights take, which are not in tables that are there anyway. */
+    MemoryPlan singleWeights() {
+        long active = Arrays.stream(this.active.slots())
+                .map(slot -> singleWeights[(int) slot])
+                .sum();
+        return MemoryPlan.singleWeights(Arrays.stream(singleWeights).sum() + active);
     }
 
     /** How rows find the adapters in these slots. */

@@ -356,6 +356,19 @@ final class DecoderScript {
         return call.floats(script.call(call, "estimates", trainee.value()));
     }
 
+    /** @param banks of each, 1 if it is sensed */
+    void sense(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks) {
+        script.call(call, "sense", adapters.value(), trainee.value(), call.numbers(banks));
+    }
+
+    /**
+     * @param counts of each part with factors in a bank that is sensed, how many weights are wanted
+     * @return two for each of those: places int64, shares float32
+     */
+    PtNDArray[] sensitive(TensorScope owner, TraineeObject trainee, long[] counts) {
+        return owner.tensors(script.call(owner, "sensitive", trainee.value(), owner.numbers(counts)));
+    }
+
     void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {
         script.call(call, "scale_banks", adapters.value(), trainee.value(), call.numbers(banks), call.number(factor));
     }

@@ -34,6 +34,8 @@ final class DecoderSources {
                             "__torch__/tandem/adapter/core.py",
                             "__torch__/tandem/adapter/orthogonal.py",
                             "__torch__/tandem/adapter/singular.py",
+                            "__torch__/tandem/adapter/single_weights.py",
+                            "__torch__/tandem/adapter/sensitivity.py",
                             "__torch__/tandem/adapter/trainee.py",
                             "__torch__/tandem/adapter/change.py",
                             "__torch__/tandem/batch.py",

@@ -65,7 +65,8 @@ record IterationCall(
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
-                own.pairs());
+                own.pairs(),
+                mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0]);
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),

@@ -407,7 +407,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public MemoryReport memory() {
-        MemoryPlan plan = MemoryPlan.serving(model, limits);
+        MemoryPlan plan = MemoryPlan.serving(model, limits).plus(adapters.singleWeights());
         if (arenaReserved) {
             plan = plan.plus(MemoryPlan.arena(model, limits));
         }

@@ -17,9 +17,11 @@ import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.SensitiveWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
@@ -38,6 +40,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -177,7 +180,21 @@ final class Trainee implements AutoCloseable {
                 vectors.stream().map(own -> transposedB(call, own)).toList(),
                 AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
                 bottlenecks.stream().mapToLong(Placed::start).toArray(),
-                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
+                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray(),
+                singleWeights(parameters));
+    }
+
+    private static long[] singleWeights(List<Placed> parameters) {
+        List<long[]> singles = new ArrayList<>();
+        for (Placed placed : parameters) {
+            if (placed.part().change() instanceof SingleWeights) {
+                boolean follows = !singles.isEmpty()
+                        && singles.get(singles.size() - 1)[0] == placed.part().bank();
+                long[] before = follows ? singles.get(singles.size() - 1) : new long[4];
+                singles.add(new long[] {placed.part().bank(), before[1] + before[2], placed.length(), placed.start()});
+            }
+        }
+        return RowEncoder.flatten(singles);
     }
 
     private static double scaling(Placed placed) {
@@ -332,6 +349,15 @@ final class Trainee implements AutoCloseable {
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
             adapters.changed(slot);
         }
+        if (!next.sensed().equals(plan.sensed())) {
+            requireLayers(next.sensed());
+            long[] sensed = LongStream.range(0, layout.banks())
+                    .map(bank -> next.sensed().contains(layout.layer((int) bank)) ? 1 : 0)
+                    .toArray();
+            try (TensorScope call = scope.open()) {
+                script.sense(call, adapters.value(), value, sensed);
+            }
+        }
         if (next.estimates() != plan.estimates()) {
             try (TensorScope call = scope.open()) {
                 script.compareOutputs(call, value, next.estimates());
@@ -348,14 +374,42 @@ final class Trainee implements AutoCloseable {
         SortedMap<Site, Estimate> estimates = new TreeMap<>();
         try (TensorScope call = scope.open()) {
             FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
+            SortedMap<Site, SensitiveWeights> sensitive = sensitive(call);
             for (Part part : factors) {
                 List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
                         .limit(part.change().rank())
                         .toList();
-                estimates.put(part.site(), new Estimate(ranks, numbers.get(), lossScale * lossScale * numbers.get()));
+                estimates.put(
+                        part.site(),
+                        new Estimate(
+                                ranks,
+                                numbers.get(),
+                                lossScale * lossScale * numbers.get(),
+                                Optional.ofNullable(sensitive.get(part.site()))));
             }
         }
         return estimates;
+    }
+
+    /** Of the modules in the layers that are sensed. */
+    private SortedMap<Site, SensitiveWeights> sensitive(TensorScope call) {
+        List<Part> sensed = factors.stream()
+                .filter(part -> plan.sensed().contains(part.site().layer()))
+                .toList();
+        SortedMap<Site, SensitiveWeights> sensitive = new TreeMap<>();
+        PtNDArray[] taken = script.sensitive(
+                call,
+                value,
+                sensed.stream()
+                        .mapToLong(part -> SensitiveWeights.most(part.change()))
+                        .toArray());
+        for (int i = 0; i < sensed.size(); i++) {
+            int[] places = Arrays.stream(taken[2 * i].toLongArray())
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            sensitive.put(sensed.get(i).site(), new SensitiveWeights(places, taken[2 * i + 1].toFloatArray()));
+        }
+        return sensitive;
     }
 
     /** How many ranks are on their way to be pruned. */

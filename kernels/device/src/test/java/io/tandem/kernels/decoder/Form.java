@@ -29,7 +29,8 @@ enum Form {
     BIASED,
     SERIES,
     PARALLEL,
-    SUM;
+    SUM,
+    SPT;
 
     Adapter random(ModelConfig model, long seed) {
         return switch (this) {
@@ -47,6 +48,7 @@ enum Form {
             case SERIES -> bottlenecks(model, Input.OUTPUT, Function.SILU, seed);
             case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
             case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
+            case SPT -> TinyAdapters.singleWeights(model, 5, seed);
         };
     }
 
@@ -64,7 +66,7 @@ enum Form {
             case INCRELORA, TRIADAPT ->
                 CoreReference.resumed(
                         random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
-            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM -> kept;
+            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, SPT -> kept;
         };
     }
 

@@ -95,6 +95,9 @@ class MethodParityTest {
         "PARALLEL, LLAMA, INT8",
         "SUM, QWEN3, KEEP",
         "SUM, LLAMA, RECOMPUTE",
+        "SPT, LLAMA, KEEP",
+        "SPT, BIASES, RECOMPUTE",
+        "SPT, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());

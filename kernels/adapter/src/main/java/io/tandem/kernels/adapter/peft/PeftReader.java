@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -38,10 +40,11 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l)(?:\\.weight)?");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l|shira_weight|shira_indices)(?:\\.weight)?");
 
     /** PEFT's parameters without a module of their own, and whatever is no weight. */
-    private static final Set<String> BARE = Set.of(Dora.MAGNITUDE, Scale.L, BiasedFactors.BIAS);
+    private static final Set<String> BARE =
+            Set.of(Dora.MAGNITUDE, Scale.L, BiasedFactors.BIAS, SingleWeights.VALUES, SingleWeightFiles.INDICES);
 
     private final String name;
     private final Path directory;
@@ -93,8 +96,11 @@ final class PeftReader {
         sites.forEach(site -> checkShapes(site, config, file));
         refuseProblems();
         SortedMap<Site, Change> modules = new TreeMap<>();
+        SingleWeightFiles singles = new SingleWeightFiles(model, file);
         for (Site site : sites) {
-            if (config.rank(site) > 0) {
+            if (singles.has(site)) {
+                singleWeights(site, singles, config, file).ifPresent(own -> modules.put(site, own));
+            } else if (config.rank(site) > 0) {
                 modules.put(site, change(site, config, file));
             }
         }
@@ -131,7 +137,10 @@ final class PeftReader {
     }
 
     private static boolean belongs(String tensor, String parameter, PeftConfig config) {
-        return config.ia3() == parameter.equals(Scale.L) && tensor.endsWith(suffix(parameter, config));
+        boolean single = parameter.equals(SingleWeights.VALUES) || parameter.equals(SingleWeightFiles.INDICES);
+        boolean scale = parameter.equals(Scale.L);
+        boolean right = scale ? config.ia3() : single ? config.singleWeights() : config.factors();
+        return right && tensor.endsWith(suffix(parameter, config));
     }
 
     private @Nullable TargetModule module(String parent, String label) {
@@ -168,6 +177,15 @@ final class PeftReader {
         }
         if (config.ia3()) {
             checkShape(site, Scale.L, config, file, channels(site, config));
+            return;
+        }
+        SingleWeightFiles singles = new SingleWeightFiles(model, file);
+        if (singles.has(site)) {
+            singles.problem(site, maxRank).ifPresent(problems::add);
+            if (file.names().contains(tensor(site, LowRank.A, config))
+                    || file.names().contains(tensor(site, LowRank.B, config))) {
+                problems.add(site + " has single weights and factors, expected one of them");
+            }
             return;
         }
         int rank = config.rank(site);
@@ -241,6 +259,16 @@ final class PeftReader {
             return new BiasedFactors(factors, finite(site, BiasedFactors.BIAS, config, file));
         }
         return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, config, file)) : factors;
+    }
+
+    private Optional<Change> singleWeights(
+            Site site, SingleWeightFiles singles, PeftConfig config, SafetensorsFile file) {
+        try {
+            return Optional.of(singles.read(site, finite(site, SingleWeights.VALUES, config, file)));
+        } catch (IllegalArgumentException e) {
+            problems.add(e.getMessage());
+            return Optional.empty();
+        }
     }
 
     private LowRank factors(Site site, PeftConfig config, SafetensorsFile file) {
