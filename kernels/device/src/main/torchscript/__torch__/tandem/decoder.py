@@ -141,7 +141,7 @@ class Decoder(Module):
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
   # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
-  # whether the pairs are in order, whether masks are needed. mixed: whether rows differ in their adapters.
+  # whether the pairs are in order, whether masks are needed; and the slot of quantized.Users, or nothing. mixed: whether rows differ in their adapters.
   # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
@@ -163,9 +163,12 @@ class Decoder(Module):
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
         layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
         in_order == 1, places)
-    batch = __torch__.tandem.batch.Batch(
-        model, inputs, layout,
-        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1, inputs.single))
+    quantized = layout[8]
+    if len(quantized) > 0:
+      quantized = quantized + [inputs.cache_rows.size(0)]
+    users = __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1,
+                                                  inputs.single, quantized)
+    batch = __torch__.tandem.batch.Batch(model, inputs, layout, users)
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
                                         model.embedding.dtype)
     inference = batch.inference_rows
@@ -223,7 +226,8 @@ class Decoder(Module):
                   cores: List[int], values: List[int], vectors: List[Tensor],
                   bottlenecks: List[int], starts: List[int],
                   up_scalings: List[float],
-                  singles: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  singles: List[int], quantized: List[int], quantized_scalings: List[float],
+                  half: bool) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, virtual, prefix, cores, values,
@@ -233,6 +237,9 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
                                                       starts, up_scalings)
     __torch__.tandem.adapter.trainee.add_singles_(trainee, singles)
+    __torch__.tandem.adapter.trainee.add_quantized_(trainee, adapters.quantized, adapters.singles.widths,
+                                                    quantized, quantized_scalings, half,
+                                                    adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -303,6 +310,18 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return __torch__.tandem.host.read(
         __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
+  # Frees what a slot has that is not in tables for all.
+  def release_slot(self: __torch__.tandem.decoder.Decoder,
+                   adapters: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
+    __torch__.tandem.adapter.single_weights.clear_(adapters.singles, slot)
+    __torch__.tandem.adapter.quantized.clear_(adapters.quantized, slot)
+
+  # As rows of the trainee in the slot have it.
+  def quantized_weight(self: __torch__.tandem.decoder.Decoder,
+                       adapters: __torch__.tandem.adapter.change.Changes, slot: int,
+                       bank: int) -> Tensor:
+    return __torch__.tandem.host.read(torch.to(adapters.quantized.slots[slot][bank].weight, 6))
 
   # Of each bank, 1 if the gradient of its whole weight is added up from here on, as in sensitivity.py.
   def sense(self: __torch__.tandem.decoder.Decoder,

@@ -134,7 +134,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long optimizerBytes = method.parameters(model).map(kept::stateBytes).sum();
         return arena(model, limits)
                 .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
-                .plus(fixed(method.fixed(model), limits.dtype()));
+                .plus(fixed(method.fixed(model), limits.dtype()))
+                .plus(momentary(method.momentary(model), limits.lanes()));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
@@ -177,6 +178,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
+    }
+
+    private static MemoryPlan momentary(long numbers, int lanes) {
+        return new MemoryPlan(Map.of(Part.GRADIENTS, Float.BYTES * numbers * lanes));
     }
 
     /**

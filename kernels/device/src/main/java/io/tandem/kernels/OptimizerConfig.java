@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Prefix;
 
 /**
@@ -64,6 +65,9 @@ public record OptimizerConfig(
      */
     public static final int MIN_QUANTIZED = 1024;
 
+    /** Learning rate of step sizes, in units of that of factors, whose numbers are about as much larger. */
+    private static final double STEP_SIZES = 0.01;
+
     public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
 
     public OptimizerConfig {
@@ -116,6 +120,9 @@ public record OptimizerConfig(
 
     /** Factor on the learning rate of the parameters of this name. */
     public double rate(String parameter) {
+        if (parameter.equals(QuantizedFactors.STEPS)) {
+            return STEP_SIZES;
+        }
         return parameter.equals(LowRank.B) ? loraPlusRatio : 1;
     }
 

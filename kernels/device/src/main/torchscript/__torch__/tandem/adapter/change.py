@@ -8,6 +8,7 @@ class Changes:
   prefixes : __torch__.tandem.adapter.prefix.Prefixes
   bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
   singles : __torch__.tandem.adapter.single_weights.Singles
+  quantized : __torch__.tandem.adapter.quantized.Quantized
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
@@ -15,7 +16,8 @@ class Changes:
                prompts: __torch__.tandem.adapter.prompt.Prompts,
                prefixes: __torch__.tandem.adapter.prefix.Prefixes,
                bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks,
-               singles: __torch__.tandem.adapter.single_weights.Singles) -> None:
+               singles: __torch__.tandem.adapter.single_weights.Singles,
+               quantized: __torch__.tandem.adapter.quantized.Quantized) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
@@ -23,6 +25,7 @@ class Changes:
     self.prefixes = prefixes
     self.bottlenecks = bottlenecks
     self.singles = singles
+    self.quantized = quantized
 
 # The adapters that rows use.
 class Users:
@@ -32,14 +35,17 @@ class Users:
   # as in bottleneck.masks; empty list if every row uses all active adapters
   bottlenecks : List[Tensor]
   singles : __torch__.tandem.adapter.single_weights.Users
+  quantized : __torch__.tandem.adapter.quantized.Users
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
                bottlenecks: List[Tensor],
-               singles: __torch__.tandem.adapter.single_weights.Users) -> None:
+               singles: __torch__.tandem.adapter.single_weights.Users,
+               quantized: __torch__.tandem.adapter.quantized.Users) -> None:
     self.low_rank = low_rank
     self.places = places
     self.bottlenecks = bottlenecks
     self.singles = singles
+    self.quantized = quantized
 
 # The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
@@ -87,7 +93,8 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
       __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
       __torch__.tandem.adapter.bottleneck.Bottlenecks(2 * model.shape.layers, slots, 1 + rank,
                                                       model.embedding),
-      __torch__.tandem.adapter.single_weights.Singles(slots, widths, model.embedding))
+      __torch__.tandem.adapter.single_weights.Singles(slots, widths, model.embedding),
+      __torch__.tandem.adapter.quantized.Quantized(slots))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
@@ -96,6 +103,7 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(self.prefixes.table[slot])
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
   __torch__.tandem.adapter.single_weights.clear_(self.singles, slot)
+  __torch__.tandem.adapter.quantized.clear_(self.quantized, slot)
 
 # Multiplies what the adapter in a slot changes in the banks, in every form.
 def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
@@ -120,10 +128,11 @@ def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
   __torch__.tandem.adapter.single_weights.activate_(self.singles, slots)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
-# whether rows find their low-rank adapters by masks; single: as in single_weights.users
+# whether rows find their low-rank adapters by masks; single: as in single_weights.users; quantized: slot and first row
+# of quantized.Users, or empty
 def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
-          masked: bool, single: Tensor) -> __torch__.tandem.adapter.change.Users:
+          masked: bool, single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
   bottlenecks = annotate(List[Tensor], [])
   if masked:
@@ -134,7 +143,9 @@ def users(self: __torch__.tandem.adapter.change.Changes,
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
   return __torch__.tandem.adapter.change.Users(
       low_rank, places, bottlenecks,
-      __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single))
+      __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single),
+      __torch__.tandem.adapter.quantized.Users(quantized[0] if len(quantized) > 0 else -1,
+                                               quantized[1] if len(quantized) > 0 else 0))
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -169,8 +180,11 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
             linear: __torch__.tandem.ops.linear.Linear, users: __torch__.tandem.adapter.change.Users,
             mask: Optional[Tensor], places: Tensor, x: Tensor) -> Tensor:
   scaled = self.scale.active
-  y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
-      self.scale, scaled, bank, places, x))
+  inputs = __torch__.tandem.adapter.scale.forward_inputs(self.scale, scaled, bank, places, x)
+  if users.quantized.slot >= 0:
+    y = __torch__.tandem.adapter.quantized.forward(self.quantized, users.quantized, bank, linear, inputs)
+  else:
+    y = __torch__.tandem.ops.linear.forward(linear, inputs)
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, scaled, bank, places, y)
   y = __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
   return __torch__.tandem.adapter.single_weights.forward_(self.singles, users.singles, bank, x, y)
@@ -209,6 +223,9 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
                   stack: __torch__.tandem.adapter.change.Stack, bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
+  own = self.quantized.slots[stack.trainee.slot]
+  if len(own) > 0:
+    return __torch__.tandem.adapter.quantized.product(own[bank], linear, x)
   y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
       self.scale, stack.scaled, bank, stack.places, x))
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, y)
@@ -225,6 +242,12 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
   learns = trainee.learns[bank]
+  own = self.quantized.slots[trainee.slot]
+  if len(own) > 0:
+    if learns:
+      __torch__.tandem.adapter.quantized.backward_learner_(trainee.quantized[bank], own[bank], stack.lane,
+                                                           x, dy)
+    return torch.matmul(dy, own[bank].weight)
   dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
   dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
@@ -296,6 +319,10 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
         trainee.singular[bank], self.low_rank, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.single_weights.publish_(
         trainee.singles[bank], self.singles, trainee.slot, bank)
+    if len(self.quantized.slots[trainee.slot]) > 0:
+      published = published + __torch__.tandem.adapter.quantized.publish_(
+          trainee.quantized[bank], self.quantized.slots[trainee.slot][bank],
+          __torch__.tandem.ops.linear.dense(self.bases.linears[bank]))
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)

@@ -18,6 +18,7 @@ class Trainee:
   core : List[__torch__.tandem.adapter.core.Learner]
   singular : List[__torch__.tandem.adapter.singular.Learner]
   singles : List[__torch__.tandem.adapter.single_weights.Learner]
+  quantized : List[__torch__.tandem.adapter.quantized.Learner]
   # as in sensitivity.py
   sensed : List[Tensor]
   # of each core [cores] float32
@@ -39,6 +40,7 @@ class Trainee:
     self.core = annotate(List[__torch__.tandem.adapter.core.Learner], [])
     self.singular = annotate(List[__torch__.tandem.adapter.singular.Learner], [])
     self.singles = annotate(List[__torch__.tandem.adapter.single_weights.Learner], [])
+    self.quantized = annotate(List[__torch__.tandem.adapter.quantized.Learner], [])
     self.sensed = [weights[:0] for bank in range(banks)]
     self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
@@ -84,6 +86,7 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.core.append(__torch__.tandem.adapter.core.Learner())
     self.singular.append(__torch__.tandem.adapter.singular.Learner())
     self.singles.append(__torch__.tandem.adapter.single_weights.Learner())
+    self.quantized.append(__torch__.tandem.adapter.quantized.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -196,6 +199,27 @@ def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[in
     dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, count)]
     self.singles[bank].parts.append(__torch__.tandem.adapter.single_weights.Part(
         at, self.weights[offset : offset + count], dw))
+
+# places: nine numbers for each module over quantized weights: bank, column, width, rank, bits, group size, and the offsets
+# of A, B and the step sizes in the vector. half: as in quantized.Part; like: of the type of activations
+def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
+                   quantized: __torch__.tandem.adapter.quantized.Quantized, widths: List[int],
+                   places: List[int], scalings: List[float], half: bool, like: Tensor) -> None:
+  inputs = [learner.a.size(1) for learner in self.low_rank]
+  if len(scalings) > 0:
+    __torch__.tandem.adapter.quantized.occupy_(quantized, self.slot, inputs, widths, like)
+  for i in range(len(scalings)):
+    place = places[9 * i : 9 * i + 9]
+    bank, column, width, rank, bits, group = place[:6]
+    groups = inputs[bank] // group
+    views = [__torch__.tandem.adapter.trainee.view(self.weights, place[6], rank, inputs[bank]),
+             __torch__.tandem.adapter.trainee.view(self.weights, place[7], width, rank),
+             __torch__.tandem.adapter.trainee.view(self.weights, place[8], width, groups)]
+    self.quantized[bank].parts.append(__torch__.tandem.adapter.quantized.Part(
+        place, scalings[i], half, views,
+        __torch__.tandem.adapter.trainee.views(self, place[6], rank, inputs[bank]),
+        __torch__.tandem.adapter.trainee.views(self, place[7], width, rank),
+        __torch__.tandem.adapter.trainee.views(self, place[8], width, groups)))
 
 # places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,

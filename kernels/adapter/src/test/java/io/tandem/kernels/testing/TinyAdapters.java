@@ -16,6 +16,8 @@ import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
@@ -121,6 +123,21 @@ public final class TinyAdapters {
             modules.put(site, modules.size() % 3 == 2 ? own : single);
         });
         return new Adapter(factors.config(), modules);
+    }
+
+    /** Factors over quantized weights in all linears, with step sizes around those that clamp some weights. */
+    public static Adapter quantized(ModelConfig model, int rank, int bits, int groupSize, long seed) {
+        Random random = new Random(seed + 6);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = random(model, LoraConfig.everyLinear(), rank, seed);
+        factors.factors().forEach((site, own) -> {
+            float[] steps = new float[own.outputs() * (own.inputs() / groupSize)];
+            for (int i = 0; i < steps.length; i++) {
+                steps[i] = (float) ((1 + random.nextDouble()) * 3 / (1 << bits) / Math.sqrt(own.inputs()));
+            }
+            modules.put(site, new QuantizedFactors(own, bits, groupSize, steps));
+        });
+        return new Adapter(new QuantizedConfig(factors.lora(), bits, groupSize), modules);
     }
 
     /** Factors with a core of random numbers in all linears. */

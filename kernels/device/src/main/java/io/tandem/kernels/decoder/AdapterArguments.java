@@ -85,6 +85,10 @@ interface AdapterArguments {
      * @param bottleneckScalings of those
      * @param singles four numbers for each module with single weights: bank, the first of them among the bank's, how many,
      *     where they begin
+     * @param quantized nine numbers for each module with factors over quantized weights: bank, column, width, rank, bits, group
+     *     size, and where A, B and the step sizes begin
+     * @param quantizedScalings of those
+     * @param half whether what they make of the weights is rounded to float16, as weights are
      */
     record Learned(
             long[] banks,
@@ -101,7 +105,10 @@ interface AdapterArguments {
             long[] bottlenecks,
             long[] bottleneckStarts,
             double[] bottleneckScalings,
-            long[] singles)
+            long[] singles,
+            long[] quantized,
+            double[] quantizedScalings,
+            boolean half)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -120,7 +127,10 @@ interface AdapterArguments {
                 call.numbers(bottlenecks),
                 call.numbers(bottleneckStarts),
                 call.own(IValue.listFrom(bottleneckScalings)),
-                call.numbers(singles)
+                call.numbers(singles),
+                call.numbers(quantized),
+                call.own(IValue.listFrom(quantizedScalings)),
+                call.flag(half)
             };
         }
     }

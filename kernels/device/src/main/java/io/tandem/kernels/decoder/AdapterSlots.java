@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
@@ -49,6 +50,9 @@ final class AdapterSlots {
     /** How many each slot has. */
     private final long[] singleWeights;
 
+    /** Whether each slot is that of a trainee over quantized weights. */
+    private final boolean[] quantized;
+
     private final boolean routed;
     private final boolean compiled;
     /** By lane. */
@@ -77,6 +81,7 @@ final class AdapterSlots {
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
         this.singleWeights = new long[limits.adapterSlots()];
+        this.quantized = new boolean[limits.adapterSlots()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -104,11 +109,15 @@ final class AdapterSlots {
 
     private void put(int slot, PreparedAdapter prepared, boolean learning) {
         Adapter adapter = prepared.adapter();
+        if (learning && isQuantized(adapter)) {
+            throw new IllegalArgumentException(
+                    "the adapter is a part of training over quantized weights, of which a base model is made");
+        }
         try (TensorScope call = scope.open()) {
             List<Part> parts = IntStream.range(0, layout.banks())
                     .boxed()
                     .flatMap(bank -> layout.parts(adapter, bank).stream())
-                    .filter(part -> !(part.change() instanceof SingleWeights))
+                    .filter(part -> !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
                     // Factors with magnitudes come first.
                     .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                     .toList();
@@ -282,6 +291,7 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
+        quantized[slot] = isQuantized(adapter);
         singleWeights[slot] = layout.singleWeights(adapter).stream()
                 .mapToLong(part -> part.change().numbers())
                 .sum();
@@ -326,6 +336,23 @@ final class AdapterSlots {
             active = use;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    private static boolean isQuantized(Adapter adapter) {
+        return adapter.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
+    }
+
+    /**
+     * Which of the slots is that of a trainee over quantized weights; empty if none is.
+     *
+     * @throws IllegalArgumentException if there are others beside it
+     */
+    long[] quantized(int[] slots) {
+        long[] found = Arrays.stream(slots).filter(slot -> quantized[slot]).asLongStream().toArray();
+        if (found.length > 0 && slots.length > 1) {
+            throw new IllegalArgumentException("an adapter beside one that is trained over quantized weights");
+        }
+        return found;
     }
 
     /** Those of the rows whose adapters have some. */

@@ -229,7 +229,8 @@ final class DecoderScript {
                         adapters.runs(),
                         layout.runSlots().slots(),
                         layout.runSlots().ranks(),
-                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0})
+                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0},
+                        layout.quantized())
                 .map(call::numbers)
                 .toArray(IValue[]::new)));
     }
@@ -354,6 +355,17 @@ final class DecoderScript {
     /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and two for all of it */
     float[] estimates(TensorScope call, TraineeObject trainee) {
         return call.floats(script.call(call, "estimates", trainee.value()));
+    }
+
+    /** Frees what a slot has that is not in tables for all. */
+    void releaseSlot(TensorScope call, AdaptersObject adapters, int slot) {
+        script.call(call, "release_slot", adapters.value(), call.number(slot));
+    }
+
+    /** @return the bank's weight as the trainee's rows have it {@code [outputs, inputs]} */
+    float[] quantizedWeight(TensorScope call, AdaptersObject adapters, int slot, int bank) {
+        return call.floats(
+                script.call(call, "quantized_weight", adapters.value(), call.number(slot), call.number(bank)));
     }
 
     /** @param banks of each, 1 if it is sensed */

@@ -36,6 +36,7 @@ final class DecoderSources {
                             "__torch__/tandem/adapter/singular.py",
                             "__torch__/tandem/adapter/single_weights.py",
                             "__torch__/tandem/adapter/sensitivity.py",
+                            "__torch__/tandem/adapter/quantized.py",
                             "__torch__/tandem/adapter/trainee.py",
                             "__torch__/tandem/adapter/change.py",
                             "__torch__/tandem/batch.py",

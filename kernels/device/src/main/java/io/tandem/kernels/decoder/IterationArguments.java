@@ -22,7 +22,8 @@ interface IterationArguments {
      * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
      *
      * @param runSlots of {@link RowAdapters#runSlots}
+     * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
      */
     record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {}
+            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots, long[] quantized) {}
 }

@@ -105,7 +105,8 @@ record IterationCall(
                 concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
                 SamplingRows.indices(sampling.observed),
                 own,
-                adapters.slots(own.runSlots()));
+                adapters.slots(own.runSlots()),
+                windows.to() > windows.from() ? adapters.quantized(pack.adapterSlots()) : new long[0]);
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

@@ -175,8 +175,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         try {
             PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
                     .fill(initial, adapters, arena);
-            Trainee trainee =
-                    new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits.dtype());
+            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits);
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
@@ -214,6 +213,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                         requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
         Virtual virtual = adapters.virtual(adapterSlots);
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
+        adapters.quantized(adapterSlots);
         reserveArena();
         int written = virtual.written();
         use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()), lowest);
@@ -379,6 +379,11 @@ public final class TorchScriptDecoder implements DeviceModel {
     /** The gradients added up since the last step, laid out like the adapter; for tests. */
     Adapter gradients(int slot) {
         return trainee(slot).gradients();
+    }
+
+    /** See {@link Trainee#quantizedWeight}; for tests. */
+    float[] quantizedWeight(int slot, int bank) {
+        return trainee(slot).quantizedWeight(bank);
     }
 
     @Override

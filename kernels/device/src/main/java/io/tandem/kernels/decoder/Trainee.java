@@ -1,6 +1,7 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
@@ -16,6 +17,7 @@ import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
@@ -31,7 +33,6 @@ import io.tandem.kernels.decoder.ScriptObjects.Factors;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
-import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.FloatBuffer;
@@ -59,7 +60,7 @@ final class Trainee implements AutoCloseable {
     private final TraineeObject value;
     private final Lanes lanes;
     private final OptimizerConfig config;
-    private final Dtype dtype;
+    private final KernelsConfig limits;
     private boolean decomposed;
     /** In the order of the device's parts. */
     private final List<Part> factors;
@@ -78,7 +79,7 @@ final class Trainee implements AutoCloseable {
             AdapterLayout layout,
             OptimizerConfig config,
             Lanes lanes,
-            Dtype dtype) {
+            KernelsConfig limits) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
@@ -87,7 +88,7 @@ final class Trainee implements AutoCloseable {
         Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
-        this.dtype = dtype;
+        this.limits = limits;
         this.config = config;
         List<Placed> parameters = layout.parameters(initial);
         this.factors = parameters.stream()
@@ -103,7 +104,7 @@ final class Trainee implements AutoCloseable {
                     slot,
                     call.tensor(flat, flat.length),
                     lanes.count(),
-                    learned(call, layout, parameters, initial));
+                    learned(call, layout, parameters, initial, limits.weights().roundsToFloat16()));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             growth = new Growth(parameters, config.layered());
@@ -113,8 +114,12 @@ final class Trainee implements AutoCloseable {
         usePresentRanks();
     }
 
-    /** @param parameters the adapter's */
-    private static Learned learned(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial) {
+    /**
+     * @param parameters the adapter's
+     * @param half whether weights are rounded to float16
+     */
+    private static Learned learned(
+            TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial, boolean half) {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();
@@ -181,7 +186,37 @@ final class Trainee implements AutoCloseable {
                 AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
                 bottlenecks.stream().mapToLong(Placed::start).toArray(),
                 bottlenecks.stream().mapToDouble(Trainee::scaling).toArray(),
-                singleWeights(parameters));
+                singleWeights(parameters),
+                quantized(parameters),
+                quantizedParts(parameters).mapToDouble(part -> part.change().scaling()).toArray(),
+                half);
+    }
+
+    private static Stream<Part> quantizedParts(List<Placed> parameters) {
+        return parameters.stream().filter(placed -> placed.is(QuantizedFactors.A)).map(Placed::part);
+    }
+
+    /** A, B and the step sizes of a module come one after the other. */
+    private static long[] quantized(List<Placed> parameters) {
+        return parameters.stream()
+                .filter(placed -> placed.is(QuantizedFactors.A))
+                .flatMapToLong(placed -> {
+                    Part part = placed.part();
+                    QuantizedFactors own = (QuantizedFactors) part.change();
+                    int rank = own.factors().rank();
+                    long b = placed.start() + (long) rank * own.inputs();
+                    return LongStream.of(
+                            part.bank(),
+                            part.column(),
+                            own.outputs(),
+                            rank,
+                            own.bits(),
+                            own.groupSize(),
+                            placed.start(),
+                            b,
+                            b + (long) rank * own.outputs());
+                })
+                .toArray();
     }
 
     private static long[] singleWeights(List<Placed> parameters) {
@@ -517,12 +552,33 @@ final class Trainee implements AutoCloseable {
                 .filter(SingularValues.class::isInstance)
                 .mapToLong(change -> (long) change.rank() * change.outputs())
                 .sum();
+        long quantized = isQuantized()
+                ? LongStream.range(0, layout.banks())
+                        .map(bank -> 2L * layout.inputs((int) bank) * layout.outputs((int) bank))
+                        .sum()
+                : 0;
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
-                .plus(MemoryPlan.fixed(fixed, dtype));
+                .plus(MemoryPlan.fixed(fixed + quantized, limits.dtype()));
+    }
+
+    private boolean isQuantized() {
+        return like.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
+    }
+
+    /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they are quantized; for tests. */
+    float[] quantizedWeight(int bank) {
+        try (TensorScope call = scope.open()) {
+            return script.quantizedWeight(call, adapters.value(), slot, bank);
+        }
     }
 
     @Override
     public void close() {
+        if (isQuantized()) {
+            try (TensorScope call = scope.open()) {
+                script.releaseSlot(call, adapters.value(), slot);
+            }
+        }
         scope.close();
     }
 }

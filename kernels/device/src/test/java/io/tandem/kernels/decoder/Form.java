@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import java.util.Arrays;
 
 /** Forms of changes in tests, by whose they are. */
 enum Form {
@@ -30,7 +31,8 @@ enum Form {
     SERIES,
     PARALLEL,
     SUM,
-    SPT;
+    SPT,
+    L4Q;
 
     Adapter random(ModelConfig model, long seed) {
         return switch (this) {
@@ -49,11 +51,17 @@ enum Form {
             case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
             case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
             case SPT -> TinyAdapters.singleWeights(model, 5, seed);
+            case L4Q -> TinyAdapters.quantized(model, 3, 4, 4, seed);
         };
     }
 
     private static Adapter bottlenecks(ModelConfig model, Input input, Function function, long seed) {
         return TinyAdapters.bottlenecks(model, new Bottleneck.Kind(input, function, 0.7), 5, seed);
+    }
+
+    /** Forms of adapters that answer requests. */
+    static Form[] served() {
+        return Arrays.stream(values()).filter(form -> form != L4Q).toArray(Form[]::new);
     }
 
     /** What it learns on from, of what was kept. */
@@ -66,7 +74,7 @@ enum Form {
             case INCRELORA, TRIADAPT ->
                 CoreReference.resumed(
                         random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
-            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, SPT -> kept;
+            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, SPT, L4Q -> kept;
         };
     }
 

@@ -45,6 +45,7 @@ final class PeftConfig {
             PromptFiles.TYPE,
             PrefixFiles.TYPE,
             SingleWeightFiles.TYPE,
+            QuantizedFactorFiles.TYPE,
             SingleWeightFiles.WITH_FACTORS);
     private static final int MAX_INVOCATION = 1024;
     private static final int MAX_FILE_BYTES = 1 << 20;

@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.adapter.SingleWeights;
@@ -44,7 +45,12 @@ final class PeftReader {
 
     /** PEFT's parameters without a module of their own, and whatever is no weight. */
     private static final Set<String> BARE =
-            Set.of(Dora.MAGNITUDE, Scale.L, BiasedFactors.BIAS, SingleWeights.VALUES, SingleWeightFiles.INDICES);
+            Set.of(
+            QuantizedFactors.A,
+            QuantizedFactors.B,
+            QuantizedFactors.STEPS,
+            Dora.MAGNITUDE,
+            Scale.L, BiasedFactors.BIAS, SingleWeights.VALUES, SingleWeightFiles.INDICES);
 
     private final String name;
     private final Path directory;
@@ -71,6 +77,9 @@ final class PeftReader {
             }
             if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
                 return PrefixFiles.read(json, weights(), model, maxRank);
+            }
+            if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
+                return QuantizedFactorFiles.read(json, weights(), model);
             }
             PeftConfig config = PeftConfig.read(json);
             return read(config, weights());

@@ -14,6 +14,8 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
@@ -70,6 +72,7 @@ final class PeftWriter {
         }
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
                 || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig
+                || first instanceof QuantizedFactors != adapter.config() instanceof QuantizedConfig
                 || (adapter.invocation().isPresent() && !(first instanceof LowRank))) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
@@ -162,6 +165,9 @@ final class PeftWriter {
         }
         if (adapter.config() instanceof BottleneckConfig config) {
             return BottleneckFiles.fields(config, adapter.modules());
+        }
+        if (adapter.config() instanceof QuantizedConfig config) {
+            return QuantizedFactorFiles.fields(config);
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {
