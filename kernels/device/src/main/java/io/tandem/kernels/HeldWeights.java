@@ -27,8 +27,6 @@ public final class HeldWeights {
             float clamped = Math.min(Math.max(stored, -LARGEST_FLOAT16), LARGEST_FLOAT16);
             held = HalfPrecision.fromFloat16(HalfPrecision.toFloat16(clamped));
         }
-        return limits.dtype() == Dtype.BFLOAT16
-                ? HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16(held))
-                : held;
+        return limits.dtype() == Dtype.BFLOAT16 ? HalfPrecision.fromBfloat16(HalfPrecision.toBfloat16(held)) : held;
     }
 }

@@ -1,8 +1,8 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.LowRank;
-import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.QuantizedFactors;
 
 /**
  * How the factors of one adapter are updated.

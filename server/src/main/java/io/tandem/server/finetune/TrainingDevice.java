@@ -16,6 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -72,6 +73,13 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
+        Optional<String> refusal = method.makesBase() && limits.weights().many().isQuantized()
+                ? Optional.of("needs the weights as they are in the files, and here they have "
+                        + limits.weights().many().label() + " (kernels.weight-form)")
+                : method.refusal(model);
+        refusal.ifPresent(why -> {
+            throw ApiException.invalid("peft", "'" + method.name() + "' " + why + ".");
+        });
         int most = method.maxRank(model, limits.maxRank());
         if (config.rank() > most) {
             String why = most < limits.maxRank() ? method.name() + " takes at most " + most + " where " : "";

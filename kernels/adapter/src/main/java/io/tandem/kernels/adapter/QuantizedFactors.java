@@ -25,8 +25,7 @@ public record QuantizedFactors(LowRank factors, int bits, int groupSize, float[]
     private static final float LEAST = 1e-8f;
 
     public QuantizedFactors {
-        if (factors.inputs() % groupSize != 0
-                || steps.length != factors.outputs() * (factors.inputs() / groupSize)) {
+        if (factors.inputs() % groupSize != 0 || steps.length != factors.outputs() * (factors.inputs() / groupSize)) {
             throw new IllegalArgumentException(steps.length + " step sizes for [" + factors.outputs() + ", "
                     + factors.inputs() + "] in groups of " + groupSize);
         }

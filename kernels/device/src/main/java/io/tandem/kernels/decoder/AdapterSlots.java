@@ -117,7 +117,8 @@ final class AdapterSlots {
             List<Part> parts = IntStream.range(0, layout.banks())
                     .boxed()
                     .flatMap(bank -> layout.parts(adapter, bank).stream())
-                    .filter(part -> !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
+                    .filter(part ->
+                            !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
                     // Factors with magnitudes come first.
                     .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                     .toList();
@@ -348,7 +349,10 @@ final class AdapterSlots {
      * @throws IllegalArgumentException if there are others beside it
      */
     long[] quantized(int[] slots) {
-        long[] found = Arrays.stream(slots).filter(slot -> quantized[slot]).asLongStream().toArray();
+        long[] found = Arrays.stream(slots)
+                .filter(slot -> quantized[slot])
+                .asLongStream()
+                .toArray();
         if (found.length > 0 && slots.length > 1) {
             throw new IllegalArgumentException("an adapter beside one that is trained over quantized weights");
         }

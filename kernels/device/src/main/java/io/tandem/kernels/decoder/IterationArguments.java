@@ -25,5 +25,11 @@ interface IterationArguments {
      * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
      */
     record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots, long[] quantized) {}
+            long[] groups,
+            long[] chunks,
+            long[] windows,
+            long[] observed,
+            RowAdapters adapters,
+            Slots runSlots,
+            long[] quantized) {}
 }

@@ -188,12 +188,16 @@ final class Trainee implements AutoCloseable {
                 bottlenecks.stream().mapToDouble(Trainee::scaling).toArray(),
                 singleWeights(parameters),
                 quantized(parameters),
-                quantizedParts(parameters).mapToDouble(part -> part.change().scaling()).toArray(),
+                quantizedParts(parameters)
+                        .mapToDouble(part -> part.change().scaling())
+                        .toArray(),
                 half);
     }
 
     private static Stream<Part> quantizedParts(List<Placed> parameters) {
-        return parameters.stream().filter(placed -> placed.is(QuantizedFactors.A)).map(Placed::part);
+        return parameters.stream()
+                .filter(placed -> placed.is(QuantizedFactors.A))
+                .map(Placed::part);
     }
 
     /** A, B and the step sizes of a module come one after the other. */

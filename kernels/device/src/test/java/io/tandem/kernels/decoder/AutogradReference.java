@@ -148,7 +148,9 @@ final class AutogradReference implements AutoCloseable {
             numbers.add(
                     module == null
                             ? 0
-                            : module instanceof QuantizedFactors own ? own.factors().rank() : module.rank());
+                            : module instanceof QuantizedFactors own
+                                    ? own.factors().rank()
+                                    : module.rank());
         }
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
@@ -195,7 +197,9 @@ final class AutogradReference implements AutoCloseable {
             reals.add(
                     module instanceof QuantizedFactors own
                             ? own.scaling()
-                            : module == null ? 0 : module.lowRank().map(LowRank::scaling).orElse(0.0));
+                            : module == null
+                                    ? 0
+                                    : module.lowRank().map(LowRank::scaling).orElse(0.0));
         }
         for (Site site : Site.blocks(model)) {
             reals.add(

@@ -97,8 +97,7 @@ class QuantizedTrainingTest {
         tiny.write(files);
         Set<TargetModule> targets =
                 all ? LoraConfig.everyLinear() : EnumSet.of(TargetModule.V_PROJ, TargetModule.DOWN_PROJ);
-        L4qMethod method =
-                new L4qMethod(new QuantizedConfig(new LoraConfig(3, 5, false, targets, ""), bits, group));
+        L4qMethod method = new L4qMethod(new QuantizedConfig(new LoraConfig(3, 5, false, targets, ""), bits, group));
         BaseWeights weights =
                 HeldWeights.of(BaseWeights.of(ModelSource.open(files).weights()), limits);
         TrainingPack pack = Devices.pack(random, model.vocab(), 20, 9, 17);
@@ -138,14 +137,11 @@ class QuantizedTrainingTest {
                 byte[] codes = own.codes(weights.of(part.site()));
                 float[] expected = new float[codes.length];
                 for (int i = 0; i < codes.length; i++) {
-                    expected[i] =
-                            own.step(i / own.inputs(), i % own.inputs() / own.groupSize()) * codes[i];
+                    expected[i] = own.step(i / own.inputs(), i % own.inputs() / own.groupSize()) * codes[i];
                 }
                 float[] held = HeldWeights.of(site -> expected, limits).of(part.site());
                 float[] rows = Arrays.copyOfRange(
-                        found,
-                        part.column() * own.inputs(),
-                        (part.column() + own.outputs()) * own.inputs());
+                        found, part.column() * own.inputs(), (part.column() + own.outputs()) * own.inputs());
                 // Zero may have a sign on the device.
                 assertThat(rows).as("%s", part.site()).containsExactly(held, Offset.offset(0f));
             }
@@ -159,7 +155,8 @@ class QuantizedTrainingTest {
         TrainingPack pack = Devices.pack(random, model.vocab(), 20, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.putAdapter(0, TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 3, random.nextLong()));
-            device.openTrainee(SLOT, TinyAdapters.quantized(model, 3, 4, 4, random.nextLong()), OptimizerConfig.DEFAULT);
+            device.openTrainee(
+                    SLOT, TinyAdapters.quantized(model, 3, 4, 4, random.nextLong()), OptimizerConfig.DEFAULT);
             Segment[] rows = new Segment[2];
             for (int i = 0; i < 2; i++) {
                 int[] slots = i == 0 ? new int[] {0} : IterationInputs.BASE;
@@ -183,7 +180,8 @@ class QuantizedTrainingTest {
     void itsMemoryIsThatOfTheLinearsTwiceAndComesBack() throws IOException {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             Adapter adapter = TinyAdapters.quantized(model, 3, 4, 4, random.nextLong());
-            device.openTrainee(SLOT, TinyAdapters.random(model, LoraConfig.allLinears(), 1, 1), OptimizerConfig.DEFAULT);
+            device.openTrainee(
+                    SLOT, TinyAdapters.random(model, LoraConfig.allLinears(), 1, 1), OptimizerConfig.DEFAULT);
             device.closeTrainee(SLOT);
             long before = device.memory().trainingBytes();
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
@@ -214,9 +212,10 @@ class QuantizedTrainingTest {
     /** The step sizes that it starts with clamp nothing, and the largest weight of each group has the last code. */
     @Test
     void itStartsWithTheSmallestStepSizesThatFit() {
-        L4qMethod method = new L4qMethod(
-                new QuantizedConfig(new LoraConfig(2, 4, false, LoraConfig.everyLinear(), ""), 4, 4));
-        BaseWeights weights = site -> Objects.requireNonNull(tiny.weights().get(site + ".weight")).clone();
+        L4qMethod method =
+                new L4qMethod(new QuantizedConfig(new LoraConfig(2, 4, false, LoraConfig.everyLinear(), ""), 4, 4));
+        BaseWeights weights = site ->
+                Objects.requireNonNull(tiny.weights().get(site + ".weight")).clone();
         method.start(model, weights, 1).modules().forEach((site, change) -> {
             QuantizedFactors own = (QuantizedFactors) change;
             float[] weight = weights.of(site);

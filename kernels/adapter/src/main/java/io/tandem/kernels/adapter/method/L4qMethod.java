@@ -38,8 +38,9 @@ public record L4qMethod(QuantizedConfig config) implements PeftMethod {
         return config.sites(model).stream()
                 .filter(site -> site.module().inputs(model) % config.groupSize() != 0)
                 .findFirst()
-                .map(site -> "needs a 'group_size' that divides the " + site.module().inputs(model) + " inputs of "
-                        + site.module().label() + ", and it is " + config.groupSize());
+                .map(site ->
+                        "needs a 'group_size' that divides the " + site.module().inputs(model) + " inputs of "
+                                + site.module().label() + ", and it is " + config.groupSize());
     }
 
     /** With step sizes of one. */
@@ -73,8 +74,8 @@ public record L4qMethod(QuantizedConfig config) implements PeftMethod {
     @Override
     public LongStream parameters(ModelConfig model) {
         LongStream steps = config.sites(model).stream()
-                .mapToLong(site -> (long) site.module().outputs(model)
-                        * (site.module().inputs(model) / config.groupSize()));
+                .mapToLong(site ->
+                        (long) site.module().outputs(model) * (site.module().inputs(model) / config.groupSize()));
         return LongStream.concat(config.lora().factors(model), steps);
     }
 
@@ -87,7 +88,11 @@ public record L4qMethod(QuantizedConfig config) implements PeftMethod {
     /** The gradient of a weight, and two more of its size that are made of it. */
     @Override
     public long momentary(ModelConfig model) {
-        return 3 * model.linears().stream().mapToLong(linear -> size(linear, model)).max().orElse(0);
+        return 3
+                * model.linears().stream()
+                        .mapToLong(linear -> size(linear, model))
+                        .max()
+                        .orElse(0);
     }
 
     private static long size(JoinedLinear linear, ModelConfig model) {

@@ -44,13 +44,15 @@ final class PeftReader {
             "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l|shira_weight|shira_indices)(?:\\.weight)?");
 
     /** PEFT's parameters without a module of their own, and whatever is no weight. */
-    private static final Set<String> BARE =
-            Set.of(
+    private static final Set<String> BARE = Set.of(
             QuantizedFactors.A,
             QuantizedFactors.B,
             QuantizedFactors.STEPS,
             Dora.MAGNITUDE,
-            Scale.L, BiasedFactors.BIAS, SingleWeights.VALUES, SingleWeightFiles.INDICES);
+            Scale.L,
+            BiasedFactors.BIAS,
+            SingleWeights.VALUES,
+            SingleWeightFiles.INDICES);
 
     private final String name;
     private final Path directory;

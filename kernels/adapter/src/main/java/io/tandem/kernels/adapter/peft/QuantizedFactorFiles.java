@@ -57,8 +57,8 @@ final class QuantizedFactorFiles {
         Map<Site, QuantizedFactors> modules = new TreeMap<>();
         Set<TargetModule> targets = EnumSet.noneOf(TargetModule.class);
         Set<String> left = new TreeSet<>(file.names());
-        LoraConfig all = new LoraConfig(
-                rank, alpha, json.bool("use_rslora", false), EnumSet.allOf(TargetModule.class), "");
+        LoraConfig all =
+                new LoraConfig(rank, alpha, json.bool("use_rslora", false), EnumSet.allOf(TargetModule.class), "");
         for (Site site : Site.all(model)) {
             if (left.contains(PeftReader.tensor(site, QuantizedFactors.A))) {
                 modules.put(site, module(site, rank, bits, group, all.scaling(rank), left));
@@ -66,7 +66,9 @@ final class QuantizedFactorFiles {
             }
         }
         if (modules.isEmpty() || !left.isEmpty()) {
-            String why = modules.isEmpty() ? "changes no module of the model" : "has " + left.iterator().next();
+            String why = modules.isEmpty()
+                    ? "changes no module of the model"
+                    : "has " + left.iterator().next();
             throw json.refuse("peft_type", TYPE + " with tensors of the model's linears, but the file " + why);
         }
         LoraConfig lora = new LoraConfig(rank, alpha, all.rankStabilized(), targets, PeftConfig.baseModel(json));
@@ -89,8 +91,10 @@ final class QuantizedFactorFiles {
         String name = PeftReader.tensor(site, parameter);
         TensorEntry entry = file.entry(name);
         if (!Arrays.equals(entry.shape(), shape)) {
-            throw json.refuse("peft_type", TYPE + " with " + name + " of shape " + Arrays.toString(shape) + ", not "
-                    + Arrays.toString(entry.shape()));
+            throw json.refuse(
+                    "peft_type",
+                    TYPE + " with " + name + " of shape " + Arrays.toString(shape) + ", not "
+                            + Arrays.toString(entry.shape()));
         }
         float[] values = file.floats(name);
         for (float value : values) {
