@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Factors that are merged into a weight before it is quantized with step sizes that learn (L4Q, Jeon et al., 2025):
+ * Factors that are merged into a weight before it is quantized with step sizes that learn (L4Q, Jeon et al., 2024):
  *
  * <pre>{@code y = Q x + b,  Q = s round(clamp((W + c B A) / s))}</pre>
  *

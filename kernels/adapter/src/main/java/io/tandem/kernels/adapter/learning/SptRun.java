@@ -162,18 +162,17 @@ final class SptRun implements LearningRun {
                 Comparator.comparingDouble((Candidate module) -> -module.next()).thenComparing(module -> module.site));
         queue.addAll(modules);
         double left = budget * adapter.parameters();
-        boolean full = false;
-        for (Candidate next = queue.poll(); next != null && !full; next = queue.poll()) {
+        // The first weight is there whatever the budget.
+        for (boolean first = true; !queue.isEmpty() && (first || left >= 1); first = false) {
+            Candidate next = queue.remove();
             boolean last = next.taken == next.places.size() - 1;
-            boolean fits = next.cost() <= left || queue.size() == modules.size() - 1 && next.taken == 0;
-            if (fits) {
+            if (first || next.cost() <= left) {
                 left -= next.cost();
                 next.taken++;
+                if (!last) {
+                    queue.add(next);
+                }
             }
-            if (fits && !last) {
-                queue.add(next);
-            }
-            full = left < 1;
         }
         SortedMap<Site, Change> chosen = new TreeMap<>();
         modules.forEach(module -> module.chosen().ifPresent(change -> chosen.put(module.site, change)));

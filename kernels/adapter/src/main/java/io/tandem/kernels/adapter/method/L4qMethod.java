@@ -15,7 +15,7 @@ import java.util.function.BiFunction;
 import java.util.stream.LongStream;
 
 /**
- * L4Q, parameter-efficient quantization-aware fine-tuning (Jeon et al., 2025): factors and the step sizes of the quantized
+ * L4Q, parameter-efficient quantization-aware fine-tuning (Jeon et al., 2024): factors and the step sizes of the quantized
  * weight that they are merged into learn together. Codes are symmetric, because those files that other servers read
  * have no offsets but whole numbers of steps; the paper's offset stays zero. The result is a base model.
  */

@@ -192,7 +192,7 @@ final class PeftConfig {
 
     /** Whether modules may have single weights. */
     boolean singleWeights() {
-        return !factors() && !ia3() || type(json).equals(SingleWeightFiles.WITH_FACTORS);
+        return (!factors() && !ia3()) || type(json).equals(SingleWeightFiles.WITH_FACTORS);
     }
 
     /** Whether (IA)^3 scales the module's input, and not its output. */
