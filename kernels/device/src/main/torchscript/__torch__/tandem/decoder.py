@@ -141,7 +141,8 @@ class Decoder(Module):
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
   # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
-  # whether the pairs are in order, whether masks are needed; and the slot of quantized.Users, or nothing. mixed: whether rows differ in their adapters.
+  # whether the pairs are in order, whether masks are needed; and the slot of quantized.Users, or nothing.
+  # mixed: whether rows differ in their adapters.
   # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]

@@ -1,8 +1,8 @@
 # Weights that are quantized with step sizes that learn, after factors were merged into them (L4Q, Jeon et al., 2024):
-# y = Q x + b, where Q = s round(clamp(v, low, high)) and v = (W + c B A) / s, with a step size s for each group of inputs of an
-# output. Gradients pass rounding as if it were not there, and step sizes learn as in LSQ (Esser et al., 2020):
-# dQ/ds = round(v) - v, or low or high where v is clamped. Q depends on what learns alone, so it is made once a
-# step and not in each window. Only the rows of the one who learns use it.
+# y = Q x + b, where Q = s round(clamp(v, low, high)) and v = (W + c B A) / s, with a step size s for each
+# group of inputs of an output. Gradients pass rounding as if it were not there, and step sizes learn as in LSQ
+# (Esser et al., 2020): dQ/ds = round(v) - v, or low or high where v is clamped. Q depends on what learns alone, so
+# it is made once a step and not in each window. Only the rows of the one who learns use it.
 
 # A bank's weight, while somebody learns.
 class Bank:

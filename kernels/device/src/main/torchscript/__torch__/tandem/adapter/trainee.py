@@ -191,8 +191,8 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
     self.low_rank[part.bank].biases.append(
         __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
 
-# places: four numbers for each module with single weights: bank, the first of them among the bank's, how many, and their
-# offset in the vector.
+# places: four numbers for each module with single weights: bank, the first of them among the bank's, how many, and
+# their offset in the vector.
 def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
   for i in range(len(places) // 4):
     bank, at, count, offset = places[4 * i : 4 * i + 4]
@@ -200,8 +200,8 @@ def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[in
     self.singles[bank].parts.append(__torch__.tandem.adapter.single_weights.Part(
         at, self.weights[offset : offset + count], dw))
 
-# places: nine numbers for each module over quantized weights: bank, column, width, rank, bits, group size, and the offsets
-# of A, B and the step sizes in the vector. half: as in quantized.Part; like: of the type of activations
+# places: nine numbers for each module over quantized weights: bank, column, width, rank, bits, group size, and the
+# offsets of A, B and the step sizes in the vector. half: as in quantized.Part; like: of the type of activations
 def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
                    quantized: __torch__.tandem.adapter.quantized.Quantized, widths: List[int],
                    places: List[int], scalings: List[float], half: bool, like: Tensor) -> None:

@@ -3,6 +3,8 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
@@ -160,6 +162,18 @@ class QuantizedBaseIT {
         assertThat(config.path("hidden_size").asInt())
                 .isEqualTo(TinyModel.of(TinyModel.Variant.LLAMA, 1).config().hidden());
         assertThat(base.resolve("tokenizer.json")).exists();
+    }
+
+    @Test
+    void aCheckpointIsNoAdapter() throws Exception {
+        PeftFormat.write(
+                directory.resolve("import/q"),
+                TinyAdapters.quantized(
+                        TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
+        HttpResponse<String> refused =
+                server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body()).contains("is a checkpoint of training over quantized weights (L4Q)");
     }
 
     @Test
