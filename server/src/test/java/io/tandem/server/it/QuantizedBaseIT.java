@@ -168,8 +168,7 @@ class QuantizedBaseIT {
     void aCheckpointIsNoAdapter() throws Exception {
         PeftFormat.write(
                 directory.resolve("import/q"),
-                TinyAdapters.quantized(
-                        TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
+                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
         HttpResponse<String> refused =
                 server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
         assertThat(refused.statusCode()).isEqualTo(400);
@@ -184,6 +183,7 @@ class QuantizedBaseIT {
         refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
         refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
         refused(SETTINGS + ",\"learns\":{\"type\":\"spt\"}", "learns", "plain LoRA");
+        refused(SETTINGS + ",\"learns\":{\"type\":\"ist\"}", "learns", "makes another base");
         refused("\"group_size\":4", "group_size", "is not a setting of the method 'lora'");
     }
 

@@ -32,8 +32,7 @@ final class LearnedPlaces {
      * @param parameters the adapter's
      * @param half whether weights are rounded to float16
      */
-    static Learned of(
-            TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial, boolean half) {
+    static Learned of(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial, boolean half) {
         List<long[]> banks = new ArrayList<>();
         List<long[]> parts = new ArrayList<>();
         List<Double> scalings = new ArrayList<>();

@@ -38,6 +38,10 @@ public record IstPolicy(double share, int probeEvery) implements LearningPolicy 
             return Optional.of(
                     "lets layers rest, and every step tells '" + method.name() + "' which of all modules grow");
         }
+        if (method.makesBase()) {
+            return Optional.of(
+                    "suppresses what layers add to their base, and '" + method.name() + "' makes another base");
+        }
         return method.virtualTokens() == 0
                 ? Optional.empty()
                 : Optional.of("chooses among layers, and the virtual tokens of '" + method.name() + "' belong to none");

@@ -43,8 +43,7 @@ class QuantizedFactorFilesTest {
     void aDirectoryByHand() throws IOException {
         Adapter adapter = PeftFormat.read(byHand().write(FIELDS), model, 8);
         assertThat(adapter.config())
-                .isEqualTo(new QuantizedConfig(
-                        new LoraConfig(2, 3, false, Set.of(TargetModule.V_PROJ), ""), 4, 8));
+                .isEqualTo(new QuantizedConfig(new LoraConfig(2, 3, false, Set.of(TargetModule.V_PROJ), ""), 4, 8));
         assertThat(adapter.modules().get(SITE)).isInstanceOfSatisfying(QuantizedFactors.class, own -> {
             assertThat(own.scaling()).isEqualTo(1.5);
             assertThat(own.groups()).isEqualTo(inputs / 8);
