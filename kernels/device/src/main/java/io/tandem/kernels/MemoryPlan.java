@@ -117,9 +117,9 @@ public record MemoryPlan(Map<Part, Long> bytes) {
 
     /**
      * Single weights of adapters in slots, each with its coordinates in 64 bits. Their tables are made for an adapter that has
-     * some, and once more while rows use it.
+     * some, and joined ones while rows use it.
      *
-     * @param count of all together
+     * @param count of all tables together
      */
     public static MemoryPlan singleWeights(long count) {
         return new MemoryPlan(Map.of(Part.ADAPTER_SLOTS, (2L * Long.BYTES + Float.BYTES) * count));

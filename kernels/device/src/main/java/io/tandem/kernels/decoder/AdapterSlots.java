@@ -47,8 +47,8 @@ final class AdapterSlots {
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
 
-    /** How many each slot has. */
-    private final long[] singleWeights;
+    /** How many each slot has in each bank. */
+    private final long[][] singleWeights;
 
     /** Whether each slot is that of a trainee over quantized weights. */
     private final boolean[] quantized;
@@ -80,7 +80,7 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
-        this.singleWeights = new long[limits.adapterSlots()];
+        this.singleWeights = new long[limits.adapterSlots()][layout.banks()];
         this.quantized = new boolean[limits.adapterSlots()];
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
@@ -293,9 +293,10 @@ final class AdapterSlots {
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         quantized[slot] = isQuantized(adapter);
-        singleWeights[slot] = layout.singleWeights(adapter).stream()
-                .mapToLong(part -> part.change().numbers())
-                .sum();
+        singleWeights[slot] = new long[layout.banks()];
+        layout.singleWeights(adapter)
+                .forEach(part ->
+                        singleWeights[slot][part.bank()] += part.change().numbers());
         changed(slot);
     }
 
@@ -362,17 +363,32 @@ final class AdapterSlots {
     /** Those of the rows whose adapters have some. */
     long[] rowsWithSingleWeights(int[][] rowSlots) {
         return IntStream.range(0, rowSlots.length)
-                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(slot -> singleWeights[slot] > 0))
+                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(this::hasSingleWeights))
                 .asLongStream()
                 .toArray();
     }
 
+    private boolean hasSingleWeights(int slot) {
+        return Arrays.stream(singleWeights[slot]).anyMatch(count -> count > 0);
+    }
+
     /** What single weights take, which are not in tables that are there anyway. */
     MemoryPlan singleWeights() {
-        long active = Arrays.stream(this.active.slots())
-                .map(slot -> singleWeights[(int) slot])
+        long held = Arrays.stream(singleWeights).flatMapToLong(Arrays::stream).sum();
+        int[] joined = Arrays.stream(active.slots())
+                .mapToInt(slot -> (int) slot)
+                .filter(this::hasSingleWeights)
+                .toArray();
+        // Joined ones have as much room as any of them needs, and so has one without any.
+        long rows = joined.length == 0 ? 0 : joined.length + 1L;
+        long used = IntStream.range(0, layout.banks())
+                .mapToLong(bank -> rows
+                        * Arrays.stream(joined)
+                                .mapToLong(slot -> singleWeights[slot][bank])
+                                .max()
+                                .orElse(0))
                 .sum();
-        return MemoryPlan.singleWeights(Arrays.stream(singleWeights).sum() + active);
+        return MemoryPlan.singleWeights(held + used);
     }
 
     /** How rows find the adapters in these slots. */

@@ -75,27 +75,51 @@ class SingleWeightsTest {
         }
     }
 
-    /** Their tables are there with the adapters that have some, and once more while rows use them. */
+    /** Their tables are there with the adapters that have some, and joined ones while rows use them. */
     @Test
     void theReportCountsThem() throws IOException {
         Adapter adapter = TinyAdapters.singleWeights(model, 3, random.nextLong());
-        long weights = adapter.modules().values().stream()
-                .filter(SingleWeights.class::isInstance)
-                .mapToLong(Change::numbers)
-                .sum();
+        Adapter other = TinyAdapters.singleWeights(model, 3, random.nextLong());
         int[] prompt = Devices.tokens(random, 5, model.vocab());
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             long before = device.memory().adapterBytes();
             device.putAdapter(0, adapter);
             device.putAdapter(1, TinyAdapters.random(model, LoraConfig.allLinears(), 3, 1));
-            assertThat(device.memory().adapterBytes() - before).isEqualTo(BYTES * weights);
+            device.putAdapter(2, other);
+            long held = BYTES * (weights(adapter) + weights(other));
+            assertThat(device.memory().adapterBytes() - before).isEqualTo(held);
             scores(device, prompt, 0);
-            assertThat(device.memory().adapterBytes() - before).isEqualTo(2 * BYTES * weights);
+            assertThat(device.memory().adapterBytes() - before).isEqualTo(held + 2 * BYTES * weights(adapter));
+            Devices.run(
+                    device,
+                    Devices.segment(0, 0, prompt, new int[] {0}, Devices.scored(device)),
+                    Devices.segment(1, 0, prompt, new int[] {2}, Devices.scored(device)));
+            AdapterLayout layout = new AdapterLayout(model);
+            long most = IntStream.range(0, layout.banks())
+                    .mapToLong(bank -> Math.max(inBank(layout, adapter, bank), inBank(layout, other, bank)))
+                    .sum();
+            assertThat(device.memory().adapterBytes() - before).isEqualTo(held + 3 * BYTES * most);
             scores(device, prompt, 1);
-            assertThat(device.memory().adapterBytes() - before).isEqualTo(BYTES * weights);
-            device.putAdapter(0, TinyAdapters.random(model, LoraConfig.allLinears(), 3, 1));
+            assertThat(device.memory().adapterBytes() - before).isEqualTo(held);
+            for (int slot : new int[] {0, 2}) {
+                device.putAdapter(slot, TinyAdapters.random(model, LoraConfig.allLinears(), 3, 1));
+            }
             assertThat(device.memory().adapterBytes()).isEqualTo(before);
         }
+    }
+
+    private static long weights(Adapter adapter) {
+        return adapter.modules().values().stream()
+                .filter(SingleWeights.class::isInstance)
+                .mapToLong(Change::numbers)
+                .sum();
+    }
+
+    private static long inBank(AdapterLayout layout, Adapter adapter, int bank) {
+        return layout.singleWeights(adapter).stream()
+                .filter(part -> part.bank() == bank)
+                .mapToLong(part -> part.change().numbers())
+                .sum();
     }
 
     /** A trainee above an adapter of single weights, and one of those above factors. */
