@@ -30,6 +30,8 @@ final class HyperparameterOptions {
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("bits", "--bits"),
+            Map.entry("group_size", "--group-size"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
             Map.entry("bottleneck_at", "--bottleneck-at"),
@@ -74,6 +76,7 @@ final class HyperparameterOptions {
         triadaptlora,
         svfit,
         alora,
+        l4q,
         ia3,
         prompt_tuning,
         prefix_tuning,
@@ -86,7 +89,7 @@ final class HyperparameterOptions {
     @Option(
             names = "--rank",
             paramLabel = "N",
-            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64.")
+            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64, of l4q 4.")
     private @Nullable Integer rank;
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
@@ -202,6 +205,15 @@ final class HyperparameterOptions {
             paramLabel = "TEXT",
             description = "Of alora: the text of a prompt from which on the adapter acts, as whole tokens.")
     private @Nullable String invocation;
+
+    @Option(names = "--bits", paramLabel = "N", description = "Of l4q: bits of a weight, 4 or 8; default 4.")
+    private @Nullable Integer bits;
+
+    @Option(
+            names = "--group-size",
+            paramLabel = "N",
+            description = "Of l4q: inputs that share a step size; default 32.")
+    private @Nullable Integer groupSize;
 
     @Option(
             names = "--bottleneck-size",
@@ -329,6 +341,8 @@ final class HyperparameterOptions {
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "orthogonality", orthogonality);
+        put(hyperparameters, "bits", bits);
+        put(hyperparameters, "group_size", groupSize);
         put(hyperparameters, "bottleneck_size", bottleneckSize);
         put(hyperparameters, "bottleneck_mode", bottleneckMode);
         put(hyperparameters, "bottleneck_at", bottleneckAt);

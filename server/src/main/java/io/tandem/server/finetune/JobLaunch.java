@@ -43,6 +43,7 @@ final class JobLaunch {
     private final JobReaders readers;
     private final JobThread thread;
     private final TrainingAccount account;
+    private final BaseMaker bases;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -74,8 +75,10 @@ final class JobLaunch {
             JobResults results,
             JobReaders readers,
             JobThread thread,
-            TrainingAccount account) {
+            TrainingAccount account,
+            BaseMaker bases) {
         this.account = account;
+        this.bases = bases;
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -218,7 +221,9 @@ final class JobLaunch {
                 settings,
                 spec.weight(),
                 results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
-        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
+        setup.device().requireShape(spec.method());
+        MemoryPlan plan =
+                setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
         return new Ready(job, work, plan, data, trial);
     }
 
@@ -309,7 +314,7 @@ final class JobLaunch {
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
-                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, left);
+                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, bases, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }

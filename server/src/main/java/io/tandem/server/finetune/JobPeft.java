@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -16,6 +17,7 @@ import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.FloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
+import io.tandem.kernels.adapter.method.L4qMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PrefixMethod;
@@ -45,7 +47,8 @@ final class JobPeft {
     private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** Methods whose files have no place for modules in full, or whose adapters act on a part of a text only. */
-    private static final Set<String> WITHOUT_FULL = Set.of("alora", "prompt_tuning", "prefix_tuning", "bottleneck");
+    private static final Set<String> WITHOUT_FULL =
+            Set.of("alora", "l4q", "prompt_tuning", "prefix_tuning", "bottleneck");
 
     /** What all relatives of LoRA have. */
     private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
@@ -130,6 +133,11 @@ final class JobPeft {
                 lora(
                         Set.of(INVOCATION),
                         (hyper, config) -> new AloraMethod(new ActivatedConfig(config, invocation(hyper)))));
+        methods.put(
+                "l4q",
+                new Choice(
+                        Set.of("rank", "alpha", "rslora", "target_modules", "bits", "group_size"),
+                        (hyper, model) -> new L4qMethod(quantized(hyper, model))));
         methods.put("ia3", new Choice(Set.of("target_modules"), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
         methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
@@ -190,13 +198,27 @@ final class JobPeft {
 
     /** {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling. */
     private static LoraConfig lora(JsonBody hyper, boolean stabilized, String model) {
-        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(8);
+        return lora(hyper, stabilized, 8, model);
+    }
+
+    private static LoraConfig lora(JsonBody hyper, boolean stabilized, int usualRank, String model) {
+        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(usualRank);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         boolean asked = hyper.optionalBoolean("rslora", stabilized);
         if (stabilized && !asked) {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
         return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+    }
+
+    /** The paper's rank is 4. */
+    private static QuantizedConfig quantized(JsonBody hyper, String model) {
+        int bits = hyper.optionalInt("bits", 4, 8).orElse(4);
+        if (bits != 4 && bits != 8) {
+            throw hyper.invalid("bits", "must be 4 or 8.");
+        }
+        int groupSize = hyper.optionalInt("group_size", 1, 1 << 16).orElse(32);
+        return new QuantizedConfig(lora(hyper, false, 4, model), bits, groupSize);
     }
 
     private static Invocation invocation(JsonBody hyper) {

@@ -63,6 +63,9 @@ record JobResults(
 
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
     void publishCheckpoints(ObjectNode job) throws IOException {
+        if (makesBase(job)) {
+            return;
+        }
         SortedMap<Integer, Adapter> unpublished = checkpoints.unpublished(JobObject.id(job));
         if (unpublished.isEmpty()) {
             return;
@@ -72,6 +75,11 @@ record JobResults(
         for (Map.Entry<Integer, Adapter> checkpoint : unpublished.entrySet()) {
             publishCheckpoint(job, checkpoint.getKey(), checkpoint.getValue(), below);
         }
+    }
+
+    /** Then its checkpoints are there to go on from, and cannot be called. */
+    private static boolean makesBase(ObjectNode job) {
+        return JobObject.spec(job).method().makesBase();
     }
 
     private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<Adapter> below)
@@ -133,13 +141,18 @@ record JobResults(
         jobs.create(job, new JobStore.Inputs(read, under, controls), files(job), adapters);
     }
 
-    /** Keeps a checkpoint, and lets go of those that are too many; returns its name. */
-    String checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
+    /** Keeps a checkpoint, and lets go of those that are too many; returns the name that it can be called by, if it can. */
+    Optional<String> checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
             throws IOException {
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
+        if (makesBase(job)) {
+            object.remove(JobObject.CALLED);
+        }
         checkpoints.save(id, checkpoint, object);
-        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.served(), weights(under));
+        Optional<String> name = makesBase(job)
+                ? Optional.empty()
+                : Optional.of(publishCheckpoint(job, checkpoint.step(), checkpoint.served(), weights(under)));
         deleteCheckpoints(job, FinetuneConfig.CHECKPOINTS_MAX);
         return name;
     }
@@ -208,9 +221,10 @@ record JobResults(
         return copy.isPresent() ? copy : files(job).open(file);
     }
 
-    /** OpenAI's checkpoint objects of a job, the newest first. */
+    /** OpenAI's checkpoint objects of a job, of those that can be called, the newest first. */
     List<ObjectNode> checkpoints(String jobId) throws IOException {
         List<ObjectNode> newestFirst = new ArrayList<>(checkpoints.objects(jobId));
+        newestFirst.removeIf(object -> !object.has(JobObject.CALLED));
         Collections.reverse(newestFirst);
         return newestFirst;
     }

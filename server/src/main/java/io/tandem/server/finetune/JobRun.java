@@ -13,8 +13,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ final class JobRun implements JobStay {
     private final JobMetrics metrics;
     private final JobNews news;
     private final Trained trained;
+    private final BaseMaker bases;
     private final Runnable left;
     private double seconds;
     private int steps;
@@ -41,6 +44,7 @@ final class JobRun implements JobStay {
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
      * @param trained called there with the tokens of each step
+     * @param bases writes what comes of the job if that is a base model
      * @param left called there when the engine has let go of the job
      */
     JobRun(
@@ -51,8 +55,10 @@ final class JobRun implements JobStay {
             JobMetrics metrics,
             Executor thread,
             Trained trained,
+            BaseMaker bases,
             Runnable left) {
         this.trained = trained;
+        this.bases = bases;
         this.job = job;
         this.work = work;
         this.book = book;
@@ -149,11 +155,13 @@ final class JobRun implements JobStay {
 
     @Override
     public void pruned(Pruned pruned) {
+        String single = pruned.singleWeights() > 0 ? ", and " + pruned.singleWeights() + " single weights," : "";
         news.tell(() -> book.say(
                 job,
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
-                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on."));
+                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks" + single
+                        + " learn from here on."));
     }
 
     @Override
@@ -211,12 +219,18 @@ final class JobRun implements JobStay {
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
         number(metrics::flush);
-        String name = results.checkpoint(job, checkpoint, work.under(), book.now());
-        book.say(job, "info", "Checkpoint at step " + checkpoint.step() + ": '" + name + "' can be called.");
+        String what = results.checkpoint(job, checkpoint, work.under(), book.now())
+                .map(name -> ": '" + name + "' can be called.")
+                .orElse(".");
+        book.say(job, "info", "Checkpoint at step " + checkpoint.step() + what);
     }
 
     @Override
     public void finish(JobOutcome outcome) {
+        if (outcome instanceof JobOutcome.Succeeded succeeded && work.method().makesBase()) {
+            news.last(() -> makeBase(succeeded));
+            return;
+        }
         news.tell(() -> {
             number(metrics::flush);
             if (outcome instanceof JobOutcome.Succeeded succeeded) {
@@ -230,6 +244,48 @@ final class JobRun implements JobStay {
             }
         });
         news.last(left);
+    }
+
+    /** Others' news do not wait for what takes as long as reading the base model. */
+    private void makeBase(JobOutcome.Succeeded outcome) {
+        if (JobObject.ended(job)) {
+            left.run();
+            return;
+        }
+        number(metrics::flush);
+        book.say(job, "info", "The base model is being written.");
+        var unused = bases.make(job, outcome.adapter())
+                .whenComplete((place, failure) -> news.last(() -> {
+                    if (!JobObject.ended(job)) {
+                        conclude(outcome, place, failure);
+                    }
+                    left.run();
+                }));
+    }
+
+    private void conclude(JobOutcome.Succeeded outcome, @Nullable String place, @Nullable Throwable failure) {
+        if (place != null) {
+            job.put("fine_tuned_base", place);
+            keepTable();
+            book.end(
+                    job,
+                    JobObject.SUCCEEDED,
+                    "The job has succeeded; the new base model is in " + place
+                            + " of the data directory, as it was after step " + outcome.step()
+                            + ". Serve it with tandem serve --model.");
+        } else if (failure instanceof RejectedExecutionException) {
+            // The server stops, and the next one goes on from the last checkpoint.
+            LOG.info("the base model of job {} is written when the server is there again", JobObject.id(job));
+        } else {
+            LOG.error("the base model of job {} could not be written", JobObject.id(job), failure);
+            book.status(job, JobObject.PAUSED);
+            String why = failure instanceof Exception exception ? JobNews.why(exception) : String.valueOf(failure);
+            book.say(
+                    job,
+                    "error",
+                    "The base model could not be written: " + why
+                            + ". The job is paused; resume it when that is mended.");
+        }
     }
 
     private void succeed(JobOutcome.Succeeded outcome) {

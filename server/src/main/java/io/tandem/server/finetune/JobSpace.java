@@ -63,9 +63,10 @@ final class JobSpace {
         List<String> names = asked.isEmpty()
                 ? List.of(JobPeft.name(hyper))
                 : asked.stream().map(JsonNode::asText).toList();
-        // Ranks that grow do so by the length of a job, which differs from rung to rung.
+        // Ranks that grow do so by the length of a job, which differs from rung to rung, and a search ends with an
+        // adapter.
         List<String> known = JobPeft.names().stream()
-                .filter(name -> !JobPeft.has(name, "growth_warmup"))
+                .filter(name -> !JobPeft.has(name, "growth_warmup") && !JobPeft.has(name, "group_size"))
                 .toList();
         if (!known.containsAll(names)) {
             JsonBody wrong = asked.isEmpty() ? hyper : space;

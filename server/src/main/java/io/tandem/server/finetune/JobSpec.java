@@ -157,6 +157,10 @@ public record JobSpec(
         Optional<String> validationFile = body.optionalString("validation_file", 64);
         String model = body.requiredString("model", 256);
         PeftMethod peft = JobPeft.parse(hyper, model);
+        JobBelow below = JobBelow.parse(hyper);
+        if (peft.makesBase()) {
+            below.requireNothing(hyper, peft.name());
+        }
         return new JobSpec(
                 model,
                 body.requiredString("training_file", 64),
@@ -182,7 +186,7 @@ public record JobSpec(
                 body.optionalString("user", GenerationParams.USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
-                JobBelow.parse(hyper),
+                below,
                 new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
                 body.optionalObject("metadata").map(JsonBody::node),
                 search);

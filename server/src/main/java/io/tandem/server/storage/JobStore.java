@@ -29,6 +29,7 @@ public final class JobStore {
     private static final String EVENTS = "events.jsonl";
     private static final String FILES = "files";
     private static final String UNDER = "under";
+    private static final String BASE = "base";
     private static final String CONTROLS = "controls";
     private static final String DAMAGED = "an adapter that the job stands on is missing, changed or damaged";
     /** In the job's object: hashes of the adapters in a folder, in its order. */
@@ -111,6 +112,28 @@ public final class JobStore {
             throw new NoSuchFileException(table.toString());
         }
         return Files.copy(table, AtomicFiles.unfinished(table));
+    }
+
+    /** Writes the files of a model. */
+    @FunctionalInterface
+    public interface ModelWriting {
+        void into(Path directory) throws IOException;
+    }
+
+    /**
+     * Writes a base model that the job made into its folder, unless it is there already; when this returns it survives a crash.
+     *
+     * @return where it is, from the data directory on
+     */
+    public String base(String jobId, ModelWriting writing) throws IOException {
+        Path target = folder(jobId).resolve(BASE);
+        if (!Files.exists(target)) {
+            AtomicFiles.create(target, unfinished -> {
+                Files.createDirectories(unfinished);
+                writing.into(unfinished);
+            });
+        }
+        return root.getFileName() + "/" + jobId + "/" + BASE;
     }
 
     /** A new file with a result of the job, to be moved away. */

@@ -134,6 +134,7 @@ class ArchitectureTest {
                 "DurableFile",
                 "FileStore",
                 "JobStore",
+                "QuantizedBase",
                 "ResultLog",
                 "SafetensorsWriter",
                 // Progress that may lose its last lines.

@@ -141,7 +141,11 @@ final class JobBench implements AutoCloseable {
         device = new TrainingDevice(MODEL.config(), limits, trainingBytes, () -> new LatencyReport(0, Map.of()));
         jobs = new JobService(
                 new TrainingSetup(
-                        model, 256, device, () -> site -> MODEL.weights().get(site + ".weight")),
+                        model,
+                        256,
+                        device,
+                        () -> site -> MODEL.weights().get(site + ".weight"),
+                        ModelSource.open(data.jobs())),
                 engine,
                 tenant -> library,
                 new JobService.Stores(

@@ -214,6 +214,11 @@ class PowerLossTest {
                         .satisfies(
                                 one -> assertThat(ContentHash.of(one.adapter())).isEqualTo(ContentHash.of(under)));
             });
+            String place = stores.jobs().base(JOB, base -> Files.writeString(base.resolve("config.json"), "{}"));
+            promise(
+                    "base",
+                    now -> assertThat(now.data().jobs().resolveSibling(place).resolve("config.json"))
+                            .hasContent("{}"));
             for (String status : List.of("running", "paused", "cancelled")) {
                 recording.begins("status");
                 stores.jobs().save(job.put("status", status));
@@ -225,6 +230,7 @@ class PowerLossTest {
             }
             recording.begins("status");
             recording.begins("inputs");
+            recording.begins("base");
             stores.jobs().delete(JOB);
             promise("status", now -> assertThat(now.jobs().loadAll()).isEmpty());
         }

@@ -19,6 +19,7 @@ import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -61,6 +62,10 @@ class PeftMethodTest {
         return new FullMethod(svfit(), EnumSet.allOf(FullModule.class));
     }
 
+    private static PeftMethod l4q() {
+        return new L4qMethod(new QuantizedConfig(new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), ""), 4, 4));
+    }
+
     private static PeftMethod prompt() {
         return new PromptMethod(new PromptConfig(RANK, "base"));
     }
@@ -73,7 +78,7 @@ class PeftMethodTest {
     static Stream<PeftMethod> seeded() {
         Kind kind = new Kind(Input.STREAM, Function.RELU, 4);
         BottleneckConfig config = new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), "base");
-        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config)));
+        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config), l4q()));
     }
 
     static Stream<PeftMethod> withFactors() {
