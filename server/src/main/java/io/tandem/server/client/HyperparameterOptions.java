@@ -28,6 +28,7 @@ final class HyperparameterOptions {
             Map.entry("growth_threshold", "--growth-threshold"),
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
+            Map.entry("layers", "--layers"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
@@ -100,6 +101,13 @@ final class HyperparameterOptions {
             split = ",",
             description = "Modules to adapt, for example q_proj,v_proj; default those usual for the method.")
     private @Nullable List<String> targetModules;
+
+    @Option(
+            names = "--layers",
+            paramLabel = "L",
+            converter = Layers.Converter.class,
+            description = "Layers to adapt, for example 0-3+7; default all.")
+    private @Nullable Layers layers;
 
     @Option(
             names = "--virtual-tokens",
@@ -314,6 +322,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "target_modules", targetModules);
+        put(hyperparameters, "layers", layers == null ? null : layers.numbers());
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);
         put(hyperparameters, "growth_interval", growthInterval);

@@ -66,6 +66,15 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
+        config.layers().stream()
+                .filter(layer -> layer >= model.layers())
+                .max(Comparator.naturalOrder())
+                .ifPresent(layer -> {
+                    throw ApiException.invalid(
+                            "layers",
+                            "'layers' has " + layer + ", and the last layer of this model is " + (model.layers() - 1)
+                                    + ".");
+                });
         int most = method.maxRank(model, limits.maxRank());
         if (config.rank() > most) {
             String why = most < limits.maxRank() ? method.name() + " takes at most " + most + " where " : "";

@@ -118,6 +118,11 @@ public final class JobStore {
         return Files.writeString(AtomicFiles.unfinished(folder(jobId).resolve("result")), content);
     }
 
+    /** The folder of the job's copies of files, for others that it needs no longer than those. */
+    public Path scratch(String jobId) {
+        return folder(jobId).resolve(FILES);
+    }
+
     /** The adapters below all examples, as they were when the job was created. */
     public List<Named> under(ObjectNode job, AdapterStore adapters) throws IOException {
         return adapters(job, UNDER, adapters);

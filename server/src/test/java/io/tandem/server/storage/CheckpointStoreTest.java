@@ -12,6 +12,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -81,7 +82,8 @@ class CheckpointStoreTest {
                         : Optional.empty(),
                 step % 4 == 0
                         ? new LearningState(new TreeMap<>(Map.of("a", List.of(0.5, -1e-300), "b", List.of())))
-                        : LearningState.NONE);
+                        : LearningState.NONE,
+                step % 2 == 0 ? new Trajectories(List.of(List.of(1.5, 0.25), List.of(0.5, 0.125))) : Trajectories.NONE);
     }
 
     private void save(int step) throws IOException {
