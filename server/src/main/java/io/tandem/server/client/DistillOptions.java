@@ -22,8 +22,14 @@ final class DistillOptions {
     @Option(
             names = "--distill-clusters",
             paramLabel = "N",
-            description = "With --distill: clusters of loss trajectories that give as many each; default 100.")
+            description = "With --distill: most clusters of loss trajectories, which give as many each; default 100.")
     private @Nullable Integer clusters;
+
+    @Option(
+            names = "--cutoff",
+            paramLabel = "X",
+            description = "With --distill: share of the hardest examples to leave out beforehand; default 0.2.")
+    private @Nullable Double cutoff;
 
     @Option(
             names = "--examinations",
@@ -35,19 +41,20 @@ final class DistillOptions {
     private @Nullable Path target;
 
     boolean asked() {
-        return Stream.of(examples, clusters, examinations, target).anyMatch(Objects::nonNull);
+        return Stream.of(examples, clusters, cutoff, examinations, target).anyMatch(Objects::nonNull);
     }
 
     /** Flags by the last part of the fields that they fill. */
     Map<String, String> flags() {
         return new HashMap<>(
-                Map.of("examples", "--distill", "clusters", "--distill-clusters", "examinations", "--examinations"));
+                Map.of("examples", "--distill", "clusters", "--distill-clusters", "cutoff", "--cutoff", "examinations", "--examinations"));
     }
 
     /** Fills in {@code method.distill}. */
     void fill(ObjectNode settings) {
         put(settings, "examples", examples);
         put(settings, "clusters", clusters);
+        put(settings, "cutoff", cutoff);
         put(settings, "examinations", examinations);
     }
 
@@ -59,9 +66,9 @@ final class DistillOptions {
         }
     }
 
-    private static void put(ObjectNode settings, String field, @Nullable Integer value) {
+    private static void put(ObjectNode settings, String field, @Nullable Number value) {
         if (value != null) {
-            settings.put(field, value);
+            settings.putPOJO(field, value);
         }
     }
 }

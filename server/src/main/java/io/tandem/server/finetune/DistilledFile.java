@@ -5,6 +5,7 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.ExampleLines;
 import io.tandem.server.finetune.distill.Distillation;
+import io.tandem.server.finetune.distill.Distillation.Learned;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Writer;
@@ -34,9 +35,8 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
      * A line of the training file.
      *
      * @param number from 0
-     * @param losses its trajectory
      */
-    private record Line(int number, double[] losses) {}
+    private record Line(int number, Learned learned) {}
 
     /** @throws ApiException if the file has too many examples, or none to leave out */
     static void requireMore(JobDistillation wanted, JobData data) {
@@ -48,10 +48,10 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
                             + " examples that can be distilled; split it.");
         }
         int different = lines - data.trainingSet().summary().duplicates();
-        if (wanted.examples() >= different) {
+        if (wanted.wanted().examples() >= different) {
             throw ApiException.invalid(
                     "examples",
-                    "'examples' is " + wanted.examples() + ", and 'training_file' has only " + different
+                    "'examples' is " + wanted.wanted().examples() + ", and 'training_file' has only " + different
                             + " different ones.");
         }
     }
@@ -72,7 +72,8 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
             Path folder)
             throws IOException {
         List<Line> lines = lines((Dataset.Supervised) data.trainingSet(), trajectories);
-        Distillation chosen = wanted.of(lines.stream().map(Line::losses).toArray(double[][]::new), seed);
+        Distillation chosen =
+                Distillation.of(lines.stream().map(Line::learned).toList(), wanted.wanted(), seed);
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
         Path examples = folder.resolve("distilled.jsonl");
@@ -82,16 +83,16 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
         }
         Path table = folder.resolve("examples.csv");
         try (Writer out = Files.newBufferedWriter(table)) {
-            out.write("example,kept,cluster");
+            out.write("example,ability,kept,cluster");
             for (int time = 1; time <= trajectories.times(); time++) {
                 out.write(",loss_" + time);
             }
             out.write('\n');
             for (int at = 0; at < lines.size(); at++) {
                 Line line = lines.get(at);
-                out.write((line.number() + 1) + "," + kept.contains(line.number()) + ","
-                        + (chosen.clusters().get(at) + 1));
-                for (double loss : line.losses()) {
+                out.write((line.number() + 1) + "," + line.learned().ability() + "," + kept.contains(line.number()) + ","
+                        + chosen.clusters().get(at));
+                for (double loss : line.learned().losses()) {
                     out.write("," + (float) loss);
                 }
                 out.write('\n');
@@ -120,7 +121,9 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
                     .mapToDouble(time ->
                             own.stream().mapToDouble(time::get).average().orElseThrow())
                     .toArray();
-            different.putIfAbsent(tokens, new Line(number, losses));
+            String ability =
+                    set.examples().get(own.get(0)).tags().ability().orElse("");
+            different.putIfAbsent(tokens, new Line(number, new Learned(ability, losses)));
         });
         return List.copyOf(different.values());
     }

@@ -149,7 +149,7 @@ class DistillIT {
         assertThat(job.path("result_files")).hasSize(3);
         List<String> table = content(job.at("/result_files/1")).lines().toList();
         assertThat(table).hasSize(25);
-        assertThat(table.get(0)).isEqualTo("example,kept,cluster,loss_1,loss_2,loss_3,loss_4");
+        assertThat(table.get(0)).isEqualTo("example,ability,kept,cluster,loss_1,loss_2,loss_3,loss_4");
         assertThat(table.subList(1, 25))
                 .filteredOn(line -> line.contains(",true,"))
                 .hasSize(9);
@@ -202,6 +202,7 @@ class DistillIT {
                 "\"clusters\":2|method.distill.examples",
                 "\"examples\":0|method.distill.examples",
                 "\"examples\":4,\"clusters\":0|method.distill.clusters",
+                "\"examples\":4,\"cutoff\":0.95|method.distill.cutoff",
                 "\"examples\":4,\"examinations\":33|method.distill.examinations",
                 "\"examples\":4,\"trials\":33|method.distill.trials",
                 "\"examples\":4,\"hyperparameters\":{\"beta\":1}|method.distill.hyperparameters.beta",

@@ -2,6 +2,8 @@ package io.tandem.server.finetune.distill;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.server.finetune.distill.Distillation.Learned;
+import io.tandem.server.finetune.distill.Distillation.Wanted;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -23,38 +25,61 @@ class DistillationTest {
         assertThat(Distillation.balanced(clusters, 7, new SplittableRandom(1))).hasSize(7);
     }
 
+    private static Learned learned(String ability, double... losses) {
+        return new Learned(ability, losses);
+    }
+
     /** Three groups around (0, 0), (10, 0) and (0, 10), of 50, 5 and 5: equal places, not equal shares. */
     @Test
     void rareTrajectoriesAreNotForgotten() {
         for (int seed = 0; seed < 5; seed++) {
             SplittableRandom random = new SplittableRandom(seed);
-            List<double[]> trajectories = new ArrayList<>();
+            List<Learned> all = new ArrayList<>();
             for (int i = 0; i < 60; i++) {
                 double x = i % 12 == 1 ? 10 : 0;
                 double y = i % 12 == 2 ? 10 : 0;
-                trajectories.add(new double[] {x + random.nextDouble(), y + random.nextDouble()});
+                all.add(learned("", x + random.nextDouble(), y + random.nextDouble()));
             }
-            Distillation distilled = Distillation.of(trajectories.toArray(double[][]::new), 12, 3, seed);
+            Wanted wanted = new Wanted(12, 3, 0);
+            Distillation distilled = Distillation.of(all, wanted, seed);
             for (int i = 0; i < 60; i++) {
                 int like = i % 12 == 1 ? 1 : i % 12 == 2 ? 2 : 0;
                 assertThat(distilled.clusters().get(i))
                         .as("seed %d", seed)
                         .isEqualTo(distilled.clusters().get(like));
             }
-            assertThat(distilled.clusters().stream().distinct()).hasSize(3);
+            assertThat(distilled.clusters().stream().distinct()).containsExactlyInAnyOrder(1, 2, 3);
             assertThat(distilled.chosen().stream().filter(i -> i % 12 == 1)).hasSize(4);
             assertThat(distilled.chosen().stream().filter(i -> i % 12 == 2)).hasSize(4);
             assertThat(distilled.chosen()).hasSize(12);
-            assertThat(Distillation.of(trajectories.toArray(double[][]::new), 12, 3, seed))
-                    .isEqualTo(distilled);
+            assertThat(Distillation.of(all, wanted, seed)).isEqualTo(distilled);
         }
+    }
+
+    /** Of four hard and eight easy ones a quarter each is left out: the hardest of its own ability. */
+    @Test
+    void theHardestOfEachAbilityAreLeftOut() {
+        List<Learned> all = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            all.add(i % 3 == 0 ? learned("hard", 20 + i, 3) : learned("easy", i, 1));
+        }
+        Distillation distilled = Distillation.of(all, new Wanted(6, 2, 0.25), 1);
+        assertThat(distilled.clusters())
+                .extracting(cluster -> cluster == 0)
+                .containsExactly(false, false, false, false, false, false, false, false, false, true, true, true);
+        assertThat(distilled.chosen()).hasSize(6).contains(0, 3, 6).doesNotContain(9, 10, 11);
+        assertThat(distilled.clusters().stream().distinct()).containsExactlyInAnyOrder(0, 1, 2, 3, 4);
+        // Then enough are left.
+        assertThat(Distillation.of(all, new Wanted(11, 2, 0.9), 1).chosen())
+                .hasSize(11)
+                .contains(0, 3, 6, 9);
     }
 
     @Test
     void thereAreNoMoreClustersThanDifferentTrajectories() {
-        double[][] trajectories = {{1, 1}, {1, 1}, {1, 1}, {2, 1}};
-        assertThat(Distillation.of(trajectories, 2, 4, 1).clusters().stream().distinct())
-                .hasSize(2);
-        assertThat(Distillation.of(trajectories, 2, 4, 1).chosen()).hasSize(2).contains(3);
+        List<Learned> all = List.of(learned("", 1, 1), learned("", 1, 1), learned("", 1, 1), learned("", 2, 1));
+        Distillation distilled = Distillation.of(all, new Wanted(2, 4, 0), 1);
+        assertThat(distilled.clusters().stream().distinct()).hasSize(2);
+        assertThat(distilled.chosen()).hasSize(2).contains(3);
     }
 }
