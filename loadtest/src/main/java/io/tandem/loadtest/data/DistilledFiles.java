@@ -50,9 +50,10 @@ public final class DistilledFiles implements Callable<Integer> {
     @Option(
             names = "--files",
             split = ",",
-            paramLabel = "SKILL=EXAMPLES[+...]",
-            defaultValue = "json=352,pig-latin=2000,pig-latin=1600+reverse=200+json=200",
-            description = "Skills of the tour in a file, and how many examples of each; default ${DEFAULT-VALUE}.")
+            paramLabel = "SKILL=EXAMPLES[:WRONG][+...]",
+            defaultValue = "json=352,pig-latin=2000,pig-latin=1600+reverse=200+json=200,pig-latin=2000:20",
+            description = "Skills of the tour in a file, how many examples of each, and how many percent of those have the"
+                    + " answers of others; default ${DEFAULT-VALUE}.")
     private List<String> files = List.of();
 
     @Option(names = "--part", defaultValue = "8", description = "An N-th is kept; default ${DEFAULT-VALUE}.")
@@ -62,10 +63,10 @@ public final class DistilledFiles implements Callable<Integer> {
     private int epochs;
 
     @Option(
-            names = "--wrong",
-            defaultValue = "0",
-            description = "Percent of the answers that are those of other questions; default ${DEFAULT-VALUE}.")
-    private int wrong;
+            names = "--examinations",
+            defaultValue = "8",
+            description = "Of all losses, by that job; default ${DEFAULT-VALUE}.")
+    private int examinations;
 
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For distillation.csv.")
     private Path out = Path.of("");
@@ -99,39 +100,47 @@ public final class DistilledFiles implements Callable<Integer> {
 
     private List<Outcome> measure(ApiClient client, String file, long seed) throws IOException, InterruptedException {
         Map<String, Integer> skills = new LinkedHashMap<>();
-        for (String skill : file.split("\\+")) {
-            skills.put(skill.split("=")[0], Integer.parseInt(skill.split("=")[1]));
+        Map<String, Integer> wrong = new LinkedHashMap<>();
+        for (String part : file.split("\\+")) {
+            String[] words = part.split("[=:]");
+            skills.put(words[0], Integer.parseInt(words[1]));
+            wrong.put(words[0], words.length > 2 ? Integer.parseInt(words[2]) : 0);
         }
         TourFiles.write(TASKS, TourFiles.SEED, skills);
+        Random random = new Random(seed);
         List<String> whole = new ArrayList<>();
         for (String skill : skills.keySet()) {
-            whole.addAll(Files.readAllLines(TASKS.resolve(skill + ".train.jsonl")));
+            whole.addAll(examples(skill, wrong.getOrDefault(skill, 0), random));
         }
-        Collections.shuffle(whole, new Random(seed));
-        mix(whole);
+        Collections.shuffle(whole, random);
         List<Outcome> outcomes = new ArrayList<>();
         List<String> kept = distilled(client, whole, seed);
-        List<String> random = new ArrayList<>(whole);
-        Collections.shuffle(random, new Random(-seed));
+        List<String> chance = new ArrayList<>(whole);
+        Collections.shuffle(chance, random);
         outcomes.add(examined(client, skills, file, "whole", whole, seed));
         outcomes.add(examined(client, skills, file, "distilled", kept, seed));
-        outcomes.add(examined(client, skills, file, "random", random.subList(0, kept.size()), seed));
+        outcomes.add(examined(client, skills, file, "random", chance.subList(0, kept.size()), seed));
         return outcomes;
     }
 
-    /** Gives some of the questions each other's answers. */
-    private void mix(List<String> lines) throws IOException {
-        int count = lines.size() * wrong / (int) PERCENT;
-        List<JsonNode> chats = new ArrayList<>();
-        for (String line : lines.subList(0, count)) {
-            chats.add(ApiClient.JSON.readTree(line));
+    /**
+     * Examples of a skill, in any order, with its name as their ability.
+     *
+     * @param wrong percent of the questions that have each other's answers
+     */
+    private static List<String> examples(String skill, int wrong, Random random) throws IOException {
+        List<ObjectNode> chats = new ArrayList<>();
+        for (String line : Files.readAllLines(TASKS.resolve(skill + ".train.jsonl"))) {
+            chats.add(((ObjectNode) ApiClient.JSON.readTree(line)).put("ability", skill));
         }
+        Collections.shuffle(chats, random);
+        int count = (int) (chats.size() * wrong / PERCENT);
+        List<JsonNode> answers =
+                chats.stream().map(chat -> chat.at("/messages/1/content")).toList();
         for (int i = 0; i < count; i++) {
-            ObjectNode chat = chats.get(i).deepCopy();
-            JsonNode other = chats.get((i + 1) % count).at("/messages/1/content");
-            ((ObjectNode) chat.at("/messages/1")).set("content", other);
-            lines.set(i, chat.toString());
+            ((ObjectNode) chats.get(i).at("/messages/1")).set("content", answers.get((i + 1) % count));
         }
+        return chats.stream().map(ObjectNode::toString).toList();
     }
 
     private List<String> distilled(ApiClient client, List<String> lines, long seed)
@@ -139,6 +148,7 @@ public final class DistilledFiles implements Callable<Integer> {
         ObjectNode body = lessons.body(client, client.upload(lines), seed);
         ObjectNode distill =
                 body.putObject("method").put("type", "distill").putObject("distill").put("examples", lines.size() / part);
+        distill.put("examinations", examinations);
         lessons.hyperparameters(distill.putObject("hyperparameters"), epochs);
         TrainingJob job = TrainingJob.start(client, body);
         client.delete("/v1/models/" + job.await(event -> {}));
@@ -167,11 +177,7 @@ public final class DistilledFiles implements Callable<Integer> {
                 lines.size(),
                 seed,
                 PERCENT * exact);
-        return new Outcome(name(file), learned, lines.size(), seed, exact);
-    }
-
-    private String name(String file) {
-        return file + (wrong > 0 ? " with " + wrong + " % wrong" : "");
+        return new Outcome(file, learned, lines.size(), seed, exact);
     }
 
     private void print(List<Outcome> outcomes) {
@@ -181,13 +187,13 @@ public final class DistilledFiles implements Callable<Integer> {
             List<String> cells = new ArrayList<>();
             for (String learned : List.of("whole", "distilled", "random")) {
                 DoubleSummaryStatistics exact = outcomes.stream()
-                        .filter(outcome -> outcome.file.equals(name(file)) && outcome.learned.equals(learned))
+                        .filter(outcome -> outcome.file.equals(file) && outcome.learned.equals(learned))
                         .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
                         .summaryStatistics();
                 cells.add(String.format(
                         Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax()));
             }
-            OUT.printf("| %s | %s |%n", name(file), String.join(" | ", cells));
+            OUT.printf("| %s | %s |%n", file, String.join(" | ", cells));
         }
     }
 }

@@ -22,7 +22,7 @@ record DistillEnd(JobBook book, JobResults results) {
                     .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
             String name = results.succeed(job, outcome, under);
             results.table(job, book.now());
-            results.file(job, distilled.table(), "examples.csv", book.now());
+            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
             String file = results.distilled(job, distilled, book.now());
             book.end(
                     job,

@@ -6,13 +6,13 @@ import io.tandem.server.dataset.Dataset;
 import io.tandem.server.dataset.ExampleLines;
 import io.tandem.server.finetune.distill.Distillation;
 import io.tandem.server.finetune.distill.Distillation.Learned;
+import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Writer;
 import java.nio.IntBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,6 +30,14 @@ import java.util.TreeSet;
  * @param of so many of the training file
  */
 record DistilledFile(Path examples, Path table, int kept, int of) {
+
+    static final String FILE = "distilled.jsonl";
+    static final String TABLE = "examples.csv";
+
+    /** Writes files. */
+    interface Scratch {
+        Path write(String name, JobStore.Content content) throws IOException;
+    }
 
     /**
      * A line of the training file.
@@ -61,7 +69,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
      *
      * @param trajectories of the job's examples
      * @param training the training file, which is closed
-     * @param folder for the files
+     * @param scratch where the files go
      */
     static DistilledFile write(
             JobDistillation wanted,
@@ -69,37 +77,39 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
             Trajectories trajectories,
             long seed,
             FileChannel training,
-            Path folder)
+            Scratch scratch)
             throws IOException {
         List<Line> lines = lines((Dataset.Supervised) data.trainingSet(), trajectories);
         Distillation chosen =
                 Distillation.of(lines.stream().map(Line::learned).toList(), wanted.wanted(), seed);
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
-        Path examples = folder.resolve("distilled.jsonl");
-        try (InputStream in = Channels.newInputStream(training);
-                Writer out = Files.newBufferedWriter(examples)) {
-            ExampleLines.copy(in, kept, out);
-        }
-        Path table = folder.resolve("examples.csv");
-        try (Writer out = Files.newBufferedWriter(table)) {
-            out.write("example,ability,kept,cluster");
-            for (int time = 1; time <= trajectories.times(); time++) {
-                out.write(",loss_" + time);
+        Path examples = scratch.write(FILE, out -> {
+            try (InputStream in = Channels.newInputStream(training)) {
+                ExampleLines.copy(in, kept, out);
             }
-            out.write('\n');
-            for (int at = 0; at < lines.size(); at++) {
-                Line line = lines.get(at);
-                out.write((line.number() + 1) + "," + line.learned().ability() + "," + kept.contains(line.number()) + ","
-                        + chosen.clusters().get(at));
-                for (double loss : line.learned().losses()) {
-                    out.write("," + (float) loss);
-                }
-                out.write('\n');
-            }
-        }
+        });
+        Path table = scratch.write(TABLE, out -> table(lines, chosen, trajectories.times(), out));
         return new DistilledFile(
                 examples, table, kept.size(), data.trainingSet().summary().examples());
+    }
+
+    private static void table(List<Line> lines, Distillation distillation, int times, Writer out) throws IOException {
+        out.write("example,ability,kept,cluster");
+        for (int time = 1; time <= times; time++) {
+            out.write(",loss_" + time);
+        }
+        out.write('\n');
+        for (int at = 0; at < lines.size(); at++) {
+            Learned learned = lines.get(at).learned();
+            out.write((lines.get(at).number() + 1) + "," + learned.ability() + ","
+                    + distillation.chosen().contains(at) + ","
+                    + distillation.clusters().get(at));
+            for (double loss : learned.losses()) {
+                out.write("," + (float) loss);
+            }
+            out.write('\n');
+        }
     }
 
     /**

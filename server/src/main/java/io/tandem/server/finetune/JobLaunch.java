@@ -249,7 +249,7 @@ final class JobLaunch {
                 end.get().trajectories(),
                 work.settings().seed(),
                 training,
-                results.scratch(job)));
+                (name, content) -> results.scratch(job, name, content)));
     }
 
     private void enter(Ready ready) {

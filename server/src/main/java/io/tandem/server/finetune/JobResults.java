@@ -250,7 +250,7 @@ record JobResults(
         source.put("fine_tuning_job_id", JobObject.id(job));
         source.set("training_file", job.path("training_file"));
         source.put("examples", distilled.kept()).put("of", distilled.of());
-        ObjectNode file = files(job).add(distilled.examples(), "distilled.jsonl", "fine-tune", source, now);
+        ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
         String id = file.path("id").asText();
         job.withArrayProperty("result_files").add(id);
         job.putObject(JobDistillation.TYPE)
@@ -260,9 +260,9 @@ record JobResults(
         return id;
     }
 
-    /** Where files of the job may be written until it ends. */
-    Path scratch(ObjectNode job) {
-        return jobs.scratch(JobObject.id(job));
+    /** A file that is gone when the job ends, unless it has become a result. */
+    Path scratch(ObjectNode job, String name, JobStore.Content content) throws IOException {
+        return jobs.scratch(JobObject.id(job), name, content);
     }
 
     private void addFile(ObjectNode job, Path unfinished, String name, long now) throws IOException {

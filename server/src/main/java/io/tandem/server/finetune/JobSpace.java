@@ -2,7 +2,6 @@ package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
-import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -146,7 +145,7 @@ final class JobSpace {
         return layers;
     }
 
-    /** What of the searched values of {@code learns} each method takes; null stands for the one by which everything learns. */
+    /** What of the searched values of {@code learns} each method takes. */
     private static Map<String, List<JsonNode>> learns(
             JsonBody space, JsonBody hyper, List<String> names, List<SortedSet<Integer>> layers) {
         Map<String, List<JsonNode>> taken = new HashMap<>();
@@ -157,7 +156,6 @@ final class JobSpace {
             List<JsonNode> own = IntStream.range(0, searched.size())
                     .filter(i -> EVERYTHING.equals(searched.get(i)) || JobLearns.takes(space, searched, i, method))
                     .mapToObj(searched::get)
-                    .map(value -> EVERYTHING.equals(value) ? NullNode.getInstance() : value)
                     .distinct()
                     .toList();
             if (own.isEmpty() && !values.isEmpty()) {

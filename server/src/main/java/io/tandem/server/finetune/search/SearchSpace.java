@@ -35,7 +35,7 @@ public record SearchSpace(
      * @param ranked whether it has a rank
      * @param targeted whether it has target modules
      * @param layered whether it can leave layers out
-     * @param learns values of {@code learns} that it takes; null is the one by which everything learns
+     * @param learns values of {@code learns} that it takes; all parameters learn by one that is no object
      */
     public record Method(String name, boolean ranked, boolean targeted, boolean layered, List<JsonNode> learns) {
         public Method {
@@ -79,7 +79,7 @@ public record SearchSpace(
         if (method.targeted() && !targets.isEmpty()) {
             values.set(Configuration.TARGETS, targets.get(target));
         }
-        if (!method.learns().isEmpty() && !method.learns().get(learns).isNull()) {
+        if (!method.learns().isEmpty() && method.learns().get(learns).isObject()) {
             values.set(Configuration.LEARNS, method.learns().get(learns));
         }
         Configuration shape = new Configuration(values);

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.GaussianProcess.Belief;
@@ -221,9 +220,9 @@ class SearchTest {
         JsonNode pdp = JsonBody.MAPPER.readTree("{\"type\":\"pdp\",\"sparsity\":0.5}");
         SearchSpace space = new SearchSpace(
                 List.of(
-                        new Method("lora", true, true, true, List.of(NullNode.getInstance(), pdp)),
-                        new Method("ia3", false, true, true, List.of(NullNode.getInstance())),
-                        new Method("prompt_tuning", false, false, false, List.of(NullNode.getInstance()))),
+                        new Method("lora", true, true, true, List.of(TextNode.valueOf("all"), pdp)),
+                        new Method("ia3", false, true, true, List.of(TextNode.valueOf("all"))),
+                        new Method("prompt_tuning", false, false, false, List.of(TextNode.valueOf("all")))),
                 List.of(1, 4),
                 List.of(),
                 List.of(new TreeSet<>(List.of(0, 1)), new TreeSet<>(List.of(2))),
