@@ -50,7 +50,8 @@ public final class AbilityCurves implements Callable<Integer> {
             split = ",",
             paramLabel = "ABILITY=EXAMPLES",
             defaultValue = "json=352,pig-latin=2048,reverse=2048",
-            description = "Skills of the tour, and how many examples of each are all of them; default ${DEFAULT-VALUE}.")
+            description =
+                    "Skills of the tour, and how many examples of each are all of them; default ${DEFAULT-VALUE}.")
     private Map<String, Integer> abilities = new LinkedHashMap<>();
 
     @Option(
@@ -106,8 +107,8 @@ public final class AbilityCurves implements Callable<Integer> {
         String adapter = lessons.train(client, mixed, seed);
         List<Outcome> outcomes = new ArrayList<>();
         for (String ability : abilities.keySet()) {
-            double exact = new Exam(Files.readAllLines(TASKS.resolve(ability + ".test.jsonl")))
-                    .exactMatch(client, adapter);
+            double exact =
+                    new Exam(Files.readAllLines(TASKS.resolve(ability + ".test.jsonl"))).exactMatch(client, adapter);
             outcomes.add(new Outcome(ability, "1/" + part, counts.getOrDefault(ability, 0), seed, exact));
         }
         client.delete("/v1/models/" + adapter);
@@ -117,14 +118,15 @@ public final class AbilityCurves implements Callable<Integer> {
                 part,
                 seed,
                 outcomes.stream()
-                        .map(outcome -> String.format(
-                                Locale.ROOT, "%s %.0f %%", outcome.ability, PERCENT * outcome.exactMatch))
+                        .map(outcome ->
+                                String.format(Locale.ROOT, "%s %.0f %%", outcome.ability, PERCENT * outcome.exactMatch))
                         .collect(Collectors.joining(", ")));
         return outcomes;
     }
 
     private void print(List<Outcome> outcomes) {
-        OUT.printf("%n| ability | %s |%n", parts.stream().map(part -> "1/" + part).collect(Collectors.joining(" | ")));
+        OUT.printf(
+                "%n| ability | %s |%n", parts.stream().map(part -> "1/" + part).collect(Collectors.joining(" | ")));
         OUT.println("|---|" + "---|".repeat(parts.size()));
         for (String ability : abilities.keySet()) {
             List<String> cells = new ArrayList<>();

@@ -35,7 +35,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "distillation",
         mixinStandardHelpOptions = true,
-        description = "Distills files, and compares what adapters learn from the whole, from what is kept, and from chance.")
+        description =
+                "Distills files, and compares what adapters learn from the whole, from what is kept, and from chance.")
 public final class DistilledFiles implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final Path TASKS = Path.of("loadtest/target/distillation");
@@ -52,8 +53,9 @@ public final class DistilledFiles implements Callable<Integer> {
             split = ",",
             paramLabel = "SKILL=EXAMPLES[:WRONG][+...]",
             defaultValue = "json=352,pig-latin=2000,pig-latin=1600+reverse=200+json=200,pig-latin=2000:20",
-            description = "Skills of the tour in a file, how many examples of each, and how many percent of those have the"
-                    + " answers of others; default ${DEFAULT-VALUE}.")
+            description =
+                    "Skills of the tour in a file, how many examples of each, and how many percent of those have the"
+                            + " answers of others; default ${DEFAULT-VALUE}.")
     private List<String> files = List.of();
 
     @Option(names = "--part", defaultValue = "8", description = "An N-th is kept; default ${DEFAULT-VALUE}.")
@@ -146,8 +148,10 @@ public final class DistilledFiles implements Callable<Integer> {
     private List<String> distilled(ApiClient client, List<String> lines, long seed)
             throws IOException, InterruptedException {
         ObjectNode body = lessons.body(client, client.upload(lines), seed);
-        ObjectNode distill =
-                body.putObject("method").put("type", "distill").putObject("distill").put("examples", lines.size() / part);
+        ObjectNode distill = body.putObject("method")
+                .put("type", "distill")
+                .putObject("distill")
+                .put("examples", lines.size() / part);
         distill.put("examinations", examinations);
         lessons.hyperparameters(distill.putObject("hyperparameters"), epochs);
         TrainingJob job = TrainingJob.start(client, body);
@@ -155,7 +159,9 @@ public final class DistilledFiles implements Callable<Integer> {
         String file = client.get("/v1/fine_tuning/jobs/" + job.id())
                 .at("/distill/file")
                 .asText();
-        return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8).lines().toList();
+        return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
     }
 
     /** The mean over the skills. */

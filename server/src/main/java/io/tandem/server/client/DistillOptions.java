@@ -46,8 +46,15 @@ final class DistillOptions {
 
     /** Flags by the last part of the fields that they fill. */
     Map<String, String> flags() {
-        return new HashMap<>(
-                Map.of("examples", "--distill", "clusters", "--distill-clusters", "cutoff", "--cutoff", "examinations", "--examinations"));
+        return new HashMap<>(Map.of(
+                "examples",
+                "--distill",
+                "clusters",
+                "--distill-clusters",
+                "cutoff",
+                "--cutoff",
+                "examinations",
+                "--examinations"));
     }
 
     /** Fills in {@code method.distill}. */

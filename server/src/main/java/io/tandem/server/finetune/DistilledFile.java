@@ -80,8 +80,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
             Scratch scratch)
             throws IOException {
         List<Line> lines = lines((Dataset.Supervised) data.trainingSet(), trajectories);
-        Distillation chosen =
-                Distillation.of(lines.stream().map(Line::learned).toList(), wanted.wanted(), seed);
+        Distillation chosen = Distillation.of(lines.stream().map(Line::learned).toList(), wanted.wanted(), seed);
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
         Path examples = scratch.write(FILE, out -> {
@@ -131,8 +130,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
                     .mapToDouble(time ->
                             own.stream().mapToDouble(time::get).average().orElseThrow())
                     .toArray();
-            String ability =
-                    set.examples().get(own.get(0)).tags().ability().orElse("");
+            String ability = set.examples().get(own.get(0)).tags().ability().orElse("");
             different.putIfAbsent(tokens, new Line(number, new Learned(ability, losses)));
         });
         return List.copyOf(different.values());

@@ -149,7 +149,17 @@ class JobsCommandIT {
                         .collect(Collectors.joining()));
         Path target = directory.resolve("small.jsonl");
         String[] distill = {
-            file, "--name", "small", "--distill", "3", "--distilled", target.toString(), "--epochs", "1", "--layers", "0"
+            file,
+            "--name",
+            "small",
+            "--distill",
+            "3",
+            "--distilled",
+            target.toString(),
+            "--epochs",
+            "1",
+            "--layers",
+            "0"
         };
         Said said = run(new FinetuneCommand(), distill);
         assertThat(said.status()).as(said.text()).isZero();

@@ -61,8 +61,7 @@ public record Distillation(List<Integer> clusters, SortedSet<Integer> chosen) {
             int share = (wanted.examples() - chosen.size()) / (smallestFirst.size() - at);
             List<Integer> kept = easiest(learned, smallestFirst.get(at), wanted.cutoff(), share);
             double[][] points = kept.stream().map(i -> learned.get(i).losses()).toArray(double[][]::new);
-            int[] found = KMeans.clusters(
-                    points, Math.max(1, Math.min(wanted.clusters(), share)), random.nextLong());
+            int[] found = KMeans.clusters(points, Math.max(1, Math.min(wanted.clusters(), share)), random.nextLong());
             Map<Integer, List<Integer>> members = new TreeMap<>();
             for (int i = 0; i < found.length; i++) {
                 int cluster = known + found[i] + 1;
