@@ -21,8 +21,9 @@ record DistillEnd(JobBook book, JobResults results) {
                     .map(best -> new Succeeded(best.adapter(), best.step(), false))
                     .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
             String name = results.succeed(job, outcome, under);
-            results.table(job, book.now());
-            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
+            // It may have come so far before.
+            job.putArray("result_files");
+            keepTables(job, distilled);
             String file = results.distilled(job, distilled, book.now());
             book.end(
                     job,
@@ -37,6 +38,17 @@ record DistillEnd(JobBook book, JobResults results) {
                     "error",
                     "The results could not be written: " + DiskFailure.reason(e)
                             + ". The job is paused; resume it when the server's disk has room.");
+        }
+    }
+
+    /** Numbers are for people: tables that cannot be kept are no reason to fail. */
+    private void keepTables(ObjectNode job, DistilledFile distilled) {
+        try {
+            results.table(job, book.now());
+            results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
+        } catch (IOException e) {
+            LOG.warn("a table of job {} could not be made a file", JobObject.id(job), e);
+            book.say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(e) + ".");
         }
     }
 }

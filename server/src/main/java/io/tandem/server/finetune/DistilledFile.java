@@ -34,6 +34,11 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
     static final String FILE = "distilled.jsonl";
     static final String TABLE = "examples.csv";
 
+    /** Opens the training file, for whoever closes it. */
+    interface Source {
+        FileChannel open() throws IOException;
+    }
+
     /** Writes files. */
     interface Scratch {
         Path write(String name, JobStore.Content content) throws IOException;
@@ -68,7 +73,6 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
      * Chooses the examples and writes the files.
      *
      * @param trajectories of the job's examples
-     * @param training the training file, which is closed
      * @param scratch where the files go
      */
     static DistilledFile write(
@@ -76,7 +80,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
             JobData data,
             Trajectories trajectories,
             long seed,
-            FileChannel training,
+            Source training,
             Scratch scratch)
             throws IOException {
         List<Line> lines = lines((Dataset.Supervised) data.trainingSet(), trajectories);
@@ -84,7 +88,7 @@ record DistilledFile(Path examples, Path table, int kept, int of) {
         SortedSet<Integer> kept = new TreeSet<>();
         chosen.chosen().forEach(at -> kept.add(lines.get(at).number()));
         Path examples = scratch.write(FILE, out -> {
-            try (InputStream in = Channels.newInputStream(training)) {
+            try (InputStream in = Channels.newInputStream(training.open())) {
                 ExampleLines.copy(in, kept, out);
             }
         });

@@ -16,7 +16,6 @@ import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -241,14 +240,13 @@ final class JobLaunch {
         if (spec.distillation().isEmpty() || end.isEmpty()) {
             return Optional.empty();
         }
-        FileChannel training = results.open(job, spec.trainingFile())
-                .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile()));
         return Optional.of(DistilledFile.write(
                 spec.distillation().get(),
                 data,
                 end.get().trajectories(),
                 work.settings().seed(),
-                training,
+                () -> results.open(job, spec.trainingFile())
+                        .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile())),
                 (name, content) -> results.scratch(job, name, content)));
     }
 
@@ -343,9 +341,7 @@ final class JobLaunch {
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
-        // All trials of a search learn the same, and one that is distilled is looked at again; other jobs have no need
-        // of
-        // the file any more.
+        // All trials of a search learn the same, and a file that is distilled is looked at again.
         boolean needed = ready.trial().isPresent() || work.settings().cadence().examinations() > 0;
         Optional<JobData> read = needed ? Optional.of(ready.data()) : Optional.empty();
         Runnable left = () -> left(job, read);

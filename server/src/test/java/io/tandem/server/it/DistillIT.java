@@ -7,11 +7,14 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -120,11 +123,25 @@ class DistillIT {
         server.post(JOBS + "/" + id + "/resume", "{}");
         awaitMessage(id, "3 of 4 times");
         stop();
+        loseTheLastCheckpoint(directory.resolve("data/jobs").resolve(id).resolve("checkpoints"));
         start();
         JsonNode restarted = succeeded(id);
         assertThat(content(restarted.at("/distill/file"))).isEqualTo(examples);
         assertThat(content(restarted.at("/result_files/1"))).isEqualTo(table);
         assertThat(adapter(restarted)).usingRecursiveComparison().isEqualTo(adapter(alone));
+    }
+
+    /** A process that is killed has not written it; the one before has the losses of the first half. */
+    private static void loseTheLastCheckpoint(Path checkpoints) throws Exception {
+        try (Stream<Path> all = Files.list(checkpoints)) {
+            List<Path> sorted = all.sorted().toList();
+            assertThat(sorted).hasSizeGreaterThan(1);
+            try (Stream<Path> last = Files.walk(sorted.get(sorted.size() - 1))) {
+                for (Path path : last.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(path);
+                }
+            }
+        }
     }
 
     /** The model is that of a job which only learns, and the file can be learned in turn. */
