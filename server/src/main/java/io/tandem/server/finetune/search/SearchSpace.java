@@ -95,7 +95,7 @@ public record SearchSpace(
     private Configuration adapting(Configuration shape, long groups) {
         SortedSet<Integer> adapted = new TreeSet<>();
         for (int group = 0; group < layers.size(); group++) {
-            if ((groups >> group & 1) == 1) {
+            if (((groups >> group) & 1) == 1) {
                 adapted.addAll(layers.get(group));
             }
         }
