@@ -175,7 +175,7 @@ final class JobSpace {
     }
 
     private static ObjectNode shape(JsonBody hyper, String name, List<SortedSet<Integer>> layers) {
-        ObjectNode shape = ((ObjectNode) hyper.node().deepCopy()).put(PEFT, name);
+        ObjectNode shape = hyper.node().deepCopy().put(PEFT, name);
         if (!layers.isEmpty() && JobPeft.has(name, LAYERS)) {
             layers.get(0).forEach(shape.putArray(LAYERS)::add);
         }
