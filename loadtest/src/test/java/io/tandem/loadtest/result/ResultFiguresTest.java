@@ -34,7 +34,9 @@ class ResultFiguresTest {
                 "of,method,skill,exact_match\n,seen,json,0.5\n,seen,pig,0.7\n",
                 "expert,density,bytes,ratio,exact_match_lost\nseen,0.1,100,20,0.05\nseen,0.2,200,10,0.01\n",
                 "optimizer,seed,step,validation_loss\nseen,1,10,1.5\nseen,2,10,1.7\nseen,1,20,1.1\nseen,2,20,1.2\n",
-                "optimizer,rank,state_bytes\nseen,8,1000000\n"
+                "optimizer,rank,state_bytes\nseen,8,1000000\n",
+                "ability,part,examples,seed,exact_match\nseen,1/2,10,1,0.5\nseen,1/1,20,1,0.6\n",
+                "file,learned,examples,seed,exact_match\nseen,whole,10,1,0.5\nseen,random,5,1,0.4\n"
             })
     void everyKindOfTableHasAFigureThatNamesItsRows(String text) throws Exception {
         assertThat(words(text)).contains("seen");

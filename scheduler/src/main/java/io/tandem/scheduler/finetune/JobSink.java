@@ -28,6 +28,9 @@ public interface JobSink {
     /** The validation examples were measured. */
     void measured(Measured measured);
 
+    /** The training examples were examined; this is all that is known of them by now. */
+    void examined(Trajectories trajectories);
+
     /** Ranks of the adapter's modules grew. */
     void grew(Grown grown);
 

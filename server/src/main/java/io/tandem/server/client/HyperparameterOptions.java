@@ -29,6 +29,7 @@ final class HyperparameterOptions {
             Map.entry("growth_threshold", "--growth-threshold"),
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
+            Map.entry("layers", "--layers"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
             Map.entry("bits", "--bits"),
             Map.entry("group_size", "--group-size"),
@@ -111,6 +112,13 @@ final class HyperparameterOptions {
             split = ",",
             description = "Modules to adapt, for example q_proj,v_proj; default those usual for the method.")
     private @Nullable List<String> targetModules;
+
+    @Option(
+            names = "--layers",
+            paramLabel = "L",
+            converter = Layers.Converter.class,
+            description = "Layers to adapt, for example 0-3+7; default all.")
+    private @Nullable Layers layers;
 
     @Option(
             names = "--virtual-tokens",
@@ -335,6 +343,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "modules_to_save", modulesToSave);
         put(hyperparameters, "target_modules", targetModules);
+        put(hyperparameters, "layers", layers == null ? null : layers.numbers());
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);
         put(hyperparameters, "growth_interval", growthInterval);

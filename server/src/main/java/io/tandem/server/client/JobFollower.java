@@ -131,6 +131,14 @@ final class JobFollower {
         if (job.has("search")) {
             SearchReport.print(job.path("search"), out);
         }
+        if (job.has("distill")) {
+            JsonNode distilled = job.path("distill");
+            out.printf(
+                    "The file '%s' has %d of the %d examples.%n",
+                    distilled.path("file").asText(),
+                    distilled.path("examples").asInt(),
+                    distilled.path("of").asInt());
+        }
         switch (status) {
             case "succeeded" ->
                 out.printf(

@@ -57,14 +57,21 @@ final class JobLaunch {
      * A job whose files are read.
      *
      * @param trial of its search, if it is one
+     * @param distilled what is left of its training file, if it has learned that
      */
-    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, JobData data, Optional<TrialTask> trial) {
+    private record Ready(
+            ObjectNode job,
+            FinetuneJob work,
+            MemoryPlan plan,
+            JobData data,
+            Optional<TrialTask> trial,
+            Optional<DistilledFile> distilled) {
         String id() {
             return work.id();
         }
 
         Ready with(FinetuneJob prepared) {
-            return new Ready(job, prepared, plan, data, trial);
+            return new Ready(job, prepared, plan, data, trial, distilled);
         }
     }
 
@@ -209,8 +216,12 @@ final class JobLaunch {
                 ? read.get()
                 : JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
-        Settings settings =
+        Settings whole =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
+        int stepsPerEpoch = JobSpec.ceilDiv(data.training().size(), whole.batchSize());
+        Settings settings = trial.map(
+                        task -> whole.endingAfter(stepsPerEpoch * task.task().epochs()))
+                .orElse(whole);
         FinetuneJob work = new FinetuneJob(
                 id,
                 JobObject.account(unchanged),
@@ -224,12 +235,38 @@ final class JobLaunch {
         setup.device().requireShape(spec.method());
         MemoryPlan plan =
                 setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
-        return new Ready(job, work, plan, data, trial);
+        return new Ready(job, work, plan, data, trial, distilled(unchanged, spec, work, data));
+    }
+
+    /** What is left of the training file; empty if the job does not distill it, or has still to learn it. */
+    private Optional<DistilledFile> distilled(ObjectNode job, JobSpec spec, FinetuneJob work, JobData data)
+            throws IOException {
+        Optional<JobCheckpoint> end = work.resumeFrom().filter(checkpoint -> checkpoint.step() == work.totalSteps());
+        if (spec.distillation().isEmpty() || end.isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(DistilledFile.write(
+                spec.distillation().get(),
+                data,
+                end.get().trajectories(),
+                work.settings().seed(),
+                () -> results.open(job, spec.trainingFile())
+                        .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile())),
+                (name, content) -> results.scratch(job, name, content)));
     }
 
     private void enter(Ready ready) {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
+        if (ready.distilled().isPresent()) {
+            new DistillEnd(book, results)
+                    .conclude(
+                            job,
+                            work.resumeFrom().orElseThrow(),
+                            work.under(),
+                            ready.distilled().get());
+            return;
+        }
         JobObject.choose(job, JobObject.spec(job), work.settings());
         book.status(job, JobObject.QUEUED);
         if (ready.trial().isEmpty() || SearchProgress.read(job).isEmpty()) {
@@ -309,8 +346,9 @@ final class JobLaunch {
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
-        // All trials of a search learn the same; other jobs have no need of the file any more.
-        Optional<JobData> read = ready.trial().map(trial -> ready.data());
+        // All trials of a search learn the same, and a file that is distilled is looked at again.
+        boolean needed = ready.trial().isPresent() || work.settings().cadence().examinations() > 0;
+        Optional<JobData> read = needed ? Optional.of(ready.data()) : Optional.empty();
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)

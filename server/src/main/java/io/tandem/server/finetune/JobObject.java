@@ -106,9 +106,14 @@ final class JobObject {
             type = "dpo";
             hyper.put("beta", preference.beta());
         }
+        if (spec.distillation().isPresent()) {
+            type = JobDistillation.TYPE;
+        }
         ObjectNode method = job.putObject("method");
         method.put("type", type);
-        method.putObject(type).set("hyperparameters", hyper);
+        ObjectNode settings = method.putObject(type);
+        spec.distillation().ifPresent(distillation -> settings.setAll(distillation.shown()));
+        settings.set("hyperparameters", hyper);
     }
 
     static boolean ended(ObjectNode job) {

@@ -32,6 +32,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -42,7 +44,9 @@ final class JobPeft {
     private static final String INVOCATION = "invocation_tokens";
     private static final String LORA_BIAS = "lora_bias";
     private static final String LORA_PLUS = "loraplus";
+    static final String LAYERS = "layers";
     private static final int MAX_INVOCATION = 1024;
+    private static final int MOST_LAYERS = 1024;
     static final int MOST_RANKS = 512;
     private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
@@ -51,7 +55,8 @@ final class JobPeft {
             Set.of("alora", "l4q", "prompt_tuning", "prefix_tuning", "bottleneck");
 
     /** What all relatives of LoRA have. */
-    private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
+    private static final Set<String> OF_LORA =
+            Set.of("rank", "alpha", "rslora", "target_modules", LAYERS, "lora_plus_ratio");
 
     /**
      * A method that jobs can name.
@@ -127,7 +132,9 @@ final class JobPeft {
         methods.put("triadaptlora", lora(JobGrowth.OF_TRIADAPTLORA, JobGrowth::triadaptlora));
         methods.put(
                 "svfit",
-                new Choice(Set.of("rank", "target_modules"), (hyper, model) -> new SvfitMethod(values(hyper, model))));
+                new Choice(
+                        Set.of("rank", "target_modules", LAYERS),
+                        (hyper, model) -> new SvfitMethod(values(hyper, model))));
         methods.put(
                 "alora",
                 lora(
@@ -138,14 +145,16 @@ final class JobPeft {
                 new Choice(
                         Set.of("rank", "alpha", "rslora", "target_modules", "bits", "group_size"),
                         (hyper, model) -> new L4qMethod(quantized(hyper, model))));
-        methods.put("ia3", new Choice(Set.of("target_modules"), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put(
+                "ia3",
+                new Choice(Set.of("target_modules", LAYERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
         methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         methods.put(
                 "bottleneck",
                 new Choice(
-                        BottleneckFields.FIELDS,
-                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
+                        and(BottleneckFields.FIELDS, Set.of(LAYERS)),
+                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, layers(hyper), model))));
         methods.replaceAll((name, choice) -> WITHOUT_FULL.contains(name) ? choice : choice.withFull());
         return methods;
     }
@@ -208,7 +217,8 @@ final class JobPeft {
         if (stabilized && !asked) {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
-        return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+        return new LoraConfig(
+                rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), layers(hyper), model);
     }
 
     /** The paper's rank is 4. */
@@ -233,11 +243,42 @@ final class JobPeft {
     /** As many singular values as an adapter may have ranks by default, of which each counts as it is. */
     private static LoraConfig values(JsonBody hyper, String model) {
         int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(64);
-        return new LoraConfig(rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+        return new LoraConfig(
+                rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), layers(hyper), model);
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {
-        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), model);
+        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), layers(hyper), model);
+    }
+
+    /** The layers that are adapted; empty for all. */
+    private static Set<Integer> layers(JsonBody hyper) {
+        return Optional.ofNullable(hyper.find(LAYERS))
+                .map(value -> layers(hyper, value))
+                .orElse(new TreeSet<>());
+    }
+
+    /**
+     * The layers that a value of {@code layers} names.
+     *
+     * @throws io.tandem.server.api.ApiException if it is wrong
+     */
+    static SortedSet<Integer> layers(JsonBody hyper, JsonNode value) {
+        SortedSet<Integer> layers = new TreeSet<>();
+        for (JsonNode layer : value) {
+            if (!layer.isInt() || layer.intValue() < 0 || layer.intValue() >= MOST_LAYERS) {
+                throw wrongLayers(hyper);
+            }
+            layers.add(layer.intValue());
+        }
+        if (!value.isArray() || layers.isEmpty() || layers.size() < value.size()) {
+            throw wrongLayers(hyper);
+        }
+        return layers;
+    }
+
+    private static RuntimeException wrongLayers(JsonBody hyper) {
+        return hyper.invalid(LAYERS, "must be a list of different numbers of layers, which begin with 0.");
     }
 
     private static Optional<Set<TargetModule>> targets(JsonBody hyper) {

@@ -6,6 +6,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
@@ -162,6 +163,10 @@ record JobResults(
         checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
     }
 
+    boolean hasCheckpoint(ObjectNode job, int step) {
+        return checkpoints.has(JobObject.id(job), step);
+    }
+
     boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) {
         return checkpoints.has(task.checkpoints(JobObject.id(job)), step);
     }
@@ -245,6 +250,33 @@ record JobResults(
     /** Makes a file of a text and puts its id into the job. */
     void file(ObjectNode job, String name, String content, long now) throws IOException {
         addFile(job, jobs.result(JobObject.id(job), content), name, now);
+    }
+
+    /** Makes a file a result of the job and puts its id into it. */
+    void file(ObjectNode job, Path unfinished, String name, long now) throws IOException {
+        addFile(job, unfinished, name, now);
+    }
+
+    /** Makes a training file of the examples that were kept, and puts its id into the job; returns it. */
+    String distilled(ObjectNode job, DistilledFile distilled, long now) throws IOException {
+        ObjectNode source = JsonBody.MAPPER.createObjectNode();
+        source.put("type", JobDistillation.TYPE);
+        source.put("fine_tuning_job_id", JobObject.id(job));
+        source.set("training_file", job.path("training_file"));
+        source.put("examples", distilled.kept()).put("of", distilled.of());
+        ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
+        String id = file.path("id").asText();
+        job.withArrayProperty("result_files").add(id);
+        job.putObject(JobDistillation.TYPE)
+                .put("file", id)
+                .put("examples", distilled.kept())
+                .put("of", distilled.of());
+        return id;
+    }
+
+    /** A file that is gone when the job ends, unless it has become a result. */
+    Path scratch(ObjectNode job, String name, JobStore.Content content) throws IOException {
+        return jobs.scratch(JobObject.id(job), name, content);
     }
 
     private void addFile(ObjectNode job, Path unfinished, String name, long now) throws IOException {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
@@ -208,6 +209,16 @@ final class JobRun implements JobStay {
     }
 
     @Override
+    public void examined(Trajectories trajectories) {
+        int wanted = work.settings().cadence().examinations();
+        news.tell(() -> book.say(
+                job,
+                "info",
+                "The losses of the " + work.training().size() + " training examples were measured, "
+                        + trajectories.times() + " of " + Math.min(wanted, work.totalSteps()) + " times."));
+    }
+
+    @Override
     public void grew(Grown grown) {
         news.tell(() -> book.say(job, "info", GrowthReport.of(grown)));
     }
@@ -233,7 +244,10 @@ final class JobRun implements JobStay {
         }
         news.tell(() -> {
             number(metrics::flush);
-            if (outcome instanceof JobOutcome.Succeeded succeeded) {
+            if (outcome instanceof JobOutcome.Succeeded
+                    && work.settings().cadence().examinations() > 0) {
+                distill();
+            } else if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
             } else if (outcome instanceof JobOutcome.Failed failed) {
                 book.end(job, JobObject.FAILED, failed.message());
@@ -285,6 +299,20 @@ final class JobRun implements JobStay {
                     "error",
                     "The base model could not be written: " + why
                             + ". The job is paused; resume it when that is mended.");
+        }
+    }
+
+    /** What is left to do is done with the last checkpoint, so that it can be done again. */
+    private void distill() {
+        if (results.hasCheckpoint(job, work.totalSteps())) {
+            again = true;
+        } else {
+            book.status(job, JobObject.PAUSED);
+            book.say(
+                    job,
+                    "error",
+                    "The last checkpoint could not be written. The job is paused; resume it when the server's disk has"
+                            + " room.");
         }
     }
 

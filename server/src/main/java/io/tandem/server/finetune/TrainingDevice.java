@@ -74,6 +74,15 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
+        config.layers().stream()
+                .filter(layer -> layer >= model.layers())
+                .max(Comparator.naturalOrder())
+                .ifPresent(layer -> {
+                    throw ApiException.invalid(
+                            "layers",
+                            "'layers' has " + layer + ", and the last layer of this model is " + (model.layers() - 1)
+                                    + ".");
+                });
         Optional<String> refusal = method.makesBase() && limits.weights().many().isQuantized()
                 ? Optional.of("needs the weights as they are in the files, and here they have "
                         + limits.weights().many().label() + " (kernels.weight-form)")

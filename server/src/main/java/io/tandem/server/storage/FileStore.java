@@ -54,11 +54,23 @@ public final class FileStore {
      */
     public ObjectNode add(Path upload, String filename, String purpose, long createdAt, OptionalLong lifetime)
             throws IOException {
-        if (!Files.isRegularFile(upload)) {
-            throw new IOException(upload + " is not a file");
-        }
-        String id = newId();
-        ObjectNode object = object(upload, filename, purpose, new Published(id, createdAt, lifetime));
+        return add(upload, object(upload, filename, purpose, new Published(newId(), createdAt, lifetime)));
+    }
+
+    /**
+     * Takes over a file that the server has made, which stays until somebody deletes it.
+     *
+     * @param source what it was made of, for its file object
+     */
+    public ObjectNode add(Path made, String filename, String purpose, ObjectNode source, long createdAt)
+            throws IOException {
+        ObjectNode object = object(made, filename, purpose, new Published(newId(), createdAt, OptionalLong.empty()));
+        object.set("source", source);
+        return add(made, object);
+    }
+
+    private ObjectNode add(Path upload, ObjectNode object) throws IOException {
+        String id = object.path("id").asText();
         AtomicFiles.create(root.resolve(id), unfinished -> {
             Files.createDirectory(unfinished);
             Files.move(upload, unfinished.resolve(CONTENT));
@@ -95,6 +107,9 @@ public final class FileStore {
     }
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
+        if (!Files.isRegularFile(content)) {
+            throw new IOException(content + " is not a file");
+        }
         String hash;
         try (InputStream in = Files.newInputStream(content)) {
             hash = Sha256.hex(in);

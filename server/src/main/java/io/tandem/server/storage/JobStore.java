@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -139,6 +140,21 @@ public final class JobStore {
     /** A new file with a result of the job, to be moved away. */
     public Path result(String jobId, String content) throws IOException {
         return Files.writeString(AtomicFiles.unfinished(folder(jobId).resolve("result")), content);
+    }
+
+    /** What comes into a file. */
+    @FunctionalInterface
+    public interface Content {
+        void write(Writer out) throws IOException;
+    }
+
+    /** A file beside the job's copies of files, to be moved away; otherwise it goes when they go. */
+    public Path scratch(String jobId, String name, Content content) throws IOException {
+        Path file = folder(jobId).resolve(FILES).resolve(name);
+        try (Writer out = Files.newBufferedWriter(file)) {
+            content.write(out);
+        }
+        return file;
     }
 
     /** The adapters below all examples, as they were when the job was created. */

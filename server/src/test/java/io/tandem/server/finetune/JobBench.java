@@ -21,6 +21,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.BaseModel;
@@ -220,7 +221,8 @@ final class JobBench implements AutoCloseable {
                 100,
                 Scores.NONE,
                 Optional.empty(),
-                LearningState.NONE);
+                LearningState.NONE,
+                Trajectories.NONE);
     }
 
     /** Uploads a training file; returns its id. */

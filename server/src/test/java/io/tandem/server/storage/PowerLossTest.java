@@ -16,6 +16,7 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.BatchStore.Results;
@@ -373,7 +374,8 @@ class PowerLossTest {
                 100,
                 new Scores(0.25, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()),
                 Optional.empty(),
-                LearningState.NONE);
+                LearningState.NONE,
+                Trajectories.NONE);
     }
 
     @Test

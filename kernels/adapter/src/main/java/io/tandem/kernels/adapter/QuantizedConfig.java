@@ -31,6 +31,11 @@ public record QuantizedConfig(LoraConfig lora, int bits, int groupSize) implemen
     }
 
     @Override
+    public Set<Integer> layers() {
+        return lora.layers();
+    }
+
+    @Override
     public String baseModel() {
         return lora.baseModel();
     }

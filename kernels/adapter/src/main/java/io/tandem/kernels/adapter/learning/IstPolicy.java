@@ -45,6 +45,9 @@ public record IstPolicy(double share, int probeEvery) implements LearningPolicy 
             return Optional.of(
                     "suppresses what layers add to their base, and '" + method.name() + "' makes another base");
         }
+        if (!method.config().layers().isEmpty()) {
+            return Optional.of("chooses among all layers, and only some are adapted");
+        }
         return method.virtualTokens() == 0
                 ? Optional.empty()
                 : Optional.of("chooses among layers, and the virtual tokens of '" + method.name() + "' belong to none");
