@@ -15,11 +15,28 @@ final class Corpus {
     static final List<String> SPECIALS = List.of(END_OF_TEXT, END, USER, ASSISTANT, SYSTEM);
 
     private static final double STORIES = 0.2;
+    /** They take most of the tokens, and a model that knows English needs to be reminded of them only. */
+    private static final double BILINGUAL_STORIES = 0.03;
+
     private final StoryGenerator stories;
     private final List<Skill> skills;
     private final TalkSkill talk;
+    private final double storyShare;
+    private final double sisterShare;
 
+    /** Text in English. */
     Corpus(Words words) {
+        this(words, STORIES, 0);
+    }
+
+    /** Chats whose exchanges are as often in the {@link SisterLanguage} as in English, and few stories. */
+    static Corpus bilingual(Words words) {
+        return new Corpus(words, BILINGUAL_STORIES, 0.5);
+    }
+
+    private Corpus(Words words, double storyShare, double sisterShare) {
+        this.storyShare = storyShare;
+        this.sisterShare = sisterShare;
         stories = new StoryGenerator(words);
         talk = new TalkSkill(stories);
         LetterSkill letters = new LetterSkill(words);
@@ -38,7 +55,7 @@ final class Corpus {
 
     /** One document that training may see, the end mark included. A story is five times as long as a chat. */
     String document(Draw draw) {
-        return (draw.chance(STORIES) ? stories.story(draw) : chat(draw)) + END_OF_TEXT;
+        return (draw.chance(storyShare) ? stories.story(draw) : chat(draw)) + END_OF_TEXT;
     }
 
     /** A story that training sees only by chance, for the held-out loss: draw it from another seed. */
@@ -72,10 +89,20 @@ final class Corpus {
         }
         int turns = draw.pick(List.of(1, 1, 1, 2, 2, 3));
         for (int turn = 0; turn < turns; turn++) {
-            Question question = draw.chance(0.06) ? talk.ask(draw) : trainable(draw);
+            Question question = inEither(question(draw), draw);
             text.append(prompt(question.prompt())).append(question.answer()).append(END);
         }
         return text.toString();
+    }
+
+    /** A corpus without a second language draws nothing here. */
+    private Question inEither(Question english, Draw draw) {
+        return sisterShare > 0 && draw.chance(sisterShare) ? SisterLanguage.of(english) : english;
+    }
+
+    /** One exchange that training may see. */
+    Question question(Draw draw) {
+        return draw.chance(0.06) ? talk.ask(draw) : trainable(draw);
     }
 
     private Question trainable(Draw draw) {
