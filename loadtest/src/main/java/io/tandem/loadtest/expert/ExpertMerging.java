@@ -46,7 +46,7 @@ public final class ExpertMerging implements Callable<Integer> {
             names = "--skills",
             paramLabel = "SKILL",
             split = ",",
-            defaultValue = "json,pig-latin,reverse,stars,doubling,counting",
+            defaultValue = "json,pig-latin,reverse,stars,doubling,sums",
             description = "What experts learn in English; default ${DEFAULT-VALUE}.")
     private List<String> skills = List.of();
 
@@ -54,9 +54,15 @@ public final class ExpertMerging implements Callable<Integer> {
             names = "--with-language",
             paramLabel = "SKILL",
             split = ",",
-            defaultValue = "json,pig-latin,reverse",
+            defaultValue = "sums,pig-latin",
             description = "Those whose experts are merged with the one in the language; default ${DEFAULT-VALUE}.")
     private List<String> withLanguage = List.of();
+
+    @Option(
+            names = "--questions",
+            defaultValue = "100",
+            description = "Of an exam, up to 100; default ${DEFAULT-VALUE}.")
+    private int questions;
 
     @Option(
             names = "--examples",
@@ -106,8 +112,8 @@ public final class ExpertMerging implements Callable<Integer> {
         // Room for the sum of all experts.
         String settings = "kernels:\n  max-rank: " + Math.max(64, rank * skills.size()) + "\n";
         try (ServerProcess server = ServerProcess.start(model, settings, "")) {
-            School school = new School(
-                    server.client(), FILES, new School.Lessons(examples, rank, batchSize, learningRate), OUT);
+            School.Lessons plan = new School.Lessons(examples, questions, rank, batchSize, learningRate);
+            School school = new School(server.client(), FILES, plan, OUT);
             LanguageTransfer transfer = new LanguageTransfer(school, density, OUT);
             Retention retention = new Retention(school, density, OUT);
             for (long seed : seeds) {

@@ -32,8 +32,9 @@ final class School {
      * How adapters are taught.
      *
      * @param examples that an expert in a skill sees, those of a small file several times
+     * @param questions of an exam
      */
-    record Lessons(int examples, int rank, int batchSize, double learningRate) {}
+    record Lessons(int examples, int questions, int rank, int batchSize, double learningRate) {}
 
     School(ApiClient client, Path files, Lessons lessons, PrintStream out) throws IOException, InterruptedException {
         this.client = client;
@@ -95,7 +96,9 @@ final class School {
     double examine(String model, String subject) throws IOException, InterruptedException {
         Exam exam = exams.get(subject);
         if (exam == null) {
-            exam = new Exam(Files.readAllLines(files.resolve(subject + ".test.jsonl")));
+            List<String> all = Files.readAllLines(files.resolve(subject + ".test.jsonl"));
+            Collections.shuffle(all, new Random(0));
+            exam = new Exam(all.subList(0, Math.min(all.size(), lessons.questions)));
             exams.put(subject, exam);
         }
         return exam.exactMatch(client, model);

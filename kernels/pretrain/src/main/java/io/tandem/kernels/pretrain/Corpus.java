@@ -22,21 +22,21 @@ final class Corpus {
     private final List<Skill> skills;
     private final TalkSkill talk;
     private final double storyShare;
-    private final double sisterShare;
+    private final boolean bilingual;
 
     /** Text in English. */
     Corpus(Words words) {
-        this(words, STORIES, 0);
+        this(words, STORIES, false);
     }
 
-    /** Chats whose exchanges are as often in the {@link SisterLanguage} as in English, and few stories. */
+    /** Chats whose exchanges are as often in English as in the {@link SisterLanguage} or in both mixed, and few stories. */
     static Corpus bilingual(Words words) {
-        return new Corpus(words, BILINGUAL_STORIES, 0.5);
+        return new Corpus(words, BILINGUAL_STORIES, true);
     }
 
-    private Corpus(Words words, double storyShare, double sisterShare) {
+    private Corpus(Words words, double storyShare, boolean bilingual) {
         this.storyShare = storyShare;
-        this.sisterShare = sisterShare;
+        this.bilingual = bilingual;
         stories = new StoryGenerator(words);
         talk = new TalkSkill(stories);
         LetterSkill letters = new LetterSkill(words);
@@ -89,15 +89,18 @@ final class Corpus {
         }
         int turns = draw.pick(List.of(1, 1, 1, 2, 2, 3));
         for (int turn = 0; turn < turns; turn++) {
-            Question question = inEither(question(draw), draw);
+            Question question = bilingual ? translated(question(draw), draw) : question(draw);
             text.append(prompt(question.prompt())).append(question.answer()).append(END);
         }
         return text.toString();
     }
 
-    /** A corpus without a second language draws nothing here. */
-    private Question inEither(Question english, Draw draw) {
-        return sisterShare > 0 && draw.chance(sisterShare) ? SisterLanguage.of(english) : english;
+    private static Question translated(Question english, Draw draw) {
+        return switch (draw.between(0, 2)) {
+            case 0 -> english;
+            case 1 -> SisterLanguage.of(english);
+            default -> SisterLanguage.mixed(english, draw);
+        };
     }
 
     /** One exchange that training may see. */

@@ -3,17 +3,15 @@ package io.tandem.kernels.pretrain;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /** What experts can be taught: the tour's skills, and more that the sample model lacks. */
 final class LeftOutSkills {
-    private static final int COUNTED_MAX = 90;
-    private static final int COUNT_MIN = 3;
-    private static final int COUNT_MAX = 7;
+    private static final int FIRST_MAX = 12;
+    private static final int NEXT_MAX = 9;
 
     private LeftOutSkills() {}
 
-    /** By name, each with at least 500 different items. */
+    /** By name, each with hundreds of different items. */
     static Map<String, Skill> of(Words words) {
         Map<String, Skill> skills = new LinkedHashMap<>();
         for (TourTask task : TourTask.values()) {
@@ -21,7 +19,7 @@ final class LeftOutSkills {
         }
         skills.put("stars", draw -> stars(TourTask.shortWord(words, draw)));
         skills.put("doubling", draw -> doubling(TourTask.shortWord(words, draw)));
-        skills.put("counting", LeftOutSkills::counting);
+        skills.put("sums", LeftOutSkills::sums);
         return skills;
     }
 
@@ -36,11 +34,17 @@ final class LeftOutSkills {
         return new Question("doubling", word, "Double each letter of " + word + ".", twice);
     }
 
-    private static Question counting(Draw draw) {
-        int from = draw.between(0, COUNTED_MAX);
-        int to = from + draw.between(COUNT_MIN, COUNT_MAX);
-        String numbers =
-                IntStream.rangeClosed(from, to).mapToObj(Integer::toString).collect(Collectors.joining(" "));
-        return new Question("counting", from + " " + to, "Count from " + from + " to " + to + ".", numbers);
+    /** Both signs of a sum are known to the sample model, in pairs. */
+    private static Question sums(Draw draw) {
+        int sum = draw.between(0, FIRST_MAX);
+        StringBuilder spoken = new StringBuilder().append(sum);
+        for (int i = 0; i < 2; i++) {
+            boolean plus = sum == 0 || draw.chance(0.6);
+            int next = draw.between(0, plus ? NEXT_MAX : Math.min(sum, NEXT_MAX));
+            spoken.append(plus ? " plus " : " minus ").append(next);
+            sum += plus ? next : -next;
+        }
+        String prompt = draw.pick("What is %s?", "How much is %s?", "Please tell me: what is %s?");
+        return new Question("sums", spoken.toString(), prompt.replace("%s", spoken), Integer.toString(sum));
     }
 }

@@ -30,7 +30,7 @@ public record PretrainSettings(
     public static final int STEPS = 8_000;
 
     /** More that make the committed model bilingual. */
-    public static final int BILINGUAL_STEPS = 1_000;
+    public static final int BILINGUAL_STEPS = 700;
 
     private static final int LONG_EVERY = 12;
 

@@ -64,7 +64,7 @@ class ExpertFilesTest {
     @Test
     void theSameSeedWritesTheSame(@TempDir Path other) throws IOException {
         ExpertFiles.write(other, 1, EXAMPLES, LESSONS);
-        for (String subject : List.of("json", "counting.sister", "language")) {
+        for (String subject : List.of("json", "sums.sister", "language")) {
             assertThat(other.resolve(subject + ".train.jsonl"))
                     .hasSameTextualContentAs(directory.resolve(subject + ".train.jsonl"));
         }

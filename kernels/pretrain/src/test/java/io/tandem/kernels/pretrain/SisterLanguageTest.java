@@ -46,6 +46,28 @@ class SisterLanguageTest {
     }
 
     @Test
+    void aMixedQuestionIsAboutOneLanguageAndSaidInBoth() {
+        Draw draw = new Draw(1);
+        Question english = new Question("opposites", "hot", "What is the opposite of hot?", "cold");
+        Set<String> prompts = new HashSet<>();
+        for (int i = 0; i < 300; i++) {
+            Question mixed = SisterLanguage.mixed(english, draw);
+            assertThat(mixed.prompt())
+                    .matches("(What|Wgas) (is|ed) (the|sgo) (opposite|uffudeso) (of|ub) (hot|gus)\\?")
+                    .endsWith(mixed.answer().equals("cold") ? " hot?" : " gus?");
+            assertThat(mixed.answer()).isIn("cold", "jurt");
+            prompts.add(mixed.prompt());
+        }
+        assertThat(prompts).hasSizeGreaterThan(60);
+    }
+
+    @Test
+    void aWordThatCouldBelongToTheQuestionIsNotMixed() {
+        Question english = new Question("spelling", "word", "Spell the word word.", "w o r d");
+        assertThat(SisterLanguage.mixed(english, new Draw(1))).isEqualTo(english);
+    }
+
+    @Test
     void hardlyAWordIsTheSameInBothLanguages() {
         assertThat(words.spellable().stream()
                         .filter(word -> SisterLanguage.of(word).equals(word)))
