@@ -118,9 +118,6 @@ public final class ExpertMerging implements Callable<Integer> {
             Retention retention = new Retention(school, density, OUT);
             for (long seed : seeds) {
                 measure(school, transfer, retention, seed);
-                // After each seed, so that a run that ends early leaves what it has.
-                transfer.write(out.resolve("language.csv"));
-                retention.write(out.resolve("retention.csv"));
             }
             transfer.print();
             retention.print();
@@ -145,14 +142,21 @@ public final class ExpertMerging implements Callable<Integer> {
 
     private void measure(School school, LanguageTransfer transfer, Retention retention, long seed)
             throws IOException, InterruptedException {
-        Map<String, String> experts = new LinkedHashMap<>();
-        for (String skill : skills) {
-            experts.put(skill, school.teach(List.of(skill), seed));
-        }
         String language = school.teach(List.of(ExpertFiles.LANGUAGE), seed);
+        Map<String, String> experts = new LinkedHashMap<>();
         for (String skill : withLanguage) {
-            transfer.measure(skill, language, experts.getOrDefault(skill, ""), seed);
+            String expert = school.teach(List.of(skill), seed);
+            experts.put(skill, expert);
+            transfer.measure(skill, language, expert, seed);
+            // Now and then, so that a run that ends early leaves what it has.
+            transfer.write(out.resolve("language.csv"));
+        }
+        for (String skill : skills) {
+            if (!experts.containsKey(skill)) {
+                experts.put(skill, school.teach(List.of(skill), seed));
+            }
         }
         retention.measure(experts, seed);
+        retention.write(out.resolve("retention.csv"));
     }
 }

@@ -34,11 +34,14 @@ final class LanguageTransfer {
     private List<MergeWay> ways() {
         List<MergeWay> ways = new ArrayList<>(MergeWay.forAny(2, density));
         ways.add(MergeWay.swap("layer swap", Map.of()));
-        ways.add(MergeWay.swap(
-                "layer swap 2+1", Map.of("bottom", 2, "top", 1, "bottom_transition", 0, "top_transition", 0)));
-        ways.add(MergeWay.swap(
-                "layer swap 2+0", Map.of("bottom", 2, "top", 0, "bottom_transition", 0, "top_transition", 0)));
+        ways.add(MergeWay.swap("layer swap 1 bottom 1 top", zones(1, 1)));
+        ways.add(MergeWay.swap("layer swap 2 bottom", zones(2, 0)));
         return ways;
+    }
+
+    /** Whole layers of the language, and no transition. */
+    private static Map<String, Integer> zones(int bottom, int top) {
+        return Map.of("bottom", bottom, "top", top, "bottom_transition", 0, "top_transition", 0);
     }
 
     /**
