@@ -28,7 +28,7 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         description = {
             "Teaches experts in skills and in a language, merges them, and examines what the merges know.",
-            "The base model knows two languages; if it is not there it is made first, which takes ten minutes."
+            "The base model knows two languages; if it is not there it is made first, which takes some minutes."
         })
 public final class ExpertMerging implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
@@ -55,34 +55,36 @@ public final class ExpertMerging implements Callable<Integer> {
             paramLabel = "SKILL",
             split = ",",
             defaultValue = "sums,pig-latin",
-            description = "Those whose experts are merged with the one in the language; default ${DEFAULT-VALUE}.")
+            description = "Those whose experts are merged with the one in the language, '' for none; default"
+                    + " ${DEFAULT-VALUE}.")
     private List<String> withLanguage = List.of();
 
     @Option(
             names = "--questions",
-            defaultValue = "100",
+            defaultValue = "50",
             description = "Of an exam, up to 100; default ${DEFAULT-VALUE}.")
     private int questions;
 
     @Option(
             names = "--examples",
-            defaultValue = "4000",
-            description = "That an expert in a skill sees, most of them twice; default ${DEFAULT-VALUE}.")
+            defaultValue = "2000",
+            description =
+                    "That an expert in a skill sees, those of a small file several times; default ${DEFAULT-VALUE}.")
     private int examples;
 
     @Option(
             names = "--lessons",
-            defaultValue = "8000",
+            defaultValue = "4000",
             description = "Examples for the expert in the language; default ${DEFAULT-VALUE}.")
     private int lessons;
 
-    @Option(names = "--rank", defaultValue = "16", description = "Of the experts; default ${DEFAULT-VALUE}.")
+    @Option(names = "--rank", defaultValue = "32", description = "Of the experts; default ${DEFAULT-VALUE}.")
     private int rank;
 
     @Option(names = "--batch-size", defaultValue = "8", description = "Of a step; default ${DEFAULT-VALUE}.")
     private int batchSize;
 
-    @Option(names = "--learning-rate", defaultValue = "0.002", description = "Default ${DEFAULT-VALUE}.")
+    @Option(names = "--learning-rate", defaultValue = "0.001", description = "Default ${DEFAULT-VALUE}.")
     private double learningRate;
 
     @Option(
@@ -126,6 +128,7 @@ public final class ExpertMerging implements Callable<Integer> {
     }
 
     private void requireSkills() {
+        withLanguage = withLanguage.stream().filter(skill -> !skill.isBlank()).toList();
         Set<String> unknown = new LinkedHashSet<>(skills);
         unknown.removeAll(ExpertFiles.skills());
         if (!unknown.isEmpty()) {
@@ -142,7 +145,7 @@ public final class ExpertMerging implements Callable<Integer> {
 
     private void measure(School school, LanguageTransfer transfer, Retention retention, long seed)
             throws IOException, InterruptedException {
-        String language = school.teach(List.of(ExpertFiles.LANGUAGE), seed);
+        String language = withLanguage.isEmpty() ? "" : school.teach(List.of(ExpertFiles.LANGUAGE), seed);
         Map<String, String> experts = new LinkedHashMap<>();
         for (String skill : withLanguage) {
             String expert = school.teach(List.of(skill), seed);

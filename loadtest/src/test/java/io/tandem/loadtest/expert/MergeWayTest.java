@@ -38,7 +38,8 @@ class MergeWayTest {
 
     @Test
     void requestsHaveWeightsThatAddUpAsTheLabelSays() throws Exception {
-        ApiClient client = new ApiClient("http://127.0.0.1:" + server.getAddress().getPort());
+        ApiClient client =
+                new ApiClient("http://127.0.0.1:" + server.getAddress().getPort());
         for (MergeWay way : MergeWay.forAny(4, 0.3)) {
             way.merge(client, "new", List.of("a", "b", "c", "d"));
         }
