@@ -57,6 +57,8 @@ public final class ResultFigures {
         kinds.put(Set.of("ability", "part", "examples", "seed", "exact_match"), ResultFigures::abilities);
         kinds.put(Set.of("file", "learned", "examples", "seed", "exact_match"), ResultFigures::distillation);
         kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
+        kinds.put(Set.of("skill", "method", "exam", "seed", "exact_match"), ResultFigures::transfer);
+        kinds.put(Set.of("experts", "method", "seed", "share_of_own"), ResultFigures::retention);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
         kinds.put(Set.of("optimizer", "seed", "step", "validation_loss"), ResultFigures::optimizers);
@@ -191,6 +193,38 @@ public final class ResultFigures {
             }
         }
         return Figure.of("Accuracy after merging", bars);
+    }
+
+    /** The mean over skills and seeds. */
+    private static Figure transfer(Table table) {
+        Bars bars = Bars.grouped("exact match, %").upTo(PERCENT + 8);
+        for (String method : table.distinct("method")) {
+            Table rows = table.where("method", method);
+            for (String exam : table.distinct("exam")) {
+                bars.add(exam, method, PERCENT * mean(rows.where("exam", exam).numbers("exact_match")));
+            }
+        }
+        return Figure.of(
+                "Experts in " + String.join(", ", table.distinct("skill")) + ", each merged with one in a language",
+                bars);
+    }
+
+    /** The mean over skills and seeds. */
+    private static Figure retention(Table table) {
+        List<String> counts = table.distinct("experts").stream()
+                .sorted(Comparator.comparing(Integer::valueOf))
+                .toList();
+        double[] at = IntStream.range(0, counts.size()).asDoubleStream().toArray();
+        Panel panel = new Panel("of the experts' own exact match, %").upTo(105);
+        for (String method : table.distinct("method")) {
+            Table rows = table.where("method", method);
+            double[] shares = counts.stream()
+                    .mapToDouble(
+                            count -> PERCENT * mean(rows.where("experts", count).numbers("share_of_own")))
+                    .toArray();
+            panel.line(method, at, shares);
+        }
+        return Figure.of("What merges keep of experts", Panel.acrossNames("experts merged", counts), panel);
     }
 
     private static Figure compression(Table table) {
