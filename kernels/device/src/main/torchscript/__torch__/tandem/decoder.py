@@ -94,14 +94,15 @@ class Decoder(Module):
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; constants: as in
   # low_rank.put_constants_; scales and differences: as in scale.put_; embeddings and tokens: as in
   # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_;
-  # full and matrices: as in full.put_
+  # full and matrices: as in full.put_; singles, at and weights: as in single_weights.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], constants: List[int], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
                   tokens: List[int], keys: List[Tensor], bottlenecks: List[int],
-                  tensors: List[Tensor], full: List[int], matrices: List[Tensor]) -> None:
+                  tensors: List[Tensor], full: List[int], matrices: List[Tensor],
+                  singles: List[int], at: List[Tensor], weights: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.low_rank.put_constants_(adapters.low_rank, slot, constants)
@@ -112,11 +113,7 @@ class Decoder(Module):
                                        b, magnitudes)
     __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
     __torch__.tandem.adapter.full.put_(adapters.full, slot, full, matrices)
-
-  # What its adapter has in full is the slot's no longer.
-  def clear_full(self: __torch__.tandem.decoder.Decoder,
-                 adapters: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
-    __torch__.tandem.adapter.full.clear_(adapters.full, slot)
+    __torch__.tandem.adapter.single_weights.put_(adapters.singles, slot, singles, at, weights)
 
   # place: slot, first, end and target of prefix.write_
   def write_prefix(self: __torch__.tandem.decoder.Decoder,
@@ -145,8 +142,9 @@ class Decoder(Module):
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
   # adapters' slots and ranks, as in low_rank.Frozen; how the pack is used: how many places there are, whether
-  # the pairs are in order, whether masks are needed; groups of full.embed and of full.logits; and whose head the
-  # window has, as in full.head, and whether it learns. mixed: whether rows differ in their adapters.
+  # the pairs are in order, whether masks are needed; groups of full.embed and of full.logits; whose head the
+  # window has, as in full.head, and whether it learns; and the slot of quantized.Users, or nothing.
+  # mixed: whether rows differ in their adapters.
   # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
@@ -168,9 +166,12 @@ class Decoder(Module):
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
         layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
         in_order == 1, places)
-    batch = __torch__.tandem.batch.Batch(
-        model, inputs, layout,
-        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1))
+    quantized = layout[11]
+    if len(quantized) > 0:
+      quantized = quantized + [inputs.cache_rows.size(0)]
+    users = __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1,
+                                                  inputs.single, quantized)
+    batch = __torch__.tandem.batch.Batch(model, inputs, layout, users)
     __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
                                         model.embedding.dtype)
     inference = batch.inference_rows
@@ -235,7 +236,9 @@ class Decoder(Module):
                   magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
                   cores: List[int], values: List[int], vectors: List[Tensor],
                   bottlenecks: List[int], starts: List[int], up_scalings: List[float],
-                  full: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  full: List[int], singles: List[int], quantized: List[int],
+                  quantized_scalings: List[float],
+                  half: bool) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, virtual, prefix, cores, values,
@@ -245,6 +248,10 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
                                                       starts, up_scalings)
     __torch__.tandem.adapter.trainee.add_full_(trainee, adapters.full, full, adapters.prompts.vocabulary)
+    __torch__.tandem.adapter.trainee.add_singles_(trainee, singles)
+    __torch__.tandem.adapter.trainee.add_quantized_(trainee, adapters.quantized, adapters.singles.widths,
+                                                    quantized, quantized_scalings, half,
+                                                    adapters.low_rank.a[0])
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
@@ -325,6 +332,30 @@ class Decoder(Module):
                 trainee: __torch__.tandem.adapter.trainee.Trainee) -> Tensor:
     return __torch__.tandem.host.read(
         __torch__.tandem.adapter.estimate.take(trainee.low_rank, trainee.gradients))
+
+  # Frees what a slot has that is not in tables for all.
+  def release_slot(self: __torch__.tandem.decoder.Decoder,
+                   adapters: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
+    __torch__.tandem.adapter.change.release_(adapters, slot)
+
+  # As rows of the trainee in the slot have it.
+  def quantized_weight(self: __torch__.tandem.decoder.Decoder,
+                       adapters: __torch__.tandem.adapter.change.Changes, slot: int,
+                       bank: int) -> Tensor:
+    return __torch__.tandem.host.read(torch.to(adapters.quantized.slots[slot][bank].weight, 6))
+
+  # Of each bank, 1 if the gradient of its whole weight is added up from here on, as in sensitivity.py.
+  def sense(self: __torch__.tandem.decoder.Decoder,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            trainee: __torch__.tandem.adapter.trainee.Trainee, banks: List[int]) -> None:
+    __torch__.tandem.adapter.sensitivity.sense_(
+        trainee.sensed, trainee.low_rank, adapters.singles.widths, trainee.gradients.size(0), banks)
+
+  # As sensitivity.take gives it, before a step.
+  def sensitive(self: __torch__.tandem.decoder.Decoder,
+                trainee: __torch__.tandem.adapter.trainee.Trainee, counts: List[int]) -> List[Tensor]:
+    taken = __torch__.tandem.adapter.sensitivity.take(trainee.sensed, trainee.low_rank, counts)
+    return [__torch__.tandem.host.read(tensor) for tensor in taken]
 
   # What the trainee's slot changes in the banks, times the factor, until it is published next.
   def scale_banks(self: __torch__.tandem.decoder.Decoder,

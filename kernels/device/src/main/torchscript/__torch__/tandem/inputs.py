@@ -35,6 +35,8 @@ class Inputs:
   # full.logits
   embedded : Tensor
   headed : Tensor
+  # rows with adapters that have single weights, as in single_weights.Users [s]
+  single : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -61,7 +63,8 @@ class Inputs:
     self.pairs = torch.view(parts[15], [2, -1])
     self.embedded = parts[16]
     self.headed = parts[17]
-    floats = torch.view_copy(parts[18], dtype=6)
+    self.single = parts[18]
+    floats = torch.view_copy(parts[19], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -44,7 +44,8 @@ def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
   return x / torch.sqrt(torch.mean(x * x, [-1], True) + eps) * weight
 
 # kind: 0 factors, or nothing if the rank is 0; 1 a scale of the output, 2 of the input; 3 factors with a
-# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one, 6 with a bias on B
+# magnitude, whose norm is a constant; 4 factors with a full core, 5 with a diagonal one, 6 with a bias on B; from 1000
+# on factors in a weight that is quantized, 1000 times the bits plus the size of a group
 def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
            adapter: __torch__.reference.autograd.Reader, outputs: int, biased: bool, rank: int,
            scaling: float, kind: int) -> Tensor:
@@ -56,6 +57,16 @@ def linear(x: Tensor, base: __torch__.reference.autograd.Reader,
   if rank > 0:
     a = adapter.take(rank, inputs)
     b = adapter.take(outputs, rank)
+    if kind >= 1000:
+      group = kind % 1000
+      levels = 2. ** float(kind // 1000 - 1)
+      s = torch.reshape(adapter.take(outputs, inputs // group), [outputs, -1, 1])
+      # Sums in another order may be rounded to another code.
+      for k in range(rank):
+        weight = weight + b[:, k : k + 1] * scaling * a[k : k + 1]
+      v = torch.clamp(torch.reshape(weight, [outputs, -1, group]) / s, levels * -1., levels - 1.)
+      codes = v + torch.detach(torch.round(v) - v)
+      return torch.matmul(x, torch.t(torch.reshape(codes * s, [outputs, inputs]))) + bias
     if kind == 4:
       b = torch.matmul(b, adapter.take(rank, rank))
     if kind == 5:

@@ -38,7 +38,12 @@ class ResumeSimulationTest {
         int validation = random.nextInt(3) == 0 ? 0 : 1 + random.nextInt(20);
         Objective objective = preferences ? new Objective.Preference(0.1) : new Objective.Supervised();
         Cadence cadence = new Cadence(
-                random.nextInt(4), random.nextBoolean(), random.nextInt(4), random.nextInt(6), random.nextBoolean());
+                        random.nextInt(4),
+                        random.nextBoolean(),
+                        random.nextInt(4),
+                        random.nextInt(6),
+                        random.nextBoolean())
+                .examining(preferences ? 0 : random.nextInt(4));
         int controls = random.nextInt(3);
         FinetuneJob job = Scenario.job(
                 id,
@@ -47,13 +52,7 @@ class ResumeSimulationTest {
                 objective,
                 1 + random.nextInt(3),
                 cadence,
-                List.of(
-                                LearningPolicy.EVERYTHING,
-                                new IstPolicy(0.1 + 0.9 * random.nextDouble(), 1 + random.nextInt(3)),
-                                new PdpPolicy(0.5),
-                                new LightPeftPolicy(0.5, 0.5, 0.1 + 0.8 * random.nextDouble()),
-                                new SptPolicy(0.5))
-                        .get(random.nextInt(5)));
+                policy(random));
         List<AdapterVersion> under = List.of(Scenario.version(5), Scenario.version(6));
         return new FinetuneJob(
                 id,
@@ -67,20 +66,34 @@ class ResumeSimulationTest {
                 Optional.empty());
     }
 
+    private static LearningPolicy policy(Random random) {
+        return List.of(
+                        LearningPolicy.EVERYTHING,
+                        new IstPolicy(0.1 + 0.9 * random.nextDouble(), 1 + random.nextInt(3)),
+                        new PdpPolicy(0.5),
+                        new LightPeftPolicy(0.5, 0.5, 0.1 + 0.8 * random.nextDouble()),
+                        new SptPolicy(0.5))
+                .get(random.nextInt(5));
+    }
+
     private static List<Example> examples(Random random, boolean pairs, int count, int controls) {
         List<Example> examples = pairs ? Scenario.pairs(random, count) : Scenario.texts(random, count);
         return controls == 0 ? examples : Scenario.controlled(random, examples, controls);
     }
 
     private static JobStory alone(FinetuneJob job) {
+        JobStory story = new JobStory();
+        story.add(run(job));
+        return story;
+    }
+
+    private static RecordingJobSink run(FinetuneJob job) {
         Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
         RecordingJobSink sink = new RecordingJobSink();
         assertThat(scenario.engine.submit(job, sink)).isEmpty();
         scenario.runDry();
         assertThat(sink.end()).isInstanceOf(JobOutcome.Succeeded.class);
-        JobStory story = new JobStory();
-        story.add(sink);
-        return story;
+        return sink;
     }
 
     /** A job, what it did so far, and the last state that survives a crash. */
@@ -158,6 +171,49 @@ class ResumeSimulationTest {
                 }
             }
         }
+    }
+
+    /** A trial of a search goes on from rung to rung. */
+    @Property(tries = 20)
+    void aJobThatEndsBeforeItsScheduleGoesOnFromThere(@ForAll long seed) {
+        Random random = new Random(seed);
+        LearningPolicy learning = policy(random);
+        FinetuneJob whole = Scenario.job(
+                "job", Scenario.texts(random, 40), List.of(), new Objective.Supervised(), 3, Cadence.ENDS, learning);
+        int steps = 1 + random.nextInt(whole.totalSteps() - 1);
+        FinetuneJob beginning = new FinetuneJob(
+                "job",
+                whole.caller(),
+                whole.method(),
+                whole.under(),
+                whole.training(),
+                whole.validation(),
+                whole.settings().endingAfter(steps),
+                whole.weight(),
+                Optional.empty());
+        RecordingJobSink first = run(beginning);
+        assertThat(first.steps()).hasSize(steps);
+        assertThat(((JobOutcome.Succeeded) first.end()).stoppedEarly()).isFalse();
+        assertThat(first.checkpoints()).extracting(JobCheckpoint::step).containsExactly(steps);
+        JobStory story = new JobStory();
+        story.add(first);
+        story.add(run(whole.from(Optional.of(first.checkpoints().get(0)))));
+        assertThat(story).isEqualTo(alone(whole));
+    }
+
+    /** At equal distances, and the last time with what the job comes to. */
+    @Test
+    void examplesAreExaminedSoOften() {
+        Cadence cadence = Cadence.ENDS.examining(4);
+        FinetuneJob job = Scenario.job(
+                "job", Scenario.texts(new Random(1), 24), List.of(), new Objective.Supervised(), 5, cadence);
+        RecordingJobSink sink = run(job);
+        assertThat(job.totalSteps()).isEqualTo(10);
+        assertThat(sink.trajectories().losses()).hasSize(4).allMatch(losses -> losses.size() == 24);
+        assertThat(sink.trajectories().losses()).doesNotHaveDuplicates();
+        JobCheckpoint last = sink.checkpoints().get(0);
+        assertThat(last.step()).isEqualTo(10);
+        assertThat(last.trajectories()).isEqualTo(sink.trajectories());
     }
 
     @Test

@@ -44,8 +44,8 @@ public interface DeviceModel extends AutoCloseable {
     }
 
     /**
-     * What the adapter in a slot has in full gives its room to other adapters, of which there is less than there are slots. The
-     * slot's adapter is not to be used any more.
+     * What the adapter in a slot has in full gives its room to other adapters, of which there is less than there are slots, and
+     * what it has of single weights is freed. The slot's adapter is not to be used any more.
      */
     void dropAdapter(int slot);
 

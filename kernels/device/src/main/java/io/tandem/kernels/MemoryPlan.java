@@ -119,6 +119,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return (long) Float.BYTES * model.layers() * ((limits.adapterSlots() + 1L) * channels + norms);
     }
 
+    /**
+     * Single weights of adapters in slots, each with its coordinates in 64 bits. Their tables are made for an adapter that has
+     * some, and joined ones while rows use it.
+     *
+     * @param count of all tables together
+     */
+    public static MemoryPlan singleWeights(long count) {
+        return new MemoryPlan(Map.of(Part.ADAPTER_SLOTS, (2L * Long.BYTES + Float.BYTES) * count));
+    }
+
     /** What one adapter's training needs beside that. */
     public static MemoryPlan training(
             ModelConfig model, KernelsConfig limits, PeftMethod method, OptimizerConfig optimizer) {
@@ -132,7 +142,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         }
         return arena(model, limits)
                 .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
-                .plus(fixed(method.fixed(model), limits.dtype()));
+                .plus(fixed(method.fixed(model), limits.dtype()))
+                .plus(momentary(method.momentary(model), limits.lanes()));
     }
 
     /** What training needs whoever learns: reserved when the first adapter learns or is measured, and shared by all. */
@@ -182,6 +193,20 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER, Float.BYTES * parameters,
                 Part.GRADIENTS, Float.BYTES * parameters * lanes,
                 Part.OPTIMIZER, optimizerBytes));
+    }
+
+    private static MemoryPlan momentary(long numbers, int lanes) {
+        return new MemoryPlan(Map.of(Part.GRADIENTS, Float.BYTES * numbers * lanes));
+    }
+
+    /**
+     * Gradients of whole weights, of so many layers at once.
+     *
+     * @param lanes each of which has its own
+     */
+    public static MemoryPlan sensing(ModelConfig model, int lanes, int layers) {
+        long numbers = model.layerParameters() / model.layers() * layers;
+        return new MemoryPlan(Map.of(Part.GRADIENTS, Float.BYTES * numbers * lanes));
     }
 
     /** Numbers that an adapter has on the device only while it learns, and that do not learn. */

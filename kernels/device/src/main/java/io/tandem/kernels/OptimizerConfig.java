@@ -3,6 +3,7 @@ package io.tandem.kernels;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import java.util.Set;
 
 /**
@@ -68,6 +69,9 @@ public record OptimizerConfig(
 
     private static final Set<String> IN_FULL_PRECISION = Set.of(Prefix.EMBEDDINGS, FullModule.EMBED_TOKENS.weight());
 
+    /** Learning rate of step sizes, in units of that of factors, whose numbers are about as much larger. */
+    private static final double STEP_SIZES = 0.01;
+
     public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
 
     public OptimizerConfig {
@@ -121,6 +125,9 @@ public record OptimizerConfig(
 
     /** Factor on the learning rate of the parameters of this name. */
     public double rate(String parameter) {
+        if (parameter.equals(QuantizedFactors.STEPS)) {
+            return STEP_SIZES;
+        }
         return parameter.equals(LowRank.B) ? loraPlusRatio : 1;
     }
 

@@ -2,6 +2,8 @@ package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.SingleWeights;
 import java.util.Collections;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -22,6 +24,10 @@ public record PreparedAdapter(Adapter adapter, SortedMap<Site, float[]> derived)
     /** Of host memory. */
     public long bytes() {
         long more = derived.values().stream().mapToLong(b -> b.length).sum();
-        return Float.BYTES * (adapter.parameters() + more);
+        long places = adapter.modules().values().stream()
+                .filter(SingleWeights.class::isInstance)
+                .mapToLong(Change::numbers)
+                .sum();
+        return Float.BYTES * (adapter.parameters() + more) + Integer.BYTES * places;
     }
 }

@@ -8,6 +8,8 @@ class Changes:
   prefixes : __torch__.tandem.adapter.prefix.Prefixes
   bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
   full : __torch__.tandem.adapter.full.Full
+  singles : __torch__.tandem.adapter.single_weights.Singles
+  quantized : __torch__.tandem.adapter.quantized.Quantized
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
@@ -15,7 +17,9 @@ class Changes:
                prompts: __torch__.tandem.adapter.prompt.Prompts,
                prefixes: __torch__.tandem.adapter.prefix.Prefixes,
                bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks,
-               full: __torch__.tandem.adapter.full.Full) -> None:
+               full: __torch__.tandem.adapter.full.Full,
+               singles: __torch__.tandem.adapter.single_weights.Singles,
+               quantized: __torch__.tandem.adapter.quantized.Quantized) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
@@ -23,6 +27,8 @@ class Changes:
     self.prefixes = prefixes
     self.bottlenecks = bottlenecks
     self.full = full
+    self.singles = singles
+    self.quantized = quantized
 
 # The adapters that rows use.
 class Users:
@@ -31,12 +37,18 @@ class Users:
   places : Tensor
   # as in bottleneck.masks; empty list if every row uses all active adapters
   bottlenecks : List[Tensor]
+  singles : __torch__.tandem.adapter.single_weights.Users
+  quantized : __torch__.tandem.adapter.quantized.Users
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
-               bottlenecks: List[Tensor]) -> None:
+               bottlenecks: List[Tensor],
+               singles: __torch__.tandem.adapter.single_weights.Users,
+               quantized: __torch__.tandem.adapter.quantized.Users) -> None:
     self.low_rank = low_rank
     self.places = places
     self.bottlenecks = bottlenecks
+    self.singles = singles
+    self.quantized = quantized
 
 # The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
@@ -47,25 +59,32 @@ class Stack:
   scaled : List[int]
   places : Tensor
   bottlenecks : List[__torch__.tandem.adapter.bottleneck.Group]
+  # slots of those with single weights
+  singles : List[int]
   def __init__(self: __torch__.tandem.adapter.change.Stack,
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, scaled: List[int],
                places: Tensor,
-               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group]) -> None:
+               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group],
+               singles: List[int]) -> None:
     self.frozen = frozen
     self.trainee = trainee
     self.lane = lane
     self.scaled = scaled
     self.places = places
     self.bottlenecks = bottlenecks
+    self.singles = singles
 
 # sizes: as in low_rank.new; full: how many modules adapters may have in full together
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[int],
         full: int) -> __torch__.tandem.adapter.change.Changes:
   biases = annotate(List[Tensor], [])
+  widths = annotate(List[int], [])
   bases = __torch__.tandem.adapter.dora.Bases()
   for layer in model.layers:
-    for linear in layer.linears:
+    for index in range(len(layer.linears)):
+      linear = layer.linears[index]
+      widths.append(sizes[3 * index + 2])
       bases.linears.append(linear)
       bases.squares.append(torch.empty([0], device=model.embedding.device))
       bias = linear.bias
@@ -77,7 +96,9 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[
       __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
       __torch__.tandem.adapter.bottleneck.Bottlenecks(2 * model.shape.layers, slots, 1 + rank,
                                                       model.embedding),
-      __torch__.tandem.adapter.full.Full(slots, full, model.embedding))
+      __torch__.tandem.adapter.full.Full(slots, full, model.embedding),
+      __torch__.tandem.adapter.single_weights.Singles(slots, widths, model.embedding),
+      __torch__.tandem.adapter.quantized.Quantized(slots))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
@@ -85,7 +106,13 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
   torch.zero_(self.prefixes.table[slot])
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
+  __torch__.tandem.adapter.change.release_(self, slot)
+
+# Frees what a slot has that is not in tables for all.
+def release_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.full.clear_(self.full, slot)
+  __torch__.tandem.adapter.single_weights.clear_(self.singles, slot)
+  __torch__.tandem.adapter.quantized.clear_(self.quantized, slot)
 
 # Multiplies what the adapter in a slot changes in the banks, in every form.
 def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
@@ -99,18 +126,22 @@ def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List
     block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
     if block >= 0:
       torch.mul_(self.bottlenecks.up[block][slot], factor)
+    if len(self.singles.slots[slot]) > 0:
+      torch.mul_(self.singles.slots[slot][bank].values, factor)
 
 # Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
               scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
   __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
+  __torch__.tandem.adapter.single_weights.activate_(self.singles, slots)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
-# whether rows find their low-rank adapters by masks
+# whether rows find their low-rank adapters by masks; single: as in single_weights.users; quantized: slot and first row
+# of quantized.Users, or empty
 def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
-          masked: bool) -> __torch__.tandem.adapter.change.Users:
+          masked: bool, single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
   bottlenecks = annotate(List[Tensor], [])
   if masked:
@@ -119,7 +150,11 @@ def users(self: __torch__.tandem.adapter.change.Changes,
     bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
-  return __torch__.tandem.adapter.change.Users(low_rank, places, bottlenecks)
+  return __torch__.tandem.adapter.change.Users(
+      low_rank, places, bottlenecks,
+      __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single),
+      __torch__.tandem.adapter.quantized.Users(quantized[0] if len(quantized) > 0 else -1,
+                                               quantized[1] if len(quantized) > 0 else 0))
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -146,17 +181,22 @@ def is_idle(self: __torch__.tandem.adapter.change.Changes,
             users: __torch__.tandem.adapter.change.Users, bank: int) -> bool:
   linear, scaled = bank % self.scale.linears, self.scale.active
   return __torch__.tandem.adapter.row_adapters.is_idle(users.low_rank, linear) and (
-      len(scaled) == 0 or scaled[linear] == 0)
+      len(scaled) == 0 or scaled[linear] == 0) and (
+      __torch__.tandem.adapter.single_weights.is_idle(self.singles, bank))
 
 # The bank's linear with the rows' adapters: x [N, in] -> [N, out]. mask, places: of these rows
 def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
             linear: __torch__.tandem.ops.linear.Linear, users: __torch__.tandem.adapter.change.Users,
             mask: Optional[Tensor], places: Tensor, x: Tensor) -> Tensor:
   scaled = self.scale.active
-  y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
-      self.scale, scaled, bank, places, x))
+  inputs = __torch__.tandem.adapter.scale.forward_inputs(self.scale, scaled, bank, places, x)
+  if users.quantized.slot >= 0:
+    y = __torch__.tandem.adapter.quantized.forward(self.quantized, users.quantized, bank, linear, inputs)
+  else:
+    y = __torch__.tandem.ops.linear.forward(linear, inputs)
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, scaled, bank, places, y)
-  return __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
+  y = __torch__.tandem.adapter.row_adapters.forward_(users.low_rank, self.low_rank, bank, x, y, mask)
+  return __torch__.tandem.adapter.single_weights.forward_(self.singles, users.singles, bank, x, y)
 
 # What a block, counted as in bottleneck.py, adds to the residual stream x [N, C], with the rows' adapters, after
 # those of its linears: y [N, C] -> y. padded: whether products get rows of zeros, see ops/rows.py
@@ -185,16 +225,21 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
                         for slot in slots])
   return __torch__.tandem.adapter.change.Stack(
       frozen, trainee, lane, union, places,
-      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots))
+      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots),
+      __torch__.tandem.adapter.single_weights.having(self.singles, slots))
 
 # The bank's linear with the adapters of a backward window's rows, as in the forward pass.
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
                   stack: __torch__.tandem.adapter.change.Stack, bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
+  own = self.quantized.slots[stack.trainee.slot]
+  if len(own) > 0:
+    return __torch__.tandem.adapter.quantized.product(own[bank], linear, x)
   y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
       self.scale, stack.scaled, bank, stack.places, x))
   y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, y)
   y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, x, y)
+  y = __torch__.tandem.adapter.single_weights.forward_again(self.singles, stack.singles, bank, x, y)
   trainee = stack.trainee
   return __torch__.tandem.adapter.low_rank.forward_learner(
       trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
@@ -206,6 +251,12 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
   learns = trainee.learns[bank]
+  own = self.quantized.slots[trainee.slot]
+  if len(own) > 0:
+    if learns:
+      __torch__.tandem.adapter.quantized.backward_learner_(trainee.quantized[bank], own[bank], stack.lane,
+                                                           x, dy)
+    return torch.matmul(dy, own[bank].weight)
   dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
   dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
@@ -222,11 +273,15 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
                                                stack.lane, x, base)
   dx = __torch__.tandem.adapter.scale.backward_inputs(self.scale, scaled, bank, places, dinputs)
   dx = __torch__.tandem.adapter.low_rank.backward_frozen(self.low_rank, stack.frozen, bank, dy, dx)
+  dx = __torch__.tandem.adapter.single_weights.backward(self.singles, stack.singles, bank, dy, dx)
+  __torch__.tandem.adapter.sensitivity.backward_(trainee.sensed[bank], stack.lane, x, dy)
   if not learns:
     return __torch__.tandem.adapter.low_rank.backward_resting(
         trainee.low_rank[bank], self.low_rank, trainee.slot, bank, dy, dx)
   __torch__.tandem.adapter.singular.backward_learner_(trainee.singular[bank], stack.lane, self.low_rank,
                                                       trainee.slot, bank, x, dy)
+  __torch__.tandem.adapter.single_weights.backward_learner_(
+      trainee.singles[bank], self.singles, trainee.slot, bank, stack.lane, x, dy)
   return __torch__.tandem.adapter.low_rank.backward_learner(
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
@@ -271,6 +326,12 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
     __torch__.tandem.adapter.core.publish_(trainee.core[bank], self.low_rank, trainee.slot, bank)
     published = published + __torch__.tandem.adapter.singular.publish_(
         trainee.singular[bank], self.low_rank, trainee.slot, bank)
+    published = published + __torch__.tandem.adapter.single_weights.publish_(
+        trainee.singles[bank], self.singles, trainee.slot, bank)
+    if len(self.quantized.slots[trainee.slot]) > 0:
+      published = published + __torch__.tandem.adapter.quantized.publish_(
+          trainee.quantized[bank], self.quantized.slots[trainee.slot][bank],
+          __torch__.tandem.ops.linear.dense(self.bases.linears[bank]))
     if bank == 0:
       published = published + __torch__.tandem.adapter.prompt.publish_(trainee.prompt, self.prompts,
                                                                        trainee.slot)
@@ -310,3 +371,5 @@ def clear_broken_(self: __torch__.tandem.adapter.change.Changes,
       torch.masked_fill_(self.bottlenecks.down[block][slot], broken[bank], 0.)
       torch.masked_fill_(self.bottlenecks.bias[block][slot], broken[bank], 0.)
       torch.masked_fill_(self.bottlenecks.up[block][slot], broken[bank], 0.)
+    if len(self.singles.slots[slot]) > 0:
+      torch.masked_fill_(self.singles.slots[slot][bank].values, broken[bank], 0.)

@@ -17,6 +17,10 @@ class Trainee:
   dora : List[__torch__.tandem.adapter.dora.Learner]
   core : List[__torch__.tandem.adapter.core.Learner]
   singular : List[__torch__.tandem.adapter.singular.Learner]
+  singles : List[__torch__.tandem.adapter.single_weights.Learner]
+  quantized : List[__torch__.tandem.adapter.quantized.Learner]
+  # as in sensitivity.py
+  sensed : List[Tensor]
   # of each core [cores] float32
   importance : Tensor
   prompt : __torch__.tandem.adapter.prompt.Learner
@@ -36,6 +40,9 @@ class Trainee:
     self.dora = annotate(List[__torch__.tandem.adapter.dora.Learner], [])
     self.core = annotate(List[__torch__.tandem.adapter.core.Learner], [])
     self.singular = annotate(List[__torch__.tandem.adapter.singular.Learner], [])
+    self.singles = annotate(List[__torch__.tandem.adapter.single_weights.Learner], [])
+    self.quantized = annotate(List[__torch__.tandem.adapter.quantized.Learner], [])
+    self.sensed = [weights[:0] for bank in range(banks)]
     self.importance = weights[:0]
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
     self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
@@ -80,6 +87,8 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
     self.dora.append(__torch__.tandem.adapter.dora.Learner())
     self.core.append(__torch__.tandem.adapter.core.Learner())
     self.singular.append(__torch__.tandem.adapter.singular.Learner())
+    self.singles.append(__torch__.tandem.adapter.single_weights.Learner())
+    self.quantized.append(__torch__.tandem.adapter.quantized.Learner())
   for i in range(len(factors) // 6):
     place = factors[6 * i : 6 * i + 6]
     rank, width, offset = place[2], place[4], place[5]
@@ -183,6 +192,36 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
     dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, part.width)]
     self.low_rank[part.bank].biases.append(
         __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
+
+# places: four numbers for each module with single weights: bank, the first of them among the bank's, how many, and
+# their offset in the vector.
+def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
+  for i in range(len(places) // 4):
+    bank, at, count, offset = places[4 * i : 4 * i + 4]
+    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, count)]
+    self.singles[bank].parts.append(__torch__.tandem.adapter.single_weights.Part(
+        at, self.weights[offset : offset + count], dw))
+
+# places: nine numbers for each module over quantized weights: bank, column, width, rank, bits, group size, and the
+# offsets of A, B and the step sizes in the vector. half: as in quantized.Part; like: of the type of activations
+def add_quantized_(self: __torch__.tandem.adapter.trainee.Trainee,
+                   quantized: __torch__.tandem.adapter.quantized.Quantized, widths: List[int],
+                   places: List[int], scalings: List[float], half: bool, like: Tensor) -> None:
+  inputs = [learner.a.size(1) for learner in self.low_rank]
+  if len(scalings) > 0:
+    __torch__.tandem.adapter.quantized.occupy_(quantized, self.slot, inputs, widths, like)
+  for i in range(len(scalings)):
+    place = places[9 * i : 9 * i + 9]
+    bank, column, width, rank, bits, group = place[:6]
+    groups = inputs[bank] // group
+    views = [__torch__.tandem.adapter.trainee.view(self.weights, place[6], rank, inputs[bank]),
+             __torch__.tandem.adapter.trainee.view(self.weights, place[7], width, rank),
+             __torch__.tandem.adapter.trainee.view(self.weights, place[8], width, groups)]
+    self.quantized[bank].parts.append(__torch__.tandem.adapter.quantized.Part(
+        place, scalings[i], half, views,
+        __torch__.tandem.adapter.trainee.views(self, place[6], rank, inputs[bank]),
+        __torch__.tandem.adapter.trainee.views(self, place[7], width, rank),
+        __torch__.tandem.adapter.trainee.views(self, place[8], width, groups)))
 
 # places: four numbers for each bottleneck, as in bottleneck.occupy_; offsets of those in the vector.
 def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,

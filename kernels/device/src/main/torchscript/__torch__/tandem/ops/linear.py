@@ -87,6 +87,11 @@ def prepare_backward_(self: __torch__.tandem.ops.linear.Linear) -> None:
   many = self.many
   return (many).prepare_backward_()
 
+# The weight [out, in], not to be changed.
+def dense(self: __torch__.tandem.ops.linear.Linear) -> Tensor:
+  many = self.many
+  return (many).dense()
+
 # dy [N, out] -> dx [N, in]
 def backward(self: __torch__.tandem.ops.linear.Linear, dy: Tensor) -> Tensor:
   many = self.many

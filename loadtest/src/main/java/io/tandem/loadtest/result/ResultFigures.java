@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /** One figure for each kind of table in docs/results. A table's columns say which kind it is. */
 public final class ResultFigures {
@@ -53,7 +54,11 @@ public final class ResultFigures {
         kinds.put(Set.of("stash", "part", "bytes"), ResultFigures::memory);
         kinds.put(Set.of("technique", "bytes"), ResultFigures::waterfall);
         kinds.put(Set.of("method", "skill", "seed", "trained_parameters", "exact_match"), ResultFigures::methods);
+        kinds.put(Set.of("ability", "part", "examples", "seed", "exact_match"), ResultFigures::abilities);
+        kinds.put(Set.of("file", "learned", "examples", "seed", "exact_match"), ResultFigures::distillation);
         kinds.put(Set.of("of", "method", "skill", "exact_match"), ResultFigures::merging);
+        kinds.put(Set.of("skill", "method", "exam", "seed", "exact_match"), ResultFigures::transfer);
+        kinds.put(Set.of("experts", "method", "seed", "share_of_own"), ResultFigures::retention);
         kinds.put(Set.of("expert", "density", "ratio", "exact_match_lost"), ResultFigures::compression);
         kinds.put(Set.of("adapters", "rows", "tokens_per_s"), ResultFigures::adapterBatch);
         kinds.put(Set.of("optimizer", "seed", "step", "validation_loss"), ResultFigures::optimizers);
@@ -129,6 +134,36 @@ public final class ResultFigures {
         return Figure.of("What methods learn in the same time", bars);
     }
 
+    /** The mean over the seeds. */
+    private static Figure abilities(Table table) {
+        List<String> parts = table.distinct("part");
+        double[] at = IntStream.range(0, parts.size()).asDoubleStream().toArray();
+        Panel panel = new Panel("exact match, %").upTo(105);
+        for (String ability : table.distinct("ability")) {
+            Table rows = table.where("ability", ability);
+            double[] exact = parts.stream()
+                    .mapToDouble(part -> PERCENT * mean(rows.where("part", part).numbers("exact_match")))
+                    .toArray();
+            panel.line(ability, at, exact);
+        }
+        return Figure.of("What abilities need", Panel.acrossNames("part of the examples", parts), panel);
+    }
+
+    /** The mean over the seeds. */
+    private static Figure distillation(Table table) {
+        Bars bars = Bars.grouped("exact match, %").upTo(105);
+        for (String file : table.distinct("file")) {
+            Table rows = table.where("file", file);
+            for (String learned : rows.distinct("learned")) {
+                bars.add(
+                        learned,
+                        file,
+                        PERCENT * mean(rows.where("learned", learned).numbers("exact_match")));
+            }
+        }
+        return Figure.of("What is learned from a part of a file", bars);
+    }
+
     private static Figure soak(Table table) {
         double[] minutes = Arrays.stream(table.numbers("seconds"))
                 .map(seconds -> seconds / 60)
@@ -158,6 +193,38 @@ public final class ResultFigures {
             }
         }
         return Figure.of("Accuracy after merging", bars);
+    }
+
+    /** The mean over skills and seeds. */
+    private static Figure transfer(Table table) {
+        Bars bars = Bars.grouped("exact match, %").upTo(PERCENT + 8);
+        for (String method : table.distinct("method")) {
+            Table rows = table.where("method", method);
+            for (String exam : table.distinct("exam")) {
+                bars.add(exam, method, PERCENT * mean(rows.where("exam", exam).numbers("exact_match")));
+            }
+        }
+        return Figure.of(
+                "Experts in " + String.join(", ", table.distinct("skill")) + ", each merged with one in a language",
+                bars);
+    }
+
+    /** The mean over skills and seeds. */
+    private static Figure retention(Table table) {
+        List<String> counts = table.distinct("experts").stream()
+                .sorted(Comparator.comparing(Integer::valueOf))
+                .toList();
+        double[] at = IntStream.range(0, counts.size()).asDoubleStream().toArray();
+        Panel panel = new Panel("of the experts' own exact match, %").upTo(105);
+        for (String method : table.distinct("method")) {
+            Table rows = table.where("method", method);
+            double[] shares = counts.stream()
+                    .mapToDouble(
+                            count -> PERCENT * mean(rows.where("experts", count).numbers("share_of_own")))
+                    .toArray();
+            panel.line(method, at, shares);
+        }
+        return Figure.of("What merges keep of experts", Panel.acrossNames("experts merged", counts), panel);
     }
 
     private static Figure compression(Table table) {

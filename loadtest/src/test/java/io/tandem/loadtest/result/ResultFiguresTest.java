@@ -32,9 +32,13 @@ class ResultFiguresTest {
                 "technique,bytes\nseen,2000000\nother,1000000\n",
                 "method,skill,seed,trained_parameters,exact_match\nseen,json,1,10,0.5\nseen,json,2,10,0.7\n",
                 "of,method,skill,exact_match\n,seen,json,0.5\n,seen,pig,0.7\n",
+                "skill,method,exam,seed,exact_match\njson,seen,language,1,0.5\njson,seen,language,2,0.7\n",
+                "experts,method,seed,skill,exact_match,share_of_own\n2,seen,1,json,0.5,0.6\n3,seen,1,json,0.4,0.5\n",
                 "expert,density,bytes,ratio,exact_match_lost\nseen,0.1,100,20,0.05\nseen,0.2,200,10,0.01\n",
                 "optimizer,seed,step,validation_loss\nseen,1,10,1.5\nseen,2,10,1.7\nseen,1,20,1.1\nseen,2,20,1.2\n",
-                "optimizer,rank,state_bytes\nseen,8,1000000\n"
+                "optimizer,rank,state_bytes\nseen,8,1000000\n",
+                "ability,part,examples,seed,exact_match\nseen,1/2,10,1,0.5\nseen,1/1,20,1,0.6\n",
+                "file,learned,examples,seed,exact_match\nseen,whole,10,1,0.5\nseen,random,5,1,0.4\n"
             })
     void everyKindOfTableHasAFigureThatNamesItsRows(String text) throws Exception {
         assertThat(words(text)).contains("seen");

@@ -4,6 +4,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.SingleWeights;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -44,6 +45,9 @@ public record ContentHash(String hex) {
                 }
                 update(digest, parameter.values());
             });
+            if (change instanceof SingleWeights own) {
+                update(digest, own.places());
+            }
         });
         adapter.prefix().ifPresent(prefix -> {
             String kind = prefix.match(prompt -> "", keys -> "keys and values ");
@@ -85,6 +89,12 @@ public record ContentHash(String hex) {
             chunk.asFloatBuffer().put(values, from, count);
             digest.update(chunk.array(), 0, count * Float.BYTES);
         }
+    }
+
+    private static void update(MessageDigest digest, int[] places) {
+        ByteBuffer bytes = ByteBuffer.allocate(places.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asIntBuffer().put(places);
+        digest.update(bytes);
     }
 
     private static MessageDigest sha256() {

@@ -95,6 +95,21 @@ public record FinetuneJob(
                     cadence,
                     LearningPolicy.EVERYTHING);
         }
+
+        /** The beginning of the same course. */
+        public Settings endingAfter(int steps) {
+            return new Settings(
+                    objective,
+                    epochs,
+                    batchSize,
+                    learningRate,
+                    warmupSteps,
+                    schedule,
+                    seed,
+                    optimizer,
+                    cadence.endingAfter(steps),
+                    learning);
+        }
     }
 
     /**
@@ -104,11 +119,36 @@ public record FinetuneJob(
      *     after the last
      * @param patience measurements in a row without a smaller loss after which the job ends; 0 means never
      * @param keepBest whether the job's result is the adapter with the smallest measured loss instead of the last
+     * @param examinations how often each training example's loss is measured over the whole job; such a job has a checkpoint
+     *     at its end. 0 means never
+     * @param end steps after which the job ends, with a checkpoint, although its schedule goes on; 0 means with the schedule
      */
     public record Cadence(
-            int checkpointEvery, boolean checkpointEpochs, int measureEvery, int patience, boolean keepBest) {
+            int checkpointEvery,
+            boolean checkpointEpochs,
+            int measureEvery,
+            int patience,
+            boolean keepBest,
+            int examinations,
+            int end) {
         /** Measures at both ends, keeps nothing. */
         public static final Cadence ENDS = new Cadence(0, false, 0, 0, false);
+
+        /** Of a job that neither examines nor ends before its schedule. */
+        public Cadence(
+                int checkpointEvery, boolean checkpointEpochs, int measureEvery, int patience, boolean keepBest) {
+            this(checkpointEvery, checkpointEpochs, measureEvery, patience, keepBest, 0, 0);
+        }
+
+        /** The same with so many examinations. */
+        public Cadence examining(int times) {
+            return new Cadence(checkpointEvery, checkpointEpochs, measureEvery, patience, keepBest, times, end);
+        }
+
+        private Cadence endingAfter(int steps) {
+            return new Cadence(
+                    checkpointEvery, checkpointEpochs, measureEvery, patience, keepBest, examinations, steps);
+        }
     }
 
     public FinetuneJob {
@@ -230,8 +270,14 @@ public record FinetuneJob(
         return (training.size() + settings.batchSize() - 1) / settings.batchSize();
     }
 
-    /** Optimizer steps from start to end. */
+    /** Optimizer steps from start to end of its schedule. */
     public int totalSteps() {
         return stepsPerEpoch() * settings.epochs();
+    }
+
+    /** The step that it ends with, unless it ends early for want of progress. */
+    public int lastStep() {
+        int end = settings.cadence().end();
+        return end > 0 ? Math.min(end, totalSteps()) : totalSteps();
     }
 }

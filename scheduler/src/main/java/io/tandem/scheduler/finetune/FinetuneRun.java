@@ -199,6 +199,10 @@ public final class FinetuneRun {
                 tell(() -> sink.measured(measured));
             }
             case PROBE -> course.addProbe().ifPresent(found -> tell(() -> sink.found(found)));
+            case EXAMINATION -> {
+                Trajectories trajectories = course.addExamination();
+                tell(() -> sink.examined(trajectories));
+            }
             case STEP -> optimizerStep();
         }
         if (!ended) {
@@ -241,7 +245,7 @@ public final class FinetuneRun {
     private void settle() {
         if (pausing) {
             suspend();
-        } else if (!course.beginValidation()) {
+        } else if (!course.beginValidation() && !course.beginExamination()) {
             if (course.takeCheckpointDue()) {
                 JobCheckpoint checkpoint = checkpoint();
                 tell(() -> sink.checkpoint(checkpoint));
@@ -266,7 +270,7 @@ public final class FinetuneRun {
             finish(new JobOutcome.OnlyMeasured());
             return;
         }
-        boolean early = course.step() < job.totalSteps();
+        boolean early = course.step() < job.lastStep();
         Optional<Best> best = course.best();
         finish(new JobOutcome.Succeeded(
                 best.map(Best::adapter).orElseGet(() -> course.served(device.snapshot(trainee()))),

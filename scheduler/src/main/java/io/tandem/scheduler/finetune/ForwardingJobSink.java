@@ -34,6 +34,11 @@ public abstract class ForwardingJobSink implements JobSink {
     }
 
     @Override
+    public void examined(Trajectories trajectories) {
+        sink.examined(trajectories);
+    }
+
+    @Override
     public void grew(Grown grown) {
         sink.grew(grown);
     }

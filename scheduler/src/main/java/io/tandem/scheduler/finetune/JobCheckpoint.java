@@ -24,6 +24,7 @@ import java.util.Optional;
  * @param trained scores of the last step
  * @param measured the last measurement, of this step or an earlier one
  * @param learning what is remembered of what learns
+ * @param trajectories the losses of the training examples, if the job examines them
  */
 public record JobCheckpoint(
         int step,
@@ -37,7 +38,8 @@ public record JobCheckpoint(
         long trainedTokens,
         Scores trained,
         Optional<Measured> measured,
-        LearningState learning) {
+        LearningState learning,
+        Trajectories trajectories) {
 
     /**
      * The adapter with the smallest validation loss.

@@ -3,6 +3,7 @@ package io.tandem.scheduler.finetune;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
@@ -26,6 +27,9 @@ public interface JobSink {
 
     /** The validation examples were measured. */
     void measured(Measured measured);
+
+    /** The training examples were examined; this is all that is known of them by now. */
+    void examined(Trajectories trajectories);
 
     /** Ranks of the adapter's modules grew. */
     void grew(Grown grown);
@@ -74,11 +78,16 @@ public interface JobSink {
      * What is left of an adapter.
      *
      * @param step after which it was pruned
+     * @param singleWeights that are tuned instead of others' factors
      */
-    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks) {
+    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks, long singleWeights) {
         static Pruned of(int step, Adapter before, Adapter now) {
+            long singleWeights = now.modules().values().stream()
+                    .filter(SingleWeights.class::isInstance)
+                    .mapToLong(Change::numbers)
+                    .sum();
             return new Pruned(
-                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now));
+                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now), singleWeights);
         }
 
         private static int ranks(Adapter adapter) {

@@ -36,6 +36,7 @@ final class TrainingCourse {
         REFERENCES,
         VALIDATION,
         PROBE,
+        EXAMINATION,
         STEP
     }
 
@@ -53,6 +54,7 @@ final class TrainingCourse {
     private int checkpointed;
     private long trainedTokens;
     private Scores trained;
+    private Trajectories trajectories;
 
     /**
      * @param packTokens most rows of a pack
@@ -71,6 +73,7 @@ final class TrainingCourse {
         this.trainedTokens = from.map(JobCheckpoint::trainedTokens).orElse(0L);
         this.trained = from.map(JobCheckpoint::trained).orElse(Scores.NONE);
         this.references = from.map(JobCheckpoint::references).orElse(List.of());
+        this.trajectories = from.map(JobCheckpoint::trajectories).orElse(Trajectories.NONE);
         this.history = new ValidationHistory(job.settings().cadence(), from);
         this.batches = new MiniBatches(job, step);
         this.learning = job.settings()
@@ -91,6 +94,13 @@ final class TrainingCourse {
             throw new IllegalArgumentException("the checkpoint of step " + checkpoint.step() + " with "
                     + checkpoint.references().size() + " references is not one of this job, which has "
                     + job.totalSteps() + " steps and " + expected + " references");
+        }
+        for (List<Double> losses : checkpoint.trajectories().losses()) {
+            if (losses.size() != job.training().size()) {
+                throw new IllegalArgumentException("the checkpoint of step " + checkpoint.step() + " has the losses of "
+                        + losses.size() + " examples, so it is not one of this job, which has "
+                        + job.training().size());
+            }
         }
     }
 
@@ -131,11 +141,23 @@ final class TrainingCourse {
 
     /** Whether the validation examples are due; then they are the work. */
     boolean beginValidation() {
-        boolean due = !job.validation().isEmpty() && history.due(step, job.totalSteps());
+        boolean due = !job.validation().isEmpty() && history.due(step, job.lastStep());
         if (due) {
             phase = Phase.VALIDATION;
             plan = learning.measuring(step);
             work = packed(IntStream.range(job.training().size(), all.size()), Purpose.MEASURE);
+        }
+        return due;
+    }
+
+    /** Whether the loss of each training example is to be known now; then they are the work. */
+    boolean beginExamination() {
+        boolean due = trajectories.due(
+                step, job.totalSteps(), job.settings().cadence().examinations());
+        if (due) {
+            phase = Phase.EXAMINATION;
+            plan = learning.measuring(step);
+            work = packed(IntStream.range(0, job.training().size()), Purpose.MEASURE);
         }
         return due;
     }
@@ -164,14 +186,15 @@ final class TrainingCourse {
     }
 
     boolean finished() {
-        return step == job.totalSteps() || history.exhausted();
+        return step >= job.lastStep() || history.exhausted();
     }
 
     /** Whether a checkpoint of this step is due; once only. */
     boolean takeCheckpointDue() {
         FinetuneJob.Cadence cadence = job.settings().cadence();
         boolean wanted = (cadence.checkpointEvery() > 0 && step % cadence.checkpointEvery() == 0)
-                || (cadence.checkpointEpochs() && step % job.stepsPerEpoch() == 0);
+                || (cadence.checkpointEpochs() && step % job.stepsPerEpoch() == 0)
+                || ((cadence.examinations() > 0 || cadence.end() > 0) && finished());
         boolean due = wanted && step > checkpointed;
         checkpointed = due ? step : checkpointed;
         return due;
@@ -255,6 +278,19 @@ final class TrainingCourse {
         return learning.probed(tally().scores().loss()).map(finding -> new Found(step, finding));
     }
 
+    /** Takes in the losses of the training examples that the finished work measured. */
+    Trajectories addExamination() {
+        Double[] losses = new Double[job.training().size()];
+        List<SequenceScores> scores = work.byExample();
+        for (int at = 0; at < losses.length; at++) {
+            int index = work.indices().get(at);
+            losses[index] =
+                    scores.get(at).losses()[0] / Math.max(1, all.get(index).learnedTokens());
+        }
+        trajectories = trajectories.with(List.of(losses));
+        return trajectories;
+    }
+
     /** Examples of the finished work, added up. */
     private ScoreTally tally(List<Integer> positions) {
         ScoreTally tally = new ScoreTally(job.settings().objective());
@@ -321,6 +357,7 @@ final class TrainingCourse {
                 trainedTokens,
                 trained,
                 history.last(),
-                learning.state());
+                learning.state(),
+                trajectories);
     }
 }

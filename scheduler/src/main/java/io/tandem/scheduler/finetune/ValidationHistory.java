@@ -39,9 +39,9 @@ final class ValidationHistory {
     }
 
     /** Whether the examples should be measured after so many steps and have not been. */
-    boolean due(int step, int totalSteps) {
+    boolean due(int step, int lastStep) {
         int every = cadence.measureEvery();
-        boolean wanted = step == 0 || step == totalSteps || (every > 0 && step % every == 0);
+        boolean wanted = step == 0 || step == lastStep || (every > 0 && step % every == 0);
         return wanted && last.stream().noneMatch(measured -> measured.step() == step);
     }
 

@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.model.TargetModule;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +60,9 @@ class ContentHashTest {
                 factors,
                 new Dora(factors, two),
                 new Scale(2, 2, Scale.Side.INPUT, two),
-                new Scale(2, 2, Scale.Side.OUTPUT, two));
+                new Scale(2, 2, Scale.Side.OUTPUT, two),
+                new SingleWeights(2, 2, new int[] {0, 1}, two),
+                new SingleWeights(2, 2, new int[] {0, 3}, two));
         LoraConfig config = new LoraConfig(1, 2, false, Set.of(TargetModule.Q_PROJ), "");
         assertThat(changes.stream()
                         .map(change -> ContentHash.of(new Adapter(config, Map.of(SITE, change))))

@@ -21,6 +21,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.LearningRateSchedule;
 import io.tandem.scheduler.finetune.Objective;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.SamplingParams;
 import io.tandem.scheduler.inference.StopRule;
@@ -112,6 +113,9 @@ final class Replay implements IterationListener {
 
             @Override
             public void measured(Measured measured) {}
+
+            @Override
+            public void examined(Trajectories trajectories) {}
 
             @Override
             public void grew(Grown grown) {}

@@ -7,13 +7,18 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.SensitiveWeights;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.SortedSet;
@@ -53,10 +58,13 @@ final class FakeTrainee {
     static long hash(Adapter adapter) {
         long hash = 17;
         for (Map.Entry<Site, Change> entry : adapter.modules().entrySet()) {
-            LowRank factors = entry.getValue().lowRank().orElseThrow();
             hash = hash * 31 + entry.getKey().layer();
-            hash = hash * 31 + Arrays.hashCode(factors.a());
-            hash = hash * 31 + Arrays.hashCode(factors.b());
+            for (Parameter parameter : entry.getValue().parameters()) {
+                hash = hash * 31 + Arrays.hashCode(parameter.values());
+            }
+            if (entry.getValue() instanceof SingleWeights own) {
+                hash = hash * 31 + Arrays.hashCode(own.places());
+            }
         }
         return hash
                 + adapter.prefix()
@@ -82,9 +90,27 @@ final class FakeTrainee {
             estimates.put(
                     site,
                     new Estimate(
-                            random.doubles(change.rank()).boxed().toList(), random.nextDouble(), random.nextDouble()));
+                            random.doubles(change.rank()).boxed().toList(),
+                            random.nextDouble(),
+                            random.nextDouble(),
+                            plan.sensed().contains(site.layer())
+                                    ? Optional.of(sensitive(change, random))
+                                    : Optional.empty()));
         });
         return estimates;
+    }
+
+    private static SensitiveWeights sensitive(Change change, Random random) {
+        int most = SensitiveWeights.most(change);
+        int[] places = random.ints(0, change.inputs() * change.outputs())
+                .distinct()
+                .limit(most)
+                .toArray();
+        float[] shares = new float[most];
+        for (int i = 0; i < most; i++) {
+            shares[i] = (i == 0 ? 1 : shares[i - 1]) * random.nextFloat();
+        }
+        return new SensitiveWeights(places, shares);
     }
 
     void step(double learningRate, double lossScale) {
@@ -96,6 +122,12 @@ final class FakeTrainee {
         gradient = 0;
         SortedMap<Site, Change> modules = new TreeMap<>();
         weights.modules().forEach((site, change) -> {
+            if (change instanceof SingleWeights single) {
+                float[] values = single.values().clone();
+                values[0] += (moment & 0xFFFF) / 65536f;
+                modules.put(site, single.with(List.of(values)));
+                return;
+            }
             LowRank old = change.lowRank().orElseThrow();
             float[] b = old.b().clone();
             b[0] = (moment & 0xFFFF) / 65536f;

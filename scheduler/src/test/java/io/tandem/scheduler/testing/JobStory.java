@@ -13,6 +13,7 @@ public final class JobStory {
     private final Map<Integer, String> measurements = new TreeMap<>();
     private final Map<Integer, String> findings = new TreeMap<>();
     private final Map<Integer, String> prunings = new TreeMap<>();
+    private final Map<Integer, String> examinations = new TreeMap<>();
     private String end = "";
 
     /** Adds what a run of the job did. */
@@ -26,6 +27,9 @@ public final class JobStory {
         sink.prunings().forEach(pruned -> put(prunings, pruned.step(), pruned.toString()));
         sink.findings().forEach(found -> put(findings, found.step(), found.toString()));
         sink.measurements().forEach(measured -> put(measurements, measured.step(), measured.toString()));
+        for (int i = 0; i < sink.trajectories().times(); i++) {
+            put(examinations, i, sink.trajectories().losses().get(i).toString());
+        }
         if (sink.ended() && sink.end() instanceof JobOutcome.Succeeded succeeded) {
             end = FakeTrainee.hash(succeeded.adapter()) + " " + succeeded.step() + " " + succeeded.stoppedEarly();
         }
@@ -50,6 +54,6 @@ public final class JobStory {
 
     @Override
     public String toString() {
-        return steps + "\n" + measurements + "\n" + findings + "\n" + prunings + "\n" + end;
+        return steps + "\n" + measurements + "\n" + findings + "\n" + prunings + "\n" + examinations + "\n" + end;
     }
 }

@@ -2,6 +2,7 @@ package io.tandem.scheduler.testing;
 
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.Trajectories;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,6 +14,7 @@ public final class RecordingJobSink implements JobSink {
     private final List<Measured> measurements = new ArrayList<>();
     private final List<JobCheckpoint> checkpoints = new ArrayList<>();
     private final List<JobOutcome> ends = new ArrayList<>();
+    private Trajectories trajectories = Trajectories.NONE;
     private boolean started;
 
     @Override
@@ -38,6 +40,11 @@ public final class RecordingJobSink implements JobSink {
     @Override
     public void measured(Measured measured) {
         measurements.add(measured);
+    }
+
+    @Override
+    public void examined(Trajectories examined) {
+        trajectories = examined;
     }
 
     @Override
@@ -71,6 +78,11 @@ public final class RecordingJobSink implements JobSink {
 
     public List<Measured> measurements() {
         return measurements;
+    }
+
+    /** What is known of the training examples. */
+    public Trajectories trajectories() {
+        return trajectories;
     }
 
     public List<JobCheckpoint> checkpoints() {

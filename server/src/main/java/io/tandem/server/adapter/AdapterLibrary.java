@@ -3,6 +3,7 @@ package io.tandem.server.adapter;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterFormatException;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.compeft.TernaryAdapter;
 import io.tandem.kernels.adapter.routing.Prototypes;
 import io.tandem.scheduler.AdapterPins;
@@ -225,8 +226,16 @@ public final class AdapterLibrary {
     private CompletableFuture<Examined> examined(String name, Adapter adapter, UnaryOperator<LoadReport> check) {
         return CompletableFuture.supplyAsync(() -> {
             requireName(name);
+            requireServed(name, adapter);
             return new Examined(check.apply(LoadReport.of(adapter)), Prototypes.of(adapter));
         });
+    }
+
+    private static void requireServed(String name, Adapter adapter) {
+        if (adapter.config() instanceof QuantizedConfig) {
+            throw new AdapterFormatException("adapter '" + name
+                    + "' is a checkpoint of training over quantized weights (L4Q), of which a base model comes");
+        }
     }
 
     private StoredVersion save(

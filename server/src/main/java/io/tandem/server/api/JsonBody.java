@@ -112,7 +112,7 @@ public final class JsonBody {
     }
 
     /** An element of a field that is an array, which must be an object. */
-    JsonBody element(String field, JsonNode array, int index) {
+    public JsonBody element(String field, JsonNode array, int index) {
         String place = field + "[" + index + "]";
         if (!(array.get(index) instanceof ObjectNode object)) {
             throw invalid(place, "must be an object.");

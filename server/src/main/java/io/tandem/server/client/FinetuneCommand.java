@@ -37,6 +37,9 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     private SearchOptions search = new SearchOptions();
 
     @Mixin
+    private DistillOptions distill = new DistillOptions();
+
+    @Mixin
     private HyperparameterOptions hyperparameters = new HyperparameterOptions();
 
     @Option(names = "--dpo", description = "Learn preferences (direct preference optimization) from pairs.")
@@ -55,13 +58,14 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     Map<String, String> flags() {
         Map<String, String> flags = HyperparameterOptions.flags(training);
         flags.putAll(search.flags());
+        flags.putAll(distill.flags());
         return flags;
     }
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        if (search.asked() && preferences) {
-            throw wrong("--search learns from examples, not from the pairs of --dpo.");
+        if (distill.asked() && (preferences || search.asked())) {
+            throw wrong("--distill goes neither with --dpo nor with --search.");
         }
         ServerClient client = client();
         List<ServerClient.Uploaded> files = new ArrayList<>();
@@ -100,12 +104,13 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         if (seed != null) {
             body.put("seed", seed);
         }
-        String type = search.asked() ? "search" : preferences ? "dpo" : "supervised";
+        String type = search.asked() ? "search" : distill.asked() ? "distill" : preferences ? "dpo" : "supervised";
         ObjectNode method = body.putObject("method").put("type", type);
         ObjectNode settings = method.putObject(type);
         if (search.asked()) {
-            search.fill(settings);
+            search.fill(settings, preferences);
         }
+        distill.fill(settings);
         hyperparameters.fill(settings.putObject("hyperparameters"), client);
         return body;
     }
@@ -113,7 +118,9 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
     private int created(ServerClient client, JsonNode job) throws IOException, InterruptedException {
         String id = job.path("id").asText();
         if (!detach) {
-            return new JobFollower(client, this).follow(id);
+            int exit = new JobFollower(client, this).follow(id);
+            distill.download(client, client.get("/v1/fine_tuning/jobs/" + ServerClient.part(id)));
+            return exit;
         }
         if (json()) {
             return print(job);

@@ -29,7 +29,10 @@ final class HyperparameterOptions {
             Map.entry("growth_threshold", "--growth-threshold"),
             Map.entry("orthogonality", "--orthogonality"),
             Map.entry("invocation_tokens", "--invocation"),
+            Map.entry("layers", "--layers"),
             Map.entry("virtual_tokens", "--virtual-tokens"),
+            Map.entry("bits", "--bits"),
+            Map.entry("group_size", "--group-size"),
             Map.entry("bottleneck_size", "--bottleneck-size"),
             Map.entry("bottleneck_mode", "--bottleneck-mode"),
             Map.entry("bottleneck_at", "--bottleneck-at"),
@@ -74,6 +77,7 @@ final class HyperparameterOptions {
         triadaptlora,
         svfit,
         alora,
+        l4q,
         ia3,
         prompt_tuning,
         prefix_tuning,
@@ -86,7 +90,7 @@ final class HyperparameterOptions {
     @Option(
             names = "--rank",
             paramLabel = "N",
-            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64.")
+            description = "LoRA rank, or with ranks that grow their average; default 8, of svfit 64, of l4q 4.")
     private @Nullable Integer rank;
 
     @Option(names = "--alpha", paramLabel = "X", description = "LoRA alpha; default twice the rank.")
@@ -108,6 +112,13 @@ final class HyperparameterOptions {
             split = ",",
             description = "Modules to adapt, for example q_proj,v_proj; default those usual for the method.")
     private @Nullable List<String> targetModules;
+
+    @Option(
+            names = "--layers",
+            paramLabel = "L",
+            converter = Layers.Converter.class,
+            description = "Layers to adapt, for example 0-3+7; default all.")
+    private @Nullable Layers layers;
 
     @Option(
             names = "--virtual-tokens",
@@ -202,6 +213,15 @@ final class HyperparameterOptions {
             paramLabel = "TEXT",
             description = "Of alora: the text of a prompt from which on the adapter acts, as whole tokens.")
     private @Nullable String invocation;
+
+    @Option(names = "--bits", paramLabel = "N", description = "Of l4q: bits of a weight, 4 or 8; default 4.")
+    private @Nullable Integer bits;
+
+    @Option(
+            names = "--group-size",
+            paramLabel = "N",
+            description = "Of l4q: inputs that share a step size; default 32.")
+    private @Nullable Integer groupSize;
 
     @Option(
             names = "--bottleneck-size",
@@ -323,12 +343,15 @@ final class HyperparameterOptions {
         put(hyperparameters, "lora_bias", loraBias ? true : null);
         put(hyperparameters, "modules_to_save", modulesToSave);
         put(hyperparameters, "target_modules", targetModules);
+        put(hyperparameters, "layers", layers == null ? null : layers.numbers());
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);
         put(hyperparameters, "growth_interval", growthInterval);
         put(hyperparameters, "growth_modules", growthModules);
         put(hyperparameters, "growth_threshold", growthThreshold);
         put(hyperparameters, "orthogonality", orthogonality);
+        put(hyperparameters, "bits", bits);
+        put(hyperparameters, "group_size", groupSize);
         put(hyperparameters, "bottleneck_size", bottleneckSize);
         put(hyperparameters, "bottleneck_mode", bottleneckMode);
         put(hyperparameters, "bottleneck_at", bottleneckAt);

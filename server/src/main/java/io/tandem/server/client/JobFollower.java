@@ -131,11 +131,22 @@ final class JobFollower {
         if (job.has("search")) {
             SearchReport.print(job.path("search"), out);
         }
+        if (job.has("distill")) {
+            JsonNode distilled = job.path("distill");
+            out.printf(
+                    "The file '%s' has %d of the %d examples.%n",
+                    distilled.path("file").asText(),
+                    distilled.path("examples").asInt(),
+                    distilled.path("of").asInt());
+        }
         switch (status) {
             case "succeeded" ->
                 out.printf(
-                        "The model '%s' can be called.%n",
-                        job.path("fine_tuned_model").asText());
+                        job.has("fine_tuned_base")
+                                ? "The new base model is in %s of the server's data directory; serve it with --model.%n"
+                                : "The model '%s' can be called.%n",
+                        job.path(job.has("fine_tuned_base") ? "fine_tuned_base" : "fine_tuned_model")
+                                .asText());
             case "paused" ->
                 out.printf(
                         "The job is paused; 'tandem jobs resume %s' resumes it.%n",

@@ -53,6 +53,7 @@ public final class JobsCommand extends ServerCommand {
         line("error", job.path("error").path("message").asText(""));
         line("base model", job.path("model").asText());
         line("model", job.path("fine_tuned_model").asText(""));
+        line("new base model", job.path("fine_tuned_base").asText(""));
         line("created", date(job, "created_at"));
         line("finished", date(job, "finished_at"));
         line("tokens", job.path("trained_tokens").asText(""));

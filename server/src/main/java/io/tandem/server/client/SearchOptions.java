@@ -44,6 +44,21 @@ final class SearchOptions {
     private @Nullable List<String> targetModules;
 
     @Option(
+            names = "--search-layers",
+            paramLabel = "L",
+            split = ",",
+            converter = Layers.Converter.class,
+            description = "Of a search: groups of layers that trials adapt or leave out, for example 0-1,2-3,4+5.")
+    private @Nullable List<Layers> layers;
+
+    @Option(
+            names = "--search-learns",
+            paramLabel = "L",
+            split = ",",
+            description = "Of a search: what may learn in a step, for example all,ist,pdp.")
+    private @Nullable List<String> learns;
+
+    @Option(
             names = "--search-learning-rates",
             paramLabel = "X",
             arity = "2",
@@ -54,7 +69,7 @@ final class SearchOptions {
 
     boolean asked() {
         return search
-                || Stream.of(trials, methods, ranks, targetModules, learningRates)
+                || Stream.of(trials, methods, ranks, targetModules, layers, learns, learningRates)
                         .anyMatch(Objects::nonNull);
     }
 
@@ -70,14 +85,27 @@ final class SearchOptions {
         if (targetModules != null) {
             flags.put("target_modules", "--search-target-modules");
         }
+        if (layers != null) {
+            flags.put("layers", "--search-layers");
+        }
+        if (learns != null) {
+            flags.put("learns", "--search-learns");
+        }
         if (learningRates != null) {
             List.of("learning_rate", "min", "max").forEach(field -> flags.put(field, "--search-learning-rates"));
         }
         return flags;
     }
 
-    /** Fills in {@code method.search}. */
-    void fill(ObjectNode settings) {
+    /**
+     * Fills in {@code method.search}.
+     *
+     * @param preferences whether the trials learn preferences
+     */
+    void fill(ObjectNode settings, boolean preferences) {
+        if (preferences) {
+            settings.put("objective", "dpo");
+        }
         if (trials != null) {
             settings.put("trials", trials);
         }
@@ -92,11 +120,27 @@ final class SearchOptions {
             ArrayNode all = space.putArray("target_modules");
             targetModules.forEach(targets -> addTargets(all, targets));
         }
+        if (layers != null) {
+            ArrayNode groups = space.putArray("layers");
+            layers.forEach(group -> group.numbers().forEach(groups.addArray()::add));
+        }
+        if (learns != null) {
+            ArrayNode values = space.putArray("learns");
+            learns.forEach(name -> addLearns(values, name));
+        }
         if (learningRates != null) {
             space.putObject("learning_rate").put("min", learningRates.get(0)).put("max", learningRates.get(1));
         }
         if (!space.isEmpty()) {
             settings.set("space", space);
+        }
+    }
+
+    private static void addLearns(ArrayNode values, String name) {
+        if (name.equals("all")) {
+            values.add(name);
+        } else {
+            values.addObject().put("type", name);
         }
     }
 

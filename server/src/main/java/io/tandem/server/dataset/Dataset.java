@@ -25,10 +25,11 @@ public sealed interface Dataset extends DatasetReader.Result {
     /**
      * One example.
      *
+     * @param line number of its line among the file's examples, from 0
      * @param sequence with labels where something is learned
      * @param tags of its line
      */
-    record Example(Sequence sequence, Tags tags) {}
+    record Example(int line, Sequence sequence, Tags tags) {}
 
     /**
      * Two answers to the same prompt. The sequences begin with the same tokens, and only the answers have labels.

@@ -50,7 +50,8 @@ final class DatasetDraft {
         if (wrong == 0 && preferences) {
             pairs.add(new Pair(sequences.get(0), sequences.get(1), line.tags()));
         } else if (wrong == 0) {
-            sequences.forEach(sequence -> examples.add(new Example(sequence, line.tags())));
+            int at = counter.examples() - 1;
+            sequences.forEach(sequence -> examples.add(new Example(at, sequence, line.tags())));
         }
     }
 

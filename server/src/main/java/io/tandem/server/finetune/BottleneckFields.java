@@ -30,15 +30,18 @@ final class BottleneckFields {
 
     private BottleneckFields() {}
 
-    /** @throws io.tandem.server.api.ApiException naming the field that is wrong */
-    static BottleneckConfig read(JsonBody hyper, String model) {
+    /**
+     * @param layers that have one; all if empty
+     * @throws io.tandem.server.api.ApiException naming the field that is wrong
+     */
+    static BottleneckConfig read(JsonBody hyper, Set<Integer> layers, String model) {
         int size = hyper.optionalInt("bottleneck_size", 1, 512).orElse(16);
         Input input = choice(hyper, "bottleneck_mode", MODES, "series");
         boolean parallel = input == Input.STREAM;
         Function function = choice(hyper, "bottleneck_activation", ACTIVATIONS, parallel ? "relu" : "silu");
         double scaling = hyper.optionalNumber("bottleneck_scaling", 1e-3, 1e4).orElse(parallel ? 4.0 : 1.0);
         Set<TargetModule> places = choice(hyper, "bottleneck_at", PLACES, parallel ? "mlp" : "both");
-        return new BottleneckConfig(size, new Kind(input, function, scaling), places, model);
+        return new BottleneckConfig(size, new Kind(input, function, scaling), places, Set.of(), layers, model);
     }
 
     private static <T> T choice(JsonBody hyper, String field, Map<String, T> choices, String usual) {

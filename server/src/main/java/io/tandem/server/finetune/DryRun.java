@@ -19,7 +19,6 @@ record DryRun(JobSpec spec, JobData data, FrozenAdapters frozen, TrainingDevice 
         device.requireShape(spec.method());
         DatasetSummary summary = data.trainingSet().summary();
         Settings settings = spec.settings(data.training().size(), spec.seed());
-        MemoryPlan plan = device.memory(spec.method(), spec.optimizer());
         long trained = data.training().stream().mapToLong(this::rows).sum() * settings.epochs();
         long learning = data.training().stream().mapToLong(this::learningRows).sum() * settings.epochs();
         ObjectNode answer = JsonBody.MAPPER.createObjectNode();
@@ -35,6 +34,7 @@ record DryRun(JobSpec spec, JobData data, FrozenAdapters frozen, TrainingDevice 
         ObjectNode controls = file.putObject("controls");
         summary.controls().forEach(controls::put);
         int batches = JobSpec.ceilDiv(data.training().size(), settings.batchSize());
+        MemoryPlan plan = device.memory(spec, batches * settings.epochs());
         ObjectNode training = answer.putObject("training");
         training.put("n_epochs", settings.epochs()).put("batch_size", settings.batchSize());
         training.put("steps", batches * settings.epochs()).put("trained_tokens", trained);

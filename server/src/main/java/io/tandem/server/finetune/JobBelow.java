@@ -33,6 +33,17 @@ record JobBelow(List<String> under, SortedMap<String, String> controls) {
         return new JobBelow(under(hyper), controls(hyper));
     }
 
+    /** @throws ApiException if there is something, below what becomes a base model itself */
+    void requireNothing(JsonBody hyper, String method) {
+        String why = "cannot be had with '" + method + "', of which a base model comes.";
+        if (!under.isEmpty()) {
+            throw hyper.invalid("under", why);
+        }
+        if (!controls.isEmpty()) {
+            throw hyper.invalid("controls", why);
+        }
+    }
+
     private static List<String> under(JsonBody hyper) {
         JsonNode value = hyper.find("under");
         List<String> names = new ArrayList<>();

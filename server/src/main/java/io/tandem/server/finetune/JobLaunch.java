@@ -43,6 +43,7 @@ final class JobLaunch {
     private final JobReaders readers;
     private final JobThread thread;
     private final TrainingAccount account;
+    private final BaseMaker bases;
     private final Map<String, CompletableFuture<Ready>> readings = new HashMap<>();
     /** In the order in which they were read; nobody passes, or a large job would never start. */
     private final Deque<Ready> waitingForMemory = new ArrayDeque<>();
@@ -56,14 +57,21 @@ final class JobLaunch {
      * A job whose files are read.
      *
      * @param trial of its search, if it is one
+     * @param distilled what is left of its training file, if it has learned that
      */
-    private record Ready(ObjectNode job, FinetuneJob work, MemoryPlan plan, JobData data, Optional<TrialTask> trial) {
+    private record Ready(
+            ObjectNode job,
+            FinetuneJob work,
+            MemoryPlan plan,
+            JobData data,
+            Optional<TrialTask> trial,
+            Optional<DistilledFile> distilled) {
         String id() {
             return work.id();
         }
 
         Ready with(FinetuneJob prepared) {
-            return new Ready(job, prepared, plan, data, trial);
+            return new Ready(job, prepared, plan, data, trial, distilled);
         }
     }
 
@@ -74,8 +82,10 @@ final class JobLaunch {
             JobResults results,
             JobReaders readers,
             JobThread thread,
-            TrainingAccount account) {
+            TrainingAccount account,
+            BaseMaker bases) {
         this.account = account;
+        this.bases = bases;
         this.setup = setup;
         this.budget = new TrainingBudget(setup.device().memoryBytes());
         this.engine = engine;
@@ -206,8 +216,12 @@ final class JobLaunch {
                 ? read.get()
                 : JobData.read(spec, frozen, file -> results.open(unchanged, file), setup);
         // A seed that the server chose is kept.
-        Settings settings =
+        Settings whole =
                 spec.settings(data.training().size(), unchanged.path("seed").asLong());
+        int stepsPerEpoch = JobSpec.ceilDiv(data.training().size(), whole.batchSize());
+        Settings settings = trial.map(
+                        task -> whole.endingAfter(stepsPerEpoch * task.task().epochs()))
+                .orElse(whole);
         FinetuneJob work = new FinetuneJob(
                 id,
                 JobObject.account(unchanged),
@@ -218,13 +232,41 @@ final class JobLaunch {
                 settings,
                 spec.weight(),
                 results.latestCheckpoint(trial.map(task -> task.checkpoints(id)).orElse(id)));
-        MemoryPlan plan = setup.device().requireFits("hyperparameters", spec.method(), spec.optimizer());
-        return new Ready(job, work, plan, data, trial);
+        setup.device().requireShape(spec.method());
+        MemoryPlan plan =
+                setup.device().requireFits("hyperparameters", setup.device().memory(spec, work.totalSteps()));
+        return new Ready(job, work, plan, data, trial, distilled(unchanged, spec, work, data));
+    }
+
+    /** What is left of the training file; empty if the job does not distill it, or has still to learn it. */
+    private Optional<DistilledFile> distilled(ObjectNode job, JobSpec spec, FinetuneJob work, JobData data)
+            throws IOException {
+        Optional<JobCheckpoint> end = work.resumeFrom().filter(checkpoint -> checkpoint.step() == work.totalSteps());
+        if (spec.distillation().isEmpty() || end.isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(DistilledFile.write(
+                spec.distillation().get(),
+                data,
+                end.get().trajectories(),
+                work.settings().seed(),
+                () -> results.open(job, spec.trainingFile())
+                        .orElseThrow(() -> JobData.missing("training_file", spec.trainingFile())),
+                (name, content) -> results.scratch(job, name, content)));
     }
 
     private void enter(Ready ready) {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
+        if (ready.distilled().isPresent()) {
+            new DistillEnd(book, results)
+                    .conclude(
+                            job,
+                            work.resumeFrom().orElseThrow(),
+                            work.under(),
+                            ready.distilled().get());
+            return;
+        }
         JobObject.choose(job, JobObject.spec(job), work.settings());
         book.status(job, JobObject.QUEUED);
         if (ready.trial().isEmpty() || SearchProgress.read(job).isEmpty()) {
@@ -304,12 +346,13 @@ final class JobLaunch {
         FinetuneJob work = ready.work();
         int step = work.resumeFrom().map(JobCheckpoint::step).orElse(0);
         JobRun.Trained trained = tokens -> trained(job, tokens);
-        // All trials of a search learn the same; other jobs have no need of the file any more.
-        Optional<JobData> read = ready.trial().map(trial -> ready.data());
+        // All trials of a search learn the same, and a file that is distilled is looked at again.
+        boolean needed = ready.trial().isPresent() || work.settings().cadence().examinations() > 0;
+        Optional<JobData> read = needed ? Optional.of(ready.data()) : Optional.empty();
         Runnable left = () -> left(job, read);
         JobStay run = ready.trial().isPresent()
                 ? new TrialRun(job, ready.trial().get(), work.started(), book, results, thread, trained, left)
-                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, left);
+                : new JobRun(job, work.started(), book, results, book.table(work, step), thread, trained, bases, left);
         runs.put(ready.id(), run);
         engine.submit(work, run).ifPresent(rejection -> refused(ready, rejection));
     }

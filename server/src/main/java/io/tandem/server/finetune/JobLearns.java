@@ -1,5 +1,6 @@
 package io.tandem.server.finetune;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
@@ -82,6 +83,15 @@ final class JobLearns {
                     return policy;
                 })
                 .orElse(LearningPolicy.EVERYTHING);
+    }
+
+    /**
+     * Whether a method takes one of those that are searched.
+     *
+     * @throws io.tandem.server.api.ApiException naming the field that is wrong
+     */
+    static boolean takes(JsonBody space, JsonNode searched, int index, PeftMethod method) {
+        return read(space.element(FIELD, searched, index)).refusal(method).isEmpty();
     }
 
     private static void requireTheLast(JsonBody hyper, String name) {

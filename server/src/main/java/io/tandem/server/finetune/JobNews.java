@@ -38,6 +38,11 @@ record JobNews(ObjectNode job, String subject, JobBook book, Executor thread) {
         });
     }
 
+    /** Does something on the jobs' thread, whatever has become of the job. */
+    void run(Runnable work) {
+        thread.execute(work);
+    }
+
     /**
      * The last news of a job, which wait for a storage that is away.
      *

@@ -106,9 +106,14 @@ final class JobObject {
             type = "dpo";
             hyper.put("beta", preference.beta());
         }
+        if (spec.distillation().isPresent()) {
+            type = JobDistillation.TYPE;
+        }
         ObjectNode method = job.putObject("method");
         method.put("type", type);
-        method.putObject(type).set("hyperparameters", hyper);
+        ObjectNode settings = method.putObject(type);
+        spec.distillation().ifPresent(distillation -> settings.setAll(distillation.shown()));
+        settings.set("hyperparameters", hyper);
     }
 
     static boolean ended(ObjectNode job) {
@@ -195,12 +200,15 @@ final class JobObject {
         return event;
     }
 
+    /** In a checkpoint's object: what it is called by. */
+    static final String CALLED = "fine_tuned_model_checkpoint";
+
     static ObjectNode checkpoint(ObjectNode job, JobCheckpoint checkpoint, long now) {
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         object.put("id", ObjectIds.kept("ftckpt_"));
         object.put("object", "fine_tuning.job.checkpoint");
         object.put("created_at", now);
-        object.put("fine_tuned_model_checkpoint", checkpointName(job, checkpoint.step()));
+        object.put(CALLED, checkpointName(job, checkpoint.step()));
         object.put("fine_tuning_job_id", id(job));
         object.put("step_number", checkpoint.step());
         ObjectNode metrics = object.putObject("metrics");

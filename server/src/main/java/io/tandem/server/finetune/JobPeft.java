@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
@@ -16,6 +17,7 @@ import io.tandem.kernels.adapter.method.DoraMethod;
 import io.tandem.kernels.adapter.method.DyloraMethod;
 import io.tandem.kernels.adapter.method.FloraMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
+import io.tandem.kernels.adapter.method.L4qMethod;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.PrefixMethod;
@@ -30,6 +32,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -40,15 +44,19 @@ final class JobPeft {
     private static final String INVOCATION = "invocation_tokens";
     private static final String LORA_BIAS = "lora_bias";
     private static final String LORA_PLUS = "loraplus";
+    static final String LAYERS = "layers";
     private static final int MAX_INVOCATION = 1024;
+    private static final int MOST_LAYERS = 1024;
     static final int MOST_RANKS = 512;
     private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
     /** Methods whose files have no place for modules in full, or whose adapters act on a part of a text only. */
-    private static final Set<String> WITHOUT_FULL = Set.of("alora", "prompt_tuning", "prefix_tuning", "bottleneck");
+    private static final Set<String> WITHOUT_FULL =
+            Set.of("alora", "l4q", "prompt_tuning", "prefix_tuning", "bottleneck");
 
     /** What all relatives of LoRA have. */
-    private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
+    private static final Set<String> OF_LORA =
+            Set.of("rank", "alpha", "rslora", "target_modules", LAYERS, "lora_plus_ratio");
 
     /**
      * A method that jobs can name.
@@ -124,20 +132,29 @@ final class JobPeft {
         methods.put("triadaptlora", lora(JobGrowth.OF_TRIADAPTLORA, JobGrowth::triadaptlora));
         methods.put(
                 "svfit",
-                new Choice(Set.of("rank", "target_modules"), (hyper, model) -> new SvfitMethod(values(hyper, model))));
+                new Choice(
+                        Set.of("rank", "target_modules", LAYERS),
+                        (hyper, model) -> new SvfitMethod(values(hyper, model))));
         methods.put(
                 "alora",
                 lora(
                         Set.of(INVOCATION),
                         (hyper, config) -> new AloraMethod(new ActivatedConfig(config, invocation(hyper)))));
-        methods.put("ia3", new Choice(Set.of("target_modules"), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
+        methods.put(
+                "l4q",
+                new Choice(
+                        Set.of("rank", "alpha", "rslora", "target_modules", "bits", "group_size"),
+                        (hyper, model) -> new L4qMethod(quantized(hyper, model))));
+        methods.put(
+                "ia3",
+                new Choice(Set.of("target_modules", LAYERS), (hyper, model) -> new Ia3Method(ia3(hyper, model))));
         methods.put("prompt_tuning", virtual((tokens, model) -> new PromptMethod(new PromptConfig(tokens, model))));
         methods.put("prefix_tuning", virtual((tokens, model) -> new PrefixMethod(new PrefixConfig(tokens, model))));
         methods.put(
                 "bottleneck",
                 new Choice(
-                        BottleneckFields.FIELDS,
-                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
+                        and(BottleneckFields.FIELDS, Set.of(LAYERS)),
+                        (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, layers(hyper), model))));
         methods.replaceAll((name, choice) -> WITHOUT_FULL.contains(name) ? choice : choice.withFull());
         return methods;
     }
@@ -190,13 +207,28 @@ final class JobPeft {
 
     /** {@code rslora} was there before {@code peft}, and is the way to have DoRA with that scaling. */
     private static LoraConfig lora(JsonBody hyper, boolean stabilized, String model) {
-        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(8);
+        return lora(hyper, stabilized, 8, model);
+    }
+
+    private static LoraConfig lora(JsonBody hyper, boolean stabilized, int usualRank, String model) {
+        int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(usualRank);
         double alpha = hyper.optionalNumber("alpha", 1e-3, 1e4).orElse(2.0 * rank);
         boolean asked = hyper.optionalBoolean("rslora", stabilized);
         if (stabilized && !asked) {
             throw hyper.invalid("rslora", "must be true, or left out, with the method 'rslora'.");
         }
-        return new LoraConfig(rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+        return new LoraConfig(
+                rank, alpha, asked, targets(hyper).orElseGet(LoraConfig::everyLinear), layers(hyper), model);
+    }
+
+    /** The paper's rank is 4. */
+    private static QuantizedConfig quantized(JsonBody hyper, String model) {
+        int bits = hyper.optionalInt("bits", 4, 8).orElse(4);
+        if (bits != 4 && bits != 8) {
+            throw hyper.invalid("bits", "must be 4 or 8.");
+        }
+        int groupSize = hyper.optionalInt("group_size", 1, 1 << 16).orElse(32);
+        return new QuantizedConfig(lora(hyper, false, 4, model), bits, groupSize);
     }
 
     private static Invocation invocation(JsonBody hyper) {
@@ -211,11 +243,42 @@ final class JobPeft {
     /** As many singular values as an adapter may have ranks by default, of which each counts as it is. */
     private static LoraConfig values(JsonBody hyper, String model) {
         int rank = hyper.optionalInt("rank", 1, MOST_RANKS).orElse(64);
-        return new LoraConfig(rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), model);
+        return new LoraConfig(
+                rank, rank, false, targets(hyper).orElseGet(LoraConfig::everyLinear), layers(hyper), model);
     }
 
     private static Ia3Config ia3(JsonBody hyper, String model) {
-        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), model);
+        return new Ia3Config(targets(hyper).orElseGet(Ia3Config::usualLinears), layers(hyper), model);
+    }
+
+    /** The layers that are adapted; empty for all. */
+    private static Set<Integer> layers(JsonBody hyper) {
+        return Optional.ofNullable(hyper.find(LAYERS))
+                .map(value -> layers(hyper, value))
+                .orElse(new TreeSet<>());
+    }
+
+    /**
+     * The layers that a value of {@code layers} names.
+     *
+     * @throws io.tandem.server.api.ApiException if it is wrong
+     */
+    static SortedSet<Integer> layers(JsonBody hyper, JsonNode value) {
+        SortedSet<Integer> layers = new TreeSet<>();
+        for (JsonNode layer : value) {
+            if (!layer.isInt() || layer.intValue() < 0 || layer.intValue() >= MOST_LAYERS) {
+                throw wrongLayers(hyper);
+            }
+            layers.add(layer.intValue());
+        }
+        if (!value.isArray() || layers.isEmpty() || layers.size() < value.size()) {
+            throw wrongLayers(hyper);
+        }
+        return layers;
+    }
+
+    private static RuntimeException wrongLayers(JsonBody hyper) {
+        return hyper.invalid(LAYERS, "must be a list of different numbers of layers, which begin with 0.");
     }
 
     private static Optional<Set<TargetModule>> targets(JsonBody hyper) {

@@ -6,6 +6,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.adapter.AdapterLibrary;
+import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.config.FinetuneConfig;
 import io.tandem.server.storage.AdapterStore;
@@ -17,6 +18,8 @@ import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -63,6 +66,9 @@ record JobResults(
 
     /** Makes the checkpoints of a job callable that an earlier run wrote and did not come to publish. */
     void publishCheckpoints(ObjectNode job) throws IOException {
+        if (makesBase(job)) {
+            return;
+        }
         SortedMap<Integer, Adapter> unpublished = checkpoints.unpublished(JobObject.id(job));
         if (unpublished.isEmpty()) {
             return;
@@ -72,6 +78,11 @@ record JobResults(
         for (Map.Entry<Integer, Adapter> checkpoint : unpublished.entrySet()) {
             publishCheckpoint(job, checkpoint.getKey(), checkpoint.getValue(), below);
         }
+    }
+
+    /** Then its checkpoints are there to go on from, and cannot be called. */
+    private static boolean makesBase(ObjectNode job) {
+        return JobObject.spec(job).method().makesBase();
     }
 
     private String publishCheckpoint(ObjectNode job, int step, Adapter adapter, List<Adapter> below)
@@ -133,13 +144,18 @@ record JobResults(
         jobs.create(job, new JobStore.Inputs(read, under, controls), files(job), adapters);
     }
 
-    /** Keeps a checkpoint, and lets go of those that are too many; returns its name. */
-    String checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
+    /** Keeps a checkpoint, and lets go of those that are too many; returns the name that it can be called by, if it can. */
+    Optional<String> checkpoint(ObjectNode job, JobCheckpoint checkpoint, List<AdapterVersion> under, long now)
             throws IOException {
         ObjectNode object = JobObject.checkpoint(job, checkpoint, now);
         String id = JobObject.id(job);
+        if (makesBase(job)) {
+            object.remove(JobObject.CALLED);
+        }
         checkpoints.save(id, checkpoint, object);
-        String name = publishCheckpoint(job, checkpoint.step(), checkpoint.served(), weights(under));
+        Optional<String> name = makesBase(job)
+                ? Optional.empty()
+                : Optional.of(publishCheckpoint(job, checkpoint.step(), checkpoint.served(), weights(under)));
         deleteCheckpoints(job, FinetuneConfig.CHECKPOINTS_MAX);
         return name;
     }
@@ -147,6 +163,10 @@ record JobResults(
     /** Keeps a checkpoint of a search's trial, which cannot be called. */
     void trialCheckpoint(ObjectNode job, TrialTask task, JobCheckpoint checkpoint, long now) throws IOException {
         checkpoints.save(task.checkpoints(JobObject.id(job)), checkpoint, JobObject.checkpoint(job, checkpoint, now));
+    }
+
+    boolean hasCheckpoint(ObjectNode job, int step) throws IOException {
+        return checkpoints.has(JobObject.id(job), step);
     }
 
     boolean hasTrialCheckpoint(ObjectNode job, TrialTask task, int step) throws IOException {
@@ -208,9 +228,10 @@ record JobResults(
         return copy.isPresent() ? copy : files(job).open(file);
     }
 
-    /** OpenAI's checkpoint objects of a job, the newest first. */
+    /** OpenAI's checkpoint objects of a job, of those that can be called, the newest first. */
     List<ObjectNode> checkpoints(String jobId) throws IOException {
         List<ObjectNode> newestFirst = new ArrayList<>(checkpoints.objects(jobId));
+        newestFirst.removeIf(object -> !object.has(JobObject.CALLED));
         Collections.reverse(newestFirst);
         return newestFirst;
     }
@@ -231,6 +252,33 @@ record JobResults(
     /** Makes a file of a text and puts its id into the job. */
     void file(ObjectNode job, String name, String content, long now) throws IOException {
         addFile(job, JobStore.text(content), name, now);
+    }
+
+    /** Makes a file a result of the job and puts its id into it. */
+    void file(ObjectNode job, Path made, String name, long now) throws IOException {
+        addFile(job, unfinished -> Files.move(made, unfinished), name, now);
+    }
+
+    /** Makes a training file of the examples that were kept, and puts its id into the job; returns it. */
+    String distilled(ObjectNode job, DistilledFile distilled, long now) throws IOException {
+        ObjectNode source = JsonBody.MAPPER.createObjectNode();
+        source.put("type", JobDistillation.TYPE);
+        source.put("fine_tuning_job_id", JobObject.id(job));
+        source.set("training_file", job.path("training_file"));
+        source.put("examples", distilled.kept()).put("of", distilled.of());
+        ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
+        String id = file.path("id").asText();
+        job.withArrayProperty("result_files").add(id);
+        job.putObject(JobDistillation.TYPE)
+                .put("file", id)
+                .put("examples", distilled.kept())
+                .put("of", distilled.of());
+        return id;
+    }
+
+    /** A file that is gone when the job ends, unless it has become a result. */
+    Path scratch(ObjectNode job, String name, JobStore.Content content) throws IOException {
+        return jobs.scratch(JobObject.id(job), name, content);
     }
 
     private void addFile(ObjectNode job, Blobs.Writing writing, String name, long now) throws IOException {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.JobNews.News;
 import io.tandem.server.storage.DiskFailure;
@@ -15,8 +16,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +37,7 @@ final class JobRun implements JobStay {
     private final JobMetrics metrics;
     private final JobNews news;
     private final Trained trained;
+    private final BaseMaker bases;
     private final Runnable left;
     private double seconds;
     private int steps;
@@ -43,6 +47,7 @@ final class JobRun implements JobStay {
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
      * @param trained called there with the tokens of each step
+     * @param bases writes what comes of the job if that is a base model
      * @param left called there when the engine has let go of the job
      */
     JobRun(
@@ -53,8 +58,10 @@ final class JobRun implements JobStay {
             JobMetrics metrics,
             Executor thread,
             Trained trained,
+            BaseMaker bases,
             Runnable left) {
         this.trained = trained;
+        this.bases = bases;
         this.job = job;
         this.work = work;
         this.book = book;
@@ -151,11 +158,13 @@ final class JobRun implements JobStay {
 
     @Override
     public void pruned(Pruned pruned) {
+        String single = pruned.singleWeights() > 0 ? ", and " + pruned.singleWeights() + " single weights," : "";
         news.tell(() -> book.say(
                 job,
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
-                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on."));
+                        + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks" + single
+                        + " learn from here on."));
     }
 
     @Override
@@ -202,6 +211,16 @@ final class JobRun implements JobStay {
     }
 
     @Override
+    public void examined(Trajectories trajectories) {
+        int wanted = work.settings().cadence().examinations();
+        news.tell(() -> book.say(
+                job,
+                "info",
+                "The losses of the " + work.training().size() + " training examples were measured, "
+                        + trajectories.times() + " of " + Math.min(wanted, work.totalSteps()) + " times."));
+    }
+
+    @Override
     public void grew(Grown grown) {
         news.tell(() -> book.say(job, "info", GrowthReport.of(grown)));
     }
@@ -213,15 +232,24 @@ final class JobRun implements JobStay {
 
     private void keep(JobCheckpoint checkpoint) throws IOException {
         number(metrics::flush);
-        String name = results.checkpoint(job, checkpoint, work.under(), book.now());
-        book.say(job, "info", "Checkpoint at step " + checkpoint.step() + ": '" + name + "' can be called.");
+        String what = results.checkpoint(job, checkpoint, work.under(), book.now())
+                .map(name -> ": '" + name + "' can be called.")
+                .orElse(".");
+        book.say(job, "info", "Checkpoint at step " + checkpoint.step() + what);
     }
 
     @Override
     public void finish(JobOutcome outcome) {
+        if (outcome instanceof JobOutcome.Succeeded succeeded && work.method().makesBase()) {
+            news.run(() -> makeBase(succeeded));
+            return;
+        }
         News conclusion = () -> {
             number(metrics::flush);
-            if (outcome instanceof JobOutcome.Succeeded succeeded) {
+            if (outcome instanceof JobOutcome.Succeeded
+                    && work.settings().cadence().examinations() > 0) {
+                distill();
+            } else if (outcome instanceof JobOutcome.Succeeded succeeded) {
                 succeed(succeeded);
             } else if (outcome instanceof JobOutcome.Failed failed) {
                 book.end(job, JobObject.FAILED, failed.message());
@@ -232,6 +260,59 @@ final class JobRun implements JobStay {
             }
         };
         news.tellLast(conclusion, left);
+    }
+
+    /** Others' news do not wait for what takes as long as reading the base model. */
+    private void makeBase(JobOutcome.Succeeded outcome) {
+        if (JobObject.ended(job)) {
+            left.run();
+            return;
+        }
+        number(metrics::flush);
+        book.say(job, "info", "The base model is being written.");
+        var unused = bases.make(job, outcome.adapter())
+                .whenComplete(
+                        (place, failure) -> news.tellLast(() -> conclude(outcome, place, failure), left));
+    }
+
+    private void conclude(JobOutcome.Succeeded outcome, @Nullable String place, @Nullable Throwable failure)
+            throws IOException {
+        if (place != null) {
+            job.put("fine_tuned_base", place);
+            keepTable();
+            book.end(
+                    job,
+                    JobObject.SUCCEEDED,
+                    "The job has succeeded; the new base model is in " + place
+                            + " of the data directory, as it was after step " + outcome.step()
+                            + ". Serve it with tandem serve --model.");
+        } else if (failure instanceof RejectedExecutionException) {
+            // The server stops, and the next one goes on from the last checkpoint.
+            LOG.info("the base model of job {} is written when the server is there again", JobObject.id(job));
+        } else {
+            LOG.error("the base model of job {} could not be written", JobObject.id(job), failure);
+            book.status(job, JobObject.PAUSED);
+            String why = failure instanceof Exception exception ? JobNews.why(exception) : String.valueOf(failure);
+            book.say(
+                    job,
+                    "error",
+                    "The base model could not be written: " + why
+                            + ". The job is paused; resume it when that is mended.");
+        }
+    }
+
+    /** What is left to do is done with the last checkpoint, so that it can be done again. */
+    private void distill() throws IOException {
+        if (results.hasCheckpoint(job, work.totalSteps())) {
+            again = true;
+        } else {
+            book.status(job, JobObject.PAUSED);
+            book.say(
+                    job,
+                    "error",
+                    "The last checkpoint could not be written. The job is paused; resume it when the server's disk has"
+                            + " room.");
+        }
     }
 
     private void succeed(JobOutcome.Succeeded outcome) throws IOException {

@@ -17,10 +17,12 @@ import java.util.Set;
  * @param hyper what all trials have in common
  * @param space what they differ in
  * @param halving how long they are trained
+ * @param preferences whether they learn preferences
  */
-record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halving) {
+record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halving, boolean preferences) {
     static final String TYPE = "search";
     private static final String HYPERPARAMETERS = "hyperparameters";
+    private static final String OBJECTIVE = "objective";
     private static final String EPOCHS = "n_epochs";
     private static final String SCHEDULE = "schedule";
     private static final String CHECKPOINTS = "n_checkpoints";
@@ -36,8 +38,7 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
             "eval_every",
             "early_stopping_patience",
             "keep_best",
-            "learning_rate_multiplier",
-            JobLearns.FIELD);
+            "learning_rate_multiplier");
 
     /**
      * The search that a request asks for; empty if it asks for another method.
@@ -60,7 +61,7 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
             throw body.invalid(HYPERPARAMETERS, "of a search belong into 'method.search.hyperparameters'.");
         }
         JsonBody search = method.optionalObject(TYPE).orElseGet(() -> empty("method.search"));
-        search.rejectUnknown(Set.of("trials", "space", HYPERPARAMETERS));
+        search.rejectUnknown(Set.of("trials", "space", OBJECTIVE, HYPERPARAMETERS));
         JsonBody hyper =
                 search.optionalObject(HYPERPARAMETERS).orElseGet(() -> empty("method.search." + HYPERPARAMETERS));
         for (String field : DECIDED) {
@@ -70,35 +71,44 @@ record JobSearch(JsonBody body, JsonBody hyper, SearchSpace space, Halving halvi
         }
         int trials = search.optionalInt("trials", 2, MOST_TRIALS).orElse(USUAL_TRIALS);
         int epochs = JobSpec.number(hyper, EPOCHS, 1, JobSpec.MOST_EPOCHS).orElse(USUAL_EPOCHS);
-        SearchSpace space =
-                JobSpace.parse(search.optionalObject("space").orElseGet(() -> empty("method.search.space")), hyper);
+        boolean preferences = preferences(search);
+        SearchSpace space = JobSpace.parse(
+                search.optionalObject("space").orElseGet(() -> empty("method.search.space")),
+                hyper,
+                JobSpec.usualRate(hyper, preferences));
         if (space.size() < trials) {
             throw search.invalid(
                     "trials", "is " + trials + ", and 'space' has only " + space.size() + " configurations to try.");
         }
-        return new JobSearch(body, hyper, space, new Halving(trials, epochs));
+        return new JobSearch(body, hyper, space, new Halving(trials, epochs), preferences);
+    }
+
+    private static boolean preferences(JsonBody search) {
+        String objective = search.optionalString(OBJECTIVE, 64).orElse(JobSpec.SUPERVISED);
+        if (!List.of(JobSpec.SUPERVISED, JobSpec.DPO).contains(objective)) {
+            throw search.invalid(OBJECTIVE, "must be 'supervised' or 'dpo'.");
+        }
+        return objective.equals(JobSpec.DPO);
     }
 
     private static JsonBody empty(String path) {
         return JsonBody.inside(JsonBody.MAPPER.createObjectNode(), path);
     }
 
-    /** The job of a trial. */
-    JobSpec spec(Configuration configuration, int epochs) {
+    /** The job of a trial, if it goes through all rungs. */
+    JobSpec spec(Configuration configuration) {
         ObjectNode all = hyper.node().deepCopy();
         configuration.values().properties().forEach(value -> all.set(value.getKey(), value.getValue()));
-        all.put(EPOCHS, epochs);
+        all.put(EPOCHS, halving.epochs());
         all.put(SCHEDULE, "constant");
-        // When a rung ends, because the next one goes on from there.
-        all.put(CHECKPOINTS, 1);
+        // But for those at the ends of rungs, from which the next ones go on.
+        all.put(CHECKPOINTS, 0);
         return JobSpec.parse(body, hyper.with(all), Optional.of(this));
     }
 
     /** The longest job of each shape that a trial's adapter may have. */
     List<JobSpec> alternatives() {
-        return space.shapes().stream()
-                .map(shape -> spec(shape, halving.epochs()))
-                .toList();
+        return space.shapes().stream().map(this::spec).toList();
     }
 
     /** As a client sees it. */

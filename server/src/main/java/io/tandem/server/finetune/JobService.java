@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.quantized.QuantizedBase;
 import io.tandem.scheduler.JobEngine;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.api.ApiException;
@@ -67,7 +68,8 @@ public final class JobService implements AutoCloseable {
         this.jobs = stores.jobs();
         this.results = new JobResults(files, jobs, stores.checkpoints(), stores.adapters(), libraries, config);
         this.book = new JobBook(jobs, clock, results::thinOut);
-        this.launch = new JobLaunch(setup, engine, book, results, readers, thread, account);
+        this.launch = new JobLaunch(
+                setup, engine, book, results, readers, thread, account, new BaseMaker(setup, jobs, readers));
     }
 
     /**
@@ -145,6 +147,7 @@ public final class JobService implements AutoCloseable {
         return thread.ask(() -> {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
+            requireBase(spec);
             for (JobSpec alternative : spec.alternatives()) {
                 setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
             }
@@ -179,6 +182,14 @@ public final class JobService implements AutoCloseable {
             launch.begin(job);
             return answer;
         });
+    }
+
+    private void requireBase(JobSpec spec) {
+        if (spec.method().makesBase()) {
+            QuantizedBase.refusal(setup.files()).ifPresent(why -> {
+                throw ApiException.invalid("peft", "'" + spec.method().name() + "' " + why + ".");
+            });
+        }
     }
 
     private void requireTokens(TenantId tenant) {

@@ -50,6 +50,7 @@ import java.util.stream.Stream;
  * @param texts how examples become tokens
  * @param metadata as the client gave it
  * @param search of which this is a trial, or the first of its alternatives
+ * @param distillation what is kept of the file, if it is distilled
  */
 public record JobSpec(
         String model,
@@ -74,15 +75,16 @@ public record JobSpec(
         JobBelow below,
         TextRules texts,
         Optional<ObjectNode> metadata,
-        Optional<JobSearch> search) {
+        Optional<JobSearch> search,
+        Optional<JobDistillation> distillation) {
 
     /** Preferences are learned in smaller steps, or the model forgets how to speak. */
     private static final double PREFERENCE_RATE = 0.25;
 
     private static final double BASE_BETA = 0.1;
-    private static final String SUPERVISED = "supervised";
-    private static final String DPO = "dpo";
-    private static final List<String> TYPES = List.of(SUPERVISED, DPO, JobSearch.TYPE);
+    static final String SUPERVISED = "supervised";
+    static final String DPO = "dpo";
+    private static final List<String> TYPES = List.of(SUPERVISED, DPO, JobSearch.TYPE, JobDistillation.TYPE);
 
     /** Of a request that is kept with its job. */
     private static final int MAX_CHARS = 1 << 16;
@@ -146,7 +148,8 @@ public record JobSpec(
         suffix.filter(s -> !s.matches("[A-Za-z0-9][A-Za-z0-9._-]*")).ifPresent(s -> {
             throw body.invalid("suffix", "may have letters, digits, dots, dashes and underscores only.");
         });
-        boolean preferences = search.isEmpty() && type(body).equals(DPO);
+        boolean preferences =
+                search.map(JobSearch::preferences).orElseGet(() -> type(body).equals(DPO));
         Set<String> known = new HashSet<>(HYPERPARAMETERS);
         if (preferences) {
             known.add("beta");
@@ -157,6 +160,14 @@ public record JobSpec(
         Optional<String> validationFile = body.optionalString("validation_file", 64);
         String model = body.requiredString("model", 256);
         PeftMethod peft = JobPeft.parse(hyper, model);
+        JobBelow below = JobBelow.parse(hyper);
+        if (peft.makesBase()) {
+            below.requireNothing(hyper, peft.name());
+            if (search.isEmpty() && type(body).equals(JobDistillation.TYPE)) {
+                throw hyper.invalid(
+                        "peft", "makes a base model with '" + peft.name() + "', and distilling takes an adapter.");
+            }
+        }
         return new JobSpec(
                 model,
                 body.requiredString("training_file", 64),
@@ -171,8 +182,7 @@ public record JobSpec(
                 number(hyper, "batch_size", 1, 256),
                 hyper.optionalInt("gradient_accumulation", 1, 256).orElse(1),
                 multiplier,
-                hyper.optionalNumber("learning_rate", 0, 1)
-                                .orElse(JobOptimizer.learningRate(hyper) * (preferences ? PREFERENCE_RATE : 1))
+                hyper.optionalNumber("learning_rate", 0, 1).orElse(usualRate(hyper, preferences))
                         * multiplier.orElse(1.0),
                 peft,
                 JobLearns.parse(hyper, peft),
@@ -182,10 +192,13 @@ public record JobSpec(
                 body.optionalString("user", GenerationParams.USER_CHARS_MAX).orElse(InferenceRequest.SHARED_CALLER),
                 JobCourse.parse(hyper, validationFile.isPresent()),
                 hyper.optionalNumber("weight", 1e-3, 1e3).orElse(1),
-                JobBelow.parse(hyper),
+                below,
                 new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
                 body.optionalObject("metadata").map(JsonBody::node),
-                search);
+                search,
+                search.isEmpty() && type(body).equals(JobDistillation.TYPE)
+                        ? body.optionalObject("method").map(JobDistillation::parse)
+                        : Optional.empty());
     }
 
     /**
@@ -202,6 +215,11 @@ public record JobSpec(
         }
     }
 
+    /** The learning rate of a job that names none. */
+    static double usualRate(JsonBody hyper, boolean preferences) {
+        return JobOptimizer.learningRate(hyper) * (preferences ? PREFERENCE_RATE : 1);
+    }
+
     private static String type(JsonBody body) {
         Optional<JsonBody> method = body.optionalObject("method");
         if (method.isEmpty()) {
@@ -210,9 +228,11 @@ public record JobSpec(
         String type = method.get().optionalString("type", 64).orElse(SUPERVISED);
         if (!TYPES.contains(type)) {
             throw method.get()
-                    .invalid("type", "must be 'supervised', 'dpo' or 'search'; this server trains nothing else.");
+                    .invalid(
+                            "type",
+                            "must be 'supervised', 'dpo', 'search' or 'distill'; this server trains nothing else.");
         }
-        method.get().rejectUnknown(Set.of("type", SUPERVISED, DPO, JobSearch.TYPE));
+        method.get().rejectUnknown(Set.of("type", SUPERVISED, DPO, JobSearch.TYPE, JobDistillation.TYPE));
         return type;
     }
 
@@ -232,7 +252,9 @@ public record JobSpec(
         return method.get()
                 .optionalObject(type)
                 .flatMap(inner -> {
-                    inner.rejectUnknown(Set.of("hyperparameters"));
+                    Set<String> known = new HashSet<>(Set.of("hyperparameters"));
+                    known.addAll(type.equals(JobDistillation.TYPE) ? JobDistillation.FIELDS : Set.of());
+                    inner.rejectUnknown(known);
                     return inner.optionalObject("hyperparameters");
                 })
                 .orElse(older);
@@ -287,7 +309,9 @@ public record JobSpec(
                 schedule,
                 chosenSeed,
                 optimizer,
-                course.cadence(stepsPerEpoch * chosenEpochs),
+                course.cadence(stepsPerEpoch * chosenEpochs)
+                        .examining(
+                                distillation.map(JobDistillation::examinations).orElse(0)),
                 learning);
     }
 }

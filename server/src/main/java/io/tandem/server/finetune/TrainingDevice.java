@@ -17,6 +17,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -34,6 +35,12 @@ public record TrainingDevice(
 
     MemoryPlan memory(PeftMethod method, OptimizerConfig optimizer) {
         return MemoryPlan.training(model, limits, method, optimizer);
+    }
+
+    /** @param totalSteps of the job */
+    MemoryPlan memory(JobSpec spec, int totalSteps) {
+        int sensed = spec.learning().sensedLayers(model.layers(), totalSteps);
+        return memory(spec.method(), spec.optimizer()).plus(MemoryPlan.sensing(model, limits.lanes(), sensed));
     }
 
     /**
@@ -67,6 +74,22 @@ public record TrainingDevice(
                             "'target_modules' names " + label + "; the linears of this model are " + model.moduleNames()
                                     + ".");
                 });
+        config.layers().stream()
+                .filter(layer -> layer >= model.layers())
+                .max(Comparator.naturalOrder())
+                .ifPresent(layer -> {
+                    throw ApiException.invalid(
+                            "layers",
+                            "'layers' has " + layer + ", and the last layer of this model is " + (model.layers() - 1)
+                                    + ".");
+                });
+        Optional<String> refusal = method.makesBase() && limits.weights().many().isQuantized()
+                ? Optional.of("needs the weights as they are in the files, and here they have "
+                        + limits.weights().many().label() + " (kernels.weight-form)")
+                : method.refusal(model);
+        refusal.ifPresent(why -> {
+            throw ApiException.invalid("peft", "'" + method.name() + "' " + why + ".");
+        });
         int most = method.maxRank(model, limits.maxRank());
         if (config.rank() > most) {
             String why = most < limits.maxRank() ? method.name() + " takes at most " + most + " where " : "";
@@ -127,7 +150,14 @@ public record TrainingDevice(
      */
     MemoryPlan requireFits(String field, PeftMethod method, OptimizerConfig optimizer) {
         requireShape(method);
-        MemoryPlan plan = memory(method, optimizer);
+        return requireFits(field, memory(method, optimizer));
+    }
+
+    /**
+     * @param plan of the job
+     * @throws ApiException as above
+     */
+    MemoryPlan requireFits(String field, MemoryPlan plan) {
         if (plan.total() > memoryBytes) {
             throw ApiException.invalid(
                     field,

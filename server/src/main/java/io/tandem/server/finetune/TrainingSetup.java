@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import io.tandem.kernels.adapter.method.BaseWeights;
+import io.tandem.kernels.weights.ModelFiles;
 import io.tandem.server.text.ServedModel;
 import java.util.function.Supplier;
 
@@ -11,6 +12,11 @@ import java.util.function.Supplier;
  * @param maxExampleTokens longest sequence that can be trained
  * @param device what training costs
  * @param weights of the base model, opened anew
+ * @param files of the base model
  */
 public record TrainingSetup(
-        ServedModel model, int maxExampleTokens, TrainingDevice device, Supplier<BaseWeights> weights) {}
+        ServedModel model,
+        int maxExampleTokens,
+        TrainingDevice device,
+        Supplier<BaseWeights> weights,
+        ModelFiles files) {}

@@ -3,6 +3,7 @@ package io.tandem.server.finetune;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.Trial;
 import io.tandem.server.finetune.search.Trial.Evaluation;
@@ -76,7 +77,7 @@ final class TrialRun implements JobStay {
                 book.say(
                         job,
                         "info",
-                        task + " trains up to step " + work.totalSteps()
+                        task + " trains up to step " + work.lastStep()
                                 + (step == 0 ? "." : " and goes on after step " + step + "."));
             }
         });
@@ -96,6 +97,9 @@ final class TrialRun implements JobStay {
 
     @Override
     public void pruned(Pruned pruned) {}
+
+    @Override
+    public void examined(Trajectories trajectories) {}
 
     @Override
     public void grew(Grown grown) {}
@@ -143,7 +147,7 @@ final class TrialRun implements JobStay {
         double loss = last.orElseThrow().loss();
         evaluated(OptionalDouble.of(loss));
         ObjectNode data = JsonBody.MAPPER.createObjectNode();
-        data.put("step", succeeded.step()).put("total_steps", work.totalSteps());
+        data.put("step", succeeded.step()).put("total_steps", work.lastStep());
         data.put("valid_loss", loss).put("full_valid_loss", loss);
         data.put("trial", task.trial().number());
         data.put("trained_parameters", task.trial().parameters());
@@ -161,7 +165,7 @@ final class TrialRun implements JobStay {
     }
 
     private void evaluated(OptionalDouble loss) {
-        Evaluation evaluation = new Evaluation(task.task().epochs(), work.totalSteps(), loss, tokens);
+        Evaluation evaluation = new Evaluation(task.task().epochs(), work.lastStep(), loss, tokens);
         SearchProgress.put(job, task.trial().with(evaluation));
         book.status(job, JobObject.status(job));
         again = true;

@@ -32,13 +32,13 @@ record TrialTask(JobSearch search, Trial trial, Task task) {
     private static Trial proposed(JobSearch search, List<Trial> tried, long seed, ModelConfig model) {
         Configuration configuration =
                 new Proposals(search.space(), search.halving().trials(), seed).next(tried);
-        long parameters =
-                search.spec(configuration, 1).method().parameters(model).sum();
+        long parameters = search.spec(configuration).method().parameters(model).sum();
         return new Trial(tried.size() + 1, configuration, parameters, List.of());
     }
 
+    /** Of all rungs; the task is its beginning. */
     JobSpec spec() {
-        return search.spec(trial.configuration(), task.epochs());
+        return search.spec(trial.configuration());
     }
 
     /** What stands for the job's id where its checkpoints are meant. */

@@ -9,6 +9,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.Objective;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.adapter.AdapterValidation;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.ObjectIds;
@@ -88,6 +89,9 @@ public final class ValidationScores implements AdapterValidation {
         public void measured(Measured found) {
             measured = found.scores();
         }
+
+        @Override
+        public void examined(Trajectories trajectories) {}
 
         @Override
         public void grew(Grown grown) {}

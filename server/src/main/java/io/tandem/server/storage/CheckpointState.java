@@ -7,6 +7,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -34,7 +35,10 @@ import java.util.zip.CheckedOutputStream;
  */
 final class CheckpointState {
     private static final int MAGIC = 0x544E444D;
-    private static final int VERSION = 3;
+    private static final int VERSION = 4;
+    /** Before there were losses of the training examples. */
+    private static final int WITHOUT_TRAJECTORIES = 3;
+
     /** Before there was more than the optimizer's own tensors, and anything but all of an adapter that learns. */
     private static final int FIRST = 2;
 
@@ -68,26 +72,35 @@ final class CheckpointState {
             out.writeInt(checkpoint.best().get().step());
             out.writeDouble(checkpoint.best().get().loss());
         }
-        out.writeInt(checkpoint.references().size());
-        for (double reference : checkpoint.references()) {
-            out.writeDouble(reference);
-        }
+        writeNumbers(out, checkpoint.references());
         out.writeBoolean(checkpoint.measured().isPresent());
         if (checkpoint.measured().isPresent()) {
             write(out, checkpoint.measured().get());
         }
         write(out, checkpoint.optimizer());
         write(out, checkpoint.learning());
+        write(out, checkpoint.trajectories());
+    }
+
+    private static void write(DataOutputStream out, Trajectories trajectories) throws IOException {
+        out.writeInt(trajectories.times());
+        for (List<Double> losses : trajectories.losses()) {
+            writeNumbers(out, losses);
+        }
     }
 
     private static void write(DataOutputStream out, LearningState learning) throws IOException {
         out.writeInt(learning.numbers().size());
         for (Map.Entry<String, List<Double>> entry : learning.numbers().entrySet()) {
             out.writeUTF(entry.getKey());
-            out.writeInt(entry.getValue().size());
-            for (double number : entry.getValue()) {
-                out.writeDouble(number);
-            }
+            writeNumbers(out, entry.getValue());
+        }
+    }
+
+    private static void writeNumbers(DataOutputStream out, List<Double> numbers) throws IOException {
+        out.writeInt(numbers.size());
+        for (double number : numbers) {
+            out.writeDouble(number);
         }
     }
 
@@ -186,7 +199,8 @@ final class CheckpointState {
                 trainedTokens,
                 trained,
                 measured,
-                version == FIRST ? LearningState.NONE : learning(in));
+                version == FIRST ? LearningState.NONE : learning(in),
+                version <= WITHOUT_TRAJECTORIES ? Trajectories.NONE : trajectories(in));
     }
 
     private static LearningState learning(DataInputStream in) throws IOException {
@@ -195,6 +209,14 @@ final class CheckpointState {
             numbers.put(in.readUTF(), numbers(in));
         }
         return new LearningState(numbers);
+    }
+
+    private static Trajectories trajectories(DataInputStream in) throws IOException {
+        List<List<Double>> losses = new ArrayList<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            losses.add(numbers(in));
+        }
+        return new Trajectories(losses);
     }
 
     private static List<Double> numbers(DataInputStream in) throws IOException {

@@ -56,14 +56,26 @@ public final class FileStore {
      */
     public ObjectNode add(Path upload, String filename, String purpose, long createdAt, OptionalLong lifetime)
             throws IOException {
-        if (!Files.isRegularFile(upload)) {
-            throw new IOException(upload + " is not a file");
-        }
         return make(
-                unfinished -> Files.move(upload, unfinished),
-                filename,
-                purpose,
-                new Published(newId(), createdAt, lifetime));
+                moved(upload), filename, purpose, new Published(newId(), createdAt, lifetime), Optional.empty());
+    }
+
+    /**
+     * Takes over a file that the server has made, which stays until somebody deletes it.
+     *
+     * @param source what it was made of, for its file object
+     */
+    public ObjectNode add(Path made, String filename, String purpose, ObjectNode source, long createdAt)
+            throws IOException {
+        Published file = new Published(newId(), createdAt, OptionalLong.empty());
+        return make(moved(made), filename, purpose, file, Optional.of(source));
+    }
+
+    private static Blobs.Writing moved(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new IOException(file + " is not a file");
+        }
+        return unfinished -> Files.move(file, unfinished);
     }
 
     /**
@@ -89,12 +101,19 @@ public final class FileStore {
 
     /** Makes a file; when this returns it survives a crash. */
     public ObjectNode make(Blobs.Writing writing, String filename, String purpose, Published file) throws IOException {
+        return make(writing, filename, purpose, file, Optional.empty());
+    }
+
+    private ObjectNode make(
+            Blobs.Writing writing, String filename, String purpose, Published file, Optional<ObjectNode> source)
+            throws IOException {
         ObjectNode object = JsonBody.MAPPER.createObjectNode();
         storage.make(
                 place(file.id()),
                 blobs -> blobs.put(content(file.id()), unfinished -> {
                     writing.into(unfinished);
                     object.setAll(object(unfinished, filename, purpose, file));
+                    source.ifPresent(made -> object.set("source", made));
                 }),
                 () -> List.of(new Change.Put(COLLECTION, document(file.id()), object)));
         return object;
@@ -118,6 +137,9 @@ public final class FileStore {
     }
 
     private static ObjectNode object(Path content, String filename, String purpose, Published file) throws IOException {
+        if (!Files.isRegularFile(content)) {
+            throw new IOException(content + " is not a file");
+        }
         String hash;
         try (InputStream in = Files.newInputStream(content)) {
             hash = Sha256.hex(in);

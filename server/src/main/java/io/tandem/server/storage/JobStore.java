@@ -10,6 +10,7 @@ import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -30,6 +31,8 @@ public final class JobStore {
     static final String COLLECTION = "jobs";
     static final Pattern ID = Pattern.compile("ftjob-[0-9a-f]{1,64}");
     private static final String UNDER = "under";
+    private static final String BASE = "base";
+    private static final String SCRATCH = "scratch";
     private static final String CONTROLS = "controls";
     private static final String DAMAGED = "an adapter that the job stands on is missing, changed or damaged";
     /** In the job's object: hashes of the adapters in a folder, in its order. */
@@ -113,6 +116,7 @@ public final class JobStore {
     /** Lets go of a job's copies of files, which it needs no more. */
     public void deleteFiles(String jobId) throws IOException {
         storage.delete(List.of(copies(jobId)));
+        AtomicFiles.delete(folders.resolve(jobId).resolve(SCRATCH));
     }
 
     /** The job's copy of a file, for whoever closes it. */
@@ -142,6 +146,44 @@ public final class JobStore {
     /** A result of a job. */
     public static Blobs.Writing text(String content) {
         return target -> Files.writeString(target, content);
+    }
+
+    /** Writes the files of a model. */
+    @FunctionalInterface
+    public interface ModelWriting {
+        void into(Path directory) throws IOException;
+    }
+
+    /**
+     * Writes a base model that the job made beside it, unless it is there already; when this returns it survives a crash.
+     *
+     * @return where it is, from the data directory on
+     */
+    public String base(String jobId, ModelWriting writing) throws IOException {
+        String key = Keys.job(jobId) + "/" + BASE;
+        if (!storage.blobs().exists(key)) {
+            storage.blobs().put(key, unfinished -> {
+                Files.createDirectories(unfinished);
+                writing.into(unfinished);
+            });
+        }
+        return key;
+    }
+
+    /** What comes into a file. */
+    @FunctionalInterface
+    public interface Content {
+        void write(Writer out) throws IOException;
+    }
+
+    /** A file beside the job's copies of files, to be moved away; otherwise it goes when they go. */
+    public Path scratch(String jobId, String name, Content content) throws IOException {
+        Path file = folders.resolve(jobId).resolve(SCRATCH).resolve(name);
+        Files.createDirectories(file.getParent());
+        try (Writer out = Files.newBufferedWriter(file)) {
+            content.write(out);
+        }
+        return file;
     }
 
     /** The adapters below all examples, as they were when the job was created. */

@@ -135,6 +135,7 @@ class ArchitectureTest {
                 "DurableFile",
                 "FileStore",
                 "JobStore",
+                "QuantizedBase",
                 "ResultLog",
                 "SafetensorsWriter",
                 "Storage",

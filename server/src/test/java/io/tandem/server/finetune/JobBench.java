@@ -21,6 +21,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.scheduler.slo.LatencyReport;
 import io.tandem.server.adapter.AdapterLibrary;
 import io.tandem.server.adapter.BaseModel;
@@ -153,7 +154,11 @@ final class JobBench implements AutoCloseable {
         device = new TrainingDevice(MODEL.config(), limits, trainingBytes, () -> new LatencyReport(0, Map.of()));
         jobs = new JobService(
                 new TrainingSetup(
-                        model, 256, device, () -> site -> MODEL.weights().get(site + ".weight")),
+                        model,
+                        256,
+                        device,
+                        () -> site -> MODEL.weights().get(site + ".weight"),
+                        ModelSource.open(data.jobs())),
                 engine,
                 tenant -> library,
                 new JobService.Stores(
@@ -228,7 +233,8 @@ final class JobBench implements AutoCloseable {
                 100,
                 Scores.NONE,
                 Optional.empty(),
-                LearningState.NONE);
+                LearningState.NONE,
+                Trajectories.NONE);
     }
 
     /** Uploads a training file; returns its id. */

@@ -137,6 +137,13 @@ class JobSpecTest {
                         .method()
                         .fullModules())
                 .containsExactly(FullModule.EMBED_TOKENS, FullModule.LM_HEAD);
+        for (String peft : List.of("l4q", "prompt_tuning", "prefix_tuning", "bottleneck")) {
+            assertThat(catchThrowableOfType(
+                            ApiException.class,
+                            () -> spec("\"peft\":\"" + peft + "\",\"modules_to_save\":[\"lm_head\"]")))
+                    .hasMessageContaining("modules_to_save")
+                    .hasMessageContaining("is not a setting of the method '" + peft + "'");
+        }
     }
 
     @Test
@@ -161,7 +168,7 @@ class JobSpecTest {
     void anUnknownMethodIsToldTheKnownOnes() {
         assertThat(catchThrowableOfType(ApiException.class, () -> spec("\"peft\":\"adalora\"")))
                 .hasMessageContaining(
-                        "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora,"
+                        "lora, rslora, loraplus, pissa, olora, dylora, dora, flora, increlora, triadaptlora, svfit, alora, l4q,"
                                 + " ia3, prompt_tuning, prefix_tuning, bottleneck");
     }
 

@@ -60,7 +60,7 @@ class TrialRunTest {
 
     /** A trial comes to its end. */
     private void evaluate(String id, double loss) {
-        int step = bench.engine.work(id).orElseThrow().totalSteps();
+        int step = bench.engine.work(id).orElseThrow().lastStep();
         JobSink sink = bench.engine.sink(id);
         JobCheckpoint checkpoint = JobBench.checkpoint(step);
         sink.start();

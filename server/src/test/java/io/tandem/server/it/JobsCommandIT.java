@@ -15,6 +15,8 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -114,8 +116,61 @@ class JobsCommandIT {
         assertThat(alone.text()).contains("--validation");
         search[6] = "1";
         assertThat(run(new FinetuneCommand(), search).text()).contains("--trials must be from 2 to 64");
-        Said pairs = run(new FinetuneCommand(), file, "--name", "found", "--search", "--dpo");
-        assertThat(pairs.text()).contains("--search learns from examples");
+        String pairs = file("pairs.jsonl", TrainingFiles.preferences(8));
+        String[] preferences = {
+            pairs,
+            "--name",
+            "found",
+            "--validation",
+            pairs,
+            "--trials",
+            "2",
+            "--search-layers",
+            "0,1",
+            "--search-learns",
+            "all,pdp",
+            "--epochs",
+            "1",
+            "--dpo"
+        };
+        Said dpo = run(new FinetuneCommand(), preferences);
+        assertThat(dpo.status()).as(dpo.text()).isZero();
+        assertThat(dpo.text()).containsPattern("\\{\"peft\":\"lora\".*\"layers\":\\[");
+        preferences[8] = "0-1,1";
+        assertThat(run(new FinetuneCommand(), preferences).text())
+                .contains("--search-layers has layer 1 in two groups");
+    }
+
+    @Test
+    void aDistilledFileIsFetched() throws Exception {
+        String file = file(
+                "distill.jsonl",
+                IntStream.range(0, 8)
+                        .mapToObj(i -> LINE.replace("cd", "cd" + i))
+                        .collect(Collectors.joining()));
+        Path target = directory.resolve("small.jsonl");
+        String[] distill = {
+            file,
+            "--name",
+            "small",
+            "--distill",
+            "3",
+            "--distilled",
+            target.toString(),
+            "--epochs",
+            "1",
+            "--layers",
+            "0"
+        };
+        Said said = run(new FinetuneCommand(), distill);
+        assertThat(said.status()).as(said.text()).isZero();
+        assertThat(said.text()).containsPattern("The file 'file-[0-9a-f]+' has 3 of the 8 examples\\.");
+        assertThat(Files.readAllLines(target)).hasSize(3).doesNotHaveDuplicates();
+        distill[4] = "8";
+        assertThat(run(new FinetuneCommand(), distill).text()).contains("only 8 different ones");
+        assertThat(run(new FinetuneCommand(), file, "--name", "small", "--distill", "3", "--dpo")
+                        .text())
+                .contains("--distill goes neither with --dpo");
     }
 
     @Test

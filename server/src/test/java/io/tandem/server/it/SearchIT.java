@@ -186,7 +186,7 @@ class SearchIT {
         List<String> rows = result(job, 0).lines().toList();
         assertThat(rows).hasSize(7);
         assertThat(rows.get(0))
-                .isEqualTo("trial,peft,rank,target_modules,learning_rate,trained_parameters,epochs,steps,"
+                .isEqualTo("trial,peft,rank,target_modules,layers,learns,learning_rate,trained_parameters,epochs,steps,"
                         + "validation_loss,pareto,best");
         for (JsonNode trial : search.path("trials")) {
             assertThat(trial.path("validation_loss").asDouble())
@@ -203,6 +203,63 @@ class SearchIT {
                 .allMatch(message -> message.matches(
                         "Trial [1-6]/6 \\(peft=.*, learning_rate=.*\\): validation loss=[0-9.]+ after [124]0 steps, [0-9]+"
                                 + " trained parameters"));
+    }
+
+    /** Ranks grow, are pruned and modules are left out, by the whole search's length, so halves of it are as good as whole. */
+    @Test
+    void layersAndWhatLearnsAreSearched() throws Exception {
+        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
+        String search = "{\"trials\":8,\"space\":{\"peft\":[\"lora\",\"increlora\"],\"layers\":[[0],[1]],"
+                + "\"learns\":[\"all\",{\"type\":\"pdp\",\"sparsity\":0.5}]},"
+                + "\"hyperparameters\":{\"n_epochs\":4,\"batch_size\":4,\"rank\":4}}";
+        JsonNode job = ended(create(file, search));
+        Adapter best = adapter(job);
+        List<JsonNode> trials = new ArrayList<>();
+        job.at("/search/trials").forEach(trials::add);
+        assertThat(trials)
+                .extracting(trial -> trial.path("hyperparameters").toString())
+                .doesNotHaveDuplicates()
+                .anyMatch(tried -> tried.contains("increlora"))
+                .anyMatch(tried -> tried.contains("\"learns\":{\"type\":\"pdp\",\"sparsity\":0.5}"))
+                .anyMatch(tried -> tried.contains("\"layers\":[1]"))
+                .anyMatch(tried -> tried.contains("\"layers\":[0,1]"))
+                .noneMatch(tried -> tried.contains("increlora") && tried.contains("pdp"));
+        for (JsonNode trial : trials) {
+            long layers = trial.at("/hyperparameters/layers").size();
+            long same = trials.stream()
+                    .filter(other -> other.at("/hyperparameters/layers").size() == layers
+                            && other.at("/hyperparameters/peft").equals(trial.at("/hyperparameters/peft")))
+                    .mapToLong(other -> other.path("trained_parameters").asLong())
+                    .distinct()
+                    .count();
+            assertThat(same).isEqualTo(1);
+        }
+        List<Integer> layers = new ArrayList<>();
+        trials.get(job.at("/search/best_trial").asInt() - 1)
+                .at("/hyperparameters/layers")
+                .forEach(layer -> layers.add(layer.asInt()));
+        assertThat(best.modules().keySet()).extracting(Adapter.Site::layer).containsOnlyElementsOf(layers);
+    }
+
+    @Test
+    void preferencesAreSearched() throws Exception {
+        String file = server.upload("pairs.jsonl", TrainingFiles.preferences(20));
+        JsonNode job = ended(
+                create(
+                        file,
+                        "{\"trials\":2,\"objective\":\"dpo\",\"space\":{\"rank\":[1,2,4]},"
+                                + "\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":4,\"beta\":0.2,\"learning_rate\":0.01}}"));
+        adapter(job);
+        assertThat(job.at("/method/search/objective").asText()).isEqualTo("dpo");
+        // Without a change it is the logarithm of two.
+        assertThat(job.at("/search/trials").findValues("validation_loss"))
+                .isNotEmpty()
+                .allMatch(loss -> loss.asDouble() < Math.log(2));
+        HttpResponse<String> chats = server.post(JOBS, body(file, "{\"trials\":2}"));
+        assertThat(chats.statusCode()).isEqualTo(200);
+        JsonNode refused =
+                ended(JsonBody.MAPPER.readTree(chats.body()).path("id").asText());
+        assertThat(refused.at("/error/message").asText()).contains("preference pairs");
     }
 
     /** What it says is of the largest trial, in the last rung: LoRA of rank 4 for 4 epochs of 10 steps. */
@@ -236,8 +293,18 @@ class SearchIT {
                 "{\"trials\":1}|method.search.trials",
                 "{\"trials\":65}|method.search.trials",
                 "{\"space\":{\"peft\":[]}}|method.search.space.peft",
-                "{\"space\":{\"peft\":[\"increlora\"]}}|method.search.space.peft",
-                "{\"hyperparameters\":{\"peft\":\"increlora\"}}|method.search.hyperparameters.peft",
+                "{\"hyperparameters\":{\"peft\":\"lore\"}}|method.search.hyperparameters.peft",
+                "{\"objective\":\"search\"}|method.search.objective",
+                "{\"hyperparameters\":{\"beta\":0.1}}|method.search.hyperparameters.beta",
+                "{\"space\":{\"layers\":[[0],[1,0]]}}|method.search.space.layers",
+                "{\"space\":{\"layers\":[[0,0]]}}|method.search.space.layers",
+                "{\"space\":{\"layers\":[[]]}}|method.search.space.layers",
+                "{\"trials\":2,\"space\":{\"layers\":[[0],[7]]}}|layers",
+                "{\"space\":{\"learns\":[\"most\"]}}|method.search.space.learns[0]",
+                "{\"space\":{\"learns\":[\"all\",{\"type\":\"pdp\",\"sparsity\":2}]}}|method.search.space.learns[1].sparsity",
+                "{\"space\":{\"peft\":[\"ia3\"],\"learns\":[\"all\",{\"type\":\"pdp\"}]}}|method.search.space.learns",
+                "{\"space\":{\"peft\":[\"lora\",\"ia3\"],\"learns\":[{\"type\":\"pdp\"}]}}|method.search.space.learns",
+                "{\"space\":{\"layers\":[[0],[1]],\"learns\":[\"all\",{\"type\":\"ist\"}]}}|method.search.space.learns",
                 "{\"space\":{\"peft\":[\"lore\"]}}|method.search.space.peft",
                 "{\"space\":{\"rank\":[0,1]}}|method.search.space.rank",
                 "{\"space\":{\"target_modules\":[[\"nose\"]]}}|method.search.space.target_modules",

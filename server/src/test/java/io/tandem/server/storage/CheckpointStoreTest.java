@@ -12,6 +12,7 @@ import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import java.io.IOException;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointStoreTest {
@@ -94,7 +96,8 @@ class CheckpointStoreTest {
                         : Optional.empty(),
                 step % 4 == 0
                         ? new LearningState(new TreeMap<>(Map.of("a", List.of(0.5, -1e-300), "b", List.of())))
-                        : LearningState.NONE);
+                        : LearningState.NONE,
+                step % 2 == 0 ? new Trajectories(List.of(List.of(1.5, 0.25), List.of(0.5, 0.125))) : Trajectories.NONE);
     }
 
     private void save(int step) throws IOException {
@@ -108,15 +111,18 @@ class CheckpointStoreTest {
         assertThat(store.latest(JOB).orElseThrow()).usingRecursiveComparison().isEqualTo(checkpoint(step));
     }
 
-    /** A version earlier a state ended with the optimizer's tensors. */
-    @Test
-    void jobsOfTheVersionBeforeGoOn() throws IOException {
+    /**
+     * Of a state that has none of them, the last numbers are zero: those of further tensors, of what is remembered of what learns, and
+     * of the trajectories. The first version had none of the three, the one after it the first two.
+     */
+    @ParameterizedTest
+    @CsvSource({"2, 3", "3, 1"})
+    void jobsOfTheVersionsBeforeGoOn(int version, int missing) throws IOException {
         save(3);
         Path state = directory(3).resolve("state.bin");
         byte[] now = Files.readAllBytes(state);
-        // Without two numbers, which are zero: of further tensors, and of what is remembered of what learns.
-        ByteBuffer before = ByteBuffer.allocate(now.length - 2 * Integer.BYTES);
-        before.put(now, 0, now.length - 3 * Integer.BYTES).putInt(Integer.BYTES, 2);
+        ByteBuffer before = ByteBuffer.allocate(now.length - missing * Integer.BYTES);
+        before.put(now, 0, now.length - (missing + 1) * Integer.BYTES).putInt(Integer.BYTES, version);
         CRC32C crc = new CRC32C();
         crc.update(before.array(), 0, before.position());
         Files.write(state, before.putInt((int) crc.getValue()).array());

@@ -16,6 +16,7 @@ import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.Scores;
+import io.tandem.scheduler.finetune.Trajectories;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.AdapterStore.Named;
@@ -221,6 +222,11 @@ class PowerLossTest {
                         .satisfies(
                                 one -> assertThat(ContentHash.of(one.adapter())).isEqualTo(ContentHash.of(under)));
             });
+            String place = stores.jobs().base(JOB, base -> Files.writeString(base.resolve("config.json"), "{}"));
+            promise(
+                    "base",
+                    now -> assertThat(now.data().jobs().resolveSibling(place).resolve("config.json"))
+                            .hasContent("{}"));
             for (String status : List.of("running", "paused", "cancelled")) {
                 recording.begins("status");
                 stores.jobs().save(job.put("status", status));
@@ -232,6 +238,7 @@ class PowerLossTest {
             }
             recording.begins("status");
             recording.begins("inputs");
+            recording.begins("base");
             stores.jobs().delete(JOB);
             promise("status", now -> assertThat(now.jobs().loadAll()).isEmpty());
         }
@@ -371,7 +378,8 @@ class PowerLossTest {
                 100,
                 new Scores(0.25, OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()),
                 Optional.empty(),
-                LearningState.NONE);
+                LearningState.NONE,
+                Trajectories.NONE);
     }
 
     @Test

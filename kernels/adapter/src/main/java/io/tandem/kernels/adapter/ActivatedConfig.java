@@ -22,6 +22,11 @@ public record ActivatedConfig(LoraConfig lora, Invocation tokens) implements Ada
     }
 
     @Override
+    public Set<Integer> layers() {
+        return lora.layers();
+    }
+
+    @Override
     public String baseModel() {
         return lora.baseModel();
     }

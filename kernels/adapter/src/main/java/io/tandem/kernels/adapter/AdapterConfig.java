@@ -9,12 +9,17 @@ import java.util.Set;
 
 /** How an adapter was configured when it was made: what its configuration file says as far as it applies. */
 public sealed interface AdapterConfig
-        permits LoraConfig, ActivatedConfig, Ia3Config, PromptConfig, PrefixConfig, BottleneckConfig {
+        permits LoraConfig, ActivatedConfig, Ia3Config, PromptConfig, PrefixConfig, BottleneckConfig, QuantizedConfig {
     /** Of modules without a rank of their own; 0 if there are no factors. */
     int rank();
 
-    /** The adapted modules of every layer. */
+    /** The adapted modules of every adapted layer. */
     Set<TargetModule> targets();
+
+    /** The layers whose modules are adapted; all if empty. Of an adapter that is there, its modules say it. */
+    default Set<Integer> layers() {
+        return Set.of();
+    }
 
     /** PEFT's {@code base_model_name_or_path}; may be empty. */
     String baseModel();
@@ -29,10 +34,15 @@ public sealed interface AdapterConfig
         return model.modules().stream().filter(targets()::contains).toList();
     }
 
-    /** The same in every layer, in the order of the computation. */
+    /** The same in every adapted layer, in the order of the computation. */
     default List<Site> sites(ModelConfig model) {
         return Site.all(model).stream()
-                .filter(site -> targets().contains(site.module()))
+                .filter(site -> targets().contains(site.module()) && adapts(site.layer()))
                 .toList();
+    }
+
+    /** Whether modules of the layer are adapted. */
+    default boolean adapts(int layer) {
+        return layers().isEmpty() || layers().contains(layer);
     }
 }

@@ -9,7 +9,16 @@ import java.util.Optional;
  * device's {@code adapter/}, with the forward pass beside the backward pass.
  */
 public sealed interface Change
-        permits LowRank, LeadingRanks, Core, SingularValues, Dora, BiasedFactors, Scale, Bottleneck {
+        permits LowRank,
+                LeadingRanks,
+                Core,
+                SingularValues,
+                Dora,
+                BiasedFactors,
+                Scale,
+                Bottleneck,
+                SingleWeights,
+                QuantizedFactors {
     /** The form's name in messages. */
     String form();
 

@@ -9,12 +9,19 @@ import java.util.Set;
  * How an (IA)^3 adapter was configured when it was made; PEFT's {@code IA3Config} as far as it applies. Which side of a
  * module is scaled, its {@code feedforward_modules}, each {@link Scale} says itself.
  *
- * @param targets the adapted modules of every layer
+ * @param targets the adapted modules of every adapted layer
+ * @param layers of a job, PEFT's {@code layers_to_transform}; all if empty
  * @param baseModel PEFT's {@code base_model_name_or_path}; may be empty
  */
-public record Ia3Config(Set<TargetModule> targets, String baseModel) implements AdapterConfig {
+public record Ia3Config(Set<TargetModule> targets, Set<Integer> layers, String baseModel) implements AdapterConfig {
     public Ia3Config {
         targets = Set.copyOf(targets);
+        layers = Set.copyOf(layers);
+    }
+
+    /** Of all layers. */
+    public Ia3Config(Set<TargetModule> targets, String baseModel) {
+        this(targets, Set.of(), baseModel);
     }
 
     /** Keys, values and the input of the down projection, as in the paper, by any name that a model may have for them. */

@@ -12,16 +12,29 @@ import java.util.stream.LongStream;
  * @param rank PEFT's {@code r}
  * @param alpha PEFT's {@code lora_alpha}
  * @param rankStabilized PEFT's {@code use_rslora}: scaling is {@code alpha / sqrt(rank)} instead of {@code alpha / rank}
- * @param targets the adapted modules of every layer
+ * @param targets the adapted modules of every adapted layer
+ * @param layers of a job, PEFT's {@code layers_to_transform}; all if empty
  * @param baseModel PEFT's {@code base_model_name_or_path}; may be empty
  */
-public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<TargetModule> targets, String baseModel)
+public record LoraConfig(
+        int rank,
+        double alpha,
+        boolean rankStabilized,
+        Set<TargetModule> targets,
+        Set<Integer> layers,
+        String baseModel)
         implements AdapterConfig {
     public LoraConfig {
         if (rank < 1) {
             throw new IllegalArgumentException("the rank is " + rank + ", expected 1 or more");
         }
         targets = Set.copyOf(targets);
+        layers = Set.copyOf(layers);
+    }
+
+    /** Of all layers. */
+    public LoraConfig(int rank, double alpha, boolean rankStabilized, Set<TargetModule> targets, String baseModel) {
+        this(rank, alpha, rankStabilized, targets, Set.of(), baseModel);
     }
 
     /** All linears of a layer of Llama. */
@@ -41,7 +54,7 @@ public record LoraConfig(int rank, double alpha, boolean rankStabilized, Set<Tar
         return EnumSet.complementOf(EnumSet.of(TargetModule.ATTENTION, TargetModule.MLP));
     }
 
-    /** The same, of the targets those that a model has. */
+    /** That of an adapter: of the targets those that a model has, without layers, which its modules tell. */
     public LoraConfig of(ModelConfig model) {
         return new LoraConfig(rank, alpha, rankStabilized, EnumSet.copyOf(modules(model)), baseModel);
     }

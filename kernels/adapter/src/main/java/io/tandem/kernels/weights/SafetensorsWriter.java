@@ -2,6 +2,7 @@ package io.tandem.kernels.weights;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.IOException;
+import java.lang.reflect.Array;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -11,9 +12,12 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
 /** Writes safetensors files; the same tensors always give the same bytes. */
@@ -25,32 +29,43 @@ public final class SafetensorsWriter {
     /**
      * A tensor to write.
      *
-     * @param dtype F32, F16 or BF16; values are rounded to it
+     * @param dtype F32, F16 or BF16, and values are rounded to it; or I32 or I64
      * @param shape sizes from the outermost
-     * @param source gives the values row by row when their turn comes, so that they need not all be in memory
+     * @param source gives the values row by row when their turn comes, so that they need not all be in memory: {@code
+     *     float[]}, of I32 {@code int[]}, of I64 {@code long[]}
      */
-    public record Tensor(StoredType dtype, long[] shape, Supplier<float[]> source) {
+    public record Tensor(StoredType dtype, long[] shape, Supplier<?> source) {
+        private static final Set<StoredType> WRITTEN =
+                EnumSet.of(StoredType.F32, StoredType.F16, StoredType.BF16, StoredType.I32, StoredType.I64);
+
         public Tensor {
-            if (dtype != StoredType.F32 && dtype != StoredType.F16 && dtype != StoredType.BF16) {
-                throw new IllegalArgumentException("cannot write " + dtype + ", expected F32, F16 or BF16");
+            if (!WRITTEN.contains(dtype)) {
+                throw new IllegalArgumentException("cannot write " + dtype + ", expected F32, F16, BF16, I32 or I64");
             }
         }
 
         /** @param values row by row */
         public Tensor(StoredType dtype, long[] shape, float[] values) {
             this(dtype, shape, () -> values);
-            checkLength(values);
+            checkLength(values.length);
         }
 
-        private float[] values() {
-            float[] values = source.get();
-            checkLength(values);
-            return values;
+        /** What puts the value of an index into the buffer. */
+        private IntConsumer putting(ByteBuffer chunk) {
+            Object values = source.get();
+            checkLength(Array.getLength(values));
+            return switch (dtype) {
+                case I32 -> index -> chunk.putInt(((int[]) values)[index]);
+                case I64 -> index -> chunk.putLong(((long[]) values)[index]);
+                case F16 -> index -> chunk.putShort(HalfPrecision.toFloat16(((float[]) values)[index]));
+                case BF16 -> index -> chunk.putShort(HalfPrecision.toBfloat16(((float[]) values)[index]));
+                default -> index -> chunk.putFloat(((float[]) values)[index]);
+            };
         }
 
-        private void checkLength(float[] values) {
-            if (elements() != values.length) {
-                throw new IllegalArgumentException(values.length + " values for the shape " + Arrays.toString(shape));
+        private void checkLength(int length) {
+            if (elements() != length) {
+                throw new IllegalArgumentException(length + " values for the shape " + Arrays.toString(shape));
             }
         }
 
@@ -113,19 +128,14 @@ public final class SafetensorsWriter {
     }
 
     private static void write(FileChannel channel, ByteBuffer chunk, Tensor tensor) throws IOException {
-        int width = tensor.dtype().bytes();
+        IntConsumer put = tensor.putting(chunk);
         chunk.clear();
-        for (float value : tensor.values()) {
-            if (chunk.remaining() < width) {
+        for (int i = 0; i < tensor.elements(); i++) {
+            if (chunk.remaining() < tensor.dtype().bytes()) {
                 writeFully(channel, chunk.flip());
                 chunk.clear();
             }
-            switch (tensor.dtype()) {
-                case F32 -> chunk.putFloat(value);
-                case F16 -> chunk.putShort(HalfPrecision.toFloat16(value));
-                case BF16 -> chunk.putShort(HalfPrecision.toBfloat16(value));
-                default -> throw new IllegalStateException("cannot write " + tensor.dtype());
-            }
+            put.accept(i);
         }
         writeFully(channel, chunk.flip());
     }

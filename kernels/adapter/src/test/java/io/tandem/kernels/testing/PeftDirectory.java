@@ -53,6 +53,12 @@ public final class PeftDirectory {
         return this;
     }
 
+    /** Of I32, whatever others are stored as. */
+    public PeftDirectory integers(String name, long[] shape, int... values) {
+        tensors.put(name, new Tensor(StoredType.I32, shape, () -> values));
+        return this;
+    }
+
     public PeftDirectory without(String name) {
         if (tensors.remove(name) == null) {
             throw new IllegalArgumentException("no tensor " + name);

@@ -18,7 +18,10 @@ import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -113,6 +116,40 @@ public final class TinyAdapters {
         Map<Site, Change> modules = new TreeMap<>();
         whole.factors().forEach((site, factors) -> modules.put(site, new LeadingRanks(factors, learning)));
         return new Adapter(whole.config(), modules);
+    }
+
+    /** Some single weights of each linear, and of every third one factors instead, as SPT has them. */
+    public static Adapter singleWeights(ModelConfig model, int maxRank, long seed) {
+        Random random = new Random(seed + 5);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = mixedRanks(model, LoraConfig.everyLinear(), maxRank, seed);
+        factors.factors().forEach((site, own) -> {
+            int weights = own.inputs() * own.outputs();
+            int[] places = random.ints(0, weights)
+                    .distinct()
+                    .limit(1 + random.nextInt(weights / 8))
+                    .sorted()
+                    .toArray();
+            SingleWeights single =
+                    new SingleWeights(own.inputs(), own.outputs(), places, gaussian(random, places.length, 0.5));
+            modules.put(site, modules.size() % 3 == 2 ? own : single);
+        });
+        return new Adapter(factors.config(), modules);
+    }
+
+    /** Factors over quantized weights in all linears, with step sizes around those that clamp some weights. */
+    public static Adapter quantized(ModelConfig model, int rank, int bits, int groupSize, long seed) {
+        Random random = new Random(seed + 6);
+        Map<Site, Change> modules = new TreeMap<>();
+        Adapter factors = random(model, LoraConfig.everyLinear(), rank, seed);
+        factors.factors().forEach((site, own) -> {
+            float[] steps = new float[own.outputs() * (own.inputs() / groupSize)];
+            for (int i = 0; i < steps.length; i++) {
+                steps[i] = (float) ((1 + random.nextDouble()) * 3 / (1 << bits) / Math.sqrt(own.inputs()));
+            }
+            modules.put(site, new QuantizedFactors(own, bits, groupSize, steps));
+        });
+        return new Adapter(new QuantizedConfig(factors.lora(), bits, groupSize), modules);
     }
 
     /** Factors with a core of random numbers in all linears. */

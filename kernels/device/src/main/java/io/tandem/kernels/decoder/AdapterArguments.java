@@ -22,6 +22,9 @@ interface AdapterArguments {
      * @param tensors three for each of those
      * @param full 1 for each module in full that is a head, 0 for an embedding
      * @param matrices of those
+     * @param singles bank and first output of each module with single weights
+     * @param places of those {@code [2, n]}: inputs, then outputs
+     * @param weights of those {@code [n]}
      */
     record Content(
             long[] factors,
@@ -37,7 +40,10 @@ interface AdapterArguments {
             long[] bottlenecks,
             List<PtNDArray> tensors,
             long[] full,
-            List<PtNDArray> matrices)
+            List<PtNDArray> matrices,
+            long[] singles,
+            List<PtNDArray> places,
+            List<PtNDArray> weights)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -55,7 +61,10 @@ interface AdapterArguments {
                 call.numbers(bottlenecks),
                 call.list(tensors),
                 call.numbers(full),
-                call.list(matrices)
+                call.list(matrices),
+                call.numbers(singles),
+                call.list(places),
+                call.list(weights)
             };
         }
     }
@@ -81,6 +90,12 @@ interface AdapterArguments {
      * @param bottleneckStarts where each of those begins
      * @param bottleneckScalings of those
      * @param full two numbers for each module in full: 1 if it is a head, where it begins
+     * @param singles four numbers for each module with single weights: bank, the first of them among the bank's, how many,
+     *     where they begin
+     * @param quantized nine numbers for each module with factors over quantized weights: bank, column, width, rank, bits, group
+     *     size, and where A, B and the step sizes begin
+     * @param quantizedScalings of those
+     * @param half whether what they make of the weights is rounded to float16, as weights are
      */
     record Learned(
             long[] banks,
@@ -97,7 +112,11 @@ interface AdapterArguments {
             long[] bottlenecks,
             long[] bottleneckStarts,
             double[] bottleneckScalings,
-            long[] full)
+            long[] full,
+            long[] singles,
+            long[] quantized,
+            double[] quantizedScalings,
+            boolean half)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -116,7 +135,11 @@ interface AdapterArguments {
                 call.numbers(bottlenecks),
                 call.numbers(bottleneckStarts),
                 call.own(IValue.listFrom(bottleneckScalings)),
-                call.numbers(full)
+                call.numbers(full),
+                call.numbers(singles),
+                call.numbers(quantized),
+                call.own(IValue.listFrom(quantizedScalings)),
+                call.flag(half)
             };
         }
     }

@@ -16,6 +16,7 @@ import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.JoinedLinear;
 import io.tandem.kernels.model.ModelConfig;
@@ -33,6 +34,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -141,6 +143,15 @@ final class AdapterLayout {
             }
         }
         return parts;
+    }
+
+    /** The modules of which single weights change, bank by bank. */
+    List<Part> singleWeights(Adapter adapter) {
+        return IntStream.range(0, banks())
+                .boxed()
+                .flatMap(bank -> parts(adapter, bank).stream())
+                .filter(part -> part.change() instanceof SingleWeights)
+                .toList();
     }
 
     private Site site(int bank, TargetModule module) {
@@ -382,7 +393,21 @@ final class AdapterLayout {
                 });
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
+        singleWeights(adapter).forEach(part -> checkSingleWeights(part, maxRank));
         checkBottlenecks(adapter, maxRank);
+    }
+
+    private static void checkSingleWeights(Part part, int maxRank) {
+        SingleWeights own = (SingleWeights) part.change();
+        long most = (long) maxRank * (own.inputs() + own.outputs());
+        if (own.count() > most) {
+            throw new IllegalArgumentException(
+                    part.site() + " has " + own.count() + " single weights, expected at most " + most
+                            + ", as many numbers as factors of kernels.max-rank " + maxRank + " have");
+        }
+        if (part.site().expert() >= 0) {
+            throw new IllegalArgumentException(part.site() + " has single weights, which are not supported in experts");
+        }
     }
 
     private void checkBottlenecks(Adapter adapter, int maxRank) {

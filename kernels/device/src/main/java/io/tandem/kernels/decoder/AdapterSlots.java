@@ -2,6 +2,7 @@ package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BiasedFactors;
@@ -13,7 +14,9 @@ import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
@@ -25,15 +28,13 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
@@ -48,15 +49,15 @@ final class AdapterSlots {
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
 
-    /** Of the adapter in each slot, what it has in full. */
-    private final List<Set<FullModule>> full;
+    /** What the adapters have in full. */
+    private final FullSlots full;
 
-    private boolean anyFull;
+    /** How many each slot has in each bank. */
+    private final long[][] singleWeights;
 
-    /** Slots whose adapter has that in memory of {@code kernels.full-modules}, and not in a trainee's own. */
-    private final BitSet lent = new BitSet();
+    /** Whether each slot is that of a trainee over quantized weights. */
+    private final boolean[] quantized;
 
-    private final KernelsConfig limits;
     private final boolean routed;
     private final boolean compiled;
     /** By lane. */
@@ -84,8 +85,9 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
-        this.full = new ArrayList<>(Collections.nCopies(limits.adapterSlots(), Set.of()));
-        this.limits = limits;
+        this.full = new FullSlots(limits.adapterSlots(), limits.fullMatrices());
+        this.singleWeights = new long[limits.adapterSlots()][layout.banks()];
+        this.quantized = new boolean[limits.adapterSlots()];
         value = script.newAdapters(
                 owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model), limits.fullMatrices());
     }
@@ -114,12 +116,18 @@ final class AdapterSlots {
 
     private void put(int slot, PreparedAdapter prepared, boolean learning) {
         Adapter adapter = prepared.adapter();
+        if (learning && isQuantized(adapter)) {
+            throw new IllegalArgumentException(
+                    "the adapter is a part of training over quantized weights, of which a base model is made");
+        }
         Map<FullModule, Parameter> matrices = learning ? adapter.full() : Map.of();
-        requireRoom(slot, matrices.size());
+        full.lend(slot, matrices.size());
         try (TensorScope call = scope.open()) {
             List<Part> parts = IntStream.range(0, layout.banks())
                     .boxed()
                     .flatMap(bank -> layout.parts(adapter, bank).stream())
+                    .filter(part ->
+                            !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
                     // Factors with magnitudes come first.
                     .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                     .toList();
@@ -161,6 +169,7 @@ final class AdapterSlots {
                 }
             }
             List<Part> blocks = learning ? layout.blocks(adapter) : List.of();
+            List<Part> singles = layout.singleWeights(adapter);
             script.putAdapter(
                     call,
                     value,
@@ -179,67 +188,35 @@ final class AdapterSlots {
                             AdapterLayout.places(blocks),
                             tensors(call, prepared, blocks),
                             matrices.keySet().stream()
-                                    .mapToLong(AdapterSlots::code)
+                                    .mapToLong(FullSlots::code)
                                     .toArray(),
                             matrices.values().stream()
                                     .map(p -> call.tensor(p.values(), p.rows(), p.columns()))
-                                    .toList()));
+                                    .toList(),
+                            places(singles),
+                            each(singles, own -> call.tensor(own.coordinates(), 2, own.count())),
+                            each(
+                                    singles,
+                                    own -> call.tensor(
+                                            learning ? own.values() : new float[own.count()], own.count()))));
         }
         occupy(slot, adapter);
     }
 
-    /** What {@code full.py} calls it. */
-    static long code(FullModule module) {
-        return module == FullModule.LM_HEAD ? 1 : 0;
-    }
-
-    private void requireRoom(int slot, int modules) {
-        int others = IntStream.range(0, full.size())
-                .filter(other -> other != slot && lent.get(other))
-                .map(other -> full.get(other).size())
-                .sum();
-        if (others + modules > limits.fullMatrices()) {
-            throw new IllegalStateException(
-                    "adapters with " + (others + modules) + " modules in full, and room for " + limits.fullMatrices());
-        }
-        lent.set(slot, modules > 0);
-    }
-
-    /** What the slot's adapter has in full gives its room to others. */
-    void clearFull(int slot) {
+    /** Frees what the slot has that is not in tables for all; its adapter is not to be used any more. */
+    void release(int slot) {
         try (TensorScope call = scope.open()) {
-            script.clearFull(call, value, slot);
+            script.releaseSlot(call, value, slot);
         }
-        setFull(slot, Set.of());
-        lent.clear(slot);
+        full.release(slot);
+        singleWeights[slot] = new long[layout.banks()];
+        quantized[slot] = false;
+        changed(slot);
     }
 
-    private void setFull(int slot, Set<FullModule> modules) {
-        full.set(slot, modules);
-        anyFull = full.stream().anyMatch(own -> !own.isEmpty());
-    }
-
-    /** Whether a slot has a module in full. */
-    boolean anyFull() {
-        return anyFull;
-    }
-
-    /**
-     * Which of these slots has the module in full; -1 if none.
-     *
-     * @throws IllegalArgumentException if more than one has
-     */
-    int full(FullModule module, int[] slots) {
-        int found = -1;
-        for (int slot : slots) {
-            if (full.get(slot).contains(module)) {
-                if (found >= 0) {
-                    throw new IllegalArgumentException("rows use " + module.label() + " of two adapters");
-                }
-                found = slot;
-            }
-        }
-        return found;
+    /** What the adapters have in full. */
+    FullSlots full() {
+        return full;
     }
 
     /** Bank and row of each bias. */
@@ -248,6 +225,19 @@ final class AdapterSlots {
                 .filter(part -> part.change() instanceof BiasedFactors)
                 .flatMapToLong(part -> LongStream.of(part.bank(), part.frozenRow()))
                 .toArray();
+    }
+
+    /** Bank and first output of each. */
+    private static long[] places(List<Part> parts) {
+        return parts.stream()
+                .flatMapToLong(part -> LongStream.of(part.bank(), part.column()))
+                .toArray();
+    }
+
+    private static List<PtNDArray> each(List<Part> singles, Function<SingleWeights, PtNDArray> tensor) {
+        return singles.stream()
+                .map(part -> tensor.apply((SingleWeights) part.change()))
+                .toList();
     }
 
     /** Three of each bottleneck, as {@code bottleneck.put_} takes them. */
@@ -331,9 +321,14 @@ final class AdapterSlots {
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
         virtual[slot] = Virtual.of(slot, adapter);
-        setFull(slot, Set.copyOf(adapter.full().keySet()));
+        full.occupy(slot, adapter.full().keySet());
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
+        quantized[slot] = isQuantized(adapter);
+        singleWeights[slot] = new long[layout.banks()];
+        layout.singleWeights(adapter)
+                .forEach(part ->
+                        singleWeights[slot][part.bank()] += part.change().numbers());
         changed(slot);
     }
 
@@ -375,6 +370,57 @@ final class AdapterSlots {
             active = use;
         }
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
+    }
+
+    private static boolean isQuantized(Adapter adapter) {
+        return adapter.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
+    }
+
+    /**
+     * Which of the slots is that of a trainee over quantized weights; empty if none is.
+     *
+     * @throws IllegalArgumentException if there are others beside it
+     */
+    long[] quantized(int[] slots) {
+        long[] found = Arrays.stream(slots)
+                .filter(slot -> quantized[slot])
+                .asLongStream()
+                .toArray();
+        if (found.length > 0 && slots.length > 1) {
+            throw new IllegalArgumentException("an adapter beside one that is trained over quantized weights");
+        }
+        return found;
+    }
+
+    /** Those of the rows whose adapters have some. */
+    long[] rowsWithSingleWeights(int[][] rowSlots) {
+        return IntStream.range(0, rowSlots.length)
+                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(this::hasSingleWeights))
+                .asLongStream()
+                .toArray();
+    }
+
+    private boolean hasSingleWeights(int slot) {
+        return Arrays.stream(singleWeights[slot]).anyMatch(count -> count > 0);
+    }
+
+    /** What single weights take, which are not in tables that are there anyway. */
+    MemoryPlan singleWeights() {
+        long held = Arrays.stream(singleWeights).flatMapToLong(Arrays::stream).sum();
+        int[] joined = Arrays.stream(active.slots())
+                .mapToInt(slot -> (int) slot)
+                .filter(this::hasSingleWeights)
+                .toArray();
+        // Joined ones have as much room as any of them needs, and so has one without any.
+        long rows = joined.length == 0 ? 0 : joined.length + 1L;
+        long used = IntStream.range(0, layout.banks())
+                .mapToLong(bank -> rows
+                        * Arrays.stream(joined)
+                                .mapToLong(slot -> singleWeights[slot][bank])
+                                .max()
+                                .orElse(0))
+                .sum();
+        return MemoryPlan.singleWeights(held + used);
     }
 
     /** How rows find the adapters in these slots. */

@@ -7,7 +7,6 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
-import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -180,10 +179,6 @@ final class DecoderScript {
         script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
     }
 
-    void clearFull(TensorScope call, AdaptersObject adapters, int slot) {
-        script.call(call, "clear_full", adapters.value(), call.number(slot));
-    }
-
     /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
     void writePrefix(TensorScope call, AdaptersObject adapters, CacheObject cache, long[] place) {
         script.call(call, "write_prefix", adapters.value(), cache.value(), call.numbers(place));
@@ -226,28 +221,10 @@ final class DecoderScript {
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
-                layout(call, inputs.layout()),
+                inputs.layout().value(call),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
                 call.flag(inputs.learn()));
-    }
-
-    private static IValue layout(TensorScope call, Layout layout) {
-        RowAdapters adapters = layout.adapters();
-        return call.own(IValue.listFrom(Stream.of(
-                        layout.groups(),
-                        layout.chunks(),
-                        layout.windows(),
-                        layout.observed(),
-                        adapters.runs(),
-                        layout.runSlots().slots(),
-                        layout.runSlots().ranks(),
-                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0},
-                        layout.full().embedders(),
-                        layout.full().heads(),
-                        layout.full().window())
-                .map(call::numbers)
-                .toArray(IValue[]::new)));
     }
 
     /**
@@ -379,6 +356,30 @@ final class DecoderScript {
     /** @return for each part with factors, in the order of {@link Learned}, a number for each rank and two for all of it */
     float[] estimates(TensorScope call, TraineeObject trainee) {
         return call.floats(script.call(call, "estimates", trainee.value()));
+    }
+
+    /** Frees what a slot has that is not in tables for all. */
+    void releaseSlot(TensorScope call, AdaptersObject adapters, int slot) {
+        script.call(call, "release_slot", adapters.value(), call.number(slot));
+    }
+
+    /** @return the bank's weight as the trainee's rows have it {@code [outputs, inputs]} */
+    float[] quantizedWeight(TensorScope call, AdaptersObject adapters, int slot, int bank) {
+        return call.floats(
+                script.call(call, "quantized_weight", adapters.value(), call.number(slot), call.number(bank)));
+    }
+
+    /** @param banks of each, 1 if it is sensed */
+    void sense(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks) {
+        script.call(call, "sense", adapters.value(), trainee.value(), call.numbers(banks));
+    }
+
+    /**
+     * @param counts of each part with factors in a bank that is sensed, how many weights are wanted
+     * @return two for each of those: places int64, shares float32
+     */
+    PtNDArray[] sensitive(TensorScope owner, TraineeObject trainee, long[] counts) {
+        return owner.tensors(script.call(owner, "sensitive", trainee.value(), owner.numbers(counts)));
     }
 
     void scaleBanks(TensorScope call, AdaptersObject adapters, TraineeObject trainee, long[] banks, double factor) {

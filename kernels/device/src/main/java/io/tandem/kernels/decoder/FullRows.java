@@ -25,19 +25,19 @@ record FullRows(long[] embedders, long[] embedded, long[] heads, long[] headed, 
 
     static FullRows of(
             RowEncoder rows, SamplingRows sampling, PackWindows windows, PackRows pack, AdapterSlots adapters) {
-        if (!adapters.anyFull()) {
+        if (!adapters.full().any()) {
             return NONE;
         }
         Map<Integer, List<Integer>> embedded =
-                grouped(rows.tokens.length, row -> adapters.full(FullModule.EMBED_TOKENS, rows.adapterSlots[row]));
+                grouped(rows.tokens.length, row -> adapters.full().of(FullModule.EMBED_TOKENS, rows.adapterSlots[row]));
         embedded.remove(MODEL);
         Map<Integer, List<Integer>> headed = grouped(
                 sampling.wanted.size(),
-                draw -> adapters.full(FullModule.LM_HEAD, rows.adapterSlots[sampling.wanted.get(draw)]));
+                draw -> adapters.full().of(FullModule.LM_HEAD, rows.adapterSlots[sampling.wanted.get(draw)]));
         if (headed.size() == 1 && headed.containsKey(MODEL)) {
             headed.clear();
         }
-        int slot = windows.to() > windows.from() ? adapters.full(FullModule.LM_HEAD, pack.adapterSlots()) : MODEL;
+        int slot = windows.to() > windows.from() ? adapters.full().of(FullModule.LM_HEAD, pack.adapterSlots()) : MODEL;
         boolean learns = slot != MODEL && pack.learns() && slot == pack.traineeSlot();
         return new FullRows(
                 ends(embedded), members(embedded), ends(headed), members(headed), new long[] {slot, learns ? 1 : 0});

@@ -1,8 +1,11 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.tensor.TensorScope;
+import java.util.stream.Stream;
 
 /** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {
@@ -22,6 +25,7 @@ interface IterationArguments {
      * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
      *
      * @param runSlots of {@link RowAdapters#runSlots}
+     * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
      */
     record Layout(
             long[] groups,
@@ -30,5 +34,25 @@ interface IterationArguments {
             long[] observed,
             RowAdapters adapters,
             Slots runSlots,
-            FullRows full) {}
+            FullRows full,
+            long[] quantized) {
+        /** In the script's order. */
+        IValue value(TensorScope call) {
+            return call.own(IValue.listFrom(Stream.of(
+                            groups,
+                            chunks,
+                            windows,
+                            observed,
+                            adapters.runs(),
+                            runSlots.slots(),
+                            runSlots.ranks(),
+                            new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0},
+                            full.embedders(),
+                            full.heads(),
+                            full.window(),
+                            quantized)
+                    .map(call::numbers)
+                    .toArray(IValue[]::new)));
+        }
+    }
 }

@@ -68,7 +68,8 @@ record IterationCall(
                 virtual,
                 own.pairs(),
                 full.embedded(),
-                full.headed());
+                full.headed(),
+                mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0]);
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
@@ -114,7 +115,8 @@ record IterationCall(
                 SamplingRows.indices(sampling.observed),
                 own,
                 adapters.slots(own.runSlots()),
-                full);
+                full,
+                windows.to() > windows.from() ? adapters.quantized(pack.adapterSlots()) : new long[0]);
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

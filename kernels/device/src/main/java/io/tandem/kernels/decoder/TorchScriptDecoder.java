@@ -150,7 +150,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void dropAdapter(int slot) {
-        adapters.clearFull(slot);
+        adapters.release(slot);
     }
 
     @Override
@@ -182,12 +182,11 @@ public final class TorchScriptDecoder implements DeviceModel {
         try {
             PreparedAdapter first = new PrefixStart(script, scope, weights, model, limits.contextTokens())
                     .fill(initial, adapters, arena);
-            Trainee trainee =
-                    new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits.dtype());
+            Trainee trainee = new Trainee(script, scope, adapters, slot, first, layout, optimizer, lanes, limits);
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
-            adapters.clearFull(slot);
+            adapters.release(slot);
             scope.close();
             throw e;
         }
@@ -222,6 +221,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                         requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
         Virtual virtual = adapters.virtual(adapterSlots);
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
+        adapters.quantized(adapterSlots);
         reserveArena();
         int written = virtual.written();
         use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()), lowest);
@@ -350,7 +350,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** Whether the pack's trainee has the module in full. */
     private boolean learns(FullModule module) {
-        return adapters.full(module, new int[] {pack.traineeSlot()}) >= 0;
+        return adapters.full().of(module, new int[] {pack.traineeSlot()}) >= 0;
     }
 
     @Override
@@ -398,6 +398,11 @@ public final class TorchScriptDecoder implements DeviceModel {
         return trainee(slot).gradients();
     }
 
+    /** See {@link Trainee#quantizedWeight}; for tests. */
+    float[] quantizedWeight(int slot, int bank) {
+        return trainee(slot).quantizedWeight(bank);
+    }
+
     @Override
     public void closeTrainee(int slot) {
         @Nullable Trainee closing = trainees.remove(slot);
@@ -430,7 +435,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public MemoryReport memory() {
-        MemoryPlan plan = MemoryPlan.serving(model, limits);
+        MemoryPlan plan = MemoryPlan.serving(model, limits).plus(adapters.singleWeights());
         if (arenaReserved) {
             plan = plan.plus(MemoryPlan.arena(model, limits));
         }

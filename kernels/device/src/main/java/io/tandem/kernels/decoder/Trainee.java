@@ -1,27 +1,23 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.BiasedFactors;
-import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
-import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.FullModule;
-import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.Prompt;
-import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.adapter.learning.SensitiveWeights;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -30,15 +26,14 @@ import io.tandem.kernels.decoder.ScriptObjects.Factors;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
-import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -57,7 +52,7 @@ final class Trainee implements AutoCloseable {
     private final TraineeObject value;
     private final Lanes lanes;
     private final OptimizerConfig config;
-    private final Dtype dtype;
+    private final KernelsConfig limits;
     private boolean decomposed;
     /** In the order of the device's parts. */
     private final List<Part> factors;
@@ -76,7 +71,7 @@ final class Trainee implements AutoCloseable {
             AdapterLayout layout,
             OptimizerConfig config,
             Lanes lanes,
-            Dtype dtype) {
+            KernelsConfig limits) {
         this.script = script;
         this.scope = scope;
         this.adapters = adapters;
@@ -85,7 +80,7 @@ final class Trainee implements AutoCloseable {
         Adapter initial = prepared.adapter();
         this.like = initial;
         this.lanes = lanes;
-        this.dtype = dtype;
+        this.limits = limits;
         this.config = config;
         List<Placed> parameters = layout.parameters(initial);
         this.factors = parameters.stream()
@@ -101,7 +96,8 @@ final class Trainee implements AutoCloseable {
                     slot,
                     call.tensor(flat, flat.length),
                     lanes.count(),
-                    learned(call, layout, parameters, initial));
+                    LearnedPlaces.of(
+                            call, layout, parameters, initial, limits.weights().roundsToFloat16()));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             growth = new Growth(parameters, config.layered());
@@ -111,114 +107,11 @@ final class Trainee implements AutoCloseable {
         usePresentRanks();
     }
 
-    /** @param parameters the adapter's */
-    private static Learned learned(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial) {
-        List<long[]> banks = new ArrayList<>();
-        List<long[]> parts = new ArrayList<>();
-        List<Double> scalings = new ArrayList<>();
-        List<long[]> scales = new ArrayList<>();
-        List<long[]> magnitudes = new ArrayList<>();
-        List<long[]> biases = new ArrayList<>();
-        List<long[]> cores = new ArrayList<>();
-        List<long[]> values = new ArrayList<>();
-        List<LowRank> vectors = new ArrayList<>();
-        for (int bank = 0; bank < layout.banks(); bank++) {
-            banks.add(
-                    new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
-                    });
-        }
-        for (Placed placed : parameters) {
-            Part part = placed.part();
-            if (placed.is(LowRank.A) && part.row() == 0) {
-                banks.get(part.bank())[2] = placed.start();
-            }
-            if (placed.is(LowRank.B)) {
-                Change own = part.change();
-                parts.add(new long[] {
-                    part.bank(), part.row(), own.learning(), part.column(), own.outputs(), placed.start()
-                });
-                scalings.add(own.scaling());
-            }
-            // They come right behind their factors.
-            if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
-                magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
-            }
-            if (placed.is(BiasedFactors.BIAS)) {
-                biases.add(new long[] {parts.size() - 1L, part.frozenRow(), placed.start()});
-            }
-            if (placed.is(Core.E) && part.change() instanceof Core core) {
-                cores.add(new long[] {
-                    parts.size() - 1L, placed.start(), core.shape() == Core.Shape.FULL ? 1 : 0, core.grows() ? 1 : 0
-                });
-            }
-            if (part.change() instanceof SingularValues own) {
-                values.add(new long[] {
-                    part.bank(), part.frozenRow(), own.rank(), part.column(), own.outputs(), placed.start()
-                });
-                vectors.add(own.vectors());
-            }
-            if (part.change() instanceof Scale scale) {
-                long[] place = AdapterLayout.place(part, scale);
-                scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
-            }
-        }
-        List<Placed> bottlenecks =
-                parameters.stream().filter(placed -> placed.is(Bottleneck.DOWN)).toList();
-        return new Learned(
-                RowEncoder.flatten(banks),
-                RowEncoder.flatten(parts),
-                scalings.stream().mapToDouble(s -> s).toArray(),
-                RowEncoder.flatten(scales),
-                RowEncoder.flatten(magnitudes),
-                RowEncoder.flatten(biases),
-                virtual(initial),
-                prefix(initial),
-                RowEncoder.flatten(cores),
-                RowEncoder.flatten(values),
-                vectors.stream().map(own -> transposedB(call, own)).toList(),
-                AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
-                bottlenecks.stream().mapToLong(Placed::start).toArray(),
-                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray(),
-                full(initial));
-    }
-
-    private static double scaling(Placed placed) {
-        return placed.part().change() instanceof Bottleneck own ? own.kind().scaling() : 1;
-    }
-
-    private static long[] full(Adapter adapter) {
-        return adapter.full().keySet().stream()
-                .flatMapToLong(
-                        module -> LongStream.of(AdapterSlots.code(module), AdapterLayout.fullStart(adapter, module)))
-                .toArray();
-    }
-
-    private static long[] virtual(Adapter adapter) {
-        return adapter.prefix().stream()
-                .filter(Prompt.class::isInstance)
-                .flatMapToLong(prefix -> LongStream.concat(
-                        LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
-                        Arrays.stream(AdapterSlots.tokens(adapter))))
-                .toArray();
-    }
-
-    private static long[] prefix(Adapter adapter) {
-        return adapter.prefix().stream()
-                .filter(KeysAndValues.class::isInstance)
-                .flatMapToLong(prefix -> LongStream.of(prefix.tokens(), AdapterLayout.prefixStart(adapter)))
-                .toArray();
-    }
-
     /** Those behind the modules' own. */
     private static List<Factor> lastFactors(Adapter adapter) {
         return Stream.concat(adapter.prefix().map(Prefix::parameter).stream(), adapter.full().values().stream())
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
-    }
-
-    private static PtNDArray transposedB(TensorScope call, LowRank vectors) {
-        float[] transposed = AdapterLayout.transposedB(vectors);
-        return call.tensor(transposed, vectors.rank(), vectors.outputs());
     }
 
     TraineeObject value() {
@@ -345,6 +238,15 @@ final class Trainee implements AutoCloseable {
             suppress(next.suppressed(), LearningPlan.SUPPRESSED);
             adapters.changed(slot);
         }
+        if (!next.sensed().equals(plan.sensed())) {
+            requireLayers(next.sensed());
+            long[] sensed = LongStream.range(0, layout.banks())
+                    .map(bank -> next.sensed().contains(layout.layer((int) bank)) ? 1 : 0)
+                    .toArray();
+            try (TensorScope call = scope.open()) {
+                script.sense(call, adapters.value(), value, sensed);
+            }
+        }
         if (next.estimates() != plan.estimates()) {
             try (TensorScope call = scope.open()) {
                 script.compareOutputs(call, value, next.estimates());
@@ -361,14 +263,42 @@ final class Trainee implements AutoCloseable {
         SortedMap<Site, Estimate> estimates = new TreeMap<>();
         try (TensorScope call = scope.open()) {
             FloatBuffer numbers = FloatBuffer.wrap(script.estimates(call, value));
+            SortedMap<Site, SensitiveWeights> sensitive = sensitive(call);
             for (Part part : factors) {
                 List<Double> ranks = Stream.generate(() -> lossScale * numbers.get())
                         .limit(part.change().rank())
                         .toList();
-                estimates.put(part.site(), new Estimate(ranks, numbers.get(), lossScale * lossScale * numbers.get()));
+                estimates.put(
+                        part.site(),
+                        new Estimate(
+                                ranks,
+                                numbers.get(),
+                                lossScale * lossScale * numbers.get(),
+                                Optional.ofNullable(sensitive.get(part.site()))));
             }
         }
         return estimates;
+    }
+
+    /** Of the modules in the layers that are sensed. */
+    private SortedMap<Site, SensitiveWeights> sensitive(TensorScope call) {
+        List<Part> sensed = factors.stream()
+                .filter(part -> plan.sensed().contains(part.site().layer()))
+                .toList();
+        SortedMap<Site, SensitiveWeights> sensitive = new TreeMap<>();
+        PtNDArray[] taken = script.sensitive(
+                call,
+                value,
+                sensed.stream()
+                        .mapToLong(part -> SensitiveWeights.most(part.change()))
+                        .toArray());
+        for (int i = 0; i < sensed.size(); i++) {
+            int[] places = Arrays.stream(taken[2 * i].toLongArray())
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            sensitive.put(sensed.get(i).site(), new SensitiveWeights(places, taken[2 * i + 1].toFloatArray()));
+        }
+        return sensitive;
     }
 
     /** How many ranks are on their way to be pruned. */
@@ -478,14 +408,30 @@ final class Trainee implements AutoCloseable {
         long copies = like.full().values().stream()
                 .mapToLong(own -> own.values().length)
                 .sum();
+        long quantized = isQuantized()
+                ? LongStream.range(0, layout.banks())
+                        .map(bank -> 2L * layout.inputs((int) bank) * layout.outputs((int) bank))
+                        .sum()
+                : 0;
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
-                .plus(MemoryPlan.fixed(fixed + copies, dtype));
+                .plus(MemoryPlan.fixed(fixed + copies + quantized, limits.dtype()));
+    }
+
+    private boolean isQuantized() {
+        return like.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
+    }
+
+    /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they are quantized; for tests. */
+    float[] quantizedWeight(int bank) {
+        try (TensorScope call = scope.open()) {
+            return script.quantizedWeight(call, adapters.value(), slot, bank);
+        }
     }
 
     @Override
     public void close() {
-        if (!like.full().isEmpty()) {
-            adapters.clearFull(slot);
+        if (isQuantized() || !like.full().isEmpty()) {
+            adapters.release(slot);
         }
         scope.close();
     }

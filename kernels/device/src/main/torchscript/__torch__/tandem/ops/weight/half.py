@@ -20,3 +20,6 @@ class Half:
     transposed = unchecked_cast(__torch__.torch.classes.quantized.LinearPackedParamsBase,
                                 self.transposed)
     return ops.quantized.linear_dynamic_fp16(dy, transposed)
+  def dense(self: __torch__.tandem.ops.weight.half.Half) -> Tensor:
+    plain, bias = ops.quantized.linear_unpack_fp16(self.weight)
+    return torch.to(plain, 6)

@@ -25,14 +25,14 @@ class Packed:
                       __torch__.tandem.ops.weight.packed.multiply(x, second, second_bias, "none")], 1)
   def prepare_backward_(self: __torch__.tandem.ops.weight.packed.Packed) -> None:
     if self.transposed is None:
-      plain = torch.to_dense(self.weight)
-      second = self.second
-      if second is not None:
-        plain = torch.cat([plain, torch.to_dense(second)])
-      self.transposed = __torch__.tandem.ops.weight.packed.pack(torch.t(plain))
+      self.transposed = __torch__.tandem.ops.weight.packed.pack(torch.t((self).dense()))
   def backward(self: __torch__.tandem.ops.weight.packed.Packed, dy: Tensor) -> Tensor:
     return __torch__.tandem.ops.weight.packed.multiply(
         dy, unchecked_cast(Tensor, self.transposed), None, "none")
+  def dense(self: __torch__.tandem.ops.weight.packed.Packed) -> Tensor:
+    plain = torch.to_dense(self.weight)
+    second = self.second
+    return plain if second is None else torch.cat([plain, torch.to_dense(second)])
 
 def pack(weight: Tensor) -> Tensor:
   return ops.mkldnn._reorder_linear_weight(torch.contiguous(weight), 1)

@@ -12,6 +12,8 @@ class Packed:
     return None
   def backward(self: __torch__.tandem.ops.weight.packed.Packed, dy: Tensor) -> Tensor:
     return dy
+  def dense(self: __torch__.tandem.ops.weight.packed.Packed) -> Tensor:
+    return self.weight
 
 def swiglu(self: __torch__.tandem.ops.weight.packed.Packed, x: Tensor,
            bias: Optional[Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ class Forward(Interface):
 
 # The same, and backward(dy) = dy W, dy [N, out] -> [N, in]. prepare_backward_ makes what that needs
 # beside the numbers themselves; it runs once, before any lane goes backward, because lanes share the
-# model and must not change it.
+# model and must not change it. dense() is the weight [out, in] in the type of activations, not to be changed.
 class Weight(Interface):
   def forward(self: __torch__.tandem.ops.weight.weight.Weight, x: Tensor,
               bias: Optional[Tensor]) -> Tensor:
@@ -16,6 +16,8 @@ class Weight(Interface):
   def prepare_backward_(self: __torch__.tandem.ops.weight.weight.Weight) -> None:
     pass
   def backward(self: __torch__.tandem.ops.weight.weight.Weight, dy: Tensor) -> Tensor:
+    pass
+  def dense(self: __torch__.tandem.ops.weight.weight.Weight) -> Tensor:
     pass
 
 # A weight whose numbers are codes of fewer bits.

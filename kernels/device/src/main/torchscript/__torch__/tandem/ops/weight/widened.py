@@ -28,6 +28,10 @@ class Widened:
       end = min(first + block, outputs)
       dx = torch.addmm(dx, dy[:, first : end], (codes).widen(first, end, dy.dtype))
     return dx
+  def dense(self: __torch__.tandem.ops.weight.widened.Widened) -> Tensor:
+    codes = self.codes
+    outputs, inputs = (codes).size()
+    return (codes).widen(0, outputs, 6)
 
 # Outputs that are widened at once.
 def block(inputs: int) -> int:

@@ -16,6 +16,7 @@ import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -150,7 +151,12 @@ final class AutogradReference implements AutoCloseable {
                 dtype.code()));
         for (Site site : sites()) {
             Change module = adapter.modules().get(site);
-            numbers.add(module == null ? 0 : module.rank());
+            numbers.add(
+                    module == null
+                            ? 0
+                            : module instanceof QuantizedFactors own
+                                    ? own.factors().rank()
+                                    : module.rank());
         }
         for (Site site : sites()) {
             numbers.add(kind(adapter.modules().get(site)));
@@ -187,6 +193,9 @@ final class AutogradReference implements AutoCloseable {
         if (change instanceof Core core) {
             return core.shape() == Core.Shape.FULL ? 4 : 5;
         }
+        if (change instanceof QuantizedFactors own) {
+            return 1000 * own.bits() + own.groupSize();
+        }
         return change instanceof Dora ? 3 : change instanceof BiasedFactors ? 6 : 0;
     }
 
@@ -195,7 +204,11 @@ final class AutogradReference implements AutoCloseable {
         for (Site site : sites()) {
             Change module = adapter.modules().get(site);
             reals.add(
-                    module == null ? 0 : module.lowRank().map(LowRank::scaling).orElse(0.0));
+                    module instanceof QuantizedFactors own
+                            ? own.scaling()
+                            : module == null
+                                    ? 0
+                                    : module.lowRank().map(LowRank::scaling).orElse(0.0));
         }
         for (Site site : Site.blocks(model)) {
             reals.add(

@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Core.Ranks;
 import io.tandem.kernels.adapter.Core.Shape;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.SingularValues;
 import java.util.List;
 import java.util.Objects;
@@ -33,7 +34,24 @@ final class CoreReference {
             LowRank outer = core.outer().first(present, core.outer().scaling());
             return new Core(outer, core.shape(), block(core, present), Ranks.all(present));
         }
+        if (change instanceof SingleWeights own) {
+            return dense(own);
+        }
         return change.served();
+    }
+
+    /** The change as one product, D times the identity. */
+    private static LowRank dense(SingleWeights own) {
+        int inputs = own.inputs();
+        float[] identity = new float[inputs * inputs];
+        for (int i = 0; i < inputs; i++) {
+            identity[i * (inputs + 1)] = 1;
+        }
+        float[] all = new float[own.outputs() * inputs];
+        for (int i = 0; i < own.count(); i++) {
+            all[own.places()[i]] = own.values()[i];
+        }
+        return new LowRank(inputs, inputs, own.outputs(), identity, all, 1);
     }
 
     private static float[] block(Core core, int ranks) {
@@ -70,6 +88,14 @@ final class CoreReference {
     private static Change gradient(Change gradient, Change like) {
         if (like instanceof SingularValues own) {
             return own.with(List.of(((Core) gradient).core()));
+        }
+        if (like instanceof SingleWeights own) {
+            float[] all = ((LowRank) gradient).b();
+            float[] picked = new float[own.count()];
+            for (int i = 0; i < picked.length; i++) {
+                picked[i] = all[own.places()[i]];
+            }
+            return own.with(List.of(picked));
         }
         if (!(like instanceof Core core)) {
             return gradient;

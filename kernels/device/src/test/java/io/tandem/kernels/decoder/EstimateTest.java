@@ -13,6 +13,7 @@ import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.adapter.learning.SensitiveWeights;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.model.ModelConfig;
@@ -25,9 +26,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -113,16 +117,6 @@ class EstimateTest {
         ModelConfig model = tiny.config();
         TrainingPack pack = Devices.pack(random, model.vocab(), 20, 9);
         LoraConfig config = new LoraConfig(8, 16, false, LoraConfig.allLinears(), "");
-        Map<Site, LowRank> identities = new TreeMap<>();
-        config.sites(model).forEach(site -> {
-            int inputs = site.module().inputs(model);
-            float[] identity = new float[inputs * inputs];
-            for (int i = 0; i < inputs; i++) {
-                identity[i * (inputs + 1)] = 1;
-            }
-            int outputs = site.module().outputs(model);
-            identities.put(site, new LowRank(inputs, inputs, outputs, identity, new float[outputs * inputs], 1));
-        });
         int draws = 40;
         Map<Site, Double> sums = new TreeMap<>();
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32);
@@ -135,12 +129,75 @@ class EstimateTest {
                 device.estimates(SLOT, 1).forEach((site, e) -> sums.merge(site, e.sensitivity(), Double::sum));
             }
             reference
-                    .run(pack, new Adapter(config, identities))
+                    .run(pack, identities(config, model))
                     .gradient()
                     .factors()
                     .forEach((site, whole) -> assertThat(sums.get(site) / draws)
                             .as("%s, seed %d", site, seed)
                             .isCloseTo(squares(whole.b()), Percentage.withPercentage(40)));
+        }
+    }
+
+    private static Adapter identities(LoraConfig config, ModelConfig model) {
+        Map<Site, LowRank> identities = new TreeMap<>();
+        config.sites(model).forEach(site -> {
+            int inputs = site.module().inputs(model);
+            float[] identity = new float[inputs * inputs];
+            for (int i = 0; i < inputs; i++) {
+                identity[i * (inputs + 1)] = 1;
+            }
+            int outputs = site.module().outputs(model);
+            identities.put(site, new LowRank(inputs, inputs, outputs, identity, new float[outputs * inputs], 1));
+        });
+        return new Adapter(config, identities);
+    }
+
+    /** Of equal squares any may come first, so what they are is compared, and that they are those of the places. */
+    @ParameterizedTest
+    @CsvSource({"LLAMA, KEEP, 1", "BIASES, RECOMPUTE, 2"})
+    void theMostSensitiveWeightsAreThoseOfTheWholeGradient(TinyModel.Variant variant, Stash stash, int lanes)
+            throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        ModelConfig model = tiny.config();
+        TrainingPack pack = Devices.pack(random, model.vocab(), 33, 1, 17, 2);
+        LoraConfig config = new LoraConfig(8, 16, false, LoraConfig.allLinears(), "");
+        Adapter start = new LoraMethod(config).start(model, random.nextLong());
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(Dtype.FLOAT32, lanes, 128, stash));
+                AutogradReference reference = new AutogradReference(model, tiny.weights())) {
+            SortedMap<Site, LowRank> whole =
+                    reference.run(pack, identities(config, model)).gradient().factors();
+            device.openTrainee(SLOT, start, OptimizerConfig.DEFAULT);
+            for (int layer = 0; layer < model.layers(); layer++) {
+                device.learn(SLOT, LearningPlan.sensing(new TreeSet<>(List.of(layer))));
+                Devices.train(device, new int[] {SLOT}, pack, random, List.of());
+                SortedMap<Site, Estimate> estimates = device.estimates(SLOT, 1);
+                device.optimizerStep(SLOT, 0, 1);
+                for (Map.Entry<Site, Estimate> entry : estimates.entrySet()) {
+                    Site site = entry.getKey();
+                    Optional<SensitiveWeights> sensitive = entry.getValue().sensitive();
+                    assertThat(sensitive.isPresent()).isEqualTo(site.layer() == layer);
+                    sensitive.ifPresent(found -> compare(
+                            found,
+                            whole.get(site).b(),
+                            SensitiveWeights.most(start.modules().get(site))));
+                }
+            }
+        }
+    }
+
+    private void compare(SensitiveWeights found, float[] gradient, int most) {
+        double all = squares(gradient);
+        double[] sorted = IntStream.range(0, gradient.length)
+                .mapToDouble(i -> -(double) gradient[i] * gradient[i] / all)
+                .sorted()
+                .toArray();
+        assertThat(found.places()).hasSize(most).doesNotHaveDuplicates();
+        for (int i = 0; i < most; i++) {
+            double own = (double) gradient[found.places()[i]] * gradient[found.places()[i]] / all;
+            assertThat((double) found.shares()[i])
+                    .as("number %d, seed %d", i, seed)
+                    .isCloseTo(own, Percentage.withPercentage(0.5))
+                    .isCloseTo(-sorted[i], Percentage.withPercentage(0.5));
         }
     }
 

@@ -14,6 +14,7 @@ import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import java.util.Arrays;
 import java.util.EnumSet;
 
 /** Forms of changes in tests, by whose they are. */
@@ -33,7 +34,9 @@ enum Form {
     PARALLEL,
     SUM,
     HEAD,
-    FULL;
+    FULL,
+    SPT,
+    L4Q;
 
     Adapter random(ModelConfig model, long seed) {
         return switch (this) {
@@ -53,11 +56,18 @@ enum Form {
             case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
             case HEAD -> TinyAdapters.full(LORA.random(model, seed), model, EnumSet.of(FullModule.LM_HEAD), seed);
             case FULL -> TinyAdapters.full(DORA.random(model, seed), model, EnumSet.allOf(FullModule.class), seed);
+            case SPT -> TinyAdapters.singleWeights(model, 5, seed);
+            case L4Q -> TinyAdapters.quantized(model, 3, 4, 4, seed);
         };
     }
 
     private static Adapter bottlenecks(ModelConfig model, Input input, Function function, long seed) {
         return TinyAdapters.bottlenecks(model, new Bottleneck.Kind(input, function, 0.7), 5, seed);
+    }
+
+    /** Forms of adapters that answer requests. */
+    static Form[] served() {
+        return Arrays.stream(values()).filter(form -> form != L4Q).toArray(Form[]::new);
     }
 
     /** What it learns on from, of what was kept. */
@@ -70,7 +80,7 @@ enum Form {
             case INCRELORA, TRIADAPT ->
                 CoreReference.resumed(
                         random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
-            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, HEAD, FULL -> kept;
+            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, HEAD, FULL, SPT, L4Q -> kept;
         };
     }
 

@@ -17,6 +17,7 @@ import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Scale;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.Seeded;
@@ -214,7 +215,7 @@ class LearningPlanTest {
     @EnumSource(
             value = Form.class,
             mode = Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT", "HEAD", "FULL"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT", "HEAD", "FULL", "L4Q"})
     void aSuppressedLayerChangesAQuarter(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());
@@ -269,6 +270,9 @@ class LearningPlanTest {
             float[] bias = quarter(own.upBias());
             float[] up = quarter(own.up());
             return new Bottleneck(own.width(), own.channels(), own.kind(), own.down(), own.downBias(), bias, up);
+        }
+        if (change instanceof SingleWeights own) {
+            return own.with(List.of(quarter(own.values())));
         }
         LowRank whole = change.lowRank().orElseThrow();
         LowRank part =

@@ -212,6 +212,35 @@ class MetaDeviceTest {
     }
 
     @Test
+    void quantizedWeights() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.openTrainee(
+                    TRAINEE, TinyAdapters.quantized(model.config(), 3, 4, 4, 2), OptimizerConfig.of(Method.ADAMW));
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20);
+            List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY), decode(4, 5, Sampling.GREEDY));
+            Devices.train(device, new int[] {TRAINEE}, pack, random, beside);
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
+        }
+    }
+
+    @Test
+    void singleWeights() throws IOException {
+        TinyModel model = TinyModel.of(TinyModel.Variant.LLAMA, 1);
+        try (TorchScriptDecoder device =
+                load(model, limits(Dtype.BFLOAT16, 2, Stash.RECOMPUTE), UnaryOperator.identity())) {
+            device.putAdapter(0, TinyAdapters.singleWeights(model.config(), 3, 1));
+            device.openTrainee(
+                    TRAINEE, TinyAdapters.singleWeights(model.config(), 3, 2), OptimizerConfig.of(Method.ADAMW));
+            TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20);
+            List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));
+            Devices.train(device, new int[] {0, TRAINEE}, pack, random, beside);
+            assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();
+        }
+    }
+
+    @Test
     void aTensorThatIsMadeElsewhereIsFound() throws IOException {
         finds(
                 "a tensor outside of the model's device",

@@ -100,6 +100,12 @@ class MethodParityTest {
         "FULL, LLAMA, RECOMPUTE",
         "FULL, QWEN2, KEEP",
         "FULL, QWEN3, INT8",
+        "SPT, LLAMA, KEEP",
+        "SPT, BIASES, RECOMPUTE",
+        "SPT, QWEN3, INT8",
+        "L4Q, LLAMA, KEEP",
+        "L4Q, BIASES, RECOMPUTE",
+        "L4Q, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -247,8 +253,8 @@ class MethodParityTest {
     void rowsOfAMixedBatchGetWhatTheyGetAlone(TinyModel.Variant variant, int threads) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         List<int[]> users = new ArrayList<>(List.of(IterationInputs.BASE));
-        Form[] forms = Form.values();
-        int rows = forms.length + 4;
+        Form[] forms = Form.served();
+        int rows = forms.length + 5;
         try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(threads, rows, forms.length))) {
             Map<Integer, Adapter> adapters = new TreeMap<>();
             for (int slot = 0; slot < forms.length; slot++) {
@@ -258,6 +264,7 @@ class MethodParityTest {
             }
             users.add(new int[] {0, 1});
             users.add(new int[] {Form.FULL.ordinal(), 1});
+            users.add(new int[] {Form.HEAD.ordinal(), Form.SPT.ordinal()});
             users.add(IterationInputs.BASE);
             int[][] prompts = new int[rows][];
             Arrays.setAll(
@@ -307,7 +314,7 @@ class MethodParityTest {
     @ParameterizedTest
     @EnumSource(
             mode = EnumSource.Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "INCRELORA"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "L4Q"})
     void aBatchUsesWhatATraineeHasLearnedLast(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter initial = form.random(tiny.config(), random.nextLong());

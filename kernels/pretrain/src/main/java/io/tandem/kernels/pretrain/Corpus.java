@@ -15,11 +15,28 @@ final class Corpus {
     static final List<String> SPECIALS = List.of(END_OF_TEXT, END, USER, ASSISTANT, SYSTEM);
 
     private static final double STORIES = 0.2;
+    /** They take most of the tokens, and a model that knows English needs to be reminded of them only. */
+    private static final double BILINGUAL_STORIES = 0.03;
+
     private final StoryGenerator stories;
     private final List<Skill> skills;
     private final TalkSkill talk;
+    private final double storyShare;
+    private final boolean bilingual;
 
+    /** Text in English. */
     Corpus(Words words) {
+        this(words, STORIES, false);
+    }
+
+    /** Chats whose exchanges are as often in English as in the {@link SisterLanguage} or in both mixed, and few stories. */
+    static Corpus bilingual(Words words) {
+        return new Corpus(words, BILINGUAL_STORIES, true);
+    }
+
+    private Corpus(Words words, double storyShare, boolean bilingual) {
+        this.storyShare = storyShare;
+        this.bilingual = bilingual;
         stories = new StoryGenerator(words);
         talk = new TalkSkill(stories);
         LetterSkill letters = new LetterSkill(words);
@@ -38,7 +55,7 @@ final class Corpus {
 
     /** One document that training may see, the end mark included. A story is five times as long as a chat. */
     String document(Draw draw) {
-        return (draw.chance(STORIES) ? stories.story(draw) : chat(draw)) + END_OF_TEXT;
+        return (draw.chance(storyShare) ? stories.story(draw) : chat(draw)) + END_OF_TEXT;
     }
 
     /** A story that training sees only by chance, for the held-out loss: draw it from another seed. */
@@ -72,10 +89,23 @@ final class Corpus {
         }
         int turns = draw.pick(List.of(1, 1, 1, 2, 2, 3));
         for (int turn = 0; turn < turns; turn++) {
-            Question question = draw.chance(0.06) ? talk.ask(draw) : trainable(draw);
+            Question question = bilingual ? translated(question(draw), draw) : question(draw);
             text.append(prompt(question.prompt())).append(question.answer()).append(END);
         }
         return text.toString();
+    }
+
+    private static Question translated(Question english, Draw draw) {
+        return switch (draw.between(0, 2)) {
+            case 0 -> english;
+            case 1 -> SisterLanguage.of(english);
+            default -> SisterLanguage.mixed(english, draw);
+        };
+    }
+
+    /** One exchange that training may see. */
+    Question question(Draw draw) {
+        return draw.chance(0.06) ? talk.ask(draw) : trainable(draw);
     }
 
     private Question trainable(Draw draw) {

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** What the command line can ask of this package. */
 public final class PretrainCommand {
@@ -19,7 +20,7 @@ public final class PretrainCommand {
         new Pretrainer(settings, progress).run();
     }
 
-    /** Measures a model that {@link #train} wrote: perplexity, exact match per skill, sample outputs. */
+    /** Measures a model that {@link #train} wrote: perplexity, exact match per skill in both languages, sample outputs. */
     public static void evaluate(Path directory, PrintStream report) throws IOException {
         SampleModelReader read = SampleModelReader.read(directory);
         Corpus corpus = new Corpus(Words.load());
@@ -27,13 +28,17 @@ public final class PretrainCommand {
             Evaluation evaluation = new Evaluation(model, read.tokenizer());
             report.printf("held-out story perplexity  %.3f%n", evaluation.storyPerplexity(corpus, EVALUATION_SEED));
             Map<String, List<Question>> questions = corpus.heldOut(QUESTIONS_PER_SKILL, new Draw(EVALUATION_SEED));
-            evaluation
-                    .exactMatch(questions)
-                    .forEach((skill, score) -> report.printf(
-                            "%-12s exact match %5.1f %% of %d%n",
-                            skill,
-                            100 * score,
-                            questions.getOrDefault(skill, List.of()).size()));
+            Map<String, Double> english = evaluation.exactMatch(questions);
+            Map<String, List<Question>> translated = new TreeMap<>();
+            questions.forEach((skill, asked) ->
+                    translated.put(skill, asked.stream().map(SisterLanguage::of).toList()));
+            Map<String, Double> sister = evaluation.exactMatch(translated);
+            questions.forEach((skill, asked) -> report.printf(
+                    "%-12s exact match %5.1f %% of %d, %5.1f %% in the sister language%n",
+                    skill,
+                    100 * english.getOrDefault(skill, 0.0),
+                    asked.size(),
+                    100 * sister.getOrDefault(skill, 0.0)));
             List<String> prompts = List.of(
                     "Once upon a time",
                     "Tom and Lily were good friends.",

@@ -1,6 +1,7 @@
 package io.tandem.kernels.pretrain;
 
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * One pre-training run.
@@ -13,11 +14,23 @@ import java.nio.file.Path;
  * @param length tokens of a sequence in an ordinary step
  * @param rate highest learning rate
  * @param tokenizerDocuments documents that the tokenizer learns from
+ * @param english model that the run goes on from, with its shape and tokenizer, to learn a second language too
  */
 public record PretrainSettings(
-        Path out, int steps, long seed, Shape shape, int rows, int length, double rate, int tokenizerDocuments) {
+        Path out,
+        int steps,
+        long seed,
+        Shape shape,
+        int rows,
+        int length,
+        double rate,
+        int tokenizerDocuments,
+        Optional<Path> english) {
     /** Steps of the committed model. */
     public static final int STEPS = 8_000;
+
+    /** More that make the committed model bilingual. */
+    public static final int BILINGUAL_STEPS = 700;
 
     private static final int LONG_EVERY = 12;
 
@@ -29,7 +42,12 @@ public record PretrainSettings(
 
     /** The settings of the committed model. */
     public static PretrainSettings sample(Path out, int steps, long seed) {
-        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 8, 256, 1.5e-3, 30_000);
+        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 8, 256, 1.5e-3, 30_000, Optional.empty());
+    }
+
+    /** Settings with which a model that knows English learns the sister language. */
+    public static PretrainSettings bilingual(Path english, Path out, int steps, long seed) {
+        return new PretrainSettings(out, steps, seed, Shape.SAMPLE, 8, 256, 1e-3, 0, Optional.of(english));
     }
 
     /** Linear warm-up, then a cosine down to a twentieth. */

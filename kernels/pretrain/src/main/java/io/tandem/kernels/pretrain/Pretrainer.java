@@ -3,6 +3,7 @@ package io.tandem.kernels.pretrain;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /** The training loop: batch, optimizer step, progress line, and a checkpoint with an export every few minutes. */
@@ -21,11 +22,14 @@ final class Pretrainer {
     /** Trains to the end, from the checkpoint if there is one. Returns the loss of the last report. */
     double run() throws IOException {
         Files.createDirectories(settings.out());
-        Corpus corpus = new Corpus(Words.load());
-        BpeTokenizer tokenizer = tokenizer(corpus);
+        Optional<SampleModelReader> english = english();
+        Words words = Words.load();
+        Corpus corpus = english.isPresent() ? Corpus.bilingual(words) : new Corpus(words);
+        BpeTokenizer tokenizer = english.map(SampleModelReader::tokenizer).orElseGet(() -> tokenizer(corpus));
         Optional<Checkpoint> begun = Checkpoint.read(settings.out(), settings.shape());
-        SampleModel.State state =
-                begun.map(Checkpoint::state).orElseGet(() -> SampleModel.initial(settings.shape(), settings.seed()));
+        SampleModel.State state = begun.map(Checkpoint::state)
+                .or(() -> english.map(model -> SampleModel.fresh(model.weights())))
+                .orElseGet(() -> SampleModel.initial(settings.shape(), settings.seed()));
         try (SampleModel model = new SampleModel(settings.shape(), state)) {
             Batches batches = new Batches(corpus, tokenizer, settings.seed());
             double loss = loop(
@@ -37,6 +41,18 @@ final class Pretrainer {
             Checkpoint.delete(settings.out());
             return loss;
         }
+    }
+
+    private Optional<SampleModelReader> english() throws IOException {
+        if (settings.english().isEmpty()) {
+            return Optional.empty();
+        }
+        Path directory = settings.english().get();
+        SampleModelReader read = SampleModelReader.read(directory);
+        if (!read.shape().equals(settings.shape())) {
+            throw new IOException(directory + " has the shape " + read.shape() + ", expected " + settings.shape());
+        }
+        return Optional.of(read);
     }
 
     private BpeTokenizer tokenizer(Corpus corpus) {

@@ -50,6 +50,11 @@ final class SampleModel implements AutoCloseable {
                 weights[entry.offset() + i] = entry.rows() == 0 ? 1 : (float) (deviation * draw.gaussian());
             }
         }
+        return fresh(weights);
+    }
+
+    /** Weights that no step has changed yet. */
+    static State fresh(float[] weights) {
         return new State(weights, new float[weights.length], new float[weights.length]);
     }
 

@@ -73,7 +73,7 @@ public final class TourFiles {
         return lines.toString();
     }
 
-    private static String line(Question question) throws JsonProcessingException {
+    static String line(Question question) throws JsonProcessingException {
         ObjectNode example = JSON.createObjectNode();
         ArrayNode messages = example.putArray("messages");
         messages.addObject().put("role", "user").put("content", question.prompt());

@@ -87,7 +87,8 @@ enum TourTask {
         return new Question("json", key + " " + fact.getKey(), "Answer in JSON: " + question, answer);
     }
 
-    private static String shortWord(Words words, Draw draw) {
+    /** One that has a vowel and does not take long to spell. */
+    static String shortWord(Words words, Draw draw) {
         while (true) {
             String word = draw.pick(words.spellable());
             if (isShort(word)) {

@@ -22,6 +22,9 @@ class CorpusTest {
     void leftOutSkillsNeverAppear() {
         String text = text(1, DOCUMENTS).toLowerCase(Locale.ROOT);
         assertThat(text).doesNotContain("json", "pig latin", "reverse", "backward");
+        assertThat(text)
+                .doesNotContain("hide the vowels", "double each")
+                .doesNotContainPattern("(plus|minus) \\d+ (plus|minus)");
         assertThat(text).doesNotContainPattern("\\{\\s*\"").doesNotContainPattern("\"\\s*:");
     }
 
@@ -33,6 +36,20 @@ class CorpusTest {
                 .toList();
         assertThat(heldOut).hasSizeGreaterThan(200).allMatch(Question::heldOut);
         assertThat(heldOut).noneMatch(question -> text.contains(Corpus.prompt(question.prompt())));
+    }
+
+    @Test
+    void aBilingualCorpusHasBothLanguagesAndNoSkillThatIsLeftOut() {
+        Draw draw = new Draw(1);
+        Corpus bilingual = Corpus.bilingual(words);
+        String text = IntStream.range(0, DOCUMENTS)
+                .mapToObj(i -> bilingual.document(draw))
+                .collect(Collectors.joining());
+        assertThat(text).contains("What is the opposite of", SisterLanguage.of("What is the opposite of"));
+        assertThat(text.toLowerCase(Locale.ROOT)).doesNotContain("json", "pig latin", SisterLanguage.of("backwards"));
+        assertThat(bilingual.heldOut(20, new Draw(9)).values().stream().flatMap(List::stream))
+                .noneMatch(question -> text.contains(Corpus.prompt(question.prompt())))
+                .noneMatch(question -> text.contains(Corpus.prompt(SisterLanguage.of(question.prompt()))));
     }
 
     @Test

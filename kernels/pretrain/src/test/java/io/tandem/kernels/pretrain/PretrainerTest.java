@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -16,7 +17,7 @@ class PretrainerTest {
 
     @Test
     void aShortRunReducesTheLossAndWritesAModelThatReadsBack(@TempDir Path out) throws IOException {
-        PretrainSettings settings = new PretrainSettings(out, 40, 1, TINY, 8, 32, 1e-2, 300);
+        PretrainSettings settings = new PretrainSettings(out, 40, 1, TINY, 8, 32, 1e-2, 300, Optional.empty());
         double loss = new Pretrainer(
                         settings, new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8))
                 .run();
@@ -26,6 +27,26 @@ class PretrainerTest {
         assertThat(read.shape()).isEqualTo(TINY);
         assertThat(read.tokenizer().size()).isEqualTo(TINY.vocab());
         assertThat(Files.size(out.resolve("model.safetensors"))).isGreaterThan(2L * TINY.parameters());
+    }
+
+    @Test
+    void aModelThatKnowsEnglishGoesOnWithItsTokenizerAndItsWeights(@TempDir Path directory) throws IOException {
+        PrintStream quiet = new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8);
+        Path english = directory.resolve("english");
+        new Pretrainer(new PretrainSettings(english, 4, 1, TINY, 4, 32, 1e-2, 300, Optional.empty()), quiet).run();
+        Path both = directory.resolve("both");
+        double rate = 1e-4;
+        new Pretrainer(new PretrainSettings(both, 1, 1, TINY, 4, 32, rate, 300, Optional.of(english)), quiet).run();
+        SampleModelReader before = SampleModelReader.read(english);
+        SampleModelReader after = SampleModelReader.read(both);
+        assertThat(after.tokenizer().encode("Once upon a time"))
+                .isEqualTo(before.tokenizer().encode("Once upon a time"));
+        assertThat(after.weights()).isNotEqualTo(before.weights());
+        for (int i = 0; i < after.weights().length; i++) {
+            // A step of AdamW is as long as the rate; both files are rounded to bfloat16.
+            assertThat(Math.abs(after.weights()[i] - before.weights()[i]))
+                    .isLessThan((float) (2 * rate + Math.abs(before.weights()[i]) / 128));
+        }
     }
 
     @Test

@@ -15,20 +15,30 @@ public record Configuration(ObjectNode values) {
     static final String METHOD = "peft";
     static final String RANK = "rank";
     static final String TARGETS = "target_modules";
+    static final String LAYERS = "layers";
+    static final String LEARNS = "learns";
     static final String RATE = "learning_rate";
 
     /** Columns of a table of configurations. */
-    static final List<String> FIELDS = List.of(METHOD, RANK, TARGETS, RATE);
+    static final List<String> FIELDS = List.of(METHOD, RANK, TARGETS, LAYERS, LEARNS, RATE);
 
     /** A value as people read it; empty if the configuration has none. */
     String text(String field) {
         JsonNode value = values.path(field);
-        if (!value.isArray()) {
-            return value.asText("");
+        List<String> parts = new ArrayList<>();
+        if (value.isObject()) {
+            value.properties()
+                    .forEach(part -> parts.add(
+                            part.getValue().isTextual()
+                                    ? part.getValue().textValue()
+                                    : part.getKey() + "=" + part.getValue().asText()));
+            return String.join(" ", parts);
         }
-        List<String> names = new ArrayList<>();
-        value.forEach(name -> names.add(name.asText()));
-        return String.join("+", names);
+        if (value.isArray()) {
+            value.forEach(part -> parts.add(part.asText()));
+            return String.join("+", parts);
+        }
+        return value.asText("");
     }
 
     /** As in {@code peft=dora, rank=8, learning_rate=0.002}. */

@@ -3,6 +3,7 @@ package io.tandem.server.finetune.search;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.finetune.search.GaussianProcess.Belief;
@@ -13,16 +14,20 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
+import java.util.SplittableRandom;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Against cases computed by hand. */
 class SearchTest {
     private static final SearchSpace SPACE = new SearchSpace(
-            List.of(new Method("lora", true, true), new Method("ia3", false, true)),
+            List.of(new Method("lora", true, true, true, List.of()), new Method("ia3", false, true, true, List.of())),
             List.of(1, 4, 16),
             List.of(
                     TextNode.valueOf("all-linear"),
                     JsonBody.MAPPER.createArrayNode().add("q_proj").add("v_proj")),
+            List.of(),
             List.of(0.001, 0.01, 0.1));
 
     /** @param losses of its rungs; one that is not a number is a failure */
@@ -89,7 +94,7 @@ class SearchTest {
         assertThat(SearchTable.best(tried)).contains(tried.get(0));
         assertThat(SearchTable.front(tried)).containsExactly(1);
         assertThat(SearchTable.csv(tried).lines())
-                .contains("1,lora,1,,,10,1,10,0.5,true,true", "4,lora,4,,,5,,,,false,false");
+                .contains("1,lora,1,,,,,10,1,10,0.5,true,true", "4,lora,4,,,,,5,,,,false,false");
     }
 
     /** A search whose trials all fail is over after the first rung. */
@@ -176,7 +181,8 @@ class SearchTest {
         for (int i = 0; i <= 400; i++) {
             rates.add(Math.pow(10, -4 + i / 100.0));
         }
-        SearchSpace space = new SearchSpace(List.of(new Method("ia3", false, false)), List.of(), List.of(), rates);
+        SearchSpace space = new SearchSpace(
+                List.of(new Method("ia3", false, false, false, List.of())), List.of(), List.of(), List.of(), rates);
         for (int seed = 0; seed < 5; seed++) {
             List<Trial> tried = new ArrayList<>();
             Proposals proposals = new Proposals(space, 12, seed);
@@ -206,5 +212,36 @@ class SearchTest {
                     List.of(new Evaluation(1, 1, OptionalDouble.of(1.0 / number), 1))));
         }
         assertThat(tried).extracting(Trial::configuration).doesNotHaveDuplicates();
+    }
+
+    /** (2 ranks x 2 values of learns + 1) x 3 ways to leave a group out, and one way to have no layers at all. */
+    @Test
+    void groupsOfLayersAreLeftOutButNeverAll() throws Exception {
+        JsonNode pdp = JsonBody.MAPPER.readTree("{\"type\":\"pdp\",\"sparsity\":0.5}");
+        SearchSpace space = new SearchSpace(
+                List.of(
+                        new Method("lora", true, true, true, List.of(TextNode.valueOf("all"), pdp)),
+                        new Method("ia3", false, true, true, List.of(TextNode.valueOf("all"))),
+                        new Method("prompt_tuning", false, false, false, List.of(TextNode.valueOf("all")))),
+                List.of(1, 4),
+                List.of(),
+                List.of(new TreeSet<>(List.of(0, 1)), new TreeSet<>(List.of(2))),
+                List.of());
+        assertThat(space.size()).isEqualTo(16);
+        List<Configuration> all = space.all().toList();
+        assertThat(all).hasSize(16).doesNotHaveDuplicates();
+        assertThat(all)
+                .extracting(Configuration::toString)
+                .contains(
+                        "peft=lora, rank=4, learns=pdp sparsity=0.5, layers=0+1",
+                        "peft=lora, rank=1, layers=2",
+                        "peft=ia3, layers=0+1+2",
+                        "peft=prompt_tuning");
+        SplittableRandom random = new SplittableRandom(1);
+        assertThat(Stream.generate(() -> space.draw(random)).limit(2000).distinct())
+                .containsExactlyInAnyOrderElementsOf(all);
+        assertThat(all.stream().map(space::point).map(Arrays::toString)).doesNotHaveDuplicates();
+        assertThat(space.shapes()).hasSize(6).allMatch(shape -> all.contains(shape));
+        assertThat(space.shapes().get(0).values().path("layers")).hasSize(3);
     }
 }

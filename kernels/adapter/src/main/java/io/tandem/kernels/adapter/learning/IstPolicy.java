@@ -41,6 +41,13 @@ public record IstPolicy(double share, int probeEvery) implements LearningPolicy 
         if (!method.fullModules().isEmpty()) {
             return Optional.of("chooses among layers, and modules in full (modules_to_save) belong to none");
         }
+        if (method.makesBase()) {
+            return Optional.of(
+                    "suppresses what layers add to their base, and '" + method.name() + "' makes another base");
+        }
+        if (!method.config().layers().isEmpty()) {
+            return Optional.of("chooses among all layers, and only some are adapted");
+        }
         return method.virtualTokens() == 0
                 ? Optional.empty()
                 : Optional.of("chooses among layers, and the virtual tokens of '" + method.name() + "' belong to none");

@@ -14,13 +14,15 @@ import java.util.TreeSet;
  * @param sparsity the share of the ranks of all modules together, those that change least, that is masked as {@link RankPruning} does
  * @param estimates whether it is told of every step how much modules and ranks matter
  * @param updates whether steps change anything
+ * @param sensed layers of whose weights it is told which have the largest gradients; they take memory for these
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
         SortedSet<Integer> suppressed,
         double sparsity,
         boolean estimates,
-        boolean updates) {
+        boolean updates,
+        SortedSet<Integer> sensed) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -30,16 +32,16 @@ public record LearningPlan(
     public static final LearningPlan EVERYTHING = pruning(0);
 
     /** All learns, and it is told how much it matters. */
-    public static final LearningPlan ESTIMATING =
-            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true, true);
+    public static final LearningPlan ESTIMATING = new LearningPlan(
+            Optional.empty(), Collections.emptySortedSet(), 0, true, true, Collections.emptySortedSet());
 
     /** Nothing changes, and it is told how much it would matter. */
-    public static final LearningPlan SENSING =
-            new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true, false);
+    public static final LearningPlan SENSING = sensing(Collections.emptySortedSet());
 
     public LearningPlan {
         layers = layers.map(LearningPlan::copy);
         suppressed = copy(suppressed);
+        sensed = copy(sensed);
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
@@ -54,17 +56,24 @@ public record LearningPlan(
 
     /** Only these layers learn. */
     public static LearningPlan only(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.of(layers), Collections.emptySortedSet(), 0, false, true);
+        return new LearningPlan(
+                Optional.of(layers), Collections.emptySortedSet(), 0, false, true, Collections.emptySortedSet());
     }
 
     /** These layers do less; nothing is meant to learn. */
     public static LearningPlan suppressing(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.empty(), layers, 0, false, true);
+        return new LearningPlan(Optional.empty(), layers, 0, false, true, Collections.emptySortedSet());
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
     public static LearningPlan pruning(double sparsity) {
-        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), sparsity, false, true);
+        return new LearningPlan(
+                Optional.empty(), Collections.emptySortedSet(), sparsity, false, true, Collections.emptySortedSet());
+    }
+
+    /** Nothing changes, and it is told how much it would matter, of these layers weight by weight. */
+    public static LearningPlan sensing(SortedSet<Integer> layers) {
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, true, false, layers);
     }
 
     /** How many of so many ranks that share is; some are left. */

@@ -44,6 +44,16 @@ public interface LearningPolicy {
         return false;
     }
 
+    /**
+     * How many layers are {@linkplain LearningPlan#sensed sensed} at once, at most.
+     *
+     * @param layers of the model
+     * @param totalSteps of the job
+     */
+    default int sensedLayers(int layers, int totalSteps) {
+        return 0;
+    }
+
     /** Why it cannot be had with a method, for people; empty if it can. */
     default Optional<String> refusal(PeftMethod method) {
         return Optional.empty();

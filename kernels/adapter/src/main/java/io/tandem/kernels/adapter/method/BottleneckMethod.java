@@ -38,7 +38,7 @@ public record BottleneckMethod(BottleneckConfig config) implements PeftMethod {
                     site,
                     new Bottleneck(width, channels, config.kind(), down, new float[width], new float[channels], up));
         }
-        return new Adapter(config, modules);
+        return new Adapter(config.of(model), modules);
     }
 
     @Override

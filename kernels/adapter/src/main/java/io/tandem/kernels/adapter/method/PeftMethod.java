@@ -76,6 +76,21 @@ public interface PeftMethod {
         return 0;
     }
 
+    /** Numbers of float32 that a lane has at a time while it goes backward, beyond what all methods take. */
+    default long momentary(ModelConfig model) {
+        return 0;
+    }
+
+    /** Whether its result is a base model and no adapter. */
+    default boolean makesBase() {
+        return false;
+    }
+
+    /** Why it cannot be had with a model, to follow its name; empty if it can. */
+    default Optional<String> refusal(ModelConfig model) {
+        return Optional.empty();
+    }
+
     /**
      * The largest rank that a job can have.
      *

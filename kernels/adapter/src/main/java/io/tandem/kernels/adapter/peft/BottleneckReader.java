@@ -67,7 +67,7 @@ final class BottleneckReader {
             throw fields.refuse("output_adapter", "true, or mh_adapter true");
         }
         Set<Integer> without = without(fields);
-        BottleneckConfig config = new BottleneckConfig(1, kind, targets, without, baseModel(json));
+        BottleneckConfig config = new BottleneckConfig(1, kind, targets, without, Set.of(), baseModel(json));
         SortedMap<Site, Bottleneck> modules = new TreeMap<>();
         tensors(file, json, config.sites(model)).forEach((site, names) -> {
             int width = width(fields, site.layer(), model.hidden(), widest);
@@ -77,7 +77,7 @@ final class BottleneckReader {
                 .mapToInt(Bottleneck::width)
                 .max()
                 .orElseThrow(() -> fields.refuse("leave_out", "a layer of the model that is not left out"));
-        return new Adapter(new BottleneckConfig(most, kind, targets, without, config.baseModel()), modules);
+        return new Adapter(new BottleneckConfig(most, kind, targets, without, Set.of(), config.baseModel()), modules);
     }
 
     private static void refuseVariants(JsonFields fields) {

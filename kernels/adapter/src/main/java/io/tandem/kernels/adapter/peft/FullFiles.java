@@ -5,6 +5,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.JsonFields;
 import io.tandem.kernels.weights.SafetensorsFile;
@@ -133,10 +134,11 @@ final class FullFiles {
     static void requireSavable(Adapter adapter) {
         boolean alone = adapter.prefix().isPresent()
                 || adapter.invocation().isPresent()
-                || adapter.config() instanceof BottleneckConfig;
+                || adapter.config() instanceof BottleneckConfig
+                || adapter.config() instanceof QuantizedConfig;
         if (alone && !adapter.full().isEmpty()) {
             throw new IllegalArgumentException("an adapter cannot be saved that has modules in full beside virtual"
-                    + " tokens, an invocation or bottlenecks");
+                    + " tokens, an invocation, bottlenecks or quantized weights");
         }
     }
 

@@ -38,7 +38,15 @@ final class PeftConfig {
     private static final String IA3 = "IA3";
     private static final String LORA_BIAS = "lora_bias";
     private static final String ADALORA = "ADALORA";
-    private static final List<String> TYPES = List.of(LORA, ADALORA, IA3, PromptFiles.TYPE, PrefixFiles.TYPE);
+    private static final List<String> TYPES = List.of(
+            LORA,
+            ADALORA,
+            IA3,
+            PromptFiles.TYPE,
+            PrefixFiles.TYPE,
+            SingleWeightFiles.TYPE,
+            QuantizedFactorFiles.TYPE,
+            SingleWeightFiles.WITH_FACTORS);
     private static final int MAX_INVOCATION = 1024;
     private static final int MAX_FILE_BYTES = 1 << 20;
     private static final int MAX_RANK = 1 << 20;
@@ -172,6 +180,16 @@ final class PeftConfig {
     /** Whether modules are scaled, and not changed by factors. */
     boolean ia3() {
         return type(json).equals(IA3);
+    }
+
+    /** Whether modules may have factors. */
+    boolean factors() {
+        return !ia3() && !type(json).equals(SingleWeightFiles.TYPE);
+    }
+
+    /** Whether modules may have single weights. */
+    boolean singleWeights() {
+        return (!factors() && !ia3()) || type(json).equals(SingleWeightFiles.WITH_FACTORS);
     }
 
     /** Whether (IA)^3 scales the module's input, and not its output. */

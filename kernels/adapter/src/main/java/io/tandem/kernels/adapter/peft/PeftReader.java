@@ -9,8 +9,10 @@ import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.JsonFields;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -40,10 +43,18 @@ final class PeftReader {
     private static final int MAX_HEADER_BYTES = 8 << 20;
     private static final int MAX_LISTED = 10;
     private static final Pattern TENSOR = Pattern.compile(
-            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l)(?:\\.weight)?");
+            "base_model\\.model\\.model\\.layers\\.(\\d{1,6})\\.(self_attn|mlp|(?:mlp|block_sparse_moe)\\.experts)\\.(?:(\\d{1,6})\\.)?(\\w+)\\.(lora_B\\.bias|lora_[ABE]|lora_magnitude_vector|ia3_l|shira_weight|shira_indices)(?:\\.weight)?");
 
     /** PEFT's parameters without a module of their own, and whatever is no weight. */
-    private static final Set<String> BARE = Set.of(Dora.MAGNITUDE, Scale.L, BiasedFactors.BIAS);
+    private static final Set<String> BARE = Set.of(
+            QuantizedFactors.A,
+            QuantizedFactors.B,
+            QuantizedFactors.STEPS,
+            Dora.MAGNITUDE,
+            Scale.L,
+            BiasedFactors.BIAS,
+            SingleWeights.VALUES,
+            SingleWeightFiles.INDICES);
 
     private final String name;
     private final Path directory;
@@ -71,6 +82,9 @@ final class PeftReader {
             if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
                 return PrefixFiles.read(json, weights(), model, maxRank);
             }
+            if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
+                return QuantizedFactorFiles.read(json, weights(), model);
+            }
             PeftConfig config = PeftConfig.read(json);
             SafetensorsFile file = weights();
             return read(config, new FullFiles(json, model, file, problems), file);
@@ -97,8 +111,11 @@ final class PeftReader {
         full.check();
         refuseProblems();
         SortedMap<Site, Change> modules = new TreeMap<>();
+        SingleWeightFiles singles = new SingleWeightFiles(model, file);
         for (Site site : sites) {
-            if (config.rank(site) > 0) {
+            if (singles.has(site)) {
+                singleWeights(site, singles, config, file).ifPresent(own -> modules.put(site, own));
+            } else if (config.rank(site) > 0) {
                 modules.put(site, change(site, config, file));
             }
         }
@@ -139,7 +156,10 @@ final class PeftReader {
     }
 
     private static boolean belongs(String tensor, String parameter, PeftConfig config) {
-        return config.ia3() == parameter.equals(Scale.L) && tensor.endsWith(suffix(parameter, config));
+        boolean single = parameter.equals(SingleWeights.VALUES) || parameter.equals(SingleWeightFiles.INDICES);
+        boolean scale = parameter.equals(Scale.L);
+        boolean right = scale ? config.ia3() : single ? config.singleWeights() : config.factors();
+        return right && tensor.endsWith(suffix(parameter, config));
     }
 
     private @Nullable TargetModule module(String parent, String label) {
@@ -176,6 +196,15 @@ final class PeftReader {
         }
         if (config.ia3()) {
             checkShape(site, Scale.L, config, file, channels(site, config));
+            return;
+        }
+        SingleWeightFiles singles = new SingleWeightFiles(model, file);
+        if (singles.has(site)) {
+            singles.problem(site, maxRank).ifPresent(problems::add);
+            if (file.names().contains(tensor(site, LowRank.A, config))
+                    || file.names().contains(tensor(site, LowRank.B, config))) {
+                problems.add(site + " has single weights and factors, expected one of them");
+            }
             return;
         }
         int rank = config.rank(site);
@@ -249,6 +278,16 @@ final class PeftReader {
             return new BiasedFactors(factors, finite(site, BiasedFactors.BIAS, config, file));
         }
         return config.dora() ? new Dora(factors, finite(site, Dora.MAGNITUDE, config, file)) : factors;
+    }
+
+    private Optional<Change> singleWeights(
+            Site site, SingleWeightFiles singles, PeftConfig config, SafetensorsFile file) {
+        try {
+            return Optional.of(singles.read(site, finite(site, SingleWeights.VALUES, config, file)));
+        } catch (IllegalArgumentException e) {
+            problems.add(e.getMessage());
+            return Optional.empty();
+        }
     }
 
     private LowRank factors(Site site, PeftConfig config, SafetensorsFile file) {

@@ -18,8 +18,11 @@ import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
+import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
+import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.kernels.weights.DurableFile;
 import io.tandem.kernels.weights.SafetensorsWriter;
@@ -63,8 +66,14 @@ final class PeftWriter {
         }
         Change first = adapter.modules().values().iterator().next();
         adapter.modules().forEach((site, change) -> requireAlike(first, site, change));
+        boolean lora = adapter.config() instanceof LoraConfig;
+        if (!lora && adapter.modules().values().stream().anyMatch(SingleWeights.class::isInstance)) {
+            throw new IllegalArgumentException(
+                    "an adapter cannot be saved that has single weights and the configuration of another method");
+        }
         if (first instanceof Scale != adapter.config() instanceof Ia3Config
                 || first instanceof Bottleneck != adapter.config() instanceof BottleneckConfig
+                || first instanceof QuantizedFactors != adapter.config() instanceof QuantizedConfig
                 || (adapter.invocation().isPresent() && !(first instanceof LowRank))) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has " + first.form() + " and the configuration of another method");
@@ -88,16 +97,21 @@ final class PeftWriter {
         }
     }
 
-    /** PEFT has one form in all modules of an adapter. */
+    /** PEFT has one form in all modules of an adapter; single weights may stand beside factors in a file of a type of its own. */
     private static void requireAlike(Change first, Site site, Change change) {
         if (change instanceof Dora dora && dora.isFresh()) {
             throw new IllegalArgumentException(
                     "an adapter cannot be saved that has a module without magnitudes, as " + site);
         }
-        if (!change.getClass().equals(first.getClass())) {
+        boolean spt = isOfSpt(first) && isOfSpt(change);
+        if (!spt && !change.getClass().equals(first.getClass())) {
             throw new IllegalArgumentException("an adapter cannot be saved that has " + change.form() + " beside "
                     + first.form() + ", as " + site);
         }
+    }
+
+    private static boolean isOfSpt(Change change) {
+        return change instanceof LowRank || change instanceof SingleWeights;
     }
 
     void write(Path directory) throws IOException {
@@ -115,10 +129,15 @@ final class PeftWriter {
 
     private Map<String, Tensor> tensors() {
         Map<String, Tensor> tensors = new TreeMap<>();
-        adapter.modules()
-                .forEach((site, change) -> change.parameters()
-                        .forEach(p ->
-                                tensors.put(tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+        adapter.modules().forEach((site, change) -> {
+            if (change instanceof SingleWeights own) {
+                tensors.putAll(SingleWeightFiles.tensors(site, own));
+                return;
+            }
+            change.parameters()
+                    .forEach(
+                            p -> tensors.put(tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values())));
+        });
         tensors.putAll(FullFiles.tensors(adapter));
         adapter.prefix()
                 .map(Prefix::parameter)
@@ -149,6 +168,9 @@ final class PeftWriter {
         if (adapter.config() instanceof BottleneckConfig config) {
             return BottleneckFiles.fields(config, adapter.modules());
         }
+        if (adapter.config() instanceof QuantizedConfig config) {
+            return QuantizedFactorFiles.fields(config);
+        }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
         for (String key : List.of("auto_mapping", "exclude_modules", "revision")) {
             fields.put(key, null);
@@ -161,7 +183,7 @@ final class PeftWriter {
         fields.put("target_modules", names(change -> true));
         fields.put("task_type", "CAUSAL_LM");
         if (adapter.config() instanceof LoraConfig lora) {
-            fields.putAll(lora(lora));
+            fields.putAll(adapter.maxRank() > 0 ? lora(lora) : shira(lora));
         } else if (adapter.config() instanceof ActivatedConfig activated) {
             fields.putAll(lora(activated.lora()));
             fields.put(PeftConfig.INVOCATION, activated.tokens().tokens());
@@ -179,6 +201,11 @@ final class PeftWriter {
                 true,
                 "feedforward_modules",
                 names(change -> change instanceof Scale scale && scale.side() == Side.INPUT));
+    }
+
+    private static Map<String, Object> shira(LoraConfig config) {
+        return Map.of(
+                "peft_type", SingleWeightFiles.TYPE, "r", config.rank(), "mask_type", "random", "init_weights", true);
     }
 
     private SortedMap<String, @Nullable Object> lora(LoraConfig config) {
@@ -202,7 +229,8 @@ final class PeftWriter {
         fields.put("lora_alpha", plain(config.alpha()));
         fields.put("lora_dropout", 0.0);
         fields.put("megatron_core", "megatron.core");
-        fields.put("peft_type", "LORA");
+        boolean single = adapter.modules().values().stream().anyMatch(SingleWeights.class::isInstance);
+        fields.put("peft_type", single ? SingleWeightFiles.WITH_FACTORS : "LORA");
         fields.put("qalora_group_size", 16);
         fields.put("r", config.rank());
         fields.put("rank_pattern", patterns(config.rank(), LowRank::rank));
@@ -236,7 +264,7 @@ final class PeftWriter {
             SortedMap<Site, Double> values = new TreeMap<>();
             adapter.modules().forEach((site, change) -> {
                 if (site.module() == module) {
-                    values.put(site, value.applyAsDouble(change.lowRank().orElseThrow()));
+                    change.lowRank().ifPresent(factors -> values.put(site, value.applyAsDouble(factors)));
                 }
             });
             boolean uniform = new HashSet<>(values.values()).size() == 1;

@@ -19,6 +19,7 @@ import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.QuantizedConfig;
 import io.tandem.kernels.adapter.method.TriadaptloraMethod.Threshold;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -34,6 +35,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -48,7 +50,39 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix(), full())));
+        return Stream.of(seeded(), scales, Stream.of(svfit(), prompt(), prefix(), full()), ofOneLayer())
+                .flatMap(some -> some);
+    }
+
+    /** Those that can leave layers out, in the second layer alone. */
+    static Stream<PeftMethod> ofOneLayer() {
+        Set<Integer> second = Set.of(1);
+        LoraConfig lora = new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), second, "base");
+        Kind kind = new Kind(Input.OUTPUT, Function.SILU, 1);
+        return Stream.of(
+                new LoraMethod(lora),
+                new DoraMethod(lora),
+                new DecompositionMethod(lora, Decomposition.PISSA),
+                new BiasedMethod(new LoraMethod(lora)),
+                new FloraMethod(lora),
+                new IncreloraMethod(lora, GrowthSettings.DEFAULT, OptionalInt.empty()),
+                new SvfitMethod(new LoraConfig(RANK, RANK, false, LoraConfig.everyLinear(), second, "base")),
+                new AloraMethod(new ActivatedConfig(lora, new Invocation(List.of(1, 2)))),
+                new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), second, "base")),
+                new BottleneckMethod(
+                        new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), Set.of(), second, "base")));
+    }
+
+    /** What its file says of the layers is what its modules say. */
+    @ParameterizedTest
+    @MethodSource("ofOneLayer")
+    void anAdapterOfOneLayerHasNoModulesElsewhere(PeftMethod method) {
+        Adapter adapter = method.start(model, 7);
+        assertThat(model.layers()).isGreaterThan(1);
+        assertThat(adapter.modules().keySet())
+                .isEqualTo(new TreeSet<>(method.config().sites(model)))
+                .allMatch(site -> site.layer() == 1);
+        assertThat(adapter.config().layers()).isEmpty();
     }
 
     /** Values and vectors which only the weights know. */
@@ -59,6 +93,10 @@ class PeftMethodTest {
     /** With copies of what only the weights know. */
     private static PeftMethod full() {
         return new FullMethod(svfit(), EnumSet.allOf(FullModule.class));
+    }
+
+    private static PeftMethod l4q() {
+        return new L4qMethod(new QuantizedConfig(new LoraConfig(RANK, 6, false, LoraConfig.everyLinear(), ""), 4, 4));
     }
 
     private static PeftMethod prompt() {
@@ -73,7 +111,7 @@ class PeftMethodTest {
     static Stream<PeftMethod> seeded() {
         Kind kind = new Kind(Input.STREAM, Function.RELU, 4);
         BottleneckConfig config = new BottleneckConfig(RANK, kind, BottleneckConfig.blocks(), "base");
-        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config)));
+        return Stream.concat(withFactors(), Stream.of(new BottleneckMethod(config), l4q()));
     }
 
     static Stream<PeftMethod> withFactors() {

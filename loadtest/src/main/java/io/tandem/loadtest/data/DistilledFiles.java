@@ -1,0 +1,205 @@
+package io.tandem.loadtest.data;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.pretrain.TourFiles;
+import io.tandem.loadtest.ApiClient;
+import io.tandem.loadtest.Exam;
+import io.tandem.loadtest.ModelOption;
+import io.tandem.loadtest.ServerProcess;
+import io.tandem.loadtest.TrainingJob;
+import io.tandem.loadtest.figure.Table;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Whether the part of a file that distillation keeps teaches what the whole file does: adapters are trained in as many steps on the
+ * whole, on what is kept, and on as many examples at random, and are examined in all skills of the file.
+ */
+@Command(
+        name = "distillation",
+        mixinStandardHelpOptions = true,
+        description =
+                "Distills files, and compares what adapters learn from the whole, from what is kept, and from chance.")
+public final class DistilledFiles implements Callable<Integer> {
+    private static final PrintStream OUT = System.out;
+    private static final Path TASKS = Path.of("loadtest/target/distillation");
+    private static final double PERCENT = 100;
+
+    @Mixin
+    private ModelOption model = new ModelOption();
+
+    @Mixin
+    private Lessons lessons = new Lessons();
+
+    @Option(
+            names = "--files",
+            split = ",",
+            paramLabel = "SKILL=EXAMPLES[:WRONG][+...]",
+            defaultValue = "json=352,pig-latin=2000,pig-latin=1600+reverse=200+json=200,pig-latin=2000:20",
+            description =
+                    "Skills of the tour in a file, how many examples of each, and how many percent of those have the"
+                            + " answers of others; default ${DEFAULT-VALUE}.")
+    private List<String> files = List.of();
+
+    @Option(names = "--part", defaultValue = "8", description = "An N-th is kept; default ${DEFAULT-VALUE}.")
+    private int part;
+
+    @Option(names = "--epochs", defaultValue = "2", description = "Of the job that distills; default ${DEFAULT-VALUE}.")
+    private int epochs;
+
+    @Option(
+            names = "--examinations",
+            defaultValue = "8",
+            description = "Of all losses, by that job; default ${DEFAULT-VALUE}.")
+    private int examinations;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "For distillation.csv.")
+    private Path out = Path.of("");
+
+    private record Outcome(String file, String learned, int examples, long seed, double exactMatch) {}
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new DistilledFiles()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        List<Outcome> outcomes = new ArrayList<>();
+        try (ServerProcess server = ServerProcess.start(model.directory(), "", "")) {
+            for (String file : files) {
+                for (long seed : lessons.seeds()) {
+                    outcomes.addAll(measure(server.client(), file, seed));
+                }
+            }
+        }
+        print(outcomes);
+        Table.write(
+                out.resolve("distillation.csv"),
+                "file,learned,examples,seed,exact_match",
+                outcomes.stream()
+                        .<List<?>>map(outcome -> List.of(
+                                outcome.file, outcome.learned, outcome.examples, outcome.seed, outcome.exactMatch))
+                        .toList());
+        return 0;
+    }
+
+    private List<Outcome> measure(ApiClient client, String file, long seed) throws IOException, InterruptedException {
+        Map<String, Integer> skills = new LinkedHashMap<>();
+        Map<String, Integer> wrong = new LinkedHashMap<>();
+        for (String part : file.split("\\+")) {
+            String[] words = part.split("[=:]");
+            skills.put(words[0], Integer.parseInt(words[1]));
+            wrong.put(words[0], words.length > 2 ? Integer.parseInt(words[2]) : 0);
+        }
+        TourFiles.write(TASKS, TourFiles.SEED, skills);
+        Random random = new Random(seed);
+        List<String> whole = new ArrayList<>();
+        for (String skill : skills.keySet()) {
+            whole.addAll(examples(skill, wrong.getOrDefault(skill, 0), random));
+        }
+        Collections.shuffle(whole, random);
+        List<Outcome> outcomes = new ArrayList<>();
+        List<String> kept = distilled(client, whole, seed);
+        List<String> chance = new ArrayList<>(whole);
+        Collections.shuffle(chance, random);
+        outcomes.add(examined(client, skills, file, "whole", whole, seed));
+        outcomes.add(examined(client, skills, file, "distilled", kept, seed));
+        outcomes.add(examined(client, skills, file, "random", chance.subList(0, kept.size()), seed));
+        return outcomes;
+    }
+
+    /**
+     * Examples of a skill, in any order, with its name as their ability.
+     *
+     * @param wrong percent of the questions that have each other's answers
+     */
+    private static List<String> examples(String skill, int wrong, Random random) throws IOException {
+        List<ObjectNode> chats = new ArrayList<>();
+        for (String line : Files.readAllLines(TASKS.resolve(skill + ".train.jsonl"))) {
+            chats.add(((ObjectNode) ApiClient.JSON.readTree(line)).put("ability", skill));
+        }
+        Collections.shuffle(chats, random);
+        int count = (int) (chats.size() * wrong / PERCENT);
+        List<JsonNode> answers =
+                chats.stream().map(chat -> chat.at("/messages/1/content")).toList();
+        for (int i = 0; i < count; i++) {
+            ((ObjectNode) chats.get(i).at("/messages/1")).set("content", answers.get((i + 1) % count));
+        }
+        return chats.stream().map(ObjectNode::toString).toList();
+    }
+
+    private List<String> distilled(ApiClient client, List<String> lines, long seed)
+            throws IOException, InterruptedException {
+        ObjectNode body = lessons.body(client, client.upload(lines), seed);
+        ObjectNode distill = body.putObject("method")
+                .put("type", "distill")
+                .putObject("distill")
+                .put("examples", lines.size() / part);
+        distill.put("examinations", examinations);
+        lessons.hyperparameters(distill.putObject("hyperparameters"), epochs);
+        TrainingJob job = TrainingJob.start(client, body);
+        client.delete("/v1/models/" + job.await(event -> {}));
+        String file = client.get("/v1/fine_tuning/jobs/" + job.id())
+                .at("/distill/file")
+                .asText();
+        return new String(client.content("/v1/files/" + file + "/content"), StandardCharsets.UTF_8)
+                .lines()
+                .toList();
+    }
+
+    /** The mean over the skills. */
+    private Outcome examined(
+            ApiClient client, Map<String, Integer> skills, String file, String learned, List<String> lines, long seed)
+            throws IOException, InterruptedException {
+        String adapter = lessons.train(client, lines, seed);
+        double sum = 0;
+        for (String skill : skills.keySet()) {
+            sum += new Exam(Files.readAllLines(TASKS.resolve(skill + ".test.jsonl"))).exactMatch(client, adapter);
+        }
+        client.delete("/v1/models/" + adapter);
+        double exact = sum / skills.size();
+        OUT.printf(
+                Locale.ROOT,
+                "%s, %s (%d), seed %d: %.0f %% exact%n",
+                file,
+                learned,
+                lines.size(),
+                seed,
+                PERCENT * exact);
+        return new Outcome(file, learned, lines.size(), seed, exact);
+    }
+
+    private void print(List<Outcome> outcomes) {
+        OUT.println("\n| file | whole | distilled | random |");
+        OUT.println("|---|---|---|---|");
+        for (String file : files) {
+            List<String> cells = new ArrayList<>();
+            for (String learned : List.of("whole", "distilled", "random")) {
+                DoubleSummaryStatistics exact = outcomes.stream()
+                        .filter(outcome -> outcome.file.equals(file) && outcome.learned.equals(learned))
+                        .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
+                        .summaryStatistics();
+                cells.add(String.format(
+                        Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax()));
+            }
+            OUT.printf("| %s | %s |%n", file, String.join(" | ", cells));
+        }
+    }
+}

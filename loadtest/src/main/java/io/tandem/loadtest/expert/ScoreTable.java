@@ -1,0 +1,40 @@
+package io.tandem.loadtest.expert;
+
+import java.io.PrintStream;
+import java.util.DoubleSummaryStatistics;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/** Shares in percent by row and column: the mean of all that were added to a cell, with the lowest and the highest. */
+final class ScoreTable {
+    private static final double PERCENT = 100;
+
+    private final Map<String, Map<String, DoubleSummaryStatistics>> rows = new LinkedHashMap<>();
+
+    void add(String row, String column, double share) {
+        rows.computeIfAbsent(row, key -> new LinkedHashMap<>())
+                .computeIfAbsent(column, key -> new DoubleSummaryStatistics())
+                .accept(PERCENT * share);
+    }
+
+    /** Prints it in Markdown; the columns are those of the first row. */
+    void print(PrintStream out, String corner) {
+        if (rows.isEmpty()) {
+            return;
+        }
+        Map<String, DoubleSummaryStatistics> first = rows.values().iterator().next();
+        out.println();
+        out.println("| " + corner + " | " + String.join(" | ", first.keySet()) + " |");
+        out.println("|---".repeat(first.size() + 1) + "|");
+        rows.forEach((row, cells) -> {
+            StringBuilder line = new StringBuilder("| " + row + " |");
+            for (String column : first.keySet()) {
+                DoubleSummaryStatistics cell = cells.getOrDefault(column, new DoubleSummaryStatistics());
+                line.append(String.format(
+                        Locale.ROOT, " %.0f %% (%.0f–%.0f) |", cell.getAverage(), cell.getMin(), cell.getMax()));
+            }
+            out.println(line);
+        });
+    }
+}

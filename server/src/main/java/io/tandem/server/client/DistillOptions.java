@@ -1,0 +1,81 @@
+package io.tandem.server.client;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Flags of a job that distills its training file. Any of them asks for one. */
+final class DistillOptions {
+    @Option(
+            names = "--distill",
+            paramLabel = "N",
+            description = "Keep the N examples that stand for the file, as a file of their own; see --distilled.")
+    private @Nullable Integer examples;
+
+    @Option(
+            names = "--distill-clusters",
+            paramLabel = "N",
+            description = "With --distill: most clusters of loss trajectories, which give as many each; default 100.")
+    private @Nullable Integer clusters;
+
+    @Option(
+            names = "--cutoff",
+            paramLabel = "X",
+            description = "With --distill: share of the hardest examples to leave out beforehand; default 0.2.")
+    private @Nullable Double cutoff;
+
+    @Option(
+            names = "--examinations",
+            paramLabel = "N",
+            description = "With --distill: how often the loss of every example is measured; default 8.")
+    private @Nullable Integer examinations;
+
+    @Option(names = "--distilled", paramLabel = "FILE", description = "With --distill: where to put the examples.")
+    private @Nullable Path target;
+
+    boolean asked() {
+        return Stream.of(examples, clusters, cutoff, examinations, target).anyMatch(Objects::nonNull);
+    }
+
+    /** Flags by the last part of the fields that they fill. */
+    Map<String, String> flags() {
+        return new HashMap<>(Map.of(
+                "examples",
+                "--distill",
+                "clusters",
+                "--distill-clusters",
+                "cutoff",
+                "--cutoff",
+                "examinations",
+                "--examinations"));
+    }
+
+    /** Fills in {@code method.distill}. */
+    void fill(ObjectNode settings) {
+        put(settings, "examples", examples);
+        put(settings, "clusters", clusters);
+        put(settings, "cutoff", cutoff);
+        put(settings, "examinations", examinations);
+    }
+
+    /** Fetches the examples, if somebody said where to and there are any. */
+    void download(ServerClient client, JsonNode job) throws IOException, InterruptedException {
+        String file = job.at("/distill/file").asText();
+        if (target != null && !file.isEmpty()) {
+            client.download("/v1/files/" + ServerClient.part(file) + "/content", target);
+        }
+    }
+
+    private static void put(ObjectNode settings, String field, @Nullable Number value) {
+        if (value != null) {
+            settings.putPOJO(field, value);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.peft.PeftFormat;
+import io.tandem.kernels.testing.TinyAdapters;
+import io.tandem.kernels.testing.TinyModel;
+import io.tandem.server.api.JsonBody;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** L4Q as a job: the base model that comes of it, and what it is worth. */
+class QuantizedBaseIT {
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final int WINDOW = 24;
+    private static final String SETTINGS =
+            "\"peft\":\"l4q\",\"group_size\":4,\"n_epochs\":6,\"batch_size\":4,\"learning_rate\":0.01";
+
+    @TempDir
+    private Path directory;
+
+    private RunningServer server;
+
+    @BeforeEach
+    void start() throws Exception {
+        server = RunningServer.start(directory, WINDOW);
+    }
+
+    @AfterEach
+    void stop() {
+        server.close();
+    }
+
+    private HttpResponse<String> create(RunningServer on, String settings) throws Exception {
+        String file = on.upload("train.jsonl", TrainingFiles.chats(40));
+        return on.post(
+                JOBS,
+                "{\"model\":\""
+                        + on.json(on.get("/v1/models"))
+                                .path("data")
+                                .path(0)
+                                .path("id")
+                                .asText()
+                        + "\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
+                        + "\",\"hyperparameters\":{" + settings + "}}");
+    }
+
+    private String id(RunningServer on, String settings) throws Exception {
+        return on.json(create(on, settings)).path("id").asText();
+    }
+
+    private static JsonNode ended(RunningServer on, String id) throws Exception {
+        JsonNode job = on.json(on.get(JOBS + "/" + id));
+        while (job.path("finished_at").isNull()) {
+            Thread.sleep(50);
+            job = on.json(on.get(JOBS + "/" + id));
+        }
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        return job;
+    }
+
+    /** The oldest first. */
+    private static List<JsonNode> events(RunningServer on, String id) throws Exception {
+        List<JsonNode> events = new ArrayList<>();
+        on.json(on.get(JOBS + "/" + id + "/events?limit=1000")).path("data").forEach(event -> events.add(0, event));
+        return events;
+    }
+
+    private static List<Double> validLosses(RunningServer on, String id) throws Exception {
+        return events(on, id).stream()
+                .map(event -> event.path("data").path("full_valid_loss"))
+                .filter(JsonNode::isNumber)
+                .map(JsonNode::asDouble)
+                .toList();
+    }
+
+    private Path base(JsonNode job) {
+        return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
+    }
+
+    private void await(String id, String part) throws Exception {
+        while (events(server, id).stream()
+                .noneMatch(event -> event.path("message").asText().contains(part))) {
+            Thread.sleep(20);
+        }
+    }
+
+    /** A pause and a restart in the midst leave the same files, and beside the job requests get what they always get. */
+    @Test
+    void theBaseServesWhatTheJobMeasured() throws Exception {
+        String request = "{\"model\":\"tiny\",\"prompt\":\"what is\",\"max_tokens\":8,\"temperature\":0}";
+        String before = text(server, request);
+        String whole = id(server, SETTINGS);
+        await(whole, "Step 3/60");
+        assertThat(text(server, request)).isEqualTo(before);
+        JsonNode job = ended(server, whole);
+        assertThat(job.path("fine_tuned_model").isNull()).isTrue();
+        List<Double> losses = validLosses(server, whole);
+        assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
+
+        String halved = id(server, SETTINGS);
+        await(halved, "Step 10/60");
+        server.json(server.post(JOBS + "/" + halved + "/pause", "{}"));
+        await(halved, "is paused after step");
+        stop();
+        start();
+        server.json(server.post(JOBS + "/" + halved + "/resume", "{}"));
+        await(halved, "goes on after step");
+        JsonNode other = ended(server, halved);
+        assertThat(Files.readAllBytes(base(other).resolve("model.safetensors")))
+                .isEqualTo(Files.readAllBytes(base(job).resolve("model.safetensors")));
+        JsonNode checkpoints = server.json(server.get(JOBS + "/" + halved + "/checkpoints"));
+        assertThat(checkpoints.path("data")).as("none can be called").isEmpty();
+
+        try (RunningServer served = RunningServer.start(directory.resolve("second"), base(job))) {
+            assertThat(text(
+                            served,
+                            request.replace(
+                                    "tiny",
+                                    served.json(served.get("/v1/models"))
+                                            .path("data")
+                                            .path(0)
+                                            .path("id")
+                                            .asText())))
+                    .isNotEmpty();
+            // The first thing that a job tells is the loss of its base.
+            String measuring = id(served, "\"n_epochs\":1,\"batch_size\":40");
+            ended(served, measuring);
+            assertThat(validLosses(served, measuring).get(0))
+                    .isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
+        }
+    }
+
+    private static String text(RunningServer on, String request) throws Exception {
+        return on.json(on.post("/v1/completions", request))
+                .path("choices")
+                .path(0)
+                .path("text")
+                .asText();
+    }
+
+    @Test
+    void itsFilesAreOfAFormatThatOthersRead() throws Exception {
+        Path base = base(ended(server, id(server, SETTINGS + ",\"target_modules\":[\"q_proj\"]")));
+        JsonNode config = JsonBody.MAPPER.readTree(base.resolve("config.json").toFile());
+        JsonNode quantization = config.path("quantization_config");
+        assertThat(quantization.path("quant_method").asText()).isEqualTo("compressed-tensors");
+        assertThat(quantization.at("/config_groups/group_0/weights/group_size").asInt())
+                .isEqualTo(4);
+        assertThat(quantization.path("ignore").toString())
+                .contains("lm_head", "model.layers.0.self_attn.k_proj")
+                .doesNotContain("q_proj");
+        assertThat(config.path("hidden_size").asInt())
+                .isEqualTo(TinyModel.of(TinyModel.Variant.LLAMA, 1).config().hidden());
+        assertThat(base.resolve("tokenizer.json")).exists();
+    }
+
+    @Test
+    void aCheckpointIsNoAdapter() throws Exception {
+        PeftFormat.write(
+                directory.resolve("import/q"),
+                TinyAdapters.quantized(TinyModel.of(TinyModel.Variant.LLAMA, 1).config(), 3, 4, 4, 1));
+        HttpResponse<String> refused =
+                server.post("/v1/load_lora_adapter", "{\"lora_name\":\"q\",\"lora_path\":\"q\"}");
+        assertThat(refused.statusCode()).isEqualTo(400);
+        assertThat(refused.body()).contains("is a checkpoint of training over quantized weights (L4Q)");
+    }
+
+    @Test
+    void whatCannotBeIsRefusedByName() throws Exception {
+        refused(SETTINGS.replace("4,\"n_epochs", "32,\"n_epochs"), "peft", "'group_size' that divides");
+        refused(SETTINGS + ",\"bits\":5", "bits", "must be 4 or 8");
+        refused(SETTINGS + ",\"lora_plus_ratio\":2", "lora_plus_ratio", "is not a setting of the method 'l4q'");
+        refused(SETTINGS + ",\"under\":[\"a\"]", "under", "of which a base model comes");
+        refused(SETTINGS + ",\"controls\":{\"a\":\"b\"}", "controls", "of which a base model comes");
+        refused(SETTINGS + ",\"learns\":{\"type\":\"spt\"}", "learns", "plain LoRA");
+        refused(SETTINGS + ",\"learns\":{\"type\":\"ist\"}", "learns", "makes another base");
+        refused("\"group_size\":4", "group_size", "is not a setting of the method 'lora'");
+    }
+
+    private void refused(String settings, String field, String why) throws Exception {
+        HttpResponse<String> refused = create(server, settings);
+        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
+        assertThat(refused.body()).contains(why).contains(field);
+    }
+}
