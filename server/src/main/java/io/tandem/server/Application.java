@@ -443,7 +443,6 @@ public final class Application implements AutoCloseable {
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }
-        traces.close();
         if (!engineThread.isAlive()) {
             device.close();
         }
@@ -454,6 +453,8 @@ public final class Application implements AutoCloseable {
             LOG.warn("usage is not stored: {}", e.toString());
         }
         data.close();
+        // A collector may keep it waiting, and nothing else waits for that.
+        traces.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
