@@ -211,6 +211,16 @@ class ConsoleIT {
         assertThat(browser.find("dialog #notices .bad").getText()).contains("'ids'");
         browser.focused().sendKeys(Keys.ESCAPE);
         browser.find("body > #notices .bad");
+        assertThat(browser.focused().getText()).isEqualTo("Merge…");
+    }
+
+    @Test
+    void manyJobsAreNotPassedOffAsAll() {
+        browser.evaluate("(window.fetch = async () => Response.json({has_more: true, data:"
+                + " Array.from({length: 200}, (_, i) => ({id: `ftjob-${i}`, status: 'failed'}))}), 0)");
+        view("Jobs");
+        browser.text("Only the newest 200 jobs are shown.");
+        assertThat(browser.all("main tbody tr")).hasSize(200);
     }
 
     @Test

@@ -94,6 +94,10 @@ export function action(work) {
       notice(failure.message, true);
     } finally {
       pressed.disabled = false;
+      // What is disabled loses the focus, and who uses the keyboard would begin again at the top.
+      if (document.activeElement === document.body) {
+        pressed.focus();
+      }
     }
   };
 }

@@ -6,6 +6,7 @@ import {action, button, dialog, el, field, notice, number, refresh, select, tabl
 
 const JOBS = '/v1/fine_tuning/jobs';
 const EVERY_MILLIS = 3000;
+const MOST = 200;
 const OPEN = ['validating_files', 'queued', 'running', 'paused'];
 const COLOURS = {succeeded: 'good', failed: 'bad', paused: 'warn'};
 
@@ -151,12 +152,13 @@ export async function jobs(place, id) {
       rows));
 
   async function reload() {
-    const found = await list(JOBS, 200);
+    const found = await list(JOBS, MOST);
     rows.replaceChildren(table(['Job', 'Status', 'Method', '#Trained tokens', 'Created', 'Result', ''],
         found.map(job => [
           el('a', {href: `#jobs/${job.id}`}, job.id), status(job), method(job), number(job.trained_tokens),
           time(job.created_at), job.fine_tuned_model ?? job.error?.message ?? '', actions(job, reload),
-        ]), 'No jobs yet. Train an adapter, or use POST /v1/fine_tuning/jobs.'));
+        ]), 'No jobs yet. Train an adapter, or use POST /v1/fine_tuning/jobs.'),
+    found.length < MOST ? '' : el('p', {class: 'faint'}, `Only the newest ${MOST} jobs are shown.`));
   }
 
   await reload();

@@ -26,6 +26,7 @@ function signIn(message) {
   end?.();
   end = null;
   nav.hidden = true;
+  signOut.hidden = true;
   const secret = el('input', {
     type: 'password', name: 'key', required: true, autocomplete: 'off',
     pattern: '\\s*[!-~]+\\s*', title: 'A key has letters, digits and signs of ASCII.',
@@ -80,14 +81,16 @@ async function show() {
 }
 
 async function start() {
-  signOut.hidden = !key.get();
+  const known = key.get();
+  signOut.hidden = !known;
   try {
     await get('/v1/models');
   } catch (failure) {
     if (failure.status === 401) {
-      const message = key.get() ? 'The key is not one of this server.' : '';
-      key.forget();
-      signIn(message);
+      if (known) {
+        key.forget();
+      }
+      signIn(known && 'The key is not one of this server.');
       return;
     }
     // The view meets the same, and says it where it would be.
