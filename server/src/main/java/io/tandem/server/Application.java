@@ -466,7 +466,6 @@ public final class Application implements AutoCloseable {
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }
-        traces.close();
         if (!engineThread.isAlive()) {
             device.close();
         }
@@ -478,6 +477,8 @@ public final class Application implements AutoCloseable {
         }
         storage.close();
         data.close();
+        // A collector may keep it waiting, and nothing else waits for that.
+        traces.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }

@@ -68,12 +68,14 @@ record LoadReport(
                 idle);
     }
 
-    /** Which module has the largest change, to continue a complaint; empty if it changes none. */
+    /** Which module has the largest change, and what has none but may be too large too, to continue a complaint. */
     String largest() {
+        String whole = full.isEmpty() ? "" : "; it has " + FullModule.labels(full.stream()) + " in full";
         return norms.entrySet().stream()
                 .max(Map.Entry.comparingByValue())
                 .map(module -> "; its largest change is that of " + module.getKey())
-                .orElse("");
+                .orElse("")
+                .concat(whole);
     }
 
     /** @throws AdapterFormatException if the adapter changes nothing */

@@ -4,6 +4,7 @@ import io.tandem.server.api.ApiException;
 import io.tandem.server.config.Authority;
 import io.tandem.server.config.HttpConfig;
 import io.tandem.server.config.WebOrigin;
+import io.tandem.server.trace.RequestSpan;
 import io.vertx.core.Handler;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
@@ -38,6 +39,7 @@ final class FrontDoor implements Handler<HttpServerRequest> {
     @Override
     public void handle(HttpServerRequest request) {
         RequestIds.assign(request);
+        RequestSpan.withoutQuery(request);
         // What somebody uploaded is never a page of this server.
         request.response().putHeader("X-Content-Type-Options", "nosniff");
         try {

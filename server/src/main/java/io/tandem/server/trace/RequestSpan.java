@@ -1,10 +1,21 @@
 package io.tandem.server.trace;
 
 import io.opentelemetry.api.trace.Span;
+import io.vertx.core.http.HttpServerRequest;
 
 /** The span of the HTTP request that the calling event loop is at; Vert.x begins and ends it. */
 public final class RequestSpan {
     private RequestSpan() {}
+
+    /** Leaves the query out, as the log does: clients that send their keys in it do so by mistake. */
+    public static void withoutQuery(HttpServerRequest request) {
+        if (request.query() != null) {
+            String url = request.absoluteURI();
+            Span.current()
+                    .setAttribute("http.url", url.substring(0, url.indexOf('?')))
+                    .setAttribute("url.query", "REDACTED");
+        }
+    }
 
     /**
      * Says what was asked for, and by whom.

@@ -106,7 +106,7 @@ public final class Traces implements AutoCloseable {
         return sdk.isPresent() ? new TracedJobs(engine, tracer) : engine;
     }
 
-    /** Sends what is left, for a few seconds at most. */
+    /** Sends what is left, for ten seconds at most. */
     @Override
     public void close() {
         sdk.ifPresent(OpenTelemetrySdk::close);

@@ -45,15 +45,21 @@ class ConsoleIT {
         operator.post("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":20}");
     }
 
-    private static void train(String suffix) throws Exception {
-        String file = operator.upload("train.jsonl", TrainingFiles.chats(8));
-        String id = operator.json(operator.post(
+    /** A job's id. */
+    private static String create(String rows, String fields) throws Exception {
+        String file = operator.upload("train.jsonl", rows);
+        return operator.json(operator.post(
                         JOBS,
-                        "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
-                                + "\",\"suffix\":\"" + suffix
-                                + "\",\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":2}}"))
+                        "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\","
+                                + fields + "}"))
                 .path("id")
                 .asText();
+    }
+
+    private static void train(String suffix) throws Exception {
+        String id = create(
+                TrainingFiles.chats(8),
+                "\"suffix\":\"" + suffix + "\",\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":2}");
         while (operator.json(operator.get(JOBS + "/" + id)).path("finished_at").isNull()) {
             Thread.sleep(50);
         }
@@ -163,6 +169,152 @@ class ConsoleIT {
     }
 
     @Test
+    void withoutAKeyThereIsOnlyTheQuestionForIt() {
+        browser.evaluate("sessionStorage.clear()");
+        browser.evaluate("location.reload()");
+        browser.find("input[name=key]").sendKeys("sk-tand…em", Keys.ENTER);
+        browser.find("input[name=key]:invalid");
+        assertThat(browser.find("#views").isDisplayed()).isFalse();
+        assertThat(browser.evaluate("sessionStorage.getItem('tandem.key')")).isNull();
+    }
+
+    @Test
+    void anUnknownViewIsTheOverview() {
+        for (String name : List.of("nothing", "constructor")) {
+            view("Jobs");
+            browser.text("Fine-tuning jobs");
+            browser.evaluate("location.hash = '#" + name + "'");
+            browser.text("Time to first token");
+        }
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    /** What the server would refuse is marked before the file is sent. */
+    @Test
+    void aSuffixIsChecked() {
+        view("Jobs");
+        browser.control("Train an adapter…").click();
+        browser.find("dialog input[name=suffix]").sendKeys("two words");
+        browser.find("dialog input[name=suffix]:invalid").clear();
+        browser.find("dialog input[name=suffix]").sendKeys("v1.2_a-b");
+        browser.find("dialog input[name=suffix]:valid");
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    /** All that is outside of an open dialog is dimmed, and inert for screen readers. */
+    @Test
+    void aDialogHasItsNotices() {
+        view("Adapters");
+        browser.text("first");
+        browser.control("Merge…").click();
+        browser.find("dialog input[name=name]").sendKeys("none", Keys.ENTER);
+        assertThat(browser.find("dialog #notices .bad").getText()).contains("'ids'");
+        browser.focused().sendKeys(Keys.ESCAPE);
+        browser.find("body > #notices .bad");
+        assertThat(browser.focused().getText()).isEqualTo("Merge…");
+    }
+
+    @Test
+    void manyJobsAreNotPassedOffAsAll() {
+        browser.evaluate("(window.fetch = async () => Response.json({has_more: true, data:"
+                + " Array.from({length: 200}, (_, i) => ({id: `ftjob-${i}`, status: 'failed'}))}), 0)");
+        view("Jobs");
+        browser.text("Only the newest 200 jobs are shown.");
+        assertThat(browser.all("main tbody tr")).hasSize(200);
+    }
+
+    @Test
+    void aServerThatIsAwayIsMissedAndFoundAgain() {
+        view("Jobs");
+        browser.find("main table");
+        browser.offline(true);
+        try {
+            assertThat(browser.find("[role=alert]:not([hidden])").getText()).isEqualTo("The server does not answer.");
+            view("Adapters");
+            browser.control("Try again");
+        } finally {
+            browser.offline(false);
+        }
+        browser.control("Try again").click();
+        browser.control("Merge…");
+        view("Jobs");
+        browser.find("[role=alert][hidden]");
+    }
+
+    /** A slow network gets no second question before the first is answered. */
+    @Test
+    void questionsDoNotPileUp() throws Exception {
+        browser.find(".numbers div");
+        browser.evaluate("(window.asked = 0, window.fetch = () => new Promise(() => window.asked++))");
+        Thread.sleep(5000);
+        assertThat(browser.evaluate("window.asked")).isEqualTo(1L);
+    }
+
+    @Test
+    void anAnswerThatIsCutOffIsNoWholeAnswer() {
+        view("Playground");
+        browser.find("textarea").sendKeys("Once");
+        browser.evaluate(
+                "(window.fetch = async () => new Response('data: {\"choices\":[{\"text\":\"half\"}]}\\n\\n'))");
+        browser.control("Ask both").click();
+        browser.text("The answer was cut off.");
+        assertThat(browser.find(".output").getText()).isEqualTo("half");
+    }
+
+    /** Nothing is wider than a phone, and a deleted job leads back to the others. */
+    @Test
+    void aFailedJobSaysWhyAndCanBeDeleted() throws Exception {
+        String id = create("{\"" + "long".repeat(50) + "\": 1}\n", "\"suffix\":\"failed\"");
+        browser.resize(360, 740);
+        browser.evaluate("location.hash = '#jobs/" + id + "'");
+        assertThat(browser.find("main p[role=alert]:not([hidden])").getText()).contains("longlong");
+        browser.fits();
+        browser.screenshot("phone-failed-job");
+        browser.control("Delete").click();
+        browser.accept();
+        browser.text("Fine-tuning jobs");
+        assertThat(operator.get(JOBS + "/" + id).statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void aLongNameIsNoWiderThanAPhone() throws Exception {
+        train("x".repeat(60));
+        browser.resize(360, 740);
+        view("Jobs");
+        browser.find("main table a").click();
+        browser.text("Sample ");
+        browser.fits();
+        view("Adapters");
+        browser.control("Merge…").click();
+        browser.find("dialog legend");
+        assertThat((Long) browser.evaluate("document.querySelector('dialog').scrollWidth"))
+                .isLessThanOrEqualTo((Long) browser.evaluate("document.querySelector('dialog').clientWidth"));
+    }
+
+    /** Whoever is at a button stays there while the page is brought up to date. */
+    @Test
+    void theFocusStays() throws Exception {
+        String id = create(TrainingFiles.chats(8), "\"hyperparameters\":{\"n_epochs\":50,\"batch_size\":1}");
+        operator.post(JOBS + "/" + id + "/pause", "");
+        while (!operator.get(JOBS + "/" + id).body().contains("\"paused\"")) {
+            Thread.sleep(50);
+        }
+        browser.evaluate("location.hash = '#jobs/" + id + "'");
+        browser.control("Resume");
+        assertThat(browser.find("[role=group]").getAttribute("aria-label")).isEqualTo(id);
+        browser.evaluate(
+                "[...document.querySelectorAll('button')].find(each => each.textContent === 'Resume').focus()");
+        browser.evaluate("performance.clearResourceTimings()");
+        String polls =
+                "performance.getEntriesByType('resource').filter(each => each.name.includes('/checkpoints')).length";
+        while ((Long) browser.evaluate(polls) < 2) {
+            Thread.sleep(100);
+        }
+        assertThat(browser.focused().getText()).isEqualTo("Resume");
+        operator.post(JOBS + "/" + id + "/cancel", "");
+    }
+
+    @Test
     void whatGoesWrongIsSaid() {
         view("Adapters");
         browser.text("first");
@@ -210,6 +362,19 @@ class ConsoleIT {
         assertThat(answer.statusCode()).isEqualTo(200);
         browser.focused().sendKeys(Keys.ESCAPE);
         browser.screenshot("tenants");
+    }
+
+    /** Pages that come by HTTP from another machine have no clipboard. */
+    @Test
+    void aKeyIsShownWhereNothingCanBeCopied() {
+        view("Tenants");
+        browser.evaluate("void Object.defineProperty(navigator, 'clipboard', {value: undefined})");
+        browser.control("Keys…").click();
+        browser.find("dialog input[name=name]").sendKeys("remote", Keys.ENTER);
+        assertThat(browser.find("dialog code").getText()).startsWith("sk-");
+        browser.control("Done").click();
+        browser.text("The key works from now on.");
+        assertThat(browser.errors()).isEmpty();
     }
 
     @Test

@@ -15,8 +15,10 @@ import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -116,6 +118,22 @@ class FullModulesIT {
         assertThat(under.statusCode()).isEqualTo(400);
         assertThat(AdapterClient.error(under).path("param").asText()).isEqualTo("under");
         assertThat(under.body()).contains("several adapters that have lm_head in full");
+    }
+
+    /** The change of a factor is no cause if a whole matrix is. */
+    @Test
+    void aMatrixThatIsTooLargeIsNamed() throws Exception {
+        float[] large = new float[Math.toIntExact(FullModule.numbers(MODEL.config()))];
+        Arrays.fill(large, Float.MAX_VALUE);
+        Adapter lora = TinyAdapters.random(MODEL.config(), LoraConfig.allLinears(), 4, 2);
+        adapters.write(
+                "large",
+                lora.withFull(Map.of(FullModule.LM_HEAD, FullModule.LM_HEAD.parameter(MODEL.config(), large))));
+        HttpResponse<String> refused = server.post("/v1/adapters", "{\"name\":\"large\",\"path\":\"large\"}");
+        assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
+        assertThat(AdapterClient.error(refused).path("message").asText())
+                .contains("the adapter's weights are too large")
+                .endsWith("; it has lm_head in full");
     }
 
     private static HttpResponse<String> job(String hyperparameters) throws Exception {

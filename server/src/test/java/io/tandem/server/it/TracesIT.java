@@ -7,11 +7,17 @@ import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.opentelemetry.proto.trace.v1.Status.StatusCode;
 import io.tandem.server.config.AdaptersConfig;
+import java.io.IOException;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -110,6 +116,44 @@ class TracesIT {
             assertThat(attributes(request).get("http.response.status_code").getStringValue())
                     .isEqualTo("404");
             assertThat(below(collector, request)).isEmpty();
+        }
+    }
+
+    /** Some clients send their keys there. */
+    @Test
+    void queriesAreInNoSpan() throws Exception {
+        try (Collector collector = new Collector();
+                RunningServer server = start(to(collector.endpoint()))) {
+            server.get("/v1/models?api_key=sk-secret");
+            server.get("/nothing?api_key=sk-secret");
+            server.get("/v1/files?limit=1&api_key=sk-secret");
+            Span last = collector.await("GET /v1/files");
+            assertThat(attributes(last).get("http.url").getStringValue()).isEqualTo(server.url() + "/v1/files");
+            assertThat(collector.spans().toString()).contains("/nothing").doesNotContain("sk-secret");
+        }
+    }
+
+    @Test
+    void aServerThatStopsHasWrittenAllBeforeItWaitsForTheCollector() throws Exception {
+        try (ServerSocket silent = new ServerSocket(0)) {
+            RunningServer server = start(to("http://127.0.0.1:" + silent.getLocalPort()));
+            complete(server, "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":3}");
+            Thread closing = new Thread(server::close);
+            closing.start();
+            while (locked(directory.resolve("data/.lock"))) {
+                Thread.sleep(10);
+            }
+            assertThat(closing.isAlive()).isTrue();
+            closing.join();
+        }
+    }
+
+    private static boolean locked(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+                FileLock lock = channel.tryLock()) {
+            return lock == null;
+        } catch (OverlappingFileLockException e) {
+            return true;
         }
     }
 

@@ -64,7 +64,7 @@ function actions(adapter, reload) {
     await work();
     await reload();
   }), properties);
-  return el('div', {class: 'row'},
+  return el('div', {class: 'row', role: 'group', 'aria-label': adapter.id},
       button('Compress…', action(() => compress(adapter, reload))),
       does(adapter.pinned ? 'Unpin' : 'Pin', () => post(`${path(adapter)}/pin`, {pinned: !adapter.pinned})),
       adapter.canary && button('Canary…', action(() => canary(adapter, reload))),

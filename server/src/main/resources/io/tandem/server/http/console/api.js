@@ -86,28 +86,34 @@ export async function list(path, most = 1000) {
   return found;
 }
 
-/** Calls back with each event of a stream. */
+/** Calls back with each event of a stream, which has an end of its own: one that only stops was cut off. */
 export async function stream(path, body, signal, onEvent) {
   const headers = {'Content-Type': 'application/json'};
   const answer = await send(path, {method: 'POST', headers, body: JSON.stringify(body), signal});
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
-    const {done, value} = await reader.read();
+    const {done, value} = await reader.read().catch(failure => {
+      if (failure.name === 'AbortError') {
+        throw failure;
+      }
+      return {done: true};
+    });
     if (done) {
-      return;
+      throw new ApiError(0, 'The answer was cut off.');
     }
     const events = (rest + value).split('\n\n');
     rest = events.pop();
     for (const event of events) {
       const data = event.replace(/^data: /, '');
-      if (data !== '[DONE]') {
-        const parsed = JSON.parse(data);
-        if (parsed.error) {
-          throw new ApiError(parsed.error.code, parsed.error.message);
-        }
-        onEvent(parsed);
+      if (data === '[DONE]') {
+        return;
       }
+      const parsed = JSON.parse(data);
+      if (parsed.error) {
+        throw new ApiError(parsed.error.code, parsed.error.message);
+      }
+      onEvent(parsed);
     }
   }
 }

@@ -4,6 +4,8 @@ import uPlot from './uPlot.esm.js';
 import {el} from './dom.js';
 
 const HEIGHT = 220;
+/** A chart of times has as much at least: one sample alone would have years around it. */
+const SECONDS = 60;
 const COLOURS = ['--first', '--second', '--third', '--good', '--bad'];
 
 function colour(name) {
@@ -30,12 +32,17 @@ export function chart(label, series, {time = false, unit = ''} = {}) {
     };
   }
 
+  function recent() {
+    const last = data[0].at(-1) ?? 0;
+    return [Math.min(data[0][0] ?? 0, last - SECONDS), last];
+  }
+
   function draw() {
     plot?.destroy();
     plot = new uPlot({
       width: Math.max(200, place.clientWidth),
       height: HEIGHT,
-      scales: {x: {time}, y: {range: (self, low, high) => [Math.min(0, low ?? 0), (high ?? 0) * 1.1 || 1]}},
+      scales: {x: {time, range: time ? recent : undefined}, y: {range: (self, low, high) => [Math.min(0, low ?? 0), (high ?? 0) * 1.1 || 1]}},
       axes: [axis({}), axis({size: 76, values: (self, ticks) => ticks.map(tick => `${tick}${unit}`)})],
       series: [time ? {} : {label: 'step'}, ...series.map((name, i) => ({
         label: name.replace(/^-/, ''),

@@ -45,11 +45,41 @@ export function table(columns, rows, empty) {
       el('tbody', {}, ...rows.map(row => el('tr', {}, ...cells(row))))));
 }
 
+const notices = document.getElementById('notices');
+
 /** Says something at the edge of the page for a while; failures stay longer. */
 export function notice(text, bad = false) {
   const note = el('div', {class: bad ? 'notice bad' : 'notice'}, text);
-  document.getElementById('notices').append(note);
+  notices.append(note);
   setTimeout(() => note.remove(), bad ? 12000 : 5000);
+}
+
+/** What is outside of an open dialog is dimmed, and screen readers pass it by: notices belong to the topmost one. */
+function placeNotices() {
+  ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(notices);
+}
+
+/** Repeats what keeps a place up to date while it is seen, and says there if that fails; returns what ends it. */
+export function refresh(place, everyMillis, work) {
+  const problem = el('p', {class: 'tag bad', role: 'alert', hidden: true});
+  place.prepend(problem);
+  let timer = null;
+  let ended = false;
+  async function again() {
+    if (!document.hidden) {
+      const failure = await work().then(() => null, failed => failed);
+      problem.hidden = !failure;
+      problem.textContent = failure?.message ?? '';
+    }
+    if (!ended) {
+      timer = setTimeout(again, everyMillis);
+    }
+  }
+  timer = setTimeout(again, everyMillis);
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
 }
 
 /** Runs what a button does; it cannot be pressed twice, and failures are said. */
@@ -64,6 +94,10 @@ export function action(work) {
       notice(failure.message, true);
     } finally {
       pressed.disabled = false;
+      // What is disabled loses the focus, and who uses the keyboard would begin again at the top.
+      if (document.activeElement === document.body) {
+        pressed.focus();
+      }
     }
   };
 }
@@ -72,6 +106,7 @@ export function action(work) {
 export function dialog(title, controls, verb, work) {
   return new Promise(resolve => {
     const box = el('dialog', {'aria-label': title, onclose: () => {
+      placeNotices();
       box.remove();
       resolve();
     }});
@@ -87,6 +122,7 @@ export function dialog(title, controls, verb, work) {
     box.append(form);
     document.body.append(box);
     box.showModal();
+    placeNotices();
   });
 }
 

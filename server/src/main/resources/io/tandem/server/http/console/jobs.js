@@ -2,10 +2,11 @@
 
 import {get, list, post, remove, upload} from './api.js';
 import {chart} from './charts.js';
-import {action, button, dialog, el, field, notice, number, select, table, time} from './dom.js';
+import {action, button, dialog, el, field, notice, number, refresh, select, table, time} from './dom.js';
 
 const JOBS = '/v1/fine_tuning/jobs';
 const EVERY_MILLIS = 3000;
+const MOST = 200;
 const OPEN = ['validating_files', 'queued', 'running', 'paused'];
 const COLOURS = {succeeded: 'good', failed: 'bad', paused: 'warn'};
 
@@ -17,22 +18,26 @@ function method(job) {
   return job.method?.type === 'search' ? 'search' : job.hyperparameters?.peft ?? 'lora';
 }
 
-/** What can be done with a job as it stands. */
-function actions(job, reload) {
+/**
+ * What can be done with a job as it stands.
+ *
+ * @param leave called when it is no more
+ */
+function actions(job, reload, leave = reload) {
   const path = `${JOBS}/${job.id}`;
   const to = verb => button(verb, action(async () => {
     await post(`${path}/${verb.toLowerCase()}`);
     await reload();
   }));
   const open = OPEN.includes(job.status);
-  return el('div', {class: 'row'},
+  return el('div', {class: 'row', role: 'group', 'aria-label': job.id},
       open && job.status !== 'paused' && to('Pause'),
       job.status === 'paused' && to('Resume'),
       open && to('Cancel'),
       !open && button('Delete', action(async () => {
         if (confirm(`Delete job ${job.id}? Its adapter stays.`)) {
           await remove(path);
-          await reload();
+          await leave();
         }
       }), {class: 'bad'}));
 }
@@ -41,14 +46,14 @@ async function create(reload) {
   const [models, description] = await Promise.all([get('/v1/models'), get('/openapi.json')]);
   const base = models.data.filter(model => !model.parent).map(model => model.id);
   const methods = description.components.schemas.Hyperparameters.properties.peft.enum;
-  const file = name => el('input', {type: 'file', name, accept: '.jsonl,.csv', required: name === 'training'});
+  const file = name => el('input', {type: 'file', name, accept: '.jsonl,.json,.csv', required: name === 'training'});
   await dialog('Train an adapter', [
     field('Base model', select('model', base)),
-    field('Training file (JSONL)', file('training')),
+    field('Training file (JSONL, JSON or CSV)', file('training')),
     field('Validation file, if there is one', file('validation')),
     field('Method', select('peft', methods, 'lora')),
     field('Epochs', el('input', {type: 'number', name: 'epochs', min: 1, max: 50, value: 3})),
-    field('Suffix of its name', el('input', {name: 'suffix', pattern: '[A-Za-z0-9][A-Za-z0-9._-]*'})),
+    field('Suffix of its name', el('input', {name: 'suffix', pattern: '[A-Za-z0-9][A-Za-z0-9._\\-]*'})),
   ], 'Train', async form => {
     const request = {
       model: form.get('model'),
@@ -94,33 +99,43 @@ async function detail(place, id) {
       el('section', {class: 'card'}, el('h2', {}, 'Loss'), losses.place),
       el('section', {class: 'card'}, el('h2', {}, 'Events'), log));
 
-  async function reload() {
-    const path = `${JOBS}/${encodeURIComponent(id)}`;
-    const [job, events, checkpoints] = await Promise.all(
-        [get(path), list(`${path}/events`, 3000), list(`${path}/checkpoints`, 20)]);
+  function describe(job, checkpoints) {
     const model = job.fine_tuned_model ?? checkpoints[0]?.fine_tuned_model_checkpoint;
     head.replaceChildren(
-        el('div', {class: 'row spread'}, el('h2', {}, job.id), actions(job, reload)),
+        el('div', {class: 'row spread'}, el('h2', {}, job.id), actions(job, reload, () => {
+          location.hash = '#jobs';
+        })),
         table(['Status', 'Method', '#Trained tokens', 'Created', 'Expected end', 'Result'], [[
           status(job), method(job), number(job.trained_tokens), time(job.created_at),
           job.finished_at ? '' : time(job.estimated_finish), job.fine_tuned_model ?? '',
         ]], ''),
         job.error?.message ? el('p', {class: 'tag bad', role: 'alert'}, job.error.message) : '',
         model ? el('p', {}, el('a', {href: `#playground/${encodeURIComponent(model)}`}, `Sample ${model} beside the base model`)) : '');
+  }
+
+  let shown = null;
+  async function reload() {
+    const path = `${JOBS}/${encodeURIComponent(id)}`;
+    const [job, events, checkpoints] = await Promise.all(
+        [get(path), list(`${path}/events`, 3000), list(`${path}/checkpoints`, 20)]);
+    // Whoever is at a button keeps it for as long as it does the same.
+    if (shown?.status !== job.status || !head.contains(document.activeElement)) {
+      describe(job, checkpoints);
+    }
+    shown = job;
     losses.show(curves(events));
     log.replaceChildren(table(['Time', 'Event'],
         events.slice(0, 200).map(event => [time(event.created_at), event.message]), 'Nothing has happened yet.'));
-    return job;
   }
 
-  let job = await reload();
-  const timer = setInterval(async () => {
-    if (!document.hidden && OPEN.includes(job.status)) {
-      job = await reload().catch(() => job);
+  await reload();
+  const end = refresh(place, EVERY_MILLIS, async () => {
+    if (OPEN.includes(shown.status)) {
+      await reload();
     }
-  }, EVERY_MILLIS);
+  });
   return () => {
-    clearInterval(timer);
+    end();
     losses.close();
   };
 }
@@ -137,20 +152,20 @@ export async function jobs(place, id) {
       rows));
 
   async function reload() {
-    const found = await list(JOBS, 200);
+    const found = await list(JOBS, MOST);
     rows.replaceChildren(table(['Job', 'Status', 'Method', '#Trained tokens', 'Created', 'Result', ''],
         found.map(job => [
           el('a', {href: `#jobs/${job.id}`}, job.id), status(job), method(job), number(job.trained_tokens),
           time(job.created_at), job.fine_tuned_model ?? job.error?.message ?? '', actions(job, reload),
-        ]), 'No jobs yet. Train an adapter, or use POST /v1/fine_tuning/jobs.'));
+        ]), 'No jobs yet. Train an adapter, or use POST /v1/fine_tuning/jobs.'),
+    found.length < MOST ? '' : el('p', {class: 'faint'}, `Only the newest ${MOST} jobs are shown.`));
   }
 
   await reload();
   // A row that somebody is at must not be replaced under their fingers.
-  const timer = setInterval(() => {
-    if (!document.hidden && !rows.contains(document.activeElement)) {
-      reload().catch(() => {});
+  return refresh(place, EVERY_MILLIS, async () => {
+    if (!rows.contains(document.activeElement)) {
+      await reload();
     }
-  }, EVERY_MILLIS);
-  return () => clearInterval(timer);
+  });
 }

@@ -1,7 +1,7 @@
 // Which view is shown, and the key that all of them use.
 
 import {ApiError, get, key} from './api.js';
-import {action, el, field, notice} from './dom.js';
+import {action, button, el, field} from './dom.js';
 import {adapters} from './adapters.js';
 import {jobs} from './jobs.js';
 import {overview} from './overview.js';
@@ -26,7 +26,11 @@ function signIn(message) {
   end?.();
   end = null;
   nav.hidden = true;
-  const secret = el('input', {type: 'password', name: 'key', required: true, autocomplete: 'off', autofocus: true});
+  signOut.hidden = true;
+  const secret = el('input', {
+    type: 'password', name: 'key', required: true, autocomplete: 'off',
+    pattern: '\\s*[!-~]+\\s*', title: 'A key has letters, digits and signs of ASCII.',
+  });
   main.replaceChildren(el('form', {class: 'card sign-in', onsubmit: action(async () => {
     key.set(secret.value.trim());
     await start();
@@ -41,7 +45,7 @@ function signIn(message) {
 
 async function show() {
   const [, name, rest] = /^#\/?(\w*)\/?(.*)$/.exec(location.hash || '#overview') ?? [];
-  const [title, view] = VIEWS[name] ?? VIEWS.overview;
+  const [title, view] = Object.hasOwn(VIEWS, name) ? VIEWS[name] : VIEWS.overview;
   end?.();
   end = null;
   document.title = `${title} · Tandem console`;
@@ -62,28 +66,34 @@ async function show() {
       ending?.();
     }
   } catch (failure) {
+    if (!place.isConnected) {
+      return;
+    }
     if (failure instanceof ApiError && failure.status === 401) {
       signIn('The key is not one of this server.');
     } else if (failure instanceof ApiError && failure.status === 403) {
       place.replaceChildren(el('p', {class: 'card'}, failure.message));
     } else {
-      notice(failure.message, true);
+      place.replaceChildren(el('div', {class: 'card'},
+          el('p', {class: 'tag bad', role: 'alert'}, failure.message), el('p', {}, button('Try again', start))));
     }
   }
 }
 
 async function start() {
-  signOut.hidden = !key.get();
+  const known = key.get();
+  signOut.hidden = !known;
   try {
     await get('/v1/models');
   } catch (failure) {
     if (failure.status === 401) {
-      const message = key.get() ? 'The key is not one of this server.' : '';
-      key.forget();
-      signIn(message);
+      if (known) {
+        key.forget();
+      }
+      signIn(known && 'The key is not one of this server.');
       return;
     }
-    notice(failure.message, true);
+    // The view meets the same, and says it where it would be.
   }
   nav.hidden = false;
   await show();

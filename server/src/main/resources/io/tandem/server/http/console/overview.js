@@ -2,7 +2,7 @@
 
 import {ApiError, text} from './api.js';
 import {chart} from './charts.js';
-import {bytes, el, number} from './dom.js';
+import {bytes, el, number, refresh} from './dom.js';
 import {parse, quantile, value} from './prometheus.js';
 
 const EVERY_MILLIS = 2000;
@@ -96,23 +96,9 @@ export async function overview(place) {
     }
     throw failure;
   }
-  let gone = false;
-  const timer = setInterval(async () => {
-    if (document.hidden) {
-      return;
-    }
-    try {
-      await sample();
-      gone = false;
-    } catch (failure) {
-      if (!gone) {
-        numbers.replaceChildren(el('p', {class: 'tag bad', role: 'alert'}, failure.message));
-      }
-      gone = true;
-    }
-  }, EVERY_MILLIS);
+  const end = refresh(place, EVERY_MILLIS, sample);
   return () => {
-    clearInterval(timer);
+    end();
     charts.forEach(each => each.close());
   };
 }

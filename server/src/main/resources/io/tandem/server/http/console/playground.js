@@ -4,9 +4,9 @@ import {get, stream} from './api.js';
 import {action, button, el, field} from './dom.js';
 
 /** A column: who answers, what comes, and how fast. */
-function column(chosen) {
+function column(label, chosen) {
   const model = el('input', {list: 'models', name: 'model', value: chosen, required: true, autocomplete: 'off'});
-  const output = el('div', {class: 'output', role: 'log', 'aria-label': 'Answer'});
+  const output = el('div', {class: 'output', role: 'log', 'aria-label': `Answer of the ${label.toLowerCase()}`});
   const speed = el('p', {class: 'faint'}, '\u00a0');
 
   async function ask(path, request, signal) {
@@ -32,7 +32,7 @@ function column(chosen) {
   }
 
   return {
-    place: el('section', {class: 'card'}, field('Model', model), output, speed),
+    place: el('section', {class: 'card'}, field(label, model), output, speed),
     async ask(path, request, signal) {
       try {
         await ask(path, request, signal);
@@ -47,7 +47,7 @@ export async function playground(place, wanted) {
   const models = (await get('/v1/models')).data;
   const base = models.find(model => !model.parent)?.id ?? '';
   const other = wanted || models.find(model => model.parent)?.id || base;
-  const columns = [column(base), column(other)];
+  const columns = [column('First model', base), column('Second model', other)];
   const prompt = el('textarea', {name: 'prompt', rows: 4, required: true});
   const kind = el('select', {name: 'kind'}, el('option', {value: 'chat'}, 'chat'), el('option', {value: 'completion'}, 'completion'));
   const most = el('input', {type: 'number', name: 'tokens', min: 1, max: 100000, value: 128});

@@ -72,12 +72,14 @@ async function keys(tenant) {
     field('Role', select('role', ['inference', 'finetune', 'admin'])),
   ], 'Make a key', async form => {
     const made = await post(path, {name: form.get('name'), role: form.get('role')});
+    // Browsers give the clipboard only to pages of this machine and to those that come by HTTPS.
+    const clipboard = navigator.clipboard;
     await dialog('The new key', [
       el('p', {}, 'Copy it now: it is not shown again.'),
       el('p', {}, el('code', {}, made.value)),
-    ], 'Copy', async () => {
-      await navigator.clipboard.writeText(made.value);
-      notice('The key is in the clipboard.');
+    ], clipboard ? 'Copy' : 'Done', async () => {
+      await clipboard?.writeText(made.value);
+      notice(clipboard ? 'The key is in the clipboard.' : 'The key works from now on.');
     });
   });
 }
@@ -107,7 +109,7 @@ export async function tenants(place) {
             number(sum.requests), number(sum.input), number(sum.output), number(sum.trained),
             Object.entries(tenant.quota).filter(([, limit]) => limit !== null)
                 .map(([name, limit]) => `${name.replaceAll('_', ' ')}: ${number(limit)}`).join(', '),
-            el('div', {class: 'row'},
+            el('div', {class: 'row', role: 'group', 'aria-label': tenant.name},
                 button('Keys…', action(() => keys(tenant))),
                 button('Quota…', action(() => quota(tenant, reload)))),
           ];

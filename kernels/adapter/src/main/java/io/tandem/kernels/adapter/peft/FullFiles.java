@@ -99,7 +99,7 @@ final class FullFiles {
             if (!Arrays.equals(entry.shape(), expected)) {
                 problems.add(module.weight() + " is " + Arrays.toString(entry.shape()) + ", expected "
                         + Arrays.toString(expected)
-                        + (entry.shape().length == 2 && entry.shape()[0] != model.vocab()
+                        + (entry.shape().length == 2 && entry.shape()[0] > model.vocab()
                                 ? "; tokens that were added to the vocabulary are not supported"
                                 : ""));
             } else if (!entry.dtype().isFloating()) {

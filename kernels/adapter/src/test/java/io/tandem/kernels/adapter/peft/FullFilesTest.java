@@ -127,6 +127,14 @@ class FullFilesTest {
                         .tensor(HEAD, new long[] {vocab, hidden - 1}, new float[vocab * (hidden - 1)])
                         .write(saved),
                 "expected [" + vocab + ", " + hidden + "]");
+        assertThatThrownBy(() -> PeftFormat.read(
+                        byHand(untied)
+                                .tensor(HEAD, new long[] {1, hidden}, new float[hidden])
+                                .write(saved),
+                        untied,
+                        8))
+                .hasMessageContaining("lm_head.weight is [1, " + hidden + "]")
+                .hasMessageNotContaining("tokens that were added");
         float[] infinite = matrix(untied, 0);
         infinite[5] = Float.POSITIVE_INFINITY;
         refused(
