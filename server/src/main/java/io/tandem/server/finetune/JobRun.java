@@ -271,8 +271,7 @@ final class JobRun implements JobStay {
         number(metrics::flush);
         book.say(job, "info", "The base model is being written.");
         var unused = bases.make(job, outcome.adapter())
-                .whenComplete(
-                        (place, failure) -> news.tellLast(() -> conclude(outcome, place, failure), left));
+                .whenComplete((place, failure) -> news.tellLast(() -> conclude(outcome, place, failure), left));
     }
 
     private void conclude(JobOutcome.Succeeded outcome, @Nullable String place, @Nullable Throwable failure)

@@ -56,8 +56,7 @@ public final class FileStore {
      */
     public ObjectNode add(Path upload, String filename, String purpose, long createdAt, OptionalLong lifetime)
             throws IOException {
-        return make(
-                moved(upload), filename, purpose, new Published(newId(), createdAt, lifetime), Optional.empty());
+        return make(moved(upload), filename, purpose, new Published(newId(), createdAt, lifetime), Optional.empty());
     }
 
     /**
