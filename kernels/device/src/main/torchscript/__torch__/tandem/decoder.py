@@ -139,7 +139,7 @@ class Decoder(Module):
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
   # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
   # whether the pairs are in order, whether masks are needed. mixed: whether rows differ in their adapters.
-  # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
+  # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
   # if there are any, and the scores of loss.forward_backward_ if there is a window.
@@ -148,7 +148,7 @@ class Decoder(Module):
               adapters: __torch__.tandem.adapter.change.Changes,
               pack: __torch__.tandem.adapter.row_adapters.Pack,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
-              layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
+              layout: List[List[int]], mixed: bool, top: int, learning: int) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
@@ -194,7 +194,7 @@ class Decoder(Module):
       results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
       results.append(__torch__.tandem.loss.forward_backward_(
-          model, arena, x[inference:], batch.window_from, inputs.learned, learn))
+          model, arena, x[inference:], batch.window_from, inputs.learned, learning))
     return __torch__.tandem.host.read_all(results)
 
   # ---- fine-tuning
@@ -232,30 +232,41 @@ class Decoder(Module):
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
-  # slots, ranks, scaled: as in change.stack.
-  # units: for each window of a layer the numbers layer, start, end, how many sequences it has
-  # rows of, and three numbers for each of those as in Batch.
+  # stacks: for each trainee its slots, ranks and scaled as in change.stack.
+  # units: for each window of a layer the numbers layer, start, end, and how many trainees it has rows of;
+  # for each of those, in the order of the rows, which one it is, how many rows and how many sequences;
+  # and for each of these five numbers as in Batch.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
-               trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
-               slots: List[int], ranks: List[int], scaled: List[int],
-               arena: __torch__.tandem.arena.Arena, units: List[int]) -> None:
-    stack = __torch__.tandem.adapter.change.stack(adapters, trainee, lane, slots, ranks, scaled)
+               trainees: List[__torch__.tandem.adapter.trainee.Trainee], lane: int,
+               stacks: List[List[int]], arena: __torch__.tandem.arena.Arena,
+               units: List[int]) -> None:
+    made = annotate(List[__torch__.tandem.adapter.change.Stack], [])
+    for i in range(len(trainees)):
+      slots, ranks, scaled = stacks[3 * i : 3 * i + 3]
+      made.append(__torch__.tandem.adapter.change.stack(adapters, trainees[i], lane, slots, ranks,
+                                                        scaled))
     at = 0
     while at < len(units):
-      number, start, end, sequences = units[at : at + 4]
-      windows = units[at + 4 : at + 4 + 3 * sequences]
-      at = at + 4 + 3 * sequences
-      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, stack, arena)
+      number, start, end, count = units[at : at + 4]
+      at = at + 4
+      spans = annotate(List[__torch__.tandem.adapter.change.Span], [])
+      first = 0
+      for i in range(count):
+        which, rows, sequences = units[at : at + 3]
+        windows = units[at + 3 : at + 3 + 5 * sequences]
+        at = at + 3 + 5 * sequences
+        spans.append(__torch__.tandem.adapter.change.Span(made[which], first, first + rows, windows))
+        first = first + rows
+      __torch__.tandem.block.backward_(model, number, start, end, spans, adapters, arena)
       if number == 0:
-        __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
-                                                  model.embedding_scale)
+        for span in spans:
+          __torch__.tandem.adapter.prompt.backward_(span.stack.trainee.prompt, lane, span.windows,
+                                                    arena.dx, model.embedding_scale)
 
-  # Whatever became of the pack before. prefix, virtual: as in the arena
-  def begin_pack(self: __torch__.tandem.decoder.Decoder,
-                 arena: __torch__.tandem.arena.Arena, prefix: int, virtual: int) -> None:
-    arena.prefix = prefix
-    arena.virtual = virtual
+  # Whatever became of the packs before.
+  def begin_packs(self: __torch__.tandem.decoder.Decoder,
+                  arena: __torch__.tandem.arena.Arena) -> None:
     torch.zero_(arena.dkeys)
     torch.zero_(arena.dvalues)
 

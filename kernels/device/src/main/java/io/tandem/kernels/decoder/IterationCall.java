@@ -72,7 +72,7 @@ record IterationCall(
                 layout(windows, rows, sampling, pack, own),
                 mixed,
                 sampling.top,
-                pack.learns());
+                RowEncoder.learning(windows, pack));
         IntBuffer results = IntBuffer.wrap(
                 scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
