@@ -97,8 +97,8 @@ public interface DeviceModel extends AutoCloseable {
     void dropPack(int number);
 
     /**
-     * Multiplies the gradient of each sequence's losses, between the last forward window and the first backward window of
-     * all packs. For losses that depend on whole sequences: their derivative by a sequence's summed loss is the factor.
+     * Multiplies the gradient of each sequence's losses, between a pack's last forward window and its first backward
+     * window. For losses that depend on whole sequences: their derivative by a sequence's summed loss is the factor.
      *
      * @param number of the pack
      * @param factors one for each of its sequences

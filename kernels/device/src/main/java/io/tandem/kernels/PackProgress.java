@@ -4,7 +4,7 @@ package io.tandem.kernels;
  * How far a pack has come, or several together.
  *
  * @param rows of the pack
- * @param learningRows that go backward
+ * @param learningRows that go backward, unless the pack only measures
  * @param layers that those go backward through, some of them perhaps through fewer
  * @param forwardRows rows that have not gone forward
  * @param backwardRowLayers rows times layers that have not gone backward; 0 if the pack only measures

@@ -142,11 +142,12 @@ final class PackLanes {
                 .mapToInt(LaidPack::lowest)
                 .min()
                 .orElse(0);
+        int learning = IntStream.range(0, lanes)
+                .map(lane -> pack.learning(lane, layers - 1, pack.rows()).length)
+                .sum();
         return new PackProgress(
                 pack.rows(),
-                IntStream.range(0, lanes)
-                        .map(lane -> pack.learning(lane, layers - 1, pack.rows()).length)
-                        .sum(),
+                pack.learns() ? learning : pack.rows(),
                 layers - lowest,
                 Arrays.stream(forwardLeft()).sum(),
                 Arrays.stream(backwardLeft()).asLongStream().sum());

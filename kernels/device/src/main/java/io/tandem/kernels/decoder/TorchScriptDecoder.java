@@ -216,10 +216,10 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<LaidPack> packs = new ArrayList<>(others);
         packs.add(new LaidPack(adapterSlots, adapters.virtual(adapterSlots), lowest, next));
         reserveArena();
-        packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
         try (TensorScope call = owned.open()) {
             script.beginPacks(call, arena);
         }
+        packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
     }
 
     @Override
