@@ -169,7 +169,7 @@ class SideBySideSimulationTest {
 
     @Test
     void windowsHaveRowsOfSeveralJobs() {
-        assertThat(3 * iterations(Packs.TOGETHER)).isLessThan(iterations(Packs.IN_TURN));
+        assertThat(2 * iterations(Packs.TOGETHER)).isLessThan(iterations(Packs.IN_TURN));
     }
 
     /** Also where a window, or the arena, ends between them. */

@@ -86,8 +86,17 @@ def join(spans: List[__torch__.tandem.adapter.change.Span], parts: List[Tensor],
          padded: bool) -> Tensor:
   if len(spans) == 1:
     return parts[0]
+  if not padded:
+    return torch.cat(parts)
   rows = [parts[i][: spans[i].end - spans[i].first] for i in range(len(spans))]
-  return __torch__.tandem.ops.rows.pad(torch.cat(rows), padded)
+  return __torch__.tandem.ops.rows.pad(torch.cat(rows), True)
+
+# Whether channels are scaled in any of the spans.
+def scales(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  any = False
+  for span in spans:
+    any = any or len(span.stack.scaled) > 0
+  return any
 
 # sizes: as in low_rank.new
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
@@ -221,13 +230,15 @@ def forward_again(self: __torch__.tandem.adapter.change.Changes,
                   spans: List[__torch__.tandem.adapter.change.Span], bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
   xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
-  inputs = annotate(List[Tensor], [])
-  for i in range(len(spans)):
-    stack = spans[i].stack
-    inputs.append(__torch__.tandem.adapter.scale.forward_inputs(self.scale, stack.scaled, bank, stack.places,
-                                                                xs[i]))
-  y = __torch__.tandem.ops.linear.forward(
-      linear, __torch__.tandem.adapter.change.join(spans, inputs, linear.padded))
+  input = xs[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(x, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    inputs = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      inputs.append(__torch__.tandem.adapter.scale.forward_inputs(self.scale, stack.scaled, bank,
+                                                                  stack.places, xs[i]))
+    input = __torch__.tandem.adapter.change.join(spans, inputs, linear.padded)
+  y = __torch__.tandem.ops.linear.forward(linear, input)
   ys = __torch__.tandem.adapter.change.split(spans, y, linear.padded)
   outputs = annotate(List[Tensor], [])
   for i in range(len(spans)):
@@ -236,7 +247,7 @@ def forward_again(self: __torch__.tandem.adapter.change.Changes,
     y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, xs[i], y)
     outputs.append(__torch__.tandem.adapter.low_rank.forward_learner(
         stack.trainee.low_rank[bank], self.low_rank, stack.trainee.slot, bank, xs[i], y))
-  return __torch__.tandem.adapter.change.join(spans, outputs, False)
+  return __torch__.tandem.adapter.change.join(spans, outputs, linear.padded)
 
 # Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input [n or
 # more, in]. Adds to the gradients of what learns, unless the bank does not learn now.
@@ -244,20 +255,22 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
              spans: List[__torch__.tandem.adapter.change.Span], bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
   dys = __torch__.tandem.adapter.change.split(spans, dy, linear.padded)
-  dbases = annotate(List[Tensor], [])
-  for i in range(len(spans)):
-    stack = spans[i].stack
-    dbases.append(__torch__.tandem.adapter.scale.backward_outputs(self.scale, stack.scaled, bank,
-                                                                  stack.places, dys[i]))
-  dinput = __torch__.tandem.ops.linear.backward(
-      linear, __torch__.tandem.adapter.change.join(spans, dbases, linear.padded))
+  dbase = dys[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(dy, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    dbases = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      dbases.append(__torch__.tandem.adapter.scale.backward_outputs(self.scale, stack.scaled, bank,
+                                                                    stack.places, dys[i]))
+    dbase = __torch__.tandem.adapter.change.join(spans, dbases, linear.padded)
+  dinput = __torch__.tandem.ops.linear.backward(linear, dbase)
   dinputs = __torch__.tandem.adapter.change.split(spans, dinput, linear.padded)
   xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
   dxs = annotate(List[Tensor], [])
   for i in range(len(spans)):
     dxs.append(__torch__.tandem.adapter.change.backward_span(self, spans[i].stack, bank, linear, xs[i], dys[i],
                                                              dinputs[i]))
-  return __torch__.tandem.adapter.change.join(spans, dxs, False)
+  return __torch__.tandem.adapter.change.join(spans, dxs, linear.padded)
 
 # What the adapters of some rows make of it. dinputs: the gradient of what came into the frozen weight
 def backward_span(self: __torch__.tandem.adapter.change.Changes,
@@ -299,7 +312,7 @@ def forward_block_again(spans: List[__torch__.tandem.adapter.change.Span], block
   for i in range(len(spans)):
     outputs.append(__torch__.tandem.adapter.bottleneck.forward(
         spans[i].stack.bottlenecks, block, annotate(List[Tensor], []), xs[i], ys[i]))
-  return __torch__.tandem.adapter.change.join(spans, outputs, False)[: y.size(0)]
+  return __torch__.tandem.adapter.change.join(spans, outputs, padded)[: y.size(0)]
 
 def has_bottlenecks(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
   has = False
@@ -336,8 +349,8 @@ def backward_block(spans: List[__torch__.tandem.adapter.change.Span], block: int
   rows = dy.size(0)
   dstream = annotate(Optional[Tensor], None)
   if reads:
-    dstream = __torch__.tandem.adapter.change.join(spans, dstreams, False)[:rows]
-  return (__torch__.tandem.adapter.change.join(spans, doutputs, False)[:rows], dstream)
+    dstream = __torch__.tandem.adapter.change.join(spans, dstreams, padded)[:rows]
+  return (__torch__.tandem.adapter.change.join(spans, doutputs, padded)[:rows], dstream)
 
 # Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens with the
 # first.

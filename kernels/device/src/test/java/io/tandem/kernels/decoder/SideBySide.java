@@ -9,10 +9,12 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /** Packs that share the training arena. */
 final class SideBySide {
@@ -36,6 +38,20 @@ final class SideBySide {
         List<SequenceScores> scores = forward(device, packs, random, beside);
         backward(device, random, beside);
         return scores;
+    }
+
+    /**
+     * The same of packs whose trainees are in the first slots.
+     *
+     * @return the sum of each one's losses
+     */
+    static List<Double> train(DeviceModel device, List<TrainingPack> packs, Random random) {
+        List<Laid> laid = IntStream.range(0, packs.size())
+                .mapToObj(slot -> new Laid(new int[] {slot}, packs.get(slot)))
+                .toList();
+        return train(device, laid, random, List.of()).stream()
+                .map(scores -> Arrays.stream(scores.losses()).sum())
+                .toList();
     }
 
     static List<SequenceScores> forward(DeviceModel device, List<Laid> packs, Random random, List<Segment> beside) {
