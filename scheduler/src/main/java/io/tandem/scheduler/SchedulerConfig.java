@@ -143,9 +143,7 @@ public record SchedulerConfig(
      * else, not by rounding either; nor in the baseline.
      */
     public boolean packsTogether() {
-        return packs == Packs.TOGETHER
-                && finetuning.mode() == Mode.CO_SERVING
-                && finetuning.fixedWindowTokens() == 0;
+        return packs == Packs.TOGETHER && finetuning.mode() == Mode.CO_SERVING && finetuning.fixedWindowTokens() == 0;
     }
 
     /** Adapter slots that only jobs use: one for each trainee, and those for the frozen adapters below it. */

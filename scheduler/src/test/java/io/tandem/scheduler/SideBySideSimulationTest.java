@@ -214,7 +214,8 @@ class SideBySideSimulationTest {
             scenario.engine.iterate();
         }
         scenario.device.breakAt(tokens(jobs.get(2))
-                .filter(token -> Stream.of(0, 1).noneMatch(i -> tokens(jobs.get(i)).anyMatch(other -> other == token)))
+                .filter(token ->
+                        Stream.of(0, 1).noneMatch(i -> tokens(jobs.get(i)).anyMatch(other -> other == token)))
                 .findFirst()
                 .orElseThrow());
         scenario.runDry();

@@ -8,10 +8,10 @@ import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.finetune.JobSink;
+import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.TrainingArena;
 import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.ServingSpell;
-import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -298,7 +298,8 @@ final class JobQueue {
         if (trainees.inUse() != training || running.stream().anyMatch(FinetuneRun::ended)) {
             throw new IllegalStateException(trainees.inUse() + " trainees' slots are in use by " + training + " jobs");
         }
-        long used = laid.values().stream().flatMapToInt(Arrays::stream).distinct().count();
+        long used =
+                laid.values().stream().flatMapToInt(Arrays::stream).distinct().count();
         if (frozen.inUse() != used || laid.isEmpty() != arena.isEmpty()) {
             throw new IllegalStateException(
                     frozen.inUse() + " slots for frozen adapters are in use by packs with " + used);

@@ -302,8 +302,8 @@ public final class FakeDevice implements DeviceModel {
             rows += work.forwardRows();
             learned = arena.learned(work.forwardRows());
             scores = arena.forward(work.forwardRows(), spoilt);
-            arena.backward(work.backwardRowLayers()).forEach(done -> trainee(done.traineeSlot())
-                    .addGradient(done.gradient()));
+            arena.backward(work.backwardRowLayers())
+                    .forEach(done -> trainee(done.traineeSlot()).addGradient(done.gradient()));
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
         return new IterationOutputs(draws, scored, states, observed, scores, learned);

@@ -60,7 +60,8 @@ final class PackRows {
         int at = 0;
         for (int lane = 0; lane < groups.size(); lane++) {
             List<Numbered> together = groups.get(lane).stream()
-                    .sorted(Comparator.comparing((Numbered own) -> !packs.get(own.pack()).learns())
+                    .sorted(Comparator.comparing(
+                                    (Numbered own) -> !packs.get(own.pack()).learns())
                             .thenComparing(Numbered::pack))
                     .toList();
             for (Numbered next : together) {
@@ -124,7 +125,8 @@ final class PackRows {
             rows[lane] += next.length();
         }
         int most = Arrays.stream(rows).max().orElseThrow();
-        boolean even = most * (long) lanes <= WORST_BALANCE * Arrays.stream(rows).sum();
+        boolean even =
+                most * (long) lanes <= WORST_BALANCE * Arrays.stream(rows).sum();
         return even ? groups : List.of(all);
     }
 

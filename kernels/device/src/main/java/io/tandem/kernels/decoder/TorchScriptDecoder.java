@@ -206,7 +206,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     private void lay(List<LaidPack> others, int[] adapterSlots, TrainingPack next) {
-        int rows = next.rows() + others.stream().mapToInt(own -> own.pack().rows()).sum();
+        int rows =
+                next.rows() + others.stream().mapToInt(own -> own.pack().rows()).sum();
         if (rows > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
@@ -315,8 +316,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             }
             if (!part.windows().backward().isEmpty()) {
                 boolean together = model.experts().isEmpty();
-                runBackward(
-                        scope, part.lane(), BackwardUnits.of(part.windows().backward(), pack, together));
+                runBackward(scope, part.lane(), BackwardUnits.of(part.windows().backward(), pack, together));
             }
             return outputs;
         }
@@ -332,8 +332,9 @@ public final class TorchScriptDecoder implements DeviceModel {
                         .toList(),
                 lane,
                 units.packs().stream()
-                        .map(pack -> adapters.slots(
-                                Arrays.stream(pack.adapterSlots()).asLongStream().toArray()))
+                        .map(pack -> adapters.slots(Arrays.stream(pack.adapterSlots())
+                                .asLongStream()
+                                .toArray()))
                         .toList(),
                 arena,
                 units.numbers());

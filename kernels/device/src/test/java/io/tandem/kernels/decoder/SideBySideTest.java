@@ -53,8 +53,7 @@ class SideBySideTest {
     private final Random random = seeded.random();
 
     private static KernelsConfig limits(int threads, Stash stash) {
-        return new KernelsConfig(
-                Dtype.FLOAT32, Forms.standard(Dtype.FLOAT32), threads, 6, 96, 256, 6, 8, 256, stash);
+        return new KernelsConfig(Dtype.FLOAT32, Forms.standard(Dtype.FLOAT32), threads, 6, 96, 256, 6, 8, 256, stash);
     }
 
     private static TrainingPack pack(Random random, TinyModel tiny, Adapter adapter, int... lengths) {
@@ -67,7 +66,8 @@ class SideBySideTest {
     }
 
     private TrainingPack randomPack(TinyModel tiny, Adapter adapter) {
-        return pack(random, tiny, adapter, random.ints(1 + random.nextInt(3), 2, 20).toArray());
+        return pack(
+                random, tiny, adapter, random.ints(1 + random.nextInt(3), 2, 20).toArray());
     }
 
     private static TrainingPack measured(TrainingPack pack) {
@@ -183,8 +183,7 @@ class SideBySideTest {
                     .hasMessageContaining("3 factors for 2 sequences");
             SideBySide.backward(device, random, List.of());
             for (int i = 0; i < packs.size(); i++) {
-                assertThat(sum(scores.get(i)))
-                        .isCloseTo(losses.get(i), Percentage.withPercentage(100 * AGAINST_ALONE));
+                assertThat(sum(scores.get(i))).isCloseTo(losses.get(i), Percentage.withPercentage(100 * AGAINST_ALONE));
                 check(alone.get(i), device.gradients(i), AGAINST_ALONE, true);
                 assertThat(device.packProgress(i).done()).isTrue();
             }
@@ -243,7 +242,8 @@ class SideBySideTest {
                 }
                 SideBySide.backward(device, random, List.of());
                 for (int i : new int[] {0, 2}) {
-                    AutogradReference.Result expected = reference.run(packs.get(i).pack(), i == 0 ? good : prefix);
+                    AutogradReference.Result expected =
+                            reference.run(packs.get(i).pack(), i == 0 ? good : prefix);
                     assertThat(sum(all.copyOfRange(2 * i, 2 * i + 2)))
                             .as("seed %d", seed)
                             .isCloseTo(expected.loss(), Percentage.withPercentage(100 * FLOAT32_RELATIVE));
