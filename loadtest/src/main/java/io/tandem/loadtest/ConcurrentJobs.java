@@ -1,25 +1,45 @@
 package io.tandem.loadtest;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.DeviceModel;
+import io.tandem.kernels.IterationInputs;
+import io.tandem.kernels.IterationInputs.Sampling;
+import io.tandem.kernels.IterationInputs.Segment;
+import io.tandem.kernels.IterationInputs.TrainingWork;
+import io.tandem.kernels.KernelsConfig;
+import io.tandem.kernels.LoadProgress;
+import io.tandem.kernels.OptimizerConfig;
+import io.tandem.kernels.PackProgress;
+import io.tandem.kernels.Stash;
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.WeightForm;
+import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.decoder.TorchScriptDecoder;
+import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.source.ModelSource;
+import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.loadtest.figure.Table;
-import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.Random;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * Measures small LoRA jobs that train at once, side by side in the same iterations and in turns, alone and beside answers.
- * Two servers take turns, so that what else the machine does falls on both, and ratios are those of neighbouring rounds.
+ * Measures steps of small LoRA jobs on the device, with packs side by side and in turns, which alternate in one process. Time
+ * is that of the busiest lane on its processor, so other load on the machine hardly counts.
  */
 @Command(
         name = "concurrent-jobs",
@@ -28,38 +48,41 @@ import picocli.CommandLine.Option;
 public final class ConcurrentJobs implements Callable<Integer> {
     private static final PrintStream OUT = System.out;
     private static final double NANOS = 1e9;
-    private static final String CPU = "process_cpu_time_ns_total";
-    private static final long POLL_MILLIS = 20;
+    private static final int WARM_UP = 2;
+    private static final int PACK_TOKENS = 2048;
+    private static final int WINDOW = 1024;
+    private static final int CONTEXT = 512;
+    /** Tokens before that of an answer. */
+    private static final int ANSWERED = 128;
+
+    private static final int MOST_JOBS = 8;
+    private static final int MOST_ANSWERS = 64;
 
     @Mixin
     private ModelOption model = new ModelOption();
 
-    @Option(
-            names = "--jobs",
-            split = ",",
-            defaultValue = "2,4",
-            description = "How many at once; default ${DEFAULT-VALUE}.")
+    @Option(names = "--jobs", split = ",", defaultValue = "2,4", description = "At once, up to 8; default 2 and 4.")
     private List<Integer> jobs = List.of();
 
     @Option(
             names = "--batch-sizes",
             split = ",",
-            defaultValue = "1,4,16",
-            description = "Of each job, in examples; default ${DEFAULT-VALUE}.")
+            defaultValue = "1,4,8",
+            description = "Of each job, in texts of 24 to 71 tokens; default ${DEFAULT-VALUE}.")
     private List<Integer> batches = List.of();
 
     @Option(
             names = "--answers",
             split = ",",
-            defaultValue = "0,4",
-            description = "How many at once beside the jobs; default ${DEFAULT-VALUE}.")
+            defaultValue = "0,8",
+            description = "In each iteration beside the jobs, up to 64; default ${DEFAULT-VALUE}.")
     private List<Integer> answers = List.of();
+
+    @Option(names = "--threads", defaultValue = "2", description = "Of the device; default ${DEFAULT-VALUE}.")
+    private int threads;
 
     @Option(names = "--rank", defaultValue = "8", description = "Of the adapters; default ${DEFAULT-VALUE}.")
     private int rank;
-
-    @Option(names = "--seconds", defaultValue = "2", description = "Of each round; default ${DEFAULT-VALUE}.")
-    private double seconds;
 
     @Option(names = "--rounds", defaultValue = "5", description = "Of which the median counts; default 5.")
     private int rounds;
@@ -67,8 +90,8 @@ public final class ConcurrentJobs implements Callable<Integer> {
     @Option(names = "--out", paramLabel = "DIR", required = true, description = "For concurrent-jobs.csv.")
     private Path out = Path.of("");
 
-    /** Of one round: tokens that went forward, per second and per second of the processors. */
-    private record Speed(double perSecond, double perCpuSecond) {}
+    /** Of steps of all jobs: tokens trained and tokens answered, per second. */
+    private record Speed(double trained, double answered) {}
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new ConcurrentJobs()).execute(args));
@@ -76,124 +99,164 @@ public final class ConcurrentJobs implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        KernelsConfig limits = new KernelsConfig(
+                Dtype.AUTO,
+                WeightForm.AUTO,
+                threads,
+                MOST_ANSWERS,
+                CONTEXT,
+                PACK_TOKENS,
+                MOST_JOBS,
+                rank,
+                PACK_TOKENS,
+                Stash.KEEP);
         List<List<?>> rows = new ArrayList<>();
-        OUT.println(
-                "| jobs | batch size | answers | in turns, tokens/s | side by side | ratio | ratio per processor time |");
-        OUT.println("|---|---|---|---|---|---|---|");
-        try (ServerProcess turns = ServerProcess.start(model.directory(), settings("in-turn"), "");
-                ServerProcess together = ServerProcess.start(model.directory(), settings("together"), "")) {
+        OUT.println("| jobs | batch size | answers | in turns, tokens/s | side by side | ratio"
+                + " | answers in turns, tokens/s | side by side |");
+        OUT.println("|---|---|---|---|---|---|---|---|");
+        try (DeviceModel device =
+                TorchScriptDecoder.load(ModelSource.open(model.directory()), limits, LoadProgress.NONE)) {
+            for (int job = 0; job < MOST_JOBS; job++) {
+                device.openTrainee(
+                        job,
+                        TinyAdapters.random(device.model(), LoraConfig.allLinears(), rank, job),
+                        OptimizerConfig.DEFAULT);
+            }
             for (int beside : answers) {
                 for (int count : jobs) {
                     for (int batch : batches) {
-                        rows.add(compare(turns.client(), together.client(), count, batch, beside));
+                        rows.add(compare(device, count, batch, beside));
                     }
                 }
             }
         }
         Table.write(
                 out.resolve("concurrent-jobs.csv"),
-                "jobs,batch_size,answers,in_turn_tokens_per_s,together_tokens_per_s,ratio,cpu_ratio",
+                "jobs,batch_size,answers,in_turn_tokens_per_s,together_tokens_per_s,ratio,"
+                        + "in_turn_answered_per_s,together_answered_per_s",
                 rows);
         return 0;
     }
 
-    private String settings(String packs) {
-        int most = jobs.stream().mapToInt(count -> count).max().orElse(1);
-        return "scheduler:\n  packs: " + packs + "\n  concurrent-jobs: " + most + "\n";
-    }
-
-    private List<?> compare(ApiClient turns, ApiClient together, int count, int batch, int beside) throws Exception {
-        List<Double> before = new ArrayList<>();
-        List<Double> after = new ArrayList<>();
+    private List<?> compare(DeviceModel device, int count, int batch, int beside) {
+        List<Speed> turns = new ArrayList<>();
+        List<Speed> together = new ArrayList<>();
         List<Double> ratios = new ArrayList<>();
-        List<Double> cpuRatios = new ArrayList<>();
-        for (int round = -1; round < rounds; round++) {
-            Speed first = measure(turns, count, batch, beside);
-            Speed second = measure(together, count, batch, beside);
+        for (int round = -WARM_UP; round < rounds; round++) {
+            Random random = new Random(round);
+            List<TrainingPack> packs = IntStream.range(0, count)
+                    .mapToObj(job -> pack(random, batch, device.model().vocab()))
+                    .toList();
+            Speed first = new Round(device, beside).inTurn(packs);
+            Speed second = new Round(device, beside).together(packs);
             if (round >= 0) {
-                before.add(first.perSecond());
-                after.add(second.perSecond());
-                ratios.add(second.perSecond() / first.perSecond());
-                cpuRatios.add(second.perCpuSecond() / first.perCpuSecond());
+                turns.add(first);
+                together.add(second);
+                ratios.add(second.trained() / first.trained());
             }
         }
-        OUT.printf(
-                Locale.ROOT,
-                "| %d | %d | %d | %.0f | %.0f | %.2f | %.2f |%n",
+        List<Number> row = List.of(
                 count,
                 batch,
                 beside,
-                median(before),
-                median(after),
-                median(ratios),
-                median(cpuRatios));
-        return List.of(
-                count,
-                batch,
-                beside,
-                Math.round(median(before)),
-                Math.round(median(after)),
-                String.format(Locale.ROOT, "%.3f", median(ratios)),
-                String.format(Locale.ROOT, "%.3f", median(cpuRatios)));
+                median(turns, Speed::trained),
+                median(together, Speed::trained),
+                Math.round(100 * ratios.stream().sorted().toList().get(rounds / 2)) / 100.0,
+                median(turns, Speed::answered),
+                median(together, Speed::answered));
+        OUT.printf(Locale.ROOT, "| %d | %d | %d | %d | %d | %.2f | %d | %d |%n", row.toArray());
+        return row;
     }
 
-    private static double median(List<Double> values) {
-        return values.stream().sorted().toList().get(values.size() / 2);
+    private static long median(List<Speed> speeds, ToDoubleFunction<Speed> of) {
+        double[] sorted = speeds.stream().mapToDouble(of).sorted().toArray();
+        return Math.round(sorted[sorted.length / 2]);
     }
 
-    private Speed measure(ApiClient client, int count, int batch, int beside) throws Exception {
-        List<TrainingJob> started = new ArrayList<>();
-        for (int seed = 1; seed <= count; seed++) {
-            started.add(start(client, batch, seed));
+    /** Of the second half of each text every token is learned, as of a question and its answer. */
+    private static TrainingPack pack(Random random, int batch, int vocab) {
+        List<TrainingPack.Sequence> sequences = new ArrayList<>();
+        for (int i = 0; i < batch; i++) {
+            int[] tokens = random.ints(24 + random.nextInt(48), 1, vocab).toArray();
+            int[] labels = new int[tokens.length];
+            Arrays.fill(labels, TrainingPack.IGNORED);
+            System.arraycopy(
+                    tokens, tokens.length / 2 + 1, labels, tokens.length / 2, tokens.length - tokens.length / 2 - 1);
+            sequences.add(new TrainingPack.Sequence(tokens, labels));
         }
-        for (TrainingJob job : started) {
-            job.awaitStep();
-        }
-        ExecutorService clients = Executors.newFixedThreadPool(Math.max(1, beside));
-        for (int i = 0; i < beside; i++) {
-            clients.submit(() -> answer(client));
-        }
-        Thread.sleep(POLL_MILLIS);
-        double cpu = client.metric(CPU, "");
-        double trained = trained(client);
-        long start = System.nanoTime();
-        Thread.sleep((long) (1000 * seconds));
-        double tokens = trained(client) - trained;
-        double wall = (System.nanoTime() - start) / NANOS;
-        double processors = (client.metric(CPU, "") - cpu) / NANOS;
-        clients.shutdownNow();
-        for (TrainingJob job : started) {
-            job.cancel();
-        }
-        clients.awaitTermination(1, TimeUnit.MINUTES);
-        return new Speed(tokens / wall, tokens / processors);
+        return new TrainingPack(sequences, TrainingPack.Purpose.LEARN);
     }
 
-    /** One that lasts longer than a round. */
-    private TrainingJob start(ApiClient client, int batch, int seed) throws IOException, InterruptedException {
-        ObjectNode job = ApiClient.JSON.createObjectNode();
-        job.put("model", client.baseModel()).put("seed", seed);
-        job.put("training_file", client.upload(Path.of("config/tour/json.train.jsonl")));
-        job.putObject("hyperparameters")
-                .put("n_epochs", 100)
-                .put("batch_size", batch)
-                .put("rank", rank);
-        return TrainingJob.start(client, job);
-    }
+    /** A step of each job. */
+    private static final class Round {
+        private final DeviceModel device;
+        private final List<Segment> decodes;
+        private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        private final long[] lanes;
+        private long nanos;
+        private int iterations;
 
-    /** One after the other until the round is over. */
-    private static Void answer(ApiClient client) throws IOException, InterruptedException {
-        ObjectNode body = ApiClient.JSON.createObjectNode();
-        body.put("model", client.baseModel()).put("prompt", "Once upon a time");
-        body.put("max_tokens", 200).put("ignore_eos", true);
-        while (!Thread.currentThread().isInterrupted()) {
-            client.post("/v1/completions", body);
+        Round(DeviceModel device, int beside) {
+            this.device = device;
+            this.decodes = IntStream.range(0, beside)
+                    .mapToObj(slot -> new Segment(
+                            slot, ANSWERED, new int[] {1}, IterationInputs.BASE, Optional.of(Sampling.GREEDY)))
+                    .toList();
+            this.lanes = Arrays.stream(threads.getThreadInfo(threads.getAllThreadIds()))
+                    .filter(thread -> thread != null && thread.getThreadName().equals("engine-lane"))
+                    .mapToLong(ThreadInfo::getThreadId)
+                    .toArray();
         }
-        return null;
-    }
 
-    /** Rows that went forward. */
-    private static double trained(ApiClient client) throws IOException, InterruptedException {
-        return client.metric("tandem_tokens_total", "phase=\"finetune\"");
+        Speed inTurn(List<TrainingPack> packs) {
+            for (int job = 0; job < packs.size(); job++) {
+                int slot = job;
+                time(() -> device.beginPack(new int[] {slot}, packs.get(slot)));
+                train();
+                time(() -> device.optimizerStep(slot, 1e-4, 1e-2));
+            }
+            return speed(packs);
+        }
+
+        Speed together(List<TrainingPack> packs) {
+            time(() -> device.beginPack(new int[] {0}, packs.get(0)));
+            for (int job = 1; job < packs.size(); job++) {
+                int slot = job;
+                time(() -> device.joinPack(new int[] {slot}, packs.get(slot)));
+            }
+            train();
+            for (int job = 0; job < packs.size(); job++) {
+                int slot = job;
+                time(() -> device.optimizerStep(slot, 1e-4, 1e-2));
+            }
+            return speed(packs);
+        }
+
+        private void train() {
+            for (PackProgress left = device.packProgress(); !left.done(); left = device.packProgress()) {
+                TrainingWork work = left.forwardRows() > 0
+                        ? new TrainingWork(Math.min(WINDOW, left.forwardRows()), 0)
+                        : new TrainingWork(0, left.backwardRowLayers());
+                time(() -> device.run(new IterationInputs(decodes, Optional.of(work))));
+                iterations++;
+            }
+        }
+
+        private Speed speed(List<TrainingPack> packs) {
+            double seconds = nanos / NANOS;
+            int rows = packs.stream().mapToInt(TrainingPack::rows).sum();
+            return new Speed(rows / seconds, decodes.size() * iterations / seconds);
+        }
+
+        private void time(Runnable work) {
+            long own = threads.getCurrentThreadCpuTime();
+            long[] before = Arrays.stream(lanes).map(threads::getThreadCpuTime).toArray();
+            work.run();
+            long busiest = threads.getCurrentThreadCpuTime() - own;
+            for (int lane = 0; lane < lanes.length; lane++) {
+                busiest = Math.max(busiest, threads.getThreadCpuTime(lanes[lane]) - before[lane]);
+            }
+            nanos += busiest;
+        }
     }
 }
