@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.TreeSet;
 import org.assertj.core.data.Percentage;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,9 @@ class SideBySideTest {
 
     /** The same against that of the pack alone, which differs by the order of sums only. */
     private static final double AGAINST_ALONE = 1e-5;
+
+    /** The same of all parameters together, in bfloat16. */
+    private static final double BFLOAT16_AGAINST_ALONE = 1e-2;
 
     private static final int TOGETHER = 3;
 
@@ -188,6 +192,39 @@ class SideBySideTest {
                 assertThat(device.packProgress(i).done()).isTrue();
             }
         }
+    }
+
+    /** Where products get rows of zeros: each window whole, so that nothing but their order differs. */
+    @RepeatedTest(3)
+    void rowsOfZerosChangeNothing() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        KernelsConfig limits =
+                new KernelsConfig(Dtype.BFLOAT16, Forms.standard(Dtype.BFLOAT16), 1, 6, 96, 256, 6, 8, 256, Stash.KEEP);
+        List<Form> forms = List.of(Form.LORA, Form.IA3, Form.SERIES);
+        try (TorchScriptDecoder device = Devices.load(tiny, limits)) {
+            List<Laid> packs = new ArrayList<>();
+            List<Adapter> alone = new ArrayList<>();
+            List<Adapter> adapters = new ArrayList<>();
+            for (int slot = 0; slot < forms.size(); slot++) {
+                adapters.add(forms.get(slot).random(tiny.config(), random.nextLong()));
+                device.openTrainee(slot, adapters.get(slot), OptimizerConfig.DEFAULT);
+                packs.add(new Laid(new int[] {slot}, pack(random, tiny, adapters.get(slot), 11 + slot, 6)));
+                SideBySide.lay(device, packs.subList(slot, slot + 1));
+                whole(device);
+                alone.add(device.gradients(slot));
+                device.openTrainee(slot, adapters.get(slot), OptimizerConfig.DEFAULT);
+            }
+            SideBySide.lay(device, packs);
+            whole(device);
+            for (int slot = 0; slot < forms.size(); slot++) {
+                check(alone.get(slot), device.gradients(slot), BFLOAT16_AGAINST_ALONE, false);
+            }
+        }
+    }
+
+    private static void whole(TorchScriptDecoder device) {
+        Devices.run(device, new TrainingWork(device.packProgress().rows(), 0), List.of());
+        Devices.run(device, new TrainingWork(0, device.packProgress().backwardRowLayers()), List.of());
     }
 
     private static void open(TorchScriptDecoder device, List<Adapter> adapters) {
