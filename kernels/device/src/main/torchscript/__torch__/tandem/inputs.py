@@ -31,6 +31,10 @@ class Inputs:
   virtual : Tensor
   # pairs of rows and adapters, as in row_adapters.Rows [2, p]
   pairs : Tensor
+  # rows with an embedding of their adapter's, and draws by the head that they use, as in full.embed and
+  # full.logits
+  embedded : Tensor
+  headed : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -55,7 +59,9 @@ class Inputs:
     self.pooled = parts[13]
     self.virtual = torch.view(parts[14], [2, -1])
     self.pairs = torch.view(parts[15], [2, -1])
-    floats = torch.view_copy(parts[16], dtype=6)
+    self.embedded = parts[16]
+    self.headed = parts[17]
+    floats = torch.view_copy(parts[18], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

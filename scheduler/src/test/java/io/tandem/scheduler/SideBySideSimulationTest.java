@@ -2,6 +2,10 @@ package io.tandem.scheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tandem.kernels.adapter.FullModule;
+import io.tandem.kernels.adapter.method.FullMethod;
+import io.tandem.kernels.adapter.method.LoraMethod;
+import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
 import io.tandem.scheduler.SchedulerConfig.Packs;
@@ -20,6 +24,7 @@ import io.tandem.scheduler.testing.RecordingJobSink;
 import io.tandem.scheduler.testing.RecordingSink;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -34,6 +39,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SideBySideSimulationTest {
     private static final int CONTEXT = 96;
     private static final int JOBS = 4;
+    private static final PeftMethod FULL =
+            new FullMethod(new LoraMethod(Scenario.LORA), EnumSet.of(FullModule.LM_HEAD));
 
     private static SchedulerConfig config(Packs packs, int fixedWindow, Mode mode) {
         return new SchedulerConfig(
@@ -49,10 +56,10 @@ class SideBySideSimulationTest {
     }
 
     private static Scenario scenario(Packs packs) {
-        return new Scenario(FakeDevice.limits(4, CONTEXT, 3), config(packs, 0, Mode.CO_SERVING));
+        return new Scenario(FakeDevice.limits(4, CONTEXT, 3).withFullModules(2), config(packs, 0, Mode.CO_SERVING));
     }
 
-    /** Of texts or pairs, measured or not, perhaps above other adapters. */
+    /** Of texts or pairs, measured or not, perhaps above other adapters, and perhaps with modules in full somewhere. */
     private static FinetuneJob job(String id, Random random) {
         boolean pairs = random.nextInt(3) == 0;
         int count = 1 + random.nextInt(6);
@@ -62,17 +69,21 @@ class SideBySideSimulationTest {
         for (int i = random.nextInt(3); i > 0; i--) {
             under.add(Scenario.version(5L + 2 * i + random.nextInt(2)));
         }
+        int full = random.nextInt(4);
+        if (full == 0 && !under.isEmpty()) {
+            under.set(0, FullModulesTest.full(1 + random.nextInt(2), FullModule.values()));
+        }
         Objective objective = pairs ? new Objective.Preference(0.1) : new Objective.Supervised();
         FinetuneJob job =
                 Scenario.job(id, training, validation, objective, 4, new Cadence(random.nextInt(3), true, 2, 0, true));
-        return under(job, under, 0.5 + random.nextInt(3));
+        return with(job, full == 1 ? FULL : job.method(), under, 0.5 + random.nextInt(3));
     }
 
-    private static FinetuneJob under(FinetuneJob job, List<AdapterVersion> under, double weight) {
+    private static FinetuneJob with(FinetuneJob job, PeftMethod method, List<AdapterVersion> under, double weight) {
         return new FinetuneJob(
                 job.id(),
                 job.caller(),
-                job.method(),
+                method,
                 under,
                 job.training(),
                 job.validation(),
@@ -181,7 +192,8 @@ class SideBySideSimulationTest {
         List<RecordingJobSink> sinks = new ArrayList<>();
         for (int i = 0; i < weights.length; i++) {
             sinks.add(new RecordingJobSink());
-            FinetuneJob job = under(small("job" + i, i == 0 ? examples : 3, 400), List.of(), weights[i]);
+            FinetuneJob small = small("job" + i, i == 0 ? examples : 3, 400);
+            FinetuneJob job = with(small, small.method(), List.of(), weights[i]);
             scenario.engine.submit(job, sinks.get(i));
         }
         for (int i = 0; i < 400; i++) {
@@ -232,6 +244,28 @@ class SideBySideSimulationTest {
         return job.training().stream()
                 .flatMap(example -> example.sequences().stream())
                 .flatMapToInt(sequence -> Arrays.stream(sequence.tokens()));
+    }
+
+    @Test
+    void packsWithModulesInFullGoAlone() {
+        Scenario scenario = scenario(Packs.TOGETHER);
+        scenario.device.failIf(method -> method.equals("joinPack"));
+        FinetuneJob plain = small("b", 3, 5);
+        AdapterVersion head = FullModulesTest.full(1, FullModule.LM_HEAD);
+        List<FinetuneJob> jobs = List.of(
+                with(small("a", 3, 5), FULL, List.of(), 1),
+                plain,
+                with(small("c", 3, 5), plain.method(), List.of(head), 1));
+        List<RecordingJobSink> sinks = new ArrayList<>();
+        for (FinetuneJob job : jobs) {
+            sinks.add(new RecordingJobSink());
+            scenario.engine.submit(job, sinks.get(sinks.size() - 1));
+        }
+        scenario.runDry();
+        for (int i = 0; i < jobs.size(); i++) {
+            assertThat(story(sinks.get(i))).isEqualTo(alone(jobs.get(i)));
+        }
+        assertThat(scenario.device.failed()).isEmpty();
     }
 
     @ParameterizedTest

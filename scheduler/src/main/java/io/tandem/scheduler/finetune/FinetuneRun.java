@@ -9,6 +9,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.FullModules;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -111,6 +112,11 @@ public final class FinetuneRun {
     /** What lies below the trainee in the next pack, the lowest first. */
     public List<AdapterVersion> frozen() {
         return course.frozen();
+    }
+
+    /** Whether an adapter of the pack has modules in full, which packs side by side do not share windows with. */
+    public boolean usesFullModules() {
+        return !job.method().fullModules().isEmpty() || FullModules.count(frozen()) > 0;
     }
 
     /** Rows of the next pack. */

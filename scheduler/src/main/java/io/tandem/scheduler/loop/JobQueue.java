@@ -3,6 +3,7 @@ package io.tandem.scheduler.loop;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelException;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -67,7 +68,7 @@ final class JobQueue {
         this.arena = new TrainingArena(device);
         int first = config.servingSlots(device.limits());
         int firstTrainee = first + FinetuneJob.MAX_UNDER;
-        this.frozen = new SlotResidency(device, first, firstTrainee);
+        this.frozen = new SlotResidency(device, first, firstTrainee, FullModule.values().length);
         this.trainees = new SlotResidency(device, firstTrainee, firstTrainee + maxTraining);
     }
 
@@ -109,7 +110,8 @@ final class JobQueue {
         return together
                 && !laid.containsKey(run)
                 && arena.hasRoom(run.nextRows())
-                && Stream.concat(Stream.of(run), laid.keySet().stream()).noneMatch(this::suspected);
+                && Stream.concat(Stream.of(run), laid.keySet().stream())
+                        .noneMatch(other -> suspected(other) || other.usesFullModules());
     }
 
     /** Whose step has failed goes alone until it succeeds, so that it fails at nobody else's expense. */
@@ -144,7 +146,10 @@ final class JobQueue {
         }
     }
 
-    /** False if there are no slots for what lies below the trainee while the packs that are there use some. */
+    /**
+     * False if there are no slots for what lies below the trainee while the packs that are there use some. There is always room
+     * for what that has in full: each module once at most, and such a pack goes alone.
+     */
     private boolean lay(FinetuneRun run) {
         try {
             Optional<int[]> slots = frozen.acquire(run.frozen());

@@ -37,6 +37,7 @@ import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -171,7 +172,22 @@ public final class FakeDevice implements DeviceModel {
         require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
         slots[slot] = null;
         luck("putAdapter");
+        // What trainees have in full has memory of its own.
+        int modules = IntStream.range(0, slots.length)
+                .filter(other -> slots[other] != null && !trainees.containsKey(other))
+                .map(other -> slots[other].full().size())
+                .sum();
+        require(
+                modules + adapter.adapter().full().size() <= limits.fullMatrices()
+                        || adapter.adapter().full().isEmpty(),
+                "more modules in full than there is room for");
         slots[slot] = adapter.adapter();
+    }
+
+    @Override
+    public void dropAdapter(int slot) {
+        require(!trainees.containsKey(slot), "a trainee is dropped");
+        slots[slot] = null;
     }
 
     @Override
@@ -224,6 +240,12 @@ public final class FakeDevice implements DeviceModel {
     public void joinPack(int[] adapterSlots, TrainingPack next) {
         luck("joinPack");
         arena.join(pack(adapterSlots, next), limits.packTokens());
+        require(
+                arena.packs()
+                        .flatMapToInt(own -> Arrays.stream(own.slots()))
+                        .allMatch(slot ->
+                                slots[slot] == null || slots[slot].full().isEmpty()),
+                "a pack with modules in full shares windows");
     }
 
     private FakePack pack(int[] adapterSlots, TrainingPack next) {
@@ -423,6 +445,7 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void closeTrainee(int slot) {
         trainees.remove(slot);
+        slots[slot] = null;
         arena.packs().filter(current -> current.uses(slot)).forEach(FakePack::drop);
     }
 

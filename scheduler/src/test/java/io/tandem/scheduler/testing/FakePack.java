@@ -56,6 +56,10 @@ final class FakePack {
         return mixed ^ (mixed >>> 31);
     }
 
+    int[] slots() {
+        return slots.clone();
+    }
+
     boolean uses(int slot) {
         return Arrays.stream(slots).anyMatch(used -> used == slot);
     }

@@ -24,5 +24,11 @@ interface IterationArguments {
      * @param runSlots of {@link RowAdapters#runSlots}
      */
     record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {}
+            long[] groups,
+            long[] chunks,
+            long[] windows,
+            long[] observed,
+            RowAdapters adapters,
+            Slots runSlots,
+            FullRows full) {}
 }

@@ -48,6 +48,7 @@ record IterationCall(
             RowAdapters own,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
+        FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
                 concat(concat(sampling.options, sampling.bias), sampling.repeated),
                 concat(rows.tokens, rows.positions),
@@ -65,11 +66,13 @@ record IterationCall(
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
-                own.pairs());
+                own.pairs(),
+                full.embedded(),
+                full.headed());
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, sampling, pack, own),
+                layout(windows, rows, sampling, pack, own, full),
                 mixed,
                 sampling.top,
                 RowEncoder.learning(windows, pack));
@@ -97,14 +100,21 @@ record IterationCall(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, RowAdapters own) {
+    private Layout layout(
+            PackWindows windows,
+            RowEncoder rows,
+            SamplingRows sampling,
+            PackRows pack,
+            RowAdapters own,
+            FullRows full) {
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
                 SamplingRows.indices(sampling.observed),
                 own,
-                adapters.slots(own.runSlots()));
+                adapters.slots(own.runSlots()),
+                full);
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

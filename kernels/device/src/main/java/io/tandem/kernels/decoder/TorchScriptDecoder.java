@@ -15,6 +15,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
@@ -36,6 +37,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -129,12 +131,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public PreparedAdapter prepare(Adapter adapter) {
+        FullModuleCheck.check(adapter, model, limits);
         return layout.prepare(adapter, limits.maxRank(), limits.dtype());
     }
 
     @Override
     public void putAdapter(int slot, PreparedAdapter adapter) {
         adapters.put(slot, adapter);
+    }
+
+    @Override
+    public void dropAdapter(int slot) {
+        adapters.clearFull(slot);
     }
 
     @Override
@@ -171,6 +179,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
+            adapters.clearFull(slot);
             scope.close();
             throw e;
         }
@@ -202,7 +211,13 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (!packLanes.progress().untouched()) {
             throw new IllegalStateException("a pack joins others that have gone forward");
         }
-        lay(packLanes.pack().packs(), adapterSlots, next);
+        List<LaidPack> others = packLanes.pack().packs();
+        if (Stream.concat(Stream.of(adapterSlots), others.stream().map(LaidPack::adapterSlots))
+                .anyMatch(adapters::anyFull)) {
+            throw new IllegalArgumentException(
+                    "a pack whose adapters have modules in full shares no window with others");
+        }
+        lay(others, adapterSlots, next);
     }
 
     private void lay(List<LaidPack> others, int[] adapterSlots, TrainingPack next) {
@@ -315,29 +330,37 @@ public final class TorchScriptDecoder implements DeviceModel {
                                 mixed);
             }
             if (!part.windows().backward().isEmpty()) {
-                boolean together = model.experts().isEmpty();
-                runBackward(scope, part.lane(), BackwardUnits.of(part.windows().backward(), pack, together));
+                runBackward(scope, part.lane(), part.windows().backward(), pack);
             }
             return outputs;
         }
     }
 
-    private void runBackward(TensorScope scope, int lane, BackwardUnits units) {
+    private void runBackward(TensorScope scope, int lane, List<PackWindows.Backward> windows, PackRows pack) {
+        BackwardUnits units = BackwardUnits.of(windows, pack, model.experts().isEmpty());
+        // With modules in full it is the only one.
+        LaidPack first = units.packs().get(0);
         script.backward(
                 scope,
                 weights,
                 adapters.value(),
                 units.packs().stream()
-                        .map(pack -> trainee(pack.traineeSlot()).value())
+                        .map(own -> trainee(own.traineeSlot()).value())
                         .toList(),
                 lane,
                 units.packs().stream()
-                        .map(pack -> adapters.slots(Arrays.stream(pack.adapterSlots())
-                                .asLongStream()
-                                .toArray()))
+                        .map(own -> adapters.slots(
+                                Arrays.stream(own.adapterSlots()).asLongStream().toArray()))
                         .toList(),
                 arena,
-                units.numbers());
+                units.numbers(),
+                learns(first, FullModule.LM_HEAD) ? FullRows.learned(windows, pack, model.layers() - 1) : new long[0],
+                learns(first, FullModule.EMBED_TOKENS) ? FullRows.embedded(windows, pack) : new long[0]);
+    }
+
+    /** Whether the trainee has the module in full. */
+    private boolean learns(LaidPack pack, FullModule module) {
+        return adapters.full(module, new int[] {pack.traineeSlot()}) >= 0;
     }
 
     @Override
@@ -408,7 +431,13 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private ArenaObject newArena(int rows) {
         return script.newArena(
-                trainingScope, weights, rows, model.ffn(), limits.stash().code(), MemoryPlan.logitsChunk(model));
+                trainingScope,
+                weights,
+                rows,
+                model.ffn(),
+                limits.stash().code(),
+                MemoryPlan.logitsChunk(model),
+                limits.fullModules() > 0);
     }
 
     @Override

@@ -82,7 +82,7 @@ class SideBySideTest {
         return Arrays.stream(scores.losses()).sum();
     }
 
-    /** All forms, in groups at random, beside a pack that only measures. */
+    /** All forms that do not go alone, in groups at random, beside a pack that only measures. */
     @ParameterizedTest
     @CsvSource({"LLAMA, 1, KEEP", "BIASES, 2, KEEP", "QWEN3, 2, RECOMPUTE", "BIASES, 1, RECOMPUTE", "LLAMA, 2, INT8"})
     void gradientsEqualAutogradsWhateverLearnsBeside(TinyModel.Variant variant, int threads, Stash stash)
@@ -90,6 +90,7 @@ class SideBySideTest {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         double tolerance = stash == Stash.INT8 ? GradientParityTest.INT8_RELATIVE : FLOAT32_RELATIVE;
         List<Form> forms = new ArrayList<>(List.of(Form.values()));
+        forms.removeIf(form -> !form.random(tiny.config(), 1).full().isEmpty());
         Collections.shuffle(forms, random);
         Adapter still = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 4, random.nextLong());
         try (TorchScriptDecoder device = Devices.load(tiny, limits(threads, stash));
@@ -287,6 +288,31 @@ class SideBySideTest {
                     check(expected.gradient(), device.gradients(i), FLOAT32_RELATIVE, true);
                 }
             }
+        }
+    }
+
+    @Test
+    void packsWithModulesInFullAreRefused() throws IOException {
+        TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
+        Adapter adapter = Form.LORA.random(tiny.config(), random.nextLong());
+        TrainingPack pack = pack(random, tiny, adapter, 9);
+        try (TorchScriptDecoder device =
+                Devices.load(tiny, limits(1, Stash.KEEP).withFullModules(2))) {
+            device.openTrainee(0, adapter, OptimizerConfig.DEFAULT);
+            device.openTrainee(1, adapter, OptimizerConfig.DEFAULT);
+            device.openTrainee(2, Form.FULL.random(tiny.config(), random.nextLong()), OptimizerConfig.DEFAULT);
+            device.putAdapter(3, Form.HEAD.random(tiny.config(), random.nextLong()));
+            device.beginPack(new int[] {0}, pack);
+            for (int[] slots : new int[][] {{2}, {3, 1}}) {
+                assertThatThrownBy(() -> device.joinPack(slots, pack))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessage("a pack whose adapters have modules in full shares no window with others");
+            }
+            device.joinPack(new int[] {1}, pack);
+            assertThat(device.packProgress().rows()).isEqualTo(18);
+            device.beginPack(new int[] {2}, pack);
+            assertThatThrownBy(() -> device.joinPack(new int[] {0}, pack)).isInstanceOf(IllegalArgumentException.class);
+            assertThat(device.packProgress().rows()).isEqualTo(9);
         }
     }
 
