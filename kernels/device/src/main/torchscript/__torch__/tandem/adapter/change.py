@@ -50,7 +50,7 @@ class Users:
     self.singles = singles
     self.quantized = quantized
 
-# The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
+# The adapters of rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
   frozen : __torch__.tandem.adapter.low_rank.Frozen
   trainee : __torch__.tandem.adapter.trainee.Trainee
@@ -74,6 +74,49 @@ class Stack:
     self.places = places
     self.bottlenecks = bottlenecks
     self.singles = singles
+
+# Neighbouring rows of a backward window with the same adapters.
+class Span:
+  stack : __torch__.tandem.adapter.change.Stack
+  # among the window's
+  first : int
+  end : int
+  # as in batch.Batch, of these rows
+  windows : List[int]
+  def __init__(self: __torch__.tandem.adapter.change.Span,
+               stack: __torch__.tandem.adapter.change.Stack, first: int, end: int,
+               windows: List[int]) -> None:
+    self.stack = stack
+    self.first = first
+    self.end = end
+    self.windows = windows
+
+# The spans of a window share what is done with the frozen weights; what adapters do is done span by span. Rows
+# over quantized weights are the only span of theirs.
+
+# x [n, width] -> of each span its rows, with those of zeros that products get. One span has all rows.
+def split(spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
+          padded: bool) -> List[Tensor]:
+  if len(spans) == 1:
+    return [__torch__.tandem.ops.rows.pad(x, padded)]
+  return [__torch__.tandem.ops.rows.pad(x[span.first : span.end], padded) for span in spans]
+
+# The other way round.
+def join(spans: List[__torch__.tandem.adapter.change.Span], parts: List[Tensor],
+         padded: bool) -> Tensor:
+  if len(spans) == 1:
+    return parts[0]
+  if not padded:
+    return torch.cat(parts)
+  rows = [parts[i][: spans[i].end - spans[i].first] for i in range(len(spans))]
+  return __torch__.tandem.ops.rows.pad(torch.cat(rows), True)
+
+# Whether channels are scaled in any of the spans.
+def scales(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  any = False
+  for span in spans:
+    any = any or len(span.stack.scaled) > 0
+  return any
 
 # sizes: as in low_rank.new; full: how many modules adapters may have in full together
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[int],
@@ -228,37 +271,72 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
       __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots),
       __torch__.tandem.adapter.single_weights.having(self.singles, slots))
 
-# The bank's linear with the adapters of a backward window's rows, as in the forward pass.
+# The bank's linear with the adapters of a backward window's rows, as in the forward pass. x [n, in] ->
+# [n or more, out]
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
-                  stack: __torch__.tandem.adapter.change.Stack, bank: int,
+                  spans: List[__torch__.tandem.adapter.change.Span], bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
-  own = self.quantized.slots[stack.trainee.slot]
+  own = self.quantized.slots[spans[0].stack.trainee.slot]
   if len(own) > 0:
     return __torch__.tandem.adapter.quantized.product(own[bank], linear, x)
-  y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
-      self.scale, stack.scaled, bank, stack.places, x))
-  y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, y)
-  y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, x, y)
-  y = __torch__.tandem.adapter.single_weights.forward_again(self.singles, stack.singles, bank, x, y)
-  trainee = stack.trainee
-  return __torch__.tandem.adapter.low_rank.forward_learner(
-      trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
+  xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
+  input = xs[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(x, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    inputs = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      inputs.append(__torch__.tandem.adapter.scale.forward_inputs(self.scale, stack.scaled, bank,
+                                                                  stack.places, xs[i]))
+    input = __torch__.tandem.adapter.change.join(spans, inputs, linear.padded)
+  y = __torch__.tandem.ops.linear.forward(linear, input)
+  ys = __torch__.tandem.adapter.change.split(spans, y, linear.padded)
+  outputs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    stack = spans[i].stack
+    y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, ys[i])
+    y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, xs[i], y)
+    y = __torch__.tandem.adapter.single_weights.forward_again(self.singles, stack.singles, bank, xs[i], y)
+    outputs.append(__torch__.tandem.adapter.low_rank.forward_learner(
+        stack.trainee.low_rank[bank], self.low_rank, stack.trainee.slot, bank, xs[i], y))
+  return __torch__.tandem.adapter.change.join(spans, outputs, linear.padded)
 
-# Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input. Adds
-# to the gradients of what learns, unless the bank does not learn now.
+# Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input [n or
+# more, in]. Adds to the gradients of what learns, unless the bank does not learn now.
 def backward(self: __torch__.tandem.adapter.change.Changes,
-             stack: __torch__.tandem.adapter.change.Stack, bank: int,
+             spans: List[__torch__.tandem.adapter.change.Span], bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
+  alone = spans[0].stack
+  own = self.quantized.slots[alone.trainee.slot]
+  if len(own) > 0:
+    if alone.trainee.learns[bank]:
+      __torch__.tandem.adapter.quantized.backward_learner_(alone.trainee.quantized[bank], own[bank],
+                                                           alone.lane, x, dy)
+    return torch.matmul(dy, own[bank].weight)
+  dys = __torch__.tandem.adapter.change.split(spans, dy, linear.padded)
+  dbase = dys[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(dy, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    dbases = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      dbases.append(__torch__.tandem.adapter.scale.backward_outputs(self.scale, stack.scaled, bank,
+                                                                    stack.places, dys[i]))
+    dbase = __torch__.tandem.adapter.change.join(spans, dbases, linear.padded)
+  dinput = __torch__.tandem.ops.linear.backward(linear, dbase)
+  dinputs = __torch__.tandem.adapter.change.split(spans, dinput, linear.padded)
+  xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
+  dxs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    dxs.append(__torch__.tandem.adapter.change.backward_span(self, spans[i].stack, bank, linear, xs[i], dys[i],
+                                                             dinputs[i]))
+  return __torch__.tandem.adapter.change.join(spans, dxs, linear.padded)
+
+# What the adapters of some rows make of it. dinputs: the gradient of what came into the frozen weight
+def backward_span(self: __torch__.tandem.adapter.change.Changes,
+                  stack: __torch__.tandem.adapter.change.Stack, bank: int,
+                  linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor,
+                  dinputs: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
   learns = trainee.learns[bank]
-  own = self.quantized.slots[trainee.slot]
-  if len(own) > 0:
-    if learns:
-      __torch__.tandem.adapter.quantized.backward_learner_(trainee.quantized[bank], own[bank], stack.lane,
-                                                           x, dy)
-    return torch.matmul(dy, own[bank].weight)
-  dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
-  dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
   if learns and len(learner.parts) > 0:
     y = dy
@@ -286,31 +364,55 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
 # The block's output with the adapters of a backward window's rows, as in the forward pass.
-def forward_block_again(stack: __torch__.tandem.adapter.change.Stack, block: int, padded: bool,
+def forward_block_again(spans: List[__torch__.tandem.adapter.change.Span], block: int, padded: bool,
                         x: Tensor, y: Tensor) -> Tensor:
-  if len(stack.bottlenecks) == 0:
+  if not __torch__.tandem.adapter.change.has_bottlenecks(spans):
     return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      stack.bottlenecks, block, annotate(List[Tensor], []),
-      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  xs = __torch__.tandem.adapter.change.split(spans, x, padded)
+  ys = __torch__.tandem.adapter.change.split(spans, y, padded)
+  outputs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    outputs.append(__torch__.tandem.adapter.bottleneck.forward(
+        spans[i].stack.bottlenecks, block, annotate(List[Tensor], []), xs[i], ys[i]))
+  return __torch__.tandem.adapter.change.join(spans, outputs, padded)[: y.size(0)]
 
-def reads_output(stack: __torch__.tandem.adapter.change.Stack, block: int) -> bool:
-  return __torch__.tandem.adapter.bottleneck.reads_output(stack.bottlenecks, block)
+def has_bottlenecks(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  has = False
+  for span in spans:
+    has = has or len(span.stack.bottlenecks) > 0
+  return has
 
-# Its backward pass, as in bottleneck.backward. learns: whether its layer does now; x, y, dy [n, C]
-def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, learns: bool,
+def reads_output(spans: List[__torch__.tandem.adapter.change.Span], block: int) -> bool:
+  reads = False
+  for span in spans:
+    reads = reads or __torch__.tandem.adapter.bottleneck.reads_output(span.stack.bottlenecks, block)
+  return reads
+
+# Its backward pass, as in bottleneck.backward. bank: the first of the block's layer; x, y, dy [n, C]
+def backward_block(spans: List[__torch__.tandem.adapter.change.Span], block: int, bank: int,
                    padded: bool, x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
-  groups, learner, rows = stack.bottlenecks, stack.trainee.bottleneck, dy.size(0)
-  if len(groups) == 0:
+  if not __torch__.tandem.adapter.change.has_bottlenecks(spans):
     return (dy, annotate(Optional[Tensor], None))
-  doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
-      groups, learner, learns and len(learner.parts) > 0, stack.lane, block,
-      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded),
-      __torch__.tandem.ops.rows.pad(dy, padded))
-  if dstream is not None:
-    dstream = dstream[:rows]
-  return (doutput[:rows], dstream)
+  xs = __torch__.tandem.adapter.change.split(spans, x, padded)
+  ys = __torch__.tandem.adapter.change.split(spans, y, padded)
+  dys = __torch__.tandem.adapter.change.split(spans, dy, padded)
+  doutputs = annotate(List[Tensor], [])
+  dstreams = annotate(List[Tensor], [])
+  reads = False
+  for i in range(len(spans)):
+    stack = spans[i].stack
+    learner = stack.trainee.bottleneck
+    learns = stack.trainee.learns[bank] and len(learner.parts) > 0
+    doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
+        stack.bottlenecks, learner, learns, stack.lane, block, xs[i], ys[i], dys[i])
+    doutputs.append(doutput)
+    reads = reads or dstream is not None
+    dstreams.append(torch.zeros_like(xs[i]) if dstream is None else dstream)
+  rows = dy.size(0)
+  dstream = annotate(Optional[Tensor], None)
+  if reads:
+    dstream = __torch__.tandem.adapter.change.join(spans, dstreams, padded)[:rows]
+  return (__torch__.tandem.adapter.change.join(spans, doutputs, padded)[:rows], dstream)
 
 # Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens and modules
 # in full with the first.

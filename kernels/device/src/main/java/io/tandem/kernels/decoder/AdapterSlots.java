@@ -219,6 +219,11 @@ final class AdapterSlots {
         return full;
     }
 
+    /** Whether a pack that uses these slots shares no window with others. */
+    boolean goAlone(int[] slots) {
+        return Arrays.stream(slots).anyMatch(slot -> quantized[slot] || full.any(slot));
+    }
+
     /** Bank and row of each bias. */
     private static long[] constants(List<Part> parts) {
         return parts.stream()

@@ -224,7 +224,7 @@ final class DecoderScript {
                 inputs.layout().value(call),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
-                call.flag(inputs.learn()));
+                call.number(inputs.learning()));
     }
 
     /**
@@ -268,7 +268,7 @@ final class DecoderScript {
     }
 
     /**
-     * @param stack the adapters of the rows, the trainee last
+     * @param stacks for each trainee the adapters of its rows, itself last
      * @param units as {@link BackwardUnits} encodes them
      * @param learned rows and labels of {@link FullRows#learned}
      * @param embedded rows and tokens of {@link FullRows#embedded}
@@ -277,9 +277,9 @@ final class DecoderScript {
             TensorScope call,
             ModelObject model,
             AdaptersObject adapters,
-            TraineeObject trainee,
+            List<TraineeObject> trainees,
             int lane,
-            Slots stack,
+            List<Slots> stacks,
             ArenaObject arena,
             long[] units,
             long[] learned,
@@ -289,23 +289,21 @@ final class DecoderScript {
                 "backward",
                 model.value(),
                 adapters.value(),
-                trainee.value(),
+                call.own(IValue.listFrom(
+                        trainees.stream().map(TraineeObject::value).toArray(IValue[]::new))),
                 call.number(lane),
-                call.numbers(stack.slots()),
-                call.numbers(stack.ranks()),
-                call.numbers(stack.scaled()),
+                call.own(IValue.listFrom(stacks.stream()
+                        .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
+                        .map(call::numbers)
+                        .toArray(IValue[]::new))),
                 arena.value(),
                 call.numbers(units),
                 call.numbers(learned),
                 call.numbers(embedded));
     }
 
-    /**
-     * @param prefix slot of the adapter that has keys and values of virtual tokens
-     * @param virtual how many it has; 0 if none does
-     */
-    void beginPack(TensorScope call, ArenaObject arena, int prefix, int virtual) {
-        script.call(call, "begin_pack", arena.value(), call.number(prefix), call.number(virtual));
+    void beginPacks(TensorScope call, ArenaObject arena) {
+        script.call(call, "begin_packs", arena.value());
     }
 
     /** @param factors {@code [rows, 1]} */

@@ -16,9 +16,9 @@ interface IterationArguments {
      * @param sizes of its sections
      * @param mixed whether rows differ in their adapters
      * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
+     * @param learning how many rows with a label, the first ones, will go backward
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
+    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, int learning)
             implements Arguments {}
 
     /**

@@ -76,7 +76,7 @@ record IterationCall(
                 layout(windows, rows, sampling, pack, own, full),
                 mixed,
                 sampling.top,
-                pack.learns());
+                RowEncoder.learning(windows, pack));
         IntBuffer results = IntBuffer.wrap(
                 scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
@@ -116,7 +116,16 @@ record IterationCall(
                 own,
                 adapters.slots(own.runSlots()),
                 full,
-                windows.to() > windows.from() ? adapters.quantized(pack.adapterSlots()) : new long[0]);
+                quantized(windows, pack));
+    }
+
+    /** A pack over quantized weights lies alone, so the first row speaks for all. */
+    private long[] quantized(PackWindows windows, PackRows rows) {
+        if (windows.to() == windows.from()) {
+            return new long[0];
+        }
+        LaidPack pack = rows.packs().get(rows.packOf(windows.from()));
+        return pack.dropped() ? new long[0] : adapters.quantized(pack.adapterSlots());
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {
