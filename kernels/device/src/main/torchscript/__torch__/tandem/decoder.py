@@ -124,21 +124,50 @@ class Decoder(Module):
     return __torch__.tandem.host.read(__torch__.tandem.adapter.prefix.read(cache, tokens))
 
   def activate(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               scaled: List[int]) -> None:
-    __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
+               adapters: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
+    __torch__.tandem.adapter.change.activate_(adapters, scaled)
 
-  # For rows that are paired with these slots. ranks: as in low_rank.Frozen
-  def new_pack(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks)
+  def turn(self: __torch__.tandem.decoder.Decoder, adapters: __torch__.tandem.adapter.change.Changes,
+           slot: int, ranks: List[int]) -> None:
+    __torch__.tandem.adapter.change.turn_(adapters, slot, ranks)
+
+  # rows, counts, slots, ranks: as in row_adapters.new_singles
+  def new_singles(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes, rows: Tensor, counts: List[int],
+                  slots: List[int],
+                  ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+    rows = torch.to(rows, adapters.low_rank.a[0].device, None, False, True)
+    return __torch__.tandem.adapter.row_adapters.new_singles(adapters.low_rank, rows, counts, slots,
+                                                             ranks)
+
+  # biased: whether any adapter has a bias, 1 if so; places, numbers: as in row_adapters.add_bags_
+  def add_bags(self: __torch__.tandem.decoder.Decoder,
+               singles: __torch__.tandem.adapter.row_adapters.Singles,
+               adapters: __torch__.tandem.adapter.change.Changes, biased: bool, places: List[int],
+               numbers: Tensor) -> None:
+    numbers = torch.to(numbers, adapters.low_rank.a[0].device, None, False, True)
+    __torch__.tandem.adapter.row_adapters.add_bags_(singles, adapters.low_rank, biased, places, numbers)
+
+  # kind, places, numbers: as in bottleneck.new_singles
+  def add_bottlenecks(self: __torch__.tandem.decoder.Decoder,
+                      singles: __torch__.tandem.adapter.row_adapters.Singles,
+                      adapters: __torch__.tandem.adapter.change.Changes, kind: List[int],
+                      places: List[int], numbers: Tensor) -> None:
+    table = adapters.bottlenecks.down[0]
+    _0 = torch.append(singles.bottlenecks, __torch__.tandem.adapter.bottleneck.new_singles(
+        kind, places, table.size(2), torch.to(numbers, table.device, None, False, True)))
+
+  # For rows that find these slots by masks.
+  def join(self: __torch__.tandem.decoder.Decoder,
+           singles: __torch__.tandem.adapter.row_adapters.Singles,
+           adapters: __torch__.tandem.adapter.change.Changes, slots: List[int]) -> None:
+    __torch__.tandem.adapter.row_adapters.join_(singles, adapters.low_rank, slots)
 
   # ---- one iteration
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
-  # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
-  # whether the pairs are in order, whether masks are needed. mixed: whether rows differ in their adapters.
+  # adapters' slots and ranks, as in low_rank.Frozen; and whether masks are needed. mixed: whether rows differ
+  # in their adapters.
   # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
@@ -146,7 +175,7 @@ class Decoder(Module):
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
-              pack: __torch__.tandem.adapter.row_adapters.Pack,
+              singles: __torch__.tandem.adapter.row_adapters.Singles,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
               layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
@@ -154,12 +183,11 @@ class Decoder(Module):
     rows = inputs.rows.size(1)
     missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
     stacks = inputs.stacks
-    places, in_order, masked = layout[7]
+    masked = layout[7][0]
     if (mixed or masked == 1) and missing > 0:
       stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
-        in_order == 1, places)
+        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
     batch = __torch__.tandem.batch.Batch(
         model, inputs, layout,
         __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1))

@@ -61,6 +61,9 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** Query rows whose attention scores are alive at once in backward; {@code attention.py}'s block. */
     private static final int ATTENTION_ROWS = 128;
 
+    /** Ranks that single rows are multiplied with at once. */
+    public static final int RANK_GROUP = 8;
+
     public MemoryPlan {
         bytes = Map.copyOf(bytes);
     }
@@ -83,7 +86,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
-        long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
+        long turned = model.linears().stream()
+                .mapToLong(
+                        linear -> linear.modules().size() * turnedRanks(limits.maxRank()) * (1L + linear.inputs(model)))
+                .sum();
+        long factors = element * model.layers() * limits.adapterSlots() * (limits.maxRank() * perRank + turned);
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
         long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
         bytes.put(
@@ -92,10 +99,21 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return new MemoryPlan(bytes);
     }
 
-    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */
+    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. And D and d again. */
     private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
-        long rows = 2L * model.layers() * limits.adapterSlots() * (1L + limits.maxRank());
-        return limits.dtype().bytes() * rows * (2L * model.hidden() + 1);
+        long rows = 1L + limits.maxRank();
+        long turned = turnedRanks(1 + limits.maxRank()) * (1L + model.hidden());
+        return limits.dtype().bytes()
+                * 2L
+                * model.layers()
+                * limits.adapterSlots()
+                * (rows * (2L * model.hidden() + 1) + turned);
+    }
+
+    /** Ranks that a slot has room for once more, where A is turned: whole groups, see {@code adapter/bags.py}. */
+    private static long turnedRanks(int ranks) {
+        int group = Math.min(RANK_GROUP, ranks);
+        return (long) (ranks + group - 1) / group * group;
     }
 
     /**

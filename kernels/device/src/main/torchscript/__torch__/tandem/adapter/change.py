@@ -26,14 +26,14 @@ class Users:
   low_rank : __torch__.tandem.adapter.row_adapters.Rows
   # as in scale.scale; not read if nothing is scaled
   places : Tensor
-  # as in bottleneck.masks; empty list if every row uses all active adapters
-  bottlenecks : List[Tensor]
+  # whether any has a bottleneck
+  narrows : bool
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
-               bottlenecks: List[Tensor]) -> None:
+               narrows: bool) -> None:
     self.low_rank = low_rank
     self.places = places
-    self.bottlenecks = bottlenecks
+    self.narrows = narrows
 
 # The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
@@ -43,12 +43,12 @@ class Stack:
   # of all of them, as in Scales.active, and as in scale.scale
   scaled : List[int]
   places : Tensor
-  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Group]
+  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Whole]
   def __init__(self: __torch__.tandem.adapter.change.Stack,
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, scaled: List[int],
                places: Tensor,
-               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group]) -> None:
+               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Whole]) -> None:
     self.frozen = frozen
     self.trainee = trainee
     self.lane = lane
@@ -95,11 +95,14 @@ def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List
     if block >= 0:
       torch.mul_(self.bottlenecks.up[block][slot], factor)
 
-# Makes ready what rows use. slots: of their adapters; scaled: of those, as in scale.union
-def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
-              scaled: List[int]) -> None:
+# Makes ready what rows use. scaled: of their adapters, as in scale.union
+def activate_(self: __torch__.tandem.adapter.change.Changes, scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
-  __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
+
+# Before rows are multiplied one by one with what is in the slot. ranks: a number for each linear of a layer
+def turn_(self: __torch__.tandem.adapter.change.Changes, slot: int, ranks: List[int]) -> None:
+  __torch__.tandem.adapter.low_rank.turn_(self.low_rank, slot, ranks)
+  __torch__.tandem.adapter.bottleneck.turn_(self.bottlenecks, slot)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
 # whether rows find their low-rank adapters by masks
@@ -107,14 +110,15 @@ def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
           masked: bool) -> __torch__.tandem.adapter.change.Users:
   places = stacks
-  bottlenecks = annotate(List[Tensor], [])
   if masked:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
-  if mixed:
-    bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
-  return __torch__.tandem.adapter.change.Users(low_rank, places, bottlenecks)
+  singles = low_rank.singles
+  narrows = len(singles.bottlenecks) > 0
+  for slot in low_rank.frozen.slots + singles.frozen.slots:
+    narrows = narrows or len(self.bottlenecks.kinds[slot]) > 0
+  return __torch__.tandem.adapter.change.Users(low_rank, places, narrows)
 
 # Those of a linear, for some of the rows, and for those of zeros that their product gets.
 def select(self: __torch__.tandem.adapter.change.Changes,
@@ -158,13 +162,12 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
 def forward_block(self: __torch__.tandem.adapter.change.Changes, block: int,
                   users: __torch__.tandem.adapter.change.Users, padded: bool, x: Tensor,
                   y: Tensor) -> Tensor:
-  active = self.bottlenecks.active
-  if len(active) == 0:
+  if not users.narrows:
     return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      active, block, users.bottlenecks, __torch__.tandem.ops.rows.pad(x, padded),
-      __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  rows, singles = users.low_rank, users.low_rank.singles
+  return __torch__.tandem.adapter.bottleneck.forward_rows(
+      self.bottlenecks, block, rows.runs, rows.frozen.slots, singles.gathered, singles.frozen.slots,
+      singles.bottlenecks, padded, x, y)
 
 # slots, ranks and scaled: of the adapters that do not learn, and last of the one that does
 def stack(self: __torch__.tandem.adapter.change.Changes,
@@ -180,7 +183,7 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
                         for slot in slots])
   return __torch__.tandem.adapter.change.Stack(
       frozen, trainee, lane, union, places,
-      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots))
+      __torch__.tandem.adapter.bottleneck.of_slots(self.bottlenecks, slots))
 
 # The bank's linear with the adapters of a backward window's rows, as in the forward pass.
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
@@ -228,12 +231,7 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
 # The block's output with the adapters of a backward window's rows, as in the forward pass.
 def forward_block_again(stack: __torch__.tandem.adapter.change.Stack, block: int, padded: bool,
                         x: Tensor, y: Tensor) -> Tensor:
-  if len(stack.bottlenecks) == 0:
-    return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      stack.bottlenecks, block, annotate(List[Tensor], []),
-      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  return __torch__.tandem.adapter.bottleneck.forward(stack.bottlenecks, block, padded, x, y)
 
 def reads_output(stack: __torch__.tandem.adapter.change.Stack, block: int) -> bool:
   return __torch__.tandem.adapter.bottleneck.reads_output(stack.bottlenecks, block)

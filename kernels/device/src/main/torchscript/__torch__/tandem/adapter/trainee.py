@@ -202,6 +202,8 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
     self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
         scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
         dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
+  if len(scalings) > 0:
+    __torch__.tandem.adapter.bottleneck.view_(bottlenecks, self.slot)
 
 # ranks, scalings: of each part with factors, in the order in which new got them.
 def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],

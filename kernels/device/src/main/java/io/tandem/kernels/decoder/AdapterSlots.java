@@ -14,23 +14,23 @@ import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
+import io.tandem.kernels.decoder.AdapterLayout.Narrow;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
-import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 
 /** Adapters on the device. */
 final class AdapterSlots {
@@ -43,10 +43,10 @@ final class AdapterSlots {
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
 
-    private final boolean routed;
-    private final boolean compiled;
-    /** By lane. */
-    private final Map<Integer, Packed> packs = new HashMap<>();
+    private final BitSet[][][] byBlock;
+    private final @Nullable Narrow[] narrow;
+    private final boolean[] biased;
+    private final SingleRows singles;
 
     /** How often the content of each slot changed. */
     private final long[] changes;
@@ -64,12 +64,14 @@ final class AdapterSlots {
         this.scope = owner;
         this.layout = layout;
         this.changes = new long[limits.adapterSlots()];
-        this.routed = model.experts().isPresent();
-        this.compiled = limits.dtype() != Dtype.FLOAT32;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
+        this.byBlock = new BitSet[limits.adapterSlots()][][];
+        this.narrow = new Narrow[limits.adapterSlots()];
+        this.biased = new boolean[limits.adapterSlots()];
+        this.singles = new SingleRows(script, owner, this, layout, limits.adapterSlots(), limits.maxRank());
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -254,6 +256,9 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
+        byBlock[slot] = layout.ranksByBlock(adapter);
+        narrow[slot] = layout.narrow(adapter).orElse(null);
+        biased[slot] = adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance);
         changed(slot);
     }
 
@@ -290,7 +295,7 @@ final class AdapterSlots {
         Use use = use(wanted);
         if (!use.isSame(active)) {
             try (TensorScope call = scope.open()) {
-                script.activate(call, value, wanted, ofAll(scaled, wanted));
+                script.activate(call, value, ofAll(scaled, wanted));
             }
             active = use;
         }
@@ -299,35 +304,55 @@ final class AdapterSlots {
 
     /** How rows find the adapters in these slots. */
     RowAdapters used(int[][] rowSlots) {
-        return RowAdapters.of(rowSlots, slot -> Arrays.stream(ranks[slot]).max().orElse(0), routed, compiled);
+        return RowAdapters.of(
+                rowSlots,
+                slot -> narrow[slot] != null || Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0));
     }
 
-    /**
-     * Copies of the adapters in some slots, for the rows of a lane. They are kept until the lane wants others, or one of the
-     * those changes.
-     */
-    PackObject pack(int lane, long[] slots) {
-        Use use = use(slots);
-        Optional<Packed> last = Optional.ofNullable(packs.get(lane));
-        if (last.isPresent() && last.get().use().isSame(use)) {
-            return last.get().made();
-        }
-        last.ifPresent(old -> {
-            packs.remove(lane);
-            old.owner().close();
-        });
-        TensorScope owner = scope.open();
-        PackObject made = script.newPack(owner, value, slots, ofAll(ranks, slots));
-        packs.put(lane, new Packed(use, owner, made));
-        return made;
+    /** For the rows of a lane that find them one by one. */
+    SinglesObject singles(int lane, RowAdapters used) {
+        return singles.of(lane, used);
     }
 
-    private record Packed(Use use, TensorScope owner, PackObject made) {}
+    /** Whether rows find low-rank adapters by masks. */
+    boolean masked(RowAdapters used) {
+        return layout.routed()
+                && used.slots().stream()
+                        .anyMatch(slot -> Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0));
+    }
+
+    /** How often the content of a slot changed. */
+    long changes(int slot) {
+        return changes[slot];
+    }
+
+    /** For each joined linear. */
+    int[] ranks(int slot) {
+        return ranks[slot];
+    }
+
+    /** As {@link AdapterLayout#ranksByBlock} has them. */
+    BitSet[][] ranksByBlock(int slot) {
+        return byBlock[slot];
+    }
+
+    Optional<Narrow> narrow(int slot) {
+        return Optional.ofNullable(narrow[slot]);
+    }
+
+    /** Whether factors have biases. */
+    boolean isBiased(int slot) {
+        return biased[slot];
+    }
 
     /** Frees what lanes have; the rest belongs to the owner. */
     void close() {
-        packs.values().forEach(packed -> packed.owner().close());
-        packs.clear();
+        singles.close();
+    }
+
+    /** For each slot and joined linear. */
+    long[] ranks(long[] slots) {
+        return ofAll(ranks, slots);
     }
 
     /** Slots, and what their adapters have. */

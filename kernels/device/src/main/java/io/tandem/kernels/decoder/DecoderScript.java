@@ -22,7 +22,7 @@ import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.decoder.ScriptObjects.Weight;
@@ -182,16 +182,76 @@ final class DecoderScript {
     }
 
     /** @param scaled as {@link Slots} has it */
-    void activate(TensorScope call, AdaptersObject adapters, long[] slots, long[] scaled) {
-        script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
+    void activate(TensorScope call, AdaptersObject adapters, long[] scaled) {
+        script.call(call, "activate", adapters.value(), call.numbers(scaled));
     }
 
-    /** @param ranks as {@link Slots} has them */
-    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+    /** @param ranks of each joined linear of a layer */
+    void turn(TensorScope call, AdaptersObject adapters, int slot, long[] ranks) {
+        script.call(call, "turn", adapters.value(), call.number(slot), call.numbers(ranks));
+    }
+
+    /**
+     * @param rows of each gathered adapter, one after the other
+     * @param counts how many each has
+     * @param slots of those, then of the adapters of other rows
+     * @param ranks as {@link Slots} has them
+     */
+    SinglesObject newSingles(
+            TensorScope owner, AdaptersObject adapters, PtNDArray rows, long[] counts, long[] slots, long[] ranks) {
         try (TensorScope call = owner.open()) {
-            return new PackObject(
-                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+            return new SinglesObject(script.call(
+                    owner,
+                    "new_singles",
+                    adapters.value(),
+                    call.value(rows),
+                    call.numbers(counts),
+                    call.numbers(slots),
+                    call.numbers(ranks)));
         }
+    }
+
+    /**
+     * @param places of each joined linear of a layer rows and width of blocks, then five sizes
+     * @param numbers sections of these sizes
+     */
+    void addBags(
+            TensorScope call,
+            SinglesObject singles,
+            AdaptersObject adapters,
+            boolean biased,
+            long[] places,
+            PtNDArray numbers) {
+        script.call(
+                call,
+                "add_bags",
+                singles.value(),
+                adapters.value(),
+                call.flag(biased),
+                call.numbers(places),
+                call.value(numbers));
+    }
+
+    /** @param places of attention and MLPs as above, each with one size more, that of the ones */
+    void addBottlenecks(
+            TensorScope call,
+            SinglesObject singles,
+            AdaptersObject adapters,
+            long[] kind,
+            long[] places,
+            PtNDArray numbers) {
+        script.call(
+                call,
+                "add_bottlenecks",
+                singles.value(),
+                adapters.value(),
+                call.numbers(kind),
+                call.numbers(places),
+                call.value(numbers));
+    }
+
+    void join(TensorScope call, SinglesObject singles, AdaptersObject adapters, long[] slots) {
+        script.call(call, "join", singles.value(), adapters.value(), call.numbers(slots));
     }
 
     /** @return what {@code host.py} makes of the results: int32 */
@@ -200,7 +260,7 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            PackObject pack,
+            SinglesObject singles,
             ArenaObject arena,
             Inputs inputs) {
         return script.call(
@@ -209,7 +269,7 @@ final class DecoderScript {
                 model.value(),
                 cache.value(),
                 adapters.value(),
-                pack.value(),
+                singles.value(),
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
@@ -220,16 +280,15 @@ final class DecoderScript {
     }
 
     private static IValue layout(TensorScope call, Layout layout) {
-        RowAdapters adapters = layout.adapters();
         return call.own(IValue.listFrom(Stream.of(
                         layout.groups(),
                         layout.chunks(),
                         layout.windows(),
                         layout.observed(),
-                        adapters.runs(),
+                        layout.runs(),
                         layout.runSlots().slots(),
                         layout.runSlots().ranks(),
-                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0})
+                        new long[] {layout.masked() ? 1 : 0})
                 .map(call::numbers)
                 .toArray(IValue[]::new)));
     }

@@ -21,8 +21,16 @@ interface IterationArguments {
     /**
      * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
      *
-     * @param runSlots of {@link RowAdapters#runSlots}
+     * @param runs two numbers for each of {@link RowAdapters#runs}: the first row and the end
+     * @param runSlots of those
+     * @param masked whether rows find low-rank adapters by masks
      */
     record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {}
+            long[] groups,
+            long[] chunks,
+            long[] windows,
+            long[] observed,
+            long[] runs,
+            Slots runSlots,
+            boolean masked) {}
 }

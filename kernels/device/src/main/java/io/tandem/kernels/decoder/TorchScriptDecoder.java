@@ -21,7 +21,7 @@ import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
@@ -288,8 +288,8 @@ public final class TorchScriptDecoder implements DeviceModel {
             RowEncoder own = rows.get(i);
             long[] placed = virtual.get(i);
             RowAdapters used = adapters.used(own.adapterSlots);
-            PackObject joined = adapters.pack(i, used.pack());
-            calls.add(() -> run(part, own, placed, used, joined, mixed));
+            SinglesObject singles = adapters.singles(i, used);
+            calls.add(() -> run(part, own, placed, used, singles, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -298,12 +298,17 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(
-            PackLanes.Part part, RowEncoder rows, long[] virtual, RowAdapters used, PackObject joined, boolean mixed) {
+            PackLanes.Part part,
+            RowEncoder rows,
+            long[] virtual,
+            RowAdapters used,
+            SinglesObject singles,
+            boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, singles, arena)
                         .run(
                                 part.segments(),
                                 part.windows(),
