@@ -131,37 +131,16 @@ class Decoder(Module):
            slot: int, ranks: List[int]) -> None:
     __torch__.tandem.adapter.change.turn_(adapters, slot, ranks)
 
-  # rows, counts, slots, ranks: as in row_adapters.new_singles
+  # As in row_adapters.new_singles.
   def new_singles(self: __torch__.tandem.decoder.Decoder,
-                  adapters: __torch__.tandem.adapter.change.Changes, rows: Tensor, counts: List[int],
-                  slots: List[int],
-                  ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
-    rows = torch.to(rows, adapters.low_rank.a[0].device, None, False, True)
-    return __torch__.tandem.adapter.row_adapters.new_singles(adapters.low_rank, rows, counts, slots,
-                                                             ranks)
-
-  # biased: whether any adapter has a bias, 1 if so; places, numbers: as in row_adapters.add_bags_
-  def add_bags(self: __torch__.tandem.decoder.Decoder,
-               singles: __torch__.tandem.adapter.row_adapters.Singles,
-               adapters: __torch__.tandem.adapter.change.Changes, biased: bool, places: List[int],
-               numbers: Tensor) -> None:
-    numbers = torch.to(numbers, adapters.low_rank.a[0].device, None, False, True)
-    __torch__.tandem.adapter.row_adapters.add_bags_(singles, adapters.low_rank, biased, places, numbers)
-
-  # kind, places, numbers: as in bottleneck.new_singles
-  def add_bottlenecks(self: __torch__.tandem.decoder.Decoder,
-                      singles: __torch__.tandem.adapter.row_adapters.Singles,
-                      adapters: __torch__.tandem.adapter.change.Changes, kind: List[int],
-                      places: List[int], numbers: Tensor) -> None:
-    table = adapters.bottlenecks.down[0]
-    _0 = torch.append(singles.bottlenecks, __torch__.tandem.adapter.bottleneck.new_singles(
-        kind, places, table.size(2), torch.to(numbers, table.device, None, False, True)))
-
-  # For rows that find these slots by masks.
-  def join(self: __torch__.tandem.decoder.Decoder,
-           singles: __torch__.tandem.adapter.row_adapters.Singles,
-           adapters: __torch__.tandem.adapter.change.Changes, slots: List[int]) -> None:
-    __torch__.tandem.adapter.row_adapters.join_(singles, adapters.low_rank, slots)
+                  adapters: __torch__.tandem.adapter.change.Changes, numbers: Tensor,
+                  counts: List[int], slots: List[int], ranks: List[int], joined: List[int],
+                  biased: bool, places: List[int],
+                  bottlenecks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+    like = adapters.bottlenecks.down[0]
+    return __torch__.tandem.adapter.row_adapters.new_singles(
+        adapters.low_rank, like.size(2), torch.to(numbers, like.device, None, False, True), counts,
+        slots, ranks, joined, biased, places, bottlenecks)
 
   # ---- one iteration
 

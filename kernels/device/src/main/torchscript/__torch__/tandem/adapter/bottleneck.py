@@ -128,19 +128,18 @@ def of_slots(self: __torch__.tandem.adapter.bottleneck.Bottlenecks,
     all = all + self.whole[slot]
   return all
 
-# kind: input and f. places: of attention and of MLPs rows and width of bags.new, and five sizes as there, and
-# how many ones there are; numbers: of both, the ones last
-def new_singles(kind: List[int], places: List[int], channels: int,
+# places: input and f, then of attention and of MLPs rows and width of bags.new, five sizes as there, and how many ones
+# there are; numbers: of both, the ones last. channels: of a hidden state
+def new_singles(places: List[int], channels: int,
                 numbers: Tensor) -> __torch__.tandem.adapter.bottleneck.Singles:
-  self = __torch__.tandem.adapter.bottleneck.Singles(kind[0], kind[1])
+  self = __torch__.tandem.adapter.bottleneck.Singles(places[0], places[1])
   at = 0
   for part in range(2):
-    rows, width = places[8 * part : 8 * part + 2]
-    sizes = places[8 * part + 2 : 8 * part + 7]
-    end = at + sum(sizes)
-    self.bags.append(__torch__.tandem.adapter.bags.new(rows, width, True, channels, numbers[at : end],
-                                                       sizes))
-    at = end + places[8 * part + 7]
+    own = places[2 + 8 * part : 10 + 8 * part]
+    end = at + sum(own[2 : 7])
+    self.bags.append(__torch__.tandem.adapter.bags.new(own[0], own[1], True, channels,
+                                                       numbers[at : end], own[2 : 7]))
+    at = end + own[7]
     self.ones.append(numbers[end : at])
   return self
 

@@ -67,23 +67,23 @@ def widest(ranks: List[int], linears: int) -> List[int]:
     widest[i % linears] = max(widest[i % linears], ranks[i])
   return widest
 
-# rows: of each gathered adapter, one after the other, as many as counts says; slots, ranks: of those, and last of
-# all others, as in low_rank.Frozen
-def new_singles(adapters: __torch__.tandem.adapter.low_rank.Adapters, rows: Tensor, counts: List[int],
-                slots: List[int], ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+# numbers: int64, rows of each gathered adapter, as many as counts says, then what bags get. slots, ranks: of those
+# adapters, and then of others, as in low_rank.Frozen. joined: slots whose ranks are joined. biased: as in
+# bags.Bags. places: for each linear of a layer, unless ranks are joined, rows and width of bags.new, and five
+# sizes as there. bottlenecks: 18 numbers for each kind, as in bottleneck.new_singles, of hidden states of so
+# many channels
+def new_singles(adapters: __torch__.tandem.adapter.low_rank.Adapters, channels: int, numbers: Tensor,
+                counts: List[int], slots: List[int], ranks: List[int], joined: List[int], biased: bool,
+                places: List[int],
+                bottlenecks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+  at = sum(counts)
   gathered = annotate(List[Tensor], [])
-  if len(counts) > 0:
-    gathered = [part for part in torch.split_with_sizes(rows, counts)]
+  if at > 0:
+    gathered = [part for part in torch.split_with_sizes(numbers[:at], counts)]
   frozen = __torch__.tandem.adapter.low_rank.Frozen(slots[: len(counts)],
                                                     ranks[: len(counts) * adapters.linears])
-  return __torch__.tandem.adapter.row_adapters.Singles(
+  self = __torch__.tandem.adapter.row_adapters.Singles(
       gathered, frozen, __torch__.tandem.adapter.row_adapters.widest(ranks, adapters.linears))
-
-# places: for each linear of a layer rows and width of bags.new, and five sizes as there; numbers: of all of them
-def add_bags_(self: __torch__.tandem.adapter.row_adapters.Singles,
-              adapters: __torch__.tandem.adapter.low_rank.Adapters, biased: bool, places: List[int],
-              numbers: Tensor) -> None:
-  at = 0
   for linear in range(len(places) // 7):
     rows, width = places[7 * linear : 7 * linear + 2]
     sizes = places[7 * linear + 2 : 7 * linear + 7]
@@ -91,8 +91,17 @@ def add_bags_(self: __torch__.tandem.adapter.row_adapters.Singles,
     self.bags.append(__torch__.tandem.adapter.bags.new(
         rows, width, biased, adapters.a[linear].size(2), numbers[at : end], sizes))
     at = end
+  for kind in range(len(bottlenecks) // 18):
+    own = bottlenecks[18 * kind : 18 * kind + 18]
+    end = at + sum(own[4 : 10]) + sum(own[12 : 18])
+    self.bottlenecks.append(__torch__.tandem.adapter.bottleneck.new_singles(own, channels,
+                                                                           numbers[at : end]))
+    at = end
+  if len(joined) > 0:
+    __torch__.tandem.adapter.row_adapters.join_(self, adapters, joined)
+  return self
 
-# slots, ranks: as in low_rank.Frozen
+# slots: all of those whose ranks are joined
 def join_(self: __torch__.tandem.adapter.row_adapters.Singles,
           adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]) -> None:
   joined, biased = self.joined, False

@@ -21,7 +21,6 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -171,76 +170,6 @@ final class AdapterLayout {
             most[linear] = Math.max(most[linear], ranks(adapter, bank));
         }
         return most;
-    }
-
-    /** Of a joined linear's output, so wide that none crosses the border of a module. */
-    int blockWidth(int linear) {
-        return linears.get(linear).modules().stream()
-                .mapToInt(module -> module.outputs(model))
-                .reduce(0, AdapterLayout::greatestDivisor);
-    }
-
-    private static int greatestDivisor(int a, int b) {
-        return b == 0 ? a : greatestDivisor(b, a % b);
-    }
-
-    int blocks(int linear) {
-        return linears.get(linear).outputs(model) / blockWidth(linear);
-    }
-
-    /** The ranks that change a block of columns in any layer, for each joined linear and block. */
-    BitSet[][] ranksByBlock(Adapter adapter) {
-        BitSet[][] ranks = new BitSet[linears.size()][];
-        for (int linear = 0; linear < ranks.length; linear++) {
-            ranks[linear] = new BitSet[blocks(linear)];
-            Arrays.setAll(ranks[linear], block -> new BitSet());
-        }
-        for (int bank = 0; bank < banks(); bank++) {
-            int width = blockWidth(bank % linears.size());
-            for (Part part : parts(adapter, bank)) {
-                Change change = part.change();
-                int end = part.column() + change.outputs();
-                for (int block = part.column() / width; block < end / width; block++) {
-                    BitSet own = ranks[bank % linears.size()][block];
-                    own.set(part.row(), part.row() + change.learning());
-                    own.set(part.frozenRow(), part.frozenRow() + change.slotRanks() - change.learning());
-                }
-            }
-        }
-        return ranks;
-    }
-
-    /**
-     * The bottlenecks of an adapter, which are of one kind.
-     *
-     * @param rows that any layer has in attention, and in the MLP: the bias of U, then as many as it is wide
-     */
-    record Narrow(Kind kind, BitSet[] rows) {
-        /** By their codes. */
-        record Kind(long input, long function) {}
-    }
-
-    Optional<Narrow> narrow(Adapter adapter) {
-        BitSet[] rows = {new BitSet(), new BitSet()};
-        Optional<Narrow> narrow = Optional.empty();
-        for (Part part : blocks(adapter)) {
-            Bottleneck own = (Bottleneck) part.change();
-            rows[part.bank() % 2].set(0, 1 + own.width());
-            narrow = Optional.of(new Narrow(
-                    new Narrow.Kind(
-                            own.kind().input().code(), own.kind().function().code()),
-                    rows));
-        }
-        return narrow;
-    }
-
-    int hidden() {
-        return model.hidden();
-    }
-
-    /** Whether rows go through linears that a router chooses. */
-    boolean routed() {
-        return model.experts().isPresent();
     }
 
     /** Bank, side and first column of a scale, as {@code scale.put_} takes them. */

@@ -14,8 +14,8 @@ import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
-import io.tandem.kernels.decoder.AdapterLayout.Narrow;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.decoder.BagLayout.Narrow;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -43,6 +43,7 @@ final class AdapterSlots {
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
 
+    private final BagLayout bags;
     private final BitSet[][][] byBlock;
     private final @Nullable Narrow[] narrow;
     private final boolean[] biased;
@@ -68,10 +69,11 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
+        this.bags = new BagLayout(model, layout, limits.maxRank());
         this.byBlock = new BitSet[limits.adapterSlots()][][];
         this.narrow = new Narrow[limits.adapterSlots()];
         this.biased = new boolean[limits.adapterSlots()];
-        this.singles = new SingleRows(script, owner, this, layout, limits.adapterSlots(), limits.maxRank());
+        this.singles = new SingleRows(script, owner, this, bags, limits.adapterSlots());
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -256,8 +258,8 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
-        byBlock[slot] = layout.ranksByBlock(adapter);
-        narrow[slot] = layout.narrow(adapter).orElse(null);
+        byBlock[slot] = bags.ranks(adapter);
+        narrow[slot] = bags.narrow(adapter).orElse(null);
         biased[slot] = adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance);
         changed(slot);
     }
@@ -304,9 +306,12 @@ final class AdapterSlots {
 
     /** How rows find the adapters in these slots. */
     RowAdapters used(int[][] rowSlots) {
-        return RowAdapters.of(
-                rowSlots,
-                slot -> narrow[slot] != null || Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0));
+        return RowAdapters.of(rowSlots, slot -> narrow[slot] != null || hasRanks(slot));
+    }
+
+    /** Whether it has factors. */
+    boolean hasRanks(int slot) {
+        return Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0);
     }
 
     /** For the rows of a lane that find them one by one. */
@@ -316,9 +321,7 @@ final class AdapterSlots {
 
     /** Whether rows find low-rank adapters by masks. */
     boolean masked(RowAdapters used) {
-        return layout.routed()
-                && used.slots().stream()
-                        .anyMatch(slot -> Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0));
+        return bags.routed() && used.slots().stream().anyMatch(this::hasRanks);
     }
 
     /** How often the content of a slot changed. */
@@ -326,12 +329,7 @@ final class AdapterSlots {
         return changes[slot];
     }
 
-    /** For each joined linear. */
-    int[] ranks(int slot) {
-        return ranks[slot];
-    }
-
-    /** As {@link AdapterLayout#ranksByBlock} has them. */
+    /** As {@link BagLayout#ranks} has them. */
     BitSet[][] ranksByBlock(int slot) {
         return byBlock[slot];
     }

@@ -1,6 +1,5 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.decoder.RowAdapters.Pair;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -26,17 +25,13 @@ record BagNumbers(int rows, long[] sources, long[] groups, long[] taken, long[] 
      *
      * @param group ranks that lie side by side
      * @param ranks of a slot
-     * @param blocks of columns
+     * @param blocks of columns of a rank
+     * @param width of a block
      */
-    record Tables(int group, int ranks, int blocks) {
+    record Tables(int group, int ranks, int blocks, int width) {
         private int groups() {
             return (ranks + group - 1) / group;
         }
-    }
-
-    /** Ranks that lie side by side, if a module has so many at most; {@code bags.group}. */
-    static int group(int ranks) {
-        return Math.min(MemoryPlan.RANK_GROUP, ranks);
     }
 
     /**

@@ -5,6 +5,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
@@ -191,67 +192,10 @@ final class DecoderScript {
         script.call(call, "turn", adapters.value(), call.number(slot), call.numbers(ranks));
     }
 
-    /**
-     * @param rows of each gathered adapter, one after the other
-     * @param counts how many each has
-     * @param slots of those, then of the adapters of other rows
-     * @param ranks as {@link Slots} has them
-     */
-    SinglesObject newSingles(
-            TensorScope owner, AdaptersObject adapters, PtNDArray rows, long[] counts, long[] slots, long[] ranks) {
+    SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new SinglesObject(script.call(
-                    owner,
-                    "new_singles",
-                    adapters.value(),
-                    call.value(rows),
-                    call.numbers(counts),
-                    call.numbers(slots),
-                    call.numbers(ranks)));
+            return new SinglesObject(script.call(owner, "new_singles", after(singles.values(call), adapters.value())));
         }
-    }
-
-    /**
-     * @param places of each joined linear of a layer rows and width of blocks, then five sizes
-     * @param numbers sections of these sizes
-     */
-    void addBags(
-            TensorScope call,
-            SinglesObject singles,
-            AdaptersObject adapters,
-            boolean biased,
-            long[] places,
-            PtNDArray numbers) {
-        script.call(
-                call,
-                "add_bags",
-                singles.value(),
-                adapters.value(),
-                call.flag(biased),
-                call.numbers(places),
-                call.value(numbers));
-    }
-
-    /** @param places of attention and MLPs as above, each with one size more, that of the ones */
-    void addBottlenecks(
-            TensorScope call,
-            SinglesObject singles,
-            AdaptersObject adapters,
-            long[] kind,
-            long[] places,
-            PtNDArray numbers) {
-        script.call(
-                call,
-                "add_bottlenecks",
-                singles.value(),
-                adapters.value(),
-                call.numbers(kind),
-                call.numbers(places),
-                call.value(numbers));
-    }
-
-    void join(TensorScope call, SinglesObject singles, AdaptersObject adapters, long[] slots) {
-        script.call(call, "join", singles.value(), adapters.value(), call.numbers(slots));
     }
 
     /** @return what {@code host.py} makes of the results: int32 */

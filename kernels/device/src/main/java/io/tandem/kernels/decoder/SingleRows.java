@@ -1,7 +1,10 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
-import io.tandem.kernels.decoder.AdapterLayout.Narrow;
+import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.decoder.AdapterArguments.Singles;
+import io.tandem.kernels.decoder.BagLayout.Narrow;
+import io.tandem.kernels.decoder.BagNumbers.Tables;
 import io.tandem.kernels.decoder.RowAdapters.Gathered;
 import io.tandem.kernels.decoder.RowAdapters.Pair;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -9,14 +12,15 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What lanes have for rows that find their adapters one by one. It is kept until the rows use others, or one of these
@@ -26,31 +30,32 @@ final class SingleRows {
     private final DecoderScript script;
     private final TensorScope scope;
     private final AdapterSlots slots;
-    private final AdapterLayout layout;
-    private final int maxRank;
+    private final BagLayout layout;
     /** By lane. */
     private final Map<Integer, Made> made = new HashMap<>();
-    /** What each slot had when it was turned last. */
+    /** How often what is in each slot had changed when it was turned last. */
     private final long[] turned;
 
-    SingleRows(
-            DecoderScript script, TensorScope scope, AdapterSlots slots, AdapterLayout layout, int count, int maxRank) {
+    SingleRows(DecoderScript script, TensorScope scope, AdapterSlots slots, BagLayout layout, int count) {
         this.script = script;
         this.scope = scope;
         this.slots = slots;
         this.layout = layout;
-        this.maxRank = maxRank;
         this.turned = new long[count];
         Arrays.fill(turned, -1);
     }
 
-    /** @param changes how often what is in each of the slots has changed, by slot */
+    /**
+     * @param joined slots whose factors rows find by masks, because a router chooses which linears they meet
+     * @param changes how often what is in each of the slots has changed
+     */
     private record Use(List<Gathered> gathered, List<Pair> pairs, List<Integer> joined, Map<Integer, Long> changes) {}
 
     private record Made(Use use, TensorScope owner, SinglesObject object) {}
 
     SinglesObject of(int lane, RowAdapters rows) {
-        List<Integer> joined = layout.routed() ? joined(rows) : List.of();
+        List<Integer> joined =
+                layout.routed() ? rows.slots().stream().filter(slots::hasRanks).toList() : List.of();
         Map<Integer, Long> changes = Stream.of(
                         rows.gathered().stream().map(Gathered::slot),
                         rows.pairs().stream().map(Pair::slot),
@@ -59,119 +64,105 @@ final class SingleRows {
                 .distinct()
                 .collect(Collectors.toMap(slot -> slot, slots::changes, (first, second) -> first, TreeMap::new));
         Use use = new Use(rows.gathered(), rows.pairs(), joined, changes);
-        Made last = made.remove(lane);
-        if (last != null && !last.use().equals(use)) {
+        @Nullable Made last = made.get(lane);
+        if (last != null && last.use().equals(use)) {
+            return last.object();
+        }
+        if (last != null) {
+            made.remove(lane);
             last.owner().close();
-            last = null;
         }
-        if (last == null) {
-            TensorScope owner = scope.open();
-            last = new Made(use, owner, make(owner, use));
-        }
-        made.put(lane, last);
-        return last.object();
-    }
-
-    /** Slots whose factors rows find by masks, because a router chooses which linears they meet. */
-    private List<Integer> joined(RowAdapters rows) {
-        return rows.slots().stream()
-                .filter(slot -> Arrays.stream(slots.ranks(slot)).anyMatch(rank -> rank > 0))
-                .toList();
+        TensorScope owner = scope.open();
+        SinglesObject object = make(owner, use);
+        made.put(lane, new Made(use, owner, object));
+        return object;
     }
 
     private SinglesObject make(TensorScope owner, Use use) {
-        List<Integer> others = new ArrayList<>(use.joined());
-        if (!layout.routed()) {
-            use.pairs().stream().map(Pair::slot).distinct().forEach(others::add);
-        }
-        long[] all = Stream.concat(use.gathered().stream().map(Gathered::slot), others.stream())
-                .mapToLong(Integer::longValue)
-                .toArray();
-        long[] rows = use.gathered().stream()
-                .flatMap(own -> own.rows().stream())
-                .mapToLong(Integer::longValue)
-                .toArray();
-        long[] counts =
-                use.gathered().stream().mapToLong(own -> own.rows().size()).toArray();
+        List<Integer> paired = use.pairs().stream().map(Pair::slot).distinct().toList();
+        long[] all = numbers(Stream.concat(
+                use.gathered().stream().map(Gathered::slot), (layout.routed() ? use.joined() : paired).stream()));
+        Sections sections = new Sections();
+        sections.numbers.add(numbers(use.gathered().stream().flatMap(own -> own.rows().stream())));
+        List<long[]> linears = linears(use.pairs(), sections);
+        List<long[]> bottlenecks = bottlenecks(use.pairs(), sections);
         try (TensorScope call = owner.open()) {
-            SinglesObject object = script.newSingles(
-                    owner, slots.value(), call.tensor(rows, rows.length), counts, all, slots.ranks(all));
-            use.pairs().stream().map(Pair::slot).distinct().forEach(slot -> turn(call, slot));
-            if (!use.joined().isEmpty()) {
-                script.join(
-                        call,
-                        object,
-                        slots.value(),
-                        use.joined().stream().mapToLong(Integer::longValue).toArray());
-            }
-            if (!layout.routed() && !use.pairs().isEmpty()) {
-                addBags(call, object, use.pairs());
-            }
-            addBottlenecks(call, object, use.pairs());
-            return object;
+            paired.forEach(slot -> turn(call, slot));
+            return script.newSingles(
+                    owner,
+                    slots.value(),
+                    new Singles(
+                            sections.tensor(call),
+                            numbers(use.gathered().stream()
+                                    .map(own -> own.rows().size())),
+                            all,
+                            slots.ranks(all),
+                            numbers(use.joined().stream()),
+                            paired.stream().anyMatch(slots::isBiased),
+                            RowEncoder.flatten(linears),
+                            RowEncoder.flatten(bottlenecks)));
         }
     }
 
     private void turn(TensorScope call, int slot) {
         if (turned[slot] != slots.changes(slot)) {
             long[] ranks = slots.ranks(new long[] {slot});
-            // Nothing reads factors of rows that find theirs by masks.
+            // Rows that find factors by masks do not read them there.
             script.turn(call, slots.value(), slot, layout.routed() ? new long[ranks.length] : ranks);
             turned[slot] = slots.changes(slot);
         }
     }
 
-    private void addBags(TensorScope call, SinglesObject object, List<Pair> pairs) {
-        boolean biased = pairs.stream().anyMatch(pair -> slots.isBiased(pair.slot()));
-        Sections sections = new Sections();
-        for (int i = 0; i < layout.linears().size(); i++) {
+    private List<long[]> linears(List<Pair> pairs, Sections sections) {
+        List<long[]> places = new ArrayList<>();
+        for (int i = 0; i < layout.linears() && !layout.routed() && !pairs.isEmpty(); i++) {
             int linear = i;
-            int modules = layout.linears().get(linear).modules().size();
-            BagNumbers.Tables tables = new BagNumbers.Tables(
-                    modules * BagNumbers.group(maxRank), modules * maxRank, layout.blocks(linear));
-            sections.add(pairs, tables, slot -> slots.ranksByBlock(slot)[linear], layout.blockWidth(linear));
+            sections.add(places, pairs, layout.tables(linear), slot -> slots.ranksByBlock(slot)[linear]);
         }
-        script.addBags(call, object, slots.value(), biased, RowEncoder.flatten(sections.places), sections.tensor(call));
+        return places;
     }
 
     /** Adapters of one kind are multiplied at once. */
-    private void addBottlenecks(TensorScope call, SinglesObject object, List<Pair> pairs) {
-        Map<Narrow.Kind, List<Pair>> kinds =
-                new TreeMap<>(Comparator.comparingLong(Narrow.Kind::input).thenComparingLong(Narrow.Kind::function));
+    private List<long[]> bottlenecks(List<Pair> pairs, Sections sections) {
+        Map<Bottleneck.Kind, List<Pair>> kinds = new LinkedHashMap<>();
         pairs.forEach(pair -> slots.narrow(pair.slot())
-                .ifPresent(own -> kinds.computeIfAbsent(own.kind(), kind -> new ArrayList<>())
+                .ifPresent(own -> kinds.computeIfAbsent(read(own), kind -> new ArrayList<>())
                         .add(pair)));
-        BagNumbers.Tables tables = new BagNumbers.Tables(BagNumbers.group(1 + maxRank), 1 + maxRank, /* blocks= */ 1);
+        List<long[]> places = new ArrayList<>();
         kinds.forEach((kind, own) -> {
-            Sections sections = new Sections();
+            places.add(new long[] {kind.input().code(), kind.function().code()});
             for (int i = 0; i < 2; i++) {
                 int part = i;
                 BagNumbers numbers = sections.add(
-                        own,
-                        tables,
-                        slot -> new BitSet[] {slots.narrow(slot).orElseThrow().rows()[part]},
-                        layout.hidden());
-                sections.places.add(new long[] {numbers.firsts().length});
+                        places, own, layout.tablesOfBottlenecks(), slot -> new BitSet[] {rows(slot, part)});
+                places.add(new long[] {numbers.firsts().length});
                 sections.numbers.add(numbers.firsts());
             }
-            script.addBottlenecks(
-                    call,
-                    object,
-                    slots.value(),
-                    new long[] {kind.input(), kind.function()},
-                    RowEncoder.flatten(sections.places),
-                    sections.tensor(call));
         });
+        return places;
     }
 
-    /** Of several linears, or of attention and MLPs. */
+    /** The scaling is in the numbers. */
+    private static Bottleneck.Kind read(Narrow own) {
+        return new Bottleneck.Kind(own.kind().input(), own.kind().function(), 1);
+    }
+
+    private BitSet rows(int slot, int part) {
+        return slots.narrow(slot).map(own -> own.rows().get(part)).orElseGet(BitSet::new);
+    }
+
+    private static long[] numbers(Stream<Integer> numbers) {
+        return numbers.mapToLong(Integer::longValue).toArray();
+    }
+
+    /** One after the other in one tensor. */
     private static final class Sections {
-        final List<long[]> places = new ArrayList<>();
         final List<long[]> numbers = new ArrayList<>();
 
-        BagNumbers add(List<Pair> pairs, BagNumbers.Tables tables, IntFunction<BitSet[]> ranks, int width) {
+        /** @param places get rows, width and the sections' sizes */
+        BagNumbers add(List<long[]> places, List<Pair> pairs, Tables tables, IntFunction<BitSet[]> ranks) {
             BagNumbers own = BagNumbers.of(pairs, tables, ranks);
-            places.add(new long[] {own.rows(), width});
+            places.add(new long[] {own.rows(), tables.width()});
             places.add(
                     own.sections().stream().mapToLong(section -> section.length).toArray());
             numbers.addAll(own.sections());

@@ -72,7 +72,7 @@ class RowAdaptersTest {
         };
         BagNumbers bags = BagNumbers.of(
                 List.of(new Pair(0, 1), new Pair(2, 0), new Pair(2, 1)),
-                new BagNumbers.Tables(2, 4, 2),
+                new BagNumbers.Tables(2, 4, 2, 16),
                 slot -> own[slot]);
         assertThat(bags.rows()).isEqualTo(3);
         assertThat(bags.sources()).containsExactly(0, 2, 2, 2);
