@@ -112,17 +112,56 @@ class RowAdaptersTest {
             List<Draw> together =
                     Devices.run(device, segments.toArray(Segment[]::new)).draws();
             for (int row = 0; row < ROWS; row++) {
-                float[] expected = Devices.byToken(alone.get(row));
-                float[] found = Devices.byToken(together.get(row));
-                double difference = 0;
-                double norm = 0;
-                for (int token = 0; token < vocab; token++) {
-                    difference += Math.pow(found[token] - expected[token], 2);
-                    norm += Math.pow(expected[token], 2);
-                }
-                assertThat(Math.sqrt(difference / norm))
+                assertThat(error(alone.get(row), together.get(row)))
                         .as("error of row %d with %s", row, Arrays.toString(users[row]))
                         .isLessThan(tolerance);
+            }
+        }
+    }
+
+    /** Of the norm of the first's log-probabilities. */
+    private static double error(Draw alone, Draw together) {
+        float[] expected = Devices.byToken(alone);
+        float[] found = Devices.byToken(together);
+        double difference = 0;
+        double norm = 0;
+        for (int token = 0; token < expected.length; token++) {
+            difference += Math.pow(found[token] - expected[token], 2);
+            norm += Math.pow(expected[token], 2);
+        }
+        return Math.sqrt(difference / norm);
+    }
+
+    /**
+     * Ten decode rows share an adapter and lie between others, each of which has its own and some a second one. Then all slots
+     * get adapters of other forms, with other ranks, and the same rows find those.
+     */
+    @ParameterizedTest
+    @CsvSource({"LLAMA, FLOAT32, 1e-5", "BIASES, FLOAT32, 1e-5", "LLAMA, BFLOAT16, 0.02"})
+    void rowsFindWhatIsInTheSlotsNow(TinyModel.Variant variant, Dtype dtype, double tolerance) throws IOException {
+        TinyModel tiny = TinyModel.of(variant, random.nextLong());
+        List<Form> forms = List.of(Form.LORA, Form.BIASED, Form.SERIES, Form.SVFIT, Form.DORA, Form.SUM, Form.IA3);
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(dtype, 1, ROWS, ADAPTERS))) {
+            for (int first = 0; first < forms.size(); first++) {
+                for (int slot = 0; slot < ADAPTERS; slot++) {
+                    Form form = forms.get((first + slot) % forms.size());
+                    device.putAdapter(
+                            slot, form.random(tiny.config(), random.nextLong()).served());
+                }
+                Segment[] rows = new Segment[ROWS];
+                for (int row = 0; row < ROWS; row++) {
+                    int own = 1 + row / 2 % (ADAPTERS - 1);
+                    int[] used = row % 2 == 0 ? new int[] {0} : row % 6 == 1 ? new int[] {own, 0} : new int[] {own};
+                    int[] token = Devices.tokens(random, 1, tiny.config().vocab());
+                    rows[row] = Devices.segment(row, 0, token, used, Devices.scored(device));
+                }
+                List<Draw> together = Devices.run(device, rows).draws();
+                for (int row = 0; row < ROWS; row++) {
+                    Draw alone = Devices.run(device, rows[row]).draws().get(0);
+                    assertThat(error(alone, together.get(row)))
+                            .as("error of row %d, seed %d", row, seeded.seed())
+                            .isLessThan(tolerance);
+                }
             }
         }
     }
