@@ -38,6 +38,7 @@ class Bags:
     used = inputs + 1 if biased else inputs
     each = torch.arange(used, dtype=4, device=starts.device)
     down = torch.add(torch.unsqueeze(torch.mul(starts, inputs + 1), 1), each)
+    # 32 bits are enough: a table of 2^31 rows would not fit into any memory.
     self.down = torch.to(torch.flatten(down), 3)
     self.down_starts = torch.arange(0, self.groups * used, used, dtype=3, device=starts.device)
     self.up = torch.to(up, 3)
