@@ -75,20 +75,22 @@ def fill_(table: Tensor, ranks: Tensor, biases: Tensor) -> None:
 # x [N, in], the first table [slots, groups, in + 1, W] -> u [groups in use, W]
 def multiply(self: __torch__.tandem.adapter.bags.Bags, table: Tensor, x: Tensor) -> Tensor:
   sources = self.sources
-  if sources is None:
-    x = x[: self.groups]
-  else:
+  if sources is not None:
     x = torch.index_select(x, 0, sources)
+  elif self.groups < x.size(0):
+    x = x[: self.groups]
   if self.biased:
     x = torch.constant_pad_nd(x, [0, 1], 1.)
-  return torch.embedding_bag(torch.flatten(table, 0, 2), self.down, self.down_starts, False, 0, False,
-                             torch.flatten(x), False)[0]
+  rows = torch.view(table, [-1, table.size(3)])
+  return torch.embedding_bag(rows, self.down, self.down_starts, False, 0, False, torch.flatten(x),
+                             False)[0]
 
 # y [N, out] gets what the ranks of the second table [slots, R, out] add to it for u.
 def add_(self: __torch__.tandem.adapter.bags.Bags, table: Tensor, u: Tensor, y: Tensor) -> None:
-  u, taken = torch.flatten(u), self.taken
+  u, taken = torch.view(u, [-1]), self.taken
   if taken is not None:
     u = torch.index_select(u, 0, taken)
   added = torch.embedding_bag(torch.view(table, [-1, self.width]), self.up, self.up_starts, False, 0,
                               False, u, False)[0]
-  torch.add_(y[: self.rows], torch.view(added, [self.rows, -1]))
+  chosen = y if self.rows == y.size(0) else y[: self.rows]
+  torch.add_(chosen, torch.view(added, [self.rows, -1]))

@@ -209,9 +209,9 @@ def forward_rows(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, block: i
   for single in singles:
     bags = single.bags[block % 2]
     if bags.groups > 0:
-      h = __torch__.tandem.adapter.bottleneck.input(single.input, x[: bags.rows], y[: bags.rows])
+      h = __torch__.tandem.adapter.bottleneck.input(single.input, x, y)
       z = __torch__.tandem.adapter.bags.multiply(bags, self.turned[block], h)
-      a = torch.flatten(__torch__.tandem.adapter.bottleneck.apply(z, single.f))
+      a = torch.view(__torch__.tandem.adapter.bottleneck.apply(z, single.f), [-1])
       torch.index_fill_(a, 0, single.ones[block % 2], 1.)
       __torch__.tandem.adapter.bags.add_(bags, self.up[block], a, sum)
   return sum
