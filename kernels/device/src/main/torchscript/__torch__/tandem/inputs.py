@@ -29,6 +29,10 @@ class Inputs:
   pooled : Tensor
   # rows with a virtual token, and the tokens, as in prompt.forward [2, v]
   virtual : Tensor
+  # rows with an embedding of their adapter's, and draws by the head that they use, as in full.embed and
+  # full.logits
+  embedded : Tensor
+  headed : Tensor
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
   options : Tensor
   bias : Tensor
@@ -52,7 +56,9 @@ class Inputs:
     self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
     self.pooled = parts[13]
     self.virtual = torch.view(parts[14], [2, -1])
-    floats = torch.view_copy(parts[15], dtype=6)
+    self.embedded = parts[15]
+    self.headed = parts[16]
+    floats = torch.view_copy(parts[17], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -41,6 +41,7 @@ import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
+import io.tandem.server.metrics.Capacity;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.metrics.VllmMetrics;
@@ -242,6 +243,7 @@ public final class Application implements AutoCloseable {
     }
 
     private CoServingMetrics metrics(PrometheusMeterRegistry meters, ServerConfig config) {
+        Capacity.bind(meters, device.limits(), config.scheduler());
         int kvBudget = IterationLoop.kvBudget(device, config.scheduler());
         return new CoServingMetrics(meters, new VllmMetrics(meters, model.name(), kvBudget));
     }

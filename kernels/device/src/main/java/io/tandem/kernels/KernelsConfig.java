@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.model.Dtype;
 
 /**
@@ -16,6 +17,7 @@ import io.tandem.kernels.model.Dtype;
  * @param maxRank largest rank of an adapter
  * @param packTokens rows of training tokens whose activations are kept at once
  * @param stash which activations those are
+ * @param fullModules matrices {@code [vocabulary, hidden]} that adapters of requests may have in full on the device at once
  */
 public record KernelsConfig(
         Dtype dtype,
@@ -27,7 +29,8 @@ public record KernelsConfig(
         int adapterSlots,
         int maxRank,
         int packTokens,
-        Stash stash) {
+        Stash stash,
+        int fullModules) {
 
     private static final int MAX_LANES = 8;
 
@@ -39,9 +42,10 @@ public record KernelsConfig(
         require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
         require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
+        require(fullModules >= 0 && fullModules <= 4096, "full-modules", fullModules, "0 to 4096");
     }
 
-    /** The same with weights in one form, which may be left open like the type. */
+    /** With weights in one form, which may be left open like the type, and no modules in full. */
     public KernelsConfig(
             Dtype dtype,
             WeightForm weightForm,
@@ -63,32 +67,48 @@ public record KernelsConfig(
                 adapterSlots,
                 maxRank,
                 packTokens,
-                stash);
+                stash,
+                0);
     }
 
     /** The same limits for other numerics. */
     public KernelsConfig withNumerics(Dtype type, WeightForms forms) {
-        return with(type, forms, threads, contextTokens, adapterSlots);
+        return with(type, forms, threads, contextTokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another number of threads. */
     public KernelsConfig withThreads(int count) {
-        return with(dtype, weights, count, contextTokens, adapterSlots);
+        return with(dtype, weights, count, contextTokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
-        return with(dtype, weights, threads, tokens, adapterSlots);
+        return with(dtype, weights, threads, tokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another number of adapter slots. */
     public KernelsConfig withAdapterSlots(int slots) {
-        return with(dtype, weights, threads, contextTokens, slots);
+        return with(dtype, weights, threads, contextTokens, slots, fullModules);
     }
 
-    private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots) {
+    /** The same limits with another number of modules in full. */
+    public KernelsConfig withFullModules(int modules) {
+        return with(dtype, weights, threads, contextTokens, adapterSlots, modules);
+    }
+
+    private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots, int modules) {
         return new KernelsConfig(
-                type, forms, threadCount, kvSlots, context, maxTokensPerIteration, slots, maxRank, packTokens, stash);
+                type,
+                forms,
+                threadCount,
+                kvSlots,
+                context,
+                maxTokensPerIteration,
+                slots,
+                maxRank,
+                packTokens,
+                stash,
+                modules);
     }
 
     /**
@@ -100,6 +120,11 @@ public record KernelsConfig(
             throw new IllegalStateException("kernels.threads has not been resolved for this machine");
         }
         return threads <= MAX_LANES ? threads : 1;
+    }
+
+    /** Matrices that the device has room for: those of requests, and what the adapters of a job's pack may have beside them. */
+    public int fullMatrices() {
+        return fullModules == 0 ? 0 : fullModules + FullModule.values().length;
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

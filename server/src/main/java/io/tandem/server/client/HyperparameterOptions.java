@@ -21,6 +21,7 @@ final class HyperparameterOptions {
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
             Map.entry("lora_bias", "--lora-bias"),
+            Map.entry("modules_to_save", "--modules-to-save"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("growth_warmup", "--growth-warmup"),
             Map.entry("growth_interval", "--growth-interval"),
@@ -93,6 +94,13 @@ final class HyperparameterOptions {
 
     @Option(names = "--lora-bias", description = "Of lora, rslora and loraplus: train a bias on B of each module too.")
     private boolean loraBias;
+
+    @Option(
+            names = "--modules-to-save",
+            paramLabel = "M",
+            split = ",",
+            description = "Train copies of lm_head, embed_tokens or both in full beside the method; large.")
+    private @Nullable List<String> modulesToSave;
 
     @Option(
             names = "--target-modules",
@@ -313,6 +321,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "lora_bias", loraBias ? true : null);
+        put(hyperparameters, "modules_to_save", modulesToSave);
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);

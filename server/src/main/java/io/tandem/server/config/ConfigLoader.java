@@ -198,7 +198,7 @@ public final class ConfigLoader {
     }
 
     private static KernelsConfig kernels(ConfigValues values) {
-        return new KernelsConfig(
+        KernelsConfig limits = new KernelsConfig(
                 values.oneOf("kernels.dtype", Dtype.AUTO, "; for weights in other types set kernels.weight-form"),
                 values.oneOf("kernels.weight-form", WeightForm.AUTO),
                 values.integer("kernels.threads", 0),
@@ -209,5 +209,6 @@ public final class ConfigLoader {
                 values.integer("kernels.max-rank", 64),
                 values.integer("kernels.pack-tokens", 2048),
                 values.oneOf("kernels.stash", Stash.KEEP));
+        return limits.withFullModules(values.integer("kernels.full-modules", 0));
     }
 }

@@ -129,8 +129,10 @@ public final class Routes {
         table.open("/ready", health::ready);
         table.open("/version", context -> version(context, t.version()));
         table.open("/openapi.json", description::answer);
-        table.open("/docs", DocsHandler::page);
-        table.open("/docs/:asset", DocsHandler::asset);
+        table.open("/docs", WebPages.DOCS::page);
+        table.open("/docs/:asset", WebPages.DOCS::asset);
+        table.open("/console", WebPages.CONSOLE::page);
+        table.open("/console/:asset", WebPages.CONSOLE::asset);
         router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));

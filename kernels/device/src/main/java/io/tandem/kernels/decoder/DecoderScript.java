@@ -160,16 +160,29 @@ final class DecoderScript {
                 call.number(end));
     }
 
-    /** @param sizes of each bank: how many linears it joins, inputs, outputs */
-    AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes) {
+    /**
+     * @param sizes of each bank: how many linears it joins, inputs, outputs
+     * @param full how many modules adapters may have in full together
+     */
+    AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes, int full) {
         try (TensorScope call = owner.open()) {
             return new AdaptersObject(script.call(
-                    owner, "new_adapters", model.value(), call.number(slots), call.number(rank), call.numbers(sizes)));
+                    owner,
+                    "new_adapters",
+                    model.value(),
+                    call.number(slots),
+                    call.number(rank),
+                    call.numbers(sizes),
+                    call.number(full)));
         }
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
         script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
+    }
+
+    void clearFull(TensorScope call, AdaptersObject adapters, int slot) {
+        script.call(call, "clear_full", adapters.value(), call.number(slot));
     }
 
     /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
@@ -232,7 +245,10 @@ final class DecoderScript {
                         layout.runs(),
                         layout.runSlots().slots(),
                         layout.runSlots().ranks(),
-                        new long[] {layout.masked() ? 1 : 0})
+                        new long[] {layout.masked() ? 1 : 0},
+                        layout.full().embedders(),
+                        layout.full().heads(),
+                        layout.full().window())
                 .map(call::numbers)
                 .toArray(IValue[]::new)));
     }
@@ -240,8 +256,10 @@ final class DecoderScript {
     /**
      * @param policy {@link io.tandem.kernels.Stash#code}
      * @param chunk rows of logits that are alive at once
+     * @param heads whether heads may learn
      */
-    ArenaObject newArena(TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk) {
+    ArenaObject newArena(
+            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads) {
         try (TensorScope call = owner.open()) {
             return new ArenaObject(script.call(
                     owner,
@@ -250,7 +268,8 @@ final class DecoderScript {
                     call.number(rows),
                     call.number(ffn),
                     call.number(policy),
-                    call.number(chunk)));
+                    call.number(chunk),
+                    call.flag(heads)));
         }
     }
 
@@ -277,6 +296,8 @@ final class DecoderScript {
     /**
      * @param stack the adapters of the rows, the trainee last
      * @param units as {@link BackwardUnits} encodes them
+     * @param learned rows and labels of {@link FullRows#learned}
+     * @param embedded rows and tokens of {@link FullRows#embedded}
      */
     void backward(
             TensorScope call,
@@ -286,7 +307,9 @@ final class DecoderScript {
             int lane,
             Slots stack,
             ArenaObject arena,
-            long[] units) {
+            long[] units,
+            long[] learned,
+            long[] embedded) {
         script.call(
                 call,
                 "backward",
@@ -298,7 +321,9 @@ final class DecoderScript {
                 call.numbers(stack.ranks()),
                 call.numbers(stack.scaled()),
                 arena.value(),
-                call.numbers(units));
+                call.numbers(units),
+                call.numbers(learned),
+                call.numbers(embedded));
     }
 
     /**

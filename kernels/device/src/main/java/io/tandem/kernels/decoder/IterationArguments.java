@@ -32,5 +32,6 @@ interface IterationArguments {
             long[] observed,
             long[] runs,
             Slots runSlots,
-            boolean masked) {}
+            boolean masked,
+            FullRows full) {}
 }

@@ -49,6 +49,7 @@ record IterationCall(
             RowAdapters own,
             boolean mixed) {
         long[] learned = RowEncoder.learned(windows, pack);
+        FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
                 concat(concat(sampling.options, sampling.bias), sampling.repeated),
                 concat(rows.tokens, rows.positions),
@@ -65,11 +66,13 @@ record IterationCall(
                 SamplingRows.indices(sampling.limited),
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
-                virtual);
+                virtual,
+                full.embedded(),
+                full.headed());
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, sampling, pack, own),
+                layout(windows, rows, sampling, pack, own, full),
                 mixed,
                 sampling.top,
                 pack.learns());
@@ -97,7 +100,13 @@ record IterationCall(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, RowAdapters own) {
+    private Layout layout(
+            PackWindows windows,
+            RowEncoder rows,
+            SamplingRows sampling,
+            PackRows pack,
+            RowAdapters own,
+            FullRows full) {
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
@@ -108,7 +117,8 @@ record IterationCall(
                         .toArray(),
                 adapters.slots(
                         own.runs().stream().mapToLong(RowAdapters.Run::slot).toArray()),
-                adapters.masked(own));
+                adapters.masked(own),
+                full);
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

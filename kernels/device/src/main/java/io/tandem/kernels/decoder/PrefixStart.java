@@ -43,7 +43,8 @@ final class PrefixStart {
         }
         Prefix filled = prefix.get().with(run(prefix.get().vocabulary(), adapters, arena));
         return new PreparedAdapter(
-                new Adapter(adapter.config(), adapter.modules(), Optional.of(filled)), prepared.derived());
+                new Adapter(adapter.config(), adapter.modules(), Optional.of(filled), adapter.full()),
+                prepared.derived());
     }
 
     private float[] run(int[] tokens, AdapterSlots adapters, ArenaObject arena) {

@@ -15,6 +15,7 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
@@ -138,12 +139,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public PreparedAdapter prepare(Adapter adapter) {
+        FullModuleCheck.check(adapter, model, limits);
         return layout.prepare(adapter, limits.maxRank(), limits.dtype());
     }
 
     @Override
     public void putAdapter(int slot, PreparedAdapter adapter) {
         adapters.put(slot, adapter);
+    }
+
+    @Override
+    public void dropAdapter(int slot) {
+        adapters.clearFull(slot);
     }
 
     @Override
@@ -180,6 +187,7 @@ public final class TorchScriptDecoder implements DeviceModel {
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
+            adapters.clearFull(slot);
             scope.close();
             throw e;
         }
@@ -338,7 +346,16 @@ public final class TorchScriptDecoder implements DeviceModel {
                 lane,
                 adapters.slots(stack),
                 arena,
-                BackwardUnits.encode(windows.backward(), pack));
+                BackwardUnits.encode(windows.backward(), pack),
+                learns(FullModule.LM_HEAD)
+                        ? FullRows.learned(windows.backward(), pack, model.layers() - 1)
+                        : new long[0],
+                learns(FullModule.EMBED_TOKENS) ? FullRows.embedded(windows.backward(), pack) : new long[0]);
+    }
+
+    /** Whether the pack's trainee has the module in full. */
+    private boolean learns(FullModule module) {
+        return adapters.full(module, new int[] {pack.traineeSlot()}) >= 0;
     }
 
     @Override
@@ -407,7 +424,13 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private ArenaObject newArena(int rows) {
         return script.newArena(
-                trainingScope, weights, rows, model.ffn(), limits.stash().code(), MemoryPlan.logitsChunk(model));
+                trainingScope,
+                weights,
+                rows,
+                model.ffn(),
+                limits.stash().code(),
+                MemoryPlan.logitsChunk(model),
+                limits.fullModules() > 0);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
@@ -104,7 +105,7 @@ final class Trainee implements AutoCloseable {
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             growth = new Growth(parameters, config.layered());
-            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
+            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(lastFactors(initial)));
         }
         adapters.occupy(slot, initial);
         usePresentRanks();
@@ -177,11 +178,19 @@ final class Trainee implements AutoCloseable {
                 vectors.stream().map(own -> transposedB(call, own)).toList(),
                 AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
                 bottlenecks.stream().mapToLong(Placed::start).toArray(),
-                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
+                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray(),
+                full(initial));
     }
 
     private static double scaling(Placed placed) {
         return placed.part().change() instanceof Bottleneck own ? own.kind().scaling() : 1;
+    }
+
+    private static long[] full(Adapter adapter) {
+        return adapter.full().keySet().stream()
+                .flatMapToLong(
+                        module -> LongStream.of(AdapterSlots.code(module), AdapterLayout.fullStart(adapter, module)))
+                .toArray();
     }
 
     private static long[] virtual(Adapter adapter) {
@@ -200,8 +209,9 @@ final class Trainee implements AutoCloseable {
                 .toArray();
     }
 
-    private static List<Factor> prefixFactors(Adapter adapter) {
-        return adapter.prefix().map(Prefix::parameter).stream()
+    /** Those behind the modules' own. */
+    private static List<Factor> lastFactors(Adapter adapter) {
+        return Stream.concat(adapter.prefix().map(Prefix::parameter).stream(), adapter.full().values().stream())
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
     }
@@ -281,7 +291,7 @@ final class Trainee implements AutoCloseable {
             }
             modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
-        like = new Adapter(like.config(), modules, like.prefix());
+        like = new Adapter(like.config(), modules, like.prefix(), like.full());
         usePresentRanks();
     }
 
@@ -306,6 +316,9 @@ final class Trainee implements AutoCloseable {
     void learn(LearningPlan next) {
         if (next.layers().isPresent() && like.prefix().isPresent()) {
             throw new IllegalArgumentException("virtual tokens belong to no layer");
+        }
+        if (next.layers().isPresent() && !like.full().isEmpty()) {
+            throw new IllegalArgumentException("modules in full belong to no layer");
         }
         if (next.layers().isPresent() && (growth.any() || !config.layered())) {
             throw new IllegalArgumentException("an adapter of which all layers learn in every step");
@@ -390,8 +403,7 @@ final class Trainee implements AutoCloseable {
 
     /** The first layer that gradients must reach. */
     int lowestLayer() {
-        boolean modulesOnly = like.parameters()
-                == like.modules().values().stream().mapToLong(Change::numbers).sum();
+        boolean modulesOnly = like.prefix().isEmpty() && !like.full().containsKey(FullModule.EMBED_TOKENS);
         return like.modules().keySet().stream()
                 .mapToInt(Site::layer)
                 .filter(layer -> modulesOnly && plan.learns(layer))
@@ -463,12 +475,18 @@ final class Trainee implements AutoCloseable {
                 .filter(SingularValues.class::isInstance)
                 .mapToLong(change -> (long) change.rank() * change.outputs())
                 .sum();
+        long copies = like.full().values().stream()
+                .mapToLong(own -> own.values().length)
+                .sum();
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
-                .plus(MemoryPlan.fixed(fixed, dtype));
+                .plus(MemoryPlan.fixed(fixed + copies, dtype));
     }
 
     @Override
     public void close() {
+        if (!like.full().isEmpty()) {
+            adapters.clearFull(slot);
+        }
         scope.close();
     }
 }
