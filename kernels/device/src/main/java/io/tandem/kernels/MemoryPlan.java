@@ -64,15 +64,17 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** Query rows whose attention scores are alive at once in backward; {@code attention.py}'s block. */
     private static final int ATTENTION_ROWS = 128;
 
-    /** Ranks that single rows are multiplied with at once. */
-    public static final int RANK_GROUP = 8;
-
     public MemoryPlan {
         bytes = Map.copyOf(bytes);
     }
 
-    /** What the device needs to serve. */
+    /**
+     * What the device needs to serve.
+     *
+     * @throws IllegalArgumentException if slots are too many or too large, whatever the memory
+     */
     public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
+        RowTables.requireCountable(model, limits);
         long element = limits.dtype().bytes();
         long embedding = (long) model.vocab() * model.hidden();
         long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
@@ -89,9 +91,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
+        // What single rows are multiplied with lies there a second time, see bags.py.
         long turned = model.linears().stream()
-                .mapToLong(
-                        linear -> linear.modules().size() * turnedRanks(limits.maxRank()) * (1L + linear.inputs(model)))
+                .mapToLong(linear ->
+                        linear.modules().size() * RowTables.wholeRanks(limits.maxRank()) * (1L + linear.inputs(model)))
                 .sum();
         long factors = element * model.layers() * limits.adapterSlots() * (limits.maxRank() * perRank + turned);
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
@@ -106,18 +109,12 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. And D and d again. */
     private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
         long rows = 1L + limits.maxRank();
-        long turned = turnedRanks(1 + limits.maxRank()) * (1L + model.hidden());
+        long turned = RowTables.wholeRanks(1 + limits.maxRank()) * (1L + model.hidden());
         return limits.dtype().bytes()
                 * 2L
                 * model.layers()
                 * limits.adapterSlots()
                 * (rows * (2L * model.hidden() + 1) + turned);
-    }
-
-    /** Ranks that a slot has room for once more, where A is turned: whole groups, see {@code adapter/bags.py}. */
-    private static long turnedRanks(int ranks) {
-        int group = Math.min(RANK_GROUP, ranks);
-        return (long) (ranks + group - 1) / group * group;
     }
 
     /**

@@ -1,8 +1,7 @@
-# Products of single rows with factors of their own, read where these lie. A row that shares its adapter with few others
-# waits for the factors to arrive from memory, and products of small matrices fetch them at half the speed. libtorch's
-# embedding bags fetch ahead: each is a sum of rows of a table, every row times a number. So u = A x takes a
-# table with a row for each input, in which W ranks lie side by side: a group. y += B u takes one with a row for each
-# rank, cut into blocks of columns, of which a bag has only the ranks that change them.
+# Products of single rows with factors of their own, read where these lie, by libtorch's embedding bags: each is a sum
+# of rows of a table, every row times a number. So u = A x takes a table with a row for each input, in which W ranks lie
+# side by side: a group. y += B u takes one with a row for each rank, cut into blocks of columns, of which a bag has
+# only the ranks that change them. What iterations take with them is in docs/results.
 class Bags:
   # so many of the first rows have bags, maybe empty ones
   rows : int
@@ -38,7 +37,7 @@ class Bags:
     used = inputs + 1 if biased else inputs
     each = torch.arange(used, dtype=4, device=starts.device)
     down = torch.add(torch.unsqueeze(torch.mul(starts, inputs + 1), 1), each)
-    # 32 bits are enough: a table of 2^31 rows would not fit into any memory.
+    # 32 bits are enough: RowTables.java refuses larger tables.
     self.down = torch.to(torch.flatten(down), 3)
     self.down_starts = torch.arange(0, self.groups * used, used, dtype=3, device=starts.device)
     self.up = torch.to(up, 3)

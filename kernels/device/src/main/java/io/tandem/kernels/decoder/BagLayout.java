@@ -1,6 +1,6 @@
 package io.tandem.kernels.decoder;
 
-import io.tandem.kernels.MemoryPlan;
+import io.tandem.kernels.RowTables;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
@@ -38,28 +38,16 @@ final class BagLayout {
 
     Tables tables(int linear) {
         int modules = linears.get(linear).modules().size();
-        int width = blockWidth(linear);
+        int width = RowTables.blockWidth(model, linears.get(linear));
         return new Tables(
-                modules * group(maxRank), modules * maxRank, linears.get(linear).outputs(model) / width, width);
+                modules * RowTables.group(maxRank),
+                modules * maxRank,
+                linears.get(linear).outputs(model) / width,
+                width);
     }
 
     Tables tablesOfBottlenecks() {
-        return new Tables(group(1 + maxRank), 1 + maxRank, 1, model.hidden());
-    }
-
-    private static int group(int ranks) {
-        return Math.min(MemoryPlan.RANK_GROUP, ranks);
-    }
-
-    /** Columns of a joined linear's output, so many that no block of them crosses the border of a module. */
-    private int blockWidth(int linear) {
-        return linears.get(linear).modules().stream()
-                .mapToInt(module -> module.outputs(model))
-                .reduce(0, BagLayout::greatestDivisor);
-    }
-
-    private static int greatestDivisor(int a, int b) {
-        return b == 0 ? a : greatestDivisor(b, a % b);
+        return new Tables(RowTables.group(1 + maxRank), 1 + maxRank, 1, model.hidden());
     }
 
     /** The ranks that change a block of columns in any layer, for each joined linear and block. */
@@ -71,7 +59,7 @@ final class BagLayout {
         }
         for (int bank = 0; bank < layout.banks(); bank++) {
             int linear = bank % linears.size();
-            int width = blockWidth(linear);
+            int width = RowTables.blockWidth(model, linears.get(linear));
             for (Part part : layout.parts(adapter, bank)) {
                 Change change = part.change();
                 int end = (part.column() + change.outputs()) / width;

@@ -77,6 +77,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
+        // Plans the memory, so refuses slots that cannot be before anything is loaded.
+        inferenceLanes = InferenceLanes.of(model, limits);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
         script = scripts.get();
@@ -84,7 +86,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
-        inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
