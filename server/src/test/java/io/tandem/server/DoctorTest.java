@@ -140,7 +140,7 @@ class DoctorTest {
 
     @Test
     void moreRowsOfSlotsThanCanBeCounted() throws IOException {
-        change("config.json", "\"intermediate_size\" : 44", "\"intermediate_size\" : 8192");
+        change("config.json", "\"intermediate_size\" : 44", "\"intermediate_size\" : 16384");
         Path settings =
                 Files.writeString(model.resolve("settings.yaml"), "kernels:\n  adapter-slots: 4090\n  max-rank: 512\n");
         Said said = doctor("--config", settings.toString());
