@@ -132,19 +132,27 @@ class Decoder(Module):
                scaled: List[int]) -> None:
     __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
 
-  # For rows that are paired with these slots. ranks: as in low_rank.Frozen
-  def new_pack(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks)
+  def turn(self: __torch__.tandem.decoder.Decoder, adapters: __torch__.tandem.adapter.change.Changes,
+           slot: int, ranks: List[int]) -> None:
+    __torch__.tandem.adapter.change.turn_(adapters, slot, ranks)
+
+  # As in row_adapters.new_singles.
+  def new_singles(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes, numbers: Tensor,
+                  counts: List[int], slots: List[int], ranks: List[int], joined: List[int],
+                  biased: bool, places: List[int],
+                  bottlenecks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+    like = adapters.bottlenecks.down[0]
+    return __torch__.tandem.adapter.row_adapters.new_singles(
+        adapters.low_rank, like.size(2), torch.to(numbers, like.device, None, False, True), counts,
+        slots, ranks, joined, biased, places, bottlenecks)
 
   # ---- one iteration
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
-  # adapters' slots and ranks, as in low_rank.Frozen; how the pack is used: how many places there are, whether
-  # the pairs are in order, whether masks are needed; groups of full.embed and of full.logits; whose head the
-  # window has, as in full.head, and whether it learns; and the slot of quantized.Users, or nothing.
-  # mixed: whether rows differ in their adapters.
+  # adapters' slots and ranks, as in low_rank.Frozen; whether masks are needed; groups of full.embed and of
+  # full.logits; whose head the window has, as in full.head, and whether it learns; and the slot of
+  # quantized.Users, or nothing. mixed: whether rows differ in their adapters.
   # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
@@ -152,7 +160,7 @@ class Decoder(Module):
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
-              pack: __torch__.tandem.adapter.row_adapters.Pack,
+              singles: __torch__.tandem.adapter.row_adapters.Singles,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
               layout: List[List[int]], mixed: bool, top: int, learning: int) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
@@ -160,12 +168,11 @@ class Decoder(Module):
     rows = inputs.rows.size(1)
     missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
     stacks = inputs.stacks
-    places, in_order, masked = layout[7]
+    masked = layout[7][0]
     if (mixed or masked == 1) and missing > 0:
       stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
-        in_order == 1, places)
+        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
     quantized = layout[11]
     if len(quantized) > 0:
       quantized = quantized + [inputs.cache_rows.size(0)]

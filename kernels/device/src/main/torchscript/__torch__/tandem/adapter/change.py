@@ -35,18 +35,18 @@ class Users:
   low_rank : __torch__.tandem.adapter.row_adapters.Rows
   # as in scale.scale; not read if nothing is scaled
   places : Tensor
-  # as in bottleneck.masks; empty list if every row uses all active adapters
-  bottlenecks : List[Tensor]
+  # whether any has a bottleneck
+  narrows : bool
   singles : __torch__.tandem.adapter.single_weights.Users
   quantized : __torch__.tandem.adapter.quantized.Users
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
-               bottlenecks: List[Tensor],
+               narrows: bool,
                singles: __torch__.tandem.adapter.single_weights.Users,
                quantized: __torch__.tandem.adapter.quantized.Users) -> None:
     self.low_rank = low_rank
     self.places = places
-    self.bottlenecks = bottlenecks
+    self.narrows = narrows
     self.singles = singles
     self.quantized = quantized
 
@@ -58,14 +58,14 @@ class Stack:
   # of all of them, as in Scales.active, and as in scale.scale
   scaled : List[int]
   places : Tensor
-  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Group]
+  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Whole]
   # slots of those with single weights
   singles : List[int]
   def __init__(self: __torch__.tandem.adapter.change.Stack,
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, scaled: List[int],
                places: Tensor,
-               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group],
+               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Whole],
                singles: List[int]) -> None:
     self.frozen = frozen
     self.trainee = trainee
@@ -176,8 +176,12 @@ def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
               scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
-  __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
   __torch__.tandem.adapter.single_weights.activate_(self.singles, slots)
+
+# Before rows are multiplied one by one with what is in the slot. ranks: a number for each linear of a layer
+def turn_(self: __torch__.tandem.adapter.change.Changes, slot: int, ranks: List[int]) -> None:
+  __torch__.tandem.adapter.low_rank.turn_(self.low_rank, slot, ranks)
+  __torch__.tandem.adapter.bottleneck.turn_(self.bottlenecks, slot)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
 # whether rows find their low-rank adapters by masks; single: as in single_weights.users; quantized: slot and first row
@@ -186,15 +190,16 @@ def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
           masked: bool, single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
-  bottlenecks = annotate(List[Tensor], [])
   if masked:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
-  if mixed:
-    bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
+  singles = low_rank.singles
+  narrows = len(singles.bottlenecks) > 0
+  for slot in low_rank.frozen.slots + singles.frozen.slots:
+    narrows = narrows or len(self.bottlenecks.kinds[slot]) > 0
   return __torch__.tandem.adapter.change.Users(
-      low_rank, places, bottlenecks,
+      low_rank, places, narrows,
       __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single),
       __torch__.tandem.adapter.quantized.Users(quantized[0] if len(quantized) > 0 else -1,
                                                quantized[1] if len(quantized) > 0 else 0))
@@ -246,13 +251,12 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
 def forward_block(self: __torch__.tandem.adapter.change.Changes, block: int,
                   users: __torch__.tandem.adapter.change.Users, padded: bool, x: Tensor,
                   y: Tensor) -> Tensor:
-  active = self.bottlenecks.active
-  if len(active) == 0:
+  if not users.narrows:
     return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      active, block, users.bottlenecks, __torch__.tandem.ops.rows.pad(x, padded),
-      __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  rows, singles = users.low_rank, users.low_rank.singles
+  return __torch__.tandem.adapter.bottleneck.forward_rows(
+      self.bottlenecks, block, rows.runs, rows.frozen.slots, singles.gathered, singles.frozen.slots,
+      singles.bottlenecks, padded, x, y)
 
 # slots, ranks and scaled: of the adapters that do not learn, and last of the one that does
 def stack(self: __torch__.tandem.adapter.change.Changes,
@@ -268,7 +272,7 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
                         for slot in slots])
   return __torch__.tandem.adapter.change.Stack(
       frozen, trainee, lane, union, places,
-      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots),
+      __torch__.tandem.adapter.bottleneck.of_slots(self.bottlenecks, slots),
       __torch__.tandem.adapter.single_weights.having(self.singles, slots))
 
 # The bank's linear with the adapters of a backward window's rows, as in the forward pass. x [n, in] ->
@@ -368,13 +372,13 @@ def forward_block_again(spans: List[__torch__.tandem.adapter.change.Span], block
                         x: Tensor, y: Tensor) -> Tensor:
   if not __torch__.tandem.adapter.change.has_bottlenecks(spans):
     return y
-  xs = __torch__.tandem.adapter.change.split(spans, x, padded)
-  ys = __torch__.tandem.adapter.change.split(spans, y, padded)
+  xs = __torch__.tandem.adapter.change.split(spans, x, False)
+  ys = __torch__.tandem.adapter.change.split(spans, y, False)
   outputs = annotate(List[Tensor], [])
   for i in range(len(spans)):
     outputs.append(__torch__.tandem.adapter.bottleneck.forward(
-        spans[i].stack.bottlenecks, block, annotate(List[Tensor], []), xs[i], ys[i]))
-  return __torch__.tandem.adapter.change.join(spans, outputs, padded)[: y.size(0)]
+        spans[i].stack.bottlenecks, block, padded, xs[i], ys[i]))
+  return __torch__.tandem.adapter.change.join(spans, outputs, False)
 
 def has_bottlenecks(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
   has = False

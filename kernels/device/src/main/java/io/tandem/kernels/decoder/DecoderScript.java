@@ -5,6 +5,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
@@ -21,7 +22,7 @@ import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.decoder.ScriptObjects.Weight;
@@ -194,11 +195,14 @@ final class DecoderScript {
         script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
     }
 
-    /** @param ranks as {@link Slots} has them */
-    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+    /** @param ranks of each joined linear of a layer */
+    void turn(TensorScope call, AdaptersObject adapters, int slot, long[] ranks) {
+        script.call(call, "turn", adapters.value(), call.number(slot), call.numbers(ranks));
+    }
+
+    SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new PackObject(
-                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+            return new SinglesObject(script.call(owner, "new_singles", after(singles.values(call), adapters.value())));
         }
     }
 
@@ -208,7 +212,7 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            PackObject pack,
+            SinglesObject singles,
             ArenaObject arena,
             Inputs inputs) {
         return script.call(
@@ -217,7 +221,7 @@ final class DecoderScript {
                 model.value(),
                 cache.value(),
                 adapters.value(),
-                pack.value(),
+                singles.value(),
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),

@@ -20,7 +20,7 @@ import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
@@ -75,6 +75,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
+        // Plans the memory, so refuses slots that cannot be before anything is loaded.
+        inferenceLanes = InferenceLanes.of(model, limits);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
         script = scripts.get();
@@ -82,7 +84,6 @@ public final class TorchScriptDecoder implements DeviceModel {
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
-        inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
@@ -296,8 +297,8 @@ public final class TorchScriptDecoder implements DeviceModel {
             RowEncoder own = rows.get(i);
             long[] placed = virtual.get(i);
             RowAdapters used = adapters.used(own.adapterSlots);
-            PackObject joined = adapters.pack(i, used.pack());
-            calls.add(() -> run(part, own, pack, placed, used, joined, mixed));
+            SinglesObject singles = adapters.singles(i, used);
+            calls.add(() -> run(part, own, pack, placed, used, singles, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -311,13 +312,13 @@ public final class TorchScriptDecoder implements DeviceModel {
             PackRows pack,
             long[] virtual,
             RowAdapters used,
-            PackObject joined,
+            SinglesObject singles,
             boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, singles, arena)
                         .run(
                                 part.segments(),
                                 part.windows(),
