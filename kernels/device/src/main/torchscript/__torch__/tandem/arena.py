@@ -28,8 +28,8 @@ def get(self: __torch__.tandem.arena.Rows, start: int, end: int, dtype: int) -> 
   wide = torch.to(self.data[start : end], 6)
   return torch.to(torch.mul_(wide, self.scales[start : end]), dtype)
 
-# What the backward pass of a pack of training sequences needs, indexed by the row in the pack.
-# M is the most rows a pack may have. The policy says what is kept beside a layer's input, which
+# What the backward pass of packs of training sequences needs, which lie side by side, by row.
+# M is the most rows they may have together. The policy says what is kept beside a layer's input, which
 # everything can be computed from again, and the keys and values, which later windows attend to:
 # 0 keeps every input of a linear but the norms' outputs, 1 nothing, 2 queries, attention's output,
 # gate and up in 8 bits.
@@ -56,10 +56,6 @@ class Arena:
   dx : Tensor
   dkeys : Tensor
   dvalues : Tensor
-  # how many virtual tokens without rows come before each of the pack's sequences, and the adapter slot that
-  # has their keys and values, see adapter/prefix.py
-  virtual : int
-  prefix : int
   # for heads that learn, without rows if there are none: outputs of the last layer [M, C], and factors on
   # losses [M, 1] float32
   last : Tensor
@@ -69,8 +65,6 @@ class Arena:
     shape, like = model.shape, model.embedding
     self.policy = policy
     self.chunk = chunk
-    self.virtual = 0
-    self.prefix = 0
     self.x = annotate(List[Tensor], [])
     self.keys = annotate(List[Tensor], [])
     self.values = annotate(List[Tensor], [])

@@ -15,8 +15,9 @@ class Batch:
   group_masks : List[List[Tensor]]
   # four numbers per chunk: first row, rows, slot, position of the first row
   chunks : List[int]
-  # first row of the arena that goes forward, and three numbers per sequence with rows in the
-  # window: where it starts in the arena, its first row and its last row's end in the window
+  # first row of the arena that goes forward, and five numbers per sequence with rows in the window:
+  # where it starts in the arena, its first row and its last row's end in the window, and the adapter
+  # slot with the keys and values that come before it, and of how many virtual tokens, see prefix.py
   window_from : int
   windows : List[int]
   # of ranges of rows whose inputs of attention and of the MLP are wanted, first row and end; and these

@@ -73,9 +73,10 @@ def attend(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.La
     end = start + q.size(0) - rows
     torch.copy_(arena.keys[number][start : end], k[rows:])
     torch.copy_(arena.values[number][start : end], v[rows:])
-    for i in range(len(batch.windows) // 3):
-      origin, first, last = batch.windows[3 * i : 3 * i + 3]
-      keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, origin, last)
+    for i in range(len(batch.windows) // 5):
+      sequence = batch.windows[5 * i : 5 * i + 5]
+      first, last = sequence[1:3]
+      keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, sequence)
       outputs.append(__torch__.tandem.ops.attention.prefill(
           q[rows + first - start : rows + last - start], keys, values, scale, window, cap))
   return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
@@ -133,19 +134,18 @@ def add_backward(shape: __torch__.tandem.model.Shape, dx: Tensor,
 # if needs_output -> the gradient of y, and that of x through bottlenecks, if there is any
 def join_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
                   norm: Optional[__torch__.tandem.ops.norm.Norm], block: int,
-                  stack: __torch__.tandem.adapter.change.Stack, x: Tensor, y: Tensor,
+                  spans: List[__torch__.tandem.adapter.change.Span], x: Tensor, y: Tensor,
                   dx: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
   padded = layer.linears[1].padded
   changed = y
   if norm is not None:
-    changed = __torch__.tandem.adapter.change.forward_block_again(stack, block, padded, x, y)
+    changed = __torch__.tandem.adapter.change.forward_block_again(spans, block, padded, x, y)
   dy = __torch__.tandem.block.add_backward(shape, dx, norm, changed, x.dtype)
-  learns = stack.trainee.learns[block // 2 * len(layer.linears)]
-  return __torch__.tandem.adapter.change.backward_block(stack, block, learns, padded, x, y, dy)
+  return __torch__.tandem.adapter.change.backward_block(spans, block, layer.bank, padded, x, y, dy)
 
 def needs_output(norm: Optional[__torch__.tandem.ops.norm.Norm], block: int,
-                 stack: __torch__.tandem.adapter.change.Stack) -> bool:
-  return norm is not None or __torch__.tandem.adapter.change.reads_output(stack, block)
+                 spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  return norm is not None or __torch__.tandem.adapter.change.reads_output(spans, block)
 
 # d of queries and keys after norm and rotation [n, H + K, D] -> before them [n, (H + K) D]; qkv
 # their projection, only read if the model has norms of them.
@@ -167,7 +167,8 @@ def queries_and_keys_backward(shape: __torch__.tandem.model.Shape,
 
 # Queries and attention's output of rows [start, end), from the arena or computed again.
 def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
-             windows: List[int], prefixes: __torch__.tandem.adapter.prefix.Prefixes,
+             spans: List[__torch__.tandem.adapter.change.Span],
+             prefixes: __torch__.tandem.adapter.prefix.Prefixes,
              arena: __torch__.tandem.arena.Arena, qkv: Tensor) -> Tuple[Tensor, Tensor]:
   shape, dtype = model.shape, model.embedding.dtype
   if arena.policy != 1:
@@ -180,11 +181,13 @@ def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: 
       [table[start : end] for table in arena.sin])
   q = qk[:, : shape.heads]
   outputs = annotate(List[Tensor], [])
-  for i in range(len(windows) // 3):
-    origin, first, last = windows[3 * i : 3 * i + 3]
-    keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, origin, last)
-    outputs.append(__torch__.tandem.ops.attention.prefill(
-        q[first - start : last - start], keys, values, shape.scale, layer.window, shape.cap))
+  for span in spans:
+    for i in range(len(span.windows) // 5):
+      sequence = span.windows[5 * i : 5 * i + 5]
+      first, last = sequence[1:3]
+      keys, values = __torch__.tandem.adapter.prefix.context(prefixes, arena, number, sequence)
+      outputs.append(__torch__.tandem.ops.attention.prefill(
+          q[first - start : last - start], keys, values, shape.scale, layer.window, shape.cap))
   return (q, outputs[0] if len(outputs) == 1 else torch.cat(outputs))
 
 # The second half of the layer: dy [n, C] float32, the gradient of its output, becomes that of the
@@ -192,27 +195,27 @@ def attended(model: __torch__.tandem.model.Model, number: int, start: int, end: 
 def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
                   x: Tensor, o: Tensor, dy: Tensor,
                   adapters: __torch__.tandem.adapter.change.Changes,
-                  stack: __torch__.tandem.adapter.change.Stack,
+                  spans: List[__torch__.tandem.adapter.change.Span],
                   arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer, dtype = model.shape, model.layers[number], x.dtype
   if arena.policy == 0:
     middle = __torch__.tandem.arena.get(arena.middle[number], start, end, dtype)
   else:
-    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, spans, o)
     attention = __torch__.tandem.adapter.change.forward_block_again(
-        stack, 2 * number, layer.linears[1].padded, x, attention)
+        spans, 2 * number, layer.linears[1].padded, x, attention)
     middle = __torch__.tandem.block.add(shape, x, layer.after_attention, attention)
   h = __torch__.tandem.ops.norm.forward_if(layer.mlp_norm, middle)
   if layer.router is None:
     dh, dmiddle = __torch__.tandem.block.gated_backward(shape, layer, number, start, end, middle, h, dy,
-                                                        adapters, stack, arena)
+                                                        adapters, spans, arena)
   else:
     chosen, mlp = arena.chosen[number][start : end], h
-    if __torch__.tandem.block.needs_output(None, 2 * number + 1, stack):
-      mlp = __torch__.tandem.experts.forward_again(layer, shape, adapters, stack, h, chosen)
-    dmlp, dmiddle = __torch__.tandem.block.join_backward(shape, layer, None, 2 * number + 1, stack,
+    if __torch__.tandem.block.needs_output(None, 2 * number + 1, spans):
+      mlp = __torch__.tandem.experts.forward_again(layer, shape, adapters, spans, h, chosen)
+    dmlp, dmiddle = __torch__.tandem.block.join_backward(shape, layer, None, 2 * number + 1, spans,
                                                          middle, mlp, dy)
-    wide = __torch__.tandem.experts.backward(layer, shape, adapters, stack, h, chosen, dmlp)
+    wide = __torch__.tandem.experts.backward(layer, shape, adapters, spans, h, chosen, dmlp)
     dh = torch.to(wide, dtype)
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.mlp_norm, dh, middle))
   if dmiddle is not None:
@@ -222,33 +225,33 @@ def mlp_backward_(model: __torch__.tandem.model.Model, number: int, start: int, 
 def gated_backward(shape: __torch__.tandem.model.Shape, layer: __torch__.tandem.model.Layer,
                    number: int, start: int, end: int, middle: Tensor, h: Tensor, dy: Tensor,
                    adapters: __torch__.tandem.adapter.change.Changes,
-                   stack: __torch__.tandem.adapter.change.Stack,
+                   spans: List[__torch__.tandem.adapter.change.Span],
                    arena: __torch__.tandem.arena.Arena) -> Tuple[Tensor, Optional[Tensor]]:
   f = shape.activation
   if arena.policy == 1:
-    gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, stack, h)
+    gate_up = __torch__.tandem.linears.project_again(layer, 2, adapters, spans, h)
   else:
     gate_up = __torch__.tandem.arena.get(arena.gate_up[number], start, end, h.dtype)
   act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
   mlp = act
-  if __torch__.tandem.block.needs_output(layer.after_mlp, 2 * number + 1, stack):
-    mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, stack, act)
+  if __torch__.tandem.block.needs_output(layer.after_mlp, 2 * number + 1, spans):
+    mlp = __torch__.tandem.linears.project_again(layer, 3, adapters, spans, act)
   dmlp, dmiddle = __torch__.tandem.block.join_backward(shape, layer, layer.after_mlp, 2 * number + 1,
-                                                       stack, middle, mlp, dy)
-  dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, stack, act,
+                                                       spans, middle, mlp, dy)
+  dact = __torch__.tandem.linears.project_backward(layer, 3, adapters, spans, act,
                                                    dmlp)
   dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-  dh = __torch__.tandem.linears.project_backward(layer, 2, adapters, stack, h, dgate_up)
+  dh = __torch__.tandem.linears.project_backward(layer, 2, adapters, spans, h, dgate_up)
   return (dh, dmiddle)
 
 # Rows [start, end) of one layer: takes arena.dx of these rows as the gradient of the layer's
 # output and leaves there that of its input. Windows of a layer come from the last row to the
 # first, so the gradients of the window's own keys and values are complete when it is reached, and
-# are zero again behind it, for the next layer. windows: as in Batch, for these rows. lane: whose
-# gradients are added to; lanes may run at once over rows of different sequences.
+# are zero again behind it, for the next layer. spans: all of these rows. Lanes may run at once over
+# rows of different sequences.
 def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end: int,
-              windows: List[int], adapters: __torch__.tandem.adapter.change.Changes,
-              stack: __torch__.tandem.adapter.change.Stack,
+              spans: List[__torch__.tandem.adapter.change.Span],
+              adapters: __torch__.tandem.adapter.change.Changes,
               arena: __torch__.tandem.arena.Arena) -> None:
   shape, layer = model.shape, model.layers[number]
   dtype = model.embedding.dtype
@@ -256,24 +259,25 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
   h = __torch__.tandem.ops.norm.forward_if(layer.attention_norm, x)
   qkv = torch.empty([0], device=x.device)
   if arena.policy == 1 or layer.q_norm is not None:
-    qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, stack, h)
-  q, o = __torch__.tandem.block.attended(model, number, start, end, windows, adapters.prefixes, arena,
-                                         qkv)
+    qkv = __torch__.tandem.linears.project_again(layer, 0, adapters, spans, h)
+  q, o = __torch__.tandem.block.attended(model, number, start, end, spans, adapters.prefixes, arena, qkv)
   dy = arena.dx[start : end]
-  __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, stack, arena)
+  __torch__.tandem.block.mlp_backward_(model, number, start, end, x, o, dy, adapters, spans, arena)
   attention = o
-  if __torch__.tandem.block.needs_output(layer.after_attention, 2 * number, stack):
-    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, stack, o)
+  if __torch__.tandem.block.needs_output(layer.after_attention, 2 * number, spans):
+    attention = __torch__.tandem.linears.project_again(layer, 1, adapters, spans, o)
   dattention, dx = __torch__.tandem.block.join_backward(shape, layer, layer.after_attention, 2 * number,
-                                                        stack, x, attention, dy)
-  do = __torch__.tandem.linears.project_backward(layer, 1, adapters, stack,
+                                                        spans, x, attention, dy)
+  do = __torch__.tandem.linears.project_backward(layer, 1, adapters, spans,
                                                o, dattention)
   dqs = annotate(List[Tensor], [])
-  for i in range(len(windows) // 3):
-    origin, first, last = windows[3 * i : 3 * i + 3]
-    dqs.append(__torch__.tandem.adapter.prefix.backward_(
-        adapters.prefixes, stack.trainee.prefix, stack.lane, shape, arena, number, layer.window,
-        origin, last, do[first - start : last - start], q[first - start : last - start]))
+  for span in spans:
+    for i in range(len(span.windows) // 5):
+      sequence = span.windows[5 * i : 5 * i + 5]
+      first, last = sequence[1:3]
+      dqs.append(__torch__.tandem.adapter.prefix.backward_(
+          adapters.prefixes, span.stack.trainee.prefix, span.stack.lane, shape, arena, number, layer.window,
+          sequence, do[first - start : last - start], q[first - start : last - start]))
   dq = dqs[0] if len(dqs) == 1 else torch.cat(dqs)
   dkeys, dvalues = arena.dkeys[start : end], arena.dvalues[start : end]
   dqk = torch.cat([dq, torch.to(dkeys, dtype)], 1)
@@ -281,7 +285,7 @@ def backward_(model: __torch__.tandem.model.Model, number: int, start: int, end:
       shape, layer, qkv, dqk, arena.cos[layer.rotary][start : end],
       arena.sin[layer.rotary][start : end])
   dv = torch.reshape(torch.to(dvalues, dtype), [end - start, -1])
-  dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, stack,
+  dh = __torch__.tandem.linears.project_backward(layer, 0, adapters, spans,
                                                h, torch.cat([dqk, dv], 1))
   torch.add_(dy, __torch__.tandem.ops.norm.backward_if(layer.attention_norm, dh, x))
   if dx is not None:

@@ -132,40 +132,47 @@ class Decoder(Module):
                scaled: List[int]) -> None:
     __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
 
-  # For rows that are paired with these slots. ranks: as in low_rank.Frozen
-  def new_pack(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks)
+  def turn(self: __torch__.tandem.decoder.Decoder, adapters: __torch__.tandem.adapter.change.Changes,
+           slot: int, ranks: List[int]) -> None:
+    __torch__.tandem.adapter.change.turn_(adapters, slot, ranks)
+
+  # As in row_adapters.new_singles.
+  def new_singles(self: __torch__.tandem.decoder.Decoder,
+                  adapters: __torch__.tandem.adapter.change.Changes, numbers: Tensor,
+                  counts: List[int], slots: List[int], ranks: List[int], joined: List[int],
+                  biased: bool, places: List[int],
+                  bottlenecks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+    like = adapters.bottlenecks.down[0]
+    return __torch__.tandem.adapter.row_adapters.new_singles(
+        adapters.low_rank, like.size(2), torch.to(numbers, like.device, None, False, True), counts,
+        slots, ranks, joined, biased, places, bottlenecks)
 
   # ---- one iteration
 
   # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
-  # adapters' slots and ranks, as in low_rank.Frozen; how the pack is used: how many places there are, whether
-  # the pairs are in order, whether masks are needed; groups of full.embed and of full.logits; whose head the
-  # window has, as in full.head, and whether it learns; and the slot of quantized.Users, or nothing.
-  # mixed: whether rows differ in their adapters.
-  # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
+  # adapters' slots and ranks, as in low_rank.Frozen; whether masks are needed; groups of full.embed and of
+  # full.logits; whose head the window has, as in full.head, and whether it learns; and the slot of
+  # quantized.Users, or nothing. mixed: whether rows differ in their adapters.
+  # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
   # if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
-              pack: __torch__.tandem.adapter.row_adapters.Pack,
+              singles: __torch__.tandem.adapter.row_adapters.Singles,
               arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
-              layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
+              layout: List[List[int]], mixed: bool, top: int, learning: int) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
     missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
     stacks = inputs.stacks
-    places, in_order, masked = layout[7]
+    masked = layout[7][0]
     if (mixed or masked == 1) and missing > 0:
       stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
     low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
-        in_order == 1, places)
+        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
     quantized = layout[11]
     if len(quantized) > 0:
       quantized = quantized + [inputs.cache_rows.size(0)]
@@ -209,7 +216,7 @@ class Decoder(Module):
       if learns == 1:
         torch.copy_(arena.last[batch.window_from : batch.window_from + rows - inference], x[inference:])
       results.append(__torch__.tandem.loss.forward_backward_(
-          model, arena, x[inference:], batch.window_from, inputs.learned, learn,
+          model, arena, x[inference:], batch.window_from, inputs.learned, learning,
           __torch__.tandem.adapter.full.head(full, slot)))
     return __torch__.tandem.host.read_all(results)
 
@@ -256,36 +263,48 @@ class Decoder(Module):
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
-  # slots, ranks, scaled: as in change.stack.
-  # units: for each window of a layer the numbers layer, start, end, how many sequences it has
-  # rows of, and three numbers for each of those as in Batch. learned: as in full.backward_head_, embedded: as in
-  # full.backward_embedding_.
+  # stacks: for each trainee its slots, ranks and scaled as in change.stack.
+  # units: for each window of a layer the numbers layer, start, end, and how many trainees it has rows of;
+  # for each of those, in the order of the rows, which one it is, how many rows and how many sequences;
+  # and for each of these five numbers as in Batch.
+  # learned: as in full.backward_head_, embedded: as in full.backward_embedding_, of the first trainee: with
+  # modules in full it is the only one.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
-               trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
-               slots: List[int], ranks: List[int], scaled: List[int],
-               arena: __torch__.tandem.arena.Arena, units: List[int], learned: List[int],
-               embedded: List[int]) -> None:
-    __torch__.tandem.adapter.full.backward_head_(trainee.full, lane, adapters.full, trainee.slot, model, arena,
+               trainees: List[__torch__.tandem.adapter.trainee.Trainee], lane: int,
+               stacks: List[List[int]], arena: __torch__.tandem.arena.Arena,
+               units: List[int], learned: List[int], embedded: List[int]) -> None:
+    first = trainees[0]
+    __torch__.tandem.adapter.full.backward_head_(first.full, lane, adapters.full, first.slot, model, arena,
                                                  learned)
-    stack = __torch__.tandem.adapter.change.stack(adapters, trainee, lane, slots, ranks, scaled)
+    made = annotate(List[__torch__.tandem.adapter.change.Stack], [])
+    for i in range(len(trainees)):
+      slots, ranks, scaled = stacks[3 * i : 3 * i + 3]
+      made.append(__torch__.tandem.adapter.change.stack(adapters, trainees[i], lane, slots, ranks,
+                                                        scaled))
     at = 0
     while at < len(units):
-      number, start, end, sequences = units[at : at + 4]
-      windows = units[at + 4 : at + 4 + 3 * sequences]
-      at = at + 4 + 3 * sequences
-      __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, stack, arena)
+      number, start, end, count = units[at : at + 4]
+      at = at + 4
+      spans = annotate(List[__torch__.tandem.adapter.change.Span], [])
+      row = 0
+      for i in range(count):
+        which, rows, sequences = units[at : at + 3]
+        windows = units[at + 3 : at + 3 + 5 * sequences]
+        at = at + 3 + 5 * sequences
+        spans.append(__torch__.tandem.adapter.change.Span(made[which], row, row + rows, windows))
+        row = row + rows
+      __torch__.tandem.block.backward_(model, number, start, end, spans, adapters, arena)
       if number == 0:
-        __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
-                                                  model.embedding_scale)
-    __torch__.tandem.adapter.full.backward_embedding_(trainee.full, lane, arena.dx, embedded,
+        for span in spans:
+          __torch__.tandem.adapter.prompt.backward_(span.stack.trainee.prompt, lane, span.windows,
+                                                    arena.dx, model.embedding_scale)
+    __torch__.tandem.adapter.full.backward_embedding_(first.full, lane, arena.dx, embedded,
                                                       model.embedding_scale)
 
-  # Whatever became of the pack before. prefix, virtual: as in the arena
-  def begin_pack(self: __torch__.tandem.decoder.Decoder,
-                 arena: __torch__.tandem.arena.Arena, prefix: int, virtual: int) -> None:
-    arena.prefix = prefix
-    arena.virtual = virtual
+  # Whatever became of the packs before.
+  def begin_packs(self: __torch__.tandem.decoder.Decoder,
+                  arena: __torch__.tandem.arena.Arena) -> None:
     torch.zero_(arena.dkeys)
     torch.zero_(arena.dvalues)
     torch.fill_(arena.factors, 1.)

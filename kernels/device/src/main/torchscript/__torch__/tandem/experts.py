@@ -68,10 +68,11 @@ def project(layer: __torch__.tandem.model.Layer, index: int,
   mask, places = __torch__.tandem.adapter.change.select(adapters, users, index, rows, missing)
   return __torch__.tandem.linears.project_some(layer, index, adapters, users, mask, places, x)
 
-# The output for rows of the pack, as in forward; chosen [n, k] their experts. x [n, C] -> [n, C]
+# The output for rows of a pack, as in forward; chosen [n, k] their experts. x [n, C] -> [n, C]. spans: one,
+# because an expert has few rows of each.
 def forward_again(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,
                   adapters: __torch__.tandem.adapter.change.Changes,
-                  stack: __torch__.tandem.adapter.change.Stack, x: Tensor,
+                  spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
                   chosen: Tensor) -> Tensor:
   rated = torch.gather(__torch__.tandem.experts.rate(layer, x), 1, chosen)
   weights = torch.to(__torch__.tandem.experts.share(shape, rated), x.dtype)
@@ -84,18 +85,18 @@ def forward_again(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.m
     if end > at:
       mine = torch.index_select(x, 0, order.rows[at : end])
       index = 2 + 2 * expert
-      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, stack, mine)
+      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, spans, mine)
       act = __torch__.tandem.ops.gated.forward(gate_up, shape.activation)[0]
-      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, stack, act)
+      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, spans, act)
       outputs.append(torch.mul(y, weights[at : end]))
     at = end
   return __torch__.tandem.experts.gather(order, outputs, x)
 
 # x [n, C] the input, chosen [n, k] the experts as in forward, dy [n, C] -> dx [n, C] float32.
-# Products of the experts are computed again.
+# Products of the experts are computed again. spans: one
 def backward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.Shape,
              adapters: __torch__.tandem.adapter.change.Changes,
-             stack: __torch__.tandem.adapter.change.Stack, x: Tensor,
+             spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
              chosen: Tensor, dy: Tensor) -> Tensor:
   all = __torch__.tandem.experts.rate(layer, x)
   rated = torch.gather(all, 1, chosen)
@@ -112,15 +113,15 @@ def backward(layer: __torch__.tandem.model.Layer, shape: __torch__.tandem.model.
       rows = order.rows[at : end]
       mine, dmine = torch.index_select(x, 0, rows), torch.index_select(dy, 0, rows)
       index = 2 + 2 * expert
-      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, stack, mine)
+      gate_up = __torch__.tandem.linears.project_again(layer, index, adapters, spans, mine)
       act, opened = __torch__.tandem.ops.gated.forward(gate_up, f)
-      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, stack, act)
+      y = __torch__.tandem.linears.project_again(layer, index + 1, adapters, spans, act)
       dweights.append(torch.sum(torch.mul(torch.to(dmine, 6), y), [1]))
       dact = __torch__.tandem.linears.project_backward(
-          layer, index + 1, adapters, stack, act,
+          layer, index + 1, adapters, spans, act,
           torch.mul(dmine, sorted[at : end]))
       dgate_up = __torch__.tandem.ops.gated.backward(dact, gate_up, opened, f)
-      dx = __torch__.tandem.linears.project_backward(layer, index, adapters, stack,
+      dx = __torch__.tandem.linears.project_backward(layer, index, adapters, spans,
                                                      mine, dgate_up)
       dxs.append(torch.to(dx, 6))
     at = end

@@ -29,8 +29,6 @@ class Inputs:
   pooled : Tensor
   # rows with a virtual token, and the tokens, as in prompt.forward [2, v]
   virtual : Tensor
-  # pairs of rows and adapters, as in row_adapters.Rows [2, p]
-  pairs : Tensor
   # rows with an embedding of their adapter's, and draws by the head that they use, as in full.embed and
   # full.logits
   embedded : Tensor
@@ -60,11 +58,10 @@ class Inputs:
     self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
     self.pooled = parts[13]
     self.virtual = torch.view(parts[14], [2, -1])
-    self.pairs = torch.view(parts[15], [2, -1])
-    self.embedded = parts[16]
-    self.headed = parts[17]
-    self.single = parts[18]
-    floats = torch.view_copy(parts[19], dtype=6)
+    self.embedded = parts[15]
+    self.headed = parts[16]
+    self.single = parts[17]
+    floats = torch.view_copy(parts[18], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

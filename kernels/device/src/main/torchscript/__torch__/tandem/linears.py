@@ -19,21 +19,19 @@ def project_some(layer: __torch__.tandem.model.Layer, index: int,
                                               places, padded)
   return y[: x.size(0)]
 
-# Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]
+# Backward of linear `index`: x its input, dy [n, out] -> dx [n, in]. spans: all of the rows, or one
 def project_backward(layer: __torch__.tandem.model.Layer, index: int,
                      adapters: __torch__.tandem.adapter.change.Changes,
-                     stack: __torch__.tandem.adapter.change.Stack, x: Tensor, dy: Tensor) -> Tensor:
-  linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  dy = __torch__.tandem.ops.rows.pad(dy, linear.padded)
-  dx = __torch__.tandem.adapter.change.backward(adapters, stack, layer.bank + index, linear, x, dy)
-  return dx[:rows]
+                     spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
+                     dy: Tensor) -> Tensor:
+  linear = layer.linears[index]
+  dx = __torch__.tandem.adapter.change.backward(adapters, spans, layer.bank + index, linear, x, dy)
+  return dx[: x.size(0)]
 
 # Linear `index` of the layer for rows of the pack, as in the forward pass. x [n, in] -> [n, out]
 def project_again(layer: __torch__.tandem.model.Layer, index: int,
                   adapters: __torch__.tandem.adapter.change.Changes,
-                  stack: __torch__.tandem.adapter.change.Stack, x: Tensor) -> Tensor:
-  linear, rows = layer.linears[index], x.size(0)
-  x = __torch__.tandem.ops.rows.pad(x, linear.padded)
-  y = __torch__.tandem.adapter.change.forward_again(adapters, stack, layer.bank + index, linear, x)
-  return y[:rows]
+                  spans: List[__torch__.tandem.adapter.change.Span], x: Tensor) -> Tensor:
+  linear = layer.linears[index]
+  y = __torch__.tandem.adapter.change.forward_again(adapters, spans, layer.bank + index, linear, x)
+  return y[: x.size(0)]

@@ -23,13 +23,21 @@ def head_backward(model: __torch__.tandem.model.Model, head: Optional[Tensor],
   return __torch__.tandem.ops.linear.backward(model.head, padded)[: dlogits.size(0)]
 
 # x [n, C] the window's rows, which start at row `start` of the arena; learned [2, m]: rows of the
-# arena with a label, and the labels; learn: whether the gradient is wanted; head: as in model.logits.
-# Returns [2, m] float32: the losses, and 1 where the label is the most likely, 0 elsewhere.
+# arena with a label, and the labels; learning: of how many of those, the first ones, the gradient is
+# wanted; head: as in model.logits. Returns [2, m] float32: the losses, and 1 where the label is the most
+# likely, 0 elsewhere.
 def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
-                      x: Tensor, start: int, learned: Tensor, learn: bool,
+                      x: Tensor, start: int, learned: Tensor, learning: int,
                       head: Optional[Tensor]) -> Tensor:
-  scores = annotate(List[Tensor], [torch.empty([2, 0], device=x.device)])
   torch.zero_(arena.dx[start : start + x.size(0)])
+  scores = __torch__.tandem.loss.score_(model, arena, x, start, learned[:, :learning], True, head)
+  return torch.cat(scores + __torch__.tandem.loss.score_(model, arena, x, start, learned[:, learning:],
+                                                         False, head), 1)
+
+# The same where the gradient is wanted of all or of none, chunk by chunk
+def score_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena, x: Tensor,
+           start: int, learned: Tensor, learn: bool, head: Optional[Tensor]) -> List[Tensor]:
+  scores = annotate(List[Tensor], [torch.empty([2, 0], device=x.device)])
   count = learned.size(1)
   chunk = arena.chunk
   first = 0
@@ -44,4 +52,4 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
       dx = __torch__.tandem.ops.norm.backward(model.norm, dnormed, hidden)
       torch.index_copy_(arena.dx, 0, rows, dx)
     first = first + chunk
-  return torch.cat(scores, 1)
+  return scores

@@ -53,6 +53,13 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Optional
     scores = torch.add(scores, __torch__.meta.kernels.here(mask))
   return torch.matmul(torch.to(scores, q.dtype), v)
 
+# The sums of a table's rows, without the other results.
+def embedding_bag(table: Tensor, indices: Tensor, starts: Tensor, scale_by_frequency: bool, mode: int,
+                  sparse: bool, factors: Tensor, last: bool) -> List[Tensor]:
+  __torch__.meta.kernels.all_here([table, indices, starts, factors])
+  assert list(indices.size()) == list(factors.size()), "a factor for each row of the table"
+  return [torch.empty([starts.size(0), table.size(1)], dtype=table.dtype, device=table.device)]
+
 def searchsorted(sorted: Tensor, values: Tensor, right: bool) -> Tensor:
   __torch__.meta.kernels.all_here([sorted, values])
   return torch.empty_like(values, dtype=4)

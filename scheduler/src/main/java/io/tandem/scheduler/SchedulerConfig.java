@@ -12,7 +12,8 @@ import io.tandem.scheduler.finetune.FinetuneJob;
  * @param kvCacheTokens tokens that all sequences may hold in the KV cache together; 0 means all that the slots can hold
  * @param maxQueuedRequests waiting requests before new ones are refused
  * @param maxQueuedJobs waiting fine-tuning jobs before new ones are refused
- * @param concurrentJobs fine-tuning jobs that train at once, in turns
+ * @param concurrentJobs fine-tuning jobs that train at once
+ * @param packs how these share iterations
  * @param speculation whether answers get several tokens in one iteration
  */
 public record SchedulerConfig(
@@ -23,7 +24,30 @@ public record SchedulerConfig(
         int maxQueuedRequests,
         int maxQueuedJobs,
         int concurrentJobs,
+        Packs packs,
         Speculation speculation) {
+
+    /** With packs side by side. */
+    public SchedulerConfig(
+            Targets targets,
+            Finetuning finetuning,
+            int prefillChunkTokens,
+            int kvCacheTokens,
+            int maxQueuedRequests,
+            int maxQueuedJobs,
+            int concurrentJobs,
+            Speculation speculation) {
+        this(
+                targets,
+                finetuning,
+                prefillChunkTokens,
+                kvCacheTokens,
+                maxQueuedRequests,
+                maxQueuedJobs,
+                concurrentJobs,
+                Packs.TOGETHER,
+                speculation);
+    }
 
     /**
      * What answers should hold. A request attains its objective if both its time to first token and its mean time per
@@ -70,6 +94,14 @@ public record SchedulerConfig(
         }
     }
 
+    /** How the packs of several jobs share iterations. */
+    public enum Packs {
+        /** Side by side in one window, as far as the training arena holds them. */
+        TOGETHER,
+        /** One after the other. */
+        IN_TURN
+    }
+
     /** How inference and fine-tuning share the device. */
     public enum Mode {
         /** In the same iterations. */
@@ -104,6 +136,14 @@ public record SchedulerConfig(
         require(maxQueuedRequests >= 1, "max-queued-requests", maxQueuedRequests, "1 or more");
         require(maxQueuedJobs >= 1, "max-queued-jobs", maxQueuedJobs, "1 or more");
         require(concurrentJobs >= 1 && concurrentJobs <= 64, "concurrent-jobs", concurrentJobs, "1 to 64");
+    }
+
+    /**
+     * Whether packs of several jobs lie side by side. Not if windows are fixed, because then a job's weights depend on nobody
+     * else, not by rounding either; nor in the baseline.
+     */
+    public boolean packsTogether() {
+        return packs == Packs.TOGETHER && finetuning.mode() == Mode.CO_SERVING && finetuning.fixedWindowTokens() == 0;
     }
 
     /** Adapter slots that only jobs use: one for each trainee, and those for the frozen adapters below it. */

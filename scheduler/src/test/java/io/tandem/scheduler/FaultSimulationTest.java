@@ -130,6 +130,7 @@ class FaultSimulationTest {
             "putAdapter",
             "openTrainee",
             "beginPack",
+            "joinPack",
             "learn",
             "scaleSequences",
             "run",

@@ -25,7 +25,7 @@ class FullModulesTest {
     private final Scenario scenario = new Scenario(LIMITS, Scenario.CONFIG);
     private final Random random = new Random(1);
 
-    private static AdapterVersion full(int seed, FullModule... modules) {
+    static AdapterVersion full(int seed, FullModule... modules) {
         Map<FullModule, Parameter> full = new TreeMap<>();
         for (FullModule module : modules) {
             full.put(module, new Parameter(module.weight(), 1, 1, new float[] {seed}));

@@ -84,9 +84,10 @@ final class Checkup {
         DeviceProfile machine = DeviceProfile.ofThisMachine();
         KernelsConfig asked = config.scheduler().deviceLimits(config.kernels());
         int context = attempt("computes in", () -> machine.choose(asked, model))
-                .map(choice -> {
+                .flatMap(choice -> {
                     fact("computes in", "%s", choice);
-                    return memory(model, machine, asked.withNumerics(choice.dtype(), choice.weights()));
+                    KernelsConfig limits = asked.withNumerics(choice.dtype(), choice.weights());
+                    return attempt("memory", () -> memory(model, machine, limits));
                 })
                 .orElse(model.maxPositions());
         attempt("text", () -> Application.text(config, files, model, context)).ifPresent(this::text);

@@ -139,6 +139,16 @@ class DoctorTest {
     }
 
     @Test
+    void moreRowsOfSlotsThanCanBeCounted() throws IOException {
+        change("config.json", "\"intermediate_size\" : 44", "\"intermediate_size\" : 16384");
+        Path settings =
+                Files.writeString(model.resolve("settings.yaml"), "kernels:\n  adapter-slots: 4090\n  max-rank: 512\n");
+        Said said = doctor("--config", settings.toString());
+        assertThat(said.status()).isEqualTo(1);
+        assertThat(said.out()).contains("X memory", "lower kernels.adapter-slots or kernels.max-rank");
+    }
+
+    @Test
     void aTemplateThatCannotBeUsedIsAWarning() throws IOException {
         Files.writeString(model.resolve("chat_template.jinja"), "{% for message in %}");
         Said said = doctor();

@@ -8,7 +8,7 @@ import io.tandem.kernels.model.ModelConfig;
 import java.util.SortedMap;
 
 /**
- * One base model on one device, with adapter slots, KV slots and at most one pack of training sequences in flight.
+ * One base model on one device, with adapter slots, KV slots and packs of training sequences in flight.
  * Not thread-safe: the engine thread owns it, and everything else talks to that thread by messages.
  *
  * <p>A <em>trainee</em> is an adapter that learns. It occupies an adapter slot, and serving requests never read that
@@ -74,8 +74,8 @@ public interface DeviceModel extends AutoCloseable {
     void openTrainee(int slot, PreparedAdapter snapshot, OptimizerConfig optimizer, OptimizerState state);
 
     /**
-     * Lays the sequences of a mini-batch, or a part of one, one after the other into the rows {@code 0..total} of the
-     * training arena. A pack stays until the next one; its gradients are added up until {@link #optimizerStep}.
+     * Lays the sequences of a mini-batch, or a part of one, into the rows of the training arena. A pack stays until the next
+     * one begins; its gradients are added up until {@link #optimizerStep}.
      *
      * @param adapterSlots adapters that the rows use. If the pack is to be learned, the last one is the trainee, and
      *     those before it are frozen
@@ -84,15 +84,42 @@ public interface DeviceModel extends AutoCloseable {
     void beginPack(int[] adapterSlots, TrainingPack pack);
 
     /**
-     * Multiplies the gradient of each sequence's losses, between the pack's last forward window and its first backward
+     * Lays another pack, of another trainee or of none, beside those that lie there since {@link #beginPack}, before anything
+     * of them has run. Packs have the numbers 0, 1 ... in that order. Their rows go forward in the same windows and back in
+     * the same windows, and share the products with the frozen weights; otherwise they have nothing to do with each other.
+     *
+     * @param adapterSlots as there
+     * @throws IllegalArgumentException if all packs have more than {@link KernelsConfig#packTokens} tokens together, or an
+     *     adapter of one of them has modules in full or learns over quantized weights: such a pack lies alone; the others stay
+     */
+    void joinPack(int[] adapterSlots, TrainingPack pack);
+
+    /**
+     * Nothing becomes of a pack any more. If rows of it have yet to go forward they still do, without adapters, and are not
+     * scored; none go back.
+     *
+     * @param number of the pack
+     */
+    void dropPack(int number);
+
+    /**
+     * Multiplies the gradient of each sequence's losses, between a pack's last forward window and its first backward
      * window. For losses that depend on whole sequences: their derivative by a sequence's summed loss is the factor.
      *
-     * @param factors one for each sequence of the pack
+     * @param number of the pack
+     * @param factors one for each of its sequences
      */
-    void scaleSequences(double[] factors);
+    void scaleSequences(int number, double[] factors);
 
-    /** What is left of the pack that was begun last. */
+    /** What is left of all packs together. */
     PackProgress packProgress();
+
+    /**
+     * What is left of one of them.
+     *
+     * @param number of the pack
+     */
+    PackProgress packProgress(int number);
 
     /**
      * Runs one iteration.
@@ -159,7 +186,7 @@ public interface DeviceModel extends AutoCloseable {
     /** What the optimizer remembers, for {@link #openTrainee(int, PreparedAdapter, OptimizerConfig, OptimizerState)}. */
     OptimizerState optimizerState(int slot);
 
-    /** Ends training in the slot and frees what belonged to it; a pack of another trainee goes on. */
+    /** Ends training in the slot, drops its pack and frees what belonged to it; packs of other trainees go on. */
     void closeTrainee(int slot);
 
     MemoryReport memory();

@@ -9,7 +9,7 @@ import java.util.Optional;
  *
  * @param segments inference rows: a decode is a segment of one token, a prefill chunk one of several; so is a decode with a
  *     draft of the tokens after it
- * @param training rows of the current pack, if any
+ * @param training rows of the current packs, if any
  */
 public record IterationInputs(List<Segment> segments, Optional<TrainingWork> training) {
 
@@ -151,12 +151,12 @@ public record IterationInputs(List<Segment> segments, Optional<TrainingWork> tra
     }
 
     /**
-     * How much of the current pack runs, forward before backward. Which rows of which sequences come next, and in which
+     * How much of the current packs runs, forward before backward. Which rows of which sequences come next, and in which
      * layers, is up to the device, which also knows {@linkplain DeviceModel#packProgress how much is left}.
      *
      * @param forwardRows rows that go forward
      * @param backwardRowLayers rows that go backward through one layer each. Some may run only in an iteration after which
-     *     the whole pack has gone forward, and none if the pack only measures
+     *     all rows have gone forward, and none if the packs only measure
      */
     public record TrainingWork(int forwardRows, long backwardRowLayers) {}
 }

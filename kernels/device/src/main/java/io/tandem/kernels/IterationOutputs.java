@@ -11,7 +11,8 @@ import java.util.List;
  * @param states the last token's hidden state behind the last norm, for each pooled segment, in the order of the segments
  * @param observed what each layer's attention and MLP got of the observed tokens, as their linears see it, {@code [tokens,
  *     layers, 2, hidden]}, for each segment that has some, in the order of the segments
- * @param scores of the training pack's sequences, over their learned tokens in the forward window; none without one
+ * @param scores of the training packs' sequences, pack by pack, over their learned tokens in the forward window; none
+ *     without one
  * @param learnedTokens how many tokens those are together
  */
 public record IterationOutputs(

@@ -68,8 +68,13 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes = Map.copyOf(bytes);
     }
 
-    /** What the device needs to serve. */
+    /**
+     * What the device needs to serve.
+     *
+     * @throws IllegalArgumentException if slots are too many or too large, whatever the memory
+     */
     public static MemoryPlan serving(ModelConfig model, KernelsConfig limits) {
+        RowTables.requireCountable(model, limits);
         long element = limits.dtype().bytes();
         long embedding = (long) model.vocab() * model.hidden();
         long rotary = 2L * Float.BYTES * limits.contextTokens() * rotated(model);
@@ -86,7 +91,12 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
-        long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
+        // What single rows are multiplied with lies there a second time, see bags.py.
+        long turned = model.linears().stream()
+                .mapToLong(linear ->
+                        linear.modules().size() * RowTables.wholeRanks(limits.maxRank()) * (1L + linear.inputs(model)))
+                .sum();
+        long factors = element * model.layers() * limits.adapterSlots() * (limits.maxRank() * perRank + turned);
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
         long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
         bytes.put(
@@ -96,10 +106,15 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return new MemoryPlan(bytes);
     }
 
-    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */
+    /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. And D and d again. */
     private static long bottleneckBytes(ModelConfig model, KernelsConfig limits) {
-        long rows = 2L * model.layers() * limits.adapterSlots() * (1L + limits.maxRank());
-        return limits.dtype().bytes() * rows * (2L * model.hidden() + 1);
+        long rows = 1L + limits.maxRank();
+        long turned = RowTables.wholeRanks(1 + limits.maxRank()) * (1L + model.hidden());
+        return limits.dtype().bytes()
+                * 2L
+                * model.layers()
+                * limits.adapterSlots()
+                * (rows * (2L * model.hidden() + 1) + turned);
     }
 
     /**

@@ -1,11 +1,11 @@
 package io.tandem.kernels;
 
 /**
- * How far the current pack has come.
+ * How far a pack has come, or several together.
  *
  * @param rows of the pack
  * @param learningRows that go backward, unless the pack only measures
- * @param layers that each of those goes backward through
+ * @param layers that those go backward through, some of them perhaps through fewer
  * @param forwardRows rows that have not gone forward
  * @param backwardRowLayers rows times layers that have not gone backward; 0 if the pack only measures
  */
@@ -25,7 +25,10 @@ public record PackProgress(int rows, int learningRows, int layers, int forwardRo
         return forwardRows == rows;
     }
 
-    /** How many layers the next rows that go backward lie in, if these are so many rows times layers, 1 or more. */
+    /**
+     * How many layers the next rows that go backward lie in, if these are so many rows times layers, 1 or more, and all rows
+     * go through all layers.
+     */
     public int backwardWindows(long rowLayers) {
         long top = (backwardRowLayers + learningRows - 1) / learningRows;
         return Math.toIntExact(top - (backwardRowLayers - rowLayers) / learningRows);

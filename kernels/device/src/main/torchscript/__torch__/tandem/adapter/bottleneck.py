@@ -8,44 +8,59 @@ class Bottlenecks:
   down : List[Tensor]
   bias : List[Tensor]
   up : List[Tensor]
+  # per block: D and d once more, the first table of bags.py. It has what a slot had when that was turned last
+  turned : List[Tensor]
   # per slot: most rows of any layer in attention and in the MLP, input and f; empty list if there are none
   kinds : List[List[int]]
-  # of the adapters in use, those with the same input and f joined
-  active : List[__torch__.tandem.adapter.bottleneck.Group]
+  # per slot, if it has a bottleneck: views of that
+  whole : List[List[__torch__.tandem.adapter.bottleneck.Whole]]
   def __init__(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, blocks: int, slots: int,
                rows: int, like: Tensor) -> None:
     self.down = annotate(List[Tensor], [])
     self.bias = annotate(List[Tensor], [])
     self.up = annotate(List[Tensor], [])
+    self.turned = annotate(List[Tensor], [])
     self.kinds = annotate(List[List[int]], [])
-    self.active = annotate(List[__torch__.tandem.adapter.bottleneck.Group], [])
+    self.whole = annotate(List[List[__torch__.tandem.adapter.bottleneck.Whole]], [])
     table = [slots, rows, like.size(1)]
     for block in range(blocks):
       self.down.append(torch.zeros(table, dtype=like.dtype, device=like.device))
       self.bias.append(torch.zeros(table[:2], dtype=like.dtype, device=like.device))
       self.up.append(torch.zeros(table, dtype=like.dtype, device=like.device))
+      self.turned.append(__torch__.tandem.adapter.bags.new_table(
+          self.down[block], __torch__.tandem.adapter.bags.group(rows)))
     for slot in range(slots):
       self.kinds.append(annotate(List[int], []))
+      self.whole.append(annotate(List[__torch__.tandem.adapter.bottleneck.Whole], []))
 
-# Adapters that read the same and have the same f, joined.
-class Group:
+# One adapter's, for rows that are many.
+class Whole:
   input : int
   f : int
   # per block: [J, C], [J] and [J, C]
   down : List[Tensor]
   bias : List[Tensor]
   up : List[Tensor]
-  # of attention and of MLPs: which of the rows are biases, and the slot that each belongs to [J]
-  ones : List[Tensor]
-  owners : List[Tensor]
-  def __init__(self: __torch__.tandem.adapter.bottleneck.Group, input: int, f: int) -> None:
+  def __init__(self: __torch__.tandem.adapter.bottleneck.Whole, input: int, f: int) -> None:
     self.input = input
     self.f = f
     self.down = annotate(List[Tensor], [])
     self.bias = annotate(List[Tensor], [])
     self.up = annotate(List[Tensor], [])
+
+# Those of rows that are multiplied one by one, of all adapters with the same input and f.
+class Singles:
+  input : int
+  f : int
+  # of attention and of MLPs
+  bags : List[__torch__.tandem.adapter.bags.Bags]
+  # of both, which of the numbers D h + d are to be one
+  ones : List[Tensor]
+  def __init__(self: __torch__.tandem.adapter.bottleneck.Singles, input: int, f: int) -> None:
+    self.input = input
+    self.f = f
+    self.bags = annotate(List[__torch__.tandem.adapter.bags.Bags], [])
     self.ones = annotate(List[Tensor], [])
-    self.owners = annotate(List[Tensor], [])
 
 # The block after which a bank comes last, -1 if there is none; linears: of a layer
 def block_of(bank: int, linears: int) -> int:
@@ -61,6 +76,7 @@ def clear_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int) -> 
       torch.zero_(self.bias[block][slot])
       torch.zero_(self.up[block][slot])
     self.kinds[slot] = annotate(List[int], [])
+    self.whole[slot] = annotate(List[__torch__.tandem.adapter.bottleneck.Whole], [])
 
 # place: block, width, input, f. The slot has such a bottleneck now.
 def occupy_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int,
@@ -82,79 +98,56 @@ def put_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int, place
     torch.copy_(self.down[block][slot, 1 : end], tensors[3 * i])
     torch.copy_(self.bias[block][slot, 1 : end], tensors[3 * i + 1])
     torch.copy_(self.up[block][slot, :end], tensors[3 * i + 2])
+  __torch__.tandem.adapter.bottleneck.view_(self, slot)
 
-def join(parts: List[Tensor]) -> Tensor:
-  return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-# slots: one or more with the same input and f
-def group(self: __torch__.tandem.adapter.bottleneck.Bottlenecks,
-          slots: List[int]) -> __torch__.tandem.adapter.bottleneck.Group:
-  input, f = self.kinds[slots[0]][2:4]
-  group = __torch__.tandem.adapter.bottleneck.Group(input, f)
-  device = self.down[0].device
-  for part in range(2):
-    owners = annotate(List[Tensor], [])
-    ones = annotate(List[int], [])
-    at = 0
-    for slot in slots:
-      rows = self.kinds[slot][part]
-      owners.append(torch.full([rows], slot, dtype=4, device=device))
-      if rows > 0:
-        ones.append(at)
-      at = at + rows
-    group.owners.append(__torch__.tandem.adapter.bottleneck.join(owners))
-    group.ones.append(torch.tensor(ones, dtype=4, device=device))
+# Makes views of what is in the slot, once that is known.
+def view_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int) -> None:
+  if len(self.kinds[slot]) == 0:
+    return None
+  input, f = self.kinds[slot][2:4]
+  whole = __torch__.tandem.adapter.bottleneck.Whole(input, f)
   for block in range(len(self.down)):
-    down = annotate(List[Tensor], [])
-    bias = annotate(List[Tensor], [])
-    up = annotate(List[Tensor], [])
-    for slot in slots:
-      rows = self.kinds[slot][block % 2]
-      down.append(self.down[block][slot, :rows])
-      bias.append(self.bias[block][slot, :rows])
-      up.append(self.up[block][slot, :rows])
-    group.down.append(__torch__.tandem.adapter.bottleneck.join(down))
-    group.bias.append(__torch__.tandem.adapter.bottleneck.join(bias))
-    group.up.append(__torch__.tandem.adapter.bottleneck.join(up))
-  return group
+    rows = self.kinds[slot][block % 2]
+    whole.down.append(self.down[block][slot, :rows])
+    whole.bias.append(self.bias[block][slot, :rows])
+    whole.up.append(self.up[block][slot, :rows])
+  self.whole[slot] = [whole]
 
-# Joins what the given slots use.
-def activate_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slots: List[int]) -> None:
-  self.active = annotate(List[__torch__.tandem.adapter.bottleneck.Group], [])
-  for input in range(3):
-    for f in range(4):
-      alike = annotate(List[int], [])
-      for slot in slots:
-        kind = self.kinds[slot]
-        if len(kind) > 0 and kind[2] == input and kind[3] == f:
-          alike.append(slot)
-      if len(alike) > 0:
-        self.active.append(__torch__.tandem.adapter.bottleneck.group(self, alike))
+# Before rows have bags with the slot.
+def turn_(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, slot: int) -> None:
+  for whole in self.whole[slot]:
+    for block in range(len(self.down)):
+      __torch__.tandem.adapter.bags.fill_(self.turned[block][slot], whole.down[block],
+                                          whole.bias[block])
 
-# Those of the slots in this order, each alone.
-def alone(self: __torch__.tandem.adapter.bottleneck.Bottlenecks,
-          slots: List[int]) -> List[__torch__.tandem.adapter.bottleneck.Group]:
-  groups = annotate(List[__torch__.tandem.adapter.bottleneck.Group], [])
+# Those of the slots, in this order.
+def of_slots(self: __torch__.tandem.adapter.bottleneck.Bottlenecks,
+             slots: List[int]) -> List[__torch__.tandem.adapter.bottleneck.Whole]:
+  all = annotate(List[__torch__.tandem.adapter.bottleneck.Whole], [])
   for slot in slots:
-    if len(self.kinds[slot]) > 0:
-      groups.append(__torch__.tandem.adapter.bottleneck.group(self, [slot]))
-  return groups
+    all = all + self.whole[slot]
+  return all
 
-# Two masks [N, J] for each active group, of attention and of MLPs: the joined rows that a row has no part
-# in. stacks [S, N]: the slots of each row's adapters, -1 for none.
-def masks(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, stacks: Tensor) -> List[Tensor]:
-  masks = annotate(List[Tensor], [])
-  rows = torch.unsqueeze(stacks, 2)
-  for group in self.active:
-    for owner in group.owners:
-      masks.append(torch.all(torch.ne(rows, owner), 0))
-  return masks
+# places: input and f, then of attention and of MLPs rows and width of bags.new, five sizes as there, and how many ones
+# there are; numbers: of both, the ones last. channels: of a hidden state
+def new_singles(places: List[int], channels: int,
+                numbers: Tensor) -> __torch__.tandem.adapter.bottleneck.Singles:
+  self = __torch__.tandem.adapter.bottleneck.Singles(places[0], places[1])
+  at = 0
+  for part in range(2):
+    own = places[2 + 8 * part : 10 + 8 * part]
+    end = at + sum(own[2 : 7])
+    self.bags.append(__torch__.tandem.adapter.bags.new(own[0], own[1], True, channels,
+                                                       numbers[at : end], own[2 : 7]))
+    at = end + own[7]
+    self.ones.append(numbers[end : at])
+  return self
 
-# What a group reads of the stream x and the block's output y.
-def input(self: __torch__.tandem.adapter.bottleneck.Group, x: Tensor, y: Tensor) -> Tensor:
-  if self.input == 0:
+# What one reads, by its number, of the stream x and the block's output y.
+def input(number: int, x: Tensor, y: Tensor) -> Tensor:
+  if number == 0:
     return y
-  return x if self.input == 1 else torch.add(x, y)
+  return x if number == 1 else torch.add(x, y)
 
 def apply(z: Tensor, f: int) -> Tensor:
   if f == 0:
@@ -171,32 +164,63 @@ def apply_backward(da: Tensor, z: Tensor, f: int) -> Tensor:
   return torch.gelu_backward(da, z, approximate="tanh" if f == 3 else "none")
 
 # z [N, J], which is D h + d -> f(z), and one where u is
-def hidden(self: __torch__.tandem.adapter.bottleneck.Group, block: int, z: Tensor) -> Tensor:
-  a = __torch__.tandem.adapter.bottleneck.apply(z, self.f)
-  return torch.index_fill_(a, 1, self.ones[block % 2], 1.)
+def hidden(z: Tensor, f: int) -> Tensor:
+  a = __torch__.tandem.adapter.bottleneck.apply(z, f)
+  torch.fill_(a[:, :1], 1.)
+  return a
 
-# x [N, C] the stream before the block, y [N, C] its output -> y. masks: of these groups as in masks, if
-# rows differ in their adapters.
-def forward(groups: List[__torch__.tandem.adapter.bottleneck.Group], block: int,
-            masks: List[Tensor], x: Tensor, y: Tensor) -> Tensor:
+# What one adds for the stream x before the block and its output y [n, C] -> [n, C]
+def added(self: __torch__.tandem.adapter.bottleneck.Whole, block: int, padded: bool, x: Tensor,
+          y: Tensor) -> Tensor:
+  h = __torch__.tandem.adapter.bottleneck.input(self.input, x, y)
+  h = __torch__.tandem.ops.rows.pad(h, padded)
+  z = torch.linear(h, self.down[block], self.bias[block])
+  a = __torch__.tandem.adapter.bottleneck.hidden(z, self.f)
+  return torch.matmul(a, self.up[block])[: x.size(0)]
+
+# x [N, C] the stream before the block, y [N, C] its output -> y with what all of them add for all rows
+def forward(all: List[__torch__.tandem.adapter.bottleneck.Whole], block: int, padded: bool,
+            x: Tensor, y: Tensor) -> Tensor:
   sum = y
-  for i in range(len(groups)):
-    group = groups[i]
-    if group.down[block].size(0) > 0:
-      h = __torch__.tandem.adapter.bottleneck.input(group, x, y)
-      z = torch.linear(h, group.down[block], group.bias[block])
-      a = __torch__.tandem.adapter.bottleneck.hidden(group, block, z)
-      if len(masks) > 0:
-        # A product with zero would let a row see what overflows in another adapter's rows.
-        a = torch.masked_fill_(a, masks[2 * i + block % 2], 0.)
-      sum = torch.addmm(sum, a, group.up[block])
+  for whole in all:
+    if whole.down[block].size(0) > 0:
+      sum = torch.add(sum, __torch__.tandem.adapter.bottleneck.added(whole, block, padded, x, y))
+  return sum
+
+# The same where rows differ in their adapters. runs, and slots of theirs, gathered, and slots of theirs, and singles:
+# as in row_adapters.Rows
+def forward_rows(self: __torch__.tandem.adapter.bottleneck.Bottlenecks, block: int, runs: List[int],
+                 slots: List[int], gathered: List[Tensor], gathered_slots: List[int],
+                 singles: List[__torch__.tandem.adapter.bottleneck.Singles], padded: bool, x: Tensor,
+                 y: Tensor) -> Tensor:
+  sum = torch.clone(y)
+  for i in range(len(slots)):
+    first, end = runs[2 * i : 2 * i + 2]
+    for whole in self.whole[slots[i]]:
+      if whole.down[block].size(0) > 0:
+        torch.add_(sum[first : end], __torch__.tandem.adapter.bottleneck.added(
+            whole, block, padded, x[first : end], y[first : end]))
+  for i in range(len(gathered)):
+    rows = gathered[i]
+    for whole in self.whole[gathered_slots[i]]:
+      if whole.down[block].size(0) > 0:
+        torch.index_add_(sum, 0, rows, __torch__.tandem.adapter.bottleneck.added(
+            whole, block, padded, torch.index_select(x, 0, rows), torch.index_select(y, 0, rows)))
+  for single in singles:
+    bags = single.bags[block % 2]
+    if bags.groups > 0:
+      h = __torch__.tandem.adapter.bottleneck.input(single.input, x, y)
+      z = __torch__.tandem.adapter.bags.multiply(bags, self.turned[block], h)
+      a = torch.view(__torch__.tandem.adapter.bottleneck.apply(z, single.f), [-1])
+      torch.index_fill_(a, 0, single.ones[block % 2], 1.)
+      __torch__.tandem.adapter.bags.add_(bags, self.up[block], a, sum)
   return sum
 
 # Whether backward asks for the block's output before the bottlenecks.
-def reads_output(groups: List[__torch__.tandem.adapter.bottleneck.Group], block: int) -> bool:
+def reads_output(all: List[__torch__.tandem.adapter.bottleneck.Whole], block: int) -> bool:
   reads = False
-  for group in groups:
-    reads = reads or group.input != 1 and group.down[block].size(0) > 0
+  for whole in all:
+    reads = reads or whole.input != 1 and whole.down[block].size(0) > 0
   return reads
 
 # What one block learns.
@@ -253,26 +277,26 @@ def learn_(self: __torch__.tandem.adapter.bottleneck.Learner, lane: int, block: 
     torch.add_(part.dbias[lane], torch.sum(dz[:, 1 : end], [0], dtype=6))
 
 # dy [n, C], the gradient of what forward returns; x, y as there, y only read if reads_output -> the
-# gradients of y and of x through the groups, if they read it. learns: whether the last group is the learner's
-def backward(groups: List[__torch__.tandem.adapter.bottleneck.Group],
+# gradients of y and of x through all of them, if they read it. learns: whether the last is the learner's
+def backward(all: List[__torch__.tandem.adapter.bottleneck.Whole],
              learner: __torch__.tandem.adapter.bottleneck.Learner, learns: bool, lane: int,
              block: int, x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
   doutput = dy
   dstream = annotate(Optional[Tensor], None)
-  for i in range(len(groups)):
-    group = groups[i]
-    if group.down[block].size(0) > 0:
-      h = __torch__.tandem.adapter.bottleneck.input(group, x, y)
-      z = torch.linear(h, group.down[block], group.bias[block])
-      da = torch.linear(dy, group.up[block])
-      dz = __torch__.tandem.adapter.bottleneck.apply_backward(da, z, group.f)
-      if learns and i == len(groups) - 1:
-        a = __torch__.tandem.adapter.bottleneck.hidden(group, block, z)
+  for i in range(len(all)):
+    whole = all[i]
+    if whole.down[block].size(0) > 0:
+      h = __torch__.tandem.adapter.bottleneck.input(whole.input, x, y)
+      z = torch.linear(h, whole.down[block], whole.bias[block])
+      da = torch.linear(dy, whole.up[block])
+      dz = __torch__.tandem.adapter.bottleneck.apply_backward(da, z, whole.f)
+      if learns and i == len(all) - 1:
+        a = __torch__.tandem.adapter.bottleneck.hidden(z, whole.f)
         __torch__.tandem.adapter.bottleneck.learn_(learner, lane, block, h, a, dz, dy)
       # D is zero in the first row, which is a constant.
-      dh = torch.matmul(dz, group.down[block])
-      if group.input != 1:
+      dh = torch.matmul(dz, whole.down[block])
+      if whole.input != 1:
         doutput = torch.add(doutput, dh)
-      if group.input != 0:
+      if whole.input != 0:
         dstream = dh if dstream is None else torch.add(dstream, dh)
   return (doutput, dstream)

@@ -35,22 +35,22 @@ class Users:
   low_rank : __torch__.tandem.adapter.row_adapters.Rows
   # as in scale.scale; not read if nothing is scaled
   places : Tensor
-  # as in bottleneck.masks; empty list if every row uses all active adapters
-  bottlenecks : List[Tensor]
+  # whether any has a bottleneck
+  narrows : bool
   singles : __torch__.tandem.adapter.single_weights.Users
   quantized : __torch__.tandem.adapter.quantized.Users
   def __init__(self: __torch__.tandem.adapter.change.Users,
                low_rank: __torch__.tandem.adapter.row_adapters.Rows, places: Tensor,
-               bottlenecks: List[Tensor],
+               narrows: bool,
                singles: __torch__.tandem.adapter.single_weights.Users,
                quantized: __torch__.tandem.adapter.quantized.Users) -> None:
     self.low_rank = low_rank
     self.places = places
-    self.bottlenecks = bottlenecks
+    self.narrows = narrows
     self.singles = singles
     self.quantized = quantized
 
-# The adapters of the rows of a backward window: one that learns, in a lane, and those below it that do not.
+# The adapters of rows of a backward window: one that learns, in a lane, and those below it that do not.
 class Stack:
   frozen : __torch__.tandem.adapter.low_rank.Frozen
   trainee : __torch__.tandem.adapter.trainee.Trainee
@@ -58,14 +58,14 @@ class Stack:
   # of all of them, as in Scales.active, and as in scale.scale
   scaled : List[int]
   places : Tensor
-  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Group]
+  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Whole]
   # slots of those with single weights
   singles : List[int]
   def __init__(self: __torch__.tandem.adapter.change.Stack,
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int, scaled: List[int],
                places: Tensor,
-               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Group],
+               bottlenecks: List[__torch__.tandem.adapter.bottleneck.Whole],
                singles: List[int]) -> None:
     self.frozen = frozen
     self.trainee = trainee
@@ -74,6 +74,49 @@ class Stack:
     self.places = places
     self.bottlenecks = bottlenecks
     self.singles = singles
+
+# Neighbouring rows of a backward window with the same adapters.
+class Span:
+  stack : __torch__.tandem.adapter.change.Stack
+  # among the window's
+  first : int
+  end : int
+  # as in batch.Batch, of these rows
+  windows : List[int]
+  def __init__(self: __torch__.tandem.adapter.change.Span,
+               stack: __torch__.tandem.adapter.change.Stack, first: int, end: int,
+               windows: List[int]) -> None:
+    self.stack = stack
+    self.first = first
+    self.end = end
+    self.windows = windows
+
+# The spans of a window share what is done with the frozen weights; what adapters do is done span by span. Rows
+# over quantized weights are the only span of theirs.
+
+# x [n, width] -> of each span its rows, with those of zeros that products get. One span has all rows.
+def split(spans: List[__torch__.tandem.adapter.change.Span], x: Tensor,
+          padded: bool) -> List[Tensor]:
+  if len(spans) == 1:
+    return [__torch__.tandem.ops.rows.pad(x, padded)]
+  return [__torch__.tandem.ops.rows.pad(x[span.first : span.end], padded) for span in spans]
+
+# The other way round.
+def join(spans: List[__torch__.tandem.adapter.change.Span], parts: List[Tensor],
+         padded: bool) -> Tensor:
+  if len(spans) == 1:
+    return parts[0]
+  if not padded:
+    return torch.cat(parts)
+  rows = [parts[i][: spans[i].end - spans[i].first] for i in range(len(spans))]
+  return __torch__.tandem.ops.rows.pad(torch.cat(rows), True)
+
+# Whether channels are scaled in any of the spans.
+def scales(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  any = False
+  for span in spans:
+    any = any or len(span.stack.scaled) > 0
+  return any
 
 # sizes: as in low_rank.new; full: how many modules adapters may have in full together
 def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[int],
@@ -133,8 +176,12 @@ def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List
 def activate_(self: __torch__.tandem.adapter.change.Changes, slots: List[int],
               scaled: List[int]) -> None:
   self.scale.active = __torch__.tandem.adapter.scale.union(self.scale.linears, scaled)
-  __torch__.tandem.adapter.bottleneck.activate_(self.bottlenecks, slots)
   __torch__.tandem.adapter.single_weights.activate_(self.singles, slots)
+
+# Before rows are multiplied one by one with what is in the slot. ranks: a number for each linear of a layer
+def turn_(self: __torch__.tandem.adapter.change.Changes, slot: int, ranks: List[int]) -> None:
+  __torch__.tandem.adapter.low_rank.turn_(self.low_rank, slot, ranks)
+  __torch__.tandem.adapter.bottleneck.turn_(self.bottlenecks, slot)
 
 # stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
 # whether rows find their low-rank adapters by masks; single: as in single_weights.users; quantized: slot and first row
@@ -143,15 +190,16 @@ def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
           masked: bool, single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
-  bottlenecks = annotate(List[Tensor], [])
   if masked:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
-  if mixed:
-    bottlenecks = __torch__.tandem.adapter.bottleneck.masks(self.bottlenecks, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])
+  singles = low_rank.singles
+  narrows = len(singles.bottlenecks) > 0
+  for slot in low_rank.frozen.slots + singles.frozen.slots:
+    narrows = narrows or len(self.bottlenecks.kinds[slot]) > 0
   return __torch__.tandem.adapter.change.Users(
-      low_rank, places, bottlenecks,
+      low_rank, places, narrows,
       __torch__.tandem.adapter.single_weights.users(self.singles, stacks, mixed, single),
       __torch__.tandem.adapter.quantized.Users(quantized[0] if len(quantized) > 0 else -1,
                                                quantized[1] if len(quantized) > 0 else 0))
@@ -203,13 +251,12 @@ def forward(self: __torch__.tandem.adapter.change.Changes, bank: int,
 def forward_block(self: __torch__.tandem.adapter.change.Changes, block: int,
                   users: __torch__.tandem.adapter.change.Users, padded: bool, x: Tensor,
                   y: Tensor) -> Tensor:
-  active = self.bottlenecks.active
-  if len(active) == 0:
+  if not users.narrows:
     return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      active, block, users.bottlenecks, __torch__.tandem.ops.rows.pad(x, padded),
-      __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  rows, singles = users.low_rank, users.low_rank.singles
+  return __torch__.tandem.adapter.bottleneck.forward_rows(
+      self.bottlenecks, block, rows.runs, rows.frozen.slots, singles.gathered, singles.frozen.slots,
+      singles.bottlenecks, padded, x, y)
 
 # slots, ranks and scaled: of the adapters that do not learn, and last of the one that does
 def stack(self: __torch__.tandem.adapter.change.Changes,
@@ -225,40 +272,75 @@ def stack(self: __torch__.tandem.adapter.change.Changes,
                         for slot in slots])
   return __torch__.tandem.adapter.change.Stack(
       frozen, trainee, lane, union, places,
-      __torch__.tandem.adapter.bottleneck.alone(self.bottlenecks, slots),
+      __torch__.tandem.adapter.bottleneck.of_slots(self.bottlenecks, slots),
       __torch__.tandem.adapter.single_weights.having(self.singles, slots))
 
-# The bank's linear with the adapters of a backward window's rows, as in the forward pass.
+# The bank's linear with the adapters of a backward window's rows, as in the forward pass. x [n, in] ->
+# [n or more, out]
 def forward_again(self: __torch__.tandem.adapter.change.Changes,
-                  stack: __torch__.tandem.adapter.change.Stack, bank: int,
+                  spans: List[__torch__.tandem.adapter.change.Span], bank: int,
                   linear: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
-  own = self.quantized.slots[stack.trainee.slot]
+  own = self.quantized.slots[spans[0].stack.trainee.slot]
   if len(own) > 0:
     return __torch__.tandem.adapter.quantized.product(own[bank], linear, x)
-  y = __torch__.tandem.ops.linear.forward(linear, __torch__.tandem.adapter.scale.forward_inputs(
-      self.scale, stack.scaled, bank, stack.places, x))
-  y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, y)
-  y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, x, y)
-  y = __torch__.tandem.adapter.single_weights.forward_again(self.singles, stack.singles, bank, x, y)
-  trainee = stack.trainee
-  return __torch__.tandem.adapter.low_rank.forward_learner(
-      trainee.low_rank[bank], self.low_rank, trainee.slot, bank, x, y)
+  xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
+  input = xs[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(x, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    inputs = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      inputs.append(__torch__.tandem.adapter.scale.forward_inputs(self.scale, stack.scaled, bank,
+                                                                  stack.places, xs[i]))
+    input = __torch__.tandem.adapter.change.join(spans, inputs, linear.padded)
+  y = __torch__.tandem.ops.linear.forward(linear, input)
+  ys = __torch__.tandem.adapter.change.split(spans, y, linear.padded)
+  outputs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    stack = spans[i].stack
+    y = __torch__.tandem.adapter.scale.forward_outputs(self.scale, stack.scaled, bank, stack.places, ys[i])
+    y = __torch__.tandem.adapter.low_rank.forward_frozen(self.low_rank, stack.frozen, bank, xs[i], y)
+    y = __torch__.tandem.adapter.single_weights.forward_again(self.singles, stack.singles, bank, xs[i], y)
+    outputs.append(__torch__.tandem.adapter.low_rank.forward_learner(
+        stack.trainee.low_rank[bank], self.low_rank, stack.trainee.slot, bank, xs[i], y))
+  return __torch__.tandem.adapter.change.join(spans, outputs, linear.padded)
 
-# Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input. Adds
-# to the gradients of what learns, unless the bank does not learn now.
+# Its backward pass: x [n, in] its input, dy [n, out] the gradient of its output -> that of its input [n or
+# more, in]. Adds to the gradients of what learns, unless the bank does not learn now.
 def backward(self: __torch__.tandem.adapter.change.Changes,
-             stack: __torch__.tandem.adapter.change.Stack, bank: int,
+             spans: List[__torch__.tandem.adapter.change.Span], bank: int,
              linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor) -> Tensor:
+  alone = spans[0].stack
+  own = self.quantized.slots[alone.trainee.slot]
+  if len(own) > 0:
+    if alone.trainee.learns[bank]:
+      __torch__.tandem.adapter.quantized.backward_learner_(alone.trainee.quantized[bank], own[bank],
+                                                           alone.lane, x, dy)
+    return torch.matmul(dy, own[bank].weight)
+  dys = __torch__.tandem.adapter.change.split(spans, dy, linear.padded)
+  dbase = dys[0] if len(spans) == 1 else __torch__.tandem.ops.rows.pad(dy, linear.padded)
+  if __torch__.tandem.adapter.change.scales(spans):
+    dbases = annotate(List[Tensor], [])
+    for i in range(len(spans)):
+      stack = spans[i].stack
+      dbases.append(__torch__.tandem.adapter.scale.backward_outputs(self.scale, stack.scaled, bank,
+                                                                    stack.places, dys[i]))
+    dbase = __torch__.tandem.adapter.change.join(spans, dbases, linear.padded)
+  dinput = __torch__.tandem.ops.linear.backward(linear, dbase)
+  dinputs = __torch__.tandem.adapter.change.split(spans, dinput, linear.padded)
+  xs = __torch__.tandem.adapter.change.split(spans, x, linear.padded)
+  dxs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    dxs.append(__torch__.tandem.adapter.change.backward_span(self, spans[i].stack, bank, linear, xs[i], dys[i],
+                                                             dinputs[i]))
+  return __torch__.tandem.adapter.change.join(spans, dxs, linear.padded)
+
+# What the adapters of some rows make of it. dinputs: the gradient of what came into the frozen weight
+def backward_span(self: __torch__.tandem.adapter.change.Changes,
+                  stack: __torch__.tandem.adapter.change.Stack, bank: int,
+                  linear: __torch__.tandem.ops.linear.Linear, x: Tensor, dy: Tensor,
+                  dinputs: Tensor) -> Tensor:
   trainee, scaled, places = stack.trainee, stack.scaled, stack.places
   learns = trainee.learns[bank]
-  own = self.quantized.slots[trainee.slot]
-  if len(own) > 0:
-    if learns:
-      __torch__.tandem.adapter.quantized.backward_learner_(trainee.quantized[bank], own[bank], stack.lane,
-                                                           x, dy)
-    return torch.matmul(dy, own[bank].weight)
-  dbase = __torch__.tandem.adapter.scale.backward_outputs(self.scale, scaled, bank, places, dy)
-  dinputs = __torch__.tandem.ops.linear.backward(linear, dbase)
   learner = trainee.scale[bank]
   if learns and len(learner.parts) > 0:
     y = dy
@@ -286,31 +368,55 @@ def backward(self: __torch__.tandem.adapter.change.Changes,
       trainee.low_rank[bank], stack.lane, self.low_rank, trainee.slot, bank, x, dy, dx)
 
 # The block's output with the adapters of a backward window's rows, as in the forward pass.
-def forward_block_again(stack: __torch__.tandem.adapter.change.Stack, block: int, padded: bool,
+def forward_block_again(spans: List[__torch__.tandem.adapter.change.Span], block: int, padded: bool,
                         x: Tensor, y: Tensor) -> Tensor:
-  if len(stack.bottlenecks) == 0:
+  if not __torch__.tandem.adapter.change.has_bottlenecks(spans):
     return y
-  wide = __torch__.tandem.adapter.bottleneck.forward(
-      stack.bottlenecks, block, annotate(List[Tensor], []),
-      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded))
-  return wide[: y.size(0)]
+  xs = __torch__.tandem.adapter.change.split(spans, x, False)
+  ys = __torch__.tandem.adapter.change.split(spans, y, False)
+  outputs = annotate(List[Tensor], [])
+  for i in range(len(spans)):
+    outputs.append(__torch__.tandem.adapter.bottleneck.forward(
+        spans[i].stack.bottlenecks, block, padded, xs[i], ys[i]))
+  return __torch__.tandem.adapter.change.join(spans, outputs, False)
 
-def reads_output(stack: __torch__.tandem.adapter.change.Stack, block: int) -> bool:
-  return __torch__.tandem.adapter.bottleneck.reads_output(stack.bottlenecks, block)
+def has_bottlenecks(spans: List[__torch__.tandem.adapter.change.Span]) -> bool:
+  has = False
+  for span in spans:
+    has = has or len(span.stack.bottlenecks) > 0
+  return has
 
-# Its backward pass, as in bottleneck.backward. learns: whether its layer does now; x, y, dy [n, C]
-def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, learns: bool,
+def reads_output(spans: List[__torch__.tandem.adapter.change.Span], block: int) -> bool:
+  reads = False
+  for span in spans:
+    reads = reads or __torch__.tandem.adapter.bottleneck.reads_output(span.stack.bottlenecks, block)
+  return reads
+
+# Its backward pass, as in bottleneck.backward. bank: the first of the block's layer; x, y, dy [n, C]
+def backward_block(spans: List[__torch__.tandem.adapter.change.Span], block: int, bank: int,
                    padded: bool, x: Tensor, y: Tensor, dy: Tensor) -> Tuple[Tensor, Optional[Tensor]]:
-  groups, learner, rows = stack.bottlenecks, stack.trainee.bottleneck, dy.size(0)
-  if len(groups) == 0:
+  if not __torch__.tandem.adapter.change.has_bottlenecks(spans):
     return (dy, annotate(Optional[Tensor], None))
-  doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
-      groups, learner, learns and len(learner.parts) > 0, stack.lane, block,
-      __torch__.tandem.ops.rows.pad(x, padded), __torch__.tandem.ops.rows.pad(y, padded),
-      __torch__.tandem.ops.rows.pad(dy, padded))
-  if dstream is not None:
-    dstream = dstream[:rows]
-  return (doutput[:rows], dstream)
+  xs = __torch__.tandem.adapter.change.split(spans, x, padded)
+  ys = __torch__.tandem.adapter.change.split(spans, y, padded)
+  dys = __torch__.tandem.adapter.change.split(spans, dy, padded)
+  doutputs = annotate(List[Tensor], [])
+  dstreams = annotate(List[Tensor], [])
+  reads = False
+  for i in range(len(spans)):
+    stack = spans[i].stack
+    learner = stack.trainee.bottleneck
+    learns = stack.trainee.learns[bank] and len(learner.parts) > 0
+    doutput, dstream = __torch__.tandem.adapter.bottleneck.backward(
+        stack.bottlenecks, learner, learns, stack.lane, block, xs[i], ys[i], dys[i])
+    doutputs.append(doutput)
+    reads = reads or dstream is not None
+    dstreams.append(torch.zeros_like(xs[i]) if dstream is None else dstream)
+  rows = dy.size(0)
+  dstream = annotate(Optional[Tensor], None)
+  if reads:
+    dstream = __torch__.tandem.adapter.change.join(spans, dstreams, padded)[:rows]
+  return (__torch__.tandem.adapter.change.join(spans, doutputs, padded)[:rows], dstream)
 
 # Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens and modules
 # in full with the first.

@@ -13,8 +13,11 @@ class Adapters:
   # per bank: one for ranks that are biases, zero for others [P, R]; and per slot whether it has any
   constants : List[Tensor]
   biased : List[bool]
+  # per bank: A and constants once more, the first table of bags.py. It has what a slot had when that was turned last
+  turned : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.low_rank.Adapters, linears: int) -> None:
     self.linears = linears
+    self.turned = annotate(List[Tensor], [])
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
     self.constants = annotate(List[Tensor], [])
@@ -42,6 +45,8 @@ def new(layers: int, slots: int, rank: int, sizes: List[int],
       self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype, device=device))
       self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype, device=device))
       self.constants.append(torch.zeros([slots, parts * rank], dtype=dtype, device=device))
+      self.turned.append(__torch__.tandem.adapter.bags.new_table(
+          self.a[len(self.a) - 1], parts * __torch__.tandem.adapter.bags.group(rank)))
   for slot in range(slots):
     self.biased.append(False)
   return self
@@ -79,6 +84,13 @@ def constant(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, slot: 
   if self.biased[slot]:
     constant = self.constants[bank][slot, :ranks]
   return constant
+
+# Before rows have bags with the slot. ranks: a number for each linear of a layer
+def turn_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, ranks: List[int]) -> None:
+  for bank in range(len(self.a)):
+    rank = ranks[bank % self.linears]
+    __torch__.tandem.adapter.bags.fill_(self.turned[bank][slot], self.a[bank][slot, :rank],
+                                        self.constants[bank][slot, :rank])
 
 # The factors of one adapter in a bank: A [ranks, in], B [ranks, out]
 def factors(self: __torch__.tandem.adapter.low_rank.Adapters, frozen: __torch__.tandem.adapter.low_rank.Frozen,

@@ -37,14 +37,14 @@ def read(cache: __torch__.tandem.cache.Cache, n: int) -> Tensor:
     parts.append(torch.to(torch.reshape(cache.values[layer][:n], [n, -1]), 6))
   return torch.cat(parts, 1)
 
-# Keys and values [T, K, D] that the last of a sequence's rows attend to, which begins at row `origin` of the
-# arena and goes to row `last`
+# Keys and values [T, K, D] that the last of a sequence's rows attend to; sequence: as in batch.Batch
 def context(self: __torch__.tandem.adapter.prefix.Prefixes, arena: __torch__.tandem.arena.Arena,
-            number: int, origin: int, last: int) -> Tuple[Tensor, Tensor]:
+            number: int, sequence: List[int]) -> Tuple[Tensor, Tensor]:
+  origin, first, last, slot, virtual = sequence
   keys, values = arena.keys[number][origin : last], arena.values[number][origin : last]
-  if arena.virtual == 0:
+  if virtual == 0:
     return (keys, values)
-  own = self.table[arena.prefix, : arena.virtual, number]
+  own = self.table[slot, : virtual, number]
   return (torch.cat([own[:, 0], keys]), torch.cat([own[:, 1], values]))
 
 # What a trainee learns.
@@ -61,10 +61,10 @@ class Learner:
 def backward_(self: __torch__.tandem.adapter.prefix.Prefixes,
               learner: __torch__.tandem.adapter.prefix.Learner, lane: int,
               shape: __torch__.tandem.model.Shape, arena: __torch__.tandem.arena.Arena, number: int,
-              window: int, origin: int, last: int, do: Tensor, q: Tensor) -> Tensor:
-  keys, values = __torch__.tandem.adapter.prefix.context(self, arena, number, origin, last)
+              window: int, sequence: List[int], do: Tensor, q: Tensor) -> Tensor:
+  keys, values = __torch__.tandem.adapter.prefix.context(self, arena, number, sequence)
+  origin, first, last, slot, n = sequence
   dkeys, dvalues = arena.dkeys[origin : last], arena.dvalues[origin : last]
-  n = arena.virtual
   if n == 0:
     return __torch__.tandem.ops.attention.backward_(do, q, keys, values, dkeys, dvalues, shape.scale,
                                                     window, shape.cap)

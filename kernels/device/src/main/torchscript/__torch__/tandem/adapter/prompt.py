@@ -58,8 +58,8 @@ def backward_(self: __torch__.tandem.adapter.prompt.Learner, lane: int, windows:
               dx: Tensor, scale: Optional[Tensor]) -> None:
   virtual = self.w.size(0)
   if virtual > 0:
-    for i in range(len(windows) // 3):
-      origin, first, last = windows[3 * i : 3 * i + 3]
+    for i in range(len(windows) // 5):
+      origin, first, last = windows[5 * i : 5 * i + 3]
       end = min(last, origin + virtual)
       if end > first:
         rows = dx[first : end]

@@ -1,58 +1,64 @@
 # Which low-rank adapters the rows of a batch use. Neighbouring rows with the same adapters, those of a
-# chunk for example, are a run, which is multiplied with each of them. Other rows, such as decode rows,
-# are paired with their adapters, and all pairs are multiplied at once: K adapters, G rows of each, in
-# products of [G, in], [in, R] and [R, out]. Joining the ranks of all adapters in one matrix instead
-# would multiply each row with K times the ranks that it uses.
+# chunk for example, are a run, which is multiplied with each of them. So are rows that lie apart but
+# have an adapter in common, if they are many. Other rows, such as decode rows, are multiplied with their
+# own adapters one by one, as in bags.py. Joining the ranks of all adapters in one matrix instead would
+# multiply each row with K times the ranks that it uses.
 
-# The factors of adapters that rows are paired with, copied from their slots, one after the other. What
-# a slot has less than R of is zero there.
-class Pack:
-  # per bank: [K, R, in] and [K, R, out]; R differs between the linears of a layer
+# For rows whose linears are not known beforehand, as with experts, the ranks of all adapters are joined
+# nevertheless: copies of their factors, and masks of what a row has no part in.
+class Joined:
+  # per bank: [K R, in], [K R, out] and, if any has biases, what is added to x A^T [K R]; R differs between the
+  # linears of a layer, and what a slot has less is zero
   a : List[Tensor]
   b : List[Tensor]
-  # per bank, what is added to x A^T [K, R]; empty list if none of the adapters has biases
   constants : List[Tensor]
-  slots : List[int]
-  # per linear of a layer: R
-  ranks : List[int]
-  def __init__(self: __torch__.tandem.adapter.row_adapters.Pack, slots: List[int],
-               ranks: List[int]) -> None:
+  # per linear of a layer: the slot of each rank [K R]
+  owners : List[Tensor]
+  def __init__(self: __torch__.tandem.adapter.row_adapters.Joined) -> None:
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
     self.constants = annotate(List[Tensor], [])
-    self.slots = slots
+    self.owners = annotate(List[Tensor], [])
+
+# Rows that find their adapters one by one, or together with others that lie apart. It is made for slots as they are.
+class Singles:
+  # rows that lie apart and use one adapter each time
+  gathered : List[Tensor]
+  frozen : __torch__.tandem.adapter.low_rank.Frozen
+  # per linear of a layer, of all other rows; empty list if there are none
+  bags : List[__torch__.tandem.adapter.bags.Bags]
+  bottlenecks : List[__torch__.tandem.adapter.bottleneck.Singles]
+  joined : __torch__.tandem.adapter.row_adapters.Joined
+  # per linear of a layer: the most ranks that a row of it uses
+  ranks : List[int]
+  def __init__(self: __torch__.tandem.adapter.row_adapters.Singles, gathered: List[Tensor],
+               frozen: __torch__.tandem.adapter.low_rank.Frozen, ranks: List[int]) -> None:
+    self.gathered = gathered
+    self.frozen = frozen
+    self.bags = annotate(List[__torch__.tandem.adapter.bags.Bags], [])
+    self.bottlenecks = annotate(List[__torch__.tandem.adapter.bottleneck.Singles], [])
+    self.joined = __torch__.tandem.adapter.row_adapters.Joined()
     self.ranks = ranks
 
 class Rows:
   # two numbers for each run and adapter: the run's first row and the end; the adapters are in frozen
   runs : List[int]
   frozen : __torch__.tandem.adapter.low_rank.Frozen
-  pack : __torch__.tandem.adapter.row_adapters.Pack
-  # of each pair the row, and its place among all [2, n]
-  pairs : Tensor
-  # whether the pairs are the first rows, in their order
-  in_order : bool
-  # the row in each place, any row in those without a pair [K G]
-  sources : Tensor
-  # per linear of a layer, if rows find their adapters by masks: ranks of the pack that a row has no
-  # part in [N, K R]
+  singles : __torch__.tandem.adapter.row_adapters.Singles
+  # per linear of a layer, if rows find their adapters by masks: joined ranks that a row has no part
+  # in [N, K R]
   masks : List[Tensor]
   # per linear of a layer: the most ranks that a row of it uses
   ranks : List[int]
   def __init__(self: __torch__.tandem.adapter.row_adapters.Rows, runs: List[int],
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
-               pack: __torch__.tandem.adapter.row_adapters.Pack, pairs: Tensor, in_order: bool,
-               places: int) -> None:
+               singles: __torch__.tandem.adapter.row_adapters.Singles) -> None:
     self.runs = runs
     self.frozen = frozen
-    self.pack = pack
-    self.pairs = pairs
-    self.in_order = in_order
-    self.sources = torch.index_copy(torch.zeros([places], dtype=4, device=pairs.device), 0, pairs[1],
-                                    pairs[0])
+    self.singles = singles
     self.masks = annotate(List[Tensor], [])
-    self.ranks = __torch__.tandem.adapter.row_adapters.widest(frozen.ranks + pack.ranks,
-                                                             len(pack.ranks))
+    self.ranks = __torch__.tandem.adapter.row_adapters.widest(frozen.ranks + singles.ranks,
+                                                             len(singles.ranks))
 
 # ranks: of several adapters a number for each linear of a layer -> the most of each
 def widest(ranks: List[int], linears: int) -> List[int]:
@@ -61,78 +67,110 @@ def widest(ranks: List[int], linears: int) -> List[int]:
     widest[i % linears] = max(widest[i % linears], ranks[i])
   return widest
 
-# ranks: as in low_rank.Frozen
-def new_pack(adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
-             ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-  widest = __torch__.tandem.adapter.row_adapters.widest(ranks, adapters.linears)
-  self = __torch__.tandem.adapter.row_adapters.Pack(slots, widest)
-  biased = False
-  for slot in slots:
-    biased = biased or adapters.biased[slot]
-  if len(slots) > 0:
-    for bank in range(len(adapters.a)):
-      rank = widest[bank % adapters.linears]
-      self.a.append(torch.stack([adapters.a[bank][slot, :rank] for slot in slots]))
-      self.b.append(torch.stack([adapters.b[bank][slot, :rank] for slot in slots]))
-      if biased:
-        self.constants.append(torch.stack([adapters.constants[bank][slot, :rank] for slot in slots]))
+# numbers: int64, rows of each gathered adapter, as many as counts says, then what bags get. slots, ranks: of those
+# adapters, and then of others, as in low_rank.Frozen. joined: slots whose ranks are joined. biased: as in
+# bags.Bags. places: for each linear of a layer, unless ranks are joined, rows and width of bags.new, and five
+# sizes as there. bottlenecks: 18 numbers for each kind, as in bottleneck.new_singles, of hidden states of so
+# many channels
+def new_singles(adapters: __torch__.tandem.adapter.low_rank.Adapters, channels: int, numbers: Tensor,
+                counts: List[int], slots: List[int], ranks: List[int], joined: List[int], biased: bool,
+                places: List[int],
+                bottlenecks: List[int]) -> __torch__.tandem.adapter.row_adapters.Singles:
+  at = sum(counts)
+  gathered = annotate(List[Tensor], [])
+  if at > 0:
+    gathered = [part for part in torch.split_with_sizes(numbers[:at], counts)]
+  frozen = __torch__.tandem.adapter.low_rank.Frozen(slots[: len(counts)],
+                                                    ranks[: len(counts) * adapters.linears])
+  self = __torch__.tandem.adapter.row_adapters.Singles(
+      gathered, frozen, __torch__.tandem.adapter.row_adapters.widest(ranks, adapters.linears))
+  for linear in range(len(places) // 7):
+    rows, width = places[7 * linear : 7 * linear + 2]
+    sizes = places[7 * linear + 2 : 7 * linear + 7]
+    end = at + sum(sizes)
+    self.bags.append(__torch__.tandem.adapter.bags.new(
+        rows, width, biased, adapters.a[linear].size(2), numbers[at : end], sizes))
+    at = end
+  for kind in range(len(bottlenecks) // 18):
+    own = bottlenecks[18 * kind : 18 * kind + 18]
+    end = at + sum(own[4 : 10]) + sum(own[12 : 18])
+    self.bottlenecks.append(__torch__.tandem.adapter.bottleneck.new_singles(own, channels,
+                                                                           numbers[at : end]))
+    at = end
+  if len(joined) > 0:
+    __torch__.tandem.adapter.row_adapters.join_(self, adapters, joined)
   return self
 
-# For rows whose linears are not known beforehand, as with experts. stacks [S, N]: the slots of each row's
-# adapters, -1 for none
+# slots: all of those whose ranks are joined
+def join_(self: __torch__.tandem.adapter.row_adapters.Singles,
+          adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int]) -> None:
+  joined, biased = self.joined, False
+  for slot in slots:
+    biased = biased or adapters.biased[slot]
+  for rank in self.ranks:
+    joined.owners.append(torch.cat([
+        torch.full([rank], slot, dtype=4, device=adapters.a[0].device) for slot in slots]))
+  for bank in range(len(adapters.a)):
+    rank = self.ranks[bank % adapters.linears]
+    joined.a.append(torch.cat([adapters.a[bank][slot, :rank] for slot in slots]))
+    joined.b.append(torch.cat([adapters.b[bank][slot, :rank] for slot in slots]))
+    if biased:
+      joined.constants.append(torch.cat([adapters.constants[bank][slot, :rank] for slot in slots]))
+
+# stacks [S, N]: the slots of each row's adapters, -1 for none
 def mask_(self: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor) -> None:
   rows = torch.unsqueeze(stacks, 2)
-  for rank in self.pack.ranks:
-    owners = annotate(List[Tensor], [])
-    for slot in self.pack.slots:
-      owners.append(torch.full([rank], slot, dtype=4, device=stacks.device))
-    self.masks.append(torch.all(torch.ne(rows, torch.cat(owners)), 0))
+  self.masks = [torch.all(torch.ne(rows, owners), 0) for owners in self.singles.joined.owners]
 
 # Whether no row's adapter changes the linear.
 def is_idle(self: __torch__.tandem.adapter.row_adapters.Rows, linear: int) -> bool:
   return self.ranks[linear] == 0
 
-# x [K, G, in], a [K, R, in], constants [K, R] if there are biases -> [K, G, R]
-def down(x: Tensor, a: Tensor, constants: Optional[Tensor]) -> Tensor:
-  u = torch.bmm(x, torch.transpose(a, 1, 2))
-  return u if constants is None else torch.add(u, torch.unsqueeze(constants, 1))
+# What the adapter adds to the output for x [n, in] -> [n, out]
+def added(adapters: __torch__.tandem.adapter.low_rank.Adapters,
+          frozen: __torch__.tandem.adapter.low_rank.Frozen, i: int, bank: int, x: Tensor) -> Tensor:
+  a, b = __torch__.tandem.adapter.low_rank.factors(adapters, frozen, i, bank)
+  constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, frozen.slots[i], a.size(0))
+  padded = __torch__.tandem.ops.rows.pad(x, x.dtype != 6)
+  return torch.matmul(torch.linear(padded, a, constant), b)[: x.size(0)]
 
 # x [N, in], y [N, out] -> y plus what the rows' adapters add, in the place of y. mask: of these rows, if
 # they find their adapters by masks
 def forward_(self: __torch__.tandem.adapter.row_adapters.Rows,
              adapters: __torch__.tandem.adapter.low_rank.Adapters, bank: int, x: Tensor, y: Tensor,
              mask: Optional[Tensor]) -> Tensor:
-  linear = bank % adapters.linears
+  linear, singles = bank % adapters.linears, self.singles
   if self.ranks[linear] == 0:
     return y
+  if mask is not None:
+    return __torch__.tandem.adapter.row_adapters.forward_joined_(singles.joined, bank, x, y, mask)
   for i in range(len(self.frozen.slots)):
     first, end = self.runs[2 * i : 2 * i + 2]
-    a, b = __torch__.tandem.adapter.low_rank.factors(adapters, self.frozen, i, bank)
-    constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, self.frozen.slots[i], a.size(0))
-    if x.dtype == 6:
+    acts = self.frozen.ranks[adapters.linears * i + linear] > 0
+    if acts and x.dtype == 6:
+      a, b = __torch__.tandem.adapter.low_rank.factors(adapters, self.frozen, i, bank)
+      constant = __torch__.tandem.adapter.low_rank.constant(adapters, bank, self.frozen.slots[i],
+                                                            a.size(0))
       torch.addmm_(y[first : end], torch.linear(x[first : end], a, constant), b)
-    else:
-      run = __torch__.tandem.ops.rows.pad(x[first : end], True)
-      added = torch.matmul(torch.linear(run, a, constant), b)
-      torch.add_(y[first : end], added[: end - first])
-  if self.pack.ranks[linear] == 0:
-    return y
-  a, b = self.pack.a[bank], self.pack.b[bank]
-  constants = annotate(Optional[Tensor], None)
-  if len(self.pack.constants) > 0:
-    constants = self.pack.constants[bank]
-  if mask is not None:
-    u = torch.linear(x, torch.flatten(a, 0, 1))
-    if constants is not None:
-      u = torch.add(u, torch.flatten(constants))
-    # A product with zero would let a row see what overflows in another adapter's ranks.
-    return torch.addmm_(y, torch.masked_fill_(u, mask, 0.), torch.flatten(b, 0, 1))
-  if self.in_order:
-    rows = self.pairs.size(1)
-    u = __torch__.tandem.adapter.row_adapters.down(torch.unsqueeze(x[:rows], 1), a, constants)
-    torch.baddbmm_(torch.unsqueeze(y[:rows], 1), u, b)
-    return y
-  paired = torch.view(torch.index_select(x, 0, self.sources), [a.size(0), -1, x.size(1)])
-  u = __torch__.tandem.adapter.row_adapters.down(paired, a, constants)
-  added = torch.flatten(torch.bmm(u, b), 0, 1)
-  return torch.index_add_(y, 0, self.pairs[0], torch.index_select(added, 0, self.pairs[1]))
+    elif acts:
+      torch.add_(y[first : end], __torch__.tandem.adapter.row_adapters.added(
+          adapters, self.frozen, i, bank, x[first : end]))
+  for i in range(len(singles.gathered)):
+    if singles.frozen.ranks[adapters.linears * i + linear] > 0:
+      rows = singles.gathered[i]
+      torch.index_add_(y, 0, rows, __torch__.tandem.adapter.row_adapters.added(
+          adapters, singles.frozen, i, bank, torch.index_select(x, 0, rows)))
+  if len(singles.bags) > 0:
+    bags = singles.bags[linear]
+    if bags.groups > 0:
+      u = __torch__.tandem.adapter.bags.multiply(bags, adapters.turned[bank], x)
+      __torch__.tandem.adapter.bags.add_(bags, adapters.b[bank], u, y)
+  return y
+
+def forward_joined_(self: __torch__.tandem.adapter.row_adapters.Joined, bank: int, x: Tensor,
+                    y: Tensor, mask: Tensor) -> Tensor:
+  u = torch.linear(x, self.a[bank])
+  if len(self.constants) > 0:
+    u = torch.add(u, self.constants[bank])
+  # A product with zero would let a row see what overflows in another adapter's ranks.
+  return torch.addmm_(y, torch.masked_fill_(u, mask, 0.), self.b[bank])

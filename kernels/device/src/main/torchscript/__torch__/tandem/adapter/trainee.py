@@ -243,6 +243,8 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
     self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
         scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
         dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
+  if len(scalings) > 0:
+    __torch__.tandem.adapter.bottleneck.view_(bottlenecks, self.slot)
 
 # places: two numbers for each module in full: 1 if it is a head, and its offset in the vector.
 def add_full_(self: __torch__.tandem.adapter.trainee.Trainee,

@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
@@ -100,6 +101,39 @@ class MemoryPlanTest {
         MemoryPlan plan =
                 MemoryPlan.training(MODEL, limits(Stash.KEEP), prompts, OptimizerConfig.of(Method.ADAMW_8BIT));
         assertThat(plan.bytes(Part.OPTIMIZER)).isEqualTo(8L * 20 * MODEL.hidden());
+    }
+
+    /** 4096 slots of groups of ranks, each with a row for every input and one behind them; bottlenecks have one rank more. */
+    @Test
+    void refusesSlotsWhoseRowsCannotBeCounted() {
+        assertThat(MemoryPlan.serving(model(8064, 64, 64), slots(512)).total()).isPositive();
+        assertRefused(model(8066, 64, 64), 4096L * 65 * 8067);
+        assertThat(MemoryPlan.serving(model(64, 64, 8190), slots(512)).total()).isPositive();
+        assertRefused(model(64, 64, 8192), 4096L * 64 * 8193);
+        assertThat(MemoryPlan.serving(model(64, 64, 8192), slots(256)).total()).isPositive();
+    }
+
+    /** Queries, keys and values have blocks of columns, here as many as there are heads. */
+    @Test
+    void refusesBlocksOfColumnsThatCannotBeCounted() {
+        assertThat(MemoryPlan.serving(model(64, 339, 64), slots(512)).total()).isPositive();
+        assertRefused(model(64, 340, 64), 4096L * 3 * 512 * 342);
+    }
+
+    private static void assertRefused(ModelConfig model, long rows) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> MemoryPlan.serving(model, slots(512)))
+                .withMessage("4096 adapter slots, those of training included, with a kernels.max-rank of 512 would be"
+                        + " tables of " + rows + " rows for this model, and 2147483647 are the most; lower"
+                        + " kernels.adapter-slots or kernels.max-rank");
+    }
+
+    private static ModelConfig model(int hidden, int heads, int ffn) {
+        return ModelConfig.llama(1, hidden, heads, 1, 2, ffn, 64).build();
+    }
+
+    private static KernelsConfig slots(int rank) {
+        return new KernelsConfig(Dtype.BFLOAT16, WeightForm.PACKED, 1, 8, 1024, 256, 4096, rank, TOKENS, Stash.KEEP);
     }
 
     private static long stateBytes(Method method) {

@@ -1,16 +1,15 @@
 package io.tandem.scheduler.finetune;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
-import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.FullModules;
 import io.tandem.scheduler.finetune.JobCheckpoint.Best;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.JobSink.Measured;
@@ -30,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A job while it trains: a {@linkplain TrainingCourse succession} of packs, each of which has the device's training arena
- * to itself until it is done. The trainee changes only in the optimizer step after a mini-batch's last pack, so whatever
+ * A job while it trains: a {@linkplain TrainingCourse succession} of packs, one after the other in the training arena,
+ * beside those of other jobs or alone. The trainee changes only in the optimizer step after a mini-batch's last pack, so whatever
  * happens before, the state after the last step is at hand, and a job that goes on from there repeats no more than one
  * mini-batch.
  */
@@ -115,13 +114,22 @@ public final class FinetuneRun {
         return course.frozen();
     }
 
+    /** Whether its packs share no window with others: one of their adapters has modules in full, or they have weights of their own. */
+    public boolean goesAlone() {
+        return job.method().makesBase() || !job.method().fullModules().isEmpty() || FullModules.count(frozen()) > 0;
+    }
+
+    /** Rows of the next pack. */
+    public int nextRows() {
+        return course.work().next().training().rows();
+    }
+
     /**
-     * Lays the next pack into the device's training arena.
+     * Lays the next pack into the training arena.
      *
      * @param frozenSlots where the {@link #frozen} adapters are
-     * @return its rows
      */
-    public int beginPack(int[] frozenSlots) {
+    public void beginPack(TrainingArena arena, int[] frozenSlots) {
         int[] slots = frozenSlots;
         if (course.phase() != Phase.REFERENCES && job.trains()) {
             slots = Arrays.copyOf(frozenSlots, frozenSlots.length + 1);
@@ -134,8 +142,7 @@ public final class FinetuneRun {
         if (course.phase() == Phase.STEP && course.work().untouched()) {
             stepStart = nanoTime.getAsLong();
         }
-        pack = new PackRun(device, slots, course.work().next().training());
-        return pack.rows();
+        pack = arena.lay(slots, course.work().next().training());
     }
 
     /** What a step draws is for its own rows; what is measured is what will be served. 0 if the device knows by itself. */
@@ -155,27 +162,33 @@ public final class FinetuneRun {
         return pack;
     }
 
-    /** How far its pack has come. */
-    public PackProgress progress() {
-        return pack().progress();
-    }
-
     /** Whether nothing of the next optimizer step, or measurement, has gone forward. */
     public boolean betweenSteps() {
-        return course.work().untouched() && progress().untouched();
+        return course.work().untouched() && pack().progress().untouched();
     }
 
-    /** Takes in what an iteration with this work gave; true if the pack, or the whole job, is done. */
-    public boolean apply(TrainingWork done, IterationOutputs outputs) {
+    /**
+     * Takes in what an iteration gave its pack.
+     *
+     * @return tokens that were trained: half of each is its way forward, the other half its way back through all layers
+     */
+    public double receive(IterationOutputs outputs) {
         PackRun current = pack();
-        boolean allForward = current.apply(done, outputs);
+        current.apply(outputs);
+        double backward = (double) current.backwardRowLayers() / device.model().layers();
+        return (current.forwardRows() + backward) / 2;
+    }
+
+    /** Does what is due with that; true if the pack, or the whole job, is done. */
+    public boolean proceed() {
+        PackRun current = pack();
         Optional<String> fault = course.fault(current.scores());
         if (fault.isPresent()) {
             finish(new JobOutcome.Failed(fault.get()));
             return true;
         }
-        if (allForward) {
-            course.factors(current.scores()).ifPresent(device::scaleSequences);
+        if (current.forwardEnds()) {
+            course.factors(current.scores()).ifPresent(current::scale);
         }
         if (!current.progress().done()) {
             return false;
@@ -332,7 +345,10 @@ public final class FinetuneRun {
 
     private void close() {
         ended = true;
-        pack = null;
+        if (pack != null) {
+            pack.drop();
+            pack = null;
+        }
         slot.ifPresent(device::closeTrainee);
     }
 

@@ -25,7 +25,6 @@ import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.PlanEncoder;
 import io.tandem.scheduler.plan.ServingSpell;
 import io.tandem.scheduler.plan.TemporalPlanner;
-import io.tandem.scheduler.slo.IterationFeatures;
 import io.tandem.scheduler.slo.LatencyModel;
 import io.tandem.scheduler.slo.LatencyReport;
 import java.util.Iterator;
@@ -46,7 +45,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Planning is a pure function of the state; applying is the only place that changes it. Between the two stands the
  * device, and it may fail. Then the requests whose rows were in the plan end with an error, because their keys and values
- * cannot be trusted any more, the job repeats the step it was in, and everybody else goes on. Failures in a row mean that
+ * cannot be trusted any more, jobs repeat the step they were in, and everybody else goes on. Failures in a row mean that
  * the device itself is broken: the loop keeps trying, but says that it is not healthy.
  */
 public final class IterationLoop {
@@ -162,8 +161,7 @@ public final class IterationLoop {
     public boolean iterate() {
         inference.prepare();
         jobs.prepare();
-        Optional<PendingTraining> training =
-                jobs.current().map(run -> new PendingTraining(run.progress(), run.betweenSteps(), spell));
+        Optional<PendingTraining> training = jobs.pending(spell);
         IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();
@@ -184,7 +182,7 @@ public final class IterationLoop {
         }
         long now = nanoTime.getAsLong();
         latency.observe(plan.features(), now - start);
-        boolean waits = plan.training().isEmpty() && jobs.current().isPresent();
+        boolean waits = plan.training().isEmpty() && training.isPresent();
         spell = waits ? spell.plus(now - start) : ServingSpell.NONE;
         Accepted accepted = apply(plan, outputs, now);
         report(plan, accepted, now - start, predicted, alone);
@@ -223,10 +221,7 @@ public final class IterationLoop {
                 bestEffort += chunk.sequence().bestEffort() ? right : 0;
             }
         }
-        plan.training().ifPresent(work -> {
-            charge(plan.features());
-            jobs.apply(work, outputs);
-        });
+        plan.training().ifPresent(work -> jobs.apply(outputs, inference::trained));
         return new Accepted(accepted, bestEffort);
     }
 
@@ -300,21 +295,12 @@ public final class IterationLoop {
         }
     }
 
-    /** Half of a trained token is its way forward, the other half its way back through all layers. */
-    private void charge(IterationFeatures features) {
-        jobs.current().ifPresent(run -> {
-            double backward =
-                    (double) features.backwardRowLayers() / device.model().layers();
-            inference.trained(run.job().caller(), (features.forwardRows() + backward) / 2);
-        });
-    }
-
     private void fail(IterationPlan plan, RuntimeException cause) {
         LOG.error("iteration {} failed on the device", iteration, cause);
         failuresInARow++;
         String message = "the device failed: " + cause.getMessage();
         plan.chunks().forEach(chunk -> inference.fail(chunk.sequence(), FinishReason.FAILED, message));
-        plan.training().ifPresent(work -> jobs.repeatStep(cause));
+        plan.training().ifPresent(work -> jobs.repeatSteps(cause));
     }
 
     /** @param alone predicted duration without the window */

@@ -1,8 +1,6 @@
 package io.tandem.scheduler.loop;
 
 import io.tandem.kernels.DeviceModel;
-import io.tandem.kernels.IterationInputs;
-import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelException;
 import io.tandem.kernels.adapter.FullModule;
@@ -12,24 +10,32 @@ import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
+import io.tandem.scheduler.finetune.TrainingArena;
+import io.tandem.scheduler.plan.PendingTraining;
+import io.tandem.scheduler.plan.ServingSpell;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.ObjDoubleConsumer;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Jobs that wait and jobs that run. Those that run take turns: one pack is on the device at a time, and when it is done
- * {@link PackShares} says whose is next. Their adapter slots lie beyond those that serve, one for each trainee and one
- * set for the frozen adapters of the current pack, so no job ever keeps a request waiting for a slot. A job that only
- * measures has no trainee and never waits for one.
+ * Jobs that wait and jobs that run. Whose packs are next, of those that run, {@link PackShares} says: as many as would take
+ * turns before one of them comes again lie in the arena side by side, as far as there is room. When all are done the next
+ * ones are laid, so together jobs get what they would get in turns. Their adapter slots lie beyond those that serve, one for
+ * each trainee and one set for the frozen adapters of packs, so no job ever keeps a request waiting for a slot. A job that
+ * only measures has no trainee and never waits for one.
  */
 final class JobQueue {
     private static final Logger LOG = LoggerFactory.getLogger(JobQueue.class);
@@ -47,8 +53,10 @@ final class JobQueue {
     private final Map<String, Integer> failures = new HashMap<>();
 
     private final PackShares<FinetuneRun> shares = new PackShares<>();
-    private Optional<FinetuneRun> current = Optional.empty();
-    private int[] frozenSlots = IterationInputs.BASE;
+    private final boolean together;
+    private final TrainingArena arena;
+    /** Jobs with a pack in the arena that is not done, and the slots of what lies below their trainees there. */
+    private final Map<FinetuneRun, int[]> laid = new LinkedHashMap<>();
 
     private record Entry(FinetuneJob job, JobSink sink) {}
 
@@ -56,6 +64,8 @@ final class JobQueue {
         this.device = device;
         this.nanoTime = nanoTime;
         this.maxTraining = config.concurrentJobs();
+        this.together = config.packsTogether();
+        this.arena = new TrainingArena(device);
         int first = config.servingSlots(device.limits());
         int firstTrainee = first + FinetuneJob.MAX_UNDER;
         this.frozen = new SlotResidency(device, first, firstTrainee, FullModule.values().length);
@@ -66,19 +76,47 @@ final class JobQueue {
         waiting.addLast(new Entry(job, sink));
     }
 
-    /** The job whose pack is on the device. */
-    Optional<FinetuneRun> current() {
-        return current;
+    /**
+     * What may be trained next, if there is anything.
+     *
+     * @param spell how long it has waited
+     */
+    Optional<PendingTraining> pending(ServingSpell spell) {
+        return laid.isEmpty()
+                ? Optional.empty()
+                : Optional.of(new PendingTraining(
+                        arena.progress(), laid.keySet().stream().allMatch(FinetuneRun::betweenSteps), spell));
     }
 
-    /** Starts jobs that wait while there is room, and lays the next pack if none is on the device. */
+    /** Starts jobs that wait while there is room, and lays the next packs if the arena is empty. */
     void prepare() {
         startWaiting();
-        while (current.isEmpty() && !running.isEmpty()) {
-            shares.next().ifPresent(this::beginPack);
+        while (laid.isEmpty() && !running.isEmpty()) {
+            layPacks();
             // A job whose pack the device refused waits to repeat its step.
             startWaiting();
         }
+    }
+
+    private void layPacks() {
+        Optional<FinetuneRun> next = shares.next();
+        while (next.isPresent() && (laid.isEmpty() || joins(next.get())) && lay(next.get())) {
+            next = shares.next();
+        }
+    }
+
+    /** Whether a job's pack goes with those that are there. */
+    private boolean joins(FinetuneRun run) {
+        return together
+                && !laid.containsKey(run)
+                && arena.hasRoom(run.nextRows())
+                && Stream.concat(Stream.of(run), laid.keySet().stream())
+                        .noneMatch(other -> suspected(other) || other.goesAlone());
+    }
+
+    /** Whose step has failed goes alone until it succeeds, so that it fails at nobody else's expense. */
+    private boolean suspected(FinetuneRun run) {
+        return failures.containsKey(run.job().id()) && !run.advanced();
     }
 
     private void startWaiting() {
@@ -108,26 +146,39 @@ final class JobQueue {
         }
     }
 
-    private void beginPack(FinetuneRun run) {
+    /**
+     * False if there are no slots for what lies below the trainee while the packs that are there use some. There is always room
+     * for what that has in full: each module once at most, and such a pack goes alone.
+     */
+    private boolean lay(FinetuneRun run) {
         try {
-            // Nobody else uses these slots, so there are always enough, and one of them has each module in full at
-            // most.
-            frozenSlots = frozen.acquire(run.frozen()).orElseThrow();
-            current = Optional.of(run);
-            shares.charge(run, run.beginPack(frozenSlots));
+            Optional<int[]> slots = frozen.acquire(run.frozen());
+            if (slots.isEmpty()) {
+                return false;
+            }
+            laid.put(run, slots.get());
+            int rows = run.nextRows();
+            run.beginPack(arena, slots.get());
+            shares.charge(run, rows);
         } catch (IllegalArgumentException e) {
             end(run, failed(e));
         } catch (KernelException e) {
             repeatStep(run, e);
         }
+        return true;
     }
 
-    /** Takes in what an iteration with this work of the current pack gave. */
-    void apply(TrainingWork work, IterationOutputs outputs) {
-        current.ifPresent(run -> {
+    /**
+     * Takes in what an iteration with the packs gave.
+     *
+     * @param trained told of each job's caller how many tokens were trained
+     */
+    void apply(IterationOutputs outputs, ObjDoubleConsumer<String> trained) {
+        for (FinetuneRun run : List.copyOf(laid.keySet())) {
+            trained.accept(run.job().caller(), run.receive(outputs));
             try {
-                if (run.apply(work, outputs)) {
-                    freePack();
+                if (run.proceed()) {
+                    freePack(run);
                     leaveIfEnded(run);
                 }
             } catch (KernelException e) {
@@ -137,13 +188,14 @@ final class JobQueue {
                         e);
                 repeatStep(run, e);
             }
-        });
+        }
     }
 
-    private void freePack() {
-        frozen.release(frozenSlots);
-        frozenSlots = IterationInputs.BASE;
-        current = Optional.empty();
+    private void freePack(FinetuneRun run) {
+        Optional.ofNullable(laid.remove(run)).ifPresent(frozen::release);
+        if (laid.isEmpty()) {
+            arena.clear();
+        }
     }
 
     private static JobOutcome failed(RuntimeException e) {
@@ -152,11 +204,11 @@ final class JobQueue {
     }
 
     /**
-     * An iteration with the current pack failed, for whatever reason: its job goes on after its last step, unless that
-     * has failed several times.
+     * An iteration with the packs failed, for whatever reason: their jobs go on after their last steps, but for one that has
+     * failed several times.
      */
-    void repeatStep(RuntimeException cause) {
-        current.ifPresent(run -> repeatStep(run, cause));
+    void repeatSteps(RuntimeException cause) {
+        List.copyOf(laid.keySet()).forEach(run -> repeatStep(run, cause));
     }
 
     private void repeatStep(FinetuneRun run, RuntimeException cause) {
@@ -185,9 +237,7 @@ final class JobQueue {
         if (!run.ended()) {
             return;
         }
-        if (current.filter(run::equals).isPresent()) {
-            freePack();
-        }
+        freePack(run);
         running.remove(run);
         shares.remove(run);
         failures.remove(run.job().id());
@@ -253,8 +303,11 @@ final class JobQueue {
         if (trainees.inUse() != training || running.stream().anyMatch(FinetuneRun::ended)) {
             throw new IllegalStateException(trainees.inUse() + " trainees' slots are in use by " + training + " jobs");
         }
-        if (frozen.inUse() != frozenSlots.length || (current.isEmpty() && frozenSlots.length > 0)) {
-            throw new IllegalStateException(frozen.inUse() + " slots for frozen adapters are in use without a pack");
+        long used =
+                laid.values().stream().flatMapToInt(Arrays::stream).distinct().count();
+        if (frozen.inUse() != used || laid.isEmpty() != arena.isEmpty()) {
+            throw new IllegalStateException(
+                    frozen.inUse() + " slots for frozen adapters are in use by packs with " + used);
         }
     }
 }

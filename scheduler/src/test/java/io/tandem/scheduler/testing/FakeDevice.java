@@ -32,12 +32,12 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToIntFunction;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -58,12 +58,13 @@ public final class FakeDevice implements DeviceModel {
     private final int[][] given;
     private final Adapter[] slots;
     private final Map<Integer, FakeTrainee> trainees = new TreeMap<>();
-    private Optional<FakePack> pack = Optional.empty();
+    private final FakeArena arena = new FakeArena();
     private int surprises = 1;
     private long nanos;
     private int failures;
     private int latest = -1;
     private int spoilt = -1;
+    private int broken = Integer.MAX_VALUE;
     private volatile int prepared;
     private Predicate<String> fails = method -> false;
     private final Map<String, Integer> failed = new TreeMap<>();
@@ -113,6 +114,11 @@ public final class FakeDevice implements DeviceModel {
     /** How often each method has failed. */
     public Map<String, Integer> failed() {
         return failed;
+    }
+
+    /** From now on iterations fail while a pack that learns from this token is in the arena. */
+    public void breakAt(int token) {
+        broken = token;
     }
 
     private void luck(String method) {
@@ -166,9 +172,10 @@ public final class FakeDevice implements DeviceModel {
         require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
         slots[slot] = null;
         luck("putAdapter");
-        int modules = Arrays.stream(slots)
-                .filter(Objects::nonNull)
-                .mapToInt(other -> other.full().size())
+        // What trainees have in full has memory of its own.
+        int modules = IntStream.range(0, slots.length)
+                .filter(other -> slots[other] != null && !trainees.containsKey(other))
+                .map(other -> slots[other].full().size())
                 .sum();
         require(
                 modules + adapter.adapter().full().size() <= limits.fullMatrices()
@@ -216,16 +223,33 @@ public final class FakeDevice implements DeviceModel {
     }
 
     @Override
-    public void scaleSequences(double[] factors) {
+    public void scaleSequences(int number, double[] factors) {
         luck("scaleSequences");
-        pack.orElseThrow().scale(factors);
+        arena.pack(number).scale(factors);
     }
 
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
-        require(next.rows() <= limits.packTokens() && next.rows() > 0, "the pack has " + next.rows() + " rows");
-        require(learning().findAny().isEmpty(), "the pack before is not finished");
+        require(next.rows() <= limits.packTokens(), "the pack has " + next.rows() + " rows");
+        require(learning().findAny().isEmpty(), "the packs before are not finished");
         luck("beginPack");
+        arena.begin(pack(adapterSlots, next));
+    }
+
+    @Override
+    public void joinPack(int[] adapterSlots, TrainingPack next) {
+        luck("joinPack");
+        arena.join(pack(adapterSlots, next), limits.packTokens());
+        require(
+                arena.packs()
+                        .flatMapToInt(own -> Arrays.stream(own.slots()))
+                        .allMatch(slot ->
+                                slots[slot] == null || slots[slot].full().isEmpty()),
+                "a pack with modules in full shares windows");
+    }
+
+    private FakePack pack(int[] adapterSlots, TrainingPack next) {
+        require(next.rows() > 0, "the pack has no rows");
         boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
         for (int i = 0; i < adapterSlots.length; i++) {
             boolean last = i == adapterSlots.length - 1;
@@ -239,12 +263,22 @@ public final class FakeDevice implements DeviceModel {
                         + (trainees.containsKey(slot) ? trainee(slot).suppression() : 0))
                 .sum();
         int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
-        pack = Optional.of(new FakePack(adapterSlots, next, stack, model().layers() - lowest));
+        return new FakePack(adapterSlots, next, stack, model().layers() - lowest);
+    }
+
+    @Override
+    public void dropPack(int number) {
+        arena.pack(number).drop();
     }
 
     @Override
     public PackProgress packProgress() {
-        return pack.orElseThrow().progress();
+        return arena.progress();
+    }
+
+    @Override
+    public PackProgress packProgress(int number) {
+        return arena.pack(number).progress();
     }
 
     @Override
@@ -255,6 +289,9 @@ public final class FakeDevice implements DeviceModel {
             throw new KernelException("out of luck", new IllegalStateException());
         }
         luck("run");
+        if (inputs.training().isPresent() && learning().anyMatch(current -> current.has(broken))) {
+            throw new KernelException("no luck with token " + broken, new IllegalStateException());
+        }
         int rows = inputs.segments().stream().mapToInt(s -> s.tokens().length).sum();
         require(
                 inputs.segments().stream().map(Segment::kvSlot).distinct().count()
@@ -285,16 +322,10 @@ public final class FakeDevice implements DeviceModel {
         if (inputs.training().isPresent()) {
             TrainingWork work = inputs.training().get();
             rows += work.forwardRows();
-            FakePack current = pack.orElseThrow();
-            learned = current.learned(work.forwardRows());
-            scores = current.forward(work.forwardRows());
-            if (work.forwardRows() > 0 && current.uses(spoilt)) {
-                scores.add(0, Double.NaN, false);
-            }
-            current.backward(work.backwardRowLayers());
-            if (work.backwardRowLayers() > 0 && !current.unfinished()) {
-                trainee(current.traineeSlot()).addGradient(current.gradient());
-            }
+            learned = arena.learned(work.forwardRows());
+            scores = arena.forward(work.forwardRows(), spoilt);
+            arena.backward(work.backwardRowLayers())
+                    .forEach(done -> trainee(done.traineeSlot()).addGradient(done.gradient()));
         }
         require(rows <= limits.maxTokensPerIteration(), rows + " rows in an iteration");
         return new IterationOutputs(draws, scored, states, observed, scores, learned);
@@ -414,12 +445,13 @@ public final class FakeDevice implements DeviceModel {
     @Override
     public void closeTrainee(int slot) {
         trainees.remove(slot);
-        pack = pack.filter(current -> !current.uses(slot));
+        slots[slot] = null;
+        arena.packs().filter(current -> current.uses(slot)).forEach(FakePack::drop);
     }
 
-    /** The pack whose gradient is not complete. */
+    /** The packs whose gradients are not complete. */
     private Stream<FakePack> learning() {
-        return pack.stream().filter(current -> current.learns() && current.unfinished());
+        return arena.packs().filter(current -> current.learns() && current.unfinished());
     }
 
     /** Adapters that learn now. */

@@ -25,6 +25,7 @@ final class FakePack {
     private int forward;
     private long backwardLeft;
     private double[] factors;
+    private boolean dropped;
 
     /** @param stack a hash of the adapters' weights */
     FakePack(int[] slots, TrainingPack pack, long stack, int layers) {
@@ -55,8 +56,17 @@ final class FakePack {
         return mixed ^ (mixed >>> 31);
     }
 
+    int[] slots() {
+        return slots.clone();
+    }
+
     boolean uses(int slot) {
         return Arrays.stream(slots).anyMatch(used -> used == slot);
+    }
+
+    boolean has(int token) {
+        return pack.sequences().stream()
+                .anyMatch(sequence -> Arrays.stream(sequence.tokens()).anyMatch(own -> own == token));
     }
 
     int traineeSlot() {
@@ -71,7 +81,19 @@ final class FakePack {
         return !progress().done();
     }
 
+    int sequences() {
+        return pack.sequences().size();
+    }
+
+    /** Its rows do nothing any more. */
+    void drop() {
+        dropped = true;
+    }
+
     PackProgress progress() {
+        if (dropped) {
+            return new PackProgress(sequenceOf.length, 0, layers, 0, 0);
+        }
         return new PackProgress(sequenceOf.length, layers, sequenceOf.length - forward, backwardLeft);
     }
 

@@ -134,7 +134,7 @@ final class FakeTrainee {
             b[1] = (moment >>> 16 & 0xFFFF) / 65536f + b[0] * old.b()[1];
             modules.put(site, new LowRank(old.rank(), old.inputs(), old.outputs(), old.a(), b, old.scaling()));
         });
-        weights = new Adapter(weights.config(), modules, weights.prefix().map(this::step));
+        weights = new Adapter(weights.config(), modules, weights.prefix().map(this::step)).withFull(weights.full());
     }
 
     private Prefix step(Prefix old) {

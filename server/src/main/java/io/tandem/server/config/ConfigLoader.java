@@ -8,6 +8,7 @@ import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.SchedulerConfig.Drafts;
 import io.tandem.scheduler.SchedulerConfig.Finetuning;
 import io.tandem.scheduler.SchedulerConfig.Mode;
+import io.tandem.scheduler.SchedulerConfig.Packs;
 import io.tandem.scheduler.SchedulerConfig.Speculation;
 import io.tandem.scheduler.SchedulerConfig.Targets;
 import io.tandem.server.config.HttpConfig.OnUnknownField;
@@ -200,6 +201,7 @@ public final class ConfigLoader {
                 values.integer("scheduler.max-queued-requests", 256),
                 values.integer("scheduler.max-queued-jobs", 32),
                 values.integer("scheduler.concurrent-jobs", 2),
+                values.oneOf("scheduler.packs", Packs.TOGETHER),
                 new Speculation(
                         values.oneOf("scheduler.speculation", Drafts.NONE),
                         values.integer("scheduler.max-draft-tokens", 8)));

@@ -144,6 +144,43 @@ interface AdapterArguments {
         }
     }
 
+    /**
+     * How rows find their adapters one by one.
+     *
+     * @param numbers int64: rows of each gathered adapter, one after the other, then those of bags
+     * @param counts rows of each gathered adapter
+     * @param slots of those, then of the adapters of other rows
+     * @param ranks of these, as {@link Slots} has them
+     * @param joined slots whose factors rows find by masks
+     * @param biased whether factors have biases
+     * @param places of each joined linear of a layer {@link BagNumbers#rows}, width of a block and five sizes
+     * @param bottlenecks of each kind input and function, then of attention and of MLPs the same and how many firsts
+     */
+    record Singles(
+            PtNDArray numbers,
+            long[] counts,
+            long[] slots,
+            long[] ranks,
+            long[] joined,
+            boolean biased,
+            long[] places,
+            long[] bottlenecks)
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.value(numbers),
+                call.numbers(counts),
+                call.numbers(slots),
+                call.numbers(ranks),
+                call.numbers(joined),
+                call.flag(biased),
+                call.numbers(places),
+                call.numbers(bottlenecks)
+            };
+        }
+    }
+
     /** Slots of adapters, and for each of them and each joined linear of a layer its ranks, and what it scales there. */
     record Slots(long[] slots, long[] ranks, long[] scaled) implements Arguments {}
 }

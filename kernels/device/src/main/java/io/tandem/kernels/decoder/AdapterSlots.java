@@ -20,16 +20,16 @@ import io.tandem.kernels.adapter.SingleWeights;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.decoder.BagLayout.Narrow;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
-import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -37,6 +37,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 
 /** Adapters on the device. */
 final class AdapterSlots {
@@ -52,16 +53,16 @@ final class AdapterSlots {
     /** What the adapters have in full. */
     private final FullSlots full;
 
-    /** How many each slot has in each bank. */
-    private final long[][] singleWeights;
+    private final SingleWeightSlots singleWeights;
 
     /** Whether each slot is that of a trainee over quantized weights. */
     private final boolean[] quantized;
 
-    private final boolean routed;
-    private final boolean compiled;
-    /** By lane. */
-    private final Map<Integer, Packed> packs = new HashMap<>();
+    private final BagLayout bags;
+    private final BitSet[][][] byBlock;
+    private final @Nullable Narrow[] narrow;
+    private final boolean[] biased;
+    private final SingleRows singles;
 
     /** How often the content of each slot changed. */
     private final long[] changes;
@@ -79,15 +80,18 @@ final class AdapterSlots {
         this.scope = owner;
         this.layout = layout;
         this.changes = new long[limits.adapterSlots()];
-        this.routed = model.experts().isPresent();
-        this.compiled = limits.dtype() != Dtype.FLOAT32;
         this.ranks = new int[limits.adapterSlots()][layout.linears().size()];
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
         this.full = new FullSlots(limits.adapterSlots(), limits.fullMatrices());
-        this.singleWeights = new long[limits.adapterSlots()][layout.banks()];
+        this.singleWeights = new SingleWeightSlots(layout, limits.adapterSlots());
         this.quantized = new boolean[limits.adapterSlots()];
+        this.bags = new BagLayout(model, layout, limits.maxRank());
+        this.byBlock = new BitSet[limits.adapterSlots()][][];
+        this.narrow = new Narrow[limits.adapterSlots()];
+        this.biased = new boolean[limits.adapterSlots()];
+        this.singles = new SingleRows(script, owner, this, bags, limits.adapterSlots());
         value = script.newAdapters(
                 owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model), limits.fullMatrices());
     }
@@ -169,7 +173,7 @@ final class AdapterSlots {
                 }
             }
             List<Part> blocks = learning ? layout.blocks(adapter) : List.of();
-            List<Part> singles = layout.singleWeights(adapter);
+            List<Part> single = layout.singleWeights(adapter);
             script.putAdapter(
                     call,
                     value,
@@ -193,10 +197,10 @@ final class AdapterSlots {
                             matrices.values().stream()
                                     .map(p -> call.tensor(p.values(), p.rows(), p.columns()))
                                     .toList(),
-                            places(singles),
-                            each(singles, own -> call.tensor(own.coordinates(), 2, own.count())),
+                            places(single),
+                            each(single, own -> call.tensor(own.coordinates(), 2, own.count())),
                             each(
-                                    singles,
+                                    single,
                                     own -> call.tensor(
                                             learning ? own.values() : new float[own.count()], own.count()))));
         }
@@ -209,7 +213,7 @@ final class AdapterSlots {
             script.releaseSlot(call, value, slot);
         }
         full.release(slot);
-        singleWeights[slot] = new long[layout.banks()];
+        singleWeights.release(slot);
         quantized[slot] = false;
         changed(slot);
     }
@@ -217,6 +221,11 @@ final class AdapterSlots {
     /** What the adapters have in full. */
     FullSlots full() {
         return full;
+    }
+
+    /** Whether a pack that uses these slots shares no window with others. */
+    boolean goAlone(int[] slots) {
+        return Arrays.stream(slots).anyMatch(slot -> quantized[slot] || full.any(slot));
     }
 
     /** Bank and row of each bias. */
@@ -234,8 +243,8 @@ final class AdapterSlots {
                 .toArray();
     }
 
-    private static List<PtNDArray> each(List<Part> singles, Function<SingleWeights, PtNDArray> tensor) {
-        return singles.stream()
+    private static List<PtNDArray> each(List<Part> parts, Function<SingleWeights, PtNDArray> tensor) {
+        return parts.stream()
                 .map(part -> tensor.apply((SingleWeights) part.change()))
                 .toList();
     }
@@ -325,10 +334,10 @@ final class AdapterSlots {
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         quantized[slot] = isQuantized(adapter);
-        singleWeights[slot] = new long[layout.banks()];
-        layout.singleWeights(adapter)
-                .forEach(part ->
-                        singleWeights[slot][part.bank()] += part.change().numbers());
+        singleWeights.occupy(slot, adapter);
+        byBlock[slot] = bags.ranks(adapter);
+        narrow[slot] = bags.narrow(adapter).orElse(null);
+        biased[slot] = adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance);
         changed(slot);
     }
 
@@ -392,68 +401,63 @@ final class AdapterSlots {
         return found;
     }
 
-    /** Those of the rows whose adapters have some. */
+    /** Those of the rows whose adapters have single weights. */
     long[] rowsWithSingleWeights(int[][] rowSlots) {
-        return IntStream.range(0, rowSlots.length)
-                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(this::hasSingleWeights))
-                .asLongStream()
-                .toArray();
-    }
-
-    private boolean hasSingleWeights(int slot) {
-        return Arrays.stream(singleWeights[slot]).anyMatch(count -> count > 0);
+        return singleWeights.rows(rowSlots);
     }
 
     /** What single weights take, which are not in tables that are there anyway. */
     MemoryPlan singleWeights() {
-        long held = Arrays.stream(singleWeights).flatMapToLong(Arrays::stream).sum();
-        int[] joined = Arrays.stream(active.slots())
-                .mapToInt(slot -> (int) slot)
-                .filter(this::hasSingleWeights)
-                .toArray();
-        // Joined ones have as much room as any of them needs, and so has one without any.
-        long rows = joined.length == 0 ? 0 : joined.length + 1L;
-        long used = IntStream.range(0, layout.banks())
-                .mapToLong(bank -> rows
-                        * Arrays.stream(joined)
-                                .mapToLong(slot -> singleWeights[slot][bank])
-                                .max()
-                                .orElse(0))
-                .sum();
-        return MemoryPlan.singleWeights(held + used);
+        return singleWeights.memory(active.slots());
     }
 
     /** How rows find the adapters in these slots. */
     RowAdapters used(int[][] rowSlots) {
-        return RowAdapters.of(rowSlots, slot -> Arrays.stream(ranks[slot]).max().orElse(0), routed, compiled);
+        return RowAdapters.of(rowSlots, slot -> narrow[slot] != null || hasRanks(slot));
     }
 
-    /**
-     * Copies of the adapters in some slots, for the rows of a lane. They are kept until the lane wants others, or one of the
-     * those changes.
-     */
-    PackObject pack(int lane, long[] slots) {
-        Use use = use(slots);
-        Optional<Packed> last = Optional.ofNullable(packs.get(lane));
-        if (last.isPresent() && last.get().use().isSame(use)) {
-            return last.get().made();
-        }
-        last.ifPresent(old -> {
-            packs.remove(lane);
-            old.owner().close();
-        });
-        TensorScope owner = scope.open();
-        PackObject made = script.newPack(owner, value, slots, ofAll(ranks, slots));
-        packs.put(lane, new Packed(use, owner, made));
-        return made;
+    /** Whether it has factors. */
+    boolean hasRanks(int slot) {
+        return Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0);
     }
 
-    private record Packed(Use use, TensorScope owner, PackObject made) {}
+    /** For the rows of a lane that find them one by one. */
+    SinglesObject singles(int lane, RowAdapters used) {
+        return singles.of(lane, used);
+    }
+
+    /** Whether rows find low-rank adapters by masks. */
+    boolean masked(RowAdapters used) {
+        return bags.routed() && used.slots().stream().anyMatch(this::hasRanks);
+    }
+
+    /** How often the content of a slot changed. */
+    long changes(int slot) {
+        return changes[slot];
+    }
+
+    /** As {@link BagLayout#ranks} has them. */
+    BitSet[][] ranksByBlock(int slot) {
+        return byBlock[slot];
+    }
+
+    Optional<Narrow> narrow(int slot) {
+        return Optional.ofNullable(narrow[slot]);
+    }
+
+    /** Whether factors have biases. */
+    boolean isBiased(int slot) {
+        return biased[slot];
+    }
 
     /** Frees what lanes have; the rest belongs to the owner. */
     void close() {
-        packs.values().forEach(packed -> packed.owner().close());
-        packs.clear();
+        singles.close();
+    }
+
+    /** For each slot and joined linear. */
+    long[] ranks(long[] slots) {
+        return ofAll(ranks, slots);
     }
 
     /** Slots, and what their adapters have. */

@@ -5,6 +5,7 @@ import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
+import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
@@ -21,7 +22,7 @@ import io.tandem.kernels.decoder.ScriptObjects.FormsObject;
 import io.tandem.kernels.decoder.ScriptObjects.Gradients;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.decoder.ScriptObjects.Weight;
@@ -194,11 +195,14 @@ final class DecoderScript {
         script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
     }
 
-    /** @param ranks as {@link Slots} has them */
-    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+    /** @param ranks of each joined linear of a layer */
+    void turn(TensorScope call, AdaptersObject adapters, int slot, long[] ranks) {
+        script.call(call, "turn", adapters.value(), call.number(slot), call.numbers(ranks));
+    }
+
+    SinglesObject newSingles(TensorScope owner, AdaptersObject adapters, Singles singles) {
         try (TensorScope call = owner.open()) {
-            return new PackObject(
-                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+            return new SinglesObject(script.call(owner, "new_singles", after(singles.values(call), adapters.value())));
         }
     }
 
@@ -208,7 +212,7 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            PackObject pack,
+            SinglesObject singles,
             ArenaObject arena,
             Inputs inputs) {
         return script.call(
@@ -217,14 +221,14 @@ final class DecoderScript {
                 model.value(),
                 cache.value(),
                 adapters.value(),
-                pack.value(),
+                singles.value(),
                 arena.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
                 inputs.layout().value(call),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
-                call.flag(inputs.learn()));
+                call.number(inputs.learning()));
     }
 
     /**
@@ -268,7 +272,7 @@ final class DecoderScript {
     }
 
     /**
-     * @param stack the adapters of the rows, the trainee last
+     * @param stacks for each trainee the adapters of its rows, itself last
      * @param units as {@link BackwardUnits} encodes them
      * @param learned rows and labels of {@link FullRows#learned}
      * @param embedded rows and tokens of {@link FullRows#embedded}
@@ -277,9 +281,9 @@ final class DecoderScript {
             TensorScope call,
             ModelObject model,
             AdaptersObject adapters,
-            TraineeObject trainee,
+            List<TraineeObject> trainees,
             int lane,
-            Slots stack,
+            List<Slots> stacks,
             ArenaObject arena,
             long[] units,
             long[] learned,
@@ -289,23 +293,21 @@ final class DecoderScript {
                 "backward",
                 model.value(),
                 adapters.value(),
-                trainee.value(),
+                call.own(IValue.listFrom(
+                        trainees.stream().map(TraineeObject::value).toArray(IValue[]::new))),
                 call.number(lane),
-                call.numbers(stack.slots()),
-                call.numbers(stack.ranks()),
-                call.numbers(stack.scaled()),
+                call.own(IValue.listFrom(stacks.stream()
+                        .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
+                        .map(call::numbers)
+                        .toArray(IValue[]::new))),
                 arena.value(),
                 call.numbers(units),
                 call.numbers(learned),
                 call.numbers(embedded));
     }
 
-    /**
-     * @param prefix slot of the adapter that has keys and values of virtual tokens
-     * @param virtual how many it has; 0 if none does
-     */
-    void beginPack(TensorScope call, ArenaObject arena, int prefix, int virtual) {
-        script.call(call, "begin_pack", arena.value(), call.number(prefix), call.number(virtual));
+    void beginPacks(TensorScope call, ArenaObject arena) {
+        script.call(call, "begin_packs", arena.value());
     }
 
     /** @param factors {@code [rows, 1]} */

@@ -18,6 +18,7 @@ final class DecoderSources {
                             "__torch__/tandem/ops/attention.py",
                             "__torch__/tandem/ops/cross_entropy.py",
                             "__torch__/tandem/adapter/prompt.py",
+                            "__torch__/tandem/adapter/bags.py",
                             "__torch__/tandem/adapter/bottleneck.py",
                             "__torch__/tandem/adapter/full.py",
                             "__torch__/tandem/model.py",

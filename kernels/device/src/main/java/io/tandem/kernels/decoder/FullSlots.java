@@ -63,6 +63,11 @@ final class FullSlots {
         return any;
     }
 
+    /** Whether this slot has one. */
+    boolean any(int slot) {
+        return !modules.get(slot).isEmpty();
+    }
+
     /**
      * Which of these slots has the module in full; -1 if none.
      *

@@ -16,15 +16,17 @@ interface IterationArguments {
      * @param sizes of its sections
      * @param mixed whether rows differ in their adapters
      * @param top how many log-probabilities are reported, -1 for none
-     * @param learn whether the window will go backward
+     * @param learning how many rows with a label, the first ones, will go backward
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
+    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, int learning)
             implements Arguments {}
 
     /**
      * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.
      *
-     * @param runSlots of {@link RowAdapters#runSlots}
+     * @param runs two numbers for each of {@link RowAdapters#runs}: the first row and the end
+     * @param runSlots of those
+     * @param masked whether rows find low-rank adapters by masks
      * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
      */
     record Layout(
@@ -32,8 +34,9 @@ interface IterationArguments {
             long[] chunks,
             long[] windows,
             long[] observed,
-            RowAdapters adapters,
+            long[] runs,
             Slots runSlots,
+            boolean masked,
             FullRows full,
             long[] quantized) {
         /** In the script's order. */
@@ -43,10 +46,10 @@ interface IterationArguments {
                             chunks,
                             windows,
                             observed,
-                            adapters.runs(),
+                            runs,
                             runSlots.slots(),
                             runSlots.ranks(),
-                            new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0},
+                            new long[] {masked ? 1 : 0},
                             full.embedders(),
                             full.heads(),
                             full.window(),

@@ -9,13 +9,14 @@ import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /** The one call that runs all forward rows of an iteration. */
@@ -25,7 +26,7 @@ record IterationCall(
         ModelObject model,
         CacheObject cache,
         AdapterSlots adapters,
-        PackObject joined,
+        SinglesObject singles,
         ArenaObject arena) {
 
     /**
@@ -66,7 +67,6 @@ record IterationCall(
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
-                own.pairs(),
                 full.embedded(),
                 full.headed(),
                 mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0]);
@@ -76,9 +76,9 @@ record IterationCall(
                 layout(windows, rows, sampling, pack, own, full),
                 mixed,
                 sampling.top,
-                pack.learns());
+                RowEncoder.learning(windows, pack));
         IntBuffer results = IntBuffer.wrap(
-                scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, inputs)));
+                scope.ints(script.iterate(scope, model, cache, adapters.value(), singles, arena, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
@@ -113,10 +113,23 @@ record IterationCall(
                 RowEncoder.flatten(rows.chunks),
                 concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
                 SamplingRows.indices(sampling.observed),
-                own,
-                adapters.slots(own.runSlots()),
+                own.runs().stream()
+                        .flatMapToLong(run -> LongStream.of(run.first(), run.end()))
+                        .toArray(),
+                adapters.slots(
+                        own.runs().stream().mapToLong(RowAdapters.Run::slot).toArray()),
+                adapters.masked(own),
                 full,
-                windows.to() > windows.from() ? adapters.quantized(pack.adapterSlots()) : new long[0]);
+                quantized(windows, pack));
+    }
+
+    /** A pack over quantized weights lies alone, so the first row speaks for all. */
+    private long[] quantized(PackWindows windows, PackRows rows) {
+        if (windows.to() == windows.from()) {
+            return new long[0];
+        }
+        LaidPack pack = rows.packs().get(rows.packOf(windows.from()));
+        return pack.dropped() ? new long[0] : adapters.quantized(pack.adapterSlots());
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

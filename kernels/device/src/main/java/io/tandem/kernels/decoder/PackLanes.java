@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * How far a pack's lanes are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
+ * How far the lanes of the packs in the arena are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
  * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: an iteration says how
  * many rows are next, and lanes share them, as they share the inference rows, so that all are done at the same time. What
  * each does depends on the iterations so far alone.
@@ -29,14 +29,21 @@ final class PackLanes {
 
     private final PackRows pack;
     private final int layers;
-    /** Of those, from the last one, how many go backward. */
-    private final int depth;
-
     private final int lanes;
     private final Position position;
 
-    /** Rows that went forward, and rows times layers that went backward, in each lane. */
-    private record Position(int[] forward, int[] backward) {}
+    /**
+     * Of each lane.
+     *
+     * @param forward rows that went forward
+     * @param layer in which rows go backward next
+     * @param end of these, the first one that did already, or the end of all
+     */
+    private record Position(int[] forward, int[] layer, int[] end) {
+        Position copy() {
+            return new Position(forward.clone(), layer.clone(), end.clone());
+        }
+    }
 
     /**
      * An iteration in parts.
@@ -101,30 +108,65 @@ final class PackLanes {
     /** @param places that its segments have in the whole iteration */
     record Part(int lane, List<Segment> segments, List<Integer> places, PackWindows windows) {}
 
-    /**
-     * @param layers of the model
-     * @param depth how many of them go backward, from the last one: below the lowest one that learns nothing needs to
-     */
-    PackLanes(PackRows pack, int layers, int depth) {
-        this(pack, layers, depth, new Position(new int[pack.lanes()], new int[pack.lanes()]));
+    /** @param layers of the model */
+    PackLanes(PackRows pack, int layers) {
+        this(
+                pack,
+                layers,
+                new Position(
+                        new int[pack.lanes()],
+                        IntStream.range(0, pack.lanes()).map(lane -> layers - 1).toArray(),
+                        IntStream.range(0, pack.lanes()).map(pack::laneTo).toArray()));
     }
 
-    private PackLanes(PackRows pack, int layers, int depth, Position position) {
+    private PackLanes(PackRows pack, int layers, Position position) {
         this.pack = pack;
         this.layers = layers;
-        this.depth = depth;
         this.lanes = pack.lanes();
         this.position = position;
     }
 
-    /** What all lanes together have left. */
+    /** The same without one of the packs. */
+    PackLanes drop(int number) {
+        return new PackLanes(pack.drop(number), layers, position);
+    }
+
+    PackRows pack() {
+        return pack;
+    }
+
+    /** What all lanes together have left, of all packs. */
     PackProgress progress() {
+        int lowest = pack.packs().stream()
+                .filter(LaidPack::learns)
+                .mapToInt(LaidPack::lowest)
+                .min()
+                .orElse(0);
+        int learning = IntStream.range(0, lanes)
+                .map(lane -> pack.learning(lane, layers - 1, pack.rows()).length)
+                .sum();
         return new PackProgress(
                 pack.rows(),
-                IntStream.range(0, lanes).map(pack::learningRows).sum(),
-                depth,
+                pack.learns() ? learning : pack.rows(),
+                layers - lowest,
                 Arrays.stream(forwardLeft()).sum(),
-                pack.learns() ? Arrays.stream(backwardLeft()).asLongStream().sum() : 0);
+                Arrays.stream(backwardLeft()).asLongStream().sum());
+    }
+
+    /** The same of one of the packs. */
+    PackProgress progress(int number) {
+        int learning = 0;
+        int forward = 0;
+        int backward = 0;
+        for (int lane = 0; lane < lanes; lane++) {
+            learning += (int) pack.learning(lane, number).count();
+            forward += (int) IntStream.range(pack.laneFrom(lane) + position.forward[lane], pack.laneTo(lane))
+                    .filter(row -> pack.packOf(row) == number)
+                    .count();
+            backward += left(lane, pack.learning(lane, number));
+        }
+        return new PackProgress(
+                pack.rows(number), learning, layers - pack.packs().get(number).lowest(), forward, backward);
     }
 
     /**
@@ -162,18 +204,17 @@ final class PackLanes {
     private Split split(
             IterationInputs inputs, List<List<Integer>> segments, int[] forward, int[] backward, boolean even) {
         List<Part> parts = new ArrayList<>();
-        Position next = new Position(position.forward.clone(), position.backward.clone());
+        Position next = position.copy();
         for (int lane = 0; lane < lanes; lane++) {
             List<Integer> own = segments.get(lane);
             if (!own.isEmpty() || forward[lane] > 0 || backward[lane] > 0) {
                 int from = pack.laneFrom(lane) + position.forward[lane];
-                PackWindows windows = new PackWindows(from, from + forward[lane], backward(lane, backward[lane]));
+                PackWindows windows = new PackWindows(from, from + forward[lane], backward(lane, backward[lane], next));
                 parts.add(new Part(lane, SegmentShares.pick(inputs.segments(), own), own, windows));
                 next.forward[lane] += forward[lane];
-                next.backward[lane] += backward[lane];
             }
         }
-        return new Split(parts, even, new PackLanes(pack, layers, depth, next));
+        return new Split(parts, even, new PackLanes(pack, layers, next));
     }
 
     private void check(TrainingWork work) {
@@ -196,19 +237,23 @@ final class PackLanes {
         }
     }
 
-    /** The next rows that go backward in a lane: from the last layer to the first, in each from the last row. */
-    private List<PackWindows.Backward> backward(int lane, int count) {
+    /**
+     * The next rows that go backward in a lane: from the last layer to the first, in each from the last row.
+     *
+     * @param next becomes the position behind them
+     */
+    private List<PackWindows.Backward> backward(int lane, int count, Position next) {
         List<PackWindows.Backward> windows = new ArrayList<>();
-        int rows = pack.learningRows(lane);
-        int at = position.backward[lane];
-        int end = at + count;
-        while (at < end) {
-            int take = Math.min(end - at, rows - at % rows);
-            int to = rows - at % rows;
-            int layer = layers - 1 - at / rows;
-            pack.learning(lane, to - take, to)
+        int left = count;
+        while (left > 0) {
+            int layer = next.layer[lane];
+            int[] rows = pack.learning(lane, layer, next.end[lane]);
+            int from = Math.max(0, rows.length - left);
+            PackRows.ranges(Arrays.copyOfRange(rows, from, rows.length))
                     .forEach(range -> windows.add(new PackWindows.Backward(layer, range[0], range[1])));
-            at += take;
+            left -= rows.length - from;
+            next.layer[lane] = from > 0 ? layer : layer - 1;
+            next.end[lane] = from > 0 ? rows[from] : pack.laneTo(lane);
         }
         return windows;
     }
@@ -221,8 +266,19 @@ final class PackLanes {
 
     private int[] backwardLeft() {
         return IntStream.range(0, lanes)
-                .map(lane -> depth * pack.learningRows(lane) - position.backward[lane])
+                .map(lane -> IntStream.range(0, pack.packs().size())
+                        .map(number -> left(lane, pack.learning(lane, number)))
+                        .sum())
                 .toArray();
+    }
+
+    /** Rows times layers that have not gone backward of these rows, which belong to one pack. */
+    private int left(int lane, IntStream rows) {
+        return rows.map(row -> {
+                    int below = position.layer[lane] - pack.lowest(row);
+                    return below < 0 ? 0 : below + (row < position.end[lane] ? 1 : 0);
+                })
+                .sum();
     }
 
     /**

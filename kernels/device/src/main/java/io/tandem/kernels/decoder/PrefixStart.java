@@ -59,7 +59,7 @@ final class PrefixStart {
         try (TensorScope call = scope.open()) {
             CacheObject cache = script.newCache(call, weights, 1, count);
             RowAdapters used = adapters.used(rows.adapterSlots);
-            new IterationCall(script, call, weights, cache, adapters, adapters.pack(0, used.pack()), arena)
+            new IterationCall(script, call, weights, cache, adapters, adapters.singles(0, used), arena)
                     .run(
                             text,
                             PackWindows.NONE,

@@ -184,10 +184,9 @@ final class RowEncoder {
         return stacks;
     }
 
-    /** Rows of the window with a label, then the labels. */
+    /** Rows of the window with a label, those whose gradient is wanted first, then the labels. */
     static long[] learned(PackWindows windows, PackRows pack) {
-        int[] rows = IntStream.range(windows.from(), windows.to())
-                .filter(at -> pack.label(at) != TrainingPack.IGNORED)
+        int[] rows = IntStream.concat(labelled(windows, pack, true), labelled(windows, pack, false))
                 .toArray();
         long[] learned = new long[2 * rows.length];
         for (int i = 0; i < rows.length; i++) {
@@ -195,6 +194,16 @@ final class RowEncoder {
             learned[rows.length + i] = pack.label(rows[i]);
         }
         return learned;
+    }
+
+    /** How many of those are the first. */
+    static int learning(PackWindows windows, PackRows pack) {
+        return (int) labelled(windows, pack, true).count();
+    }
+
+    private static IntStream labelled(PackWindows windows, PackRows pack, boolean learns) {
+        return IntStream.range(windows.from(), windows.to())
+                .filter(at -> pack.label(at) != TrainingPack.IGNORED && pack.learns(at) == learns);
     }
 
     static long[] flatten(List<long[]> groups) {

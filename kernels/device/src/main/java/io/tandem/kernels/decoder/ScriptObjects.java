@@ -16,8 +16,8 @@ interface ScriptObjects {
     /** {@code change.Changes}. */
     record AdaptersObject(IValue value) {}
 
-    /** {@code row_adapters.Pack}. */
-    record PackObject(IValue value) {}
+    /** {@code row_adapters.Singles}. */
+    record SinglesObject(IValue value) {}
 
     /** {@code arena.Arena}. */
     record ArenaObject(IValue value) {}

@@ -16,13 +16,11 @@ import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.FullModule;
-import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
-import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
@@ -39,6 +37,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,7 +64,6 @@ public final class TorchScriptDecoder implements DeviceModel {
     private ArenaObject arena;
     private boolean arenaReserved;
     private boolean backwardPrepared;
-    private PackRows pack = PackRows.EMPTY;
     private PackLanes packLanes;
 
     private TorchScriptDecoder(
@@ -77,6 +75,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         this.model = model;
         this.limits = limits;
         this.layout = new AdapterLayout(model);
+        // Plans the memory, so refuses slots that cannot be before anything is loaded.
+        inferenceLanes = InferenceLanes.of(model, limits);
         NativeEngine.useThreads(limits.threads());
         owned = TensorScope.root();
         script = scripts.get();
@@ -84,17 +84,10 @@ public final class TorchScriptDecoder implements DeviceModel {
         cache = new CacheSlots(script, owned, weights, limits);
         adapters = new AdapterSlots(script, owned, weights, layout, model, limits);
         prefixes = new WrittenPrefixes(script, owned, adapters, cache);
-        inferenceLanes = InferenceLanes.of(model, limits);
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
-        packLanes = new PackLanes(pack, model.layers(), model.layers());
-    }
-
-    /** @param lowest layer of those that go backward */
-    private void use(PackRows next, int lowest) {
-        pack = next;
-        packLanes = new PackLanes(next, model.layers(), model.layers() - lowest);
+        packLanes = new PackLanes(PackRows.EMPTY, model.layers());
     }
 
     /**
@@ -210,57 +203,59 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
-        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
-        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
-        if (next.rows() > limits.packTokens()) {
-            throw new IllegalArgumentException(
-                    "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
-        }
-        next.sequences()
-                .forEach(sequence ->
-                        requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
-        Virtual virtual = adapters.virtual(adapterSlots);
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
-        adapters.quantized(adapterSlots);
-        reserveArena();
-        int written = virtual.written();
-        use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()), lowest);
-        try (TensorScope call = owned.open()) {
-            script.beginPack(call, arena, virtual.slot(), written);
-        }
-    }
-
-    /** Gradients pass through what lies below a trainee in all of its rows. */
-    private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
-        boolean complete = actsFrom.length == 0 || actsFrom.length == adapterSlots.length;
-        boolean wholeBelow = !learns
-                || Arrays.stream(actsFrom).limit(adapterSlots.length - 1L).allMatch(from -> from == 0);
-        if (!complete || !wholeBelow) {
-            throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
-                    + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
-        }
-    }
-
-    /** What is learned of virtual tokens is found by their place at the beginning of a sequence. */
-    private static void requireVirtual(int[] tokens, int virtual) {
-        for (int i = 0; i < Math.max(virtual, tokens.length); i++) {
-            int expected = i < virtual ? Prefix.token(i) : 0;
-            boolean right = i < tokens.length && (i < virtual ? tokens[i] == expected : tokens[i] >= 0);
-            if (!right) {
-                throw new IllegalArgumentException(
-                        "a sequence of a pack does not begin with the " + virtual + " virtual tokens of its adapters");
-            }
-        }
+        lay(List.of(), adapterSlots, next);
     }
 
     @Override
-    public void scaleSequences(double[] factors) {
-        if (factors.length != pack.sequences()) {
-            throw new IllegalArgumentException(factors.length + " factors for " + pack.sequences() + " sequences");
+    public void joinPack(int[] adapterSlots, TrainingPack next) {
+        if (!packLanes.progress().untouched()) {
+            throw new IllegalStateException("a pack joins others that have gone forward");
         }
+        List<LaidPack> others = packLanes.pack().packs();
+        if (Stream.concat(Stream.of(adapterSlots), others.stream().map(LaidPack::adapterSlots))
+                .anyMatch(adapters::goAlone)) {
+            throw new IllegalArgumentException(
+                    "a pack whose adapters have modules in full, or that learns over quantized"
+                            + " weights, shares no window with others");
+        }
+        lay(others, adapterSlots, next);
+    }
+
+    private void lay(List<LaidPack> others, int[] adapterSlots, TrainingPack next) {
+        int rows =
+                next.rows() + others.stream().mapToInt(own -> own.pack().rows()).sum();
+        if (rows > limits.packTokens()) {
+            throw new IllegalArgumentException(
+                    "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
+        }
+        adapters.quantized(adapterSlots);
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
+        List<LaidPack> packs = new ArrayList<>(others);
+        packs.add(new LaidPack(adapterSlots, adapters.virtual(adapterSlots), lowest, next));
+        reserveArena();
+        try (TensorScope call = owned.open()) {
+            script.beginPacks(call, arena);
+        }
+        packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
+    }
+
+    @Override
+    public void dropPack(int number) {
+        packLanes = packLanes.drop(number);
+    }
+
+    @Override
+    public void scaleSequences(int number, double[] factors) {
+        PackRows pack = packLanes.pack();
+        int own = pack.packs().get(number).pack().sequences().size();
+        if (factors.length != own) {
+            throw new IllegalArgumentException(factors.length + " factors for " + own + " sequences");
+        }
+        int first = pack.firstSequence(number);
         float[] rows = new float[pack.rows()];
         for (int row = 0; row < rows.length; row++) {
-            rows[row] = (float) factors[pack.sequence(row)];
+            rows[row] = pack.packOf(row) == number ? (float) factors[pack.sequence(row) - first] : 1;
         }
         try (TensorScope call = owned.open()) {
             script.scaleRows(call, arena, call.tensor(rows, rows.length, 1));
@@ -273,8 +268,14 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     @Override
+    public PackProgress packProgress(int number) {
+        return packLanes.progress(number);
+    }
+
+    @Override
     public IterationOutputs run(IterationInputs all) {
         IterationInputs inputs = prefixes.others(all);
+        PackRows pack = packLanes.pack();
         PackLanes.Split split = inputs.training().isPresent()
                 ? packLanes.split(inputs)
                 : inferenceLanes.split(inputs.segments(), packLanes);
@@ -296,8 +297,8 @@ public final class TorchScriptDecoder implements DeviceModel {
             RowEncoder own = rows.get(i);
             long[] placed = virtual.get(i);
             RowAdapters used = adapters.used(own.adapterSlots);
-            PackObject joined = adapters.pack(i, used.pack());
-            calls.add(() -> run(part, own, placed, used, joined, mixed));
+            SinglesObject singles = adapters.singles(i, used);
+            calls.add(() -> run(part, own, pack, placed, used, singles, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -306,12 +307,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(
-            PackLanes.Part part, RowEncoder rows, long[] virtual, RowAdapters used, PackObject joined, boolean mixed) {
+            PackLanes.Part part,
+            RowEncoder rows,
+            PackRows pack,
+            long[] virtual,
+            RowAdapters used,
+            SinglesObject singles,
+            boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (rows.tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, singles, arena)
                         .run(
                                 part.segments(),
                                 part.windows(),
@@ -325,31 +332,36 @@ public final class TorchScriptDecoder implements DeviceModel {
                                 mixed);
             }
             if (!part.windows().backward().isEmpty()) {
-                runBackward(scope, part.windows(), part.lane());
+                runBackward(scope, part.lane(), part.windows().backward(), pack);
             }
             return outputs;
         }
     }
 
-    private void runBackward(TensorScope scope, PackWindows windows, int lane) {
-        long[] stack = Arrays.stream(pack.adapterSlots()).asLongStream().toArray();
+    private void runBackward(TensorScope scope, int lane, List<PackWindows.Backward> windows, PackRows pack) {
+        BackwardUnits units = BackwardUnits.of(windows, pack, model.experts().isEmpty());
+        // With modules in full it is the only one.
+        LaidPack first = units.packs().get(0);
         script.backward(
                 scope,
                 weights,
                 adapters.value(),
-                trainee(pack.traineeSlot()).value(),
+                units.packs().stream()
+                        .map(own -> trainee(own.traineeSlot()).value())
+                        .toList(),
                 lane,
-                adapters.slots(stack),
+                units.packs().stream()
+                        .map(own -> adapters.slots(
+                                Arrays.stream(own.adapterSlots()).asLongStream().toArray()))
+                        .toList(),
                 arena,
-                BackwardUnits.encode(windows.backward(), pack),
-                learns(FullModule.LM_HEAD)
-                        ? FullRows.learned(windows.backward(), pack, model.layers() - 1)
-                        : new long[0],
-                learns(FullModule.EMBED_TOKENS) ? FullRows.embedded(windows.backward(), pack) : new long[0]);
+                units.numbers(),
+                learns(first, FullModule.LM_HEAD) ? FullRows.learned(windows, pack, model.layers() - 1) : new long[0],
+                learns(first, FullModule.EMBED_TOKENS) ? FullRows.embedded(windows, pack) : new long[0]);
     }
 
-    /** Whether the pack's trainee has the module in full. */
-    private boolean learns(FullModule module) {
+    /** Whether the trainee has the module in full. */
+    private boolean learns(LaidPack pack, FullModule module) {
         return adapters.full().of(module, new int[] {pack.traineeSlot()}) >= 0;
     }
 
@@ -409,8 +421,10 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (closing != null) {
             closing.close();
         }
-        if (pack.uses(slot)) {
-            use(PackRows.EMPTY, 0);
+        for (int number = 0; number < packLanes.pack().packs().size(); number++) {
+            if (packLanes.pack().packs().get(number).uses(slot)) {
+                dropPack(number);
+            }
         }
     }
 

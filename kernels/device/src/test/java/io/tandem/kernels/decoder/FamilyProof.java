@@ -265,6 +265,24 @@ abstract class FamilyProof {
     }
 
     /** Before the norm behind a block, if the family has one, and behind all experts together. */
+    @Test
+    void gradientsBesideAnotherTrainee() throws IOException {
+        ModelConfig model = write();
+        List<Adapter> adapters = List.of(adapter(model, 4), adapter(model, 3));
+        try (TorchScriptDecoder device = load(Devices.limits(Dtype.FLOAT32, 1 + random.nextInt(2), 128, Stash.KEEP))) {
+            adapters.forEach(own -> device.openTrainee(adapters.indexOf(own), own, OptimizerConfig.DEFAULT));
+            List<TrainingPack> packs = List.of(pack(model, 23, 14), pack(model, 30));
+            List<Double> losses = SideBySide.train(device, packs, random);
+            for (int slot = 0; slot < 2; slot++) {
+                compare(packs.get(slot), adapters.get(slot), losses.get(slot), device.gradients(slot), GRADIENT, true);
+            }
+        }
+    }
+
+    private TrainingPack pack(ModelConfig model, int... lengths) {
+        return Devices.pack(random, model.vocab(), lengths);
+    }
+
     @ParameterizedTest
     @EnumSource
     void gradientsOfBottlenecks(Input input) throws IOException {

@@ -161,7 +161,7 @@ class FullModulesTest {
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {SLOT}, pack);
             Devices.run(device, new TrainingWork(device.packProgress().forwardRows(), 0), List.of());
-            device.scaleSequences(factors);
+            device.scaleSequences(0, factors);
             Devices.run(device, new TrainingWork(0, device.packProgress().backwardRowLayers()), List.of());
             for (FullModule module : FullModule.values()) {
                 float[] expected =

@@ -289,7 +289,7 @@ class GradientParityTest {
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
             double[] losses = Devices.forward(device, new int[] {SLOT}, pack, random, List.of())
                     .losses();
-            device.scaleSequences(factors);
+            device.scaleSequences(0, factors);
             Devices.backward(device, pack, random, List.of());
             List<AutogradReference.Result> results = pack.sequences().stream()
                     .map(sequence -> reference.run(sequence, adapter))
@@ -309,7 +309,7 @@ class GradientParityTest {
                 compare(site + " A", a, actual.a(), FLOAT32_RELATIVE, new double[2]);
                 compare(site + " B", b, actual.b(), FLOAT32_RELATIVE, new double[2]);
             });
-            assertThatThrownBy(() -> device.scaleSequences(new double[2])).hasMessageContaining("2 factors for 3");
+            assertThatThrownBy(() -> device.scaleSequences(0, new double[2])).hasMessageContaining("2 factors for 3");
         }
     }
 

@@ -138,7 +138,7 @@ class MetaDeviceTest {
         int[] slots = {0, TRAINEE};
         List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));
         Devices.forward(device, slots, pack, random, beside);
-        device.scaleSequences(new double[] {1, 2, 3});
+        device.scaleSequences(0, new double[] {1, 2, 3});
         Devices.backward(device, pack, random, beside);
         // All that was read is zeros, and zero says that the published weights are not finite.
         assertThat(device.optimizerStep(TRAINEE, 1e-3, 1)).isNaN();

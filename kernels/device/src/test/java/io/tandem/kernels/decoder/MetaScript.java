@@ -17,7 +17,7 @@ final class MetaScript {
     private static final String HOST = "__torch__/tandem/host.py";
     private static final Pattern LACKING =
             Pattern.compile("torch\\.(index_select|embedding|layer_norm|native_layer_norm|"
-                    + "native_layer_norm_backward|roll|scaled_dot_product_attention|searchsorted|bucketize|abs|abs_|isfinite|logical_not|nan_to_num_|where|"
+                    + "native_layer_norm_backward|roll|scaled_dot_product_attention|embedding_bag|searchsorted|bucketize|abs|abs_|isfinite|logical_not|nan_to_num_|where|"
                     + "_fused_adam_|_fused_adamw_)\\(");
     private static final Pattern MADE = Pattern.compile("torch\\.(zeros|ones|empty|full|arange|tensor|to)\\(");
 

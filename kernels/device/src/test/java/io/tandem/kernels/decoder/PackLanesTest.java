@@ -8,6 +8,7 @@ import io.tandem.kernels.IterationInputs.Sampling;
 import io.tandem.kernels.IterationInputs.Segment;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.PackProgress;
+import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.testing.Seeded;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,14 +32,19 @@ class PackLanesTest {
     /** Whatever the windows and the traffic, each lane goes over its rows once and in order, and inference runs once. */
     @RepeatedTest(50)
     void everyLaneGoesOverItsRowsInOrder() {
-        PackRows pack = pack(
-                2 + random.nextInt(3),
-                random.ints(8 + random.nextInt(20), 1, 60).toArray());
+        List<LaidPack> packs = new ArrayList<>();
+        for (int number = random.nextInt(3); number >= 0; number--) {
+            int[] lengths = random.ints(8 + random.nextInt(20), 1, 60).toArray();
+            packs.add(laid(number, random.nextInt(LAYERS), lengths));
+        }
+        PackRows pack = new PackRows(packs, 2 + random.nextInt(3));
         List<List<String>> rows = new ArrayList<>();
         IntStream.range(0, pack.lanes()).forEach(lane -> rows.add(new ArrayList<>()));
-        int depth = 1 + random.nextInt(LAYERS);
-        PackLanes lanes = new PackLanes(pack, LAYERS, depth);
-        for (TrainingWork work : windows(pack.rows(), depth)) {
+        PackLanes lanes = new PackLanes(pack, LAYERS);
+        int rowLayers = packs.stream()
+                .mapToInt(own -> own.pack().rows() * (LAYERS - own.lowest()))
+                .sum();
+        for (TrainingWork work : windows(pack.rows(), rowLayers)) {
             List<Segment> segments = decodes(random.nextInt(3) * random.nextInt(60));
             PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(work)));
             assertThat(split.parts().stream().flatMap(part -> part.places().stream()))
@@ -57,9 +63,11 @@ class PackLanesTest {
             int from = pack.laneFrom(lane);
             int to = from + pack.laneRows(lane);
             IntStream.range(from, to).forEach(row -> expected.add("forward " + row));
-            for (int layer = LAYERS - 1; layer >= LAYERS - depth; layer--) {
+            for (int layer = LAYERS - 1; layer >= 0; layer--) {
                 for (int row = to - 1; row >= from; row--) {
-                    expected.add("layer " + layer + " row " + row);
+                    if (packs.get(pack.packOf(row)).lowest() <= layer) {
+                        expected.add("layer " + layer + " row " + row);
+                    }
                 }
             }
             assertThat(rows.get(lane)).as("lane %d, seed %d", lane, seed).isEqualTo(expected);
@@ -70,7 +78,7 @@ class PackLanesTest {
 
     @Test
     void decodeRowsAreSharedByNeighbourhood() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS, LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
         PackLanes.Split split = lanes.split(new IterationInputs(decodes(41), Optional.of(new TrainingWork(160, 0))));
         assertThat(split.even()).isTrue();
         assertThat(split.parts().get(0).places())
@@ -80,7 +88,7 @@ class PackLanesTest {
 
     @Test
     void theLaneWithAPromptDoesLessOfTheRest() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS, LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100, 100, 100), LAYERS);
         List<Segment> segments = new ArrayList<>(decodes(20));
         segments.add(Devices.segment(30, 0, Devices.tokens(random, 60, VOCAB), IterationInputs.BASE, Sampling.GREEDY));
         PackLanes.Split split = lanes.split(new IterationInputs(segments, Optional.of(new TrainingWork(160, 0))));
@@ -91,7 +99,7 @@ class PackLanesTest {
 
     @Test
     void withoutEvenPartsAllRowsGoTogether() {
-        PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS, LAYERS);
+        PackLanes lanes = new PackLanes(pack(2, 100, 100), LAYERS);
         TrainingWork little = new TrainingWork(20, 0);
         Segment prompt =
                 Devices.segment(0, 0, Devices.tokens(random, 90, VOCAB), IterationInputs.BASE, Sampling.GREEDY);
@@ -103,7 +111,7 @@ class PackLanesTest {
 
     @Test
     void answersAloneAreSharedIfThereAreEnoughOfThem() {
-        PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS, LAYERS);
+        PackLanes pack = new PackLanes(PackRows.EMPTY, LAYERS);
         InferenceLanes lanes = new InferenceLanes(2, 4, 2);
         PackLanes.Split split = lanes.split(decodes(5), pack);
         assertThat(split.even()).isTrue();
@@ -132,7 +140,7 @@ class PackLanesTest {
     @Test
     void workThatIsNotLeftIsRefused() {
         for (int count = 1; count <= 2; count++) {
-            PackLanes lanes = new PackLanes(pack(count, 50, 50), LAYERS, LAYERS);
+            PackLanes lanes = new PackLanes(pack(count, 50, 50), LAYERS);
             assertThat(lanes.progress()).isEqualTo(new PackProgress(100, LAYERS, 100, 300));
             assertThatThrownBy(() -> lanes.split(inputs(new TrainingWork(101, 0))))
                     .hasMessageContaining("the pack has 100 and 300 left");
@@ -150,11 +158,33 @@ class PackLanesTest {
         }
     }
 
+    /** Whenever a pack is dropped, the others go on as if it had never been there. */
+    @RepeatedTest(20)
+    void theOthersGoOnWithoutADroppedPack() {
+        int first = random.nextInt(LAYERS);
+        PackRows rows = new PackRows(
+                List.of(laid(0, first, 20, 3, 11), laid(1, random.nextInt(LAYERS), 9, 16)), 1 + random.nextInt(2));
+        PackLanes lanes = new PackLanes(rows, LAYERS);
+        List<TrainingWork> works = windows(59, Math.toIntExact(lanes.progress().backwardRowLayers()));
+        for (TrainingWork work : works.subList(0, random.nextInt(works.size()))) {
+            lanes = lanes.split(inputs(work)).next();
+        }
+        PackProgress before = lanes.progress(0);
+        assertThat(before.rows()).isEqualTo(34);
+        lanes = lanes.drop(1);
+        assertThat(lanes.progress(0)).as("seed %d", seed).isEqualTo(before);
+        assertThat(lanes.progress().backwardRowLayers()).isEqualTo(before.backwardRowLayers());
+        lanes = lanes.split(inputs(new TrainingWork(lanes.progress().forwardRows(), before.backwardRowLayers())))
+                .next();
+        assertThat(lanes.progress(0)).isEqualTo(new PackProgress(34, LAYERS - first, 0, 0));
+        assertThat(IntStream.range(0, 59).filter(lanes.pack()::learns)).hasSize(34);
+    }
+
     /** What the latency model is told of a window is what the device makes of it. */
     @RepeatedTest(20)
     void windowsAreCountedAsTheyAreCut() {
         PackRows pack = pack(1, 1 + random.nextInt(40));
-        PackLanes lanes = new PackLanes(pack, LAYERS, LAYERS)
+        PackLanes lanes = new PackLanes(pack, LAYERS)
                 .split(inputs(new TrainingWork(pack.rows(), 0)))
                 .next();
         while (!lanes.progress().done()) {
@@ -172,7 +202,12 @@ class PackLanesTest {
     }
 
     private PackRows pack(int lanes, int... lengths) {
-        return new PackRows(new int[] {0}, 0, Devices.pack(random, VOCAB, lengths), lanes);
+        return new PackRows(List.of(laid(0, 0, lengths)), lanes);
+    }
+
+    private LaidPack laid(int slot, int lowest, int... lengths) {
+        TrainingPack pack = Devices.pack(random, VOCAB, lengths);
+        return new LaidPack(new int[] {slot}, AdapterSlots.Virtual.NONE, lowest, pack);
     }
 
     private static List<Integer> forwardRows(PackLanes.Split split) {
@@ -181,12 +216,12 @@ class PackLanesTest {
                 .toList();
     }
 
-    private List<TrainingWork> windows(int rows, int depth) {
+    private List<TrainingWork> windows(int rows, int rowLayers) {
         List<TrainingWork> windows = new ArrayList<>();
         for (int[] window : Devices.split(random, rows)) {
             windows.add(new TrainingWork(window[1] - window[0], 0));
         }
-        for (int[] window : Devices.split(random, depth * rows)) {
+        for (int[] window : Devices.split(random, rowLayers)) {
             windows.add(new TrainingWork(0, window[1] - window[0]));
         }
         return windows;

@@ -1,0 +1,73 @@
+package io.tandem.kernels.decoder;
+
+import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.TrainingPack.Purpose;
+import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.decoder.AdapterSlots.Virtual;
+import java.util.Arrays;
+
+/**
+ * A pack in the training arena.
+ *
+ * @param adapterSlots of its rows; if it learns, the trainee's is the last
+ * @param virtual the adapter with virtual tokens among those, if one has some
+ * @param lowest layer that its rows go back through
+ * @param dropped whether nothing becomes of its rows any more
+ */
+record LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pack, boolean dropped) {
+
+    /** @throws IllegalArgumentException if one of the sequences does not fit the adapters */
+    LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pack) {
+        this(adapterSlots.clone(), virtual, lowest, pack, false);
+        for (TrainingPack.Sequence sequence : pack.sequences()) {
+            requireActs(sequence.actsFrom());
+            requireVirtual(sequence.tokens());
+        }
+    }
+
+    /** Gradients pass through what lies below a trainee in all of its rows. */
+    private void requireActs(int[] actsFrom) {
+        boolean complete = actsFrom.length == 0 || actsFrom.length == adapterSlots.length;
+        boolean wholeBelow = !learns()
+                || Arrays.stream(actsFrom).limit(adapterSlots.length - 1L).allMatch(from -> from == 0);
+        if (!complete || !wholeBelow) {
+            throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
+                    + " on, in a pack of " + adapterSlots.length + (learns() ? " to learn" : " to measure"));
+        }
+    }
+
+    /** What is learned of virtual tokens is found by their place at the beginning of a sequence. */
+    private void requireVirtual(int[] tokens) {
+        int running = virtual.running();
+        for (int i = 0; i < Math.max(running, tokens.length); i++) {
+            int expected = i < running ? Prefix.token(i) : 0;
+            boolean right = i < tokens.length && (i < running ? tokens[i] == expected : tokens[i] >= 0);
+            if (!right) {
+                throw new IllegalArgumentException(
+                        "a sequence of a pack does not begin with the " + running + " virtual tokens of its adapters");
+            }
+        }
+    }
+
+    /** The same, of which nothing becomes any more. */
+    LaidPack drop() {
+        return new LaidPack(adapterSlots, virtual, lowest, pack, true);
+    }
+
+    boolean learns() {
+        return pack.purpose() == Purpose.LEARN && !dropped;
+    }
+
+    /** Slot of the adapter that learns. */
+    int traineeSlot() {
+        return adapterSlots[adapterSlots.length - 1];
+    }
+
+    boolean uses(int slot) {
+        return uses(adapterSlots, slot);
+    }
+
+    static boolean uses(int[] slots, int slot) {
+        return Arrays.stream(slots).anyMatch(used -> used == slot);
+    }
+}
