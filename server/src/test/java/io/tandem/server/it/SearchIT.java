@@ -238,7 +238,7 @@ class SearchIT {
         trials.get(job.at("/search/best_trial").asInt() - 1)
                 .at("/hyperparameters/layers")
                 .forEach(layer -> layers.add(layer.asInt()));
-        assertThat(best.modules().keySet()).extracting(Adapter.Site::layer).containsOnlyElementsOf(layers);
+        assertThat(best.modules().keySet()).extracting(Adapter.Site::layer).hasSameElementsAs(layers);
     }
 
     @Test
