@@ -205,6 +205,7 @@ public final class IterationLoop {
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
         Iterator<float[]> observed = outputs.observed().iterator();
+        inference.run(plan.chunks());
         for (Chunk chunk : plan.chunks()) {
             if (chunk.sequence().scoring(chunk.tokens()).isPresent()) {
                 chunk.sequence().score(scored.next());

@@ -11,7 +11,7 @@ import java.util.Optional;
 
 /**
  * The inference of an iteration. Decode rows come first: every running sequence gets its next token in every iteration.
- * Prompts follow in the order of admission, in chunks, so that a long one delays nobody's next token by more than a
+ * Prompts follow in the order that they come in, in chunks, so that a long one delays nobody's next token by more than a
  * chunk.
  *
  * <p>A prompt that begins like an earlier one waits until that beginning has run, and gets a copy.
@@ -39,7 +39,7 @@ final class InferencePlanner {
     }
 
     /**
-     * @param running in the order of admission; {@link SpareTime} is for those that are best effort
+     * @param running in the order in which their prompts should run; {@link SpareTime} is for those that are best effort
      * @param maxRows of the iteration
      * @param share of the budget that prompts may fill up
      * @return a plan without a window
