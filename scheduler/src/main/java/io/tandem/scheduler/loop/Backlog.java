@@ -61,11 +61,6 @@ final class Backlog {
         queue.served(sequence);
     }
 
-    /** Weighted tokens that a caller was served. */
-    double served(String caller) {
-        return queue.served(caller);
-    }
-
     /** A caller's job trained. */
     void trained(String caller, double tokens) {
         queue.trained(caller, tokens);

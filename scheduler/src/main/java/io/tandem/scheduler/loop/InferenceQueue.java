@@ -57,7 +57,7 @@ final class InferenceQueue {
             BiConsumer<Sequence, FinishReason> ended) {
         this.interactive = new Backlog(weights);
         this.bestEffort = new Backlog(weights);
-        this.shares = new SlotShares(weights, interactive::served);
+        this.shares = new SlotShares(weights);
         this.turns = new PromptTurns(weights);
         this.kv = kv;
         this.adapters = adapters;
@@ -66,6 +66,9 @@ final class InferenceQueue {
     }
 
     void add(Sequence sequence) {
+        if (!sequence.bestEffort()) {
+            shares.came(sequence);
+        }
         backlog(sequence).add(sequence);
     }
 
@@ -101,7 +104,7 @@ final class InferenceQueue {
     }
 
     /** Ends what was cancelled, gives every decoding sequence room for its token, and admits who fits. */
-    void prepare() {
+    void prepare(long nowNanos) {
         endIf(Sequence::cancelled, FinishReason.CANCELLED, "");
         endIf(Sequence::complete, FinishReason.STOP, "");
         endFailed(true, FinishReason.BROKEN_CONSTRAINT);
@@ -119,9 +122,9 @@ final class InferenceQueue {
             sequence.roomForDraft(draft > 0 && kv.grow(sequence.kvSlot(), sequence.length() + draft));
         }
         running.forEach(this::share);
-        admit(interactive);
+        admit(interactive, nowNanos);
         if (interactive.size() == 0) {
-            admit(bestEffort);
+            admit(bestEffort, nowNanos);
         }
     }
 
@@ -190,7 +193,7 @@ final class InferenceQueue {
      * Those whom too many others have passed come first, and while they wait nobody else is admitted. A sequence that finds no
      * room stops all others but those of callers whom its own owes a slot.
      */
-    private void admit(Backlog backlog) {
+    private void admit(Backlog backlog, long nowNanos) {
         Optional<Sequence> overdue = overdue(backlog);
         while (overdue.isPresent()) {
             if (!place(overdue.get()) && !overdue.get().finished()) {
@@ -207,7 +210,9 @@ final class InferenceQueue {
             Sequence sequence = next.get();
             String caller = sequence.request().caller();
             List<ContentHash> versions = sequence.versions();
-            if (!full.stream().allMatch(other -> shares.owes(running, other, caller)) || !hasRoom(sequence)) {
+            boolean entitled = full.stream().allMatch(other -> shares.owes(running, other, caller));
+            boolean reserved = kv.freeSlots() == 1 && shares.leavesOne(running, caller, nowNanos);
+            if (!entitled || reserved || !hasRoom(sequence)) {
                 if (!shares.holdsAny(running, caller)) {
                     return;
                 }

@@ -15,6 +15,7 @@ import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.plan.HybridTokenPlanner;
@@ -160,10 +161,11 @@ public final class IterationLoop {
 
     /** Runs one iteration; false if there is nothing to do. */
     public boolean iterate() {
-        inference.prepare();
+        inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
         Optional<PendingTraining> training =
-                jobs.current().map(run -> new PendingTraining(run.progress(), run.betweenSteps(), spell));
+                jobs.current().map(run -> new PendingTraining(
+                        InferenceRequest.tenant(run.job().caller()), run.progress(), run.betweenSteps(), spell));
         IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
         if (plan.empty()) {
             listener.idle();

@@ -2,22 +2,47 @@ package io.tandem.scheduler.loop;
 
 import io.tandem.scheduler.inference.Sequence;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
 /**
- * Whose running answers make way when slots are short. A caller takes slots from one that holds more of them, in proportion
- * to their weights, than itself would then hold, and that was served no less (max-min fairness). So whoever asks for little
- * waits for nobody's long answer, and no slot goes back and forth: after the exchange the other is not owed one.
+ * Who makes way when slots are short. A caller that holds many times as many slots as another, in proportion to their
+ * weights, owes it one: its youngest answer loses its slot if there is no other. So that this is rare, it leaves one free for
+ * those that came lately and hold few. Whoever asks for little waits for nobody's long answer then, and between those that
+ * ask for alike no slot goes back and forth.
  *
  * <p>Best-effort sequences do not count.
- *
- * @param weights of callers
- * @param served weighted tokens that callers were served
  */
-record SlotShares(ToDoubleFunction<String> weights, ToDoubleFunction<String> served) {
+final class SlotShares {
+    /** Who owes a slot still has so many times as many as the other with it. */
+    private static final int FACTOR = 3;
+    /** How long a slot stays free for who came last. */
+    private static final long LATELY_NANOS = 10_000_000_000L;
+
+    private final ToDoubleFunction<String> weights;
+    /** When callers came last, the latest at the end. */
+    private final Map<String, Long> visits = new LinkedHashMap<>();
+
+    /** @param weights of callers */
+    SlotShares(ToDoubleFunction<String> weights) {
+        this.weights = weights;
+    }
+
+    void came(Sequence sequence) {
+        String caller = sequence.request().caller();
+        visits.remove(caller);
+        visits.put(caller, sequence.timeline().arrival());
+    }
+
+    /** Whether a caller has to leave a slot free for somebody who may come. */
+    boolean leavesOne(List<Sequence> running, String caller, long nowNanos) {
+        visits.values().removeIf(at -> nowNanos - at > LATELY_NANOS);
+        return visits.keySet().stream().anyMatch(other -> owes(running, caller, other));
+    }
 
     /** The sequence that makes way for a newcomer: the youngest of the caller that holds most of those that owe it a slot. */
     Optional<Sequence> giver(List<Sequence> running, Sequence newcomer) {
@@ -28,10 +53,9 @@ record SlotShares(ToDoubleFunction<String> weights, ToDoubleFunction<String> ser
                 .flatMap(caller -> youngest(running, caller));
     }
 
-    /** Whether a caller would still hold as much as another after giving it a slot, and was served as much. */
+    /** Whether a caller owes another a slot. */
     boolean owes(List<Sequence> running, String giver, String taker) {
-        return held(running, giver, -1) >= held(running, taker, 1)
-                && served.applyAsDouble(giver) >= served.applyAsDouble(taker);
+        return held(running, giver, -1) >= FACTOR * held(running, taker, 1);
     }
 
     boolean holdsAny(List<Sequence> running, String caller) {

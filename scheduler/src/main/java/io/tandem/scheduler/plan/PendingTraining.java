@@ -5,8 +5,9 @@ import io.tandem.kernels.PackProgress;
 /**
  * What may be trained next.
  *
+ * @param tenant whose job it is
  * @param pack how far the pack on the device has come
  * @param betweenSteps whether nothing of the next optimizer step, or measurement, has gone forward
  * @param spell how long the job has waited for a window
  */
-public record PendingTraining(PackProgress pack, boolean betweenSteps, ServingSpell spell) {}
+public record PendingTraining(String tenant, PackProgress pack, boolean betweenSteps, ServingSpell spell) {}

@@ -106,7 +106,7 @@ class DraftPlannerTest {
     void aWindowTakesWhatDraftsLeave() {
         PackProgress pack = new PackProgress(1000, 3, 1000, 3000);
         HybridTokenPlanner planner = new HybridTokenPlanner(config(), FakeDevice.limits(64, 4096, 1), latency);
-        Optional<PendingTraining> training = Optional.of(new PendingTraining(pack, true, ServingSpell.NONE));
+        Optional<PendingTraining> training = Optional.of(new PendingTraining("", pack, true, ServingSpell.NONE));
         IterationPlan without = planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, 199 * PACE);
         IterationPlan with = planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, 199 * PACE);
         assertThat(lengths(with)[0]).isPositive();

@@ -41,7 +41,7 @@ class HybridTokenPlannerTest {
     }
 
     private static Optional<PendingTraining> pending(PackProgress pack, ServingSpell spell) {
-        return Optional.of(new PendingTraining(pack, true, spell));
+        return Optional.of(new PendingTraining("", pack, true, spell));
     }
 
     private static List<Sequence> answers(int count) {

@@ -1,0 +1,50 @@
+package io.tandem.scheduler.plan;
+
+import io.tandem.scheduler.inference.Sequence;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Tenants that run few answers beside one that runs many. Their first tokens come before all that can wait of others: the
+ * iteration that gives one has no prompts of others, and no training window of another tenant, and what answers of others are
+ * promised cuts no such prompt. With one tenant there are none, whatever users it has.
+ */
+final class ModestTenants {
+    /** The tenant that runs most has so many times as many answers as one that is modest. */
+    private static final int FACTOR = 3;
+
+    private final Map<String, Integer> running = new HashMap<>();
+    private final int most;
+
+    /** @param sequences that run */
+    ModestTenants(List<Sequence> sequences) {
+        for (Sequence sequence : sequences) {
+            if (!sequence.bestEffort()) {
+                running.merge(sequence.request().tenant(), 1, Integer::sum);
+            }
+        }
+        most = running.values().stream().mapToInt(count -> count).max().orElse(0);
+    }
+
+    /** Tokens of those prompts that are next and wait for the first token of a modest tenant. */
+    int rows(List<Sequence> prompts) {
+        return prompts.stream()
+                .takeWhile(prompt -> prompt.generated() == 0 && isModest(prompt.request().tenant()))
+                .mapToInt(Sequence::pending)
+                .sum();
+    }
+
+    private boolean isModest(String tenant) {
+        return FACTOR * running.getOrDefault(tenant, 0) <= most;
+    }
+
+    /** Whether a first token is due to a tenant other than this one. */
+    static boolean wait(List<Sequence> sequences, String tenant) {
+        return sequences.stream()
+                .anyMatch(sequence -> !sequence.bestEffort()
+                        && !sequence.decoding()
+                        && sequence.generated() == 0
+                        && !sequence.request().tenant().equals(tenant));
+    }
+}
