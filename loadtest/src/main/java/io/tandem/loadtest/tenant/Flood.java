@@ -5,6 +5,7 @@ import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.StatusException;
 import io.tandem.loadtest.TrainingJob;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +30,7 @@ final class Flood implements AutoCloseable {
     private static final int UPLOADERS = 2;
     private static final int UPLOADED_COPIES = 100;
     private static final int JOBS = 6;
-    private static final long REFUSED_MILLIS = 100;
+    private static final long REFUSED_MILLIS = 1_000;
     private static final Path EXAMPLES = Path.of("config/tour/json.train.jsonl");
 
     private final ApiClient client;
@@ -121,7 +122,7 @@ final class Flood implements AutoCloseable {
         } catch (StatusException e) {
             pause();
         } catch (IOException e) {
-            throw new IllegalStateException(e);
+            throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -41,6 +41,10 @@ final class Phase {
         }
     }
 
+    String name() {
+        return name;
+    }
+
     Kind kind() {
         return kind;
     }

@@ -62,13 +62,13 @@ public final class Tenants implements Callable<Integer> {
 
     @Option(
             names = "--rate",
-            defaultValue = "5",
+            defaultValue = "2",
             description = "Of the quiet tenant's requests per second; default ${DEFAULT-VALUE}.")
     private double rate;
 
     @Option(
             names = "--tokens",
-            defaultValue = "16",
+            defaultValue = "8",
             description = "Of the quiet tenant's answers; default ${DEFAULT-VALUE}.")
     private int tokens;
 
@@ -145,7 +145,7 @@ public final class Tenants implements Callable<Integer> {
         Work before = work(flood, admin);
         List<Answer> answers = quiet.ask(seconds);
         phase.add(answers, work(flood, admin).minus(before));
-        OUT.printf(Locale.ROOT, "%s: %s%n", phase, phase.cells(phase));
+        OUT.println("measured: " + phase.name());
     }
 
     private static Work work(Flood flood, ApiClient admin) throws IOException, InterruptedException {

@@ -19,8 +19,8 @@ import java.util.Optional;
  * <p>How large the chunks are is a choice between those who wait for their next token and those who wait for their
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
- * takes to make it. A prompt whose first token is late already hurries nobody any more. {@link ModestTenants} choose
- * nothing: their prompts come first, and alone.
+ * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts
+ * of {@link ModestTenants} are not cut for the answers of others.
  */
 final class InferencePlanner {
     /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
@@ -64,8 +64,8 @@ final class InferencePlanner {
         List<Sequence> prompts = leading(waiting);
         IterationFeatures decodes = IterationFeatures.decoding(chunks.size(), context);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
-        int modest = new ModestTenants(running).rows(prompts);
-        int rows = modest > 0 ? Math.min(modest, most) : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
+        int modest = Math.min(most, new ModestTenants(running).rows(prompts));
+        int rows = Math.max(modest, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
         List<Chunk> prefill = cut(prompts, rows);
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Tenants that run few answers beside one that runs many. Their first tokens come before all that can wait of others: the
- * iteration that gives one has no prompts of others, and no training window of another tenant, and what answers of others are
- * promised cuts no such prompt. With one tenant there are none, whatever users it has.
+ * Tenants that run few answers beside one that runs many. What answers of others are promised does not cut the prompts that
+ * give their first tokens, and while another tenant than a job's waits for one, training gets its floor only. With one tenant
+ * there are none, whatever users it has.
  */
 final class ModestTenants {
     /** The tenant that runs most has so many times as many answers as one that is modest. */
