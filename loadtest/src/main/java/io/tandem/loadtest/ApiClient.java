@@ -39,7 +39,8 @@ public final class ApiClient {
 
     public ApiClient(String url, @Nullable String key) {
         this.url = url;
-        this.authorization = Optional.ofNullable(key).filter(text -> !text.isBlank()).map(text -> "Bearer " + text);
+        this.authorization =
+                Optional.ofNullable(key).filter(text -> !text.isBlank()).map(text -> "Bearer " + text);
     }
 
     public JsonNode get(String path) throws IOException, InterruptedException {

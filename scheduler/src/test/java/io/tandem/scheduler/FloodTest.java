@@ -20,7 +20,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
-/** What a caller that asks for little notices of one that asks for all there is: nothing but the iteration under way. */
+/** What a caller that asks for little notices of one that asks for all there is: an iteration or two. */
 class FloodTest {
     private static final int CONTEXT = 256;
     private static final int SLOTS = 8;
@@ -58,8 +58,9 @@ class FloodTest {
         scenario.engine.checkIntegrity();
     }
 
+    /** In the next iteration, or in the one after it if that is full of prompts whose turn is before. */
     @Property(tries = 10)
-    void itsFirstTokensComeWithTheNextIteration(@ForAll long seed) {
+    void itsFirstTokensComeAtOnce(@ForAll long seed) {
         Random random = new Random(seed);
         for (int i = 0; i < 40; i++) {
             flood(random);
@@ -72,7 +73,8 @@ class FloodTest {
             }
             RecordingSink sink = submit(QUIET, random, 1 + random.nextInt(40), 1 + random.nextInt(4));
             iterate();
-            assertThat(sink.tokens()).as("visit %d", visit).hasSize(1);
+            iterate();
+            assertThat(sink.tokens()).as("visit %d", visit).isNotEmpty();
         }
         scenario.runDry();
         assertThat(flood).allMatch(sink -> sink.end().reason() == FinishReason.LENGTH);
@@ -103,7 +105,9 @@ class FloodTest {
             }
             submit(QUIET, random, 20, 2);
         }
-        assertThat(scenario.reports.stream().mapToLong(IterationReport::preemptions).sum())
+        assertThat(scenario.reports.stream()
+                        .mapToLong(IterationReport::preemptions)
+                        .sum())
                 .isLessThanOrEqualTo(1);
     }
 
@@ -121,7 +125,9 @@ class FloodTest {
             });
             iterate();
         }
-        assertThat(scenario.reports.stream().mapToLong(IterationReport::preemptions).sum())
+        assertThat(scenario.reports.stream()
+                        .mapToLong(IterationReport::preemptions)
+                        .sum())
                 .isLessThanOrEqualTo(SLOTS);
     }
 

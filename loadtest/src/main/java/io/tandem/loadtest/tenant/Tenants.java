@@ -40,8 +40,7 @@ public final class Tenants implements Callable<Integer> {
     private static final long POLL_MILLIS = 50;
     private static final double NANOS = 1e9;
     /** A fraction of what the flood asks for. */
-    private static final String QUOTA =
-            """
+    private static final String QUOTA = """
             {"requests_per_minute": 120, "tokens_per_minute": 100000, "concurrent_sequences": 8,
              "training_tokens_per_day": 1000000000, "file_bytes": 20000000}""";
 
@@ -169,9 +168,10 @@ public final class Tenants implements Callable<Integer> {
         phases.forEach(phase -> rows.add(phase.cells(alone)));
         OUT.println("| " + Phase.COLUMNS.replace(",", " | ").replace('_', ' ') + " |");
         OUT.println("|---".repeat(rows.get(0).size()) + "|");
-        rows.forEach(row -> OUT.println(
-                row.stream().map(String::valueOf).collect(Collectors.joining(" | ", "| ", " |"))));
-        double worst = phases.stream().mapToDouble(phase -> phase.ratio(alone)).max().orElse(Double.NaN);
+        rows.forEach(
+                row -> OUT.println(row.stream().map(String::valueOf).collect(Collectors.joining(" | ", "| ", " |"))));
+        double worst =
+                phases.stream().mapToDouble(phase -> phase.ratio(alone)).max().orElse(Double.NaN);
         OUT.printf(Locale.ROOT, "%nGoal: %.1f times alone at the 99th percentile. Worst: %.2f.%n", GOAL, worst);
         if (out.isPresent()) {
             Table.write(out.get().resolve("tenants.csv"), Phase.COLUMNS, rows);

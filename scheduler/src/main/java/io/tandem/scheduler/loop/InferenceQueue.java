@@ -143,8 +143,8 @@ final class InferenceQueue {
         if (sequence.bestEffort()) {
             return false;
         }
-        Optional<Sequence> victim = youngestBestEffort()
-                .or(() -> shares.giver(running, sequence).filter(candidates));
+        Optional<Sequence> victim =
+                youngestBestEffort().or(() -> shares.giver(running, sequence).filter(candidates));
         victim.ifPresent(this::preempt);
         return victim.isPresent();
     }
@@ -296,7 +296,8 @@ final class InferenceQueue {
     /** These chunks are about to count as run. */
     void run(List<Chunk> chunks) {
         int prompts = chunks.stream()
-                .filter(chunk -> !chunk.sequence().decoding() && !chunk.sequence().bestEffort())
+                .filter(chunk ->
+                        !chunk.sequence().decoding() && !chunk.sequence().bestEffort())
                 .mapToInt(Chunk::tokens)
                 .sum();
         turns.run(prompts, running);

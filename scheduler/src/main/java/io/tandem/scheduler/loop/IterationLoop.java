@@ -163,8 +163,8 @@ public final class IterationLoop {
     public boolean iterate() {
         inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
-        Optional<PendingTraining> training =
-                jobs.current().map(run -> new PendingTraining(
+        Optional<PendingTraining> training = jobs.current()
+                .map(run -> new PendingTraining(
                         InferenceRequest.tenant(run.job().caller()), run.progress(), run.betweenSteps(), spell));
         IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
         if (plan.empty()) {

@@ -27,12 +27,16 @@ final class ModestTenants {
         most = running.values().stream().mapToInt(count -> count).max().orElse(0);
     }
 
-    /** Tokens of those prompts that are next and wait for the first token of a modest tenant. */
+    /** Prompt tokens up to the end of the first prompt that waits for the first token of a modest tenant; 0 if none does. */
     int rows(List<Sequence> prompts) {
-        return prompts.stream()
-                .takeWhile(prompt -> prompt.generated() == 0 && isModest(prompt.request().tenant()))
-                .mapToInt(Sequence::pending)
-                .sum();
+        int before = 0;
+        for (Sequence prompt : prompts) {
+            before += prompt.pending();
+            if (prompt.generated() == 0 && isModest(prompt.request().tenant())) {
+                return before;
+            }
+        }
+        return 0;
     }
 
     private boolean isModest(String tenant) {
