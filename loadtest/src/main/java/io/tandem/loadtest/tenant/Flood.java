@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
@@ -30,7 +31,9 @@ final class Flood implements AutoCloseable {
     private static final int UPLOADERS = 2;
     private static final int UPLOADED_COPIES = 100;
     private static final int JOBS = 6;
-    private static final long REFUSED_MILLIS = 1_000;
+    /** Until it asks again, at least; half as much again at most, so that clients do not come together. */
+    private static final int REFUSED_MILLIS = 1_000;
+
     private static final Path EXAMPLES = Path.of("config/tour/json.train.jsonl");
 
     private final ApiClient client;
@@ -86,9 +89,13 @@ final class Flood implements AutoCloseable {
         String prompt = asked.getAndIncrement() + SENTENCE.repeat(PROMPT_SENTENCES);
         client.open(model, prompt, ANSWER_TOKENS, now -> tokens.increment()).onComplete(answer -> {
             if (!closed) {
-                clock.schedule(this::ask, answer.failed() ? REFUSED_MILLIS : 0, TimeUnit.MILLISECONDS);
+                clock.schedule(this::ask, answer.failed() ? patience() : 0, TimeUnit.MILLISECONDS);
             }
         });
+    }
+
+    private static long patience() {
+        return ThreadLocalRandom.current().nextInt(REFUSED_MILLIS, REFUSED_MILLIS * 3 / 2);
     }
 
     private void train() throws IOException, InterruptedException {
@@ -130,7 +137,7 @@ final class Flood implements AutoCloseable {
 
     private static void pause() {
         try {
-            TimeUnit.MILLISECONDS.sleep(REFUSED_MILLIS);
+            TimeUnit.MILLISECONDS.sleep(patience());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
