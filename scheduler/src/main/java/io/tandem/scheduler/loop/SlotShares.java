@@ -22,6 +22,8 @@ final class SlotShares {
     private static final int FACTOR = 3;
     /** How long a slot stays free for who came last. */
     private static final long LATELY_NANOS = 10_000_000_000L;
+    /** The latest; one that is forgotten takes a slot when it comes. */
+    private static final int MAX_REMEMBERED_CALLERS = 64;
 
     private final ToDoubleFunction<String> weights;
     /** When callers came last, the latest at the end. */
@@ -36,6 +38,9 @@ final class SlotShares {
         String caller = sequence.request().caller();
         visits.remove(caller);
         visits.put(caller, sequence.timeline().arrival());
+        if (visits.size() > MAX_REMEMBERED_CALLERS) {
+            visits.remove(visits.keySet().iterator().next());
+        }
     }
 
     /** Whether a caller has to leave a slot free for somebody who may come. */
@@ -58,6 +63,7 @@ final class SlotShares {
         return held(running, giver, -1) >= FACTOR * held(running, taker, 1);
     }
 
+    /** Whether a caller has a slot. */
     boolean holdsAny(List<Sequence> running, String caller) {
         return of(running, caller).findAny().isPresent();
     }
