@@ -20,7 +20,7 @@ import java.util.Optional;
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
  * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts
- * of {@link ModestTenants} are not cut for the answers of others.
+ * of {@link ModestTenants} are not cut for the answers of others, and have no others after them.
  */
 final class InferencePlanner {
     /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
@@ -65,7 +65,7 @@ final class InferencePlanner {
         IterationFeatures decodes = IterationFeatures.decoding(chunks.size(), context);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
         int modest = Math.min(most, new ModestTenants(running).rows(prompts));
-        int rows = Math.max(modest, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
+        int rows = modest > 0 ? modest : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
         List<Chunk> prefill = cut(prompts, rows);
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));

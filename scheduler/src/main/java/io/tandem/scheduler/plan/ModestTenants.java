@@ -7,12 +7,12 @@ import java.util.Map;
 
 /**
  * Tenants that run few answers beside one that runs many. What answers of others are promised does not cut the prompts that
- * give their first tokens, and while another tenant than a job's waits for one, training gets its floor only. With one tenant
- * there are none, whatever users it has.
+ * give their first tokens, and prompts behind these wait for the next iteration. While another tenant than a job's waits for a
+ * first token, training gets its floor only. With one tenant there is nobody modest, whatever users it has.
  */
 final class ModestTenants {
     /** The tenant that runs most has so many times as many answers as one that is modest. */
-    private static final int FACTOR = 3;
+    private static final int FACTOR = 6;
 
     private final Map<String, Integer> running = new HashMap<>();
     private final int most;
