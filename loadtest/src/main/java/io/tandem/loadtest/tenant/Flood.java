@@ -10,9 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -43,7 +43,6 @@ final class Flood implements AutoCloseable {
     private final LongAdder uploads = new LongAdder();
     private final List<TrainingJob> jobs = new ArrayList<>();
     private final ExecutorService uploaders = Executors.newFixedThreadPool(UPLOADERS);
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
     private volatile boolean closed;
 
     /**
@@ -86,11 +85,13 @@ final class Flood implements AutoCloseable {
     }
 
     private void ask() {
+        if (closed) {
+            return;
+        }
         String prompt = asked.getAndIncrement() + SENTENCE.repeat(PROMPT_SENTENCES);
         client.open(model, prompt, ANSWER_TOKENS, now -> tokens.increment()).onComplete(answer -> {
-            if (!closed) {
-                clock.schedule(this::ask, answer.failed() ? patience() : 0, TimeUnit.MILLISECONDS);
-            }
+            CompletableFuture.delayedExecutor(answer.failed() ? patience() : 0, TimeUnit.MILLISECONDS)
+                    .execute(this::ask);
         });
     }
 
@@ -147,7 +148,6 @@ final class Flood implements AutoCloseable {
     @Override
     public void close() throws IOException, InterruptedException {
         closed = true;
-        clock.shutdownNow();
         client.leave();
         uploaders.shutdown();
         uploaders.awaitTermination(1, TimeUnit.MINUTES);

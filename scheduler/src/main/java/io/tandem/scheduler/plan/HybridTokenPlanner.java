@@ -60,7 +60,7 @@ public final class HybridTokenPlanner implements IterationPlanner {
                     interactive, running, maxRows - interactive.features().rows(), spareNanos);
             return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
         }
-        if (ModestTenants.wait(running, training.get().tenant())) {
+        if (ModestTenants.awaitFirstToken(running, training.get().tenant())) {
             spareNanos = 0;
         }
         PackProgress pack = training.get().pack();

@@ -43,8 +43,8 @@ final class ModestTenants {
         return FACTOR * running.getOrDefault(tenant, 0) <= most;
     }
 
-    /** Whether a first token is due to a tenant other than this one. */
-    static boolean wait(List<Sequence> sequences, String tenant) {
+    /** Whether a tenant other than this one waits for a first token. */
+    static boolean awaitFirstToken(List<Sequence> sequences, String tenant) {
         return sequences.stream()
                 .anyMatch(sequence -> !sequence.bestEffort()
                         && !sequence.decoding()
