@@ -146,13 +146,17 @@ final class Flood implements AutoCloseable {
 
     /** Leaves, and has nothing under way any more. */
     @Override
-    public void close() throws IOException, InterruptedException {
+    public void close() throws IOException {
         closed = true;
         client.leave();
         uploaders.shutdown();
-        uploaders.awaitTermination(1, TimeUnit.MINUTES);
-        for (TrainingJob job : jobs) {
-            job.cancel();
+        try {
+            uploaders.awaitTermination(1, TimeUnit.MINUTES);
+            for (TrainingJob job : jobs) {
+                job.cancel();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }
