@@ -21,16 +21,26 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** A client of the OpenAI-shaped API. */
 public final class ApiClient {
     public static final ObjectMapper JSON = new ObjectMapper();
 
     private final HttpClient http = HttpClient.newHttpClient();
+    private final TokenStreams streams = new TokenStreams();
     private final String url;
+    private final Optional<String> authorization;
 
+    /** With the key in the environment, if there is one. */
     public ApiClient(String url) {
+        this(url, System.getenv("TANDEM_API_KEY"));
+    }
+
+    public ApiClient(String url, @Nullable String key) {
         this.url = url;
+        this.authorization =
+                Optional.ofNullable(key).filter(text -> !text.isBlank()).map(text -> "Bearer " + text);
     }
 
     public JsonNode get(String path) throws IOException, InterruptedException {
@@ -72,15 +82,8 @@ public final class ApiClient {
 
     private HttpRequest.Builder request(String path) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + path));
-        authorization().ifPresent(header -> request.header("Authorization", header));
+        authorization.ifPresent(header -> request.header("Authorization", header));
         return request;
-    }
-
-    /** What servers with a key want to see, if the environment has the key. */
-    static Optional<String> authorization() {
-        return Optional.ofNullable(System.getenv("TANDEM_API_KEY"))
-                .filter(key -> !key.isBlank())
-                .map(key -> "Bearer " + key);
     }
 
     private static JsonNode answer(HttpResponse<String> response) throws IOException {
@@ -159,17 +162,22 @@ public final class ApiClient {
     }
 
     /** As {@link #stream(String, String, int, LongConsumer)}, without waiting. */
-    Future<MultiMap> open(String model, String question, int maxTokens, LongConsumer tokens) {
+    public Future<MultiMap> open(String model, String question, int maxTokens, LongConsumer tokens) {
         ObjectNode body = chat(model, question);
         body.put("stream", true);
         body.put("ignore_eos", true);
         body.put("max_tokens", maxTokens);
-        return TokenStreams.open(url + "/v1/chat/completions", body.toString(), tokens);
+        return streams.open(url + "/v1/chat/completions", authorization, body.toString(), tokens);
+    }
+
+    /** Breaks off all streams that are open; there can be no more of them. */
+    public void leave() {
+        streams.close();
     }
 
     /** Sends a request for a stream; tells when each token came, in nanoseconds, and returns the head of the answer. */
     public MultiMap stream(String path, ObjectNode body, LongConsumer tokens) throws IOException, InterruptedException {
-        return await(TokenStreams.open(url + path, body.toString(), tokens));
+        return await(streams.open(url + path, authorization, body.toString(), tokens));
     }
 
     private static MultiMap await(Future<MultiMap> stream) throws IOException, InterruptedException {

@@ -14,49 +14,58 @@ import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.parsetools.RecordParser;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
- * Reads many streams of tokens on one event loop. Who measures a machine that also serves takes as little of it as
- * possible: no thread for each stream, and no look at what is in an event.
+ * Reads many streams of tokens on one event loop, so that many of one client delay no other client's. Who measures a machine that also
+ * serves takes as little of it as possible: no thread for each stream, and no look at what is in an event.
  */
 final class TokenStreams {
     /** The chunk that says why an answer ended has no token. */
     private static final String LAST_CHUNK = "\"finish_reason\":\"";
 
     private static final int MOST_CONNECTIONS = 2_000;
-    private static final HttpClient CLIENT = client();
+    /** Clients take them in turns. */
+    private static final int EVENT_LOOPS = 4;
 
-    private TokenStreams() {}
+    private static final Vertx VERTX = vertx();
 
-    private static HttpClient client() {
+    private final HttpClient client = VERTX.httpClientBuilder()
+            .with(new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS).setEventLoopSize(1))
+            .build();
+
+    private static Vertx vertx() {
         // Nothing is read from the class path, so no cache of it is left behind by those that are killed.
         FileSystemOptions noCache =
                 new FileSystemOptions().setClassPathResolvingEnabled(false).setFileCachingEnabled(false);
-        Vertx vertx = Vertx.vertx(new VertxOptions()
-                .setEventLoopPoolSize(1)
+        return Vertx.vertx(new VertxOptions()
+                .setEventLoopPoolSize(EVENT_LOOPS)
                 .setUseDaemonThread(true)
                 .setFileSystemOptions(noCache));
-        return vertx.httpClientBuilder()
-                .with(new PoolOptions().setHttp1MaxSize(MOST_CONNECTIONS).setEventLoopSize(1))
-                .build();
     }
 
     /**
      * Sends a request for a stream.
      *
+     * @param authorization what a server with keys wants to see
      * @param tokens gets the time of each token in nanoseconds, on the event loop
      * @return the head of the answer, when the last token has come
      */
-    static Future<MultiMap> open(String url, String body, LongConsumer tokens) {
+    Future<MultiMap> open(String url, Optional<String> authorization, String body, LongConsumer tokens) {
         RequestOptions options = new RequestOptions()
                 .setMethod(HttpMethod.POST)
                 .setAbsoluteURI(url)
                 .putHeader("Content-Type", "application/json");
-        ApiClient.authorization().ifPresent(header -> options.putHeader("Authorization", header));
-        return CLIENT.request(options)
+        authorization.ifPresent(header -> options.putHeader("Authorization", header));
+        return client.request(options)
                 .compose(request -> request.send(Buffer.buffer(body)))
                 .compose(response -> read(url, response, tokens));
+    }
+
+    /** Breaks off those that are open. */
+    void close() {
+        client.close();
     }
 
     private static Future<MultiMap> read(String url, HttpClientResponse response, LongConsumer tokens) {

@@ -8,7 +8,8 @@ import java.util.Optional;
  * What a client asked for, in tokens.
  *
  * @param id unique in the process
- * @param caller on whose account it runs; {@link #SHARED_CALLER} if nobody said
+ * @param caller on whose account it runs; {@link #SHARED_CALLER} if nobody said. Several of one tenant have its name and a slash
+ *     before their own
  * @param prompt token ids
  * @param maxTokens most tokens to generate; cut to what the context still holds
  * @param adapters the versions that answer together, from the first token to the last; none means the base model
@@ -38,6 +39,17 @@ public record InferenceRequest(
         return adapters.stream()
                 .mapToInt(version -> version.adapter().virtualTokens())
                 .sum();
+    }
+
+    /** Whose caller it is: what stands before a slash in the caller's name. */
+    public String tenant() {
+        return tenant(caller);
+    }
+
+    /** Of a caller. */
+    public static String tenant(String caller) {
+        int slash = caller.indexOf('/');
+        return slash < 0 ? caller : caller.substring(0, slash);
     }
 
     /** What limits the answer's tokens. */

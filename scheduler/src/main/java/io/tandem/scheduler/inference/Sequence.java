@@ -59,6 +59,9 @@ public final class Sequence {
     private int observed;
 
     private int bypassed;
+    /** Of its prompt among those that run. */
+    private double turn;
+
     private @Nullable PromptLookup lookup;
     private int longestDraft;
     private boolean roomForDraft;
@@ -322,6 +325,15 @@ public final class Sequence {
         if (generated() == 0) {
             cached = cachedTokens;
         }
+    }
+
+    /** When its prompt should run: those with a smaller number before. */
+    public double turn() {
+        return turn;
+    }
+
+    public void turn(double number) {
+        turn = number;
     }
 
     /** It lost its slots; everything has to run again. */

@@ -3,7 +3,6 @@ package io.tandem.scheduler.loop;
 import io.tandem.scheduler.inference.Sequence;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -77,12 +76,26 @@ final class Backlog {
 
     /** A look at those who wait now, in the order in which they should be admitted, each once at most. */
     Round round() {
-        return new Round(List.copyOf(preempted).iterator(), queue.round());
+        return new Round(new ArrayDeque<>(preempted), queue.round());
     }
 
-    record Round(Iterator<Sequence> first, FairQueue.Round others) {
+    static final class Round {
+        private final Deque<Sequence> first;
+        private final FairQueue.Round others;
+
+        private Round(Deque<Sequence> first, FairQueue.Round others) {
+            this.first = first;
+            this.others = others;
+        }
+
         Optional<Sequence> next() {
-            return first.hasNext() ? Optional.of(first.next()) : others.next();
+            return first.isEmpty() ? others.next() : Optional.of(first.removeFirst());
+        }
+
+        /** Names no more requests of a caller. */
+        void skip(String caller) {
+            first.removeIf(sequence -> sequence.request().caller().equals(caller));
+            others.skip(caller);
         }
     }
 }

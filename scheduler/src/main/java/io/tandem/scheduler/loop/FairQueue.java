@@ -3,6 +3,7 @@ package io.tandem.scheduler.loop;
 import io.tandem.scheduler.inference.Sequence;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -118,6 +119,7 @@ final class FairQueue {
     /** Naming a request takes logarithmic time, so that all who wait can be looked at in every iteration. */
     final class Round {
         private PriorityQueue<Turn> left = new PriorityQueue<>();
+        private final Set<String> skipped = new HashSet<>();
         private long orderedAt = changes;
 
         private Round() {
@@ -131,12 +133,17 @@ final class FairQueue {
                 orderedAt = changes;
             }
             for (Turn turn = left.poll(); turn != null; turn = left.poll()) {
-                if (turn.sequences().hasNext()) {
+                if (!skipped.contains(turn.account.caller) && turn.sequences().hasNext()) {
                     left.add(turn);
                     return Optional.of(turn.sequences().next());
                 }
             }
             return Optional.empty();
+        }
+
+        /** Names no more requests of a caller. */
+        void skip(String caller) {
+            skipped.add(caller);
         }
     }
 

@@ -9,6 +9,7 @@ import io.tandem.scheduler.inference.Sequence;
 import io.tandem.scheduler.inference.TokenConstraint.Next.Failed;
 import io.tandem.scheduler.kv.KvSlotAllocator;
 import io.tandem.scheduler.kv.KvSlotAllocator.Lease;
+import io.tandem.scheduler.plan.IterationPlan.Chunk;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -39,6 +40,8 @@ final class InferenceQueue {
     private final BiConsumer<Sequence, FinishReason> ended;
     private final Backlog interactive;
     private final Backlog bestEffort;
+    private final SlotShares shares;
+    private final PromptTurns turns;
     private final List<Sequence> running = new ArrayList<>();
     private int preemptions;
 
@@ -54,6 +57,8 @@ final class InferenceQueue {
             BiConsumer<Sequence, FinishReason> ended) {
         this.interactive = new Backlog(weights);
         this.bestEffort = new Backlog(weights);
+        this.shares = new SlotShares(weights);
+        this.turns = new PromptTurns(weights);
         this.kv = kv;
         this.adapters = adapters;
         this.copies = copies;
@@ -61,6 +66,9 @@ final class InferenceQueue {
     }
 
     void add(Sequence sequence) {
+        if (!sequence.bestEffort()) {
+            shares.came(sequence);
+        }
         backlog(sequence).add(sequence);
     }
 
@@ -96,7 +104,7 @@ final class InferenceQueue {
     }
 
     /** Ends what was cancelled, gives every decoding sequence room for its token, and admits who fits. */
-    void prepare() {
+    void prepare(long nowNanos) {
         endIf(Sequence::cancelled, FinishReason.CANCELLED, "");
         endIf(Sequence::complete, FinishReason.STOP, "");
         endFailed(true, FinishReason.BROKEN_CONSTRAINT);
@@ -104,7 +112,9 @@ final class InferenceQueue {
         endIf(InferenceQueue::isCut, FinishReason.LENGTH, "");
         for (Sequence sequence : running()) {
             while (sequence.running() && !kv.grow(sequence.kvSlot(), sequence.computed() + sequence.pending())) {
-                preempt(youngestBestEffort().orElseGet(() -> running.get(running.size() - 1)));
+                preempt(youngestBestEffort()
+                        .or(() -> shares.youngestOfLargest(running))
+                        .orElseThrow());
             }
         }
         for (Sequence sequence : running) {
@@ -112,9 +122,9 @@ final class InferenceQueue {
             sequence.roomForDraft(draft > 0 && kv.grow(sequence.kvSlot(), sequence.length() + draft));
         }
         running.forEach(this::share);
-        admit(interactive);
+        admit(interactive, nowNanos);
         if (interactive.size() == 0) {
-            admit(bestEffort);
+            admit(bestEffort, nowNanos);
         }
     }
 
@@ -122,16 +132,26 @@ final class InferenceQueue {
         return running.stream().filter(Sequence::bestEffort).reduce((older, younger) -> younger);
     }
 
-    /** Takes the slots of a best-effort sequence for one that is not; false if there is none left. */
-    private boolean makeWay(Sequence sequence) {
-        Optional<Sequence> victim = sequence.bestEffort() ? Optional.empty() : youngestBestEffort();
+    /**
+     * Takes the slots of another sequence for one that is not best effort: of one that is, or else of a caller that holds
+     * more than its share.
+     *
+     * @param candidates that can help
+     * @return false if there is none left
+     */
+    private boolean makeWay(Sequence sequence, Predicate<Sequence> candidates) {
+        if (sequence.bestEffort()) {
+            return false;
+        }
+        Optional<Sequence> victim =
+                youngestBestEffort().or(() -> shares.giver(running, sequence).filter(candidates));
         victim.ifPresent(this::preempt);
         return victim.isPresent();
     }
 
     private boolean hasRoom(Sequence sequence) {
         while (!kv.fits(sequence.length())) {
-            if (!makeWay(sequence)) {
+            if (!makeWay(sequence, any -> true)) {
                 return false;
             }
         }
@@ -169,8 +189,11 @@ final class InferenceQueue {
         preemptions++;
     }
 
-    /** Those whom too many others have passed come first, and while they wait nobody else is admitted. */
-    private void admit(Backlog backlog) {
+    /**
+     * Those whom too many others have passed come first, and while they wait nobody else is admitted. A sequence that finds no
+     * room stops all others but those of callers whom its own owes a slot.
+     */
+    private void admit(Backlog backlog, long nowNanos) {
         Optional<Sequence> overdue = overdue(backlog);
         while (overdue.isPresent()) {
             if (!place(overdue.get()) && !overdue.get().finished()) {
@@ -179,14 +202,23 @@ final class InferenceQueue {
             overdue = overdue(backlog);
         }
         List<Sequence> blocked = new ArrayList<>();
+        List<String> full = new ArrayList<>();
         // Admitting others only takes slots, so what found none is not tried again for everybody who asks for the same.
         Set<List<ContentHash>> withoutSlots = new HashSet<>();
         Backlog.Round round = backlog.round();
-        Optional<Sequence> next = round.next();
-        while (next.isPresent() && hasRoom(next.get())) {
+        for (Optional<Sequence> next = round.next(); next.isPresent(); next = round.next()) {
             Sequence sequence = next.get();
+            String caller = sequence.request().caller();
             List<ContentHash> versions = sequence.versions();
-            if (!withoutSlots.contains(versions) && place(sequence)) {
+            boolean entitled = full.stream().allMatch(other -> shares.owes(running, other, caller));
+            boolean reserved = kv.freeSlots() == 1 && shares.leavesOne(running, caller, nowNanos);
+            if (!entitled || reserved || !hasRoom(sequence)) {
+                if (!shares.holdsAny(running, caller)) {
+                    return;
+                }
+                full.add(caller);
+                round.skip(caller);
+            } else if (!withoutSlots.contains(versions) && place(sequence)) {
                 blocked.forEach(Sequence::countBypass);
                 if (blocked.stream().anyMatch(InferenceQueue::isOverdue)) {
                     return;
@@ -195,7 +227,6 @@ final class InferenceQueue {
                 blocked.add(sequence);
                 withoutSlots.add(versions);
             }
-            next = round.next();
         }
     }
 
@@ -225,7 +256,7 @@ final class InferenceQueue {
         }
         try {
             Optional<int[]> slots = adapters.acquire(stack);
-            while (slots.isEmpty() && makeWay(sequence)) {
+            while (slots.isEmpty() && makeWay(sequence, other -> other.adapterSlots().length > 0)) {
                 slots = adapters.acquire(stack);
             }
             slots.ifPresent(taken -> admit(
@@ -250,12 +281,26 @@ final class InferenceQueue {
         sequence.admit(lease.slot(), sequence.reusable(lease.cachedTokens()), slots);
         copies.copy(sequence, running);
         backlog(sequence).admitted(sequence, sequence.pending());
+        sequence.turn(sequence.bestEffort() ? 0 : turns.turn(sequence, running));
         running.add(sequence);
     }
 
-    /** The running sequences that do not stand still. */
+    /** The running sequences that do not stand still, in the order in which their prompts should run. */
     List<Sequence> ready() {
-        return running.stream().filter(Sequence::ready).toList();
+        return running.stream()
+                .filter(Sequence::ready)
+                .sorted(Comparator.comparingDouble(Sequence::turn))
+                .toList();
+    }
+
+    /** These chunks are about to count as run. */
+    void run(List<Chunk> chunks) {
+        int prompts = chunks.stream()
+                .filter(chunk ->
+                        !chunk.sequence().decoding() && !chunk.sequence().bestEffort())
+                .mapToInt(Chunk::tokens)
+                .sum();
+        turns.run(prompts, running);
     }
 
     /** Ends a running sequence that may have no further token. */

@@ -159,7 +159,7 @@ public final class IterationLoop {
 
     /** Runs one iteration; false if there is nothing to do. */
     public boolean iterate() {
-        inference.prepare();
+        inference.prepare(nanoTime.getAsLong());
         jobs.prepare();
         Optional<PendingTraining> training = jobs.pending(spell);
         IterationPlan plan = planner.plan(inference.ready(), inference.waitingCount(), training, nanoTime.getAsLong());
@@ -203,6 +203,7 @@ public final class IterationLoop {
         Iterator<List<Draw>> scored = outputs.scored().iterator();
         Iterator<float[]> states = outputs.states().iterator();
         Iterator<float[]> observed = outputs.observed().iterator();
+        inference.run(plan.chunks());
         for (Chunk chunk : plan.chunks()) {
             if (chunk.sequence().scoring(chunk.tokens()).isPresent()) {
                 chunk.sequence().score(scored.next());

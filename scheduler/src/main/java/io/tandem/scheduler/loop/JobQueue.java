@@ -11,6 +11,7 @@ import io.tandem.scheduler.finetune.FinetuneRun;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome;
 import io.tandem.scheduler.finetune.TrainingArena;
+import io.tandem.scheduler.inference.InferenceRequest;
 import io.tandem.scheduler.plan.PendingTraining;
 import io.tandem.scheduler.plan.ServingSpell;
 import java.util.ArrayDeque;
@@ -26,6 +27,7 @@ import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.ObjDoubleConsumer;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,7 +87,12 @@ final class JobQueue {
         return laid.isEmpty()
                 ? Optional.empty()
                 : Optional.of(new PendingTraining(
-                        arena.progress(), laid.keySet().stream().allMatch(FinetuneRun::betweenSteps), spell));
+                        laid.keySet().stream()
+                                .map(run -> InferenceRequest.tenant(run.job().caller()))
+                                .collect(Collectors.toSet()),
+                        arena.progress(),
+                        laid.keySet().stream().allMatch(FinetuneRun::betweenSteps),
+                        spell));
     }
 
     /** Starts jobs that wait while there is room, and lays the next packs if the arena is empty. */

@@ -24,7 +24,8 @@ import java.util.Optional;
  * <p>Two rules temper that. Inference may fill the budget alone; then fine-tuning gets the share of the time that
  * {@link Finetuning#floor} says, because a job that stands still for as long as traffic lasts helps nobody. If that
  * share is too little for a window worth running, it is saved up until it is enough. The same holds while requests wait
- * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room.
+ * for a place: answers that keep their target all the same would end sooner in shorter iterations, and make room. And it
+ * holds while another tenant than the job's waits for a first token.
  */
 public final class HybridTokenPlanner implements IterationPlanner {
     private final Finetuning config;
@@ -58,6 +59,9 @@ public final class HybridTokenPlanner implements IterationPlanner {
             IterationPlan plan = spare.fill(
                     interactive, running, maxRows - interactive.features().rows(), spareNanos);
             return drafts.add(plan, plan.features(), maxRows - plan.features().rows(), budgetNanos);
+        }
+        if (ModestTenants.awaitFirstToken(running, training.get().tenants())) {
+            spareNanos = 0;
         }
         PackProgress pack = training.get().pack();
         int mostRows = maxRows - reservedRows(pack);

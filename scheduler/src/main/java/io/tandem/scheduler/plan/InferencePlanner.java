@@ -11,7 +11,7 @@ import java.util.Optional;
 
 /**
  * The inference of an iteration. Decode rows come first: every running sequence gets its next token in every iteration.
- * Prompts follow in the order of admission, in chunks, so that a long one delays nobody's next token by more than a
+ * Prompts follow in the order that they come in, in chunks, so that a long one delays nobody's next token by more than a
  * chunk.
  *
  * <p>A prompt that begins like an earlier one waits until that beginning has run, and gets a copy.
@@ -19,7 +19,8 @@ import java.util.Optional;
  * <p>How large the chunks are is a choice between those who wait for their next token and those who wait for their
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
- * takes to make it. A prompt whose first token is late already hurries nobody any more.
+ * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts
+ * of {@link ModestTenants} are not cut for the answers of others, and have no others after them.
  */
 final class InferencePlanner {
     /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
@@ -39,7 +40,7 @@ final class InferencePlanner {
     }
 
     /**
-     * @param running in the order of admission; {@link SpareTime} is for those that are best effort
+     * @param running in the order in which their prompts should run; {@link SpareTime} is for those that are best effort
      * @param maxRows of the iteration
      * @param share of the budget that prompts may fill up
      * @return a plan without a window
@@ -63,7 +64,9 @@ final class InferencePlanner {
         List<Sequence> prompts = leading(waiting);
         IterationFeatures decodes = IterationFeatures.decoding(chunks.size(), context);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
-        List<Chunk> prefill = cut(prompts, prefillRows(prompts, decodes, most, budgetNanos, nowNanos));
+        int modest = Math.min(most, new ModestTenants(running).rows(prompts));
+        int rows = modest > 0 ? modest : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
+        List<Chunk> prefill = cut(prompts, rows);
         chunks.addAll(prefill);
         return new IterationPlan(chunks, Optional.empty(), withPrefill(decodes, prefill));
     }

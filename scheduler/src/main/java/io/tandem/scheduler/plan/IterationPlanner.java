@@ -7,7 +7,7 @@ import java.util.Optional;
 /** Decides what the next iteration carries; changes nothing. */
 public interface IterationPlanner {
     /**
-     * @param running in the order of admission
+     * @param running in the order in which their prompts should run
      * @param waiting requests that no place was found for
      * @param training of the job that trains, if any does
      * @param nowNanos against which first tokens become due

@@ -27,7 +27,7 @@ final class SpareTime {
      * The plan with what fits of the sequences.
      *
      * @param plan of the interactive requests, without a window
-     * @param running in the order of admission; only those that are best effort are added
+     * @param running in the order in which they should run; only those that are best effort are added
      * @param rows that the iteration has left
      * @param limitNanos for the whole iteration
      */

@@ -14,6 +14,7 @@ import io.tandem.scheduler.slo.LatencyModel;
 import io.tandem.scheduler.testing.FakeDevice;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Against a latency model that has seen nothing: an iteration takes 2 ms, a row 0.1 ms, and drafts little. */
@@ -106,7 +107,8 @@ class DraftPlannerTest {
     void aWindowTakesWhatDraftsLeave() {
         PackProgress pack = new PackProgress(1000, 3, 1000, 3000);
         HybridTokenPlanner planner = new HybridTokenPlanner(config(), FakeDevice.limits(64, 4096, 1), latency);
-        Optional<PendingTraining> training = Optional.of(new PendingTraining(pack, true, ServingSpell.NONE));
+        Optional<PendingTraining> training =
+                Optional.of(new PendingTraining(Set.of(""), pack, true, ServingSpell.NONE));
         IterationPlan without = planner.plan(List.of(Running.answer(200, 400, 0)), 0, training, 199 * PACE);
         IterationPlan with = planner.plan(List.of(Running.repeating(200, 400, 0)), 0, training, 199 * PACE);
         assertThat(lengths(with)[0]).isPositive();

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
@@ -41,7 +42,7 @@ class HybridTokenPlannerTest {
     }
 
     private static Optional<PendingTraining> pending(PackProgress pack, ServingSpell spell) {
-        return Optional.of(new PendingTraining(pack, true, spell));
+        return Optional.of(new PendingTraining(Set.of(""), pack, true, spell));
     }
 
     private static List<Sequence> answers(int count) {

@@ -11,6 +11,9 @@ import io.tandem.scheduler.loop.IterationListener;
 import io.tandem.scheduler.loop.IterationReport;
 import io.tandem.scheduler.loop.RequestReport;
 import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleSupplier;
 import java.util.stream.DoubleStream;
@@ -47,6 +50,7 @@ public final class VllmMetrics implements IterationListener {
     private final Counter queriedTokens;
     private final Counter hitTokens;
     private final Counter preemptions;
+    private final Map<FinishReason, Counter> ended = new EnumMap<>(FinishReason.class);
     private final DistributionSummary promptLengths;
     private final DistributionSummary answerLengths;
     private volatile int running;
@@ -73,6 +77,15 @@ public final class VllmMetrics implements IterationListener {
         queriedTokens = counter("vllm:prefix_cache_queries", "tokens of prompts that were looked for in the cache");
         hitTokens = counter("vllm:prefix_cache_hits", "tokens of prompts that were in the cache");
         preemptions = counter("vllm:num_preemptions", "sequences that lost their KV slot and ran again");
+        for (FinishReason reason : FinishReason.values()) {
+            ended.put(
+                    reason,
+                    Counter.builder("vllm:request_success")
+                            .description("requests that have ended")
+                            .tags(tags)
+                            .tag("finished_reason", name(reason))
+                            .register(registry));
+        }
         promptLengths = summary("vllm:request_prompt_tokens", "tokens of a prompt");
         answerLengths = summary("vllm:request_generation_tokens", "tokens of an answer");
         gauge("vllm:num_requests_running", "sequences with a KV slot", () -> running);
@@ -81,6 +94,16 @@ public final class VllmMetrics implements IterationListener {
                 "vllm:kv_cache_usage_perc",
                 "share of the KV cache that running sequences have reserved, 1 for all",
                 () -> (double) kvTokens / kvBudget);
+    }
+
+    /** Several have vLLM's same name, and then the same counter. */
+    private static String name(FinishReason reason) {
+        return switch (reason) {
+            case STOP -> "stop";
+            case LENGTH -> "length";
+            case CANCELLED, DISPLACED, SHUT_DOWN -> "abort";
+            case BROKEN_ADAPTER, BROKEN_CONSTRAINT, FAILED -> "error";
+        };
     }
 
     private Timer timer(String name, String description, double[] seconds) {
@@ -143,6 +166,7 @@ public final class VllmMetrics implements IterationListener {
 
     @Override
     public void requestEnded(RequestReport report) {
+        Objects.requireNonNull(ended.get(report.reason())).increment();
         boolean answered = report.reason() == FinishReason.STOP || report.reason() == FinishReason.LENGTH;
         if (report.tokens() == 0 && !answered) {
             return;

@@ -61,6 +61,7 @@ class MetricsIT {
             assertThat(metrics)
                     .contains(
                             "vllm:time_to_first_token_seconds_bucket{model_name=\"tiny\",le=\"0.001\"}",
+                            "vllm:request_success_total{finished_reason=\"length\",model_name=\"tiny\"} 3.0",
                             "# TYPE vllm:kv_cache_usage_perc gauge");
         }
     }

@@ -65,4 +65,19 @@ class CoServingMetricsTest {
                 .extracting(name -> registry.get(name).timer().totalTime(TimeUnit.MILLISECONDS))
                 .containsExactly(250.0, 20.0, 20.0, 270.0, 100.0, 150.0, 20.0);
     }
+
+    @Test
+    void endsAreCountedUnderVllmsReasons() {
+        for (FinishReason reason : FinishReason.values()) {
+            metrics.requestEnded(new RequestReport("", reason, Attainment.FAILED, 30, 10, 2, 1, 2, 1, 4));
+        }
+        metrics.requestEnded(new RequestReport("", FinishReason.STOP, Attainment.MET, 30, 10, 2, 1, 2, 1, 4));
+        assertThat(List.of("stop", "length", "abort", "error"))
+                .extracting(reason -> registry.get("vllm:request_success")
+                        .tag("model_name", "base")
+                        .tag("finished_reason", reason)
+                        .counter()
+                        .count())
+                .containsExactly(2.0, 1.0, 3.0, 3.0);
+    }
 }
