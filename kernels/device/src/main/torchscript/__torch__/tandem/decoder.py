@@ -128,18 +128,18 @@ class Decoder(Module):
                scaled: List[int]) -> None:
     __torch__.tandem.adapter.change.activate_(adapters, slots, scaled)
 
-  # For rows that are paired with these slots. ranks: as in low_rank.Frozen
+  # For rows that are paired with these slots. ranks: as in low_rank.Frozen; counts, layers: as in
+  # row_adapters.new_pack
   def new_pack(self: __torch__.tandem.decoder.Decoder,
-               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int],
-               ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks)
+               adapters: __torch__.tandem.adapter.change.Changes, slots: List[int], ranks: List[int],
+               counts: List[int],
+               layers: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
+    return __torch__.tandem.adapter.row_adapters.new_pack(adapters.low_rank, slots, ranks, counts,
+                                                          layers)
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
-  # adapters' slots and ranks, as in low_rank.Frozen; and how the pack is used: how many places there are,
-  # whether the pairs are in order, whether masks are needed. mixed: whether rows differ in their adapters.
-  # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
+  # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new. top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
   # if there are any, and the scores of loss.forward_backward_ if there is a window.
@@ -152,19 +152,8 @@ class Decoder(Module):
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
-    missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
-    stacks = inputs.stacks
-    places, in_order, masked = layout[7]
-    if (mixed or masked == 1) and missing > 0:
-      stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
-    low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), pack, inputs.pairs,
-        in_order == 1, places)
-    batch = __torch__.tandem.batch.Batch(
-        model, inputs, layout,
-        __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1))
-    __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
-                                        model.embedding.dtype)
+    depth = __torch__.tandem.depth.new(model, adapters, pack, inputs, layout, mixed)
+    batch = depth.batches[0]
     inference = batch.inference_rows
     if rows > inference:
       end = batch.window_from + rows - inference
@@ -173,7 +162,7 @@ class Decoder(Module):
         torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
     x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual)
     for number in range(len(model.layers)):
-      x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
+      x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
     results = annotate(List[Tensor], [])
     if inputs.wanted.size(0) > 0:
       logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, inputs.wanted))
@@ -234,12 +223,12 @@ class Decoder(Module):
 
   # slots, ranks, scaled: as in change.stack.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
-  # rows of, and three numbers for each of those as in Batch.
+  # rows of, and three numbers for each of those as in Batch. first: the first layer that the rows go through.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
                trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
                slots: List[int], ranks: List[int], scaled: List[int],
-               arena: __torch__.tandem.arena.Arena, units: List[int]) -> None:
+               arena: __torch__.tandem.arena.Arena, units: List[int], first: int) -> None:
     stack = __torch__.tandem.adapter.change.stack(adapters, trainee, lane, slots, ranks, scaled)
     at = 0
     while at < len(units):
@@ -247,7 +236,7 @@ class Decoder(Module):
       windows = units[at + 4 : at + 4 + 3 * sequences]
       at = at + 4 + 3 * sequences
       __torch__.tandem.block.backward_(model, number, start, end, windows, adapters, stack, arena)
-      if number == 0:
+      if number == first:
         __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
                                                   model.embedding_scale)
 

@@ -7,16 +7,18 @@
 # The factors of adapters that rows are paired with, copied from their slots, one after the other. What
 # a slot has less than R of is zero there.
 class Pack:
-  # per bank: [K, R, in] and [K, R, out]; R differs between the linears of a layer
+  # per bank: [K, R, in] and [K, R, out]; R differs between the linears of a layer, and both between views of
+  # the rows, see depth.py
   a : List[Tensor]
   b : List[Tensor]
   # per bank, what is added to x A^T [K, R]; empty list if none of the adapters has biases
   constants : List[Tensor]
-  slots : List[int]
-  # per linear of a layer: R
-  ranks : List[int]
-  def __init__(self: __torch__.tandem.adapter.row_adapters.Pack, slots: List[int],
-               ranks: List[int]) -> None:
+  # per view
+  slots : List[List[int]]
+  # per view, per linear of a layer: R
+  ranks : List[List[int]]
+  def __init__(self: __torch__.tandem.adapter.row_adapters.Pack, slots: List[List[int]],
+               ranks: List[List[int]]) -> None:
     self.a = annotate(List[Tensor], [])
     self.b = annotate(List[Tensor], [])
     self.constants = annotate(List[Tensor], [])
@@ -28,6 +30,7 @@ class Rows:
   runs : List[int]
   frozen : __torch__.tandem.adapter.low_rank.Frozen
   pack : __torch__.tandem.adapter.row_adapters.Pack
+  view : int
   # of each pair the row, and its place among all [2, n]
   pairs : Tensor
   # whether the pairs are the first rows, in their order
@@ -41,18 +44,19 @@ class Rows:
   ranks : List[int]
   def __init__(self: __torch__.tandem.adapter.row_adapters.Rows, runs: List[int],
                frozen: __torch__.tandem.adapter.low_rank.Frozen,
-               pack: __torch__.tandem.adapter.row_adapters.Pack, pairs: Tensor, in_order: bool,
-               places: int) -> None:
+               pack: __torch__.tandem.adapter.row_adapters.Pack, view: int, pairs: Tensor,
+               in_order: bool, places: int) -> None:
     self.runs = runs
     self.frozen = frozen
     self.pack = pack
+    self.view = view
     self.pairs = pairs
     self.in_order = in_order
     self.sources = torch.index_copy(torch.zeros([places], dtype=4, device=pairs.device), 0, pairs[1],
                                     pairs[0])
     self.masks = annotate(List[Tensor], [])
-    self.ranks = __torch__.tandem.adapter.row_adapters.widest(frozen.ranks + pack.ranks,
-                                                             len(pack.ranks))
+    own = pack.ranks[view]
+    self.ranks = __torch__.tandem.adapter.row_adapters.widest(frozen.ranks + own, len(own))
 
 # ranks: of several adapters a number for each linear of a layer -> the most of each
 def widest(ranks: List[int], linears: int) -> List[int]:
@@ -61,30 +65,45 @@ def widest(ranks: List[int], linears: int) -> List[int]:
     widest[i % linears] = max(widest[i % linears], ranks[i])
   return widest
 
-# ranks: as in low_rank.Frozen
+# ranks: as in low_rank.Frozen; counts: how many of the slots are those of each view; layers: as in depth.Depth. Of
+# a layer those of its view are copied.
 def new_pack(adapters: __torch__.tandem.adapter.low_rank.Adapters, slots: List[int],
-             ranks: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
-  widest = __torch__.tandem.adapter.row_adapters.widest(ranks, adapters.linears)
-  self = __torch__.tandem.adapter.row_adapters.Pack(slots, widest)
+             ranks: List[int], counts: List[int],
+             layers: List[int]) -> __torch__.tandem.adapter.row_adapters.Pack:
+  views = annotate(List[List[int]], [])
+  widest = annotate(List[List[int]], [])
+  first = 0
+  for count in counts:
+    end = first + count
+    views.append(slots[first : end])
+    widest.append(__torch__.tandem.adapter.row_adapters.widest(
+        ranks[first * adapters.linears : end * adapters.linears], adapters.linears))
+    first = end
+  self = __torch__.tandem.adapter.row_adapters.Pack(views, widest)
   biased = False
   for slot in slots:
     biased = biased or adapters.biased[slot]
   if len(slots) > 0:
+    none = torch.empty([0], device=adapters.a[0].device)
     for bank in range(len(adapters.a)):
-      rank = widest[bank % adapters.linears]
-      self.a.append(torch.stack([adapters.a[bank][slot, :rank] for slot in slots]))
-      self.b.append(torch.stack([adapters.b[bank][slot, :rank] for slot in slots]))
+      view = layers[bank // adapters.linears] if len(layers) > 0 else 0
+      own = views[view] if view >= 0 else annotate(List[int], [])
+      some = len(own) > 0
+      rank = widest[view][bank % adapters.linears] if some else 0
+      self.a.append(torch.stack([adapters.a[bank][slot, :rank] for slot in own]) if some else none)
+      self.b.append(torch.stack([adapters.b[bank][slot, :rank] for slot in own]) if some else none)
       if biased:
-        self.constants.append(torch.stack([adapters.constants[bank][slot, :rank] for slot in slots]))
+        self.constants.append(
+            torch.stack([adapters.constants[bank][slot, :rank] for slot in own]) if some else none)
   return self
 
 # For rows whose linears are not known beforehand, as with experts. stacks [S, N]: the slots of each row's
 # adapters, -1 for none
 def mask_(self: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor) -> None:
   rows = torch.unsqueeze(stacks, 2)
-  for rank in self.pack.ranks:
+  for rank in self.pack.ranks[self.view]:
     owners = annotate(List[Tensor], [])
-    for slot in self.pack.slots:
+    for slot in self.pack.slots[self.view]:
       owners.append(torch.full([rank], slot, dtype=4, device=stacks.device))
     self.masks.append(torch.all(torch.ne(rows, torch.cat(owners)), 0))
 
@@ -115,7 +134,7 @@ def forward_(self: __torch__.tandem.adapter.row_adapters.Rows,
       run = __torch__.tandem.ops.rows.pad(x[first : end], True)
       added = torch.matmul(torch.linear(run, a, constant), b)
       torch.add_(y[first : end], added[: end - first])
-  if self.pack.ranks[linear] == 0:
+  if self.pack.ranks[self.view][linear] == 0:
     return y
   a, b = self.pack.a[bank], self.pack.b[bank]
   constants = annotate(Optional[Tensor], None)

@@ -273,7 +273,7 @@ final class AdapterLayout {
         });
         Optional<Prefix> prefix =
                 like.prefix().map(old -> old.with(Arrays.copyOfRange(flat, prefixStart(like), flat.length)));
-        return new Adapter(like.config(), modules, prefix);
+        return like.with(modules, prefix);
     }
 
     private static void transpose(float[] from, int fromStart, int rows, int columns, float[] to, int toStart) {
@@ -357,6 +357,16 @@ final class AdapterLayout {
                     throw new IllegalArgumentException(
                             "the adapter's invocation has token " + token + " of " + model.vocab());
                 });
+        adapter.skipped().stream()
+                .filter(layer -> layer < 0 || layer >= model.layers())
+                .findFirst()
+                .ifPresent(layer -> {
+                    throw new IllegalArgumentException(
+                            "the adapter skips layer " + layer + " of a model of " + model.layers());
+                });
+        if (adapter.skipped().size() == model.layers()) {
+            throw new IllegalArgumentException("the adapter skips all layers");
+        }
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
         checkBottlenecks(adapter, maxRank);

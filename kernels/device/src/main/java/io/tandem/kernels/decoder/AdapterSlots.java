@@ -15,6 +15,7 @@ import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
+import io.tandem.kernels.decoder.IterationArguments.Paired;
 import io.tandem.kernels.decoder.ScriptObjects.AdaptersObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.PackObject;
@@ -23,12 +24,14 @@ import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
@@ -42,6 +45,8 @@ final class AdapterSlots {
     private final int[][] scaled;
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
+    /** The layers that rows with the adapter in each slot skip. */
+    private final BitSet[] skipped;
 
     private final boolean routed;
     private final boolean compiled;
@@ -70,6 +75,8 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
+        this.skipped = new BitSet[limits.adapterSlots()];
+        Arrays.setAll(skipped, slot -> new BitSet());
         value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
     }
 
@@ -79,6 +86,10 @@ final class AdapterSlots {
                 .flatMapToLong(
                         linear -> LongStream.of(linear.modules().size(), linear.inputs(model), linear.outputs(model)))
                 .toArray();
+    }
+
+    int count() {
+        return skipped.length;
     }
 
     AdaptersObject value() {
@@ -254,7 +265,24 @@ final class AdapterSlots {
         virtual[slot] = Virtual.of(slot, adapter);
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
+        skip(slot, adapter.skipped());
         changed(slot);
+    }
+
+    /** Rows that use the slot skip these layers from here on. */
+    void skip(int slot, Set<Integer> layers) {
+        BitSet wanted = new BitSet();
+        layers.forEach(wanted::set);
+        skipped[slot] = wanted;
+    }
+
+    /** The layers that rows with these adapters skip: all that any of them does. */
+    BitSet skipped(int[] slots) {
+        BitSet all = new BitSet();
+        for (int slot : slots) {
+            all.or(skipped[slot]);
+        }
+        return all;
     }
 
     /** The slot's numbers changed, its shapes did not. */
@@ -303,26 +331,29 @@ final class AdapterSlots {
     }
 
     /**
-     * Copies of the adapters in some slots, for the rows of a lane. They are kept until the lane wants others, or one of the
+     * Copies of the adapters that the rows of a lane are paired with. They are kept until the lane wants others, or one of
      * those changes.
      */
-    PackObject pack(int lane, long[] slots) {
+    PackObject pack(int lane, Depth depth) {
+        List<long[]> bySlot =
+                depth.views().stream().map(view -> view.adapters().pack()).toList();
+        long[] counts = bySlot.stream().mapToLong(own -> own.length).toArray();
+        long[] slots = RowEncoder.flatten(bySlot);
         Use use = use(slots);
-        Optional<Packed> last = Optional.ofNullable(packs.get(lane));
+        Optional<Packed> last = Optional.ofNullable(packs.get(lane))
+                .filter(old -> Arrays.equals(old.counts(), counts) && Arrays.equals(old.layers(), depth.layers()));
         if (last.isPresent() && last.get().use().isSame(use)) {
             return last.get().made();
         }
-        last.ifPresent(old -> {
-            packs.remove(lane);
-            old.owner().close();
-        });
+        Optional.ofNullable(packs.remove(lane)).ifPresent(old -> old.owner().close());
         TensorScope owner = scope.open();
-        PackObject made = script.newPack(owner, value, slots, ofAll(ranks, slots));
-        packs.put(lane, new Packed(use, owner, made));
+        PackObject made =
+                script.newPack(owner, value, new Paired(slots, ofAll(ranks, slots), counts, depth.layers()));
+        packs.put(lane, new Packed(use, counts, depth.layers(), owner, made));
         return made;
     }
 
-    private record Packed(Use use, TensorScope owner, PackObject made) {}
+    private record Packed(Use use, long[] counts, long[] layers, TensorScope owner, PackObject made) {}
 
     /** Frees what lanes have; the rest belongs to the owner. */
     void close() {

@@ -8,6 +8,8 @@ import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.IterationArguments.Paired;
+import io.tandem.kernels.decoder.IterationArguments.Views;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -186,11 +188,16 @@ final class DecoderScript {
         script.call(call, "activate", adapters.value(), call.numbers(slots), call.numbers(scaled));
     }
 
-    /** @param ranks as {@link Slots} has them */
-    PackObject newPack(TensorScope owner, AdaptersObject adapters, long[] slots, long[] ranks) {
+    PackObject newPack(TensorScope owner, AdaptersObject adapters, Paired paired) {
         try (TensorScope call = owner.open()) {
-            return new PackObject(
-                    script.call(owner, "new_pack", adapters.value(), call.numbers(slots), call.numbers(ranks)));
+            return new PackObject(script.call(
+                    owner,
+                    "new_pack",
+                    adapters.value(),
+                    call.numbers(paired.slots()),
+                    call.numbers(paired.ranks()),
+                    call.numbers(paired.counts()),
+                    call.numbers(paired.layers())));
         }
     }
 
@@ -219,19 +226,26 @@ final class DecoderScript {
                 call.flag(inputs.learn()));
     }
 
-    private static IValue layout(TensorScope call, Layout layout) {
+    private static IValue layout(TensorScope call, Views layout) {
+        Layout all = layout.views().get(0);
+        Stream<long[]> others = layout.views().stream().skip(1).flatMap(DecoderScript::lists);
+        return call.own(IValue.listFrom(
+                Stream.concat(Stream.concat(lists(all), Stream.of(layout.layers())), others)
+                        .map(call::numbers)
+                        .toArray(IValue[]::new)));
+    }
+
+    private static Stream<long[]> lists(Layout layout) {
         RowAdapters adapters = layout.adapters();
-        return call.own(IValue.listFrom(Stream.of(
-                        layout.groups(),
-                        layout.chunks(),
-                        layout.windows(),
-                        layout.observed(),
-                        adapters.runs(),
-                        layout.runSlots().slots(),
-                        layout.runSlots().ranks(),
-                        new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0})
-                .map(call::numbers)
-                .toArray(IValue[]::new)));
+        return Stream.of(
+                layout.groups(),
+                layout.chunks(),
+                layout.windows(),
+                layout.observed(),
+                adapters.runs(),
+                layout.runSlots().slots(),
+                layout.runSlots().ranks(),
+                new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0});
     }
 
     /**
@@ -274,6 +288,7 @@ final class DecoderScript {
     /**
      * @param stack the adapters of the rows, the trainee last
      * @param units as {@link BackwardUnits} encodes them
+     * @param first the first layer that the rows go through
      */
     void backward(
             TensorScope call,
@@ -283,7 +298,8 @@ final class DecoderScript {
             int lane,
             Slots stack,
             ArenaObject arena,
-            long[] units) {
+            long[] units,
+            int first) {
         script.call(
                 call,
                 "backward",
@@ -295,7 +311,8 @@ final class DecoderScript {
                 call.numbers(stack.ranks()),
                 call.numbers(stack.scaled()),
                 arena.value(),
-                call.numbers(units));
+                call.numbers(units),
+                call.number(first));
     }
 
     /**

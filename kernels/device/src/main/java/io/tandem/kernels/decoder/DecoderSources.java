@@ -49,6 +49,7 @@ final class DecoderSources {
                             "__torch__/tandem/linears.py",
                             "__torch__/tandem/experts.py",
                             "__torch__/tandem/block.py",
+                            "__torch__/tandem/depth.py",
                             "__torch__/tandem/loss.py",
                             "__torch__/tandem/sample.py",
                             "__torch__/tandem/decoder.py"))

@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import java.util.List;
 
 /** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {
@@ -15,8 +16,25 @@ interface IterationArguments {
      * @param top how many log-probabilities are reported, -1 for none
      * @param learn whether the window will go backward
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Layout layout, boolean mixed, int top, boolean learn)
+    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn)
             implements Arguments {}
+
+    /**
+     * The rows, all of them first.
+     *
+     * @param layers as {@link Depth} has them
+     */
+    record Views(long[] layers, List<Layout> views) {}
+
+    /**
+     * What rows are paired with, views of them one after the other.
+     *
+     * @param slots of their adapters
+     * @param ranks of these, as {@link Slots} has them
+     * @param counts how many of the slots are those of each view
+     * @param layers as {@link Depth} has them
+     */
+    record Paired(long[] slots, long[] ranks, long[] counts, long[] layers) implements Arguments {}
 
     /**
      * How the rows attend to each other, as in {@code batch.py}, and which adapters they use; lists of numbers there.

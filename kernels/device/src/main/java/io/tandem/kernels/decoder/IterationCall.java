@@ -6,6 +6,7 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.IterationArguments.Views;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
@@ -30,23 +31,23 @@ record IterationCall(
 
     /**
      * @param segments those of the rows
+     * @param depth the rows
      * @param width numbers of a hidden state
      * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
-     * @param own which adapters the rows use
      * @param mixed whether the rows of all lanes together differ in them
      */
     IterationOutputs run(
             List<Segment> segments,
             PackWindows windows,
-            RowEncoder rows,
+            Depth depth,
             SamplingRows sampling,
             PackRows pack,
             int width,
             int layers,
             long[] virtual,
-            RowAdapters own,
             boolean mixed) {
+        RowEncoder rows = depth.all();
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
                 concat(concat(sampling.options, sampling.bias), sampling.repeated),
@@ -65,11 +66,14 @@ record IterationCall(
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
-                own.pairs());
+                depth.views().get(0).adapters().pairs());
+        depth.views().stream().skip(1).forEach(view -> staging.add(sections(view)));
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, sampling, pack, own),
+                new Views(
+                        depth.layers(),
+                        depth.views().stream().map(view -> layout(view, pack)).toList()),
                 mixed,
                 sampling.top,
                 pack.learns());
@@ -97,14 +101,28 @@ record IterationCall(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(PackWindows windows, RowEncoder rows, SamplingRows sampling, PackRows pack, RowAdapters own) {
+    /** What is read of some of the rows. */
+    private static long[][] sections(Depth.View view) {
+        RowEncoder rows = view.encoded();
+        return new long[][] {
+            view.rows(),
+            Arrays.copyOf(rows.cacheRows, rows.inferenceRows),
+            rows.stacks(),
+            concat(rows.decodePlaces, rows.decodeContexts),
+            view.adapters().pairs()
+        };
+    }
+
+    private Layout layout(Depth.View view, PackRows pack) {
+        RowEncoder rows = view.encoded();
+        PackWindows windows = view.windows();
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
-                SamplingRows.indices(sampling.observed),
-                own,
-                adapters.slots(own.runSlots()));
+                rows.observed(),
+                view.adapters(),
+                adapters.slots(view.adapters().runSlots()));
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

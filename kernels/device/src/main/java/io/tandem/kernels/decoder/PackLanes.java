@@ -29,8 +29,8 @@ final class PackLanes {
 
     private final PackRows pack;
     private final int layers;
-    /** Of those, from the last one, how many go backward. */
-    private final int depth;
+    /** Those that go backward, the last one first. */
+    private final int[] backwardLayers;
 
     private final int lanes;
     private final Position position;
@@ -102,17 +102,23 @@ final class PackLanes {
     record Part(int lane, List<Segment> segments, List<Integer> places, PackWindows windows) {}
 
     /**
-     * @param layers of the model
-     * @param depth how many of them go backward, from the last one: below the lowest one that learns nothing needs to
+     * @param layers that the rows go through
+     * @param backwardLayers those of them that go backward, the last one first: below the lowest one that learns nothing
+     *     needs to
      */
-    PackLanes(PackRows pack, int layers, int depth) {
-        this(pack, layers, depth, new Position(new int[pack.lanes()], new int[pack.lanes()]));
+    PackLanes(PackRows pack, int layers, int[] backwardLayers) {
+        this(pack, layers, backwardLayers, new Position(new int[pack.lanes()], new int[pack.lanes()]));
     }
 
-    private PackLanes(PackRows pack, int layers, int depth, Position position) {
+    /** @param depth how many of a model's layers go backward, from the last one */
+    PackLanes(PackRows pack, int layers, int depth) {
+        this(pack, layers, IntStream.range(0, depth).map(i -> layers - 1 - i).toArray());
+    }
+
+    private PackLanes(PackRows pack, int layers, int[] backwardLayers, Position position) {
         this.pack = pack;
         this.layers = layers;
-        this.depth = depth;
+        this.backwardLayers = backwardLayers;
         this.lanes = pack.lanes();
         this.position = position;
     }
@@ -122,7 +128,7 @@ final class PackLanes {
         return new PackProgress(
                 pack.rows(),
                 IntStream.range(0, lanes).map(pack::learningRows).sum(),
-                depth,
+                backwardLayers.length,
                 Arrays.stream(forwardLeft()).sum(),
                 pack.learns() ? Arrays.stream(backwardLeft()).asLongStream().sum() : 0);
     }
@@ -173,7 +179,7 @@ final class PackLanes {
                 next.backward[lane] += backward[lane];
             }
         }
-        return new Split(parts, even, new PackLanes(pack, layers, depth, next));
+        return new Split(parts, even, new PackLanes(pack, layers, backwardLayers, next));
     }
 
     private void check(TrainingWork work) {
@@ -205,7 +211,7 @@ final class PackLanes {
         while (at < end) {
             int take = Math.min(end - at, rows - at % rows);
             int to = rows - at % rows;
-            int layer = layers - 1 - at / rows;
+            int layer = backwardLayers[at / rows];
             pack.learning(lane, to - take, to)
                     .forEach(range -> windows.add(new PackWindows.Backward(layer, range[0], range[1])));
             at += take;
@@ -221,7 +227,7 @@ final class PackLanes {
 
     private int[] backwardLeft() {
         return IntStream.range(0, lanes)
-                .map(lane -> depth * pack.learningRows(lane) - position.backward[lane])
+                .map(lane -> backwardLayers.length * pack.learningRows(lane) - position.backward[lane])
                 .toArray();
     }
 

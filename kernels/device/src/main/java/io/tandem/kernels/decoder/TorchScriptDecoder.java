@@ -33,11 +33,13 @@ import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelFiles;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,6 +68,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     private boolean backwardPrepared;
     private PackRows pack = PackRows.EMPTY;
     private PackLanes packLanes;
+    /** The first layer that the pack's rows go through. */
+    private int firstLayer;
 
     private TorchScriptDecoder(
             Checkpoint checkpoint,
@@ -90,10 +94,20 @@ public final class TorchScriptDecoder implements DeviceModel {
         packLanes = new PackLanes(pack, model.layers(), model.layers());
     }
 
-    /** @param lowest layer of those that go backward */
+    /** @param lowest layer of those that learn */
     private void use(PackRows next, int lowest) {
         pack = next;
-        packLanes = new PackLanes(next, model.layers(), model.layers() - lowest);
+        BitSet skipped = adapters.skipped(next.adapterSlots());
+        int[] layers = IntStream.iterate(model.layers() - 1, layer -> layer >= 0, layer -> layer - 1)
+                .filter(layer -> !skipped.get(layer))
+                .toArray();
+        // The last one at least, so that there is a backward pass.
+        int[] backward = IntStream.range(0, layers.length)
+                .filter(i -> i == 0 || layers[i] >= lowest)
+                .map(i -> layers[i])
+                .toArray();
+        firstLayer = layers[layers.length - 1];
+        packLanes = new PackLanes(next, layers.length, backward);
     }
 
     /**
@@ -212,6 +226,9 @@ public final class TorchScriptDecoder implements DeviceModel {
         next.sequences()
                 .forEach(sequence ->
                         requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
+        if (!adapters.skipped(adapterSlots).isEmpty()) {
+            next.sequences().forEach(sequence -> requireWhole(sequence.actsFrom()));
+        }
         Virtual virtual = adapters.virtual(adapterSlots);
         next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
         reserveArena();
@@ -230,6 +247,14 @@ public final class TorchScriptDecoder implements DeviceModel {
         if (!complete || !wholeBelow) {
             throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
                     + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
+        }
+    }
+
+    /** Rows of a window go through the same layers. */
+    private static void requireWhole(int[] actsFrom) {
+        if (Arrays.stream(actsFrom).anyMatch(from -> from > 0)) {
+            throw new IllegalArgumentException(
+                    "an adapter that acts on a part of a sequence, with one whose rows skip layers");
         }
     }
 
@@ -270,9 +295,12 @@ public final class TorchScriptDecoder implements DeviceModel {
         PackLanes.Split split = inputs.training().isPresent()
                 ? packLanes.split(inputs)
                 : inferenceLanes.split(inputs.segments(), packLanes);
-        List<RowEncoder> rows = split.parts().stream()
-                .map(part -> new RowEncoder(part.segments(), part.windows(), pack, limits.contextTokens()))
+        int capacity = limits.contextTokens();
+        IterationCheck.check(inputs.segments(), adapters);
+        List<Depth> depths = split.parts().stream()
+                .map(part -> Depth.of(part.segments(), part.windows(), pack, adapters, model.layers(), capacity))
                 .toList();
+        List<RowEncoder> rows = depths.stream().map(Depth::all).toList();
         IterationCheck.check(inputs.segments(), rows, model, limits, pack);
         List<long[]> virtual = rows.stream()
                 .map(part -> part.virtual(adapters, limits.maxRank()))
@@ -285,11 +313,10 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<Supplier<IterationOutputs>> calls = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             PackLanes.Part part = split.parts().get(i);
-            RowEncoder own = rows.get(i);
+            Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
-            RowAdapters used = adapters.used(own.adapterSlots);
-            PackObject joined = adapters.pack(i, used.pack());
-            calls.add(() -> run(part, own, placed, used, joined, mixed));
+            PackObject joined = adapters.pack(i, depth);
+            calls.add(() -> run(part, depth, placed, joined, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -298,22 +325,21 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(
-            PackLanes.Part part, RowEncoder rows, long[] virtual, RowAdapters used, PackObject joined, boolean mixed) {
+            PackLanes.Part part, Depth depth, long[] virtual, PackObject joined, boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
-            if (rows.tokens.length > 0) {
-                SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
+            if (depth.all().tokens.length > 0) {
+                SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
                 outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
                         .run(
                                 part.segments(),
                                 part.windows(),
-                                rows,
+                                depth,
                                 sampling,
                                 pack,
                                 model.hidden(),
                                 model.layers(),
                                 virtual,
-                                used,
                                 mixed);
             }
             if (!part.windows().backward().isEmpty()) {
@@ -333,7 +359,8 @@ public final class TorchScriptDecoder implements DeviceModel {
                 lane,
                 adapters.slots(stack),
                 arena,
-                BackwardUnits.encode(windows.backward(), pack));
+                BackwardUnits.encode(windows.backward(), pack),
+                firstLayer);
     }
 
     @Override

@@ -38,9 +38,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -281,7 +283,7 @@ final class Trainee implements AutoCloseable {
             }
             modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
-        like = new Adapter(like.config(), modules, like.prefix());
+        like = like.with(modules);
         usePresentRanks();
     }
 
@@ -316,6 +318,8 @@ final class Trainee implements AutoCloseable {
         }
         next.layers().ifPresent(this::requireLayers);
         requireLayers(next.suppressed());
+        requireLayers(next.skipped());
+        skip(next.skipped());
         if (!next.layers().equals(plan.layers())) {
             optimizer.run(next::learns);
             long[] learns = LongStream.range(0, layout.banks())
@@ -376,6 +380,16 @@ final class Trainee implements AutoCloseable {
         if (!exist) {
             throw new IllegalArgumentException("layers " + layers + " of a model of " + layout.layers());
         }
+    }
+
+    /** Beside those that the adapter skips itself. */
+    private void skip(SortedSet<Integer> layers) {
+        Set<Integer> all = new TreeSet<>(like.skipped());
+        all.addAll(layers);
+        if (all.size() == layout.layers()) {
+            throw new IllegalArgumentException("all layers are skipped");
+        }
+        adapters.skip(slot, all);
     }
 
     /** Ranks that do not learn are not published; the factor is a power of two, so they come back as they were. */

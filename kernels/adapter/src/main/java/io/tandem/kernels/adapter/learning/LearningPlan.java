@@ -14,13 +14,15 @@ import java.util.TreeSet;
  * @param sparsity the share of the ranks of all modules together, those that change least, that is masked as {@link RankPruning} does
  * @param estimates whether it is told of every step how much modules and ranks matter
  * @param updates whether steps change anything
+ * @param skipped layers that the rows do not go through
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
         SortedSet<Integer> suppressed,
         double sparsity,
         boolean estimates,
-        boolean updates) {
+        boolean updates,
+        SortedSet<Integer> skipped) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -40,12 +42,22 @@ public record LearningPlan(
     public LearningPlan {
         layers = layers.map(LearningPlan::copy);
         suppressed = copy(suppressed);
+        skipped = copy(skipped);
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
         if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
+    }
+
+    private LearningPlan(
+            Optional<SortedSet<Integer>> layers,
+            SortedSet<Integer> suppressed,
+            double sparsity,
+            boolean estimates,
+            boolean updates) {
+        this(layers, suppressed, sparsity, estimates, updates, Collections.emptySortedSet());
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -60,6 +72,11 @@ public record LearningPlan(
     /** These layers do less; nothing is meant to learn. */
     public static LearningPlan suppressing(SortedSet<Integer> layers) {
         return new LearningPlan(Optional.empty(), layers, 0, false, true);
+    }
+
+    /** All learns but these layers, which are not there. */
+    public static LearningPlan skipping(SortedSet<Integer> layers) {
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, false, true, layers);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
