@@ -20,7 +20,8 @@ def new(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.
         layout: List[List[int]], mixed: bool) -> __torch__.tandem.depth.Depth:
   self = __torch__.tandem.depth.Depth(layout[8])
   for view in range(len(inputs.views)):
-    own = layout[9 * view : 9 * view + 8]
+    first = 0 if view == 0 else 8 * view + 1
+    own = layout[first : first + 8]
     rows = inputs.views[view]
     batch = __torch__.tandem.batch.Batch(
         model, rows, own, __torch__.tandem.depth.users(model, adapters, pack, view, rows, own, mixed))

@@ -7,6 +7,7 @@ import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SortedSet;
 
 /**
  * Where a job's progress goes. Called on the engine thread, so it must neither block nor throw; every accepted job gets
@@ -74,11 +75,13 @@ public interface JobSink {
      * What is left of an adapter.
      *
      * @param step after which it was pruned
+     * @param skipped layers that it skips from here on
      */
-    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks) {
+    record Pruned(
+            int step, int modulesBefore, int ranksBefore, int modules, int ranks, SortedSet<Integer> skipped) {
         static Pruned of(int step, Adapter before, Adapter now) {
-            return new Pruned(
-                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now));
+            int all = before.modules().size();
+            return new Pruned(step, all, ranks(before), now.modules().size(), ranks(now), now.skipped());
         }
 
         private static int ranks(Adapter adapter) {

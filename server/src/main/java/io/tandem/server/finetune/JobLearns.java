@@ -1,5 +1,6 @@
 package io.tandem.server.finetune;
 
+import io.tandem.kernels.adapter.learning.DasPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
@@ -61,6 +62,15 @@ final class JobLearns {
                         Set.of("budget"),
                         learns -> new SptPolicy(
                                 learns.optionalNumber("budget", 0.01, 1).orElse(SptPolicy.DEFAULT_BUDGET))));
+        policies.put(
+                DasPolicy.NAME,
+                new Choice(
+                        Set.of("skip", "search", "probe_every"),
+                        learns -> new DasPolicy(
+                                learns.optionalNumber("skip", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SKIP),
+                                learns.optionalNumber("search", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SEARCH),
+                                learns.optionalInt("probe_every", 1, 1_000_000)
+                                        .orElse(DasPolicy.DEFAULT_PROBE_EVERY))));
         return policies;
     }
 

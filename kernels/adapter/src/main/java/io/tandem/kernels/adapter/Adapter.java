@@ -114,7 +114,8 @@ public record Adapter(
     public Adapter skipping(Set<Integer> layers) {
         SortedMap<Site, Change> left = new TreeMap<>(modules);
         left.keySet().removeIf(site -> layers.contains(site.layer()));
-        return new Adapter(config, left, prefix, new TreeSet<>(layers));
+        AdapterConfig own = config instanceof BottleneckConfig all ? all.leavingOut(layers) : config;
+        return new Adapter(own, left, prefix, new TreeSet<>(layers));
     }
 
     /**

@@ -7,6 +7,7 @@ import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * How a bottleneck adapter was configured when it was made; {@code BnConfig} of the library {@code adapters} as far as it
@@ -29,6 +30,13 @@ public record BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, 
 
     public BottleneckConfig(int width, Kind kind, Set<TargetModule> targets, String baseModel) {
         this(width, kind, targets, Set.of(), baseModel);
+    }
+
+    /** The same without these layers' bottlenecks. */
+    BottleneckConfig leavingOut(Set<Integer> layers) {
+        Set<Integer> all = new TreeSet<>(without);
+        all.addAll(layers);
+        return new BottleneckConfig(width, kind, targets, all, baseModel);
     }
 
     /** Attention and MLP. */

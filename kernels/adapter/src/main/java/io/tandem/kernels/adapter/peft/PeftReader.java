@@ -60,20 +60,24 @@ final class PeftReader {
     Adapter read() {
         try {
             JsonFields json = PeftConfig.open(directory);
-            if (BottleneckFiles.are(json)) {
-                return BottleneckReader.read(json, weights(), model, maxRank);
-            }
-            if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
-                return PromptFiles.read(json, weights(), model, maxRank);
-            }
-            if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
-                return PrefixFiles.read(json, weights(), model, maxRank);
-            }
-            PeftConfig config = PeftConfig.read(json);
-            return read(config, weights());
+            return SkippedLayers.read(json, read(json), model);
         } catch (ModelFormatException e) {
             throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
+    }
+
+    private Adapter read(JsonFields json) {
+        if (BottleneckFiles.are(json)) {
+            return BottleneckReader.read(json, weights(), model, maxRank);
+        }
+        if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
+            return PromptFiles.read(json, weights(), model, maxRank);
+        }
+        if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
+            return PrefixFiles.read(json, weights(), model, maxRank);
+        }
+        PeftConfig config = PeftConfig.read(json);
+        return read(config, weights());
     }
 
     private SafetensorsFile weights() {
