@@ -46,10 +46,13 @@ class Decoder(Module):
 
   # weights, biases: the parts of the linears one after the other, in the type of activations; parts:
   # how many each of them has; an empty bias or router is none. norms: weight and bias of each of
-  # model.Layer's, empty where there is none. place: window, its number and that of the rotary table.
+  # model.Layer's, empty where there is none. place: window, its number, that of the rotary table, and the layer
+  # whose weights it shares, -1 if it has its own. a, b, columns: as in linear.change_
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 weights: List[Tensor], biases: List[Tensor], parts: List[int], router: Tensor,
-                norms: List[Tensor], place: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
+                norms: List[Tensor], place: List[int], a: List[Tensor], b: List[Tensor],
+                columns: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
+    window, mask, rotary, shared = place
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     first = 0
     for index in range(len(parts)):
@@ -58,13 +61,17 @@ class Decoder(Module):
       if torch.numel(biases[first]) > 0:
         bias = torch.cat(biases[first : last])
       gated = index >= 2 and index % 2 == 0 and model.shape.activation == 0
-      linears.append(__torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms,
-                                                     gated))
+      if shared < 0:
+        linear = __torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms, gated)
+      else:
+        linear = __torch__.tandem.ops.linear.tied(model.layers[shared].linears[index], bias)
+      __torch__.tandem.ops.linear.change_(linear, a[first : last], b[first : last],
+                                          columns[first : last])
+      linears.append(linear)
       first = last
     made = annotate(List[Optional[__torch__.tandem.ops.norm.Norm]], [])
     for i in range(len(norms) // 2):
       made.append(__torch__.tandem.model.new_norm(model.shape, norms[2 * i], norms[2 * i + 1]))
-    window, mask, rotary = place
     bank = len(model.layers) * len(parts)
     rates = annotate(Optional[Tensor], None)
     if torch.numel(router) > 0:

@@ -152,7 +152,7 @@ public final class Application implements AutoCloseable {
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
         TrainingSetup setup =
-                new TrainingSetup(model, maxExampleTokens, training, () -> BaseWeights.of(base.weights()));
+                new TrainingSetup(model, maxExampleTokens, training, () -> BaseWeights.of(base.weights(), device.model()));
         adapters = adapters(config, environment, setup, files, meters, nextRequestId);
         // Read before anybody asks, on a thread that may wait.
         tenants.ids().forEach(adapters::of);

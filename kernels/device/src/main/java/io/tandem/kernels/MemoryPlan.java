@@ -81,7 +81,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         double weight = limits.weights().bytesPerParameter(limits.dtype());
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
-        bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
+        bytes.put(Part.WEIGHTS, weights + element * (embedding + model.factorParameters()) + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         long factors = element * model.layers() * limits.adapterSlots() * limits.maxRank() * perRank;
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();

@@ -136,6 +136,9 @@ final class DecoderScript {
                 call.value(layer.router()),
                 call.list(layer.norms()),
                 call.numbers(layer.place()),
+                call.list(layer.a()),
+                call.list(layer.b()),
+                call.numbers(layer.columns()),
                 forms.value());
     }
 
