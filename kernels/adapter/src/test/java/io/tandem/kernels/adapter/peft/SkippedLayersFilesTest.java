@@ -69,7 +69,10 @@ class SkippedLayersFilesTest {
             Path saved = directory.resolve("saved");
             Adapter adapter = whole.skipping(Set.of(1));
             PeftFormat.write(saved, adapter);
-            assertThat(PeftFormat.read(saved, model, 8)).usingRecursiveComparison().isEqualTo(adapter);
+            assertThat(PeftFormat.read(saved, model, 8))
+                    .usingRecursiveComparison()
+                    .ignoringFields("config.targets")
+                    .isEqualTo(adapter);
             JsonNode json = new ObjectMapper()
                     .readTree(saved.resolve("adapter_config.json").toFile());
             assertThat(json.path("skipped_layers")).hasSize(1);
