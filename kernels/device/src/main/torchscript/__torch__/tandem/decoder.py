@@ -149,13 +149,15 @@ class Decoder(Module):
   # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new. top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
-  # if there are any, and the scores of loss.forward_backward_ if there is a window.
+  # if there are any, and the scores of loss.forward_backward_ if there is a window. distils: whether the window
+  # learns from the teacher.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
               pack: __torch__.tandem.adapter.row_adapters.Pack,
-              arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
-              layout: List[List[int]], mixed: bool, top: int, learn: bool) -> Tensor:
+              arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+              numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
+              learn: bool, distils: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
@@ -189,8 +191,12 @@ class Decoder(Module):
     if len(batch.seen) > 0:
       results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
+      taught = annotate(Optional[Tensor], None)
+      if distils:
+        taught = __torch__.tandem.teacher.forward(teacher, inputs.rows[0, inference:],
+                                                  inputs.rows[1, inference:], layout[2])
       results.append(__torch__.tandem.loss.forward_backward_(
-          model, arena, x[inference:], batch.window_from, inputs.learned, learn))
+          model, arena, x[inference:], batch.window_from, inputs.learned, learn, teacher, taught))
     return __torch__.tandem.host.read_all(results)
 
   # ---- fine-tuning
@@ -198,6 +204,16 @@ class Decoder(Module):
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 rows: int, ffn: int, policy: int, chunk: int) -> __torch__.tandem.arena.Arena:
     return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk)
+
+  # Which knows no model yet.
+  def new_teacher(self: __torch__.tandem.decoder.Decoder) -> __torch__.tandem.teacher.Teacher:
+    return __torch__.tandem.teacher.Teacher()
+
+  # As in teacher.set_.
+  def set_teacher(self: __torch__.tandem.decoder.Decoder, teacher: __torch__.tandem.teacher.Teacher,
+                  model: __torch__.tandem.model.Model, sizes: List[int], rows: int,
+                  ffn: int) -> None:
+    __torch__.tandem.teacher.set_(teacher, model, sizes, rows, ffn)
 
   # Once, before anything goes backward.
   def prepare_backward(self: __torch__.tandem.decoder.Decoder,

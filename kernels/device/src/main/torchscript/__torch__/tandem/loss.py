@@ -2,9 +2,11 @@
 # so that no more than a chunk of logits is ever alive.
 # x [n, C] the window's rows, which start at row `start` of the arena; learned [2, m]: rows of the
 # arena with a label, and the labels; learn: whether the gradient is wanted. Returns [2, m]
-# float32: the losses, and 1 where the label is the most likely, 0 elsewhere.
+# float32: the losses, and 1 where the label is the most likely, 0 elsewhere. taught: the same rows of the teacher, if
+# its distribution is learned instead of the labels.
 def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
-                      x: Tensor, start: int, learned: Tensor, learn: bool) -> Tensor:
+                      x: Tensor, start: int, learned: Tensor, learn: bool,
+                      teacher: __torch__.tandem.teacher.Teacher, taught: Optional[Tensor]) -> Tensor:
   scores = annotate(List[Tensor], [torch.empty([2, 0], device=x.device)])
   torch.zero_(arena.dx[start : start + x.size(0)])
   count = learned.size(1)
@@ -17,8 +19,14 @@ def forward_backward_(model: __torch__.tandem.model.Model, arena: __torch__.tand
     slope = annotate(Optional[Tensor], None)
     if learn and model.shape.logit_cap != 0.:
       slope = __torch__.tandem.ops.soft_cap.slope(logits, model.shape.logit_cap)
-    losses, hits, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(
-        logits, learned[1, first : first + chunk], learn)
+    labels = learned[1, first : first + chunk]
+    if taught is None:
+      losses, hits, dlogits = __torch__.tandem.ops.cross_entropy.forward_backward_(logits, labels, learn)
+    else:
+      wanted = __torch__.tandem.model.logits(
+          teacher.models[0], torch.index_select(taught, 0, torch.sub(rows, start)))
+      losses, hits, dlogits = __torch__.tandem.ops.forward_kl.forward_backward_(logits, wanted, labels,
+                                                                                learn)
     scores.append(torch.stack([losses, torch.to(hits, 6)]))
     if learn:
       if slope is not None:

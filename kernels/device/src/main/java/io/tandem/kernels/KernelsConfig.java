@@ -1,6 +1,8 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.model.Dtype;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Every limit of the device model; all memory is carved from these at start.
@@ -16,6 +18,7 @@ import io.tandem.kernels.model.Dtype;
  * @param maxRank largest rank of an adapter
  * @param packTokens rows of training tokens whose activations are kept at once
  * @param stash which activations those are
+ * @param teacher files of a model of the same vocabulary that adapters may learn from, if there is one
  */
 public record KernelsConfig(
         Dtype dtype,
@@ -27,7 +30,8 @@ public record KernelsConfig(
         int adapterSlots,
         int maxRank,
         int packTokens,
-        Stash stash) {
+        Stash stash,
+        Optional<Path> teacher) {
 
     private static final int MAX_LANES = 8;
 
@@ -39,6 +43,32 @@ public record KernelsConfig(
         require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
         require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
+    }
+
+    /** Without a teacher. */
+    public KernelsConfig(
+            Dtype dtype,
+            WeightForms weights,
+            int threads,
+            int kvSlots,
+            int contextTokens,
+            int maxTokensPerIteration,
+            int adapterSlots,
+            int maxRank,
+            int packTokens,
+            Stash stash) {
+        this(
+                dtype,
+                weights,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash,
+                Optional.empty());
     }
 
     /** The same with weights in one form, which may be left open like the type. */
@@ -86,9 +116,35 @@ public record KernelsConfig(
         return with(dtype, weights, threads, contextTokens, slots);
     }
 
+    /** The same limits with a teacher. */
+    public KernelsConfig withTeacher(Optional<Path> files) {
+        return new KernelsConfig(
+                dtype,
+                weights,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash,
+                files);
+    }
+
     private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots) {
         return new KernelsConfig(
-                type, forms, threadCount, kvSlots, context, maxTokensPerIteration, slots, maxRank, packTokens, stash);
+                type,
+                forms,
+                threadCount,
+                kvSlots,
+                context,
+                maxTokensPerIteration,
+                slots,
+                maxRank,
+                packTokens,
+                stash,
+                teacher);
     }
 
     /**

@@ -32,6 +32,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What memory is for. */
     public enum Part {
         WEIGHTS(Owner.WEIGHTS, "weights"),
+        TEACHER(Owner.WEIGHTS, "teacher, with its training windows' keys and values"),
         TRANSPOSED_WEIGHTS(Owner.WEIGHTS, "transposed weights, for backward"),
         KV_CACHE(Owner.KV_CACHE, "keys and values of inference"),
         ADAPTER_SLOTS(Owner.ADAPTERS, "adapter slots"),
@@ -90,6 +91,15 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 Part.ADAPTER_SLOTS,
                 factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         return new MemoryPlan(bytes);
+    }
+
+    /** What a teacher takes beside the model. */
+    public static MemoryPlan teacher(ModelConfig teacher, KernelsConfig limits) {
+        long element = limits.dtype().bytes();
+        long row = teacher.layers() * element * (teacher.hidden() + 2 * keys(teacher))
+                + Float.BYTES * (2L * rotated(teacher) + teacher.hidden() + 2 * keys(teacher));
+        long weights = serving(teacher, limits).bytes(Part.WEIGHTS);
+        return new MemoryPlan(Map.of(Part.TEACHER, weights + limits.packTokens() * row));
     }
 
     /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. */

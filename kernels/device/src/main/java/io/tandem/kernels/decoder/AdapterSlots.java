@@ -81,7 +81,7 @@ final class AdapterSlots {
     }
 
     /** For each linear of a layer how many modules it joins, its inputs and its outputs. */
-    private static long[] sizes(ModelConfig model) {
+    static long[] sizes(ModelConfig model) {
         return model.linears().stream()
                 .flatMapToLong(
                         linear -> LongStream.of(linear.modules().size(), linear.inputs(model), linear.outputs(model)))

@@ -26,6 +26,7 @@ import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
 import io.tandem.kernels.decoder.ScriptObjects.PackObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.decoder.ScriptObjects.Weight;
 import io.tandem.kernels.tensor.TensorScope;
@@ -212,6 +213,7 @@ final class DecoderScript {
             AdaptersObject adapters,
             PackObject pack,
             ArenaObject arena,
+            TeacherObject teacher,
             Inputs inputs) {
         return script.call(
                 call,
@@ -221,12 +223,14 @@ final class DecoderScript {
                 adapters.value(),
                 pack.value(),
                 arena.value(),
+                teacher.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
                 layout(call, inputs.layout()),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
-                call.flag(inputs.learn()));
+                call.flag(inputs.learn()),
+                call.flag(inputs.distils()));
     }
 
     private static IValue layout(TensorScope call, Views layout) {
@@ -266,6 +270,25 @@ final class DecoderScript {
                     call.number(policy),
                     call.number(chunk)));
         }
+    }
+
+    TeacherObject newTeacher(TensorScope owner) {
+        return new TeacherObject(script.call(owner, "new_teacher"));
+    }
+
+    /**
+     * @param sizes of the teacher's banks, as in {@link #newAdapters}
+     * @param rows of the arena of the model that learns
+     */
+    void setTeacher(TensorScope call, TeacherObject teacher, ModelObject model, long[] sizes, int rows, int ffn) {
+        script.call(
+                call,
+                "set_teacher",
+                teacher.value(),
+                model.value(),
+                call.numbers(sizes),
+                call.number(rows),
+                call.number(ffn));
     }
 
     void prepareBackward(TensorScope call, ModelObject model) {

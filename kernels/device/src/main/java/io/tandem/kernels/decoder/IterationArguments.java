@@ -15,8 +15,10 @@ interface IterationArguments {
      * @param mixed whether rows differ in their adapters
      * @param top how many log-probabilities are reported, -1 for none
      * @param learn whether the window will go backward
+     * @param distils whether it learns from the teacher
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn)
+    record Inputs(
+            PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn, boolean distils)
             implements Arguments {}
 
     /**

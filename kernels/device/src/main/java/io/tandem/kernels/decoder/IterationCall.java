@@ -11,6 +11,7 @@ import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
@@ -27,7 +28,8 @@ record IterationCall(
         CacheObject cache,
         AdapterSlots adapters,
         PackObject joined,
-        ArenaObject arena) {
+        ArenaObject arena,
+        TeacherObject teacher) {
 
     /**
      * @param segments those of the rows
@@ -36,6 +38,7 @@ record IterationCall(
      * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
      * @param mixed whether the rows of all lanes together differ in them
+     * @param distils whether the window learns from the teacher
      */
     IterationOutputs run(
             List<Segment> segments,
@@ -46,7 +49,8 @@ record IterationCall(
             int width,
             int layers,
             long[] virtual,
-            boolean mixed) {
+            boolean mixed,
+            boolean distils) {
         RowEncoder rows = depth.all();
         long[] learned = RowEncoder.learned(windows, pack);
         Staging staging = new Staging(
@@ -76,9 +80,10 @@ record IterationCall(
                         depth.views().stream().map(view -> layout(view, pack)).toList()),
                 mixed,
                 sampling.top,
-                pack.learns());
+                pack.learns(),
+                distils);
         IntBuffer results = IntBuffer.wrap(
-                scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, inputs)));
+                scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, teacher, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();

@@ -56,7 +56,7 @@ final class PrefixStart {
         boolean mixed = adapters.activate(depth.all().adapterSlots);
         try (TensorScope call = scope.open()) {
             CacheObject cache = script.newCache(call, weights, 1, count);
-            new IterationCall(script, call, weights, cache, adapters, adapters.pack(0, depth), arena)
+            new IterationCall(script, call, weights, cache, adapters, adapters.pack(0, depth), arena, script.newTeacher(call))
                     .run(
                             text,
                             PackWindows.NONE,
@@ -66,7 +66,8 @@ final class PrefixStart {
                             model.hidden(),
                             model.layers(),
                             new long[0],
-                            mixed);
+                            mixed,
+                            false);
             return script.readPrefix(call, cache, count);
         }
     }

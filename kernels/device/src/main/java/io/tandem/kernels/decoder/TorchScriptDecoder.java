@@ -22,20 +22,24 @@ import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.PackObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelFiles;
+import io.tandem.kernels.weights.ModelFormatException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -64,6 +68,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final Lanes lanes;
     private final TensorScope trainingScope;
     private ArenaObject arena;
+    private final TeacherObject teacher;
+    private final Optional<ModelConfig> teaches;
     private boolean arenaReserved;
     private boolean backwardPrepared;
     private PackRows pack = PackRows.EMPTY;
@@ -91,6 +97,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
+        teacher = script.newTeacher(owned);
+        teaches = limits.teacher().map(files -> teach(ModelSource.open(files), progress));
         packLanes = new PackLanes(pack, model.layers(), model.layers());
     }
 
@@ -197,6 +205,21 @@ public final class TorchScriptDecoder implements DeviceModel {
             scope.close();
             throw e;
         }
+    }
+
+    /** Loads the teacher. */
+    private ModelConfig teach(ModelFiles files, LoadProgress progress) {
+        ModelConfig other = ModelConfigReader.read(files.config());
+        if (other.vocab() != model.vocab()) {
+            throw ModelFormatException.in(
+                    files.path(),
+                    "is to teach a model with a vocabulary of " + model.vocab() + ", and has one of " + other.vocab());
+        }
+        try (TensorScope call = owned.open()) {
+            ModelObject loaded = new ModelLoader(script, files.weights(), other, limits, progress).load(call);
+            script.setTeacher(call, teacher, loaded, AdapterSlots.sizes(other), limits.packTokens(), other.ffn());
+        }
+        return other;
     }
 
     private void prepareBackward() {
@@ -330,7 +353,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena)
+                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena, teacher)
                         .run(
                                 part.segments(),
                                 part.windows(),
@@ -340,13 +363,19 @@ public final class TorchScriptDecoder implements DeviceModel {
                                 model.hidden(),
                                 model.layers(),
                                 virtual,
-                                mixed);
+                                mixed,
+                                distils());
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());
             }
             return outputs;
         }
+    }
+
+    /** Whether the pack learns from the teacher. */
+    private boolean distils() {
+        return pack.learns() && pack.rows() > 0 && trainee(pack.traineeSlot()).distils();
     }
 
     private void runBackward(TensorScope scope, PackWindows windows, int lane) {
@@ -385,6 +414,9 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void learn(int slot, LearningPlan plan) {
+        if (plan.distils() && teaches.isEmpty()) {
+            throw new IllegalArgumentException("there is no teacher to learn from");
+        }
         trainee(slot).learn(plan);
     }
 
@@ -435,6 +467,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     @Override
     public MemoryReport memory() {
         MemoryPlan plan = MemoryPlan.serving(model, limits);
+        if (teaches.isPresent()) {
+            plan = plan.plus(MemoryPlan.teacher(teaches.get(), limits));
+        }
         if (arenaReserved) {
             plan = plan.plus(MemoryPlan.arena(model, limits));
         }

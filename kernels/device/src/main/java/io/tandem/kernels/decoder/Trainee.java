@@ -402,6 +402,11 @@ final class Trainee implements AutoCloseable {
         }
     }
 
+    /** Whether it learns from the teacher. */
+    boolean distils() {
+        return plan.distils();
+    }
+
     /** The first layer that gradients must reach. */
     int lowestLayer() {
         boolean modulesOnly = like.parameters()

@@ -175,7 +175,7 @@ class SkippedLayersTest {
         return Math.sqrt(difference / norm);
     }
 
-    private static float[] numbers(Adapter adapter) {
+    static float[] numbers(Adapter adapter) {
         List<float[]> all = Stream.concat(
                         adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
                         adapter.prefix().map(Prefix::parameter).stream())

@@ -15,6 +15,7 @@ import java.util.TreeSet;
  * @param estimates whether it is told of every step how much modules and ranks matter
  * @param updates whether steps change anything
  * @param skipped layers that the rows do not go through
+ * @param distils whether it learns what the teacher expects in place of the labels
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -22,7 +23,8 @@ public record LearningPlan(
         double sparsity,
         boolean estimates,
         boolean updates,
-        SortedSet<Integer> skipped) {
+        SortedSet<Integer> skipped,
+        boolean distils) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -30,6 +32,16 @@ public record LearningPlan(
     public static final double TEMPERATURE = 0.1;
 
     public static final LearningPlan EVERYTHING = pruning(0);
+
+    /** All learns from the teacher. */
+    public static final LearningPlan DISTILLING = new LearningPlan(
+            Optional.empty(),
+            Collections.emptySortedSet(),
+            0,
+            false,
+            true,
+            Collections.emptySortedSet(),
+            true);
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING =
@@ -57,7 +69,7 @@ public record LearningPlan(
             double sparsity,
             boolean estimates,
             boolean updates) {
-        this(layers, suppressed, sparsity, estimates, updates, Collections.emptySortedSet());
+        this(layers, suppressed, sparsity, estimates, updates, Collections.emptySortedSet(), false);
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -76,7 +88,7 @@ public record LearningPlan(
 
     /** All learns but these layers, which are not there. */
     public static LearningPlan skipping(SortedSet<Integer> layers) {
-        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, false, true, layers);
+        return new LearningPlan(Optional.empty(), Collections.emptySortedSet(), 0, false, true, layers, false);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */
