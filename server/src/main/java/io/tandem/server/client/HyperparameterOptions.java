@@ -116,7 +116,8 @@ final class HyperparameterOptions {
         pdp,
         light_peft,
         spt,
-        das
+        das,
+        distil
     }
 
     @Option(

@@ -207,7 +207,8 @@ public final class ConfigLoader {
                 values.integer("kernels.max-tokens-per-iteration", 1024),
                 values.integer("kernels.adapter-slots", 16),
                 values.integer("kernels.max-rank", 64),
-                values.integer("kernels.pack-tokens", 2048),
-                values.oneOf("kernels.stash", Stash.KEEP));
+                        values.integer("kernels.pack-tokens", 2048),
+                        values.oneOf("kernels.stash", Stash.KEEP))
+                .withTeacher(values.text("kernels.teacher").map(Path::of));
     }
 }

@@ -1,6 +1,7 @@
 package io.tandem.server.finetune;
 
 import io.tandem.kernels.adapter.learning.DasPolicy;
+import io.tandem.kernels.adapter.learning.DistilPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
@@ -71,6 +72,7 @@ final class JobLearns {
                                 learns.optionalNumber("search", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SEARCH),
                                 learns.optionalInt("probe_every", 1, 1_000_000)
                                         .orElse(DasPolicy.DEFAULT_PROBE_EVERY))));
+        policies.put(DistilPolicy.NAME, new Choice(Set.of(), learns -> new DistilPolicy()));
         return policies;
     }
 

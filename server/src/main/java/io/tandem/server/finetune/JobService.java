@@ -146,6 +146,7 @@ public final class JobService implements AutoCloseable {
             JobSpec.requireSmall(body);
             requireThere(tenant, spec);
             for (JobSpec alternative : spec.alternatives()) {
+                setup.device().requireTeacher(alternative.learning());
                 setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
             }
             libraries.apply(tenant).requireRoom();

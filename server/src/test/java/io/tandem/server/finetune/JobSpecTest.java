@@ -299,6 +299,8 @@ class JobSpecTest {
                 "learns.budget|`\"learns\":{\"type\":\"spt\",\"budget\":0}`",
                 "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
                 "learns.skip|`\"learns\":{\"type\":\"das\",\"skip\":1}`",
+                "learns.share|`\"learns\":{\"type\":\"distil\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"distil\"},\"peft\":\"prompt_tuning\"`",
                 "learns.search|`\"learns\":{\"type\":\"das\",\"search\":0}`",
                 "learns.skip|`\"learns\":{\"type\":\"ist\",\"skip\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"svfit\"`",
