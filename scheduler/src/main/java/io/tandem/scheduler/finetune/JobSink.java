@@ -77,8 +77,7 @@ public interface JobSink {
      * @param step after which it was pruned
      * @param skipped layers that it skips from here on
      */
-    record Pruned(
-            int step, int modulesBefore, int ranksBefore, int modules, int ranks, SortedSet<Integer> skipped) {
+    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks, SortedSet<Integer> skipped) {
         static Pruned of(int step, Adapter before, Adapter now) {
             int all = before.modules().size();
             return new Pruned(step, all, ranks(before), now.modules().size(), ranks(now), now.skipped());

@@ -159,9 +159,7 @@ final class JobRun implements JobStay {
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
                         + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks learn from here on"
-                        + (pruned.skipped().isEmpty()
-                                ? "."
-                                : "; layers " + list(pruned.skipped()) + " are skipped.")));
+                        + (pruned.skipped().isEmpty() ? "." : "; layers " + list(pruned.skipped()) + " are skipped.")));
     }
 
     private static String list(Collection<Integer> layers) {

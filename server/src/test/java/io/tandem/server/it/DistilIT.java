@@ -99,9 +99,8 @@ class DistilIT {
         try (RunningServer server = RunningServer.start(Files.createDirectory(directory.resolve("server")))) {
             HttpResponse<String> refused = create(server, server.upload("train.jsonl", TrainingFiles.chats(4)));
             assertThat(refused.statusCode()).isEqualTo(400);
-            assertThat(server.json(refused).path("error").path("param").asText())
-                    .isEqualTo("learns");
-            assertThat(refused.body()).contains("the server has no teacher, which kernels.teacher names");
+            assertThat(refused.body())
+                    .contains("the server has no teacher, which kernels.teacher names", "\"param\":\"learns\"");
         }
     }
 }

@@ -218,8 +218,9 @@ class JobIT {
         JsonNode job = ended(id);
         Adapter adapter = adapter(job);
         assertThat(adapter.skipped()).hasSize(1);
-        assertThat(adapter.modules()).hasSize(7).allSatisfy((site, change) -> assertThat(adapter.skipped())
-                .doesNotContain(site.layer()));
+        assertThat(adapter.modules())
+                .hasSize(7)
+                .allSatisfy((site, change) -> assertThat(adapter.skipped()).doesNotContain(site.layer()));
         String model = job.path("fine_tuned_model").asText();
         assertThat(server.adapter(model + ":ckpt-step-6", MODEL.config()).skipped())
                 .hasSize(1);
@@ -230,7 +231,8 @@ class JobIT {
             if (data.has("layer_importance")) {
                 probed.add(data.path("step").asInt());
             } else if (data.has("train_loss")) {
-                assertThat(data.path("skipped_layers")).hasSize(data.path("step").asInt() <= 12 ? 1 : 0);
+                assertThat(data.path("skipped_layers"))
+                        .hasSize(data.path("step").asInt() <= 12 ? 1 : 0);
             }
         }
         assertThat(probed).containsExactly(0, 3, 6, 9);

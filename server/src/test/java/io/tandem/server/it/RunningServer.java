@@ -184,16 +184,16 @@ final class RunningServer implements AutoCloseable {
                         settings.concurrentJobs,
                         settings.speculation),
                 new KernelsConfig(
-                        Dtype.FLOAT32,
-                        WeightForm.PLAIN,
-                        1,
-                        8,
-                        CONTEXT,
-                        512,
-                        settings.concurrentJobs + 2,
-                        16,
-                        512,
-                        Stash.KEEP)
+                                Dtype.FLOAT32,
+                                WeightForm.PLAIN,
+                                1,
+                                8,
+                                CONTEXT,
+                                512,
+                                settings.concurrentJobs + 2,
+                                16,
+                                512,
+                                Stash.KEEP)
                         .withTeacher(settings.teacher));
         return new RunningServer(
                 directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());

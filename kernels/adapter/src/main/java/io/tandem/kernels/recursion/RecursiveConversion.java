@@ -2,6 +2,7 @@ package io.tandem.kernels.recursion;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.family.RecursionFields;
 import io.tandem.kernels.model.ModelConfig;
@@ -13,7 +14,6 @@ import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsWriter;
 import io.tandem.kernels.weights.SafetensorsWriter.Tensor;
 import io.tandem.kernels.weights.WeightNames;
-import io.tandem.kernels.adapter.Adapter.Site;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -169,7 +169,9 @@ public final class RecursiveConversion {
         boolean started = Files.exists(file);
         if (started && !Arrays.equals(Files.readAllBytes(file), stamp)) {
             throw new FileAlreadyExistsException(
-                    part.toString(), null, "is an unfinished conversion of another model or with other settings; remove it");
+                    part.toString(),
+                    null,
+                    "is an unfinished conversion of another model or with other settings; remove it");
         }
         if (!started) {
             DurableFile.write(file, stamp);
@@ -181,8 +183,7 @@ public final class RecursiveConversion {
         stamp.set("config", config);
         for (Path file : base.weightFiles()) {
             stamp.put(
-                    file.toAbsolutePath().toString(),
-                    Files.size(file) + " bytes, " + Files.getLastModifiedTime(file));
+                    file.toAbsolutePath().toString(), Files.size(file) + " bytes, " + Files.getLastModifiedTime(file));
         }
         return bytes(stamp);
     }
@@ -214,8 +215,7 @@ public final class RecursiveConversion {
         Map<String, Tensor> tensors = new TreeMap<>();
         WeightNames.expected(original).forEach((name, shape) -> {
             if (!linears.contains(name)) {
-                tensors.put(
-                        name, new Tensor(RecursiveLinears.type(weights, name), shape, () -> weights.floats(name)));
+                tensors.put(name, new Tensor(RecursiveLinears.type(weights, name), shape, () -> weights.floats(name)));
             }
         });
         return tensors;

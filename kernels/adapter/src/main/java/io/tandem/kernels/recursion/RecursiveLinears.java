@@ -69,8 +69,7 @@ final class RecursiveLinears {
         long each = model.linears().stream()
                 .mapToLong(linear -> linear.modules().size())
                 .sum();
-        long layers =
-                IntStream.range(0, model.layers()).filter(this::differs).count();
+        long layers = IntStream.range(0, model.layers()).filter(this::differs).count();
         return each * layers;
     }
 
@@ -95,19 +94,22 @@ final class RecursiveLinears {
         int rank = model.recursion().orElseThrow().rank(model, site.module());
         tensors.put(
                 WeightNames.factor(site.layer(), site.module(), site.expert(), WeightNames.FACTOR_A),
-                new Tensor(type, new long[] {rank, site.module().inputs(model)}, () -> factors(site)
-                        .a()));
+                new Tensor(
+                        type,
+                        new long[] {rank, site.module().inputs(model)},
+                        () -> factors(site).a()));
         tensors.put(
                 WeightNames.factor(site.layer(), site.module(), site.expert(), WeightNames.FACTOR_B),
-                new Tensor(type, new long[] {site.module().outputs(model), rank}, () -> factors(site)
-                        .b()));
+                new Tensor(
+                        type,
+                        new long[] {site.module().outputs(model), rank},
+                        () -> factors(site).b()));
     }
 
     private float[] shared(int block, TargetModule module, int expert) {
         List<Integer> sources = start.sources(block, model.blockLayers(), model.layers());
         StoredType type = type(base, WeightNames.weight(block, module, expert));
-        return SharedWeights.mean(
-                sources, layer -> base.floats(WeightNames.weight(layer, module, expert)), type);
+        return SharedWeights.mean(sources, layer -> base.floats(WeightNames.weight(layer, module, expert)), type);
     }
 
     private LowRank factors(Site site) {

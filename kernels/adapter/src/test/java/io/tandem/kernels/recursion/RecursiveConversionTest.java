@@ -86,7 +86,9 @@ class RecursiveConversionTest {
                 .flatMap(layer -> start.sources(layer, block, layers).stream())
                 .toList();
         assertThat(sources)
-                .isEqualTo(Arrays.stream(expected.split(" ")).map(Integer::parseInt).toList());
+                .isEqualTo(Arrays.stream(expected.split(" "))
+                        .map(Integer::parseInt)
+                        .toList());
         assertThat(SharedWeights.AVERAGE.sources(1, 2, 6)).containsExactly(1, 3, 5);
     }
 
@@ -154,8 +156,7 @@ class RecursiveConversionTest {
     @Test
     void layersOfTheBlockItselfHaveNoFactors() throws IOException {
         write(2, 3, SharedWeights.STEPWISE);
-        assertThat(ModelSource.open(output()).weights().names().stream()
-                        .filter(name -> name.contains("q_proj.lora_A")))
+        assertThat(ModelSource.open(output()).weights().names().stream().filter(name -> name.contains("q_proj.lora_A")))
                 .containsExactly(
                         "model.layers.1.self_attn.q_proj.lora_A.weight",
                         "model.layers.2.self_attn.q_proj.lora_A.weight");
@@ -188,7 +189,9 @@ class RecursiveConversionTest {
             first[0] = first[0] == 0 ? done : first[0];
             assertThat(total).isEqualTo(28);
         });
-        assertThat(first[0]).as("the first layer's linears of both loops are there").isEqualTo(15);
+        assertThat(first[0])
+                .as("the first layer's linears of both loops are there")
+                .isEqualTo(15);
         assertThat(contents(output())).isEqualTo(whole);
     }
 
@@ -211,8 +214,7 @@ class RecursiveConversionTest {
         assertThatThrownBy(() -> conversion(1, 2, SharedWeights.AVERAGE)).hasMessageContaining("1 loops");
         write(2, 2, SharedWeights.AVERAGE);
         assertThatThrownBy(() -> write(2, 2, SharedWeights.AVERAGE)).isInstanceOf(FileAlreadyExistsException.class);
-        assertThatThrownBy(() -> new RecursiveConversion(
-                        ModelSource.open(output()), 2, 2, SharedWeights.AVERAGE))
+        assertThatThrownBy(() -> new RecursiveConversion(ModelSource.open(output()), 2, 2, SharedWeights.AVERAGE))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageContaining("is a recursive model already");
     }
@@ -258,8 +260,7 @@ class RecursiveConversionTest {
         Path one = directory.resolve("one");
         Files.createDirectory(one);
         SafetensorsWriter.write(one.resolve("model.safetensors"), tensors);
-        assertThatThrownBy(() ->
-                        WeightNames.validate(Checkpoint.open(one), ModelConfigReader.read(files.config())))
+        assertThatThrownBy(() -> WeightNames.validate(Checkpoint.open(one), ModelConfigReader.read(files.config())))
                 .hasMessageContaining("model.layers.1.self_attn.q_proj.lora_B.weight is missing, expected [16, 2]");
     }
 }

@@ -347,8 +347,7 @@ final class AdapterSlots {
         }
         Optional.ofNullable(packs.remove(lane)).ifPresent(old -> old.owner().close());
         TensorScope owner = scope.open();
-        PackObject made =
-                script.newPack(owner, value, new Paired(slots, ofAll(ranks, slots), counts, depth.layers()));
+        PackObject made = script.newPack(owner, value, new Paired(slots, ofAll(ranks, slots), counts, depth.layers()));
         packs.put(lane, new Packed(use, counts, depth.layers(), owner, made));
         return made;
     }

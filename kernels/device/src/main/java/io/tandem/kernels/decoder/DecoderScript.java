@@ -236,10 +236,9 @@ final class DecoderScript {
     private static IValue layout(TensorScope call, Views layout) {
         Layout all = layout.views().get(0);
         Stream<long[]> others = layout.views().stream().skip(1).flatMap(DecoderScript::lists);
-        return call.own(IValue.listFrom(
-                Stream.concat(Stream.concat(lists(all), Stream.of(layout.layers())), others)
-                        .map(call::numbers)
-                        .toArray(IValue[]::new)));
+        return call.own(IValue.listFrom(Stream.concat(Stream.concat(lists(all), Stream.of(layout.layers())), others)
+                .map(call::numbers)
+                .toArray(IValue[]::new)));
     }
 
     private static Stream<long[]> lists(Layout layout) {

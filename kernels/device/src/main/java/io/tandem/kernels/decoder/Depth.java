@@ -27,7 +27,12 @@ record Depth(long[] layers, List<View> views) {
 
     /** @param model how many layers there are */
     static Depth of(
-            List<Segment> segments, PackWindows windows, PackRows pack, AdapterSlots adapters, int model, int capacity) {
+            List<Segment> segments,
+            PackWindows windows,
+            PackRows pack,
+            AdapterSlots adapters,
+            int model,
+            int capacity) {
         RowEncoder all = new RowEncoder(segments, windows, pack, capacity);
         View whole = new View(new long[0], windows, all, adapters.used(all.adapterSlots));
         // Of each segment the layers that its rows skip, and behind them those of the window.

@@ -17,8 +17,7 @@ interface IterationArguments {
      * @param learn whether the window will go backward
      * @param distils whether it learns from the teacher
      */
-    record Inputs(
-            PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn, boolean distils)
+    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn, boolean distils)
             implements Arguments {}
 
     /**

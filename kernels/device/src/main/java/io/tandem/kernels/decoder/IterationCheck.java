@@ -22,7 +22,8 @@ final class IterationCheck {
             for (int slot : segment.adapterSlots()) {
                 inside("adapter slot", slot, 0, adapters.count());
             }
-            if (segment.observed() > 0 && !adapters.skipped(segment.adapterSlots()).isEmpty()) {
+            if (segment.observed() > 0
+                    && !adapters.skipped(segment.adapterSlots()).isEmpty()) {
                 throw new IllegalArgumentException("the inputs of layers that a segment skips cannot be observed");
             }
         }

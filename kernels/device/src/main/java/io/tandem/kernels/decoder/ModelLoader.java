@@ -164,17 +164,15 @@ final class ModelLoader {
                     scope,
                     loaded,
                     new LayerParts(
-                        linears,
-                        biases,
-                        parts,
-                        router,
-                        norms,
-                        new long[] {
-                            attention.window(), mask, attention.rotary(), block == layer ? -1 : block
-                        },
-                        a,
-                        b,
-                        columns.stream().mapToLong(column -> column).toArray()),
+                            linears,
+                            biases,
+                            parts,
+                            router,
+                            norms,
+                            new long[] {attention.window(), mask, attention.rotary(), block == layer ? -1 : block},
+                            a,
+                            b,
+                            columns.stream().mapToLong(column -> column).toArray()),
                     forms);
         }
     }

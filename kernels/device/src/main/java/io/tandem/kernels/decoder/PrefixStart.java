@@ -56,7 +56,15 @@ final class PrefixStart {
         boolean mixed = adapters.activate(depth.all().adapterSlots);
         try (TensorScope call = scope.open()) {
             CacheObject cache = script.newCache(call, weights, 1, count);
-            new IterationCall(script, call, weights, cache, adapters, adapters.pack(0, depth), arena, script.newTeacher(call))
+            new IterationCall(
+                            script,
+                            call,
+                            weights,
+                            cache,
+                            adapters,
+                            adapters.pack(0, depth),
+                            arena,
+                            script.newTeacher(call))
                     .run(
                             text,
                             PackWindows.NONE,

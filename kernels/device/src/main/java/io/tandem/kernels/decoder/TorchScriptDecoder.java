@@ -347,8 +347,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     /** @param mixed whether the rows of all lanes together differ in their adapters */
-    private IterationOutputs run(
-            PackLanes.Part part, Depth depth, long[] virtual, PackObject joined, boolean mixed) {
+    private IterationOutputs run(PackLanes.Part part, Depth depth, long[] virtual, PackObject joined, boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {

@@ -135,8 +135,7 @@ class RecursiveModelTest {
         int[] text = Devices.tokens(random, 12, 61);
         try (TorchScriptDecoder device = load(files, limits);
                 TorchScriptDecoder whole = Devices.load(whole(base, files, device.model()), limits)) {
-            TrainingPack pack =
-                    MethodParityTest.after(adapter, Devices.pack(random, 61, 33, 1, 17));
+            TrainingPack pack = MethodParityTest.after(adapter, Devices.pack(random, 61, 33, 1, 17));
             for (TorchScriptDecoder each : List.of(device, whole)) {
                 each.putAdapter(0, adapter);
                 each.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
@@ -192,10 +191,12 @@ class RecursiveModelTest {
             try (TorchScriptDecoder device = load(files, limits)) {
                 long shared = NativeHeap.usedBytes() - before;
                 ModelConfig model = device.model();
-                long factors = model.layers() * 4L * model.linears().stream()
-                        .flatMap(linear -> linear.modules().stream())
-                        .mapToLong(module -> module.inputs(model) + module.outputs(model))
-                        .sum();
+                long factors = model.layers()
+                        * 4L
+                        * model.linears().stream()
+                                .flatMap(linear -> linear.modules().stream())
+                                .mapToLong(module -> module.inputs(model) + module.outputs(model))
+                                .sum();
                 assertThat(model.layerParameters()).isEqualTo(own / 3);
                 assertThat(model.factorParameters()).isEqualTo(factors);
                 long planned = Float.BYTES * (own - own / 3 - factors);

@@ -137,8 +137,8 @@ class SkippedLayersTest {
             TrainingPack pack = MethodParityTest.after(
                     adapter, Devices.pack(random, tiny.config().vocab(), 33, 1, 17, 2));
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            List<Segment> beside = List.of(Devices.segment(
-                    0, 0, Devices.tokens(random, 5, 61), new int[] {0}, Devices.scored(device)));
+            List<Segment> beside = List.of(
+                    Devices.segment(0, 0, Devices.tokens(random, 5, 61), new int[] {0}, Devices.scored(device)));
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, beside);
             AutogradReference.Result expected = reference.run(pack, CoreReference.of(own));
             assertThat(loss)
@@ -181,7 +181,8 @@ class SkippedLayersTest {
                         adapter.prefix().map(Prefix::parameter).stream())
                 .map(Parameter::values)
                 .toList();
-        float[] numbers = new float[all.stream().mapToInt(values -> values.length).sum()];
+        float[] numbers =
+                new float[all.stream().mapToInt(values -> values.length).sum()];
         int at = 0;
         for (float[] values : all) {
             System.arraycopy(values, 0, numbers, at, values.length);
@@ -202,8 +203,14 @@ class SkippedLayersTest {
             adapters.add(whole.skipping(layers(skipped.get(adapters.size()))));
         }
         List<int[]> stacks = List.of(
-                IterationInputs.BASE, new int[] {0}, new int[] {1}, new int[] {2}, new int[] {3}, new int[] {4},
-                new int[] {0, 2}, new int[] {1, 3});
+                IterationInputs.BASE,
+                new int[] {0},
+                new int[] {1},
+                new int[] {2},
+                new int[] {3},
+                new int[] {4},
+                new int[] {0, 2},
+                new int[] {1, 3});
         TrainingPack pack = Devices.pack(random, 61, 20, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(lanes, 2 * stacks.size(), 6))) {
             for (int slot = 0; slot < adapters.size(); slot++) {
@@ -216,16 +223,15 @@ class SkippedLayersTest {
             for (int i = 0; i < stacks.size(); i++) {
                 int last = prompts[i].length - 1;
                 before[i] = new Segment(i, 0, Arrays.copyOf(prompts[i], last), stacks.get(i), Optional.empty());
-                rows[2 * i] = Devices.segment(
-                        i, last, new int[] {prompts[i][last]}, stacks.get(i), Devices.scored(device));
-                rows[2 * i + 1] = Devices.segment(
-                        stacks.size() + i, 0, prompts[i], stacks.get(i), Devices.scored(device));
+                rows[2 * i] =
+                        Devices.segment(i, last, new int[] {prompts[i][last]}, stacks.get(i), Devices.scored(device));
+                rows[2 * i + 1] =
+                        Devices.segment(stacks.size() + i, 0, prompts[i], stacks.get(i), Devices.scored(device));
             }
             Devices.run(device, before);
             device.openTrainee(5, adapters.get(2), OptimizerConfig.DEFAULT);
             device.beginPack(new int[] {5}, pack);
-            List<Draw> draws = Devices.run(
-                            device, new IterationInputs.TrainingWork(13, 0), List.of(rows))
+            List<Draw> draws = Devices.run(device, new IterationInputs.TrainingWork(13, 0), List.of(rows))
                     .draws();
             for (int i = 0; i < stacks.size(); i++) {
                 float[] expected = alone(tiny, adapters, stacks.get(i), prompts[i]);
@@ -239,8 +245,7 @@ class SkippedLayersTest {
     }
 
     /** Log-probabilities of the token after a text, of a model that has only the layers that rows with these adapters go through. */
-    private static float[] alone(TinyModel tiny, List<Adapter> adapters, int[] stack, int[] prompt)
-            throws IOException {
+    private static float[] alone(TinyModel tiny, List<Adapter> adapters, int[] stack, int[] prompt) throws IOException {
         Set<Integer> skipped = new TreeSet<>();
         Arrays.stream(stack).forEach(slot -> skipped.addAll(adapters.get(slot).skipped()));
         try (TorchScriptDecoder device = Devices.load(without(tiny, skipped), Dtype.FLOAT32)) {
@@ -248,8 +253,7 @@ class SkippedLayersTest {
             for (int slot : slots) {
                 device.putAdapter(slot, without(adapters.get(stack[slot]), skipped));
             }
-            return Devices.byToken(Devices.run(
-                            device, Devices.segment(0, 0, prompt, slots, Devices.scored(device)))
+            return Devices.byToken(Devices.run(device, Devices.segment(0, 0, prompt, slots, Devices.scored(device)))
                     .draws()
                     .get(0));
         }
@@ -259,7 +263,8 @@ class SkippedLayersTest {
     @Test
     void keysOfSkippedLayersAreNotRead() throws IOException {
         TinyModel tiny = TinyModel.of(config(LAYERS), random.nextLong());
-        Adapter skipping = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, 7).skipping(layers("1"));
+        Adapter skipping = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 3, 7)
+                .skipping(layers("1"));
         Adapter huge = TinyAdapters.filled(tiny.config(), 2, 3e38f, 1e3f);
         Map<Site, Change> second = new TreeMap<>(huge.modules());
         second.keySet().removeIf(site -> site.layer() != 1);
@@ -272,8 +277,7 @@ class SkippedLayersTest {
             // The slot's other layers are cleared behind a shorter text; here it is as long.
             Devices.run(device, Devices.segment(0, 0, prompt, new int[] {2}, Devices.scored(device)));
             Devices.run(device, new Segment(0, 0, Arrays.copyOf(prompt, 8), new int[] {0}, Optional.empty()));
-            Segment decode =
-                    Devices.segment(0, 8, new int[] {prompt[8]}, new int[] {0}, Devices.scored(device));
+            Segment decode = Devices.segment(0, 8, new int[] {prompt[8]}, new int[] {0}, Devices.scored(device));
             assertThat(Devices.byToken(Devices.run(device, decode).draws().get(0)))
                     .containsExactly(expected, Offset.offset(2e-5f));
         }
@@ -286,12 +290,12 @@ class SkippedLayersTest {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             assertThatThrownBy(() -> device.prepare(adapter.skipping(Set.of(LAYERS))))
                     .hasMessageContaining("skips layer 4 of a model of 4");
-            Adapter none = new Adapter(
-                    adapter.config(), new TreeMap<>(adapter.modules()), Optional.empty(), layers("0123"));
+            Adapter none =
+                    new Adapter(adapter.config(), new TreeMap<>(adapter.modules()), Optional.empty(), layers("0123"));
             assertThatThrownBy(() -> device.prepare(none)).hasMessageContaining("skips all layers");
             device.putAdapter(0, adapter.skipping(Set.of(2)));
-            Segment observed = new Segment(
-                    0, 0, new int[] {1, 2}, new int[] {0}, List.of(), Optional.empty(), false, 1);
+            Segment observed =
+                    new Segment(0, 0, new int[] {1, 2}, new int[] {0}, List.of(), Optional.empty(), false, 1);
             assertThatThrownBy(() -> Devices.run(device, observed)).hasMessageContaining("cannot be observed");
             device.openTrainee(SLOT, adapter.skipping(Set.of(2)), OptimizerConfig.DEFAULT);
             assertThatThrownBy(() -> device.learn(SLOT, LearningPlan.skipping(layers("013"))))

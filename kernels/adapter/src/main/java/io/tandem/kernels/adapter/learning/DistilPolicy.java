@@ -20,7 +20,8 @@ public record DistilPolicy() implements LearningPolicy {
     public Optional<String> refusal(PeftMethod method) {
         return method.virtualTokens() == 0
                 ? Optional.empty()
-                : Optional.of("compares with a teacher that has no virtual tokens, and '" + method.name() + "' has some");
+                : Optional.of(
+                        "compares with a teacher that has no virtual tokens, and '" + method.name() + "' has some");
     }
 
     @Override

@@ -35,13 +35,7 @@ public record LearningPlan(
 
     /** All learns from the teacher. */
     public static final LearningPlan DISTILLING = new LearningPlan(
-            Optional.empty(),
-            Collections.emptySortedSet(),
-            0,
-            false,
-            true,
-            Collections.emptySortedSet(),
-            true);
+            Optional.empty(), Collections.emptySortedSet(), 0, false, true, Collections.emptySortedSet(), true);
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING =

@@ -37,8 +37,7 @@ final class SkippedLayers {
             sound = sound && skipped.add(layer.intValue());
         }
         if (!sound) {
-            throw json.refuse(
-                    KEY, "different layers from 0 to " + (model.layers() - 1) + ", and fewer than there are");
+            throw json.refuse(KEY, "different layers from 0 to " + (model.layers() - 1) + ", and fewer than there are");
         }
         Adapter left = adapter.skipping(skipped);
         if (left.modules().isEmpty() && left.prefix().isEmpty()) {

@@ -82,9 +82,8 @@ class DasPolicyTest {
             assertThat(run.stepped(step, Collections.emptySortedMap())).isEmpty();
             assertThat(run.pruned(adapter, step).orElseThrow().skipped()).containsExactly(2, 5);
         }
-        Adapter left = run.stepped(last, Collections.emptySortedMap())
-                .orElseThrow()
-                .apply(adapter);
+        Adapter left =
+                run.stepped(last, Collections.emptySortedMap()).orElseThrow().apply(adapter);
         assertThat(left.skipped()).containsExactly(2, 5);
         assertThat(left.modules()).hasSize(6 * adapter.modules().size() / 8);
         assertThat(left.modules().keySet()).noneMatch(site -> left.skipped().contains(site.layer()));
@@ -124,8 +123,7 @@ class DasPolicyTest {
             assertThat(half.plan(step)).isEqualTo(whole.plan(step));
         }
         LearningState other = POLICY.start(setting(3, 400), LearningState.NONE).state();
-        assertThatThrownBy(() -> POLICY.start(setting(LAYERS, 400), other))
-                .hasMessageContaining("das_importance");
+        assertThatThrownBy(() -> POLICY.start(setting(LAYERS, 400), other)).hasMessageContaining("das_importance");
     }
 
     @Test

@@ -30,14 +30,16 @@ class SkippedLayersFilesTest {
             "\"r\":4,\"lora_alpha\":8,\"target_modules\":[\"q_proj\"],\"peft_type\":\"LORA\"";
 
     /** Of three layers. */
-    private final ModelConfig model =
-            TinyModel.of(TinyModel.Variant.QWEN2, 1).config();
+    private final ModelConfig model = TinyModel.of(TinyModel.Variant.QWEN2, 1).config();
 
     @TempDir
     Path directory;
 
     private Path byHand(String more) throws IOException {
-        return new PeftDirectory(directory, model).factors(FIRST, 4).factors(LAST, 4).write(FIELDS + more);
+        return new PeftDirectory(directory, model)
+                .factors(FIRST, 4)
+                .factors(LAST, 4)
+                .write(FIELDS + more);
     }
 
     @Test
@@ -85,20 +87,17 @@ class SkippedLayersFilesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"[3]", "[-1]", "[0,0]", "[0,1,2]", "[1.5]", "[\"0\"]", "1", "\"all\"", "{}", "[4294967296]"})
+    @ValueSource(
+            strings = {"[3]", "[-1]", "[0,0]", "[0,1,2]", "[1.5]", "[\"0\"]", "1", "\"all\"", "{}", "[4294967296]"})
     void whatIsNoSetOfLayersIsRefused(String layers) throws IOException {
-        Refusals.ofReading(
-                byHand(",\"skipped_layers\":" + layers),
-                model,
-                "expected different layers from 0 to 2");
+        Refusals.ofReading(byHand(",\"skipped_layers\":" + layers), model, "expected different layers from 0 to 2");
     }
 
     @Test
     void whatLeavesNothingIsRefused() throws IOException {
         Refusals.ofReading(
                 byHand(",\"skipped_layers\":[0,2]"), model, "expected to leave a layer that the adapter changes");
-        Refusals.ofReading(
-                byHand(",\"skipped_layers\":[1],\"alora_invocation_tokens\":[1]"), model, "skips no layers");
+        Refusals.ofReading(byHand(",\"skipped_layers\":[1],\"alora_invocation_tokens\":[1]"), model, "skips no layers");
     }
 
     @Test
