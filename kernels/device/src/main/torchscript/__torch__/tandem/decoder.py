@@ -146,11 +146,11 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new. top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
+  # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new. top: how many log-probabilities are
+  # reported, -1 for none. learn: whether the window will go backward. distils: whether it learns from the teacher.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
-  # if there are any, and the scores of loss.forward_backward_ if there is a window. distils: whether the window
-  # learns from the teacher.
+  # if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,

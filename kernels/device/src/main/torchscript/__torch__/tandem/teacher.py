@@ -1,5 +1,5 @@
-# A model that others learn from: of training windows it computes the last layer's output, beside the model that is served.
-# It has no adapters and no cache of inference.
+# A model that others learn from: of training windows it computes the last layer's output, beside the model that is
+# served. It has no adapters and no cache of inference.
 class Teacher:
   # one, or none
   models : List[__torch__.tandem.model.Model]

@@ -1,6 +1,6 @@
-# KL(teacher || student) of each row's distributions, sum p_t (log p_t - log p_s), and whether the label is the student's
-# most likely token; logits [N, V] float32. Returns the losses [N], the latter [N] and, if learn, the gradient of the
-# losses' sum with respect to the student's logits, p_s - p_t.
+# KL(teacher || student) of each row's distributions, sum p_t (log p_t - log p_s), and whether the label is the
+# student's most likely token; logits [N, V] float32. Returns the losses [N], the latter [N] and, if learn, the gradient
+# of the losses' sum with respect to the student's logits, p_s - p_t.
 def forward_backward_(logits: Tensor, taught: Tensor, labels: Tensor,
                       learn: bool) -> Tuple[Tensor, Tensor, Tensor]:
   own = torch.log_softmax(logits, 1)

@@ -205,50 +205,6 @@ class JobIT {
         assertThat(losses.get(29)).as("of %s", losses).isLessThan(losses.get(0) / 2);
     }
 
-    /** One of two layers, after trials without either; its texts do not go through it wherever they are answered. */
-    @Test
-    void layersThatMatterLittleAreSkipped() throws Exception {
-        String file = server.upload("train.jsonl", TrainingFiles.chats(40));
-        String files = "\"training_file\":\"" + file + "\",\"validation_file\":\"" + file + "\"";
-        String settings = "\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6,\"learning_rate\":0.01";
-        String id = create(
-                "supervised",
-                settings + ",\"learns\":{\"type\":\"das\",\"skip\":0.5,\"search\":0.2,\"probe_every\":4}",
-                files);
-        JsonNode job = ended(id);
-        Adapter adapter = adapter(job);
-        assertThat(adapter.skipped()).hasSize(1);
-        assertThat(adapter.modules())
-                .hasSize(7)
-                .allSatisfy((site, change) -> assertThat(adapter.skipped()).doesNotContain(site.layer()));
-        String model = job.path("fine_tuned_model").asText();
-        assertThat(server.adapter(model + ":ckpt-step-6", MODEL.config()).skipped())
-                .hasSize(1);
-        List<JsonNode> told = events(id, "metrics");
-        List<Integer> probed = new ArrayList<>();
-        for (JsonNode event : told) {
-            JsonNode data = event.path("data");
-            if (data.has("layer_importance")) {
-                probed.add(data.path("step").asInt());
-            } else if (data.has("train_loss")) {
-                assertThat(data.path("skipped_layers"))
-                        .hasSize(data.path("step").asInt() <= 12 ? 1 : 0);
-            }
-        }
-        assertThat(probed).containsExactly(0, 3, 6, 9);
-        awaitMessage(id, "; layers " + adapter.skipped().first() + " are skipped.");
-        double first = told.get(0).path("data").path("valid_loss").asDouble();
-        double last = told.get(told.size() - 1).path("data").path("valid_loss").asDouble();
-        assertThat(last).as("of %f at first", first).isPositive().isLessThan(first / 2);
-
-        // Exported, and published again, it answers alike; without the field it does not.
-        AdapterClient adapters = new AdapterClient(server, directory);
-        adapters.create("again", adapter);
-        assertThat(text("again")).isEqualTo(text(model));
-        adapters.create("all-layers", new Adapter(adapter.config(), adapter.modules()));
-        assertThat(text("all-layers")).isNotEqualTo(text(model));
-    }
-
     /** Of 14 modules with 8 ranks a quarter is left, in the file and in every checkpoint after the masks are complete. */
     @Test
     void prunedRanksAreLeftOut() throws Exception {

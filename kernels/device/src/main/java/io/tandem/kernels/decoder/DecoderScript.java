@@ -7,9 +7,7 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
-import io.tandem.kernels.decoder.IterationArguments.Layout;
 import io.tandem.kernels.decoder.IterationArguments.Paired;
-import io.tandem.kernels.decoder.IterationArguments.Views;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -226,32 +224,11 @@ final class DecoderScript {
                 teacher.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
-                layout(call, inputs.layout()),
+                call.own(IValue.listFrom(inputs.layout().lists().map(call::numbers).toArray(IValue[]::new))),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
                 call.flag(inputs.learn()),
                 call.flag(inputs.distils()));
-    }
-
-    private static IValue layout(TensorScope call, Views layout) {
-        Layout all = layout.views().get(0);
-        Stream<long[]> others = layout.views().stream().skip(1).flatMap(DecoderScript::lists);
-        return call.own(IValue.listFrom(Stream.concat(Stream.concat(lists(all), Stream.of(layout.layers())), others)
-                .map(call::numbers)
-                .toArray(IValue[]::new)));
-    }
-
-    private static Stream<long[]> lists(Layout layout) {
-        RowAdapters adapters = layout.adapters();
-        return Stream.of(
-                layout.groups(),
-                layout.chunks(),
-                layout.windows(),
-                layout.observed(),
-                adapters.runs(),
-                layout.runSlots().slots(),
-                layout.runSlots().ranks(),
-                new long[] {adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0});
     }
 
     /**

@@ -4,6 +4,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** What {@link DecoderScript} tells the script of an iteration's rows. */
 interface IterationArguments {
@@ -25,7 +26,14 @@ interface IterationArguments {
      *
      * @param layers as {@link Depth} has them
      */
-    record Views(long[] layers, List<Layout> views) {}
+    record Views(long[] layers, List<Layout> views) {
+        /** As {@code depth.py} takes them: those of all rows, the layers, and those of the other views. */
+        Stream<long[]> lists() {
+            return Stream.concat(
+                    Stream.concat(views.get(0).lists(), Stream.of(layers)),
+                    views.stream().skip(1).flatMap(Layout::lists));
+        }
+    }
 
     /**
      * What rows are paired with, views of them one after the other.
@@ -43,5 +51,11 @@ interface IterationArguments {
      * @param runSlots of {@link RowAdapters#runSlots}
      */
     record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {}
+            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {
+        private Stream<long[]> lists() {
+            return Stream.of(groups, chunks, windows, observed, adapters.runs(), runSlots.slots(), runSlots.ranks(), new long[] {
+                adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0
+            });
+        }
+    }
 }
