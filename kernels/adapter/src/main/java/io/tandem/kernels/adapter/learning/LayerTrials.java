@@ -13,6 +13,7 @@ import java.util.SortedSet;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
@@ -86,7 +87,7 @@ final class LayerTrials {
                 .boxed()
                 .sorted((left, right) -> Double.compare(importance[left], importance[right]))
                 .limit(count)
-                .collect(TreeSet::new, SortedSet::add, SortedSet::addAll);
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** Whether this is known before a step. */
