@@ -24,6 +24,7 @@ import io.tandem.kernels.testing.TinyModel;
 import io.tandem.kernels.weights.ModelFiles;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.assertj.core.data.Offset;
@@ -174,7 +175,10 @@ class RecursiveModelTest {
         }
     }
 
-    /** What the plan counts, the process takes: of three loops the block alone, and the factors. */
+    /**
+     * What the plan counts, the process takes: of three loops the block alone, and the factors. Something else may be allocated
+     * or freed meanwhile, but not most of the times.
+     */
     @Test
     @EnabledOnOs(OS.LINUX)
     void sharedWeightsAreHeldOnce() throws IOException {
@@ -182,28 +186,34 @@ class RecursiveModelTest {
                 ModelConfig.llama(6, 256, 4, 4, 64, 1024, 61).maxPositions(512).build();
         TinyModel.of(config, 1).write(directory.resolve("base"));
         KernelsConfig limits = Devices.limits(Dtype.FLOAT32, 64, Stash.KEEP);
+        ModelFiles base = ModelSource.open(directory.resolve("base"));
         ModelFiles files = recursive(3, 4, SharedWeights.LOWER);
         long own = config.layerParameters();
-        long before = NativeHeap.usedBytes();
-        try (TorchScriptDecoder whole = load(ModelSource.open(directory.resolve("base")), limits)) {
-            long all = NativeHeap.usedBytes() - before;
-            before = NativeHeap.usedBytes();
-            try (TorchScriptDecoder device = load(files, limits)) {
-                long shared = NativeHeap.usedBytes() - before;
-                ModelConfig model = device.model();
-                long factors = model.layers()
-                        * 4L
-                        * model.linears().stream()
-                                .flatMap(linear -> linear.modules().stream())
-                                .mapToLong(module -> module.inputs(model) + module.outputs(model))
-                                .sum();
-                assertThat(model.layerParameters()).isEqualTo(own / 3);
-                assertThat(model.factorParameters()).isEqualTo(factors);
-                long planned = Float.BYTES * (own - own / 3 - factors);
-                assertThat(whole.memory().weightBytes() - device.memory().weightBytes())
-                        .isEqualTo(planned);
-                assertThat((double) all - shared).isCloseTo(planned, Percentage.withPercentage(15));
-            }
+        long factors = config.layers() * 4L * config.linears().stream()
+                .flatMap(linear -> linear.modules().stream())
+                .mapToLong(module -> module.inputs(config) + module.outputs(config))
+                .sum();
+        long expected = Float.BYTES * (own - own / 3 - factors);
+        try (TorchScriptDecoder whole = load(base, limits);
+                TorchScriptDecoder device = load(files, limits)) {
+            assertThat(device.model().layerParameters()).isEqualTo(own / 3);
+            assertThat(device.model().factorParameters()).isEqualTo(factors);
+            assertThat(whole.memory().weightBytes() - device.memory().weightBytes())
+                    .isEqualTo(expected);
         }
+        double[] saved = new double[5];
+        for (int i = 0; i < saved.length; i++) {
+            saved[i] = taken(base, limits) - taken(files, limits);
+        }
+        Arrays.sort(saved);
+        assertThat(saved[2]).as("of %s", Arrays.toString(saved)).isCloseTo(expected, Percentage.withPercentage(15));
+    }
+
+    private static long taken(ModelFiles files, KernelsConfig limits) {
+        long before = NativeHeap.usedBytes();
+        TorchScriptDecoder device = load(files, limits);
+        long taken = NativeHeap.usedBytes() - before;
+        device.close();
+        return taken;
     }
 }
