@@ -224,7 +224,8 @@ final class DecoderScript {
                 teacher.value(),
                 call.value(inputs.numbers()),
                 call.numbers(inputs.sizes()),
-                call.own(IValue.listFrom(inputs.layout().lists().map(call::numbers).toArray(IValue[]::new))),
+                call.own(IValue.listFrom(
+                        inputs.layout().lists().map(call::numbers).toArray(IValue[]::new))),
                 call.flag(inputs.mixed()),
                 call.number(inputs.top()),
                 call.flag(inputs.learn()),

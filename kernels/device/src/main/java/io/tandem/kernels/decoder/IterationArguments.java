@@ -50,12 +50,12 @@ interface IterationArguments {
      *
      * @param runSlots of {@link RowAdapters#runSlots}
      */
-    record Layout(
-            long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {
+    record Layout(long[] groups, long[] chunks, long[] windows, long[] observed, RowAdapters adapters, Slots runSlots) {
         private Stream<long[]> lists() {
-            return Stream.of(groups, chunks, windows, observed, adapters.runs(), runSlots.slots(), runSlots.ranks(), new long[] {
-                adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0
-            });
+            return Stream.of(
+                    groups, chunks, windows, observed, adapters.runs(), runSlots.slots(), runSlots.ranks(), new long[] {
+                        adapters.places(), adapters.inOrder() ? 1 : 0, adapters.masked() ? 1 : 0
+                    });
         }
     }
 }

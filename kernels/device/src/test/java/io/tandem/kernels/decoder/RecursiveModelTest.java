@@ -189,10 +189,12 @@ class RecursiveModelTest {
         ModelFiles base = ModelSource.open(directory.resolve("base"));
         ModelFiles files = recursive(3, 4, SharedWeights.LOWER);
         long own = config.layerParameters();
-        long factors = config.layers() * 4L * config.linears().stream()
-                .flatMap(linear -> linear.modules().stream())
-                .mapToLong(module -> module.inputs(config) + module.outputs(config))
-                .sum();
+        long factors = config.layers()
+                * 4L
+                * config.linears().stream()
+                        .flatMap(linear -> linear.modules().stream())
+                        .mapToLong(module -> module.inputs(config) + module.outputs(config))
+                        .sum();
         long expected = Float.BYTES * (own - own / 3 - factors);
         try (TorchScriptDecoder whole = load(base, limits);
                 TorchScriptDecoder device = load(files, limits)) {
