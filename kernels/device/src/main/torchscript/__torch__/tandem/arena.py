@@ -60,8 +60,12 @@ class Arena:
   # has their keys and values, see adapter/prefix.py
   virtual : int
   prefix : int
+  # for heads that learn, without rows if there are none: outputs of the last layer [M, C], and factors on
+  # losses [M, 1] float32
+  last : Tensor
+  factors : Tensor
   def __init__(self: __torch__.tandem.arena.Arena, model: __torch__.tandem.model.Model,
-               rows: int, ffn: int, policy: int, chunk: int) -> None:
+               rows: int, ffn: int, policy: int, chunk: int, heads: bool) -> None:
     shape, like = model.shape, model.embedding
     self.policy = policy
     self.chunk = chunk
@@ -97,6 +101,9 @@ class Arena:
     for table in model.cos:
       self.cos.append(torch.zeros([rows, 1, table.size(1)], device=device))
       self.sin.append(torch.zeros([rows, 1, table.size(1)], device=device))
+    learned = rows if heads else 0
+    self.last = torch.zeros([learned, shape.hidden], dtype=dtype, device=device)
+    self.factors = torch.ones([learned, 1], device=device)
     self.dx = torch.zeros([rows, shape.hidden], device=device)
     self.dkeys = torch.zeros([rows, kv_heads, dim], device=device)
     self.dvalues = torch.zeros([rows, kv_heads, dim], device=device)
@@ -118,7 +125,7 @@ def keep_(self: __torch__.tandem.arena.Arena, number: int, start: int, x: Tensor
 
 # Everything that the arena occupies.
 def tensors(self: __torch__.tandem.arena.Arena) -> List[Tensor]:
-  all = [self.dx, self.dkeys, self.dvalues]
+  all = [self.dx, self.dkeys, self.dvalues, self.last, self.factors]
   for layers in [self.cos, self.sin, self.x, self.keys, self.values, self.chosen]:
     for tensor in layers:
       all.append(tensor)

@@ -94,20 +94,21 @@ class Decoder(Module):
   # ---- adapters
 
   def new_adapters(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                   slots: int, rank: int,
-                   sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
-    return __torch__.tandem.adapter.change.new(model, slots, rank, sizes)
+                   slots: int, rank: int, sizes: List[int],
+                   full: int) -> __torch__.tandem.adapter.change.Changes:
+    return __torch__.tandem.adapter.change.new(model, slots, rank, sizes, full)
 
   # factors and a, b: as in low_rank.put_, those with magnitudes, as in dora.put_, first; constants: as in
   # low_rank.put_constants_; scales and differences: as in scale.put_; embeddings and tokens: as in
-  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_
+  # prompt.put_; keys: as in prefix.put_; bottlenecks and tensors: as in bottleneck.put_;
+  # full and matrices: as in full.put_
   def put_adapter(self: __torch__.tandem.decoder.Decoder,
                   adapters: __torch__.tandem.adapter.change.Changes, slot: int,
                   factors: List[int], a: List[Tensor], b: List[Tensor],
                   magnitudes: List[Tensor], constants: List[int], scales: List[int],
                   differences: List[Tensor], embeddings: List[Tensor],
                   tokens: List[int], keys: List[Tensor], bottlenecks: List[int],
-                  tensors: List[Tensor]) -> None:
+                  tensors: List[Tensor], full: List[int], matrices: List[Tensor]) -> None:
     __torch__.tandem.adapter.change.clear_(adapters, slot)
     __torch__.tandem.adapter.low_rank.put_(adapters.low_rank, slot, factors, a, b)
     __torch__.tandem.adapter.low_rank.put_constants_(adapters.low_rank, slot, constants)
@@ -117,6 +118,12 @@ class Decoder(Module):
     __torch__.tandem.adapter.dora.put_(adapters.bases, adapters.low_rank, adapters.scale, slot, factors,
                                        b, magnitudes)
     __torch__.tandem.adapter.bottleneck.put_(adapters.bottlenecks, slot, bottlenecks, tensors)
+    __torch__.tandem.adapter.full.put_(adapters.full, slot, full, matrices)
+
+  # What its adapter has in full is the slot's no longer.
+  def clear_full(self: __torch__.tandem.decoder.Decoder,
+                 adapters: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
+    __torch__.tandem.adapter.full.clear_(adapters.full, slot)
 
   # place: slot, first, end and target of prefix.write_
   def write_prefix(self: __torch__.tandem.decoder.Decoder,
@@ -146,8 +153,10 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new. top: how many log-probabilities are
-  # reported, -1 for none. learn: whether the window will go backward. distils: whether it learns from the teacher.
+  # numbers, sizes: as in inputs.Inputs. layout, mixed: as in depth.new; from number 8 on groups of full.embed and of
+  # full.logits, and whose head the window has, as in full.head, and whether it learns.
+  # top: how many log-probabilities are reported, -1 for none. learn: whether the window will go backward.
+  # taught: whether it learns from the teacher.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
   # if there are any, and the scores of loss.forward_backward_ if there is a window.
@@ -157,7 +166,7 @@ class Decoder(Module):
               pack: __torch__.tandem.adapter.row_adapters.Pack,
               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
               numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
-              learn: bool, distils: bool) -> Tensor:
+              learn: bool, taught: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
@@ -169,12 +178,15 @@ class Decoder(Module):
       for table in range(len(batch.cos)):
         torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
         torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
-    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual)
+    full = adapters.full
+    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[8],
+                                     inputs.embedded)
     for number in range(len(model.layers)):
       x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
     results = annotate(List[Tensor], [])
     if inputs.wanted.size(0) > 0:
-      logits = __torch__.tandem.model.logits(model, torch.index_select(x, 0, inputs.wanted))
+      logits = __torch__.tandem.adapter.full.logits(
+          full, model, torch.index_select(x, 0, inputs.wanted), layout[9], inputs.headed)
       logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
       if inputs.bias.size(0) > 0:
         logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
@@ -191,19 +203,23 @@ class Decoder(Module):
     if len(batch.seen) > 0:
       results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
-      taught = annotate(Optional[Tensor], None)
-      if distils:
-        taught = __torch__.tandem.teacher.forward(teacher, inputs.rows[0, inference:],
-                                                  inputs.rows[1, inference:], layout[2])
+      if taught:
+        __torch__.tandem.teacher.forward_(teacher, inputs.rows[0, inference:], inputs.rows[1, inference:],
+                                          layout[2])
+      slot, learns = layout[10]
+      if learns == 1:
+        torch.copy_(arena.last[batch.window_from : batch.window_from + rows - inference], x[inference:])
       results.append(__torch__.tandem.loss.forward_backward_(
-          model, arena, x[inference:], batch.window_from, inputs.learned, learn, teacher, taught))
+          model, arena, x[inference:], batch.window_from, inputs.learned, learn,
+          __torch__.tandem.adapter.full.head(full, slot), teacher, taught))
     return __torch__.tandem.host.read_all(results)
 
   # ---- fine-tuning
 
   def new_arena(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
-                rows: int, ffn: int, policy: int, chunk: int) -> __torch__.tandem.arena.Arena:
-    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk)
+                rows: int, ffn: int, policy: int, chunk: int,
+                heads: bool) -> __torch__.tandem.arena.Arena:
+    return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads)
 
   # Which knows no model yet.
   def new_teacher(self: __torch__.tandem.decoder.Decoder) -> __torch__.tandem.teacher.Teacher:
@@ -230,8 +246,8 @@ class Decoder(Module):
                   scalings: List[float], scales: List[int],
                   magnitudes: List[int], biases: List[int], virtual: List[int], prefix: List[int],
                   cores: List[int], values: List[int], vectors: List[Tensor],
-                  bottlenecks: List[int], starts: List[int],
-                  up_scalings: List[float]) -> __torch__.tandem.adapter.trainee.Trainee:
+                  bottlenecks: List[int], starts: List[int], up_scalings: List[float],
+                  full: List[int]) -> __torch__.tandem.adapter.trainee.Trainee:
     copy = torch.to(weights, adapters.low_rank.a[0].device, None, False, True)
     trainee = __torch__.tandem.adapter.trainee.new(slot, copy, lanes, banks, factors, scalings,
                                                    scales, magnitudes, virtual, prefix, cores, values,
@@ -240,18 +256,23 @@ class Decoder(Module):
     __torch__.tandem.adapter.trainee.add_biases_(trainee, biases)
     __torch__.tandem.adapter.trainee.add_bottlenecks_(trainee, adapters.bottlenecks, bottlenecks,
                                                       starts, up_scalings)
+    __torch__.tandem.adapter.trainee.add_full_(trainee, adapters.full, full, adapters.prompts.vocabulary)
     __torch__.tandem.adapter.change.publish_(adapters, trainee, 0, len(trainee.low_rank))
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
   # slots, ranks, scaled: as in change.stack.
   # units: for each window of a layer the numbers layer, start, end, how many sequences it has
-  # rows of, and three numbers for each of those as in Batch. first: the first layer that the rows go through.
+  # rows of, and three numbers for each of those as in Batch. learned: as in full.backward_head_, embedded: as in
+  # full.backward_embedding_. first: the first layer that the rows go through. taught: as in iterate.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
-               trainee: __torch__.tandem.adapter.trainee.Trainee, lane: int,
-               slots: List[int], ranks: List[int], scaled: List[int],
-               arena: __torch__.tandem.arena.Arena, units: List[int], first: int) -> None:
+               trainee: __torch__.tandem.adapter.trainee.Trainee,
+               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+               slots: List[int], ranks: List[int], scaled: List[int], lane: int, units: List[int],
+               learned: List[int], embedded: List[int], first: int, taught: bool) -> None:
+    __torch__.tandem.adapter.full.backward_head_(trainee.full, lane, adapters.full, trainee.slot, model, arena,
+                                                 learned, teacher, taught)
     stack = __torch__.tandem.adapter.change.stack(adapters, trainee, lane, slots, ranks, scaled)
     at = 0
     while at < len(units):
@@ -262,6 +283,8 @@ class Decoder(Module):
       if number == first:
         __torch__.tandem.adapter.prompt.backward_(trainee.prompt, lane, windows, arena.dx,
                                                   model.embedding_scale)
+    __torch__.tandem.adapter.full.backward_embedding_(trainee.full, lane, arena.dx, embedded,
+                                                      model.embedding_scale)
 
   # Whatever became of the pack before. prefix, virtual: as in the arena
   def begin_pack(self: __torch__.tandem.decoder.Decoder,
@@ -270,11 +293,15 @@ class Decoder(Module):
     arena.virtual = virtual
     torch.zero_(arena.dkeys)
     torch.zero_(arena.dvalues)
+    torch.fill_(arena.factors, 1.)
 
   # Multiplies the gradients that the loss left in the arena; factors [rows, 1].
   def scale_rows(self: __torch__.tandem.decoder.Decoder, arena: __torch__.tandem.arena.Arena,
                  factors: Tensor) -> None:
-    torch.mul_(arena.dx[: factors.size(0)], torch.to(factors, arena.dx.device))
+    own = torch.to(factors, arena.dx.device)
+    torch.mul_(arena.dx[: factors.size(0)], own)
+    if arena.factors.size(0) > 0:
+      torch.mul_(arena.factors[: factors.size(0)], own)
 
   def publish(self: __torch__.tandem.decoder.Decoder,
               adapters: __torch__.tandem.adapter.change.Changes,

@@ -13,14 +13,14 @@ class Depth:
 
 # numbers: of inputs.Inputs; layout: of all rows as in batch.Batch, runs as in row_adapters.Rows, their adapters'
 # slots and ranks as in low_rank.Frozen, and how the pack is used: how many places there are, whether the pairs are in
-# order, whether masks are needed. Then the layers of Depth, and the same of each further view. mixed: whether rows
-# differ in their adapters.
+# order, whether masks are needed. Then three lists that full.py reads, the layers of Depth, and the same of each other
+# view as of all rows. mixed: whether rows differ in their adapters.
 def new(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.change.Changes,
         pack: __torch__.tandem.adapter.row_adapters.Pack, inputs: __torch__.tandem.inputs.Inputs,
         layout: List[List[int]], mixed: bool) -> __torch__.tandem.depth.Depth:
-  self = __torch__.tandem.depth.Depth(layout[8])
+  self = __torch__.tandem.depth.Depth(layout[11])
   for view in range(len(inputs.views)):
-    first = 0 if view == 0 else 8 * view + 1
+    first = 0 if view == 0 else 8 * view + 4
     own = layout[first : first + 8]
     rows = inputs.views[view]
     batch = __torch__.tandem.batch.Batch(

@@ -45,6 +45,10 @@ class Inputs:
   pooled : Tensor
   # rows with a virtual token, and the tokens, as in prompt.forward [2, v]
   virtual : Tensor
+  # rows with an embedding of their adapter's, and draws by the head that they use, as in full.embed and
+  # full.logits
+  embedded : Tensor
+  headed : Tensor
   # where the rows are: all of them, then those of each further view, see depth.py
   views : List[__torch__.tandem.inputs.RowInputs]
   # options of sample.draw [S, 5], what is added to the logits [n], and the penalties [r]; float32
@@ -60,8 +64,8 @@ class Inputs:
     positions = self.rows[1]
     self.views = [__torch__.tandem.inputs.RowInputs(positions, positions, parts[1], parts[2], parts[3],
                                                     parts[15])]
-    for i in range((len(sizes) - 17) // 5):
-      rows, cache_rows, stacks, decodes, pairs = parts[17 + 5 * i : 22 + 5 * i]
+    for i in range((len(sizes) - 19) // 5):
+      rows, cache_rows, stacks, decodes, pairs = parts[19 + 5 * i : 24 + 5 * i]
       self.views.append(__torch__.tandem.inputs.RowInputs(
           rows, torch.index_select(positions, 0, rows), cache_rows, stacks, decodes, pairs))
     self.wanted = parts[4]
@@ -75,7 +79,9 @@ class Inputs:
     self.allowed = torch.view(parts[12], [self.limited.size(0), -1]) if sizes[11] > 0 else parts[12]
     self.pooled = parts[13]
     self.virtual = torch.view(parts[14], [2, -1])
-    floats = torch.view_copy(parts[16], dtype=6)
+    self.embedded = parts[16]
+    self.headed = parts[17]
+    floats = torch.view_copy(parts[18], dtype=6)
     first = 5 * self.wanted.size(0)
     second = first + self.bias_at.size(1)
     self.options = torch.view(floats[: first], [-1, 5])

@@ -136,18 +136,23 @@ def final_norm(shape: __torch__.tandem.model.Shape, weight: Tensor,
       norm.bias = torch.mul(bias, shape.logits)
   return norm
 
-# tokens [n] -> [n, C]; virtual: as in prompt.forward
+# tokens [n] -> [n, C]; virtual: as in prompt.forward; groups, rows: as in full.embed
 def embed(model: __torch__.tandem.model.Model, tokens: Tensor,
-          prompts: __torch__.tandem.adapter.prompt.Prompts, virtual: Tensor) -> Tensor:
-  x = __torch__.tandem.adapter.prompt.forward(prompts, torch.embedding(model.embedding, tokens), virtual)
+          prompts: __torch__.tandem.adapter.prompt.Prompts, virtual: Tensor,
+          full: __torch__.tandem.adapter.full.Full, groups: List[int], rows: Tensor) -> Tensor:
+  x = __torch__.tandem.adapter.full.embed(full, torch.embedding(model.embedding, tokens), tokens, groups, rows)
+  x = __torch__.tandem.adapter.prompt.forward(prompts, x, virtual)
   scale = model.embedding_scale
   return x if scale is None else torch.mul(x, scale)
 
-# x [n, C] -> [n, V] float32
-def logits(model: __torch__.tandem.model.Model, x: Tensor) -> Tensor:
+# x [n, C] -> [n, V] float32; head: [V, C], if it is not the model's own
+def logits(model: __torch__.tandem.model.Model, x: Tensor, head: Optional[Tensor]) -> Tensor:
   padded = __torch__.tandem.ops.rows.pad(x, model.head.padded)
   normed = __torch__.tandem.ops.norm.forward(model.norm, padded)
-  scores = __torch__.tandem.ops.linear.forward(model.head, normed)
+  if head is None:
+    scores = __torch__.tandem.ops.linear.forward(model.head, normed)
+  else:
+    scores = __torch__.tandem.adapter.full.product(head, normed)
   wide = torch.to(scores[: x.size(0)], 6)
   cap = model.shape.logit_cap
   return wide if cap == 0. else __torch__.tandem.ops.soft_cap.forward_(wide, cap)

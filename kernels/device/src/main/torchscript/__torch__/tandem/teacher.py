@@ -1,5 +1,5 @@
-# A model that others learn from: of training windows it computes the last layer's output, beside the model that is
-# served. It has no adapters and no cache of inference.
+# A model that others learn from: of training windows it computes the last layer's outputs, which its arena keeps,
+# beside the model that is served. It has no adapters and no cache of inference.
 class Teacher:
   # one, or none
   models : List[__torch__.tandem.model.Model]
@@ -17,13 +17,13 @@ class Teacher:
 def set_(self: __torch__.tandem.teacher.Teacher, model: __torch__.tandem.model.Model,
          sizes: List[int], rows: int, ffn: int) -> None:
   self.models = [model]
-  self.arenas = [__torch__.tandem.arena.Arena(model, rows, ffn, 1, 1)]
+  self.arenas = [__torch__.tandem.arena.Arena(model, rows, ffn, 1, 1, True)]
   self.caches = [__torch__.tandem.cache.Cache(model.shape, 1, 1, model.embedding)]
-  self.adapters = [__torch__.tandem.adapter.change.new(model, 1, 1, sizes)]
+  self.adapters = [__torch__.tandem.adapter.change.new(model, 1, 1, sizes, 0)]
 
-# tokens, positions [n]; window: as in batch.Batch, where it starts and its sequences -> [n, C]
-def forward(self: __torch__.tandem.teacher.Teacher, tokens: Tensor, positions: Tensor,
-            window: List[int]) -> Tensor:
+# tokens, positions [n]; window: as in batch.Batch, where it starts and its sequences
+def forward_(self: __torch__.tandem.teacher.Teacher, tokens: Tensor, positions: Tensor,
+             window: List[int]) -> None:
   model, adapters = self.models[0], self.adapters[0]
   none = torch.empty([0], dtype=4, device=tokens.device)
   rows = __torch__.tandem.inputs.RowInputs(positions, positions, none, none, none, none)
@@ -34,8 +34,17 @@ def forward(self: __torch__.tandem.teacher.Teacher, tokens: Tensor, positions: T
   batch = __torch__.tandem.batch.Batch(
       model, rows, [nothing, nothing, window, nothing],
       __torch__.tandem.adapter.change.users(adapters, low_rank, rows.stacks, False, False))
-  x = __torch__.tandem.model.embed(model, tokens, adapters.prompts, rows.pairs)
+  x = __torch__.tandem.model.embed(model, tokens, adapters.prompts, rows.pairs, adapters.full,
+                                   nothing, none)
   for number in range(len(model.layers)):
     x = __torch__.tandem.block.forward(model, number, x, self.caches[0], adapters, self.arenas[0],
                                        batch)
-  return x
+  torch.copy_(self.arenas[0].last[window[0] : window[0] + tokens.size(0)], x)
+
+# rows of the arena [n] -> [n, V], or none if they are not taught
+def logits(self: __torch__.tandem.teacher.Teacher, rows: Tensor, taught: bool) -> Optional[Tensor]:
+  wanted = annotate(Optional[Tensor], None)
+  if taught:
+    last = torch.index_select(self.arenas[0].last, 0, rows)
+    wanted = __torch__.tandem.model.logits(self.models[0], last, None)
+  return wanted

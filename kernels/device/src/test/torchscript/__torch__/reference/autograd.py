@@ -9,7 +9,8 @@ class Autograd(Module):
   # queries and keys), tied, the type in which all but the loss is computed, then the rank of
   # every module, its kind, how many virtual tokens there are whose embeddings come last in the
   # adapter, how many whose keys and values do, on how many of the first rows factors do not act, and of
-  # every block the width of its bottleneck, its input and its function; reals: eps, then every scaling of
+  # every block the width of its bottleneck, its input and its function, then two flags, whether the adapter has the
+  # embedding in full and whether the head, which come behind all else; reals: eps, then every scaling of
   # modules, then of blocks. Returns the sum of the losses and its gradient with
   # respect to the adapter, [1 + P].
   def forward(self: __torch__.reference.autograd.Autograd, tokens: Tensor, labels: Tensor,
@@ -109,11 +110,16 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   rows = tokens.size(0)
   length = given + rows
   embedding = base.take(vocab, hidden)
+  in_full = n[16 + 20 * layers : 18 + 20 * layers]
+  last = __torch__.reference.autograd.Reader(leaf)
+  last.at = leaf.size(0) - (in_full[0] + in_full[1]) * vocab * hidden
+  leaf = leaf[: last.at]
+  lookup = last.take(vocab, hidden) if in_full[0] > 0 else embedding
   virtual = n[13 + 14 * layers]
   prompt = torch.reshape(leaf[leaf.size(0) - virtual * hidden :], [virtual, hidden])
   width = 2 * layers * kv_heads * dim
   prefix = torch.reshape(leaf[leaf.size(0) - given * width :], [given, layers, 2, kv_heads, dim])
-  x = torch.cat([prompt, embedding[tokens[virtual:]]])
+  x = torch.cat([prompt, lookup[tokens[virtual:]]])
   hidden_mask = torch.to(torch.triu(torch.full([length, length], -inf), 1), x.dtype)[given:]
   cos, sin = cos[given:], sin[given:]
   for layer in range(layers):
@@ -154,6 +160,8 @@ def loss(tokens: Tensor, labels: Tensor, cos: Tensor, sin: Tensor, flat: Tensor,
   x = __torch__.reference.autograd.norm(x, base.take(1, hidden), r[0])
   if n[11] == 0:
     embedding = base.take(vocab, hidden)
+  if in_full[1] > 0:
+    embedding = last.take(vocab, hidden)
   scores = torch.log_softmax(torch.to(torch.matmul(x, torch.t(embedding)), 6), -1)
   learned = torch.where(labels >= 0)[0]
   return torch.sum(scores[learned, labels[learned]]) * -1.

@@ -3,11 +3,13 @@ package io.tandem.scheduler;
 import io.tandem.kernels.DeviceModel;
 import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.TrainingPack;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.scheduler.Rejection.Reason;
 import io.tandem.scheduler.TokenSource.Submission;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.FullModules;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -15,6 +17,7 @@ import io.tandem.scheduler.loop.IterationLoop;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** What can never be served is refused before it waits. */
@@ -80,6 +83,20 @@ final class Admission {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS, "the request stacks several adapters that have virtual tokens, one may");
         }
+        Optional<FullModule> twice = FullModules.twice(Set.of(), request.adapters());
+        if (twice.isPresent()) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS,
+                    "the request stacks several adapters that have "
+                            + twice.get().label() + " in full (modules_to_save), one may");
+        }
+        int modules = FullModules.count(request.adapters());
+        if (modules > limits.fullModules()) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS,
+                    "the request stacks adapters that have " + modules
+                            + " modules in full (modules_to_save), kernels.full-modules is " + limits.fullModules());
+        }
         return request.adapters().stream()
                 .map(version -> version.adapter().maxRank())
                 .filter(rank -> rank > limits.maxRank())
@@ -113,6 +130,15 @@ final class Admission {
         if (several) {
             return refuse(
                     Reason.TOO_MANY_ADAPTERS, "the job stacks several adapters that have virtual tokens, one may");
+        }
+        Optional<FullModule> twice = Stream.concat(job.training().stream(), job.validation().stream())
+                .flatMap(example -> FullModules.twice(method.fullModules(), job.below(example)).stream())
+                .findFirst();
+        if (twice.isPresent()) {
+            return refuse(
+                    Reason.TOO_MANY_ADAPTERS,
+                    "the job stacks several adapters that have " + twice.get().label()
+                            + " in full (modules_to_save), one may");
         }
         Optional<AdapterVersion> activated = Stream.concat(job.training().stream(), job.validation().stream())
                 .flatMap(example -> job.below(example).stream())

@@ -8,7 +8,7 @@ import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.scheduler.adapter.SlotReport;
 import io.tandem.scheduler.finetune.FinetuneJob;
-import io.tandem.scheduler.finetune.JobCheckpoint;
+import io.tandem.scheduler.finetune.ForwardingJobSink;
 import io.tandem.scheduler.finetune.JobSink;
 import io.tandem.scheduler.inference.FinishReason;
 import io.tandem.scheduler.inference.InferenceRequest;
@@ -166,46 +166,11 @@ public final class CoServingEngine implements Runnable, TokenSource, JobEngine, 
         if (refused.isPresent()) {
             return refused;
         }
-        JobSink counted = new JobSink() {
-            @Override
-            public void start() {
-                sink.start();
-            }
-
-            @Override
-            public void step(StepReport report) {
-                sink.step(report);
-            }
-
-            @Override
-            public void found(Found found) {
-                sink.found(found);
-            }
-
-            @Override
-            public void pruned(Pruned pruned) {
-                sink.pruned(pruned);
-            }
-
-            @Override
-            public void measured(Measured measured) {
-                sink.measured(measured);
-            }
-
-            @Override
-            public void grew(Grown grown) {
-                sink.grew(grown);
-            }
-
-            @Override
-            public void checkpoint(JobCheckpoint checkpoint) {
-                sink.checkpoint(checkpoint);
-            }
-
+        JobSink counted = new ForwardingJobSink(sink) {
             @Override
             public void finish(JobOutcome outcome) {
                 openJobs.decrementAndGet();
-                sink.finish(outcome);
+                super.finish(outcome);
             }
         };
         synchronized (gate) {

@@ -66,6 +66,11 @@ final class TicketSink implements TokenSink {
                 kept
                         ? finish
                         : new Finish(
-                                FinishReason.DISPLACED, finish.promptTokens(), finish.cachedTokens(), 0, DISPLACED));
+                                FinishReason.DISPLACED,
+                                finish.promptTokens(),
+                                finish.cachedTokens(),
+                                0,
+                                DISPLACED,
+                                finish.course()));
     }
 }

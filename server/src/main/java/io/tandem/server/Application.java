@@ -41,6 +41,7 @@ import io.tandem.server.http.AccessLog;
 import io.tandem.server.http.AnswerSyntax;
 import io.tandem.server.http.BatchVerticle;
 import io.tandem.server.http.Routes;
+import io.tandem.server.metrics.Capacity;
 import io.tandem.server.metrics.CoServingMetrics;
 import io.tandem.server.metrics.LatencyMetrics;
 import io.tandem.server.metrics.VllmMetrics;
@@ -64,6 +65,7 @@ import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ModelText;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
+import io.tandem.server.trace.Traces;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -113,11 +115,13 @@ public final class Application implements AutoCloseable {
     private final String url;
     private final TenantAdapters adapters;
     private final Watchdog watchdog;
+    private final Traces traces;
     private final Readiness readiness;
     private final Listeners listeners;
     private volatile boolean closing;
 
     private Application(ServerConfig config, Map<String, String> environment, LoadProgress loading) throws IOException {
+        traces = Traces.of(environment, Main.number());
         data = DataDirectory.open(config.data());
         tenants = new Tenants(
                 new TenantStore(data.tenants()),
@@ -159,7 +163,7 @@ public final class Application implements AutoCloseable {
         AdapterStore adapterStore = new AdapterStore(data.adapters(), device.model(), maxRank);
         jobs = new JobService(
                 setup,
-                engine,
+                traces.jobs(engine),
                 tenant -> adapters.of(tenant).library(),
                 new JobService.Stores(
                         files::of,
@@ -179,7 +183,7 @@ public final class Application implements AutoCloseable {
                 .register(meters);
         engineThread = new Thread(engine, "engine");
         engineThread.start();
-        vertx = Vertx.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
+        vertx = traces.vertx(new VertxOptions().setFileSystemOptions(NO_CACHE));
         try {
             listeners = new Listeners(vertx, config.http(), tenants, meters);
         } catch (IOException e) {
@@ -188,7 +192,7 @@ public final class Application implements AutoCloseable {
         }
         Routes.Targets targets = new Routes.Targets(
                 model,
-                engine,
+                traces.tokens(engine),
                 grammars,
                 AnswerSyntax.of(config.parsers(), model.template()),
                 nextRequestId,
@@ -239,6 +243,7 @@ public final class Application implements AutoCloseable {
     }
 
     private CoServingMetrics metrics(PrometheusMeterRegistry meters, ServerConfig config) {
+        Capacity.bind(meters, device.limits(), config.scheduler());
         int kvBudget = IterationLoop.kvBudget(device, config.scheduler());
         return new CoServingMetrics(meters, new VllmMetrics(meters, model.name(), kvBudget));
     }
@@ -438,6 +443,7 @@ public final class Application implements AutoCloseable {
         } catch (IOException e) {
             LOG.warn("the HTTP server did not close: {}", e.getMessage());
         }
+        traces.close();
         if (!engineThread.isAlive()) {
             device.close();
         }

@@ -6,6 +6,7 @@ import io.tandem.server.client.JobsCommand;
 import io.tandem.server.client.TenantsCommand;
 import java.nio.file.FileSystemException;
 import java.util.Locale;
+import org.slf4j.bridge.SLF4JBridgeHandler;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -51,6 +52,9 @@ public final class Main {
     }
 
     public static void main(String[] args) {
+        // One log, in one format, of all libraries.
+        SLF4JBridgeHandler.removeHandlersForRootLogger();
+        SLF4JBridgeHandler.install();
         // Threads of libraries that are still there must not keep a process whose work is done.
         System.exit(run(args));
     }

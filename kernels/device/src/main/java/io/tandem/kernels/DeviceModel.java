@@ -30,7 +30,7 @@ public interface DeviceModel extends AutoCloseable {
      * the weights.
      *
      * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
-     *     rank exceeds {@link KernelsConfig#maxRank}, or a weight, the scaling included, is not finite in
+     *     rank exceeds {@link KernelsConfig#maxRank}, it has more modules in full than {@link KernelsConfig#fullModules}, or a weight, the scaling included, is not finite in
      *     {@link KernelsConfig#dtype}
      */
     PreparedAdapter prepare(Adapter adapter);
@@ -42,6 +42,12 @@ public interface DeviceModel extends AutoCloseable {
     default void putAdapter(int slot, Adapter adapter) {
         putAdapter(slot, prepare(adapter));
     }
+
+    /**
+     * What the adapter in a slot has in full gives its room to other adapters, of which there is less than there are slots. The
+     * slot's adapter is not to be used any more.
+     */
+    void dropAdapter(int slot);
 
     /**
      * Copies keys and values of positions {@code [first, end)} from one KV slot to another, as the iterations so far have

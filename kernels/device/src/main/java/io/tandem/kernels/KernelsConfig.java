@@ -1,5 +1,6 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.model.Dtype;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -18,6 +19,7 @@ import java.util.Optional;
  * @param maxRank largest rank of an adapter
  * @param packTokens rows of training tokens whose activations are kept at once
  * @param stash which activations those are
+ * @param fullModules matrices {@code [vocabulary, hidden]} that adapters of requests may have in full on the device at once
  * @param teacher files of a model of the same vocabulary that adapters may learn from, if there is one
  */
 public record KernelsConfig(
@@ -31,6 +33,7 @@ public record KernelsConfig(
         int maxRank,
         int packTokens,
         Stash stash,
+        int fullModules,
         Optional<Path> teacher) {
 
     private static final int MAX_LANES = 8;
@@ -43,35 +46,10 @@ public record KernelsConfig(
         require(adapterSlots >= 1 && adapterSlots <= 4096, "adapter-slots", adapterSlots, "1 to 4096");
         require(maxRank >= 1 && maxRank <= 512, "max-rank", maxRank, "1 to 512");
         require(packTokens >= 16, "pack-tokens", packTokens, "16 or more");
+        require(fullModules >= 0 && fullModules <= 4096, "full-modules", fullModules, "0 to 4096");
     }
 
-    /** Without a teacher. */
-    public KernelsConfig(
-            Dtype dtype,
-            WeightForms weights,
-            int threads,
-            int kvSlots,
-            int contextTokens,
-            int maxTokensPerIteration,
-            int adapterSlots,
-            int maxRank,
-            int packTokens,
-            Stash stash) {
-        this(
-                dtype,
-                weights,
-                threads,
-                kvSlots,
-                contextTokens,
-                maxTokensPerIteration,
-                adapterSlots,
-                maxRank,
-                packTokens,
-                stash,
-                Optional.empty());
-    }
-
-    /** The same with weights in one form, which may be left open like the type. */
+    /** With weights in one form, which may be left open like the type, no modules in full and no teacher. */
     public KernelsConfig(
             Dtype dtype,
             WeightForm weightForm,
@@ -93,27 +71,34 @@ public record KernelsConfig(
                 adapterSlots,
                 maxRank,
                 packTokens,
-                stash);
+                stash,
+                0,
+                Optional.empty());
     }
 
     /** The same limits for other numerics. */
     public KernelsConfig withNumerics(Dtype type, WeightForms forms) {
-        return with(type, forms, threads, contextTokens, adapterSlots);
+        return with(type, forms, threads, contextTokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another number of threads. */
     public KernelsConfig withThreads(int count) {
-        return with(dtype, weights, count, contextTokens, adapterSlots);
+        return with(dtype, weights, count, contextTokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another context length. */
     public KernelsConfig withContextTokens(int tokens) {
-        return with(dtype, weights, threads, tokens, adapterSlots);
+        return with(dtype, weights, threads, tokens, adapterSlots, fullModules);
     }
 
     /** The same limits with another number of adapter slots. */
     public KernelsConfig withAdapterSlots(int slots) {
-        return with(dtype, weights, threads, contextTokens, slots);
+        return with(dtype, weights, threads, contextTokens, slots, fullModules);
+    }
+
+    /** The same limits with another number of modules in full. */
+    public KernelsConfig withFullModules(int modules) {
+        return with(dtype, weights, threads, contextTokens, adapterSlots, modules);
     }
 
     /** The same limits with a teacher. */
@@ -129,10 +114,11 @@ public record KernelsConfig(
                 maxRank,
                 packTokens,
                 stash,
+                fullModules,
                 files);
     }
 
-    private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots) {
+    private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots, int modules) {
         return new KernelsConfig(
                 type,
                 forms,
@@ -144,6 +130,7 @@ public record KernelsConfig(
                 maxRank,
                 packTokens,
                 stash,
+                modules,
                 teacher);
     }
 
@@ -156,6 +143,11 @@ public record KernelsConfig(
             throw new IllegalStateException("kernels.threads has not been resolved for this machine");
         }
         return threads <= MAX_LANES ? threads : 1;
+    }
+
+    /** Matrices that the device has room for: those of requests, and what the adapters of a job's pack may have beside them. */
+    public int fullMatrices() {
+        return fullModules == 0 ? 0 : fullModules + FullModule.values().length;
     }
 
     private static void require(boolean holds, String key, int found, String expected) {

@@ -1,6 +1,7 @@
 package io.tandem.kernels;
 
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.Dtype;
@@ -36,9 +37,11 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         TRANSPOSED_WEIGHTS(Owner.WEIGHTS, "transposed weights, for backward"),
         KV_CACHE(Owner.KV_CACHE, "keys and values of inference"),
         ADAPTER_SLOTS(Owner.ADAPTERS, "adapter slots"),
+        FULL_MODULES(Owner.ADAPTERS, "modules that adapters have in full"),
         INPUTS(Owner.TRAINING, "arena: inputs of the layers"),
         KEYS_AND_VALUES(Owner.TRAINING, "arena: keys and values"),
         ACTIVATIONS(Owner.TRAINING, "arena: other activations"),
+        LAST_OUTPUTS(Owner.TRAINING, "arena: outputs of the last layer, for heads in full"),
         ROTARY(Owner.TRAINING, "arena: rotary tables"),
         STREAM_GRADIENT(Owner.TRAINING, "arena: gradient of the residual stream"),
         KEY_VALUE_GRADIENTS(Owner.TRAINING, "arena: gradients of keys and values"),
@@ -90,6 +93,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(
                 Part.ADAPTER_SLOTS,
                 factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
+        bytes.put(Part.FULL_MODULES, element * limits.fullMatrices() * FullModule.numbers(model));
         return new MemoryPlan(bytes);
     }
 
@@ -97,7 +101,8 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     public static MemoryPlan teacher(ModelConfig teacher, KernelsConfig limits) {
         long element = limits.dtype().bytes();
         long row = teacher.layers() * element * (teacher.hidden() + 2 * keys(teacher))
-                + Float.BYTES * (2L * rotated(teacher) + teacher.hidden() + 2 * keys(teacher));
+                + Float.BYTES * (2L * rotated(teacher) + teacher.hidden() + 2 * keys(teacher))
+                + outputBytes(teacher, limits);
         long weights = serving(teacher, limits).bytes(Part.WEIGHTS);
         return new MemoryPlan(Map.of(Part.TEACHER, weights + limits.packTokens() * row));
     }
@@ -132,6 +137,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         boolean inFull = method.virtualTokens() > 0 && optimizer.method() == Method.ADAMW_8BIT;
         Method kept = inFull ? Method.ADAMW : optimizer.method();
         long optimizerBytes = method.parameters(model).map(kept::stateBytes).sum();
+        if (method.fullModules().contains(FullModule.EMBED_TOKENS) && kept == Method.ADAMW_8BIT) {
+            long embedding = FullModule.numbers(model);
+            optimizerBytes += Method.ADAMW.stateBytes(embedding) - kept.stateBytes(embedding);
+        }
         return arena(model, limits)
                 .plus(trainee(method.parameters(model).sum(), limits.lanes(), optimizerBytes))
                 .plus(fixed(method.fixed(model), limits.dtype()));
@@ -159,12 +168,23 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         bytes.put(Part.INPUTS, tokens * model.layers() * element * model.hidden());
         bytes.put(Part.KEYS_AND_VALUES, tokens * model.layers() * element * 2 * keys(model));
         bytes.put(Part.ACTIVATIONS, tokens * model.layers() * activationBytes(model, limits));
+        bytes.put(Part.LAST_OUTPUTS, headBytes(model, limits));
         bytes.put(Part.ROTARY, tokens * Float.BYTES * 2 * rotated(model));
         bytes.put(Part.STREAM_GRADIENT, tokens * Float.BYTES * model.hidden());
         bytes.put(Part.KEY_VALUE_GRADIENTS, tokens * Float.BYTES * 2 * keys(model));
         bytes.put(Part.LOGITS, logits);
         bytes.put(Part.WINDOW, Math.max(0, backward - logits));
         return new MemoryPlan(bytes);
+    }
+
+    /** A row's output of the last layer, and a factor on its loss. */
+    private static long outputBytes(ModelConfig model, KernelsConfig limits) {
+        return (long) limits.dtype().bytes() * model.hidden() + Float.BYTES;
+    }
+
+    /** Where heads may learn. */
+    private static long headBytes(ModelConfig model, KernelsConfig limits) {
+        return limits.fullModules() > 0 ? limits.packTokens() * outputBytes(model, limits) : 0;
     }
 
     /**

@@ -1,7 +1,9 @@
 package io.tandem.kernels;
 
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
+import java.util.Set;
 
 /**
  * How the factors of one adapter are updated.
@@ -33,8 +35,8 @@ public record OptimizerConfig(
         /** Loshchilov and Hutter, 2019. */
         ADAMW,
         /**
-         * The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers and virtual tokens keep
-         * 32.
+         * The same with moments in 8 bits (Dettmers et al., 2022); factors of less than 1024 numbers, virtual tokens and
+         * embeddings keep 32.
          */
         ADAMW_8BIT,
         /** Stochastic gradient descent with momentum. */
@@ -63,6 +65,8 @@ public record OptimizerConfig(
      * of whole models: a good part of a small adapter's factors lies below.
      */
     public static final int MIN_QUANTIZED = 1024;
+
+    private static final Set<String> IN_FULL_PRECISION = Set.of(Prefix.EMBEDDINGS, FullModule.EMBED_TOKENS.weight());
 
     public static final OptimizerConfig DEFAULT = of(Method.ADAMW);
 
@@ -107,11 +111,12 @@ public record OptimizerConfig(
     }
 
     /**
-     * Whether a parameter's state is kept in 8 bits. That of virtual tokens is not: rows of an embedding learn at very
-     * different paces, so bitsandbytes has a layer of its own for them, and HuggingFace's trainer keeps theirs in 32 bits.
+     * Whether a parameter's state is kept in 8 bits. That of virtual tokens and of an embedding in full is not: rows of an
+     * embedding learn at very different paces, so bitsandbytes has a layer of its own for them, and HuggingFace's trainer keeps
+     * theirs in 32 bits.
      */
     public boolean quantizes(String parameter, long numbers) {
-        return method == Method.ADAMW_8BIT && numbers >= MIN_QUANTIZED && !parameter.equals(Prefix.EMBEDDINGS);
+        return method == Method.ADAMW_8BIT && numbers >= MIN_QUANTIZED && !IN_FULL_PRECISION.contains(parameter);
     }
 
     /** Factor on the learning rate of the parameters of this name. */

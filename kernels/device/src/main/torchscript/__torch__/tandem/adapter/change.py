@@ -7,19 +7,22 @@ class Changes:
   prompts : __torch__.tandem.adapter.prompt.Prompts
   prefixes : __torch__.tandem.adapter.prefix.Prefixes
   bottlenecks : __torch__.tandem.adapter.bottleneck.Bottlenecks
+  full : __torch__.tandem.adapter.full.Full
   def __init__(self: __torch__.tandem.adapter.change.Changes,
                low_rank: __torch__.tandem.adapter.low_rank.Adapters,
                scale: __torch__.tandem.adapter.scale.Scales,
                bases: __torch__.tandem.adapter.dora.Bases,
                prompts: __torch__.tandem.adapter.prompt.Prompts,
                prefixes: __torch__.tandem.adapter.prefix.Prefixes,
-               bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks) -> None:
+               bottlenecks: __torch__.tandem.adapter.bottleneck.Bottlenecks,
+               full: __torch__.tandem.adapter.full.Full) -> None:
     self.low_rank = low_rank
     self.scale = scale
     self.bases = bases
     self.prompts = prompts
     self.prefixes = prefixes
     self.bottlenecks = bottlenecks
+    self.full = full
 
 # The adapters that rows use.
 class Users:
@@ -56,9 +59,9 @@ class Stack:
     self.places = places
     self.bottlenecks = bottlenecks
 
-# sizes: as in low_rank.new
-def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
-        sizes: List[int]) -> __torch__.tandem.adapter.change.Changes:
+# sizes: as in low_rank.new; full: how many modules adapters may have in full together
+def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[int],
+        full: int) -> __torch__.tandem.adapter.change.Changes:
   biases = annotate(List[Tensor], [])
   bases = __torch__.tandem.adapter.dora.Bases()
   for layer in model.layers:
@@ -73,7 +76,8 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int,
       __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding),
       __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
       __torch__.tandem.adapter.bottleneck.Bottlenecks(2 * model.shape.layers, slots, 1 + rank,
-                                                      model.embedding))
+                                                      model.embedding),
+      __torch__.tandem.adapter.full.Full(slots, full, model.embedding))
 
 def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   __torch__.tandem.adapter.low_rank.clear_(self.low_rank, slot)
@@ -81,6 +85,7 @@ def clear_(self: __torch__.tandem.adapter.change.Changes, slot: int) -> None:
   torch.zero_(__torch__.tandem.adapter.prompt.of_slot(self.prompts, slot))
   torch.zero_(self.prefixes.table[slot])
   __torch__.tandem.adapter.bottleneck.clear_(self.bottlenecks, slot)
+  __torch__.tandem.adapter.full.clear_(self.full, slot)
 
 # Multiplies what the adapter in a slot changes in the banks, in every form.
 def scale_(self: __torch__.tandem.adapter.change.Changes, slot: int, banks: List[int],
@@ -252,8 +257,8 @@ def backward_block(stack: __torch__.tandem.adapter.change.Stack, block: int, lea
     dstream = dstream[:rows]
   return (doutput[:rows], dstream)
 
-# Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens with the
-# first.
+# Copies what the trainee has learned in the banks from first to last into its slot, and its virtual tokens and modules
+# in full with the first.
 def publish_(self: __torch__.tandem.adapter.change.Changes,
              trainee: __torch__.tandem.adapter.trainee.Trainee, first: int, last: int) -> None:
   for bank in range(first, last):
@@ -271,6 +276,8 @@ def publish_(self: __torch__.tandem.adapter.change.Changes,
                                                                        trainee.slot)
       published = published + __torch__.tandem.adapter.prefix.publish_(trainee.prefix, self.prefixes,
                                                                        trainee.slot)
+      published = published + __torch__.tandem.adapter.full.publish_(trainee.full, self.full,
+                                                                     trainee.slot)
     block = __torch__.tandem.adapter.bottleneck.block_of(bank, self.low_rank.linears)
     published = published + __torch__.tandem.adapter.bottleneck.publish_(
         trainee.bottleneck, self.bottlenecks, trainee.slot, block)
@@ -289,6 +296,8 @@ def clear_broken_(self: __torch__.tandem.adapter.change.Changes,
   prompt = __torch__.tandem.adapter.prompt.of_slot(self.prompts, slot)
   torch.masked_fill_(prompt, broken[0], 0.)
   torch.masked_fill_(self.prefixes.table[slot], broken[0], 0.)
+  torch.masked_fill_(self.full.embeddings[slot], broken[0], 0.)
+  torch.masked_fill_(self.full.heads[slot], broken[0], 0.)
   for bank in range(len(trainee.low_rank)):
     torch.masked_fill_(self.low_rank.a[bank][slot], broken[bank], 0.)
     torch.masked_fill_(self.low_rank.b[bank][slot], broken[bank], 0.)

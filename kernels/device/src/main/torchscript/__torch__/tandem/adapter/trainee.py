@@ -22,6 +22,7 @@ class Trainee:
   prompt : __torch__.tandem.adapter.prompt.Learner
   prefix : __torch__.tandem.adapter.prefix.Learner
   bottleneck : __torch__.tandem.adapter.bottleneck.Learner
+  full : __torch__.tandem.adapter.full.Learner
   def __init__(self: __torch__.tandem.adapter.trainee.Trainee, slot: int,
                weights: Tensor, lanes: int, banks: int) -> None:
     self.slot = slot
@@ -39,6 +40,7 @@ class Trainee:
     self.prompt = __torch__.tandem.adapter.prompt.Learner(torch.view(weights[:0], [0, 1]), annotate(List[Tensor], []))
     self.prefix = __torch__.tandem.adapter.prefix.Learner(weights[:0], annotate(List[Tensor], []))
     self.bottleneck = __torch__.tandem.adapter.bottleneck.Learner()
+    self.full = __torch__.tandem.adapter.full.Learner(torch.view(weights[:0], [0, 1]))
 
 def view(flat: Tensor, offset: int, rows: int, columns: int) -> Tensor:
   return torch.view(flat[offset : offset + rows * columns], [rows, columns])
@@ -168,7 +170,7 @@ def fixed(self: __torch__.tandem.adapter.trainee.Trainee) -> List[Tensor]:
   for learner in self.singular:
     for part in learner.parts:
       vectors.append(part.u)
-  return vectors
+  return vectors + self.full.copies
 
 # places: three numbers for each bias: which part with factors it belongs to, in their order, its rank, and its
 # offset in the vector.
@@ -202,6 +204,17 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
     self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
         scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
         dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))
+
+# places: two numbers for each module in full: 1 if it is a head, and its offset in the vector.
+def add_full_(self: __torch__.tandem.adapter.trainee.Trainee,
+              full: __torch__.tandem.adapter.full.Full, places: List[int], like: Tensor) -> None:
+  rows, columns = like.size()
+  for i in range(len(places) // 2):
+    head, offset = places[2 * i : 2 * i + 2]
+    __torch__.tandem.adapter.full.learn_(
+        self.full, full, self.slot, head == 1,
+        __torch__.tandem.adapter.trainee.view(self.weights, offset, rows, columns),
+        __torch__.tandem.adapter.trainee.views(self, offset, rows, columns), like)
 
 # ranks, scalings: of each part with factors, in the order in which new got them.
 def use_ranks_(self: __torch__.tandem.adapter.trainee.Trainee, ranks: List[int],

@@ -68,6 +68,7 @@ public final class Fuzz implements Callable<Integer> {
               context-tokens: 128
               adapter-slots: 4
               max-rank: 16
+              full-modules: 2
               pack-tokens: 256
             """;
 

@@ -50,6 +50,10 @@ public record ContentHash(String hex) {
             digest.update((kind + name(prefix.parameter())).getBytes(StandardCharsets.UTF_8));
             update(digest, prefix.parameter().values());
         });
+        adapter.full().values().forEach(module -> {
+            digest.update(name(module).getBytes(StandardCharsets.UTF_8));
+            update(digest, module.values());
+        });
         adapter.invocation()
                 .ifPresent(invocation ->
                         digest.update(("invocation " + invocation.tokens() + "\n").getBytes(StandardCharsets.UTF_8)));

@@ -40,7 +40,7 @@ public final class Sequence {
     private final int virtualTokens;
 
     private final int maxTokens;
-    private final long arrivalNanos;
+    private final Timeline timeline;
     private final List<ContentHash> versions;
     /** For each of the request's adapters the first token that it acts on. */
     private final int[] actsFrom;
@@ -52,9 +52,6 @@ public final class Sequence {
     private int cached;
     private int kvSlot = NO_SLOT;
     private int[] adapterSlots = IterationInputs.BASE;
-    private long firstTokenNanos;
-    private long scheduledNanos = Long.MAX_VALUE;
-    private long lastEventNanos;
     private final SortedMap<Integer, Integer> counts = new TreeMap<>();
     private final BitSet seen = new BitSet();
     private int scored;
@@ -77,7 +74,7 @@ public final class Sequence {
         this.tokens = Prefix.before(virtualTokens, request.prompt());
         this.maxTokens = Math.min(request.maxTokens(), maxLength - tokens.length);
         this.length = tokens.length;
-        this.arrivalNanos = nowNanos;
+        this.timeline = new Timeline(nowNanos);
         this.versions = request.adapters().stream()
                 .map(AdapterVersion::hash)
                 .sorted(Comparator.comparing(ContentHash::hex))
@@ -89,7 +86,6 @@ public final class Sequence {
                         .orElse(0))
                 .toArray();
         this.prefixKey = prefixKey(request, actsFrom);
-        this.lastEventNanos = nowNanos;
         if (request.sampling().penalties().repeats()) {
             Arrays.stream(request.prompt()).forEach(seen::set);
         }
@@ -356,47 +352,14 @@ public final class Sequence {
         }
     }
 
-    /**
-     * A token comes, and is appended next.
-     *
-     * @return nanoseconds since the request came, or since its last token
-     */
-    public long lap(long nowNanos) {
-        long interval = nowNanos - lastEventNanos;
-        lastEventNanos = nowNanos;
-        if (generated() == 0) {
-            firstTokenNanos = nowNanos;
-        }
-        return interval;
+    /** When what happened to it. */
+    public Timeline timeline() {
+        return timeline;
     }
 
     /** Tokens of the prompt that were not computed for it. */
     public int cachedPromptTokens() {
         return Math.max(0, cached - virtualTokens);
-    }
-
-    public long arrivalNanos() {
-        return arrivalNanos;
-    }
-
-    /** An iteration that carries rows of it begins; the first one counts. */
-    public void scheduled(long nowNanos) {
-        scheduledNanos = Math.min(scheduledNanos, nowNanos);
-    }
-
-    /** How long it has waited for its first iteration. */
-    public long queueNanos(long nowNanos) {
-        return Math.min(scheduledNanos, nowNanos) - arrivalNanos;
-    }
-
-    /** When the first token came; without meaning before. */
-    public long firstTokenNanos() {
-        return firstTokenNanos;
-    }
-
-    /** When the last token came, or the request if there is none yet. */
-    public long lastEventNanos() {
-        return lastEventNanos;
     }
 
     /** A later request was admitted before this one. */
@@ -490,7 +453,8 @@ public final class Sequence {
         }
         finished = true;
         try {
-            sink.finish(new Finish(reason, request.prompt().length, cachedPromptTokens(), generated(), message));
+            sink.finish(new Finish(
+                    reason, request.prompt().length, cachedPromptTokens(), generated(), message, timeline.course()));
         } catch (RuntimeException e) {
             LOG.error("the receiver of request {} failed at its end", request.id(), e);
         }

@@ -1,6 +1,7 @@
 package io.tandem.scheduler.inference;
 
 import io.tandem.kernels.IterationOutputs.Draw;
+import java.util.OptionalLong;
 
 /**
  * Where a request's tokens go. Called on the engine thread, so it must neither block nor throw; every accepted request
@@ -33,6 +34,25 @@ public interface TokenSink {
      * @param message what failed, for people; empty unless {@link FinishReason#FAILED},
      *     {@link FinishReason#SHUT_DOWN}, {@link FinishReason#BROKEN_ADAPTER},
      *     {@link FinishReason#BROKEN_CONSTRAINT} or {@link FinishReason#DISPLACED}
+     * @param course when what happened
      */
-    record Finish(FinishReason reason, int promptTokens, int cachedTokens, int completionTokens, String message) {}
+    record Finish(
+            FinishReason reason,
+            int promptTokens,
+            int cachedTokens,
+            int completionTokens,
+            String message,
+            Course course) {}
+
+    /**
+     * When what happened to a request, in nanoseconds of the engine's clock.
+     *
+     * @param arrived when the engine got it
+     * @param scheduled beginning of the first iteration that carried rows of it, if there was one
+     * @param firstToken when that came, if it did
+     */
+    record Course(long arrived, OptionalLong scheduled, OptionalLong firstToken) {
+        /** Of a request that has not ended. */
+        public static final Course NONE = new Course(0, OptionalLong.empty(), OptionalLong.empty());
+    }
 }

@@ -51,7 +51,7 @@ final class FairQueue {
 
     private static final Comparator<Sequence> WITHIN_CALLER = Comparator.comparingInt(
                     (Sequence sequence) -> sequence.request().options().priority())
-            .thenComparingLong(Sequence::arrivalNanos)
+            .thenComparingLong(sequence -> sequence.timeline().arrival())
             .thenComparingLong(sequence -> sequence.request().id());
 
     private final Map<String, Account> accounts = new HashMap<>();

@@ -202,7 +202,7 @@ final class InferenceQueue {
     private static Optional<Sequence> overdue(Backlog backlog) {
         return backlog.waiting()
                 .filter(InferenceQueue::isOverdue)
-                .min(Comparator.comparingLong(Sequence::arrivalNanos));
+                .min(Comparator.comparingLong(sequence -> sequence.timeline().arrival()));
     }
 
     private static boolean isOverdue(Sequence sequence) {

@@ -173,7 +173,7 @@ public final class IterationLoop {
         long predicted = latency.predictNanos(plan.features());
         long alone = latency.predictNanos(plan.features().withoutWindow());
         long start = nanoTime.getAsLong();
-        plan.chunks().forEach(chunk -> chunk.sequence().scheduled(start));
+        plan.chunks().forEach(chunk -> chunk.sequence().timeline().scheduled(start));
         IterationOutputs outputs;
         try {
             outputs = device.run(PlanEncoder.encode(plan));
@@ -263,7 +263,7 @@ public final class IterationLoop {
             inference.end(sequence, FinishReason.STOP, "");
         } else {
             boolean first = sequence.generated() == 0;
-            long interval = sequence.lap(now);
+            long interval = sequence.timeline().token(now);
             if (!sequence.bestEffort()) {
                 hear(first, interval);
             }

@@ -5,6 +5,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.IterationInputs.TrainingWork;
 import io.tandem.kernels.IterationOutputs;
 import io.tandem.kernels.KernelException;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.scheduler.SchedulerConfig;
 import io.tandem.scheduler.adapter.SlotResidency;
 import io.tandem.scheduler.finetune.FinetuneJob;
@@ -57,7 +58,7 @@ final class JobQueue {
         this.maxTraining = config.concurrentJobs();
         int first = config.servingSlots(device.limits());
         int firstTrainee = first + FinetuneJob.MAX_UNDER;
-        this.frozen = new SlotResidency(device, first, firstTrainee);
+        this.frozen = new SlotResidency(device, first, firstTrainee, FullModule.values().length);
         this.trainees = new SlotResidency(device, firstTrainee, firstTrainee + maxTraining);
     }
 
@@ -109,7 +110,8 @@ final class JobQueue {
 
     private void beginPack(FinetuneRun run) {
         try {
-            // Nobody else uses these slots, so there are always enough.
+            // Nobody else uses these slots, so there are always enough, and one of them has each module in full at
+            // most.
             frozenSlots = frozen.acquire(run.frozen()).orElseThrow();
             current = Optional.of(run);
             shares.charge(run, run.beginPack(frozenSlots));

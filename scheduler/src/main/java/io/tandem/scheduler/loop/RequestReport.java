@@ -34,8 +34,11 @@ public record RequestReport(
     /** Of a request that has ended. */
     static RequestReport of(Sequence sequence, FinishReason reason, Targets targets, long nowNanos) {
         int tokens = sequence.generated();
-        long ttft = (tokens > 0 ? sequence.firstTokenNanos() : nowNanos) - sequence.arrivalNanos();
-        long tpot = tokens > 1 ? (sequence.lastEventNanos() - sequence.firstTokenNanos()) / (tokens - 1) : 0;
+        long ttft = (tokens > 0 ? sequence.timeline().firstToken() : nowNanos)
+                - sequence.timeline().arrival();
+        long tpot = tokens > 1
+                ? (sequence.timeline().lastEvent() - sequence.timeline().firstToken()) / (tokens - 1)
+                : 0;
         return new RequestReport(
                 sequence.request().caller(),
                 reason,
@@ -43,10 +46,10 @@ public record RequestReport(
                 sequence.request().prompt().length,
                 sequence.cachedPromptTokens(),
                 tokens,
-                sequence.queueNanos(nowNanos),
+                sequence.timeline().queued(nowNanos),
                 ttft,
                 tpot,
-                nowNanos - sequence.arrivalNanos());
+                nowNanos - sequence.timeline().arrival());
     }
 
     /** Clients that leave, and stop texts that the server finds, cancel a request that went well until then. */

@@ -106,7 +106,7 @@ final class InferencePlanner {
         long before = 0;
         for (Sequence prompt : prompts) {
             before += prompt.pending();
-            long left = prompt.arrivalNanos() + config.targets().ttftNanos() - nowNanos;
+            long left = prompt.timeline().arrival() + config.targets().ttftNanos() - nowNanos;
             if (prompt.generated() == 0 && left > 0) {
                 double iterations = Math.max(1, (double) left / config.targets().tpotNanos());
                 due = Math.max(due, before / iterations);

@@ -46,8 +46,8 @@ final class IterationBudget {
     /** Until its next token is due. */
     private long spareNanos(Sequence sequence, long nowNanos) {
         return sequence.generated() == 0
-                ? sequence.arrivalNanos() + ttftNanos - nowNanos
-                : sequence.firstTokenNanos() + sequence.generated() * paceNanos - nowNanos;
+                ? sequence.timeline().arrival() + ttftNanos - nowNanos
+                : sequence.timeline().firstToken() + sequence.generated() * paceNanos - nowNanos;
     }
 
     /** The most that can still be made up for. */

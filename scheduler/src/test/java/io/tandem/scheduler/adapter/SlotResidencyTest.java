@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.tandem.kernels.KernelException;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.model.TargetModule;
 import io.tandem.scheduler.testing.FakeDevice;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class SlotResidencyTest {
@@ -128,5 +132,75 @@ class SlotResidencyTest {
         assertThat(slots.acquire(List.of(other)).orElseThrow())
                 .isEqualTo(slots.acquire(List.of(version(1))).orElseThrow());
         assertThat(version(2).hash()).isNotEqualTo(version(1).hash());
+    }
+
+    private static AdapterVersion full(int seed, int modules) {
+        Map<FullModule, Parameter> full = new TreeMap<>();
+        for (FullModule module : List.of(FullModule.values()).subList(0, modules)) {
+            full.put(module, new Parameter(module.weight(), 1, 1, new float[] {seed}));
+        }
+        Adapter adapter = version(seed).adapter().withFull(full);
+        return new AdapterVersion("f" + seed, ContentHash.of(adapter), FakeDevice.prepared(adapter));
+    }
+
+    private static SlotResidency room(int modules) {
+        FakeDevice own = new FakeDevice(FakeDevice.limits(4, 64, SLOTS + 2).withFullModules(modules), rows -> 1);
+        return new SlotResidency(own, 1, SLOTS + 1, modules);
+    }
+
+    private static boolean use(SlotResidency slots, AdapterVersion version) {
+        Optional<int[]> used = slots.acquire(List.of(version));
+        used.ifPresent(slots::release);
+        return used.isPresent();
+    }
+
+    /** Slots are free, and yet the longest unused with modules in full makes way. */
+    @Test
+    void whatHasModulesInFullMakesWayForTheirLikes() {
+        SlotResidency own = room(2);
+        assertThat(use(own, full(1, 1))).isTrue();
+        assertThat(use(own, version(2))).isTrue();
+        assertThat(use(own, full(3, 1))).isTrue();
+        assertThat(own.report().resident()).hasSize(3);
+        int[] used = own.acquire(List.of(full(3, 1))).orElseThrow();
+        assertThat(use(own, full(4, 2))).as("one of two is in use").isFalse();
+        assertThat(own.report().resident()).hasSize(3);
+        assertThat(use(own, full(5, 1))).isTrue();
+        assertThat(own.report().resident())
+                .containsExactlyInAnyOrder(
+                        full(5, 1).hash(), version(2).hash(), full(3, 1).hash());
+        own.release(used);
+        assertThat(use(own, full(4, 2))).isTrue();
+        assertThat(own.report().resident())
+                .containsExactlyInAnyOrder(full(4, 2).hash(), version(2).hash());
+        assertThat(use(own, version(6))).isTrue();
+        assertThat(own.report().resident()).hasSize(3);
+        assertThat(own.fits(List.of(full(4, 2), full(5, 1)))).isFalse();
+    }
+
+    /** Pins keep room for what one adapter may have, beside the slot that they keep. */
+    @Test
+    void pinsLeaveRoomForModulesInFull() {
+        SlotResidency own = room(3);
+        own.pin(full(1, 1));
+        own.pin(full(2, 1));
+        assertThat(own.fits(List.of(full(3, 2)))).isTrue();
+        assertThat(use(own, full(3, 2))).isTrue();
+        assertThat(own.report().resident())
+                .containsExactlyInAnyOrder(full(1, 1).hash(), full(3, 2).hash());
+        assertThat(own.fits(List.of(full(3, 2), full(4, 1)))).isFalse();
+    }
+
+    @Test
+    void modulesInFullAreContent() {
+        assertThat(full(1, 1).hash())
+                .isNotEqualTo(version(1).hash())
+                .isNotEqualTo(full(1, 2).hash());
+        assertThat(full(1, 2).hash()).isEqualTo(full(1, 2).hash());
+        Adapter other = version(1)
+                .adapter()
+                .withFull(Map.of(
+                        FullModule.EMBED_TOKENS, new Parameter("model.embed_tokens.weight", 1, 1, new float[] {2})));
+        assertThat(ContentHash.of(other)).isNotEqualTo(full(1, 1).hash());
     }
 }

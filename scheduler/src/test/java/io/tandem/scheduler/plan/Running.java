@@ -49,7 +49,7 @@ final class Running {
     private static void generate(Sequence sequence, int tokens, long nowNanos) {
         for (int i = 0; i < tokens; i++) {
             sequence.advance(sequence.pending());
-            sequence.lap(nowNanos);
+            sequence.timeline().token(nowNanos);
             sequence.append(TOKEN);
         }
     }

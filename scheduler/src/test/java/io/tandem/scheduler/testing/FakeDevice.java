@@ -166,7 +166,21 @@ public final class FakeDevice implements DeviceModel {
         require(learning().noneMatch(current -> current.uses(slot)), "an adapter below the trainee changes");
         slots[slot] = null;
         luck("putAdapter");
+        int modules = Arrays.stream(slots)
+                .filter(Objects::nonNull)
+                .mapToInt(other -> other.full().size())
+                .sum();
+        require(
+                modules + adapter.adapter().full().size() <= limits.fullMatrices()
+                        || adapter.adapter().full().isEmpty(),
+                "more modules in full than there is room for");
         slots[slot] = adapter.adapter();
+    }
+
+    @Override
+    public void dropAdapter(int slot) {
+        require(!trainees.containsKey(slot), "a trainee is dropped");
+        slots[slot] = null;
     }
 
     @Override

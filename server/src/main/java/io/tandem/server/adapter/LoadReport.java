@@ -8,10 +8,12 @@ import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.server.api.JsonBody;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -22,8 +24,10 @@ import java.util.TreeMap;
  * @param minRank smallest rank of a module; 0 if one is changed without factors
  * @param maxRank largest rank of a module
  * @param virtualTokens that it puts before a text
+ * @param full modules that it has in full
  * @param parameters its numbers
- * @param norm Frobenius norm of all changes and virtual tokens as one vector
+ * @param norm Frobenius norm of all changes and virtual tokens as one vector; modules in full, whose change the model's files
+ *     alone would tell, do not count
  * @param norms the same by module, under HuggingFace's names
  * @param idle whether it certainly changes nothing
  */
@@ -32,6 +36,7 @@ record LoadReport(
         int minRank,
         int maxRank,
         int virtualTokens,
+        Set<FullModule> full,
         long parameters,
         double norm,
         SortedMap<String, Double> norms,
@@ -41,6 +46,8 @@ record LoadReport(
         int minRank = adapter.modules().isEmpty() ? 0 : Integer.MAX_VALUE;
         double squares = Math.pow(adapter.prefix().map(Prefix::norm).orElse(0.0), 2);
         boolean idle = adapter.prefix().isEmpty()
+                && adapter.full().isEmpty()
+                && adapter.skipped().isEmpty()
                 && adapter.modules().values().stream().allMatch(Change::isIdle);
         SortedMap<String, Double> norms = new TreeMap<>();
         for (var module : adapter.modules().entrySet()) {
@@ -55,6 +62,7 @@ record LoadReport(
                 minRank,
                 adapter.maxRank(),
                 adapter.virtualTokens(),
+                adapter.full().keySet(),
                 adapter.parameters(),
                 Math.sqrt(squares),
                 norms,
@@ -97,6 +105,10 @@ record LoadReport(
             put(json, activated.lora());
             ArrayNode tokens = json.putArray("invocation_tokens");
             activated.tokens().tokens().forEach(tokens::add);
+        }
+        if (!full.isEmpty()) {
+            ArrayNode saved = json.putArray("modules_to_save");
+            full.forEach(module -> saved.add(module.label()));
         }
         if (virtualTokens > 0) {
             json.put("virtual_tokens", virtualTokens);

@@ -21,6 +21,7 @@ final class HyperparameterOptions {
             Map.entry("alpha", "--alpha"),
             Map.entry("peft", "--method"),
             Map.entry("lora_bias", "--lora-bias"),
+            Map.entry("modules_to_save", "--modules-to-save"),
             Map.entry("target_modules", "--target-modules"),
             Map.entry("growth_warmup", "--growth-warmup"),
             Map.entry("growth_interval", "--growth-interval"),
@@ -97,6 +98,13 @@ final class HyperparameterOptions {
     private boolean loraBias;
 
     @Option(
+            names = "--modules-to-save",
+            paramLabel = "M",
+            split = ",",
+            description = "Train copies of lm_head, embed_tokens or both in full beside the method; large.")
+    private @Nullable List<String> modulesToSave;
+
+    @Option(
             names = "--target-modules",
             paramLabel = "M",
             split = ",",
@@ -117,7 +125,7 @@ final class HyperparameterOptions {
         light_peft,
         spt,
         das,
-        distil
+        teacher
     }
 
     @Option(
@@ -329,6 +337,7 @@ final class HyperparameterOptions {
         put(hyperparameters, "alpha", alpha);
         put(hyperparameters, "peft", method == Method.lora ? null : method.name());
         put(hyperparameters, "lora_bias", loraBias ? true : null);
+        put(hyperparameters, "modules_to_save", modulesToSave);
         put(hyperparameters, "target_modules", targetModules);
         put(hyperparameters, "virtual_tokens", virtualTokens);
         put(hyperparameters, "growth_warmup", growthWarmup);

@@ -198,18 +198,18 @@ public final class ConfigLoader {
     }
 
     private static KernelsConfig kernels(ConfigValues values) {
-        return new KernelsConfig(
-                        values.oneOf(
-                                "kernels.dtype", Dtype.AUTO, "; for weights in other types set kernels.weight-form"),
-                        values.oneOf("kernels.weight-form", WeightForm.AUTO),
-                        values.integer("kernels.threads", 0),
-                        values.integer("kernels.kv-slots", 32),
-                        values.integer("kernels.context-tokens", 0),
-                        values.integer("kernels.max-tokens-per-iteration", 1024),
-                        values.integer("kernels.adapter-slots", 16),
-                        values.integer("kernels.max-rank", 64),
-                        values.integer("kernels.pack-tokens", 2048),
-                        values.oneOf("kernels.stash", Stash.KEEP))
+        KernelsConfig limits = new KernelsConfig(
+                values.oneOf("kernels.dtype", Dtype.AUTO, "; for weights in other types set kernels.weight-form"),
+                values.oneOf("kernels.weight-form", WeightForm.AUTO),
+                values.integer("kernels.threads", 0),
+                values.integer("kernels.kv-slots", 32),
+                values.integer("kernels.context-tokens", 0),
+                values.integer("kernels.max-tokens-per-iteration", 1024),
+                values.integer("kernels.adapter-slots", 16),
+                values.integer("kernels.max-rank", 64),
+                values.integer("kernels.pack-tokens", 2048),
+                values.oneOf("kernels.stash", Stash.KEEP));
+        return limits.withFullModules(values.integer("kernels.full-modules", 0))
                 .withTeacher(values.text("kernels.teacher").map(Path::of));
     }
 }

@@ -1,6 +1,5 @@
 package io.tandem.server.finetune;
 
-import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.method.BaseWeights;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
@@ -34,7 +33,7 @@ final class FirstWeights implements BaseWeights {
     }
 
     @Override
-    public float[] of(Site site) {
+    public float[] of(String module) {
         if (Thread.currentThread().isInterrupted()) {
             throw new CancellationException("the weights are not needed any more");
         }
@@ -49,6 +48,6 @@ final class FirstWeights implements BaseWeights {
             opened = weights;
         }
         read++;
-        return weights.of(site);
+        return weights.of(module);
     }
 }

@@ -1,11 +1,14 @@
 package io.tandem.server.finetune;
 
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.adapter.FullModules;
 import io.tandem.scheduler.finetune.Example;
 import io.tandem.server.api.ApiException;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -28,11 +31,27 @@ record FrozenAdapters(List<AdapterVersion> under, SortedMap<String, AdapterVersi
      * @throws ApiException naming the field
      */
     FrozenAdapters requireBelow(PeftMethod method) {
+        requireOnce("under", method.fullModules(), under);
+        for (AdapterVersion control : controls.values()) {
+            requireOnce(
+                    "controls",
+                    method.fullModules(),
+                    Stream.concat(under.stream(), Stream.of(control)).toList());
+        }
         boolean virtual = requireBelow("under", under, method.virtualTokens() > 0);
         for (AdapterVersion control : controls.values()) {
             requireBelow("controls", List.of(control), virtual);
         }
         return this;
+    }
+
+    private static void requireOnce(String field, Set<FullModule> own, List<AdapterVersion> stack) {
+        FullModules.twice(own, stack).ifPresent(module -> {
+            throw ApiException.invalid(
+                    field,
+                    "'" + field + "' would stack several adapters that have " + module.label()
+                            + " in full (modules_to_save); one of a stack may.");
+        });
     }
 
     /**

@@ -1,12 +1,12 @@
 package io.tandem.server.finetune;
 
 import io.tandem.kernels.adapter.learning.DasPolicy;
-import io.tandem.kernels.adapter.learning.DistilPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.learning.SptPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
 import java.util.LinkedHashMap;
@@ -72,7 +72,7 @@ final class JobLearns {
                                 learns.optionalNumber("search", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SEARCH),
                                 learns.optionalInt("probe_every", 1, 1_000_000)
                                         .orElse(DasPolicy.DEFAULT_PROBE_EVERY))));
-        policies.put(DistilPolicy.NAME, new Choice(Set.of(), learns -> new DistilPolicy()));
+        policies.put(TeacherPolicy.NAME, new Choice(Set.of(), learns -> new TeacherPolicy()));
         return policies;
     }
 

@@ -44,6 +44,9 @@ final class JobPeft {
     static final int MOST_RANKS = 512;
     private static final Map<String, Double> RATES = Map.of("increlora", 5.0, "svfit", 10.0);
 
+    /** Methods whose files have no place for modules in full, or whose adapters act on a part of a text only. */
+    private static final Set<String> WITHOUT_FULL = Set.of("alora", "prompt_tuning", "prefix_tuning", "bottleneck");
+
     /** What all relatives of LoRA have. */
     private static final Set<String> OF_LORA = Set.of("rank", "alpha", "rslora", "target_modules", "lora_plus_ratio");
 
@@ -52,7 +55,14 @@ final class JobPeft {
      *
      * @param settings fields that only some methods have, this one among them
      */
-    private record Choice(Set<String> settings, Reader reader) {}
+    private record Choice(Set<String> settings, Reader reader) {
+        /** The same with modules that learn in full beside it. */
+        Choice withFull() {
+            return new Choice(
+                    and(settings, Set.of(FullFields.SAVED)),
+                    (hyper, model) -> FullFields.read(hyper, reader.read(hyper, model)));
+        }
+    }
 
     private interface Reader {
         /** @param model the base model's name */
@@ -128,6 +138,7 @@ final class JobPeft {
                 new Choice(
                         BottleneckFields.FIELDS,
                         (hyper, model) -> new BottleneckMethod(BottleneckFields.read(hyper, model))));
+        methods.replaceAll((name, choice) -> WITHOUT_FULL.contains(name) ? choice : choice.withFull());
         return methods;
     }
 

@@ -4,10 +4,11 @@ import io.tandem.kernels.KernelsConfig;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
-import io.tandem.kernels.adapter.learning.DistilPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -55,7 +56,7 @@ public record TrainingDevice(
 
     /** @throws ApiException if it learns from a teacher, and there is none */
     void requireTeacher(LearningPolicy policy) {
-        if (policy instanceof DistilPolicy && limits.teacher().isEmpty()) {
+        if (policy instanceof TeacherPolicy && limits.teacher().isEmpty()) {
             throw ApiException.invalid(
                     JobLearns.FIELD,
                     "'" + JobLearns.FIELD + "' cannot be '" + policy.name()
@@ -98,6 +99,7 @@ public record TrainingDevice(
                             "'invocation_tokens' has " + token + ", the vocabulary ends with " + (model.vocab() - 1)
                                     + ".");
                 });
+        requireFull(method);
         if (method.bottleneckWidth() > limits.maxRank()) {
             throw ApiException.invalid(
                     "bottleneck_size",
@@ -109,6 +111,28 @@ public record TrainingDevice(
                     "virtual_tokens",
                     "'virtual_tokens' is " + method.virtualTokens() + ", kernels.max-rank is " + limits.maxRank()
                             + " and limits them too.");
+        }
+    }
+
+    private void requireFull(PeftMethod method) {
+        int modules = method.fullModules().size();
+        if (modules > limits.fullModules()) {
+            throw ApiException.invalid(
+                    FullFields.SAVED,
+                    String.format(
+                            Locale.ROOT,
+                            "'modules_to_save' names %d, and kernels.full-modules, how many adapters may have on this server"
+                                    + " together, is %d; each takes %.1f MB.",
+                            modules,
+                            limits.fullModules(),
+                            limits.dtype().bytes() * FullModule.numbers(model) / 1e6));
+        }
+        // What is exported, and stored here, is float32, and no tensor of a file may have more.
+        if (modules > 0 && Float.BYTES * FullModule.numbers(model) > Integer.MAX_VALUE) {
+            throw ApiException.invalid(
+                    FullFields.SAVED,
+                    "'modules_to_save' cannot be used with this model: a matrix of " + model.vocab() + " times "
+                            + model.hidden() + " numbers takes more than 2 GiB in float32.");
         }
     }
 

@@ -2,6 +2,7 @@ package io.tandem.server.http;
 
 import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.inference.FinishReason;
+import io.tandem.scheduler.inference.TokenSink.Course;
 import io.tandem.scheduler.inference.TokenSink.Finish;
 import io.tandem.server.api.GenerationParams;
 import io.tandem.server.text.StopMatcher;
@@ -29,7 +30,7 @@ final class Choice {
     private double logprobs;
     private int scoredChars;
     private String finishReason = "";
-    private Finish usage = new Finish(FinishReason.CANCELLED, 0, 0, 0, "");
+    private Finish usage = new Finish(FinishReason.CANCELLED, 0, 0, 0, "", Course.NONE);
 
     Choice(
             int index,

@@ -6,6 +6,7 @@ import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.ServerSSLOptions;
+import io.vertx.core.tracing.TracingPolicy;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,8 @@ public final class HttpVerticle extends VerticleBase {
         return new HttpServerOptions()
                 .setMaxHeaderSize(MAX_HEADER_BYTES)
                 .setHttp2ClearTextEnabled(false)
+                // Also of requests that are part of no client's trace.
+                .setTracingPolicy(TracingPolicy.ALWAYS)
                 .setUseAlpn(false);
     }
 

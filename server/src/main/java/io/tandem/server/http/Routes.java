@@ -19,6 +19,7 @@ import io.tandem.server.tenant.Tenants;
 import io.tandem.server.tenant.Usage;
 import io.tandem.server.text.ServedModel;
 import io.tandem.server.text.constrained.Grammars;
+import io.tandem.server.trace.RequestSpan;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
@@ -128,8 +129,10 @@ public final class Routes {
         table.open("/ready", health::ready);
         table.open("/version", context -> version(context, t.version()));
         table.open("/openapi.json", description::answer);
-        table.open("/docs", DocsHandler::page);
-        table.open("/docs/:asset", DocsHandler::asset);
+        table.open("/docs", WebPages.DOCS::page);
+        table.open("/docs/:asset", WebPages.DOCS::asset);
+        table.open("/console", WebPages.CONSOLE::page);
+        table.open("/console/:asset", WebPages.CONSOLE::asset);
         router.route().handler(health::admit);
         // All that follows has a caller, and needs a key once there is one.
         router.route().handler(new KeyHandler(t.tenants(), t.issued(), t.accessLog()));
@@ -298,7 +301,17 @@ public final class Routes {
         }
 
         private static Handler<RoutingContext> called(TenantRoute handler) {
-            return context -> handler.handle(context, KeyHandler.caller(context));
+            return context -> handler.handle(context, traced(context));
+        }
+
+        private static Principal traced(RoutingContext context) {
+            Principal caller = KeyHandler.caller(context);
+            RequestSpan.describe(
+                    context.request().method().name(),
+                    OtherMethods.pattern(context.currentRoute()),
+                    caller.tenant().value(),
+                    RequestIds.of(context.request()));
+            return caller;
         }
 
         /** What only admins may is written down, whether they may or not. */
@@ -334,7 +347,7 @@ public final class Routes {
                     uploads,
                     http.maxUploadBytes(),
                     deadline,
-                    (context, upload) -> handler.handle(context, KeyHandler.caller(context), upload));
+                    (context, upload) -> handler.handle(context, traced(context), upload));
         }
 
         void formOrJson(String path, Role role, TenantRoute.WithUpload form, TenantRoute json) {

@@ -1,11 +1,10 @@
 package io.tandem.server.tenant;
 
-import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.scheduler.Rejection;
 import io.tandem.scheduler.TokenSource;
 import io.tandem.scheduler.adapter.AdapterVersion;
+import io.tandem.scheduler.inference.ForwardingTokenSink;
 import io.tandem.scheduler.inference.InferenceRequest;
-import io.tandem.scheduler.inference.TokenSink;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.tenant.Usage.Counts;
 import java.util.List;
@@ -64,33 +63,12 @@ final class MeteredTokens implements TokenSource {
         return names.isEmpty() ? base : names.substring(0, Math.min(names.length(), NAME_CHARS_MAX));
     }
 
-    private final class Counting implements TokenSink {
-        private final TokenSink sink;
+    private final class Counting extends ForwardingTokenSink {
         private final String model;
 
         Counting(Submission answer) {
-            this.sink = answer.sink();
+            super(answer.sink());
             this.model = model(answer.request());
-        }
-
-        @Override
-        public void token(Draw draw) {
-            sink.token(draw);
-        }
-
-        @Override
-        public void promptToken(Draw draw) {
-            sink.promptToken(draw);
-        }
-
-        @Override
-        public void observed(float[] inputs) {
-            sink.observed(inputs);
-        }
-
-        @Override
-        public void state(float[] state) {
-            sink.state(state);
         }
 
         @Override
@@ -101,7 +79,7 @@ final class MeteredTokens implements TokenSource {
                     tenant,
                     model,
                     new Counts(0, finish.promptTokens(), finish.cachedTokens(), finish.completionTokens(), 0));
-            sink.finish(finish);
+            super.finish(finish);
         }
     }
 }

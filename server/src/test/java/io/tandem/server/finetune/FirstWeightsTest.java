@@ -21,7 +21,7 @@ class FirstWeightsTest {
     private final FirstWeights weights = new FirstWeights(
             () -> {
                 opened.incrementAndGet();
-                return site -> new float[] {site.layer()};
+                return module -> new float[] {Integer.parseInt(module.split("\\.")[2])};
             },
             3,
             clock::get,

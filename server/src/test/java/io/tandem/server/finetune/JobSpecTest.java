@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.BottleneckConfig;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -24,6 +25,7 @@ import io.tandem.kernels.adapter.learning.SptPolicy;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.BiasedMethod;
 import io.tandem.kernels.adapter.method.BottleneckMethod;
+import io.tandem.kernels.adapter.method.FullMethod;
 import io.tandem.kernels.adapter.method.Ia3Method;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
@@ -122,6 +124,20 @@ class JobSpecTest {
                     spec("\"peft\":\"" + peft + "\",\"lora_bias\":false").method();
             assertThat(biased).isEqualTo(new BiasedMethod((LoraMethod) plain));
         }
+    }
+
+    @Test
+    void modulesLearnInFullBesideMostMethods() {
+        for (String peft : List.of("lora", "dora", "pissa", "increlora", "svfit", "ia3")) {
+            PeftMethod plain = spec("\"peft\":\"" + peft + "\"").method();
+            assertThat(spec("\"peft\":\"" + peft + "\",\"modules_to_save\":[\"lm_head\"]")
+                            .method())
+                    .isEqualTo(new FullMethod(plain, Set.of(FullModule.LM_HEAD)));
+        }
+        assertThat(spec("\"modules_to_save\":[\"embed_tokens\",\"lm_head\"]")
+                        .method()
+                        .fullModules())
+                .containsExactly(FullModule.EMBED_TOKENS, FullModule.LM_HEAD);
     }
 
     @Test
@@ -256,6 +272,15 @@ class JobSpecTest {
                 "rank|`\"peft\":\"bottleneck\",\"rank\":4`",
                 "target_modules|`\"peft\":\"bottleneck\",\"target_modules\":[\"q_proj\"]`",
                 "lora_bias|`\"lora_bias\":1`",
+                "modules_to_save|`\"modules_to_save\":\"lm_head\"`",
+                "modules_to_save|`\"modules_to_save\":[]`",
+                "modules_to_save|`\"modules_to_save\":[\"lm_head\",\"score\"]`",
+                "modules_to_save|`\"modules_to_save\":[3]`",
+                "modules_to_save|`\"peft\":\"alora\",\"invocation_tokens\":[1],\"modules_to_save\":[\"lm_head\"]`",
+                "modules_to_save|`\"peft\":\"prompt_tuning\",\"modules_to_save\":[\"lm_head\"]`",
+                "modules_to_save|`\"peft\":\"bottleneck\",\"modules_to_save\":[\"lm_head\"]`",
+                "learns|`\"learns\":{\"type\":\"ist\"},\"modules_to_save\":[\"lm_head\"]`",
+                "learns|`\"learns\":{\"type\":\"spt\"},\"modules_to_save\":[\"lm_head\"]`",
                 "lora_bias|`\"peft\":\"dora\",\"lora_bias\":true`",
                 "lora_bias|`\"peft\":\"bottleneck\",\"lora_bias\":true`",
                 "bottleneck_size|`\"bottleneck_size\":4`",
@@ -299,12 +324,13 @@ class JobSpecTest {
                 "learns.budget|`\"learns\":{\"type\":\"spt\",\"budget\":0}`",
                 "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
                 "learns.skip|`\"learns\":{\"type\":\"das\",\"skip\":1}`",
-                "learns.share|`\"learns\":{\"type\":\"distil\",\"share\":0.5}`",
-                "learns|`\"learns\":{\"type\":\"distil\"},\"peft\":\"prompt_tuning\"`",
+                "learns.share|`\"learns\":{\"type\":\"teacher\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"teacher\"},\"peft\":\"prompt_tuning\"`",
                 "learns.search|`\"learns\":{\"type\":\"das\",\"search\":0}`",
                 "learns.skip|`\"learns\":{\"type\":\"ist\",\"skip\":0.5}`",
                 "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"svfit\"`",
                 "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"increlora\"`",
+                "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"pissa\",\"modules_to_save\":[\"lm_head\"]`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

@@ -121,6 +121,7 @@ class JobIT {
                 "prompt_tuning",
                 "bottleneck",
                 "lora_bias",
+                "modules_to_save",
                 "ist",
                 "pdp",
                 "light_peft",
@@ -142,6 +143,7 @@ class JobIT {
         boolean virtual = peft.endsWith("_tuning");
         assertThat(alone.virtualTokens()).isEqualTo(virtual ? 5 : 0);
         assertThat(alone.modules().isEmpty()).isEqualTo(virtual);
+        assertThat(alone.full()).hasSize(peft.equals("modules_to_save") ? 2 : 0);
         assertThat(alone.modules().values()).hasOnlyElementsOfType(form).noneMatch(Change::isIdle);
         String id = create("supervised", settings, files);
         awaitStep(id, 10);
@@ -166,6 +168,7 @@ class JobIT {
     private String own(String name) throws Exception {
         return switch (name) {
             case "lora_bias" -> "\"lora_bias\":true,\"rank\":4";
+            case "modules_to_save" -> "\"modules_to_save\":[\"lm_head\",\"embed_tokens\"],\"optimizer\":\"adamw_8bit\"";
             case "ist" -> "\"peft\":\"dora\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}";
             case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
             case "spt" -> "\"learns\":{\"type\":\"spt\",\"budget\":0.5}";

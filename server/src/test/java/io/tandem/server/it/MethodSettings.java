@@ -25,6 +25,7 @@ final class MethodSettings {
     static String of(RunningServer server, String method) throws Exception {
         return switch (method) {
             case "prompt_tuning", "prefix_tuning" -> ",\"virtual_tokens\":5";
+            case "olora" -> ",\"modules_to_save\":[\"lm_head\",\"embed_tokens\"]";
             case "svfit" -> ",\"rank\":12";
             case "alora" -> {
                 JsonNode tokens = server.json(server.post("/tokenize", "{\"content\":\"is \"}"));

@@ -194,6 +194,7 @@ final class RunningServer implements AutoCloseable {
                                 16,
                                 512,
                                 Stash.KEEP)
+                        .withFullModules(2)
                         .withTeacher(settings.teacher));
         return new RunningServer(
                 directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());

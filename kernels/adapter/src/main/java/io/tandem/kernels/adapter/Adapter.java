@@ -21,16 +21,22 @@ import java.util.TreeSet;
  *
  * <p>Adapters that are stacked add up what each of them changes of the base's output, as PEFT does for several active LoRA
  * or DoRA adapters; none of them sees what another adds, but for bottlenecks behind a block, which read its output as the
- * changes of its linears leave it. Factors of (IA)^3 multiply. At most one of them has virtual tokens.
+ * changes of its linears leave it. Factors of (IA)^3 multiply. At most one of them has virtual tokens, and at most one has a
+ * module in full.
  *
  * @param config what the adapter's configuration file says
  * @param modules the changed modules; a module that is absent is not changed
  * @param prefix the virtual tokens
+ * @param full {@code [vocabulary, hidden]} each, in the place of the model's own
  * @param skipped layers that texts with this adapter do not go through, whatever other adapters they have (DAS, Wu et al.,
  *     2023)
  */
 public record Adapter(
-        AdapterConfig config, SortedMap<Site, Change> modules, Optional<Prefix> prefix, SortedSet<Integer> skipped) {
+        AdapterConfig config,
+        SortedMap<Site, Change> modules,
+        Optional<Prefix> prefix,
+        SortedMap<FullModule, Parameter> full,
+        SortedSet<Integer> skipped) {
 
     /**
      * One linear of one layer, or the output of its attention or MLP.
@@ -83,12 +89,13 @@ public record Adapter(
 
     public Adapter {
         modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
+        full = Collections.unmodifiableSortedMap(new TreeMap<>(full));
         skipped = Collections.unmodifiableSortedSet(new TreeSet<>(skipped));
     }
 
-    /** One whose texts go through all layers. */
+    /** Without modules in full, and one whose texts go through all layers. */
     public Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Optional<Prefix> prefix) {
-        this(config, modules, prefix, Collections.emptySortedSet());
+        this(config, modules, prefix, Collections.emptySortedMap(), Collections.emptySortedSet());
     }
 
     public Adapter(AdapterConfig config, Map<Site, ? extends Change> modules) {
@@ -107,7 +114,7 @@ public record Adapter(
 
     /** The same with these modules and virtual tokens. */
     public Adapter with(Map<Site, ? extends Change> others, Optional<Prefix> virtual) {
-        return new Adapter(config, new TreeMap<>(others), virtual, skipped);
+        return new Adapter(config, new TreeMap<>(others), virtual, full, skipped);
     }
 
     /** The same without these layers, and what it changes in them. */
@@ -115,7 +122,7 @@ public record Adapter(
         SortedMap<Site, Change> left = new TreeMap<>(modules);
         left.keySet().removeIf(site -> layers.contains(site.layer()));
         AdapterConfig own = config instanceof BottleneckConfig all ? all.leavingOut(layers) : config;
-        return new Adapter(own, left, prefix, new TreeSet<>(layers));
+        return new Adapter(own, left, prefix, full, new TreeSet<>(layers));
     }
 
     /**
@@ -136,6 +143,10 @@ public record Adapter(
         if (prefix.isPresent()) {
             throw new IllegalArgumentException(
                     "the adapter has virtual tokens, which are not a product of low-rank factors");
+        }
+        if (!full.isEmpty()) {
+            throw new IllegalArgumentException("the adapter has " + FullModule.labels(full.keySet().stream())
+                    + " in full (modules_to_save), which is not a product of low-rank factors");
         }
         SortedMap<Site, LowRank> factors = new TreeMap<>();
         modules.forEach((site, change) -> {
@@ -167,6 +178,7 @@ public record Adapter(
      */
     public void requireFinite(Dtype dtype) {
         prefix.ifPresent(virtual -> virtual.requireFinite(dtype));
+        full.forEach((module, parameter) -> requireFinite(module, parameter, dtype));
         modules.forEach((site, change) -> {
             try {
                 change.requireFinite(dtype);
@@ -174,6 +186,20 @@ public record Adapter(
                 throw new IllegalArgumentException(site + " " + e.getMessage(), e);
             }
         });
+    }
+
+    private static void requireFinite(FullModule module, Parameter parameter, Dtype dtype) {
+        for (float value : parameter.values()) {
+            if (!dtype.holds(value)) {
+                throw new IllegalArgumentException(
+                        module.path() + " has a number that is not finite with kernels.dtype " + dtype.label());
+            }
+        }
+    }
+
+    /** The same with these modules in full and no others. */
+    public Adapter withFull(Map<FullModule, Parameter> modulesInFull) {
+        return new Adapter(config, modules, prefix, new TreeMap<>(modulesInFull), skipped);
     }
 
     /** The same adapter without what only training needs. */
@@ -184,13 +210,13 @@ public record Adapter(
     }
 
     /**
-     * The adapter that the first ranks of its modules make; those with fewer are as they are.
+     * The adapter that the first ranks of its modules make; those with fewer are as they are, and so are modules in full.
      *
      * @throws IllegalArgumentException naming a module that is changed in another form
      */
     public Adapter firstRanks(int ranks) {
         SortedMap<Site, LowRank> first = new TreeMap<>();
-        SortedMap<Site, LowRank> factors = factors();
+        SortedMap<Site, LowRank> factors = withFull(Map.of()).factors();
         LoraConfig config = lora();
         factors.forEach((site, all) -> {
             int own = Math.min(ranks, all.rank());
@@ -202,7 +228,7 @@ public record Adapter(
                 config.rankStabilized(),
                 config.targets(),
                 config.baseModel());
-        return new Adapter(smaller, first);
+        return new Adapter(smaller, first).withFull(full);
     }
 
     /** The largest rank of a module. */
@@ -225,9 +251,10 @@ public record Adapter(
         return prefix.map(own -> own.match(Prompt::tokens, keys -> 0)).orElse(0);
     }
 
-    /** Numbers that it has for the modules that it changes, and for virtual tokens. */
+    /** Numbers that it has for the modules that it changes, for virtual tokens, and for modules in full. */
     public long parameters() {
         return modules.values().stream().mapToLong(Change::numbers).sum()
-                + prefix.map(Prefix::numbers).orElse(0L);
+                + prefix.map(Prefix::numbers).orElse(0L)
+                + full.values().stream().mapToLong(p -> p.values().length).sum();
     }
 }

@@ -135,8 +135,10 @@ class RecursiveConversionTest {
             assertThat(lost).isLessThan(last);
             last = lost;
             ModelFiles files = ModelSource.open(output());
-            float[] own = BaseWeights.of(files.weights(), ModelConfigReader.read(files.config()))
-                    .of(QUERIES);
+            BaseWeights weights = BaseWeights.of(files.weights(), ModelConfigReader.read(files.config()));
+            float[] own = weights.of(QUERIES);
+            assertThat(weights.of("model.embed_tokens"))
+                    .isEqualTo(files.weights().floats(WeightNames.EMBEDDING));
             double difference = 0;
             for (int i = 0; i < own.length; i++) {
                 difference = Math.max(difference, Math.abs(own[i] - weight(2)[i]));

@@ -8,11 +8,13 @@ import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LeadingRanks;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.PromptConfig;
@@ -78,6 +80,16 @@ public final class TinyAdapters {
             modules.put(site, new Dora(direction, magnitude));
         });
         return new Adapter(factors.config(), modules);
+    }
+
+    /** The adapter with random modules in full. */
+    public static Adapter full(Adapter adapter, ModelConfig model, Set<FullModule> modules, long seed) {
+        Random random = new Random(seed + 3);
+        Map<FullModule, Parameter> full = new TreeMap<>();
+        for (FullModule module : modules) {
+            full.put(module, module.parameter(model, gaussian(random, model.vocab() * model.hidden(), 0.3)));
+        }
+        return adapter.withFull(full);
     }
 
     /** Factors in all linears with a bias on B. */

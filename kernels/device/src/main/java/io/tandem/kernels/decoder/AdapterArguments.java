@@ -20,6 +20,8 @@ interface AdapterArguments {
      * @param keys and values of the virtual tokens, if these have them instead
      * @param bottlenecks four numbers for each: block, width, input, function
      * @param tensors three for each of those
+     * @param full 1 for each module in full that is a head, 0 for an embedding
+     * @param matrices of those
      */
     record Content(
             long[] factors,
@@ -33,7 +35,9 @@ interface AdapterArguments {
             long[] tokens,
             List<PtNDArray> keys,
             long[] bottlenecks,
-            List<PtNDArray> tensors)
+            List<PtNDArray> tensors,
+            long[] full,
+            List<PtNDArray> matrices)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -49,7 +53,9 @@ interface AdapterArguments {
                 call.numbers(tokens),
                 call.list(keys),
                 call.numbers(bottlenecks),
-                call.list(tensors)
+                call.list(tensors),
+                call.numbers(full),
+                call.list(matrices)
             };
         }
     }
@@ -74,6 +80,7 @@ interface AdapterArguments {
      * @param bottlenecks as in a slot's content
      * @param bottleneckStarts where each of those begins
      * @param bottleneckScalings of those
+     * @param full two numbers for each module in full: 1 if it is a head, where it begins
      */
     record Learned(
             long[] banks,
@@ -89,7 +96,8 @@ interface AdapterArguments {
             List<PtNDArray> vectors,
             long[] bottlenecks,
             long[] bottleneckStarts,
-            double[] bottleneckScalings)
+            double[] bottleneckScalings,
+            long[] full)
             implements Arguments {
         /** In the script's order. */
         IValue[] values(TensorScope call) {
@@ -107,7 +115,8 @@ interface AdapterArguments {
                 call.list(vectors.toArray(PtNDArray[]::new)),
                 call.numbers(bottlenecks),
                 call.numbers(bottleneckStarts),
-                call.own(IValue.listFrom(bottleneckScalings))
+                call.own(IValue.listFrom(bottleneckScalings)),
+                call.numbers(full)
             };
         }
     }

@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
@@ -237,13 +238,26 @@ final class AdapterLayout {
         adapter.prefix()
                 .map(prefix -> prefix.parameter().values())
                 .ifPresent(values -> System.arraycopy(values, 0, flat, prefixStart(adapter), values.length));
+        adapter.full().forEach((module, own) -> {
+            float[] values = own.values();
+            System.arraycopy(values, 0, flat, fullStart(adapter, module), values.length);
+        });
         return flat;
     }
 
-    /** Where the embeddings of virtual tokens begin in a trainee's vector: behind everything else. */
+    /** Where the numbers of virtual tokens begin in a trainee's vector: behind those of modules. */
     static int prefixStart(Adapter adapter) {
-        return Math.toIntExact(
-                adapter.parameters() - adapter.prefix().map(Prefix::numbers).orElse(0L));
+        long prefix = adapter.prefix().map(Prefix::numbers).orElse(0L);
+        return Math.toIntExact(adapter.parameters() - fullNumbers(adapter.full()) - prefix);
+    }
+
+    /** Where a module in full begins there: behind everything else, one after the other. */
+    static int fullStart(Adapter adapter, FullModule module) {
+        return Math.toIntExact(adapter.parameters() - fullNumbers(adapter.full().tailMap(module)));
+    }
+
+    private static long fullNumbers(Map<FullModule, Parameter> full) {
+        return full.values().stream().mapToLong(own -> own.values().length).sum();
     }
 
     /** The adapter that {@link #flatten} would lay out like this; all but the numbers is that of the like. */
@@ -272,8 +286,17 @@ final class AdapterLayout {
             modules.put(site, old.with(ordered));
         });
         Optional<Prefix> prefix =
-                like.prefix().map(old -> old.with(Arrays.copyOfRange(flat, prefixStart(like), flat.length)));
-        return like.with(modules, prefix);
+                like.prefix().map(old -> old.with(part(flat, prefixStart(like), (int) old.numbers())));
+        SortedMap<FullModule, Parameter> full = new TreeMap<>();
+        like.full().forEach((module, old) -> {
+            float[] own = part(flat, fullStart(like, module), old.values().length);
+            full.put(module, new Parameter(old.name(), old.rows(), old.columns(), own));
+        });
+        return like.with(modules, prefix).withFull(full);
+    }
+
+    private static float[] part(float[] flat, int start, int length) {
+        return Arrays.copyOfRange(flat, start, start + length);
     }
 
     private static void transpose(float[] from, int fromStart, int rows, int columns, float[] to, int toStart) {

@@ -8,7 +8,9 @@ import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
@@ -25,6 +27,7 @@ import io.tandem.kernels.tensor.TensorScope;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -48,6 +51,15 @@ final class AdapterSlots {
     /** The layers that rows with the adapter in each slot skip. */
     private final BitSet[] skipped;
 
+    /** Of the adapter in each slot, what it has in full. */
+    private final List<Set<FullModule>> full;
+
+    private boolean anyFull;
+
+    /** Slots whose adapter has that in memory of {@code kernels.full-modules}, and not in a trainee's own. */
+    private final BitSet lent = new BitSet();
+
+    private final KernelsConfig limits;
     private final boolean routed;
     private final boolean compiled;
     /** By lane. */
@@ -77,7 +89,10 @@ final class AdapterSlots {
         Arrays.fill(virtual, Virtual.NONE);
         this.skipped = new BitSet[limits.adapterSlots()];
         Arrays.setAll(skipped, slot -> new BitSet());
-        value = script.newAdapters(owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model));
+        this.full = new ArrayList<>(Collections.nCopies(limits.adapterSlots(), Set.of()));
+        this.limits = limits;
+        value = script.newAdapters(
+                owner, loaded, limits.adapterSlots(), limits.maxRank(), sizes(model), limits.fullMatrices());
     }
 
     /** For each linear of a layer how many modules it joins, its inputs and its outputs. */
@@ -108,6 +123,8 @@ final class AdapterSlots {
 
     private void put(int slot, PreparedAdapter prepared, boolean learning) {
         Adapter adapter = prepared.adapter();
+        Map<FullModule, Parameter> matrices = learning ? adapter.full() : Map.of();
+        requireRoom(slot, matrices.size());
         try (TensorScope call = scope.open()) {
             List<Part> parts = IntStream.range(0, layout.banks())
                     .boxed()
@@ -169,9 +186,69 @@ final class AdapterSlots {
                             learning ? tokens(adapter) : new long[0],
                             learning ? numbers(call, adapter, KeysAndValues.class) : List.of(),
                             AdapterLayout.places(blocks),
-                            tensors(call, prepared, blocks)));
+                            tensors(call, prepared, blocks),
+                            matrices.keySet().stream()
+                                    .mapToLong(AdapterSlots::code)
+                                    .toArray(),
+                            matrices.values().stream()
+                                    .map(p -> call.tensor(p.values(), p.rows(), p.columns()))
+                                    .toList()));
         }
         occupy(slot, adapter);
+    }
+
+    /** What {@code full.py} calls it. */
+    static long code(FullModule module) {
+        return module == FullModule.LM_HEAD ? 1 : 0;
+    }
+
+    private void requireRoom(int slot, int modules) {
+        int others = IntStream.range(0, full.size())
+                .filter(other -> other != slot && lent.get(other))
+                .map(other -> full.get(other).size())
+                .sum();
+        if (others + modules > limits.fullMatrices()) {
+            throw new IllegalStateException(
+                    "adapters with " + (others + modules) + " modules in full, and room for " + limits.fullMatrices());
+        }
+        lent.set(slot, modules > 0);
+    }
+
+    /** What the slot's adapter has in full gives its room to others. */
+    void clearFull(int slot) {
+        try (TensorScope call = scope.open()) {
+            script.clearFull(call, value, slot);
+        }
+        setFull(slot, Set.of());
+        lent.clear(slot);
+    }
+
+    private void setFull(int slot, Set<FullModule> modules) {
+        full.set(slot, modules);
+        anyFull = full.stream().anyMatch(own -> !own.isEmpty());
+    }
+
+    /** Whether a slot has a module in full. */
+    boolean anyFull() {
+        return anyFull;
+    }
+
+    /**
+     * Which of these slots has the module in full; -1 if none.
+     *
+     * @throws IllegalArgumentException if more than one has
+     */
+    int full(FullModule module, int[] slots) {
+        int found = -1;
+        for (int slot : slots) {
+            if (full.get(slot).contains(module)) {
+                if (found >= 0) {
+                    throw new IllegalArgumentException("rows use " + module.label() + " of two adapters");
+                }
+                found = slot;
+            }
+        }
+        return found;
     }
 
     /** Bank and row of each bias. */
@@ -263,6 +340,7 @@ final class AdapterSlots {
     /** The slot's content has these ranks now. */
     void occupy(int slot, Adapter adapter) {
         virtual[slot] = Virtual.of(slot, adapter);
+        setFull(slot, Set.copyOf(adapter.full().keySet()));
         ranks[slot] = layout.ranksByLinear(adapter);
         scaled[slot] = layout.scaledByLinear(adapter);
         skip(slot, adapter.skipped());

@@ -6,6 +6,7 @@ import io.tandem.kernels.WeightForm;
 import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
+import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Paired;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
@@ -163,16 +164,29 @@ final class DecoderScript {
                 call.number(end));
     }
 
-    /** @param sizes of each bank: how many linears it joins, inputs, outputs */
-    AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes) {
+    /**
+     * @param sizes of each bank: how many linears it joins, inputs, outputs
+     * @param full how many modules adapters may have in full together
+     */
+    AdaptersObject newAdapters(TensorScope owner, ModelObject model, int slots, int rank, long[] sizes, int full) {
         try (TensorScope call = owner.open()) {
             return new AdaptersObject(script.call(
-                    owner, "new_adapters", model.value(), call.number(slots), call.number(rank), call.numbers(sizes)));
+                    owner,
+                    "new_adapters",
+                    model.value(),
+                    call.number(slots),
+                    call.number(rank),
+                    call.numbers(sizes),
+                    call.number(full)));
         }
     }
 
     void putAdapter(TensorScope call, AdaptersObject adapters, int slot, Content content) {
         script.call(call, "put_adapter", after(content.values(call), adapters.value(), call.number(slot)));
+    }
+
+    void clearFull(TensorScope call, AdaptersObject adapters, int slot) {
+        script.call(call, "clear_full", adapters.value(), call.number(slot));
     }
 
     /** @param place a slot, the first and the end of its virtual tokens, and the cache's slot that gets them */
@@ -216,27 +230,23 @@ final class DecoderScript {
         return script.call(
                 call,
                 "iterate",
-                model.value(),
-                cache.value(),
-                adapters.value(),
-                pack.value(),
-                arena.value(),
-                teacher.value(),
-                call.value(inputs.numbers()),
-                call.numbers(inputs.sizes()),
-                call.own(IValue.listFrom(
-                        inputs.layout().lists().map(call::numbers).toArray(IValue[]::new))),
-                call.flag(inputs.mixed()),
-                call.number(inputs.top()),
-                call.flag(inputs.learn()),
-                call.flag(inputs.distils()));
+                after(
+                        inputs.values(call),
+                        model.value(),
+                        cache.value(),
+                        adapters.value(),
+                        pack.value(),
+                        arena.value(),
+                        teacher.value()));
     }
 
     /**
      * @param policy {@link io.tandem.kernels.Stash#code}
      * @param chunk rows of logits that are alive at once
+     * @param heads whether heads may learn
      */
-    ArenaObject newArena(TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk) {
+    ArenaObject newArena(
+            TensorScope owner, ModelObject model, int rows, int ffn, int policy, int chunk, boolean heads) {
         try (TensorScope call = owner.open()) {
             return new ArenaObject(script.call(
                     owner,
@@ -245,7 +255,8 @@ final class DecoderScript {
                     call.number(rows),
                     call.number(ffn),
                     call.number(policy),
-                    call.number(chunk)));
+                    call.number(chunk),
+                    call.flag(heads)));
         }
     }
 
@@ -288,34 +299,29 @@ final class DecoderScript {
         }
     }
 
-    /**
-     * @param stack the adapters of the rows, the trainee last
-     * @param units as {@link BackwardUnits} encodes them
-     * @param first the first layer that the rows go through
-     */
+    /** @param stack the adapters of the rows, the trainee last */
     void backward(
             TensorScope call,
             ModelObject model,
             AdaptersObject adapters,
             TraineeObject trainee,
-            int lane,
-            Slots stack,
             ArenaObject arena,
-            long[] units,
-            int first) {
+            TeacherObject teacher,
+            Slots stack,
+            Backward windows) {
         script.call(
                 call,
                 "backward",
-                model.value(),
-                adapters.value(),
-                trainee.value(),
-                call.number(lane),
-                call.numbers(stack.slots()),
-                call.numbers(stack.ranks()),
-                call.numbers(stack.scaled()),
-                arena.value(),
-                call.numbers(units),
-                call.number(first));
+                after(
+                        windows.values(call),
+                        model.value(),
+                        adapters.value(),
+                        trainee.value(),
+                        arena.value(),
+                        teacher.value(),
+                        call.numbers(stack.slots()),
+                        call.numbers(stack.ranks()),
+                        call.numbers(stack.scaled())));
     }
 
     /**

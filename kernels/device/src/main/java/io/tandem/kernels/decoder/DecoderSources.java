@@ -20,6 +20,7 @@ final class DecoderSources {
                             "__torch__/tandem/ops/forward_kl.py",
                             "__torch__/tandem/adapter/prompt.py",
                             "__torch__/tandem/adapter/bottleneck.py",
+                            "__torch__/tandem/adapter/full.py",
                             "__torch__/tandem/model.py",
                             "__torch__/tandem/host.py",
                             "__torch__/tandem/inputs.py",

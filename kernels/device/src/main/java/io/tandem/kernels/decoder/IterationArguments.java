@@ -1,8 +1,10 @@
 package io.tandem.kernels.decoder;
 
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.IValue;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
 import io.tandem.kernels.decoder.DecoderScript.Arguments;
+import io.tandem.kernels.tensor.TensorScope;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -16,22 +18,62 @@ interface IterationArguments {
      * @param mixed whether rows differ in their adapters
      * @param top how many log-probabilities are reported, -1 for none
      * @param learn whether the window will go backward
-     * @param distils whether it learns from the teacher
+     * @param taught whether it learns from the teacher
      */
-    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn, boolean distils)
-            implements Arguments {}
+    record Inputs(PtNDArray numbers, long[] sizes, Views layout, boolean mixed, int top, boolean learn, boolean taught)
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.value(numbers),
+                call.numbers(sizes),
+                call.own(IValue.listFrom(layout.lists().map(call::numbers).toArray(IValue[]::new))),
+                call.flag(mixed),
+                call.number(top),
+                call.flag(learn),
+                call.flag(taught)
+            };
+        }
+    }
+
+    /**
+     * Windows of a lane that go backward.
+     *
+     * @param units as {@link BackwardUnits} encodes them
+     * @param learned rows and labels of {@link FullRows#learned}
+     * @param embedded rows and tokens of {@link FullRows#embedded}
+     * @param first the first layer that the rows go through
+     * @param taught whether they learn from the teacher
+     */
+    record Backward(int lane, long[] units, long[] learned, long[] embedded, int first, boolean taught)
+            implements Arguments {
+        /** In the script's order. */
+        IValue[] values(TensorScope call) {
+            return new IValue[] {
+                call.number(lane),
+                call.numbers(units),
+                call.numbers(learned),
+                call.numbers(embedded),
+                call.number(first),
+                call.flag(taught)
+            };
+        }
+    }
 
     /**
      * The rows, all of them first.
      *
+     * @param full which modules in full they use: before and behind the layers, so whatever layers they skip
      * @param layers as {@link Depth} has them
      */
-    record Views(long[] layers, List<Layout> views) {
-        /** As {@code depth.py} takes them: those of all rows, the layers, and those of the other views. */
+    record Views(List<Layout> views, FullRows full, long[] layers) {
+        /** As {@code depth.py} takes them: those of all rows, modules in full, the layers, and those of the other views. */
         Stream<long[]> lists() {
-            return Stream.concat(
-                    Stream.concat(views.get(0).lists(), Stream.of(layers)),
-                    views.stream().skip(1).flatMap(Layout::lists));
+            return Stream.of(
+                            views.get(0).lists(),
+                            Stream.of(full.embedders(), full.heads(), full.window(), layers),
+                            views.stream().skip(1).flatMap(Layout::lists))
+                    .flatMap(lists -> lists);
         }
     }
 

@@ -38,7 +38,7 @@ record IterationCall(
      * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
      * @param mixed whether the rows of all lanes together differ in them
-     * @param distils whether the window learns from the teacher
+     * @param taught whether the window learns from the teacher
      */
     IterationOutputs run(
             List<Segment> segments,
@@ -50,9 +50,10 @@ record IterationCall(
             int layers,
             long[] virtual,
             boolean mixed,
-            boolean distils) {
+            boolean taught) {
         RowEncoder rows = depth.all();
         long[] learned = RowEncoder.learned(windows, pack);
+        FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
                 concat(concat(sampling.options, sampling.bias), sampling.repeated),
                 concat(rows.tokens, rows.positions),
@@ -70,18 +71,18 @@ record IterationCall(
                 sampling.allowed,
                 SamplingRows.indices(sampling.pooled),
                 virtual,
-                depth.views().get(0).adapters().pairs());
+                depth.views().get(0).adapters().pairs(),
+                full.embedded(),
+                full.headed());
         depth.views().stream().skip(1).forEach(view -> staging.add(sections(view)));
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                new Views(
-                        depth.layers(),
-                        depth.views().stream().map(view -> layout(view, pack)).toList()),
+                new Views(depth.views().stream().map(view -> layout(view, pack)).toList(), full, depth.layers()),
                 mixed,
                 sampling.top,
                 pack.learns(),
-                distils);
+                taught);
         IntBuffer results = IntBuffer.wrap(
                 scope.ints(script.iterate(scope, model, cache, adapters.value(), joined, arena, teacher, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();

@@ -15,35 +15,31 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.Prefix;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
+import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.PackObject;
-import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.device.ContextLength;
 import io.tandem.kernels.device.DeviceProfile;
 import io.tandem.kernels.family.ModelConfigReader;
 import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.source.ModelSource;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.NativeEngine;
 import io.tandem.kernels.tensor.TensorScope;
 import io.tandem.kernels.weights.Checkpoint;
 import io.tandem.kernels.weights.ModelFiles;
-import io.tandem.kernels.weights.ModelFormatException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,15 +63,15 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
     private final TensorScope trainingScope;
+    private final Teacher teacher;
     private ArenaObject arena;
-    private final TeacherObject teacher;
-    private final Optional<ModelConfig> teaches;
     private boolean arenaReserved;
     private boolean backwardPrepared;
     private PackRows pack = PackRows.EMPTY;
+    /** Of the pack's rows. */
+    private LayerPath path;
+
     private PackLanes packLanes;
-    /** The first layer that the pack's rows go through. */
-    private int firstLayer;
 
     private TorchScriptDecoder(
             Checkpoint checkpoint,
@@ -97,25 +93,16 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
-        teacher = script.newTeacher(owned);
-        teaches = limits.teacher().map(files -> teach(ModelSource.open(files), progress));
-        packLanes = new PackLanes(pack, model.layers(), model.layers());
+        teacher = Teacher.load(script, owned, model, limits, progress);
+        path = LayerPath.of(model.layers(), new BitSet(), 0);
+        packLanes = path.lanes(pack);
     }
 
     /** @param lowest layer of those that learn */
     private void use(PackRows next, int lowest) {
         pack = next;
-        BitSet skipped = adapters.skipped(next.adapterSlots());
-        int[] layers = IntStream.iterate(model.layers() - 1, layer -> layer >= 0, layer -> layer - 1)
-                .filter(layer -> !skipped.get(layer))
-                .toArray();
-        // The last one at least, so that there is a backward pass.
-        int[] backward = IntStream.range(0, layers.length)
-                .filter(i -> i == 0 || layers[i] >= lowest)
-                .map(i -> layers[i])
-                .toArray();
-        firstLayer = layers[layers.length - 1];
-        packLanes = new PackLanes(next, layers.length, backward);
+        path = LayerPath.of(model.layers(), adapters.skipped(next.adapterSlots()), lowest);
+        packLanes = path.lanes(next);
     }
 
     /**
@@ -160,12 +147,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public PreparedAdapter prepare(Adapter adapter) {
+        FullModuleCheck.check(adapter, model, limits);
         return layout.prepare(adapter, limits.maxRank(), limits.dtype());
     }
 
     @Override
     public void putAdapter(int slot, PreparedAdapter adapter) {
         adapters.put(slot, adapter);
+    }
+
+    @Override
+    public void dropAdapter(int slot) {
+        adapters.clearFull(slot);
     }
 
     @Override
@@ -202,24 +195,10 @@ public final class TorchScriptDecoder implements DeviceModel {
             trainees.put(slot, trainee);
             return trainee;
         } catch (RuntimeException | Error e) {
+            adapters.clearFull(slot);
             scope.close();
             throw e;
         }
-    }
-
-    /** Loads the teacher. */
-    private ModelConfig teach(ModelFiles files, LoadProgress progress) {
-        ModelConfig other = ModelConfigReader.read(files.config());
-        if (other.vocab() != model.vocab()) {
-            throw ModelFormatException.in(
-                    files.path(),
-                    "is to teach a model with a vocabulary of " + model.vocab() + ", and has one of " + other.vocab());
-        }
-        try (TensorScope call = owned.open()) {
-            ModelObject loaded = new ModelLoader(script, files.weights(), other, limits, progress).load(call);
-            script.setTeacher(call, teacher, loaded, AdapterSlots.sizes(other), limits.packTokens(), other.ffn());
-        }
-        return other;
     }
 
     private void prepareBackward() {
@@ -242,54 +221,13 @@ public final class TorchScriptDecoder implements DeviceModel {
     public void beginPack(int[] adapterSlots, TrainingPack next) {
         boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
         int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
-        if (next.rows() > limits.packTokens()) {
-            throw new IllegalArgumentException(
-                    "a pack of " + next.rows() + " tokens, kernels.pack-tokens is " + limits.packTokens());
-        }
-        next.sequences()
-                .forEach(sequence ->
-                        requireActs(sequence.actsFrom(), adapterSlots, next.purpose() == TrainingPack.Purpose.LEARN));
-        if (!adapters.skipped(adapterSlots).isEmpty()) {
-            next.sequences().forEach(sequence -> requireWhole(sequence.actsFrom()));
-        }
+        PackCheck.check(next, adapterSlots, adapters, limits);
         Virtual virtual = adapters.virtual(adapterSlots);
-        next.sequences().forEach(sequence -> requireVirtual(sequence.tokens(), virtual.running()));
         reserveArena();
         int written = virtual.written();
         use(new PackRows(adapterSlots.clone(), written, next, limits.lanes()), lowest);
         try (TensorScope call = owned.open()) {
             script.beginPack(call, arena, virtual.slot(), written);
-        }
-    }
-
-    /** Gradients pass through what lies below a trainee in all of its rows. */
-    private static void requireActs(int[] actsFrom, int[] adapterSlots, boolean learns) {
-        boolean complete = actsFrom.length == 0 || actsFrom.length == adapterSlots.length;
-        boolean wholeBelow = !learns
-                || Arrays.stream(actsFrom).limit(adapterSlots.length - 1L).allMatch(from -> from == 0);
-        if (!complete || !wholeBelow) {
-            throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
-                    + " on, in a pack of " + adapterSlots.length + (learns ? " to learn" : " to measure"));
-        }
-    }
-
-    /** Rows of a window go through the same layers. */
-    private static void requireWhole(int[] actsFrom) {
-        if (Arrays.stream(actsFrom).anyMatch(from -> from > 0)) {
-            throw new IllegalArgumentException(
-                    "an adapter that acts on a part of a sequence, with one whose rows skip layers");
-        }
-    }
-
-    /** What is learned of virtual tokens is found by their place at the beginning of a sequence. */
-    private static void requireVirtual(int[] tokens, int virtual) {
-        for (int i = 0; i < Math.max(virtual, tokens.length); i++) {
-            int expected = i < virtual ? Prefix.token(i) : 0;
-            boolean right = i < tokens.length && (i < virtual ? tokens[i] == expected : tokens[i] >= 0);
-            if (!right) {
-                throw new IllegalArgumentException(
-                        "a sequence of a pack does not begin with the " + virtual + " virtual tokens of its adapters");
-            }
         }
     }
 
@@ -352,7 +290,8 @@ public final class TorchScriptDecoder implements DeviceModel {
         try (TensorScope scope = owned.open()) {
             if (depth.all().tokens.length > 0) {
                 SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, joined, arena, teacher)
+                outputs = new IterationCall(
+                                script, scope, weights, cache.value(), adapters, joined, arena, teacher.value())
                         .run(
                                 part.segments(),
                                 part.windows(),
@@ -363,7 +302,7 @@ public final class TorchScriptDecoder implements DeviceModel {
                                 model.layers(),
                                 virtual,
                                 mixed,
-                                distils());
+                                taught());
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.windows(), part.lane());
@@ -373,8 +312,8 @@ public final class TorchScriptDecoder implements DeviceModel {
     }
 
     /** Whether the pack learns from the teacher. */
-    private boolean distils() {
-        return pack.learns() && pack.rows() > 0 && trainee(pack.traineeSlot()).distils();
+    private boolean taught() {
+        return pack.learns() && pack.rows() > 0 && trainee(pack.traineeSlot()).taught();
     }
 
     private void runBackward(TensorScope scope, PackWindows windows, int lane) {
@@ -384,11 +323,25 @@ public final class TorchScriptDecoder implements DeviceModel {
                 weights,
                 adapters.value(),
                 trainee(pack.traineeSlot()).value(),
-                lane,
-                adapters.slots(stack),
                 arena,
-                BackwardUnits.encode(windows.backward(), pack),
-                firstLayer);
+                teacher.value(),
+                adapters.slots(stack),
+                new Backward(
+                        lane,
+                        BackwardUnits.encode(windows.backward(), pack),
+                        learns(FullModule.LM_HEAD)
+                                ? FullRows.learned(windows.backward(), pack, path.last())
+                                : new long[0],
+                        learns(FullModule.EMBED_TOKENS)
+                                ? FullRows.embedded(windows.backward(), pack, path.first())
+                                : new long[0],
+                        path.first(),
+                        taught()));
+    }
+
+    /** Whether the pack's trainee has the module in full. */
+    private boolean learns(FullModule module) {
+        return adapters.full(module, new int[] {pack.traineeSlot()}) >= 0;
     }
 
     @Override
@@ -413,8 +366,8 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void learn(int slot, LearningPlan plan) {
-        if (plan.distils() && teaches.isEmpty()) {
-            throw new IllegalArgumentException("there is no teacher to learn from");
+        if (plan.taught()) {
+            teacher.require();
         }
         trainee(slot).learn(plan);
     }
@@ -460,15 +413,18 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     private ArenaObject newArena(int rows) {
         return script.newArena(
-                trainingScope, weights, rows, model.ffn(), limits.stash().code(), MemoryPlan.logitsChunk(model));
+                trainingScope,
+                weights,
+                rows,
+                model.ffn(),
+                limits.stash().code(),
+                MemoryPlan.logitsChunk(model),
+                limits.fullModules() > 0);
     }
 
     @Override
     public MemoryReport memory() {
-        MemoryPlan plan = MemoryPlan.serving(model, limits);
-        if (teaches.isPresent()) {
-            plan = plan.plus(MemoryPlan.teacher(teaches.get(), limits));
-        }
+        MemoryPlan plan = teacher.beside(MemoryPlan.serving(model, limits), limits);
         if (arenaReserved) {
             plan = plan.plus(MemoryPlan.arena(model, limits));
         }

@@ -1,26 +1,19 @@
 package io.tandem.kernels.decoder;
 
-import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.OptimizerConfig;
 import io.tandem.kernels.OptimizerState;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.BiasedFactors;
-import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
-import io.tandem.kernels.adapter.Dora;
-import io.tandem.kernels.adapter.KeysAndValues;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.Prompt;
-import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterLayout.Part;
 import io.tandem.kernels.decoder.AdapterLayout.Placed;
 import io.tandem.kernels.decoder.OptimizerArguments.Range;
@@ -33,8 +26,6 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.tensor.Lanes;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -102,115 +93,21 @@ final class Trainee implements AutoCloseable {
                     slot,
                     call.tensor(flat, flat.length),
                     lanes.count(),
-                    learned(call, layout, parameters, initial));
+                    LearnedParts.of(call, layout, parameters, initial));
             decomposed = script.isDecomposed(call, value);
             Factors weights = script.weights(call, value);
             growth = new Growth(parameters, config.layered());
-            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(prefixFactors(initial)));
+            optimizer = new Optimizer(script, scope, lanes, config, weights, growth.factors(lastFactors(initial)));
         }
         adapters.occupy(slot, initial);
         usePresentRanks();
     }
 
-    /** @param parameters the adapter's */
-    private static Learned learned(TensorScope call, AdapterLayout layout, List<Placed> parameters, Adapter initial) {
-        List<long[]> banks = new ArrayList<>();
-        List<long[]> parts = new ArrayList<>();
-        List<Double> scalings = new ArrayList<>();
-        List<long[]> scales = new ArrayList<>();
-        List<long[]> magnitudes = new ArrayList<>();
-        List<long[]> biases = new ArrayList<>();
-        List<long[]> cores = new ArrayList<>();
-        List<long[]> values = new ArrayList<>();
-        List<LowRank> vectors = new ArrayList<>();
-        for (int bank = 0; bank < layout.banks(); bank++) {
-            banks.add(
-                    new long[] {layout.learningRanks(initial, bank), layout.inputs(bank), 0, layout.ranks(initial, bank)
-                    });
-        }
-        for (Placed placed : parameters) {
-            Part part = placed.part();
-            if (placed.is(LowRank.A) && part.row() == 0) {
-                banks.get(part.bank())[2] = placed.start();
-            }
-            if (placed.is(LowRank.B)) {
-                Change own = part.change();
-                parts.add(new long[] {
-                    part.bank(), part.row(), own.learning(), part.column(), own.outputs(), placed.start()
-                });
-                scalings.add(own.scaling());
-            }
-            // They come right behind their factors.
-            if (placed.is(Dora.MAGNITUDE) && part.change() instanceof Dora dora) {
-                magnitudes.add(new long[] {parts.size() - 1L, placed.start(), dora.isFresh() ? 1 : 0});
-            }
-            if (placed.is(BiasedFactors.BIAS)) {
-                biases.add(new long[] {parts.size() - 1L, part.frozenRow(), placed.start()});
-            }
-            if (placed.is(Core.E) && part.change() instanceof Core core) {
-                cores.add(new long[] {
-                    parts.size() - 1L, placed.start(), core.shape() == Core.Shape.FULL ? 1 : 0, core.grows() ? 1 : 0
-                });
-            }
-            if (part.change() instanceof SingularValues own) {
-                values.add(new long[] {
-                    part.bank(), part.frozenRow(), own.rank(), part.column(), own.outputs(), placed.start()
-                });
-                vectors.add(own.vectors());
-            }
-            if (part.change() instanceof Scale scale) {
-                long[] place = AdapterLayout.place(part, scale);
-                scales.add(new long[] {place[0], place[1], place[2], placed.length(), placed.start()});
-            }
-        }
-        List<Placed> bottlenecks =
-                parameters.stream().filter(placed -> placed.is(Bottleneck.DOWN)).toList();
-        return new Learned(
-                RowEncoder.flatten(banks),
-                RowEncoder.flatten(parts),
-                scalings.stream().mapToDouble(s -> s).toArray(),
-                RowEncoder.flatten(scales),
-                RowEncoder.flatten(magnitudes),
-                RowEncoder.flatten(biases),
-                virtual(initial),
-                prefix(initial),
-                RowEncoder.flatten(cores),
-                RowEncoder.flatten(values),
-                vectors.stream().map(own -> transposedB(call, own)).toList(),
-                AdapterLayout.places(bottlenecks.stream().map(Placed::part).toList()),
-                bottlenecks.stream().mapToLong(Placed::start).toArray(),
-                bottlenecks.stream().mapToDouble(Trainee::scaling).toArray());
-    }
-
-    private static double scaling(Placed placed) {
-        return placed.part().change() instanceof Bottleneck own ? own.kind().scaling() : 1;
-    }
-
-    private static long[] virtual(Adapter adapter) {
-        return adapter.prefix().stream()
-                .filter(Prompt.class::isInstance)
-                .flatMapToLong(prefix -> LongStream.concat(
-                        LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
-                        Arrays.stream(AdapterSlots.tokens(adapter))))
-                .toArray();
-    }
-
-    private static long[] prefix(Adapter adapter) {
-        return adapter.prefix().stream()
-                .filter(KeysAndValues.class::isInstance)
-                .flatMapToLong(prefix -> LongStream.of(prefix.tokens(), AdapterLayout.prefixStart(adapter)))
-                .toArray();
-    }
-
-    private static List<Factor> prefixFactors(Adapter adapter) {
-        return adapter.prefix().map(Prefix::parameter).stream()
+    /** Those behind the modules' own. */
+    private static List<Factor> lastFactors(Adapter adapter) {
+        return Stream.concat(adapter.prefix().map(Prefix::parameter).stream(), adapter.full().values().stream())
                 .map(parameter -> new Factor(parameter.name(), parameter.values().length))
                 .toList();
-    }
-
-    private static PtNDArray transposedB(TensorScope call, LowRank vectors) {
-        float[] transposed = AdapterLayout.transposedB(vectors);
-        return call.tensor(transposed, vectors.rank(), vectors.outputs());
     }
 
     TraineeObject value() {
@@ -309,6 +206,9 @@ final class Trainee implements AutoCloseable {
         if (next.layers().isPresent() && like.prefix().isPresent()) {
             throw new IllegalArgumentException("virtual tokens belong to no layer");
         }
+        if (next.layers().isPresent() && !like.full().isEmpty()) {
+            throw new IllegalArgumentException("modules in full belong to no layer");
+        }
         if (next.layers().isPresent() && (growth.any() || !config.layered())) {
             throw new IllegalArgumentException("an adapter of which all layers learn in every step");
         }
@@ -403,14 +303,13 @@ final class Trainee implements AutoCloseable {
     }
 
     /** Whether it learns from the teacher. */
-    boolean distils() {
-        return plan.distils();
+    boolean taught() {
+        return plan.taught();
     }
 
     /** The first layer that gradients must reach. */
     int lowestLayer() {
-        boolean modulesOnly = like.parameters()
-                == like.modules().values().stream().mapToLong(Change::numbers).sum();
+        boolean modulesOnly = like.prefix().isEmpty() && !like.full().containsKey(FullModule.EMBED_TOKENS);
         return like.modules().keySet().stream()
                 .mapToInt(Site::layer)
                 .filter(layer -> modulesOnly && plan.learns(layer))
@@ -482,12 +381,18 @@ final class Trainee implements AutoCloseable {
                 .filter(SingularValues.class::isInstance)
                 .mapToLong(change -> (long) change.rank() * change.outputs())
                 .sum();
+        long copies = like.full().values().stream()
+                .mapToLong(own -> own.values().length)
+                .sum();
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
-                .plus(MemoryPlan.fixed(fixed, dtype));
+                .plus(MemoryPlan.fixed(fixed + copies, dtype));
     }
 
     @Override
     public void close() {
+        if (!like.full().isEmpty()) {
+            adapters.clearFull(slot);
+        }
         scope.close();
     }
 }

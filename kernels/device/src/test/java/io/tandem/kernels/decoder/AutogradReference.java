@@ -10,6 +10,7 @@ import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
@@ -81,8 +82,14 @@ final class AutogradReference implements AutoCloseable {
                 .map(one -> one.with(sum(
                         one.parameter().values(),
                         right.gradient().prefix().orElseThrow().parameter().values())));
+        SortedMap<FullModule, Parameter> full = new TreeMap<>();
+        left.gradient().full().forEach((module, one) -> {
+            Parameter other = Objects.requireNonNull(right.gradient().full().get(module));
+            full.put(module, with(one, sum(one.values(), other.values())));
+        });
         return new Result(
-                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules, prefix));
+                left.loss() + right.loss(),
+                left.gradient().with(modules, prefix).withFull(full));
     }
 
     private static float[] sum(float[] left, float[] right) {
@@ -112,7 +119,7 @@ final class AutogradReference implements AutoCloseable {
                     call.tensor(sin, positions, model.headDim()),
                     call.tensor(base, base.length),
                     call.tensor(factors, factors.length),
-                    call.tensor(numbers(adapter, actsFrom(sequence)), 16 + 20L * model.layers()),
+                    call.tensor(numbers(adapter, actsFrom(sequence)), 18 + 20L * model.layers()),
                     call.tensor(reals(adapter), 1 + 9L * model.layers()));
             try (NDList outputs = IValueUtils.forward(module.block(), inputs, true)) {
                 float[] values = outputs.get(0).toFloatArray();
@@ -166,6 +173,9 @@ final class AutogradReference implements AutoCloseable {
             } else {
                 numbers.addAll(List.of(0, 0, 0));
             }
+        }
+        for (FullModule module : FullModule.values()) {
+            numbers.add(adapter.full().containsKey(module) ? 1 : 0);
         }
         return numbers.stream().mapToLong(i -> i).toArray();
     }
@@ -245,7 +255,10 @@ final class AutogradReference implements AutoCloseable {
         Stream<Parameter> ofModules =
                 adapter.modules().values().stream().flatMap(change -> change.parameters().stream());
         Stream<Parameter> virtual = adapter.prefix().map(Prefix::parameter).stream();
-        return concat(Stream.concat(ofModules, virtual).map(Parameter::values).toList());
+        return concat(Stream.of(ofModules, virtual, adapter.full().values().stream())
+                .flatMap(parameters -> parameters)
+                .map(Parameter::values)
+                .toList());
     }
 
     private static Adapter read(float[] values, Adapter like) {
@@ -260,10 +273,20 @@ final class AutogradReference implements AutoCloseable {
             modules.put(entry.getKey(), entry.getValue().with(own));
         }
         int from = at;
-        return new Adapter(
-                like.config(),
-                modules,
-                like.prefix().map(old -> old.with(Arrays.copyOfRange(values, from, values.length))));
+        int virtual = like.prefix().map(own -> (int) own.numbers()).orElse(0);
+        Optional<Prefix> prefix = like.prefix().map(old -> old.with(Arrays.copyOfRange(values, from, from + virtual)));
+        at += virtual;
+        SortedMap<FullModule, Parameter> full = new TreeMap<>();
+        for (Map.Entry<FullModule, Parameter> entry : like.full().entrySet()) {
+            int end = at + entry.getValue().values().length;
+            full.put(entry.getKey(), with(entry.getValue(), Arrays.copyOfRange(values, at, end)));
+            at = end;
+        }
+        return like.with(modules, prefix).withFull(full);
+    }
+
+    private static Parameter with(Parameter like, float[] values) {
+        return new Parameter(like.name(), like.rows(), like.columns(), values);
     }
 
     private static float[] concat(List<float[]> parts) {

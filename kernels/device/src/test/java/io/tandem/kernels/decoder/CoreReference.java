@@ -21,7 +21,7 @@ final class CoreReference {
     static Adapter of(Adapter adapter) {
         SortedMap<Site, Change> modules = new TreeMap<>();
         adapter.modules().forEach((site, change) -> modules.put(site, of(change)));
-        return new Adapter(adapter.config(), modules, adapter.prefix());
+        return adapter.with(modules);
     }
 
     private static Change of(Change change) {
@@ -64,7 +64,7 @@ final class CoreReference {
             Change own = Objects.requireNonNull(gradient.modules().get(site));
             modules.put(site, gradient(own, change));
         });
-        return new Adapter(like.config(), modules, gradient.prefix());
+        return like.with(modules, gradient.prefix()).withFull(gradient.full());
     }
 
     private static Change gradient(Change gradient, Change like) {

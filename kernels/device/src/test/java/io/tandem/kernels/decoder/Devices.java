@@ -66,7 +66,8 @@ final class Devices {
 
     /** @param threads as many lanes as there may be */
     static KernelsConfig limits(Dtype dtype, int threads, int packTokens, Stash stash) {
-        return new KernelsConfig(dtype, Forms.standard(dtype), threads, 6, 96, 256, 4, 8, packTokens, stash);
+        return new KernelsConfig(dtype, Forms.standard(dtype), threads, 6, 96, 256, 4, 8, packTokens, stash)
+                .withFullModules(4);
     }
 
     /** Room for so many sequences and adapters. */
@@ -76,7 +77,8 @@ final class Devices {
 
     static KernelsConfig limits(Dtype dtype, int threads, int kvSlots, int adapterSlots) {
         return new KernelsConfig(
-                dtype, Forms.standard(dtype), threads, kvSlots, 96, 256, adapterSlots, 8, 128, Stash.KEEP);
+                        dtype, Forms.standard(dtype), threads, kvSlots, 96, 256, adapterSlots, 8, 128, Stash.KEEP)
+                .withFullModules(4);
     }
 
     /** Greedy, with the log-probabilities of the whole vocabulary. */

@@ -7,12 +7,14 @@ import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Core.Ranks;
 import io.tandem.kernels.adapter.Core.Shape;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.method.FloraMethod;
 import io.tandem.kernels.adapter.method.SvfitMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
+import java.util.EnumSet;
 
 /** Forms of changes in tests, by whose they are. */
 enum Form {
@@ -29,7 +31,9 @@ enum Form {
     BIASED,
     SERIES,
     PARALLEL,
-    SUM;
+    SUM,
+    HEAD,
+    FULL;
 
     Adapter random(ModelConfig model, long seed) {
         return switch (this) {
@@ -47,6 +51,8 @@ enum Form {
             case SERIES -> bottlenecks(model, Input.OUTPUT, Function.SILU, seed);
             case PARALLEL -> bottlenecks(model, Input.STREAM, Function.RELU, seed);
             case SUM -> bottlenecks(model, Input.SUM, Function.GELU, seed);
+            case HEAD -> TinyAdapters.full(LORA.random(model, seed), model, EnumSet.of(FullModule.LM_HEAD), seed);
+            case FULL -> TinyAdapters.full(DORA.random(model, seed), model, EnumSet.allOf(FullModule.class), seed);
         };
     }
 
@@ -64,7 +70,7 @@ enum Form {
             case INCRELORA, TRIADAPT ->
                 CoreReference.resumed(
                         random(TinyModel.of(TinyModel.Variant.BIASES, 1).config(), 1), state);
-            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM -> kept;
+            case LORA, IA3, DORA, PROMPT, PREFIX, BIASED, SERIES, PARALLEL, SUM, HEAD, FULL -> kept;
         };
     }
 

@@ -214,7 +214,7 @@ class LearningPlanTest {
     @EnumSource(
             value = Form.class,
             mode = Mode.EXCLUDE,
-            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT"})
+            names = {"PROMPT", "PREFIX", "INCRELORA", "TRIADAPT", "HEAD", "FULL"})
     void aSuppressedLayerChangesAQuarter(Form form) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, random.nextLong());
         Adapter adapter = form.random(tiny.config(), random.nextLong());

@@ -23,6 +23,7 @@ import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Bottleneck.Function;
 import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.Prefix;
@@ -32,6 +33,7 @@ import io.tandem.kernels.model.Dtype;
 import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -131,7 +133,8 @@ class MetaDeviceTest {
 
     private void train(TorchScriptDecoder device, TinyModel model, OptimizerConfig optimizer) {
         device.putAdapter(0, device.prepare(adapter(model, 3)));
-        device.openTrainee(TRAINEE, device.prepare(adapter(model, 4)), optimizer);
+        Adapter learned = TinyAdapters.full(adapter(model, 4), model.config(), EnumSet.allOf(FullModule.class), 1);
+        device.openTrainee(TRAINEE, device.prepare(learned), optimizer);
         TrainingPack pack = Devices.pack(random, model.config().vocab(), 20, 20, 21);
         int[] slots = {0, TRAINEE};
         List<Segment> beside = List.of(decode(3, 5, Sampling.GREEDY, 0), decode(4, 5, Sampling.GREEDY));

@@ -95,6 +95,11 @@ class MethodParityTest {
         "PARALLEL, LLAMA, INT8",
         "SUM, QWEN3, KEEP",
         "SUM, LLAMA, RECOMPUTE",
+        "HEAD, LLAMA, KEEP",
+        "HEAD, QWEN2, RECOMPUTE",
+        "FULL, LLAMA, RECOMPUTE",
+        "FULL, QWEN2, KEEP",
+        "FULL, QWEN3, INT8",
     })
     void gradientsEqualAutogradsForRandomWindows(Form form, TinyModel.Variant variant, Stash stash) throws IOException {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
@@ -208,6 +213,7 @@ class MethodParityTest {
         adapter.modules()
                 .forEach((site, change) -> change.parameters().forEach(p -> parameters.put(site + " " + p.name(), p)));
         adapter.prefix().map(Prefix::parameter).ifPresent(p -> parameters.put(p.name(), p));
+        adapter.full().values().forEach(p -> parameters.put(p.name(), p));
         return parameters;
     }
 
@@ -242,7 +248,7 @@ class MethodParityTest {
         TinyModel tiny = TinyModel.of(variant, random.nextLong());
         List<int[]> users = new ArrayList<>(List.of(IterationInputs.BASE));
         Form[] forms = Form.values();
-        int rows = forms.length + 3;
+        int rows = forms.length + 4;
         try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(threads, rows, forms.length))) {
             Map<Integer, Adapter> adapters = new TreeMap<>();
             for (int slot = 0; slot < forms.length; slot++) {
@@ -251,6 +257,7 @@ class MethodParityTest {
                 users.add(new int[] {slot});
             }
             users.add(new int[] {0, 1});
+            users.add(new int[] {Form.FULL.ordinal(), 1});
             users.add(IterationInputs.BASE);
             int[][] prompts = new int[rows][];
             Arrays.setAll(
@@ -261,7 +268,7 @@ class MethodParityTest {
                                     .sum(),
                             Devices.tokens(
                                     random,
-                                    2 + random.nextInt(20),
+                                    2 + random.nextInt(11),
                                     tiny.config().vocab())));
             List<Draw> alone = new ArrayList<>();
             for (boolean decode : new boolean[] {false, true}) {

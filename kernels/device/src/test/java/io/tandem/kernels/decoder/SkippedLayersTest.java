@@ -108,7 +108,7 @@ class SkippedLayersTest {
             }
             return KeysAndValues.of(config(left.length), own.tokens(), values);
         });
-        return new Adapter(adapter.config(), new TreeMap<>(modules), prefix);
+        return new Adapter(adapter.config(), new TreeMap<>(modules), prefix).withFull(adapter.full());
     }
 
     @ParameterizedTest
@@ -121,6 +121,8 @@ class SkippedLayersTest {
         "PROMPT, KEEP, 02, 1",
         "PREFIX, RECOMPUTE, 01, 1",
         "SERIES, KEEP, 3, 2",
+        "FULL, KEEP, 3, 1",
+        "FULL, RECOMPUTE, 03, 2",
     })
     void gradientsEqualAutogradsOfAModelWithoutTheLayers(Form form, Stash stash, String digits, int lanes)
             throws IOException {
@@ -176,9 +178,11 @@ class SkippedLayersTest {
     }
 
     static float[] numbers(Adapter adapter) {
-        List<float[]> all = Stream.concat(
+        List<float[]> all = Stream.of(
                         adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
-                        adapter.prefix().map(Prefix::parameter).stream())
+                        adapter.prefix().map(Prefix::parameter).stream(),
+                        adapter.full().values().stream())
+                .flatMap(parameters -> parameters)
                 .map(Parameter::values)
                 .toList();
         float[] numbers =
@@ -196,9 +200,9 @@ class SkippedLayersTest {
     @ValueSource(ints = {1, 2})
     void rowsOfAMixedBatchGetWhatAModelWithoutTheirLayersGives(int lanes) throws IOException {
         TinyModel tiny = TinyModel.of(config(LAYERS), random.nextLong());
-        List<String> skipped = List.of("", "0", "12", "3", "0");
+        List<String> skipped = List.of("", "0", "12", "3", "0", "13");
         List<Adapter> adapters = new ArrayList<>();
-        for (Form form : List.of(Form.LORA, Form.IA3, Form.LORA, Form.BIASED, Form.SERIES)) {
+        for (Form form : List.of(Form.LORA, Form.IA3, Form.LORA, Form.BIASED, Form.SERIES, Form.FULL)) {
             Adapter whole = form.random(tiny.config(), random.nextLong());
             adapters.add(whole.skipping(layers(skipped.get(adapters.size()))));
         }
@@ -209,10 +213,12 @@ class SkippedLayersTest {
                 new int[] {2},
                 new int[] {3},
                 new int[] {4},
+                new int[] {5},
                 new int[] {0, 2},
-                new int[] {1, 3});
+                new int[] {1, 3},
+                new int[] {5, 1});
         TrainingPack pack = Devices.pack(random, 61, 20, 9);
-        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(lanes, 2 * stacks.size(), 6))) {
+        try (TorchScriptDecoder device = Devices.load(tiny, Devices.limits(lanes, 2 * stacks.size(), 7))) {
             for (int slot = 0; slot < adapters.size(); slot++) {
                 device.putAdapter(slot, adapters.get(slot));
             }
@@ -229,8 +235,8 @@ class SkippedLayersTest {
                         Devices.segment(stacks.size() + i, 0, prompts[i], stacks.get(i), Devices.scored(device));
             }
             Devices.run(device, before);
-            device.openTrainee(5, adapters.get(2), OptimizerConfig.DEFAULT);
-            device.beginPack(new int[] {5}, pack);
+            device.openTrainee(6, adapters.get(2), OptimizerConfig.DEFAULT);
+            device.beginPack(new int[] {6}, pack);
             List<Draw> draws = Devices.run(device, new IterationInputs.TrainingWork(13, 0), List.of(rows))
                     .draws();
             for (int i = 0; i < stacks.size(); i++) {
@@ -290,8 +296,12 @@ class SkippedLayersTest {
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             assertThatThrownBy(() -> device.prepare(adapter.skipping(Set.of(LAYERS))))
                     .hasMessageContaining("skips layer 4 of a model of 4");
-            Adapter none =
-                    new Adapter(adapter.config(), new TreeMap<>(adapter.modules()), Optional.empty(), layers("0123"));
+            Adapter none = new Adapter(
+                    adapter.config(),
+                    new TreeMap<>(adapter.modules()),
+                    Optional.empty(),
+                    new TreeMap<>(),
+                    layers("0123"));
             assertThatThrownBy(() -> device.prepare(none)).hasMessageContaining("skips all layers");
             device.putAdapter(0, adapter.skipping(Set.of(2)));
             Segment observed =

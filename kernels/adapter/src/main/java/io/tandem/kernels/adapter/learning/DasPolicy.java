@@ -3,6 +3,7 @@ package io.tandem.kernels.adapter.learning;
 import io.tandem.kernels.adapter.method.AloraMethod;
 import io.tandem.kernels.adapter.method.DecompositionMethod;
 import io.tandem.kernels.adapter.method.FloraMethod;
+import io.tandem.kernels.adapter.method.FullMethod;
 import io.tandem.kernels.adapter.method.GrowingMethod;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.adapter.method.SvfitMethod;
@@ -37,13 +38,14 @@ public record DasPolicy(double skip, double search, int probeEvery) implements L
 
     @Override
     public Optional<String> refusal(PeftMethod method) {
-        if (method instanceof AloraMethod) {
+        PeftMethod inLayers = method instanceof FullMethod more ? more.method() : method;
+        if (inLayers instanceof AloraMethod) {
             return Optional.of("skips layers for whole texts, and '" + method.name() + "' acts on a part of them");
         }
-        boolean folded = method instanceof DecompositionMethod
-                || method instanceof FloraMethod
-                || method instanceof GrowingMethod
-                || method instanceof SvfitMethod;
+        boolean folded = inLayers instanceof DecompositionMethod
+                || inLayers instanceof FloraMethod
+                || inLayers instanceof GrowingMethod
+                || inLayers instanceof SvfitMethod;
         return folded
                 ? Optional.of("goes on with what would be served, and '" + method.name() + "' learns in another form")
                 : Optional.empty();

@@ -38,6 +38,9 @@ public record IstPolicy(double share, int probeEvery) implements LearningPolicy 
             return Optional.of(
                     "lets layers rest, and every step tells '" + method.name() + "' which of all modules grow");
         }
+        if (!method.fullModules().isEmpty()) {
+            return Optional.of("chooses among layers, and modules in full (modules_to_save) belong to none");
+        }
         return method.virtualTokens() == 0
                 ? Optional.empty()
                 : Optional.of("chooses among layers, and the virtual tokens of '" + method.name() + "' belong to none");

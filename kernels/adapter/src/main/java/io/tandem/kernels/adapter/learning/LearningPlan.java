@@ -15,7 +15,7 @@ import java.util.TreeSet;
  * @param estimates whether it is told of every step how much modules and ranks matter
  * @param updates whether steps change anything
  * @param skipped layers that the rows do not go through
- * @param distils whether it learns what the teacher expects in place of the labels
+ * @param taught whether it learns what the teacher expects in place of the labels
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -24,7 +24,7 @@ public record LearningPlan(
         boolean estimates,
         boolean updates,
         SortedSet<Integer> skipped,
-        boolean distils) {
+        boolean taught) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -34,7 +34,7 @@ public record LearningPlan(
     public static final LearningPlan EVERYTHING = pruning(0);
 
     /** All learns from the teacher. */
-    public static final LearningPlan DISTILLING = new LearningPlan(
+    public static final LearningPlan TAUGHT = new LearningPlan(
             Optional.empty(), Collections.emptySortedSet(), 0, false, true, Collections.emptySortedSet(), true);
 
     /** All learns, and it is told how much it matters. */

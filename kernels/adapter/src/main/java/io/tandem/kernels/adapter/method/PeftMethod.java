@@ -2,9 +2,11 @@ package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.AdapterConfig;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.KeptNumbers;
 import io.tandem.kernels.model.ModelConfig;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.LongStream;
 
 /**
@@ -35,6 +37,11 @@ public interface PeftMethod {
     /** Of its bottlenecks; 0 if it has none. */
     default int bottleneckWidth() {
         return 0;
+    }
+
+    /** What its adapters have in full. */
+    default Set<FullModule> fullModules() {
+        return Set.of();
     }
 
     /**

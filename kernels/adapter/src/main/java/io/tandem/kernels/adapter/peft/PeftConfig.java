@@ -127,9 +127,6 @@ final class PeftConfig {
         if (!json.text("bias").orElse("none").equals("none")) {
             throw json.refuse("bias", "\"none\": trained biases are not supported");
         }
-        if (json.value("modules_to_save").filter(value -> !value.isEmpty()).isPresent()) {
-            throw json.refuse("modules_to_save", "null: fully trained modules are not supported");
-        }
         JsonNode init = json.value("init_lora_weights").orElse(null);
         if (init != null && !init.isBoolean() && !INITIALIZATIONS.contains(init.asText())) {
             throw json.refuse(

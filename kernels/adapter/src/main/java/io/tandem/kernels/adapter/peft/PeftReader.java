@@ -6,7 +6,9 @@ import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Dora;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
+import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.model.ModelConfig;
@@ -77,7 +79,8 @@ final class PeftReader {
             return PrefixFiles.read(json, weights(), model, maxRank);
         }
         PeftConfig config = PeftConfig.read(json);
-        return read(config, weights());
+        SafetensorsFile file = weights();
+        return read(config, new FullFiles(json, model, file, problems), file);
     }
 
     private SafetensorsFile weights() {
@@ -88,13 +91,14 @@ final class PeftReader {
         return SafetensorsFile.open(directory.resolve(WEIGHTS), MAX_HEADER_BYTES);
     }
 
-    private Adapter read(PeftConfig config, SafetensorsFile file) {
-        Set<Site> sites = sites(config, file);
+    private Adapter read(PeftConfig config, FullFiles full, SafetensorsFile file) {
+        Set<Site> sites = sites(config, full, file);
         refuseProblems();
         if (sites.isEmpty()) {
             throw refusal(WEIGHTS + " changes no module of the model");
         }
         sites.forEach(site -> checkShapes(site, config, file));
+        full.check();
         refuseProblems();
         SortedMap<Site, Change> modules = new TreeMap<>();
         for (Site site : sites) {
@@ -102,22 +106,26 @@ final class PeftReader {
                 modules.put(site, change(site, config, file));
             }
         }
+        SortedMap<FullModule, Parameter> inFull = full.read();
         refuseProblems();
         if (modules.isEmpty()) {
             throw refusal(WEIGHTS + " changes no module of the model");
         }
-        return new Adapter(config.of(modules), modules);
+        return new Adapter(config.of(modules), modules).withFull(inFull);
     }
 
-    private Set<Site> sites(PeftConfig config, SafetensorsFile file) {
+    private Set<Site> sites(PeftConfig config, FullFiles full, SafetensorsFile file) {
         Set<Site> known = new HashSet<>(Site.all(model));
         Set<Site> sites = new TreeSet<>();
         for (String tensor : new TreeSet<>(file.names())) {
+            if (full.has(tensor)) {
+                continue;
+            }
             Matcher matcher = TENSOR.matcher(tensor);
             TargetModule module = matcher.matches() ? module(matcher.group(2), matcher.group(4)) : null;
             if (module == null || !belongs(tensor, matcher.group(5), config)) {
                 problems.add(shortened(tensor) + " is not " + (config.ia3() ? "an (IA)^3" : "a LoRA")
-                        + " factor of a decoder layer's linear");
+                        + " factor of a decoder layer's linear" + FullFiles.hint(tensor));
                 continue;
             }
             int layer = Integer.parseInt(matcher.group(1));

@@ -52,6 +52,7 @@ final class PeftWriter {
     private final Adapter adapter;
 
     PeftWriter(Adapter adapter) {
+        FullFiles.requireSavable(adapter);
         if (adapter.prefix().isPresent()) {
             requireVirtual(adapter);
             this.adapter = adapter;
@@ -118,6 +119,7 @@ final class PeftWriter {
                 .forEach((site, change) -> change.parameters()
                         .forEach(p ->
                                 tensors.put(tensor(site, p.name()), new Tensor(StoredType.F32, shape(p), p.values()))));
+        tensors.putAll(FullFiles.tensors(adapter));
         adapter.prefix()
                 .map(Prefix::parameter)
                 .ifPresent(p -> tensors.put(p.name(), new Tensor(StoredType.F32, shape(p), p.values())));
@@ -156,10 +158,11 @@ final class PeftWriter {
             return BottleneckFiles.fields(config, adapter.modules());
         }
         SortedMap<String, @Nullable Object> fields = new TreeMap<>();
-        for (String key : List.of("auto_mapping", "exclude_modules", "modules_to_save", "revision")) {
+        for (String key : List.of("auto_mapping", "exclude_modules", "revision")) {
             fields.put(key, null);
         }
         String baseModel = adapter.config().baseModel();
+        fields.put(FullFiles.SAVED, FullFiles.names(adapter));
         fields.put("base_model_name_or_path", baseModel.isEmpty() ? null : baseModel);
         fields.put("fan_in_fan_out", false);
         fields.put("inference_mode", true);

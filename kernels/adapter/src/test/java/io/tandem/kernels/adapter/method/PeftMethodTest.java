@@ -1,6 +1,7 @@
 package io.tandem.kernels.adapter.method;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tandem.kernels.adapter.ActivatedConfig;
 import io.tandem.kernels.adapter.Adapter;
@@ -9,6 +10,7 @@ import io.tandem.kernels.adapter.Bottleneck.Input;
 import io.tandem.kernels.adapter.Bottleneck.Kind;
 import io.tandem.kernels.adapter.BottleneckConfig;
 import io.tandem.kernels.adapter.Change;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
@@ -26,13 +28,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class PeftMethodTest {
@@ -42,12 +48,17 @@ class PeftMethodTest {
 
     static Stream<PeftMethod> methods() {
         Stream<PeftMethod> scales = Stream.of(new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "base")));
-        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix())));
+        return Stream.concat(seeded(), Stream.concat(scales, Stream.of(svfit(), prompt(), prefix(), full())));
     }
 
     /** Values and vectors which only the weights know. */
     private static PeftMethod svfit() {
         return new SvfitMethod(new LoraConfig(RANK, RANK, false, LoraConfig.everyLinear(), "base"));
+    }
+
+    /** With copies of what only the weights know. */
+    private static PeftMethod full() {
+        return new FullMethod(svfit(), EnumSet.allOf(FullModule.class));
     }
 
     private static PeftMethod prompt() {
@@ -142,6 +153,28 @@ class PeftMethodTest {
         assertThat(all.firstRanks(4).factors()).isEqualTo(all.factors());
     }
 
+    /** The head of a model with tied embeddings is its embedding. */
+    @ParameterizedTest
+    @CsvSource({"LLAMA, lm_head", "QWEN2, model.embed_tokens"})
+    void modulesInFullStartAsTheModelsOwn(TinyModel.Variant variant, String head) {
+        ModelConfig own = TinyModel.of(variant, 1).config();
+        Map<String, float[]> weights = new HashMap<>();
+        for (String module : List.of("model.embed_tokens", "lm_head")) {
+            float[] values = new float[own.vocab() * own.hidden()];
+            Arrays.fill(values, module.length());
+            weights.put(module, values);
+        }
+        PeftMethod method = new FullMethod(
+                new Ia3Method(new Ia3Config(Ia3Config.usualLinears(), "")), EnumSet.allOf(FullModule.class));
+        Adapter start = method.start(own, weights::get, 7);
+        assertThat(start.full().get(FullModule.EMBED_TOKENS).values()).isEqualTo(weights.get("model.embed_tokens"));
+        assertThat(start.full().get(FullModule.LM_HEAD).values()).isEqualTo(weights.get(head));
+        Adapter resumed = method.resume(start, (site, name) -> new float[0]);
+        assertThat(resumed).usingRecursiveComparison().isEqualTo(start);
+        assertThatThrownBy(() -> method.resume(start.withFull(Map.of()), (site, name) -> new float[0]))
+                .hasMessageContaining("other modules in full");
+    }
+
     @Test
     void scalingsFollowTheConfiguration() {
         assertThat(withFactors().map(method -> scaling(method.start(model, 1))))
@@ -182,9 +215,11 @@ class PeftMethodTest {
     }
 
     private static Stream<Parameter> parameters(Adapter adapter) {
-        return Stream.concat(
-                adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
-                adapter.prefix().map(Prefix::parameter).stream());
+        return Stream.of(
+                        adapter.modules().values().stream().flatMap(change -> change.parameters().stream()),
+                        adapter.prefix().map(Prefix::parameter).stream(),
+                        adapter.full().values().stream())
+                .flatMap(own -> own);
     }
 
     private static long[] numbers(Adapter adapter) {

@@ -49,7 +49,7 @@ class PeftRefusalTest {
                 "\"fan_in_fan_out\":true | fan_in_fan_out is true",
                 "\"lora_bias\":true,\"use_dora\":true | lora_bias is true",
                 "\"bias\":\"all\" | bias is \"all\", expected \"none\"",
-                "\"modules_to_save\":[\"lm_head\"] | modules_to_save is [\"lm_head\"]",
+                "\"modules_to_save\":[\"score\"] | modules_to_save is [\"score\"]",
                 "\"layer_replication\":[[0,1]] | layer_replication is [[0,1]]",
                 "\"trainable_token_indices\":[3] | trainable_token_indices",
                 "\"target_parameters\":[\"x\"] | target_parameters",

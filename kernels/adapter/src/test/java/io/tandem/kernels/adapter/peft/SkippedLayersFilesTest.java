@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.Bottleneck;
+import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -15,6 +16,7 @@ import io.tandem.kernels.testing.TinyAdapters;
 import io.tandem.kernels.testing.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -63,6 +65,7 @@ class SkippedLayersFilesTest {
         for (Adapter whole : List.of(
                 TinyAdapters.mixedRanks(model, LoraConfig.allLinears(), 4, 1),
                 TinyAdapters.dora(model, 4, 1),
+                TinyAdapters.full(TinyAdapters.dora(model, 4, 1), model, EnumSet.allOf(FullModule.class), 1),
                 TinyAdapters.biased(model, 4, 1),
                 TinyAdapters.scales(model, 1),
                 TinyAdapters.prompt(model, 3, 1),

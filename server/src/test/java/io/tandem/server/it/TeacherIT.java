@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Jobs that learn from the server's teacher. */
 @Timeout(180)
-class DistilIT {
+class TeacherIT {
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final TinyModel TEACHER = TinyModel.withTokenizer(TinyModel.Variant.QWEN2, 8);
 
@@ -35,7 +35,7 @@ class DistilIT {
         return server.post(
                 JOBS,
                 "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"seed\":1,\"hyperparameters\":{\"n_epochs\":5,"
-                        + "\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"distil\"}}}");
+                        + "\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"teacher\"}}}");
     }
 
     private static List<Double> losses(RunningServer server, String id) throws Exception {

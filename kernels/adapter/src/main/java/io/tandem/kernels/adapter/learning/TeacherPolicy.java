@@ -8,8 +8,8 @@ import java.util.Optional;
  * be learned, by {@code KL(teacher || student)}, in place of the token itself. Relaxed recursive models are made as good as their
  * original like this (Bae et al., 2024).
  */
-public record DistilPolicy() implements LearningPolicy {
-    public static final String NAME = "distil";
+public record TeacherPolicy() implements LearningPolicy {
+    public static final String NAME = "teacher";
 
     @Override
     public String name() {
@@ -26,6 +26,6 @@ public record DistilPolicy() implements LearningPolicy {
 
     @Override
     public LearningRun start(Setting setting, LearningState from) {
-        return step -> LearningPlan.DISTILLING;
+        return step -> LearningPlan.TAUGHT;
     }
 }

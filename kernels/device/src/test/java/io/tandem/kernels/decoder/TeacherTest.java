@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What adapters learn from a teacher. */
-class DistillationTest {
+class TeacherTest {
     private static final int SLOT = 1;
     private static final int VOCAB = 61;
     private static final double FLOAT32_RELATIVE = 1e-4;
@@ -68,7 +68,7 @@ class DistillationTest {
      * expects it; and each of those is autograd's.
      */
     @ParameterizedTest
-    @CsvSource({"LORA, KEEP, 1", "DORA, RECOMPUTE, 2", "IA3, KEEP, 2"})
+    @CsvSource({"LORA, KEEP, 1", "DORA, RECOMPUTE, 2", "IA3, KEEP, 2", "FULL, RECOMPUTE, 2"})
     void gradientsAreThoseOfTheExpectedCrossEntropy(Form form, Stash stash, int lanes) throws IOException {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.BIASES, random.nextLong());
         TinyModel teacher = TinyModel.of(TinyModel.Variant.QWEN2, random.nextLong());
@@ -78,7 +78,7 @@ class DistillationTest {
                 AutogradReference student = new AutogradReference(tiny.config(), tiny.weights());
                 AutogradReference expects = new AutogradReference(teacher.config(), teacher.weights())) {
             device.openTrainee(SLOT, adapter, OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.DISTILLING);
+            device.learn(SLOT, LearningPlan.TAUGHT);
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             double expected = 0;
             float[] gradient = new float[SkippedLayersTest.numbers(adapter).length];
@@ -144,7 +144,7 @@ class DistillationTest {
         TrainingPack pack = Devices.pack(random, VOCAB, 33, 9);
         try (TorchScriptDecoder device = Devices.load(tiny, limits(tiny, 1, Stash.KEEP))) {
             device.openTrainee(SLOT, idle(tiny.config()), OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.DISTILLING);
+            device.learn(SLOT, LearningPlan.TAUGHT);
             double loss = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             assertThat(loss).isCloseTo(0, Offset.offset(1e-4));
             assertThat(SkippedLayersTest.numbers(device.gradients(SLOT))).containsOnly(0);
@@ -160,7 +160,7 @@ class DistillationTest {
         try (TorchScriptDecoder device = Devices.load(tiny, limits(teacher, 1, Stash.KEEP))) {
             Adapter start = TinyAdapters.random(tiny.config(), LoraConfig.allLinears(), 8, 1);
             device.openTrainee(SLOT, start, OptimizerConfig.DEFAULT);
-            device.learn(SLOT, LearningPlan.DISTILLING);
+            device.learn(SLOT, LearningPlan.TAUGHT);
             double first = Devices.train(device, new int[] {SLOT}, pack, random, List.of());
             device.optimizerStep(SLOT, 1e-2, 1.0 / 50);
             double last = first;
@@ -178,7 +178,7 @@ class DistillationTest {
         TinyModel tiny = TinyModel.of(TinyModel.Variant.LLAMA, 1);
         try (TorchScriptDecoder device = Devices.load(tiny, Dtype.FLOAT32)) {
             device.openTrainee(SLOT, idle(tiny.config()), OptimizerConfig.DEFAULT);
-            assertThatThrownBy(() -> device.learn(SLOT, LearningPlan.DISTILLING))
+            assertThatThrownBy(() -> device.learn(SLOT, LearningPlan.TAUGHT))
                     .hasMessageContaining("there is no teacher");
         }
         KernelsConfig limits = limits(TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 1), 1, Stash.KEEP);

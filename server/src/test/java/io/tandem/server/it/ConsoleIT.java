@@ -1,0 +1,259 @@
+package io.tandem.server.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.openqa.selenium.By;
+import org.openqa.selenium.Keys;
+import org.openqa.selenium.WebElement;
+
+/** {@code /console} in Chromium, with a server that has tenants, adapters and jobs. */
+@Timeout(180)
+class ConsoleIT {
+    private static final String JOBS = "/v1/fine_tuning/jobs";
+    private static final String MARKUP = "<img src=x onerror=alert(1)>";
+
+    @TempDir
+    private static Path directory;
+
+    private static Browser browser;
+    private static RunningServer server;
+    private static RunningServer operator;
+
+    @BeforeAll
+    static void start() throws Exception {
+        browser = Browser.start(directory.resolve("profile"));
+        server = RunningServer.start(directory);
+        operator = server.as(server.json(server.post(
+                        "/v1/organization/projects/default/api_keys", "{\"name\":\"ops\",\"role\":\"admin\"}"))
+                .path("value")
+                .asText());
+        operator.post("/v1/organization/projects", "{\"name\":\"" + MARKUP + "\"}");
+        train("first");
+        train("second");
+        operator.post("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"a\",\"max_tokens\":20}");
+    }
+
+    private static void train(String suffix) throws Exception {
+        String file = operator.upload("train.jsonl", TrainingFiles.chats(8));
+        String id = operator.json(operator.post(
+                        JOBS,
+                        "{\"model\":\"tiny\",\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
+                                + "\",\"suffix\":\"" + suffix
+                                + "\",\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":2}}"))
+                .path("id")
+                .asText();
+        while (operator.json(operator.get(JOBS + "/" + id)).path("finished_at").isNull()) {
+            Thread.sleep(50);
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        if (browser != null) {
+            browser.close();
+        }
+        if (server != null) {
+            server.close();
+        }
+    }
+
+    @BeforeEach
+    void signIn() {
+        browser.resize(1280, 900);
+        browser.prefer("light");
+        browser.open(server.url() + "/console/");
+        browser.evaluate("sessionStorage.setItem('tandem.key', '" + operator.key() + "')");
+        browser.open(server.url() + "/console/#overview");
+        browser.evaluate("location.reload()");
+        browser.find("nav a[aria-current]");
+        browser.errors();
+    }
+
+    private static void view(String name) {
+        browser.control(name).click();
+        browser.find("nav a[aria-current]");
+    }
+
+    @Test
+    void aKeyOpensIt() throws Exception {
+        browser.evaluate("sessionStorage.clear()");
+        browser.evaluate("location.reload()");
+        browser.find("input[name=key]").sendKeys("sk-wrong", Keys.ENTER);
+        assertThat(browser.find("[role=alert]").getText()).isEqualTo("The key is not one of this server.");
+        browser.screenshot("sign-in");
+        browser.find("input[name=key]").sendKeys(operator.key(), Keys.ENTER);
+        browser.text("Time to first token");
+        browser.control("Forget key").click();
+        browser.find("input[name=key]");
+        assertThat(browser.evaluate("sessionStorage.getItem('tandem.key')")).isNull();
+    }
+
+    /** Charts are drawn, and the policy that keeps foreign scripts out hinders nothing. */
+    @Test
+    void bothJobsOfTheDeviceAreOnOneChart() throws Exception {
+        assertThat(browser.all("canvas")).hasSize(4);
+        assertThat(browser.find(".numbers").getText()).contains("Within targets", "Open jobs");
+        assertThat(browser.find("[aria-label^='Tokens per second']").getText())
+                .contains("answers", "prompts", "training");
+        Thread.sleep(4500);
+        browser.screenshot("overview");
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    @Test
+    void aJobShowsItsLossAndItsEvents() throws Exception {
+        view("Jobs");
+        browser.find("main table a").click();
+        browser.find("[aria-label='Loss by step'] canvas");
+        browser.text("The job has succeeded");
+        browser.screenshot("job");
+        browser.control("← All jobs").click();
+        browser.text("Fine-tuning jobs");
+        assertThat(browser.all("main tbody tr")).hasSizeGreaterThanOrEqualTo(2);
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    @Test
+    void aJobIsStartedWithAFile() throws Exception {
+        Path file = directory.resolve("mine.jsonl");
+        Files.writeString(file, TrainingFiles.chats(6));
+        view("Jobs");
+        browser.control("Train an adapter…").click();
+        browser.find("dialog input[name=training]")
+                .sendKeys(file.toAbsolutePath().toString());
+        browser.find("dialog input[name=suffix]").sendKeys("console");
+        browser.screenshot("train");
+        browser.find("dialog button.main").click();
+        browser.text(":console");
+    }
+
+    @Test
+    void adaptersAreMergedAndCompressed() throws Exception {
+        view("Adapters");
+        browser.text("first");
+        browser.control("Merge…").click();
+        List<WebElement> boxes = browser.all("dialog input[name=ids]");
+        boxes.get(0).click();
+        boxes.get(1).click();
+        browser.find("dialog input[name=weights]").sendKeys("0.5, 0.5");
+        browser.find("dialog input[name=name]").sendKeys("both");
+        browser.screenshot("merge");
+        browser.find("dialog button.main").click();
+        browser.text("both");
+        assertThat(operator.get("/v1/adapters/both").statusCode()).isEqualTo(200);
+        browser.control("Compress…").click();
+        browser.find("dialog input[name=density]").clear();
+        browser.find("dialog input[name=density]").sendKeys("0.5", Keys.ENTER);
+        browser.text("has a compressed version");
+        browser.screenshot("adapters");
+        assertThat(operator.get("/v1/adapters/both").body()).contains("\"form\":\"compressed\"");
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    @Test
+    void whatGoesWrongIsSaid() {
+        view("Adapters");
+        browser.text("first");
+        browser.control("Merge…").click();
+        browser.find("dialog input[name=ids]").click();
+        browser.find("dialog input[name=name]").sendKeys("tiny", Keys.ENTER);
+        assertThat(browser.find("#notices .bad").getText()).isNotEmpty();
+        browser.focused().sendKeys(Keys.ESCAPE);
+        assertThat(browser.evaluate("document.querySelector('dialog')")).isNull();
+    }
+
+    @Test
+    void twoAdaptersAnswerSideBySide() throws Exception {
+        view("Playground");
+        browser.find("textarea").sendKeys("Once upon a time");
+        browser.find("input[name=tokens]").clear();
+        browser.find("input[name=tokens]").sendKeys("20");
+        browser.control("Ask both").click();
+        browser.text("20 tokens");
+        List<WebElement> answers = browser.all(".output");
+        assertThat(answers).hasSize(2).allMatch(answer -> !answer.getText().isEmpty());
+        assertThat(browser.find(".cards section:nth-child(2) input").getAttribute("value"))
+                .isNotEqualTo("tiny");
+        browser.screenshot("playground");
+        assertThat(browser.errors()).isEmpty();
+    }
+
+    /** A key is shown once, and works; a name with markup is a name. */
+    @Test
+    void aTenantGetsAKey() throws Exception {
+        view("Tenants");
+        browser.text(MARKUP);
+        browser.control("New tenant…").click();
+        browser.find("dialog input[name=name]").sendKeys("acme", Keys.ENTER);
+        browser.text("acme");
+        browser.all("main tbody tr").stream()
+                .filter(row -> row.getText().contains("acme"))
+                .findFirst()
+                .orElseThrow()
+                .findElement(By.tagName("button"))
+                .click();
+        browser.find("dialog input[name=name]").sendKeys("app", Keys.ENTER);
+        String key = browser.find("dialog code").getText();
+        HttpResponse<String> answer = server.as(key).get("/v1/models");
+        assertThat(answer.statusCode()).isEqualTo(200);
+        browser.focused().sendKeys(Keys.ESCAPE);
+        browser.screenshot("tenants");
+    }
+
+    @Test
+    void keysWithFewerRightsSeeWhatTheyMay() throws Exception {
+        String tenant = operator.json(operator.post("/v1/organization/projects", "{\"name\":\"small\"}"))
+                .path("id")
+                .asText();
+        String key = operator.json(
+                        operator.post("/v1/organization/projects/" + tenant + "/api_keys", "{\"name\":\"k\"}"))
+                .path("value")
+                .asText();
+        browser.evaluate("sessionStorage.setItem('tandem.key', '" + key + "')");
+        browser.evaluate("location.reload()");
+        browser.text("Metrics are for the keys of whoever runs the server.");
+        view("Tenants");
+        browser.text("This needs a key with the role 'admin'");
+        view("Jobs");
+        browser.text("This needs a key with the role 'finetune'");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Overview", "Jobs", "Adapters", "Tenants", "Playground"})
+    void aPhoneShowsAllOfIt(String name) throws Exception {
+        browser.resize(360, 740);
+        browser.prefer("dark");
+        view(name);
+        browser.find("main .card");
+        Thread.sleep(300);
+        browser.fits();
+        assertThat(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
+                .isEqualTo("rgb(13, 17, 23)");
+        browser.screenshot("phone-" + name);
+    }
+
+    @Test
+    void theKeyboardReachesEverything() {
+        browser.find("body").sendKeys(Keys.TAB);
+        assertThat(browser.focused().getText()).isEqualTo("Skip to content");
+        for (String name : List.of("Overview", "Jobs")) {
+            browser.focused().sendKeys(Keys.TAB);
+            assertThat(browser.focused().getText()).isEqualTo(name);
+        }
+        browser.focused().sendKeys(Keys.ENTER);
+        browser.text("Fine-tuning jobs");
+        assertThat(browser.find("nav a[aria-current]").getText()).isEqualTo("Jobs");
+    }
+}
