@@ -1,4 +1,4 @@
-# The rows of one iteration, in this order: decode rows, prefill chunks, fine-tuning window.
+# Rows of one iteration, in this order: decode rows, prefill chunks, fine-tuning window.
 class Batch:
   # per rotary table of the model: [N, 1, R] float32, of each row's position
   cos : List[Tensor]
@@ -28,9 +28,9 @@ class Batch:
   users : __torch__.tandem.adapter.change.Users
   # layout: groups, chunks, window_from with windows after it, and observed
   def __init__(self: __torch__.tandem.batch.Batch, model: __torch__.tandem.model.Model,
-               inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
+               inputs: __torch__.tandem.inputs.RowInputs, layout: List[List[int]],
                users: __torch__.tandem.adapter.change.Users) -> None:
-    positions = inputs.rows[1]
+    positions = inputs.positions
     self.cos = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.cos]
     self.sin = [torch.unsqueeze(torch.index_select(table, 0, positions), 1) for table in model.sin]
     self.cache_rows = inputs.cache_rows

@@ -46,10 +46,13 @@ class Decoder(Module):
 
   # weights, biases: the parts of the linears one after the other, in the type of activations; parts:
   # how many each of them has; an empty bias or router is none. norms: weight and bias of each of
-  # model.Layer's, empty where there is none. place: window, its number and that of the rotary table.
+  # model.Layer's, empty where there is none. place: window, its number, that of the rotary table, and the layer
+  # whose weights it shares, -1 if it has its own. a, b, columns: as in linear.change_
   def add_layer(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                 weights: List[Tensor], biases: List[Tensor], parts: List[int], router: Tensor,
-                norms: List[Tensor], place: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
+                norms: List[Tensor], place: List[int], a: List[Tensor], b: List[Tensor],
+                columns: List[int], forms: __torch__.tandem.ops.linear.Forms) -> None:
+    window, mask, rotary, shared = place
     linears = annotate(List[__torch__.tandem.ops.linear.Linear], [])
     first = 0
     for index in range(len(parts)):
@@ -58,13 +61,17 @@ class Decoder(Module):
       if torch.numel(biases[first]) > 0:
         bias = torch.cat(biases[first : last])
       gated = index >= 2 and index % 2 == 0 and model.shape.activation == 0
-      linears.append(__torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms,
-                                                     gated))
+      if shared < 0:
+        linear = __torch__.tandem.ops.linear.new(torch.cat(weights[first : last]), bias, forms, gated)
+      else:
+        linear = __torch__.tandem.ops.linear.tied(model.layers[shared].linears[index], bias)
+      __torch__.tandem.ops.linear.change_(linear, a[first : last], b[first : last],
+                                          columns[first : last])
+      linears.append(linear)
       first = last
     made = annotate(List[Optional[__torch__.tandem.ops.norm.Norm]], [])
     for i in range(len(norms) // 2):
       made.append(__torch__.tandem.model.new_norm(model.shape, norms[2 * i], norms[2 * i + 1]))
-    window, mask, rotary = place
     bank = len(model.layers) * len(parts)
     rates = annotate(Optional[Tensor], None)
     if torch.numel(router) > 0:
@@ -149,38 +156,25 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. layout: as in batch.Batch; runs, as in row_adapters.Rows, their
-  # adapters' slots and ranks, as in low_rank.Frozen; whether masks are needed; groups of full.embed and of
-  # full.logits; whose head the window has, as in full.head, and whether it learns; and the slot of
-  # quantized.Users, or nothing. mixed: whether rows differ in their adapters.
+  # numbers, sizes: as in inputs.Inputs. singles, layout, mixed: as in depth.new; from number 9 on groups of full.embed
+  # and of full.logits, and whose head the window has, as in full.head, and whether it learns.
   # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
+  # taught: whether it learns from the teacher.
   # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
   # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
   # if there are any, and the scores of loss.forward_backward_ if there is a window.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
-              singles: __torch__.tandem.adapter.row_adapters.Singles,
-              arena: __torch__.tandem.arena.Arena, numbers: Tensor, sizes: List[int],
-              layout: List[List[int]], mixed: bool, top: int, learning: int) -> Tensor:
+              singles: List[__torch__.tandem.adapter.row_adapters.Singles],
+              arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+              numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
+              learning: int, taught: bool) -> Tensor:
     numbers = torch.to(numbers, model.embedding.device)
     inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
     rows = inputs.rows.size(1)
-    missing = __torch__.tandem.ops.rows.missing(rows, model.head.padded)
-    stacks = inputs.stacks
-    masked = layout[7][0]
-    if (mixed or masked == 1) and missing > 0:
-      stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
-    low_rank = __torch__.tandem.adapter.row_adapters.Rows(
-        layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
-    quantized = layout[11]
-    if len(quantized) > 0:
-      quantized = quantized + [inputs.cache_rows.size(0)]
-    users = __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1,
-                                                  inputs.single, quantized)
-    batch = __torch__.tandem.batch.Batch(model, inputs, layout, users)
-    __torch__.tandem.batch.mask_groups_(batch, inputs.decodes[1], model.windows,
-                                        model.embedding.dtype)
+    depth = __torch__.tandem.depth.new(model, adapters, singles, inputs, layout, mixed)
+    batch = depth.batches[0]
     inference = batch.inference_rows
     if rows > inference:
       end = batch.window_from + rows - inference
@@ -188,14 +182,14 @@ class Decoder(Module):
         torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
         torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
     full = adapters.full
-    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[8],
+    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[9],
                                      inputs.embedded)
     for number in range(len(model.layers)):
-      x = __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
+      x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
     results = annotate(List[Tensor], [])
     if inputs.wanted.size(0) > 0:
       logits = __torch__.tandem.adapter.full.logits(
-          full, model, torch.index_select(x, 0, inputs.wanted), layout[9], inputs.headed)
+          full, model, torch.index_select(x, 0, inputs.wanted), layout[10], inputs.headed)
       logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
       if inputs.bias.size(0) > 0:
         logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
@@ -212,12 +206,15 @@ class Decoder(Module):
     if len(batch.seen) > 0:
       results.append(torch.to(torch.stack(batch.seen, 1), 6))
     if rows > inference:
-      slot, learns = layout[10]
+      if taught:
+        __torch__.tandem.teacher.forward_(teacher, inputs.rows[0, inference:], inputs.rows[1, inference:],
+                                          layout[2])
+      slot, learns = layout[11]
       if learns == 1:
         torch.copy_(arena.last[batch.window_from : batch.window_from + rows - inference], x[inference:])
       results.append(__torch__.tandem.loss.forward_backward_(
           model, arena, x[inference:], batch.window_from, inputs.learned, learning,
-          __torch__.tandem.adapter.full.head(full, slot)))
+          __torch__.tandem.adapter.full.head(full, slot), teacher, taught))
     return __torch__.tandem.host.read_all(results)
 
   # ---- fine-tuning
@@ -226,6 +223,16 @@ class Decoder(Module):
                 rows: int, ffn: int, policy: int, chunk: int,
                 heads: bool) -> __torch__.tandem.arena.Arena:
     return __torch__.tandem.arena.Arena(model, rows, ffn, policy, chunk, heads)
+
+  # Which knows no model yet.
+  def new_teacher(self: __torch__.tandem.decoder.Decoder) -> __torch__.tandem.teacher.Teacher:
+    return __torch__.tandem.teacher.Teacher()
+
+  # As in teacher.set_.
+  def set_teacher(self: __torch__.tandem.decoder.Decoder, teacher: __torch__.tandem.teacher.Teacher,
+                  model: __torch__.tandem.model.Model, sizes: List[int], rows: int,
+                  ffn: int) -> None:
+    __torch__.tandem.teacher.set_(teacher, model, sizes, rows, ffn)
 
   # Once, before anything goes backward.
   def prepare_backward(self: __torch__.tandem.decoder.Decoder,
@@ -268,15 +275,16 @@ class Decoder(Module):
   # for each of those, in the order of the rows, which one it is, how many rows and how many sequences;
   # and for each of these five numbers as in Batch.
   # learned: as in full.backward_head_, embedded: as in full.backward_embedding_, of the first trainee: with
-  # modules in full it is the only one.
+  # modules in full it is the only one. first: the first layer that the rows go through. taught: as in iterate.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
-               trainees: List[__torch__.tandem.adapter.trainee.Trainee], lane: int,
-               stacks: List[List[int]], arena: __torch__.tandem.arena.Arena,
-               units: List[int], learned: List[int], embedded: List[int]) -> None:
-    first = trainees[0]
-    __torch__.tandem.adapter.full.backward_head_(first.full, lane, adapters.full, first.slot, model, arena,
-                                                 learned)
+               trainees: List[__torch__.tandem.adapter.trainee.Trainee],
+               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
+               stacks: List[List[int]], lane: int, units: List[int], learned: List[int],
+               embedded: List[int], first: int, taught: bool) -> None:
+    alone = trainees[0]
+    __torch__.tandem.adapter.full.backward_head_(alone.full, lane, adapters.full, alone.slot, model, arena,
+                                                 learned, teacher, taught)
     made = annotate(List[__torch__.tandem.adapter.change.Stack], [])
     for i in range(len(trainees)):
       slots, ranks, scaled = stacks[3 * i : 3 * i + 3]
@@ -295,11 +303,11 @@ class Decoder(Module):
         spans.append(__torch__.tandem.adapter.change.Span(made[which], row, row + rows, windows))
         row = row + rows
       __torch__.tandem.block.backward_(model, number, start, end, spans, adapters, arena)
-      if number == 0:
+      if number == first:
         for span in spans:
           __torch__.tandem.adapter.prompt.backward_(span.stack.trainee.prompt, lane, span.windows,
                                                     arena.dx, model.embedding_scale)
-    __torch__.tandem.adapter.full.backward_embedding_(first.full, lane, arena.dx, embedded,
+    __torch__.tandem.adapter.full.backward_embedding_(alone.full, lane, arena.dx, embedded,
                                                       model.embedding_scale)
 
   # Whatever became of the packs before.

@@ -163,8 +163,8 @@ public final class Application implements AutoCloseable {
         int maxExampleTokens = Math.min(context, device.limits().packTokens());
         long trainingBytes = trainingMemory(config.trainingMemoryBytes());
         TrainingDevice training = new TrainingDevice(device.model(), device.limits(), trainingBytes, engine::latency);
-        TrainingSetup setup =
-                new TrainingSetup(model, maxExampleTokens, training, () -> BaseWeights.of(base.weights()), base);
+        TrainingSetup setup = new TrainingSetup(
+                model, maxExampleTokens, training, () -> BaseWeights.of(base.weights(), device.model()), base);
         adapters = adapters(config, environment, setup, files, meters, nextRequestId);
         // Read before anybody asks, on a thread that may wait.
         tenants.ids().forEach(adapters::of);

@@ -109,7 +109,12 @@ final class Checkup {
     /** Says what serving takes. @return the longest context */
     private int memory(ModelConfig model, DeviceProfile machine, KernelsConfig limits) {
         int context = ContextLength.choose(model, limits, machine.memoryBytes());
-        MemoryPlan plan = MemoryPlan.serving(model, limits.withContextTokens(context));
+        KernelsConfig resolved = limits.withContextTokens(context);
+        MemoryPlan plan = limits.teacher()
+                .map(teacher -> MemoryPlan.teacher(
+                        ModelConfigReader.read(ModelSource.open(teacher).config()), resolved))
+                .map(MemoryPlan.serving(model, resolved)::plus)
+                .orElseGet(() -> MemoryPlan.serving(model, resolved));
         fact("context", "%d tokens; the model's maximum is %d", context, model.maxPositions());
         String parts = String.format(
                 Locale.ROOT,

@@ -22,6 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ServeCommand.class,
             DoctorCommand.class,
             DevicesCommand.class,
+            RecurseCommand.class,
             AdaptersCommand.class,
             FinetuneCommand.class,
             JobsCommand.class,

@@ -2,6 +2,8 @@ package io.tandem.kernels;
 
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.model.Dtype;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Every limit of the device model; all memory is carved from these at start.
@@ -18,6 +20,7 @@ import io.tandem.kernels.model.Dtype;
  * @param packTokens rows of training tokens whose activations are kept at once
  * @param stash which activations those are
  * @param fullModules matrices {@code [vocabulary, hidden]} that adapters of requests may have in full on the device at once
+ * @param teacher files of a model of the same vocabulary that adapters may learn from, if there is one
  */
 public record KernelsConfig(
         Dtype dtype,
@@ -30,7 +33,8 @@ public record KernelsConfig(
         int maxRank,
         int packTokens,
         Stash stash,
-        int fullModules) {
+        int fullModules,
+        Optional<Path> teacher) {
 
     private static final int MAX_LANES = 8;
 
@@ -45,7 +49,7 @@ public record KernelsConfig(
         require(fullModules >= 0 && fullModules <= 4096, "full-modules", fullModules, "0 to 4096");
     }
 
-    /** With weights in one form, which may be left open like the type, and no modules in full. */
+    /** With weights in one form, which may be left open like the type, no modules in full and no teacher. */
     public KernelsConfig(
             Dtype dtype,
             WeightForm weightForm,
@@ -68,7 +72,8 @@ public record KernelsConfig(
                 maxRank,
                 packTokens,
                 stash,
-                0);
+                0,
+                Optional.empty());
     }
 
     /** The same limits for other numerics. */
@@ -96,6 +101,23 @@ public record KernelsConfig(
         return with(dtype, weights, threads, contextTokens, adapterSlots, modules);
     }
 
+    /** The same limits with a teacher. */
+    public KernelsConfig withTeacher(Optional<Path> files) {
+        return new KernelsConfig(
+                dtype,
+                weights,
+                threads,
+                kvSlots,
+                contextTokens,
+                maxTokensPerIteration,
+                adapterSlots,
+                maxRank,
+                packTokens,
+                stash,
+                fullModules,
+                files);
+    }
+
     private KernelsConfig with(Dtype type, WeightForms forms, int threadCount, int context, int slots, int modules) {
         return new KernelsConfig(
                 type,
@@ -108,7 +130,8 @@ public record KernelsConfig(
                 maxRank,
                 packTokens,
                 stash,
-                modules);
+                modules,
+                teacher);
     }
 
     /**

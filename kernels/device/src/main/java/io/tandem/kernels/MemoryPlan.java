@@ -33,6 +33,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
     /** What memory is for. */
     public enum Part {
         WEIGHTS(Owner.WEIGHTS, "weights"),
+        TEACHER(Owner.WEIGHTS, "teacher, with its training windows' keys and values"),
         TRANSPOSED_WEIGHTS(Owner.WEIGHTS, "transposed weights, for backward"),
         KV_CACHE(Owner.KV_CACHE, "keys and values of inference"),
         ADAPTER_SLOTS(Owner.ADAPTERS, "adapter slots"),
@@ -89,7 +90,7 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         double weight = limits.weights().bytesPerParameter(limits.dtype());
         double ofHead = model.tiedEmbeddings() ? limits.weights().tiedBytesPerParameter(limits.dtype()) : weight;
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
-        bytes.put(Part.WEIGHTS, weights + element * embedding + rotary);
+        bytes.put(Part.WEIGHTS, weights + element * (embedding + model.factorParameters()) + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
         // What single rows are multiplied with lies there a second time, see bags.py.
         long turned = model.linears().stream()
@@ -104,6 +105,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         bytes.put(Part.FULL_MODULES, element * limits.fullMatrices() * FullModule.numbers(model));
         return new MemoryPlan(bytes);
+    }
+
+    /** What a teacher takes beside the model. */
+    public static MemoryPlan teacher(ModelConfig teacher, KernelsConfig limits) {
+        long element = limits.dtype().bytes();
+        long row = teacher.layers() * element * (teacher.hidden() + 2 * keys(teacher))
+                + Float.BYTES * (2L * rotated(teacher) + teacher.hidden() + 2 * keys(teacher))
+                + outputBytes(teacher, limits);
+        long weights = serving(teacher, limits).bytes(Part.WEIGHTS);
+        return new MemoryPlan(Map.of(Part.TEACHER, weights + limits.packTokens() * row));
     }
 
     /** Of attention and MLP D, d and U, of one row more than there are ranks: the first is the bias of U. And D and d again. */
@@ -192,10 +203,14 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         return new MemoryPlan(bytes);
     }
 
-    /** Outputs of the last layer and a factor for each row, where heads may learn. */
+    /** A row's output of the last layer, and a factor on its loss. */
+    private static long outputBytes(ModelConfig model, KernelsConfig limits) {
+        return (long) limits.dtype().bytes() * model.hidden() + Float.BYTES;
+    }
+
+    /** Where heads may learn. */
     private static long headBytes(ModelConfig model, KernelsConfig limits) {
-        long row = (long) limits.dtype().bytes() * model.hidden() + Float.BYTES;
-        return limits.fullModules() > 0 ? limits.packTokens() * row : 0;
+        return limits.fullModules() > 0 ? limits.packTokens() * outputBytes(model, limits) : 0;
     }
 
     /**

@@ -116,10 +116,11 @@ def learn_(self: __torch__.tandem.adapter.full.Learner, full: __torch__.tandem.a
 
 # learned: rows of the arena with a label that go backward in the last layer now, then the labels. Their logits
 # are computed once more: what factors their losses get is only known behind the last window that goes forward.
+# teacher, taught: as in loss.forward_backward_
 def backward_head_(self: __torch__.tandem.adapter.full.Learner, lane: int,
                    full: __torch__.tandem.adapter.full.Full, slot: int,
                    model: __torch__.tandem.model.Model, arena: __torch__.tandem.arena.Arena,
-                   learned: List[int]) -> None:
+                   learned: List[int], teacher: __torch__.tandem.teacher.Teacher, taught: bool) -> None:
   count = len(learned) // 2
   numbers = torch.tensor(learned, dtype=4, device=arena.dx.device)
   first = 0
@@ -128,7 +129,8 @@ def backward_head_(self: __torch__.tandem.adapter.full.Learner, lane: int,
     rows = numbers[first : end]
     hidden = torch.index_select(arena.last, 0, rows)
     losses, hits, dlogits = __torch__.tandem.loss.gradient(
-        model, hidden, full.heads[slot], numbers[count + first : count + end], True)
+        model, hidden, full.heads[slot], numbers[count + first : count + end], True,
+        __torch__.tandem.teacher.logits(teacher, rows, taught))
     torch.mul_(dlogits, torch.index_select(arena.factors, 0, rows))
     normed = __torch__.tandem.ops.norm.forward(model.norm, hidden)
     torch.addmm_(self.dhead[lane], torch.t(dlogits), torch.to(normed, 6))

@@ -1,3 +1,17 @@
+# A low-rank change of a weight that several layers share: of some of the outputs, x A^T B^T.
+class Factors:
+  # of all parts [R, in]
+  a : Tensor
+  # of each part [r, out]
+  b : List[Tensor]
+  # of each part its first output
+  columns : List[int]
+  def __init__(self: __torch__.tandem.ops.linear.Factors, a: Tensor, b: List[Tensor],
+               columns: List[int]) -> None:
+    self.a = a
+    self.b = b
+    self.columns = columns
+
 # A frozen linear, forward(x) = x W^T + b, whose weight may be there in two forms: which of them is
 # fastest depends on how many rows are multiplied.
 class Linear:
@@ -11,6 +25,8 @@ class Linear:
   padded : bool
   # the weight, if it computes gate and up at once
   gated : Optional[__torch__.tandem.ops.weight.packed.Packed]
+  # what the layer's own weight has beside the shared one, if there is a shared one
+  factors : Optional[__torch__.tandem.ops.linear.Factors]
   def __init__(self: __torch__.tandem.ops.linear.Linear,
                few: __torch__.tandem.ops.weight.weight.Forward, rows: int,
                many: __torch__.tandem.ops.weight.weight.Weight, bias: Optional[Tensor]) -> None:
@@ -20,6 +36,7 @@ class Linear:
     self.bias = bias
     self.padded = False
     self.gated = annotate(Optional[__torch__.tandem.ops.weight.packed.Packed], None)
+    self.factors = annotate(Optional[__torch__.tandem.ops.linear.Factors], None)
 
 # How frozen weights lie in memory: the forms for few rows, up to how many, and for more.
 class Forms:
@@ -67,6 +84,29 @@ def quantized(weight: Tensor, bias: Optional[Tensor],
   return __torch__.tandem.ops.linear.Linear(
       eight, rows, __torch__.tandem.ops.weight.widened.Widened(eight), bias)
 
+# Another linear with the same weight, which takes no memory of its own.
+def tied(other: __torch__.tandem.ops.linear.Linear,
+         bias: Optional[Tensor]) -> __torch__.tandem.ops.linear.Linear:
+  linear = __torch__.tandem.ops.linear.Linear(other.few, other.rows, other.many, bias)
+  linear.padded = other.padded
+  linear.gated = other.gated
+  return linear
+
+# a [r, in], b [out, r], columns: of each of the linears that were joined; empty where it has none.
+def change_(self: __torch__.tandem.ops.linear.Linear, a: List[Tensor], b: List[Tensor],
+            columns: List[int]) -> None:
+  down = annotate(List[Tensor], [])
+  up = annotate(List[Tensor], [])
+  firsts = annotate(List[int], [])
+  for i in range(len(a)):
+    if torch.numel(a[i]) > 0:
+      down.append(a[i])
+      up.append(torch.contiguous(torch.t(b[i])))
+      firsts.append(columns[i])
+  if len(down) > 0:
+    self.factors = __torch__.tandem.ops.linear.Factors(torch.cat(down), up, firsts)
+    self.gated = annotate(Optional[__torch__.tandem.ops.weight.packed.Packed], None)
+
 # [N, in] -> [N, out]
 def forward(self: __torch__.tandem.ops.linear.Linear, x: Tensor) -> Tensor:
   return __torch__.tandem.ops.linear.add_product(self, x, self.bias)
@@ -79,9 +119,30 @@ def add_product(self: __torch__.tandem.ops.linear.Linear, x: Tensor,
                 bias: Optional[Tensor]) -> Tensor:
   if x.size(0) <= self.rows:
     few = self.few
-    return (few).forward(x, bias)
-  many = self.many
-  return (many).forward(x, bias)
+    y = (few).forward(x, bias)
+  else:
+    many = self.many
+    y = (many).forward(x, bias)
+  factors = self.factors
+  if factors is not None:
+    __torch__.tandem.ops.linear.add_factors_(factors, x, y)
+  return y
+
+def add_factors_(self: __torch__.tandem.ops.linear.Factors, x: Tensor, y: Tensor) -> None:
+  u = torch.linear(x, self.a)
+  row = 0
+  for i in range(len(self.b)):
+    b, column = self.b[i], self.columns[i]
+    __torch__.tandem.ops.linear.add_matmul_(y[:, column : column + b.size(1)],
+                                            u[:, row : row + b.size(0)], b)
+    row = row + b.size(0)
+
+# One operation in float32, where no product is rounded before it is added.
+def add_matmul_(y: Tensor, left: Tensor, right: Tensor) -> None:
+  if y.dtype == 6:
+    torch.addmm_(y, left, right)
+  else:
+    torch.add_(y, torch.matmul(left, right))
 
 def prepare_backward_(self: __torch__.tandem.ops.linear.Linear) -> None:
   many = self.many
@@ -95,4 +156,12 @@ def dense(self: __torch__.tandem.ops.linear.Linear) -> Tensor:
 # dy [N, out] -> dx [N, in]
 def backward(self: __torch__.tandem.ops.linear.Linear, dy: Tensor) -> Tensor:
   many = self.many
-  return (many).backward(dy)
+  dx = (many).backward(dy)
+  factors = self.factors
+  if factors is not None:
+    parts = annotate(List[Tensor], [])
+    for i in range(len(factors.b)):
+      b, column = factors.b[i], factors.columns[i]
+      parts.append(torch.matmul(dy[:, column : column + b.size(1)], torch.t(b)))
+    __torch__.tandem.ops.linear.add_matmul_(dx, torch.cat(parts, 1), factors.a)
+  return dx

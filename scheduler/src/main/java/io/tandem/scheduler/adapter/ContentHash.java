@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 
 /**
  * What an adapter does, as a number: SHA-256 over its modules in order, each with name, rank, shape, scaling and the
- * factors' bits in float32, and over its virtual tokens and its invocation. Names, labels and what the configuration says
+ * factors' bits in float32, and over its virtual tokens, its invocation and the layers that it skips. Names, labels and what the configuration says
  * beside that do not count, so the same weights have the same hash wherever they come from.
  *
  * @param hex 64 digits
@@ -61,6 +61,9 @@ public record ContentHash(String hex) {
         adapter.invocation()
                 .ifPresent(invocation ->
                         digest.update(("invocation " + invocation.tokens() + "\n").getBytes(StandardCharsets.UTF_8)));
+        if (!adapter.skipped().isEmpty()) {
+            digest.update(("skipped layers " + adapter.skipped() + "\n").getBytes(StandardCharsets.UTF_8));
+        }
         return new ContentHash(HexFormat.of().formatHex(digest.digest()));
     }
 

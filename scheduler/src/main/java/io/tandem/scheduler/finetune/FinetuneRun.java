@@ -114,9 +114,14 @@ public final class FinetuneRun {
         return course.frozen();
     }
 
-    /** Whether its packs share no window with others: one of their adapters has modules in full, or they have weights of their own. */
+    /** Whether its packs share no window with others: their rows have weights of their own, or go through other layers. */
     public boolean goesAlone() {
-        return job.method().makesBase() || !job.method().fullModules().isEmpty() || FullModules.count(frozen()) > 0;
+        return job.method().makesBase()
+                || job.settings().learning().goesAlone()
+                || !job.method().fullModules().isEmpty()
+                || FullModules.count(frozen()) > 0
+                || frozen().stream()
+                        .anyMatch(version -> !version.adapter().skipped().isEmpty());
     }
 
     /** Rows of the next pack. */

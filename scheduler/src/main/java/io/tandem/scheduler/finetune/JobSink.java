@@ -8,6 +8,7 @@ import io.tandem.kernels.adapter.learning.LearningPlan;
 import io.tandem.kernels.adapter.learning.LearningRun.Finding;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.SortedSet;
 
 /**
  * Where a job's progress goes. Called on the engine thread, so it must neither block nor throw; every accepted job gets
@@ -79,15 +80,23 @@ public interface JobSink {
      *
      * @param step after which it was pruned
      * @param singleWeights that are tuned instead of others' factors
+     * @param skipped layers that it skips from here on
      */
-    record Pruned(int step, int modulesBefore, int ranksBefore, int modules, int ranks, long singleWeights) {
+    record Pruned(
+            int step,
+            int modulesBefore,
+            int ranksBefore,
+            int modules,
+            int ranks,
+            long singleWeights,
+            SortedSet<Integer> skipped) {
         static Pruned of(int step, Adapter before, Adapter now) {
             long singleWeights = now.modules().values().stream()
                     .filter(SingleWeights.class::isInstance)
                     .mapToLong(Change::numbers)
                     .sum();
-            return new Pruned(
-                    step, before.modules().size(), ranks(before), now.modules().size(), ranks(now), singleWeights);
+            int all = before.modules().size();
+            return new Pruned(step, all, ranks(before), now.modules().size(), ranks(now), singleWeights, now.skipped());
         }
 
         private static int ranks(Adapter adapter) {

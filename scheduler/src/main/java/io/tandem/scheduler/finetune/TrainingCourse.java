@@ -167,7 +167,7 @@ final class TrainingCourse {
         Optional<LearningRun.Probe> probe = learning.probe(step);
         probe.ifPresent(wanted -> {
             phase = Phase.PROBE;
-            plan = LearningPlan.suppressing(wanted.suppressed());
+            plan = wanted.plan();
             work = packed(wanted.examples().stream().mapToInt(index -> index), Purpose.MEASURE);
         });
         return probe.isPresent();

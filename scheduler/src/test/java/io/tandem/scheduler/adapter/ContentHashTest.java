@@ -51,6 +51,19 @@ class ContentHashTest {
         }
     }
 
+    @Test
+    void skippedLayersCount() {
+        LoraConfig config = new LoraConfig(1, 4, false, Set.of(TargetModule.Q_PROJ), "");
+        LowRank factors = new LowRank(1, 2, 2, new float[] {1, 2}, new float[] {3, 4}, 2);
+        Adapter adapter = new Adapter(config, Map.of(SITE, factors));
+        assertThat(Set.of(
+                        ContentHash.of(adapter),
+                        ContentHash.of(adapter.skipping(Set.of(1))),
+                        ContentHash.of(adapter.skipping(Set.of(2))),
+                        ContentHash.of(adapter.skipping(Set.of(1, 2)))))
+                .hasSize(4);
+    }
+
     /** The same numbers in other forms do something else. */
     @Test
     void formsCount() {

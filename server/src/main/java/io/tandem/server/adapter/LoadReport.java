@@ -47,6 +47,7 @@ record LoadReport(
         double squares = Math.pow(adapter.prefix().map(Prefix::norm).orElse(0.0), 2);
         boolean idle = adapter.prefix().isEmpty()
                 && adapter.full().isEmpty()
+                && adapter.skipped().isEmpty()
                 && adapter.modules().values().stream().allMatch(Change::isIdle);
         SortedMap<String, Double> norms = new TreeMap<>();
         for (var module : adapter.modules().entrySet()) {

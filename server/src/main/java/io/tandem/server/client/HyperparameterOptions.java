@@ -45,6 +45,8 @@ final class HyperparameterOptions {
             Map.entry("module_sparsity", "--module-sparsity"),
             Map.entry("estimation", "--estimation"),
             Map.entry("budget", "--budget"),
+            Map.entry("skip", "--skip"),
+            Map.entry("search", "--skip-search"),
             Map.entry("under", "--under"),
             Map.entry("n_epochs", "--epochs"),
             Map.entry("batch_size", "--batch-size"),
@@ -132,7 +134,9 @@ final class HyperparameterOptions {
         ist,
         pdp,
         light_peft,
-        spt
+        spt,
+        das,
+        teacher
     }
 
     @Option(
@@ -149,7 +153,7 @@ final class HyperparameterOptions {
     @Option(
             names = "--probe-every",
             paramLabel = "N",
-            description = "Of ist: steps between two measurements of the layers' importance; default 10.")
+            description = "Of ist and das: steps between two measurements of the layers' importance; default 10.")
     private @Nullable Integer probeEvery;
 
     @Option(
@@ -175,6 +179,18 @@ final class HyperparameterOptions {
             paramLabel = "X",
             description = "Of spt: share of the parameters that all modules would have; default 0.25.")
     private @Nullable Double budget;
+
+    @Option(
+            names = "--skip",
+            paramLabel = "X",
+            description = "Of das: share of the model's layers that the adapter's texts skip; default 0.25.")
+    private @Nullable Double skip;
+
+    @Option(
+            names = "--skip-search",
+            paramLabel = "X",
+            description = "Of das: part of the job that finds out which layers; default 0.3.")
+    private @Nullable Double skipSearch;
 
     @Option(
             names = "--growth-warmup",
@@ -387,6 +403,8 @@ final class HyperparameterOptions {
         put(policy, "module_sparsity", moduleSparsity);
         put(policy, "estimation", estimation);
         put(policy, "budget", budget);
+        put(policy, "skip", skip);
+        put(policy, "search", skipSearch);
         return policy.isEmpty() ? null : policy;
     }
 

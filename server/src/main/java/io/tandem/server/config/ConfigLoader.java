@@ -219,6 +219,7 @@ public final class ConfigLoader {
                 values.integer("kernels.max-rank", 64),
                 values.integer("kernels.pack-tokens", 2048),
                 values.oneOf("kernels.stash", Stash.KEEP));
-        return limits.withFullModules(values.integer("kernels.full-modules", 0));
+        return limits.withFullModules(values.integer("kernels.full-modules", 0))
+                .withTeacher(values.text("kernels.teacher").map(Path::of));
     }
 }

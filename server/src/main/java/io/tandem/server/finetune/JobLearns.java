@@ -1,11 +1,13 @@
 package io.tandem.server.finetune;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tandem.kernels.adapter.learning.DasPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
 import io.tandem.kernels.adapter.learning.PdpPolicy;
 import io.tandem.kernels.adapter.learning.SptPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.server.api.JsonBody;
 import java.util.LinkedHashMap;
@@ -62,6 +64,16 @@ final class JobLearns {
                         Set.of("budget"),
                         learns -> new SptPolicy(
                                 learns.optionalNumber("budget", 0.01, 1).orElse(SptPolicy.DEFAULT_BUDGET))));
+        policies.put(
+                DasPolicy.NAME,
+                new Choice(
+                        Set.of("skip", "search", "probe_every"),
+                        learns -> new DasPolicy(
+                                learns.optionalNumber("skip", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SKIP),
+                                learns.optionalNumber("search", 0.01, 0.9).orElse(DasPolicy.DEFAULT_SEARCH),
+                                learns.optionalInt("probe_every", 1, 1_000_000)
+                                        .orElse(DasPolicy.DEFAULT_PROBE_EVERY))));
+        policies.put(TeacherPolicy.NAME, new Choice(Set.of(), learns -> new TeacherPolicy()));
         return policies;
     }
 

@@ -12,6 +12,7 @@ import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -128,6 +129,10 @@ final class JobRun implements JobStay {
                 ArrayNode learning = data.putArray("learning_layers");
                 layers.forEach(learning::add);
             });
+            if (!report.plan().skipped().isEmpty()) {
+                ArrayNode skipped = data.putArray("skipped_layers");
+                report.plan().skipped().forEach(skipped::add);
+            }
             if (report.plan().sparsity() > 0) {
                 data.put("sparsity", report.plan().sparsity());
             }
@@ -164,7 +169,12 @@ final class JobRun implements JobStay {
                 "info",
                 start(pruned.step()) + pruned.modules() + " of " + pruned.modulesBefore() + " modules and "
                         + pruned.ranks() + " of " + pruned.ranksBefore() + " ranks" + single
-                        + " learn from here on."));
+                        + " learn from here on"
+                        + (pruned.skipped().isEmpty() ? "." : "; layers " + list(pruned.skipped()) + " are skipped.")));
+    }
+
+    private static String list(Collection<Integer> layers) {
+        return layers.stream().map(String::valueOf).collect(Collectors.joining(", "));
     }
 
     @Override

@@ -149,6 +149,7 @@ public final class JobService implements AutoCloseable {
             requireThere(tenant, spec);
             requireBase(spec);
             for (JobSpec alternative : spec.alternatives()) {
+                setup.device().requireTeacher(alternative.learning());
                 setup.device().requireFits("hyperparameters", alternative.method(), alternative.optimizer());
             }
             libraries.apply(tenant).requireRoom();

@@ -7,6 +7,8 @@ import io.tandem.kernels.adapter.AdapterConfig;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.Ia3Config;
 import io.tandem.kernels.adapter.LoraConfig;
+import io.tandem.kernels.adapter.learning.LearningPolicy;
+import io.tandem.kernels.adapter.learning.TeacherPolicy;
 import io.tandem.kernels.adapter.method.PeftMethod;
 import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.model.TargetModule;
@@ -49,11 +51,24 @@ public record TrainingDevice(
      * @throws ApiException if one of them cannot be trained here at all
      */
     JobSpec largest(List<JobSpec> specs) {
-        specs.forEach(spec -> requireShape(spec.method()));
+        specs.forEach(spec -> {
+            requireShape(spec.method());
+            requireTeacher(spec.learning());
+        });
         return specs.stream()
                 .max(Comparator.comparingLong(
                         spec -> memory(spec.method(), spec.optimizer()).total()))
                 .orElseThrow();
+    }
+
+    /** @throws ApiException if it learns from a teacher, and there is none */
+    void requireTeacher(LearningPolicy policy) {
+        if (policy instanceof TeacherPolicy && limits.teacher().isEmpty()) {
+            throw ApiException.invalid(
+                    JobLearns.FIELD,
+                    "'" + JobLearns.FIELD + "' cannot be '" + policy.name()
+                            + "' here: the server has no teacher, which kernels.teacher names.");
+        }
     }
 
     /** @throws ApiException if adapters of the rank have no place on the device, or the model lacks one of the modules */

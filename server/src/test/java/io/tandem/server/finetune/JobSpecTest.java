@@ -16,6 +16,7 @@ import io.tandem.kernels.adapter.Invocation;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PrefixConfig;
 import io.tandem.kernels.adapter.PromptConfig;
+import io.tandem.kernels.adapter.learning.DasPolicy;
 import io.tandem.kernels.adapter.learning.IstPolicy;
 import io.tandem.kernels.adapter.learning.LearningPolicy;
 import io.tandem.kernels.adapter.learning.LightPeftPolicy;
@@ -224,6 +225,7 @@ class JobSpecTest {
         assertThat(spec("\"learns\":{\"type\":\"spt\",\"budget\":0.5}").learning())
                 .isEqualTo(new SptPolicy(0.5));
         assertThat(spec("\"learns\":{\"type\":\"ist\"}").learning()).isEqualTo(new IstPolicy(0.25, 10));
+        assertThat(spec("\"learns\":{\"type\":\"das\"}").learning()).isEqualTo(new DasPolicy(0.25, 0.3, 10));
         assertThat(spec("\"peft\":\"ia3\",\"learns\":{\"type\":\"ist\",\"share\":0.5,\"probe_every\":3}")
                         .settings(10, 0)
                         .learning())
@@ -236,6 +238,7 @@ class JobSpecTest {
             quoteCharacter = '`',
             value = {
                 "optimizer|`\"optimizer\":\"adam\"`",
+                "learns|`\"peft\":\"l4q\",\"learns\":{\"type\":\"das\"}`",
                 "optimizer|`\"optimizer\":7`",
                 "optimizer|`\"optimizer\":\"ADAMW\"`",
                 "beta1|`\"beta1\":1`",
@@ -328,6 +331,14 @@ class JobSpecTest {
                 "learns|`\"learns\":{\"type\":\"light_peft\"},\"peft\":\"pissa\"`",
                 "learns.budget|`\"learns\":{\"type\":\"spt\",\"budget\":0}`",
                 "learns|`\"learns\":{\"type\":\"spt\"},\"peft\":\"ia3\"`",
+                "learns.skip|`\"learns\":{\"type\":\"das\",\"skip\":1}`",
+                "learns.share|`\"learns\":{\"type\":\"teacher\",\"share\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"teacher\"},\"peft\":\"prompt_tuning\"`",
+                "learns.search|`\"learns\":{\"type\":\"das\",\"search\":0}`",
+                "learns.skip|`\"learns\":{\"type\":\"ist\",\"skip\":0.5}`",
+                "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"svfit\"`",
+                "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"increlora\"`",
+                "learns|`\"learns\":{\"type\":\"das\"},\"peft\":\"pissa\",\"modules_to_save\":[\"lm_head\"]`",
                 "learns.layers|`\"learns\":{\"type\":\"ist\",\"layers\":1}`",
             })
     void wrongConstantsNameTheField(String field, String hyperparameters) {

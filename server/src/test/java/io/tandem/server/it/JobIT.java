@@ -79,7 +79,8 @@ class JobIT {
                 "ist",
                 "pdp",
                 "light_peft",
-                "spt"
+                "spt",
+                "das"
             })
     void pausesAndRestartsLeaveNoTrace(String peft) throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(60));
@@ -127,6 +128,7 @@ class JobIT {
             case "pdp" -> "\"learns\":{\"type\":\"pdp\",\"sparsity\":0.75}";
             case "spt" -> "\"learns\":{\"type\":\"spt\",\"budget\":0.5}";
             case "light_peft" -> "\"learns\":{\"type\":\"light_peft\",\"estimation\":0.13}";
+            case "das" -> "\"learns\":{\"type\":\"das\",\"skip\":0.5,\"search\":0.2,\"probe_every\":4}";
             default -> "\"peft\":\"" + name + "\"" + MethodSettings.of(server, name);
         };
     }

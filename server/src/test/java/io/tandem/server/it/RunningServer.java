@@ -75,6 +75,7 @@ final class RunningServer implements AutoCloseable {
     /** What tests set; the rest is the same for all. */
     private static final class Settings {
         private int fixedWindowTokens;
+        private Optional<Path> teacher = Optional.empty();
         private int concurrentJobs = 2;
         private long trainingMemoryBytes;
         private AdaptersConfig adapters = AdaptersConfig.DEFAULT;
@@ -140,6 +141,14 @@ final class RunningServer implements AutoCloseable {
         });
     }
 
+    /** With a model that jobs may learn from, and windows of one size. */
+    static RunningServer withTeacher(Path directory, Path teacher) throws IOException {
+        return start(directory, settings -> {
+            settings.teacher = Optional.of(teacher);
+            settings.fixedWindowTokens = 16;
+        });
+    }
+
     private static RunningServer start(Path directory, Consumer<Settings> set) throws IOException {
         Path model = directory.resolve(MODEL);
         if (!model.toFile().exists()) {
@@ -193,7 +202,8 @@ final class RunningServer implements AutoCloseable {
                                 16,
                                 512,
                                 Stash.KEEP)
-                        .withFullModules(2));
+                        .withFullModules(2)
+                        .withTeacher(settings.teacher));
         return new RunningServer(
                 directory, Application.start(config, settings.environment, LoadProgress.NONE), Optional.empty());
     }

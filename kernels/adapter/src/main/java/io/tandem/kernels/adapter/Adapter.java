@@ -10,8 +10,11 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * An immutable set of changes to the linears and blocks of a base model, and virtual tokens before every text.
@@ -25,12 +28,15 @@ import java.util.TreeMap;
  * @param modules the changed modules; a module that is absent is not changed
  * @param prefix the virtual tokens
  * @param full {@code [vocabulary, hidden]} each, in the place of the model's own
+ * @param skipped layers that texts with this adapter do not go through, whatever other adapters they have (DAS, Wu et al.,
+ *     2023)
  */
 public record Adapter(
         AdapterConfig config,
         SortedMap<Site, Change> modules,
         Optional<Prefix> prefix,
-        SortedMap<FullModule, Parameter> full) {
+        SortedMap<FullModule, Parameter> full,
+        SortedSet<Integer> skipped) {
 
     /**
      * One linear of one layer, or the output of its attention or MLP.
@@ -84,11 +90,12 @@ public record Adapter(
     public Adapter {
         modules = Collections.unmodifiableSortedMap(new TreeMap<>(modules));
         full = Collections.unmodifiableSortedMap(new TreeMap<>(full));
+        skipped = Collections.unmodifiableSortedSet(new TreeSet<>(skipped));
     }
 
-    /** Without modules in full. */
+    /** Without modules in full, and one whose texts go through all layers. */
     public Adapter(AdapterConfig config, SortedMap<Site, Change> modules, Optional<Prefix> prefix) {
-        this(config, modules, prefix, new TreeMap<>());
+        this(config, modules, prefix, Collections.emptySortedMap(), Collections.emptySortedSet());
     }
 
     public Adapter(AdapterConfig config, Map<Site, ? extends Change> modules) {
@@ -100,16 +107,38 @@ public record Adapter(
         this(config, new TreeMap<>(), Optional.of(prefix));
     }
 
+    /** The same with these modules. */
+    public Adapter with(Map<Site, ? extends Change> others) {
+        return with(others, prefix);
+    }
+
+    /** The same with these modules and virtual tokens. */
+    public Adapter with(Map<Site, ? extends Change> others, Optional<Prefix> virtual) {
+        return new Adapter(config, new TreeMap<>(others), virtual, full, skipped);
+    }
+
+    /** The same without these layers, and what it changes in them. */
+    public Adapter skipping(Set<Integer> layers) {
+        SortedMap<Site, Change> left = new TreeMap<>(modules);
+        left.keySet().removeIf(site -> layers.contains(site.layer()));
+        AdapterConfig own = config instanceof BottleneckConfig all ? all.leavingOut(layers) : config;
+        return new Adapter(own, left, prefix, full, new TreeSet<>(layers));
+    }
+
     /**
      * Its modules, for whatever works on low-rank factors only.
      *
      * @throws IllegalArgumentException naming the first module that is changed in another form, and the form; or if
-     *     there are virtual tokens, or it acts on a part of a text only
+     *     there are virtual tokens, it acts on a part of a text only, or skips layers
      */
     public SortedMap<Site, LowRank> factors() {
         if (invocation().isPresent()) {
             throw new IllegalArgumentException(
                     "the adapter acts from its invocation tokens on, and its factors would act on whole texts");
+        }
+        if (!skipped.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the adapter skips layers " + skipped + ", which its factors alone would not do");
         }
         if (prefix.isPresent()) {
             throw new IllegalArgumentException(
@@ -170,14 +199,14 @@ public record Adapter(
 
     /** The same with these modules in full and no others. */
     public Adapter withFull(Map<FullModule, Parameter> modulesInFull) {
-        return new Adapter(config, modules, prefix, new TreeMap<>(modulesInFull));
+        return new Adapter(config, modules, prefix, new TreeMap<>(modulesInFull), skipped);
     }
 
     /** The same adapter without what only training needs. */
     public Adapter served() {
         SortedMap<Site, Change> served = new TreeMap<>();
         modules.forEach((site, change) -> served.put(site, change.served()));
-        return new Adapter(config, served, prefix, full);
+        return with(served);
     }
 
     /**

@@ -7,6 +7,7 @@ import io.tandem.kernels.model.TargetModule;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -43,6 +44,13 @@ public record BottleneckConfig(
                 .boxed()
                 .collect(Collectors.toSet());
         return new BottleneckConfig(width, kind, targets, none, Set.of(), baseModel);
+    }
+
+    /** The same without these layers' bottlenecks. */
+    BottleneckConfig leavingOut(Set<Integer> layers) {
+        Set<Integer> all = new TreeSet<>(without);
+        all.addAll(layers);
+        return new BottleneckConfig(width, kind, targets, all, this.layers, baseModel);
     }
 
     /** Attention and MLP. */

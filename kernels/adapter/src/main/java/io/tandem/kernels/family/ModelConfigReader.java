@@ -7,11 +7,13 @@ import io.tandem.kernels.weights.JsonFields;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Reads HuggingFace's {@code config.json} of any family. */
 public final class ModelConfigReader {
     private static final int MAX_FILE_BYTES = 4 << 20;
+    private static final String ARCHITECTURES = "architectures";
 
     /** All that are supported. */
     static final List<Family> FAMILIES = List.of(
@@ -49,26 +51,36 @@ public final class ModelConfigReader {
      * @throws io.tandem.kernels.weights.ModelFormatException if a value is absurd, or the model is of an unsupported kind
      */
     public static ModelConfig read(JsonFields json) {
-        Family family = family(json);
+        Optional<JsonFields> recursion = json.object(RecursionFields.KEY);
+        Family family = recursion
+                .map(own -> family(own, RecursionFields.ARCHITECTURE, own.text(RecursionFields.ARCHITECTURE)))
+                .orElseGet(() -> family(json, ARCHITECTURES, first(json)));
+        String type = recursion.isPresent() ? RecursionFields.MODEL_TYPE : family.modelType();
         // transformers picks the implementation by model_type, not by architectures.
-        if (!json.text("model_type").orElse(family.modelType()).equals(family.modelType())) {
-            throw json.refuse("model_type", family.modelType() + ", as " + family.architecture() + " has");
+        if (!json.text("model_type").orElse(type).equals(type)) {
+            throw json.refuse("model_type", type + ", as " + family.architecture() + " has");
         }
         QuantizationConfig.check(json);
-        return family.read(new DecoderFields(json))
-                .architecture(family.architecture())
-                .build();
+        ModelConfig.Builder model = family.read(new DecoderFields(json)).architecture(family.architecture());
+        recursion.ifPresent(own -> model.recursion(RecursionFields.read(own, model.layers())));
+        return model.build();
     }
 
-    private static Family family(JsonFields json) {
-        String expected = "one of "
-                + FAMILIES.stream().map(Family::architecture).collect(Collectors.joining(", "))
-                + " (docs/models.md)";
-        JsonNode names = json.value("architectures").orElseThrow(() -> json.refuse("architectures", expected));
+    private static Optional<String> first(JsonFields json) {
+        return json.value(ARCHITECTURES)
+                .filter(JsonNode::isArray)
+                .flatMap(names -> Optional.ofNullable(names.path(0).textValue()));
+    }
+
+    /** @param key where the name was found */
+    private static Family family(JsonFields json, String key, Optional<String> name) {
         return FAMILIES.stream()
-                .filter(family -> names.isArray()
-                        && family.architecture().equals(names.path(0).textValue()))
+                .filter(family -> name.filter(family.architecture()::equals).isPresent())
                 .findFirst()
-                .orElseThrow(() -> json.refuse("architectures", expected));
+                .orElseThrow(() -> json.refuse(
+                        key,
+                        "one of "
+                                + FAMILIES.stream().map(Family::architecture).collect(Collectors.joining(", "))
+                                + " (docs/models.md)"));
     }
 }

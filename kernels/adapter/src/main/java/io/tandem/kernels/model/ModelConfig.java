@@ -28,6 +28,7 @@ import java.util.stream.Collectors;
  * @param fused whether the file has q, k and v in one linear, and gate and up in another
  * @param tiedEmbeddings whether the language-model head is the embedding
  * @param experts in place of the MLP, if there are any
+ * @param recursion how layers share their weights, if they do
  */
 public record ModelConfig(
         String architecture,
@@ -47,7 +48,8 @@ public record ModelConfig(
         Scales scales,
         boolean fused,
         boolean tiedEmbeddings,
-        Optional<Experts> experts) {
+        Optional<Experts> experts,
+        Optional<Recursion> recursion) {
 
     private static final List<TargetModule> QKV =
             List.of(TargetModule.Q_PROJ, TargetModule.K_PROJ, TargetModule.V_PROJ);
@@ -58,6 +60,9 @@ public record ModelConfig(
         attention = List.copyOf(attention);
         if (experts.isPresent() && (fused || norms.placement().after())) {
             throw new IllegalArgumentException("experts are not fused, and have no norm behind them");
+        }
+        if (recursion.filter(own -> layers % own.loops() != 0).isPresent()) {
+            throw new IllegalArgumentException(recursion.get().loops() + " loops of " + layers + " layers");
         }
     }
 
@@ -106,13 +111,38 @@ public record ModelConfig(
                 .toList();
     }
 
-    /** Numbers in the weights of all layers' linears, routers included. */
+    /** Layers whose linears have weights of their own: the first so many. */
+    public int blockLayers() {
+        return layers / recursion.map(Recursion::loops).orElse(1);
+    }
+
+    /** The layer whose weights a layer's linears have. */
+    public int block(int layer) {
+        return layer % blockLayers();
+    }
+
+    /** Numbers in the weights of all layers' linears, each once, routers included. */
     public long layerParameters() {
         long linears = linears().stream()
                 .mapToLong(linear -> (long) linear.inputs(this) * linear.outputs(this))
                 .sum();
         long router = experts.map(mixture -> (long) mixture.count() * hidden).orElse(0L);
-        return layers * (linears + router);
+        return blockLayers() * linears + layers * router;
+    }
+
+    /** Numbers in the factors by which layers differ from the weights that they share, if all layers have them. */
+    public long factorParameters() {
+        long each = linears().stream()
+                .flatMap(linear -> linear.modules().stream())
+                .mapToLong(this::factorNumbers)
+                .sum();
+        return layers * each;
+    }
+
+    private long factorNumbers(TargetModule module) {
+        return recursion
+                .map(own -> (long) own.rank(this, module) * (module.inputs(this) + module.outputs(this)))
+                .orElse(0L);
     }
 
     /** Names of {@link #modules} for messages. */
@@ -143,6 +173,7 @@ public record ModelConfig(
         private boolean fused;
         private boolean tied;
         private Optional<Experts> experts = Optional.empty();
+        private Optional<Recursion> recursion = Optional.empty();
 
         private Builder(int[] sizes) {
             this.sizes = sizes;
@@ -255,6 +286,11 @@ public record ModelConfig(
             return this;
         }
 
+        public Builder recursion(Recursion loops) {
+            recursion = Optional.of(loops);
+            return this;
+        }
+
         public ModelConfig build() {
             return new ModelConfig(
                     architecture,
@@ -274,7 +310,8 @@ public record ModelConfig(
                     scales,
                     fused,
                     tied,
-                    experts);
+                    experts,
+                    recursion);
         }
     }
 }

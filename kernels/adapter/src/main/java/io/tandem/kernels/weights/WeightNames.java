@@ -19,6 +19,11 @@ public final class WeightNames {
     /** The language-model head; absent if the embedding is tied. */
     public static final String HEAD = "lm_head.weight";
 
+    /** The two factors by which a layer of a recursive model has its own weight. */
+    public static final String FACTOR_A = "lora_A";
+
+    public static final String FACTOR_B = "lora_B";
+
     private static final int MAX_LISTED = 10;
 
     private WeightNames() {}
@@ -37,6 +42,12 @@ public final class WeightNames {
     public static String weight(int layer, TargetModule module, int expert) {
         String number = expert < 0 ? "" : expert + ".";
         return layer(layer) + module.parent() + "." + number + module.label() + ".weight";
+    }
+
+    /** {@code [rank, inputs]} or {@code [outputs, rank]}: a factor by which a layer of a recursive model has its own weight. */
+    public static String factor(int layer, TargetModule module, int expert, String factor) {
+        String weight = weight(layer, module, expert);
+        return weight.substring(0, weight.length() - "weight".length()) + factor + ".weight";
     }
 
     /** {@code [experts, hidden]}: what rates the experts of a layer. */
@@ -132,9 +143,11 @@ public final class WeightNames {
             }
             for (JoinedLinear linear : model.linears()) {
                 for (TargetModule module : linear.modules()) {
-                    shapes.put(
-                            weight(layer, module, linear.expert()),
-                            new long[] {module.outputs(model), module.inputs(model)});
+                    if (model.block(layer) == layer) {
+                        shapes.put(
+                                weight(layer, module, linear.expert()),
+                                new long[] {module.outputs(model), module.inputs(model)});
+                    }
                     if (hasBias(model, module)) {
                         shapes.put(bias(layer, module), new long[] {module.outputs(model)});
                     }
@@ -156,15 +169,43 @@ public final class WeightNames {
         return shapes;
     }
 
+    /** Of a recursive model, by each linear's weight its two factors with their shapes. */
+    private static Map<String, Map<String, long[]>> factors(ModelConfig model) {
+        Map<String, Map<String, long[]>> factors = new LinkedHashMap<>();
+        model.recursion().ifPresent(recursion -> {
+            for (int layer = 0; layer < model.layers(); layer++) {
+                for (JoinedLinear linear : model.linears()) {
+                    for (TargetModule module : linear.modules()) {
+                        long rank = recursion.rank(model, module);
+                        factors.put(
+                                weight(layer, module, linear.expert()),
+                                Map.of(
+                                        factor(layer, module, linear.expert(), FACTOR_A),
+                                        new long[] {rank, module.inputs(model)},
+                                        factor(layer, module, linear.expert(), FACTOR_B),
+                                        new long[] {module.outputs(model), rank}));
+                    }
+                }
+            }
+        });
+        return factors;
+    }
+
     /**
-     * Checks that a checkpoint holds every tensor of a model in its shape, as floating point. Further tensors are
-     * ignored: older exporters added rotary tables, and some write the tied head.
+     * Checks that a checkpoint holds every tensor of a model in its shape, as floating point. Factors of a recursive model
+     * may be absent. Further tensors are ignored: older exporters added rotary tables, and some write the tied head.
      *
      * @throws ModelFormatException that counts what is wrong and lists the first of them
      */
     public static void validate(Checkpoint checkpoint, ModelConfig model) {
         List<String> problems = new ArrayList<>();
-        expected(model).forEach((name, shape) -> {
+        Map<String, long[]> shapes = expected(model);
+        factors(model).forEach((pair, own) -> {
+            if (own.keySet().stream().anyMatch(checkpoint.names()::contains)) {
+                shapes.putAll(own);
+            }
+        });
+        shapes.forEach((name, shape) -> {
             if (!checkpoint.names().contains(name)) {
                 problems.add(name + " is missing, expected " + Arrays.toString(shape));
                 return;

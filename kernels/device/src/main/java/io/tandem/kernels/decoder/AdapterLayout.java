@@ -303,7 +303,7 @@ final class AdapterLayout {
             float[] own = part(flat, fullStart(like, module), old.values().length);
             full.put(module, new Parameter(old.name(), old.rows(), old.columns(), own));
         });
-        return new Adapter(like.config(), modules, prefix, full);
+        return like.with(modules, prefix).withFull(full);
     }
 
     private static float[] part(float[] flat, int start, int length) {
@@ -391,6 +391,16 @@ final class AdapterLayout {
                     throw new IllegalArgumentException(
                             "the adapter's invocation has token " + token + " of " + model.vocab());
                 });
+        adapter.skipped().stream()
+                .filter(layer -> layer < 0 || layer >= model.layers())
+                .findFirst()
+                .ifPresent(layer -> {
+                    throw new IllegalArgumentException(
+                            "the adapter skips layer " + layer + " of a model of " + model.layers());
+                });
+        if (adapter.skipped().size() == model.layers()) {
+            throw new IllegalArgumentException("the adapter skips all layers");
+        }
         adapter.requireFinite(dtype);
         refuseSharedInputs(adapter);
         singleWeights(adapter).forEach(part -> checkSingleWeights(part, maxRank));

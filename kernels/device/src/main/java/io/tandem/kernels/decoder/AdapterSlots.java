@@ -34,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -49,6 +50,8 @@ final class AdapterSlots {
     private final int[][] scaled;
     /** Of the adapter in each slot. */
     private final Virtual[] virtual;
+    /** The layers that rows with the adapter in each slot skip. */
+    private final BitSet[] skipped;
 
     /** What the adapters have in full. */
     private final FullSlots full;
@@ -84,6 +87,8 @@ final class AdapterSlots {
         this.scaled = new int[limits.adapterSlots()][layout.linears().size()];
         this.virtual = new Virtual[limits.adapterSlots()];
         Arrays.fill(virtual, Virtual.NONE);
+        this.skipped = new BitSet[limits.adapterSlots()];
+        Arrays.setAll(skipped, slot -> new BitSet());
         this.full = new FullSlots(limits.adapterSlots(), limits.fullMatrices());
         this.singleWeights = new SingleWeightSlots(layout, limits.adapterSlots());
         this.quantized = new boolean[limits.adapterSlots()];
@@ -97,11 +102,15 @@ final class AdapterSlots {
     }
 
     /** For each linear of a layer how many modules it joins, its inputs and its outputs. */
-    private static long[] sizes(ModelConfig model) {
+    static long[] sizes(ModelConfig model) {
         return model.linears().stream()
                 .flatMapToLong(
                         linear -> LongStream.of(linear.modules().size(), linear.inputs(model), linear.outputs(model)))
                 .toArray();
+    }
+
+    int count() {
+        return skipped.length;
     }
 
     AdaptersObject value() {
@@ -215,6 +224,7 @@ final class AdapterSlots {
         full.release(slot);
         singleWeights.release(slot);
         quantized[slot] = false;
+        skip(slot, Set.of());
         changed(slot);
     }
 
@@ -225,7 +235,7 @@ final class AdapterSlots {
 
     /** Whether a pack that uses these slots shares no window with others. */
     boolean goAlone(int[] slots) {
-        return Arrays.stream(slots).anyMatch(slot -> quantized[slot] || full.any(slot));
+        return Arrays.stream(slots).anyMatch(slot -> quantized[slot] || full.any(slot) || !skipped[slot].isEmpty());
     }
 
     /** Bank and row of each bias. */
@@ -338,7 +348,24 @@ final class AdapterSlots {
         byBlock[slot] = bags.ranks(adapter);
         narrow[slot] = bags.narrow(adapter).orElse(null);
         biased[slot] = adapter.modules().values().stream().anyMatch(BiasedFactors.class::isInstance);
+        skip(slot, adapter.skipped());
         changed(slot);
+    }
+
+    /** Rows that use the slot skip these layers from here on. */
+    void skip(int slot, Set<Integer> layers) {
+        BitSet wanted = new BitSet();
+        layers.forEach(wanted::set);
+        skipped[slot] = wanted;
+    }
+
+    /** The layers that rows with these adapters skip: all that any of them does. */
+    BitSet skipped(int[] slots) {
+        BitSet all = new BitSet();
+        for (int slot : slots) {
+            all.or(skipped[slot]);
+        }
+        return all;
     }
 
     /** The slot's numbers changed, its shapes did not. */
@@ -421,9 +448,9 @@ final class AdapterSlots {
         return Arrays.stream(ranks[slot]).anyMatch(rank -> rank > 0);
     }
 
-    /** For the rows of a lane that find them one by one. */
-    SinglesObject singles(int lane, RowAdapters used) {
-        return singles.of(lane, used);
+    /** For the rows of a lane that find them one by one, view by view. */
+    List<SinglesObject> singles(int lane, Depth depth) {
+        return singles.of(lane, depth);
     }
 
     /** Whether rows find low-rank adapters by masks. */

@@ -7,6 +7,7 @@ import io.tandem.kernels.decoder.AdapterArguments.Content;
 import io.tandem.kernels.decoder.AdapterArguments.Learned;
 import io.tandem.kernels.decoder.AdapterArguments.Singles;
 import io.tandem.kernels.decoder.AdapterArguments.Slots;
+import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.ModelArguments.LayerParts;
 import io.tandem.kernels.decoder.ModelArguments.Structure;
@@ -24,6 +25,7 @@ import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.OptimizerObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.StepObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.decoder.ScriptObjects.TraineeObject;
 import io.tandem.kernels.decoder.ScriptObjects.Weight;
 import io.tandem.kernels.tensor.TensorScope;
@@ -134,6 +136,9 @@ final class DecoderScript {
                 call.value(layer.router()),
                 call.list(layer.norms()),
                 call.numbers(layer.place()),
+                call.list(layer.a()),
+                call.list(layer.b()),
+                call.numbers(layer.columns()),
                 forms.value());
     }
 
@@ -212,23 +217,21 @@ final class DecoderScript {
             ModelObject model,
             CacheObject cache,
             AdaptersObject adapters,
-            SinglesObject singles,
+            List<SinglesObject> singles,
             ArenaObject arena,
+            TeacherObject teacher,
             Inputs inputs) {
         return script.call(
                 call,
                 "iterate",
-                model.value(),
-                cache.value(),
-                adapters.value(),
-                singles.value(),
-                arena.value(),
-                call.value(inputs.numbers()),
-                call.numbers(inputs.sizes()),
-                inputs.layout().value(call),
-                call.flag(inputs.mixed()),
-                call.number(inputs.top()),
-                call.number(inputs.learning()));
+                after(
+                        inputs.values(call),
+                        model.value(),
+                        cache.value(),
+                        adapters.value(),
+                        list(call, singles.stream().map(SinglesObject::value)),
+                        arena.value(),
+                        teacher.value()));
     }
 
     /**
@@ -251,6 +254,25 @@ final class DecoderScript {
         }
     }
 
+    TeacherObject newTeacher(TensorScope owner) {
+        return new TeacherObject(script.call(owner, "new_teacher"));
+    }
+
+    /**
+     * @param sizes of the teacher's banks, as in {@link #newAdapters}
+     * @param rows of the arena of the model that learns
+     */
+    void setTeacher(TensorScope call, TeacherObject teacher, ModelObject model, long[] sizes, int rows, int ffn) {
+        script.call(
+                call,
+                "set_teacher",
+                teacher.value(),
+                model.value(),
+                call.numbers(sizes),
+                call.number(rows),
+                call.number(ffn));
+    }
+
     void prepareBackward(TensorScope call, ModelObject model) {
         script.call(call, "prepare_backward", model.value());
     }
@@ -271,39 +293,31 @@ final class DecoderScript {
         }
     }
 
-    /**
-     * @param stacks for each trainee the adapters of its rows, itself last
-     * @param units as {@link BackwardUnits} encodes them
-     * @param learned rows and labels of {@link FullRows#learned}
-     * @param embedded rows and tokens of {@link FullRows#embedded}
-     */
+    /** @param stacks for each trainee the adapters of its rows, itself last */
     void backward(
             TensorScope call,
             ModelObject model,
             AdaptersObject adapters,
             List<TraineeObject> trainees,
-            int lane,
-            List<Slots> stacks,
             ArenaObject arena,
-            long[] units,
-            long[] learned,
-            long[] embedded) {
+            TeacherObject teacher,
+            List<Slots> stacks,
+            Backward windows) {
         script.call(
                 call,
                 "backward",
-                model.value(),
-                adapters.value(),
-                call.own(IValue.listFrom(
-                        trainees.stream().map(TraineeObject::value).toArray(IValue[]::new))),
-                call.number(lane),
-                call.own(IValue.listFrom(stacks.stream()
-                        .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
-                        .map(call::numbers)
-                        .toArray(IValue[]::new))),
-                arena.value(),
-                call.numbers(units),
-                call.numbers(learned),
-                call.numbers(embedded));
+                after(
+                        windows.values(call),
+                        model.value(),
+                        adapters.value(),
+                        list(call, trainees.stream().map(TraineeObject::value)),
+                        arena.value(),
+                        teacher.value(),
+                        list(
+                                call,
+                                stacks.stream()
+                                        .flatMap(stack -> Stream.of(stack.slots(), stack.ranks(), stack.scaled()))
+                                        .map(call::numbers))));
     }
 
     void beginPacks(TensorScope call, ArenaObject arena) {
@@ -316,13 +330,7 @@ final class DecoderScript {
     }
 
     void publish(TensorScope call, AdaptersObject adapters, TraineeObject trainee, Range banks) {
-        script.call(
-                call,
-                "publish",
-                adapters.value(),
-                trainee.value(),
-                call.number(banks.first()),
-                call.number(banks.last()));
+        script.call(call, "publish", after(banks.values(call), adapters.value(), trainee.value()));
     }
 
     Extremes extremes(TensorScope owner, TraineeObject trainee) {
@@ -444,13 +452,7 @@ final class DecoderScript {
     }
 
     void gatherGradients(TensorScope call, OptimizerObject optimizer, Gradients gradients, Range regions) {
-        script.call(
-                call,
-                "gather_gradients",
-                optimizer.value(),
-                gradients.value(),
-                call.number(regions.first()),
-                call.number(regions.last()));
+        script.call(call, "gather_gradients", after(regions.values(call), optimizer.value(), gradients.value()));
     }
 
     StepObject beginStep(
@@ -469,11 +471,7 @@ final class DecoderScript {
         script.call(
                 call,
                 "optimizer_step",
-                optimizer.value(),
-                gradients.value(),
-                step.value(),
-                call.number(regions.first()),
-                call.number(regions.last()));
+                after(regions.values(call), optimizer.value(), gradients.value(), step.value()));
     }
 
     /** @return the norm of the gradient, and 1 if all that was published is finite, 0 otherwise */
@@ -488,6 +486,10 @@ final class DecoderScript {
 
     void restoreOptimizer(TensorScope call, OptimizerObject optimizer, List<PtNDArray> state) {
         script.call(call, "restore_optimizer", optimizer.value(), call.list(state));
+    }
+
+    private static IValue list(TensorScope call, Stream<IValue> values) {
+        return call.own(IValue.listFrom(values.toArray(IValue[]::new)));
     }
 
     private static IValue[] after(IValue[] last, IValue... first) {

@@ -17,6 +17,7 @@ final class DecoderSources {
                             "__torch__/tandem/ops/soft_cap.py",
                             "__torch__/tandem/ops/attention.py",
                             "__torch__/tandem/ops/cross_entropy.py",
+                            "__torch__/tandem/ops/forward_kl.py",
                             "__torch__/tandem/adapter/prompt.py",
                             "__torch__/tandem/adapter/bags.py",
                             "__torch__/tandem/adapter/bottleneck.py",
@@ -54,6 +55,8 @@ final class DecoderSources {
                             "__torch__/tandem/linears.py",
                             "__torch__/tandem/experts.py",
                             "__torch__/tandem/block.py",
+                            "__torch__/tandem/depth.py",
+                            "__torch__/tandem/teacher.py",
                             "__torch__/tandem/loss.py",
                             "__torch__/tandem/sample.py",
                             "__torch__/tandem/decoder.py"))

@@ -84,8 +84,8 @@ record FullRows(long[] embedders, long[] embedded, long[] heads, long[] headed, 
     }
 
     /** Rows with a token of the vocabulary whose backward pass ends with these windows, then the tokens. */
-    static long[] embedded(List<PackWindows.Backward> units, PackRows pack) {
-        return pairs(rows(units, 0).filter(row -> pack.token(row) >= 0), pack::token);
+    static long[] embedded(List<PackWindows.Backward> units, PackRows pack, int firstLayer) {
+        return pairs(rows(units, firstLayer).filter(row -> pack.token(row) >= 0), pack::token);
     }
 
     private static IntStream rows(List<PackWindows.Backward> units, int layer) {

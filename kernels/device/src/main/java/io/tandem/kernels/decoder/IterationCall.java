@@ -6,10 +6,12 @@ import io.tandem.kernels.IterationOutputs.Draw;
 import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.decoder.IterationArguments.Inputs;
 import io.tandem.kernels.decoder.IterationArguments.Layout;
+import io.tandem.kernels.decoder.IterationArguments.Views;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
+import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
@@ -26,28 +28,31 @@ record IterationCall(
         ModelObject model,
         CacheObject cache,
         AdapterSlots adapters,
-        SinglesObject singles,
-        ArenaObject arena) {
+        List<SinglesObject> singles,
+        ArenaObject arena,
+        TeacherObject teacher) {
 
     /**
      * @param segments those of the rows
+     * @param depth the rows
      * @param width numbers of a hidden state
      * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
-     * @param own which adapters the rows use
      * @param mixed whether the rows of all lanes together differ in them
+     * @param taught whether the window learns from the teacher
      */
     IterationOutputs run(
             List<Segment> segments,
             PackWindows windows,
-            RowEncoder rows,
+            Depth depth,
             SamplingRows sampling,
             PackRows pack,
             int width,
             int layers,
             long[] virtual,
-            RowAdapters own,
-            boolean mixed) {
+            boolean mixed,
+            boolean taught) {
+        RowEncoder rows = depth.all();
         long[] learned = RowEncoder.learned(windows, pack);
         FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
@@ -69,16 +74,18 @@ record IterationCall(
                 virtual,
                 full.embedded(),
                 full.headed(),
-                mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0]);
+                singleWeights(rows, mixed));
+        depth.views().stream().skip(1).forEach(view -> staging.add(sections(view, mixed)));
         Inputs inputs = new Inputs(
                 staging.tensor(scope),
                 staging.sizes(),
-                layout(windows, rows, sampling, pack, own, full),
+                new Views(depth.views().stream().map(view -> layout(view, pack)).toList(), full, depth.layers()),
                 mixed,
                 sampling.top,
-                RowEncoder.learning(windows, pack));
+                RowEncoder.learning(windows, pack),
+                taught);
         IntBuffer results = IntBuffer.wrap(
-                scope.ints(script.iterate(scope, model, cache, adapters.value(), singles, arena, inputs)));
+                scope.ints(script.iterate(scope, model, cache, adapters.value(), singles, arena, teacher, inputs)));
         Iterator<Draw> reported = draws(sampling, results).iterator();
         List<Draw> draws = new ArrayList<>();
         List<List<Draw>> scored = new ArrayList<>();
@@ -101,25 +108,36 @@ record IterationCall(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
 
-    private Layout layout(
-            PackWindows windows,
-            RowEncoder rows,
-            SamplingRows sampling,
-            PackRows pack,
-            RowAdapters own,
-            FullRows full) {
+    /** What is read of some of the rows. */
+    private long[][] sections(Depth.View view, boolean mixed) {
+        RowEncoder rows = view.encoded();
+        return new long[][] {
+            view.rows(),
+            Arrays.copyOf(rows.cacheRows, rows.inferenceRows),
+            rows.stacks(),
+            concat(rows.decodePlaces, rows.decodeContexts),
+            singleWeights(rows, mixed)
+        };
+    }
+
+    private long[] singleWeights(RowEncoder rows, boolean mixed) {
+        return mixed ? adapters.rowsWithSingleWeights(rows.adapterSlots) : new long[0];
+    }
+
+    private Layout layout(Depth.View view, PackRows pack) {
+        RowEncoder rows = view.encoded();
+        PackWindows windows = view.windows();
+        List<RowAdapters.Run> runs = view.adapters().runs();
         return new Layout(
                 RowEncoder.flatten(rows.groups),
                 RowEncoder.flatten(rows.chunks),
                 concat(new long[] {rows.windowFrom}, RowEncoder.flatten(pack.windows(windows.from(), windows.to()))),
-                SamplingRows.indices(sampling.observed),
-                own.runs().stream()
+                rows.observed(),
+                runs.stream()
                         .flatMapToLong(run -> LongStream.of(run.first(), run.end()))
                         .toArray(),
-                adapters.slots(
-                        own.runs().stream().mapToLong(RowAdapters.Run::slot).toArray()),
-                adapters.masked(own),
-                full,
+                adapters.slots(runs.stream().mapToLong(RowAdapters.Run::slot).toArray()),
+                adapters.masked(view.adapters()),
                 quantized(windows, pack));
     }
 

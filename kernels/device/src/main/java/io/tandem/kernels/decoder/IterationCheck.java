@@ -12,6 +12,23 @@ import java.util.List;
 final class IterationCheck {
     private IterationCheck() {}
 
+    /**
+     * Refuses adapter slots that there are not, and to observe layers that are skipped.
+     *
+     * @param segments of one iteration
+     */
+    static void check(List<Segment> segments, AdapterSlots adapters) {
+        for (Segment segment : segments) {
+            for (int slot : segment.adapterSlots()) {
+                inside("adapter slot", slot, 0, adapters.count());
+            }
+            if (segment.observed() > 0
+                    && !adapters.skipped(segment.adapterSlots()).isEmpty()) {
+                throw new IllegalArgumentException("the inputs of layers that a segment skips cannot be observed");
+            }
+        }
+    }
+
     /** @param parts of one iteration with these segments */
     static void check(
             List<Segment> segments, List<RowEncoder> parts, ModelConfig model, KernelsConfig limits, PackRows pack) {
@@ -44,9 +61,6 @@ final class IterationCheck {
         for (int row = 0; row < rows.tokens.length; row++) {
             inside("token", rows.tokens[row], 0, model.vocab());
             inside("position", rows.positions[row], 0, limits.contextTokens());
-            for (int slot : rows.adapterSlots[row]) {
-                inside("adapter slot", slot, 0, limits.adapterSlots());
-            }
             inside("row of the KV cache", rows.cacheRows[row], 0, cacheRows);
         }
         inside("last row of the window", rows.windowFrom + rows.tokens.length - rows.inferenceRows, 0, pack.rows() + 1);

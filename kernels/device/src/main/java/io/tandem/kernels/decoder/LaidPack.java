@@ -5,24 +5,42 @@ import io.tandem.kernels.TrainingPack.Purpose;
 import io.tandem.kernels.adapter.Prefix;
 import io.tandem.kernels.decoder.AdapterSlots.Virtual;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * A pack in the training arena.
  *
  * @param adapterSlots of its rows; if it learns, the trainee's is the last
  * @param virtual the adapter with virtual tokens among those, if one has some
+ * @param skipped layers that its rows do not go through
  * @param lowest layer that its rows go back through
  * @param dropped whether nothing becomes of its rows any more
  */
-record LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pack, boolean dropped) {
+record LaidPack(int[] adapterSlots, Virtual virtual, BitSet skipped, int lowest, TrainingPack pack, boolean dropped) {
 
     /** @throws IllegalArgumentException if one of the sequences does not fit the adapters */
-    LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pack) {
-        this(adapterSlots.clone(), virtual, lowest, pack, false);
+    LaidPack(int[] adapterSlots, Virtual virtual, BitSet skipped, int lowest, TrainingPack pack) {
+        this(adapterSlots.clone(), virtual, skipped, lowest, pack, false);
         for (TrainingPack.Sequence sequence : pack.sequences()) {
             requireActs(sequence.actsFrom());
+            requireWhole(sequence.actsFrom());
             requireVirtual(sequence.tokens());
         }
+    }
+
+    /**
+     * A pack over the adapters in these slots.
+     *
+     * @param layers of the model
+     * @param lowest of those that learn
+     * @throws IllegalArgumentException if one of the sequences does not fit the adapters, or these do not fit each other
+     */
+    static LaidPack of(int[] adapterSlots, AdapterSlots adapters, int layers, int lowest, TrainingPack pack) {
+        adapters.quantized(adapterSlots);
+        BitSet skipped = adapters.skipped(adapterSlots);
+        // The last one at least, so that there is a backward pass.
+        int last = skipped.previousClearBit(layers - 1);
+        return new LaidPack(adapterSlots, adapters.virtual(adapterSlots), skipped, Math.min(last, lowest), pack);
     }
 
     /** Gradients pass through what lies below a trainee in all of its rows. */
@@ -33,6 +51,14 @@ record LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pa
         if (!complete || !wholeBelow) {
             throw new IllegalArgumentException("a sequence whose adapters act from " + Arrays.toString(actsFrom)
                     + " on, in a pack of " + adapterSlots.length + (learns() ? " to learn" : " to measure"));
+        }
+    }
+
+    /** Its rows go through the same layers. */
+    private void requireWhole(int[] actsFrom) {
+        if (!skipped.isEmpty() && Arrays.stream(actsFrom).anyMatch(from -> from > 0)) {
+            throw new IllegalArgumentException(
+                    "an adapter that acts on a part of a sequence, with one whose rows skip layers");
         }
     }
 
@@ -51,7 +77,17 @@ record LaidPack(int[] adapterSlots, Virtual virtual, int lowest, TrainingPack pa
 
     /** The same, of which nothing becomes any more. */
     LaidPack drop() {
-        return new LaidPack(adapterSlots, virtual, lowest, pack, true);
+        return new LaidPack(adapterSlots, virtual, skipped, lowest, pack, true);
+    }
+
+    /** The first layer that its rows go through. */
+    int first() {
+        return skipped.nextClearBit(0);
+    }
+
+    /** Whether its rows go back through a layer, if they go back at all. */
+    boolean goesBack(int layer) {
+        return layer >= lowest && !skipped.get(layer);
     }
 
     boolean learns() {

@@ -125,9 +125,20 @@ final class ModelLoader {
         try (TensorScope scope = parent.open()) {
             List<PtNDArray> linears = new ArrayList<>();
             List<PtNDArray> biases = new ArrayList<>();
+            List<PtNDArray> a = new ArrayList<>();
+            List<PtNDArray> b = new ArrayList<>();
+            List<Integer> columns = new ArrayList<>();
+            int block = model.block(layer);
             for (JoinedLinear joined : model.linears()) {
+                int column = 0;
                 for (TargetModule module : joined.modules()) {
-                    linears.add(linear(scope, WeightNames.weight(layer, module, joined.expert())));
+                    if (block == layer) {
+                        linears.add(linear(scope, WeightNames.weight(layer, module, joined.expert())));
+                    }
+                    a.add(factor(scope, WeightNames.factor(layer, module, joined.expert(), WeightNames.FACTOR_A)));
+                    b.add(factor(scope, WeightNames.factor(layer, module, joined.expert(), WeightNames.FACTOR_B)));
+                    columns.add(column);
+                    column += module.outputs(model);
                     biases.add(
                             WeightNames.hasBias(model, module)
                                     ? linear(scope, WeightNames.bias(layer, module))
@@ -152,9 +163,16 @@ final class ModelLoader {
             script.addLayer(
                     scope,
                     loaded,
-                    new LayerParts(linears, biases, parts, router, norms, new long[] {
-                        attention.window(), mask, attention.rotary()
-                    }),
+                    new LayerParts(
+                            linears,
+                            biases,
+                            parts,
+                            router,
+                            norms,
+                            new long[] {attention.window(), mask, attention.rotary(), block == layer ? -1 : block},
+                            a,
+                            b,
+                            columns.stream().mapToLong(column -> column).toArray()),
                     forms);
         }
     }
@@ -162,6 +180,12 @@ final class ModelLoader {
     /** A weight of a linear, or its bias. */
     private PtNDArray linear(TensorScope scope, String name) {
         return weights.read(scope, name, limits.dtype());
+    }
+
+    /** Of a recursive model, empty where it has none. */
+    private PtNDArray factor(TensorScope scope, String name) {
+        boolean absent = model.recursion().isEmpty() || !checkpoint.names().contains(name);
+        return absent ? absent(scope) : linear(scope, name);
     }
 
     /** Weight and bias of a norm, empty where the name is. */

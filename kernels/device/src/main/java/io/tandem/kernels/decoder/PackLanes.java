@@ -137,18 +137,16 @@ final class PackLanes {
 
     /** What all lanes together have left, of all packs. */
     PackProgress progress() {
-        int lowest = pack.packs().stream()
-                .filter(LaidPack::learns)
-                .mapToInt(LaidPack::lowest)
-                .min()
-                .orElse(0);
         int learning = IntStream.range(0, lanes)
-                .map(lane -> pack.learning(lane, layers - 1, pack.rows()).length)
+                .flatMap(lane -> IntStream.range(0, pack.packs().size())
+                        .map(number -> (int) pack.learning(lane, number).count()))
                 .sum();
         return new PackProgress(
                 pack.rows(),
                 pack.learns() ? learning : pack.rows(),
-                layers - lowest,
+                backwardLayers(pack.packs().stream()
+                        .filter(own -> own.learns() || !pack.learns())
+                        .toList()),
                 Arrays.stream(forwardLeft()).sum(),
                 Arrays.stream(backwardLeft()).asLongStream().sum());
     }
@@ -166,7 +164,7 @@ final class PackLanes {
             backward += left(lane, pack.learning(lane, number));
         }
         return new PackProgress(
-                pack.rows(number), learning, layers - pack.packs().get(number).lowest(), forward, backward);
+                pack.rows(number), learning, backwardLayers(List.of(pack.packs().get(number))), forward, backward);
     }
 
     /**
@@ -272,11 +270,21 @@ final class PackLanes {
                 .toArray();
     }
 
+    /** How many layers rows of these packs go backward through; all if there are none. */
+    private int backwardLayers(List<LaidPack> packs) {
+        return (int) IntStream.range(0, layers)
+                .filter(layer -> packs.isEmpty() || packs.stream().anyMatch(own -> own.goesBack(layer)))
+                .count();
+    }
+
     /** Rows times layers that have not gone backward of these rows, which belong to one pack. */
     private int left(int lane, IntStream rows) {
+        int layer = position.layer[lane];
         return rows.map(row -> {
-                    int below = position.layer[lane] - pack.lowest(row);
-                    return below < 0 ? 0 : below + (row < position.end[lane] ? 1 : 0);
+                    LaidPack own = pack.packs().get(pack.packOf(row));
+                    int below = (int)
+                            IntStream.range(0, layer).filter(own::goesBack).count();
+                    return below + (layer >= 0 && own.goesBack(layer) && row < position.end[lane] ? 1 : 0);
                 })
                 .sum();
     }

@@ -4,6 +4,7 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.TrainingPack;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -178,7 +179,7 @@ final class PackRows {
     /** A lane's rows in front of another that go back through a layer, in ascending order. */
     int[] learning(int lane, int layer, int end) {
         return Arrays.stream(learning.get(lane))
-                .filter(row -> row < end && pack(row).lowest() <= layer)
+                .filter(row -> row < end && pack(row).goesBack(layer))
                 .toArray();
     }
 
@@ -197,9 +198,9 @@ final class PackRows {
         return pack(row).learns();
     }
 
-    /** The last layer that a row goes back through. */
-    int lowest(int row) {
-        return pack(row).lowest();
+    /** Layers that a row skips. */
+    BitSet skipped(int row) {
+        return pack(row).dropped() ? new BitSet() : pack(row).skipped();
     }
 
     /** Slots of the adapters that act on a row. */
@@ -222,6 +223,24 @@ final class PackRows {
     /** Number of the sequence that the row belongs to, among those of all packs. */
     int sequence(int row) {
         return sequence[row];
+    }
+
+    /**
+     * For each row what its gradient is multiplied with.
+     *
+     * @param factors one for each sequence of one of the packs; other packs' stay as they are
+     */
+    float[] factors(int number, double[] factors) {
+        int own = packs.get(number).pack().sequences().size();
+        if (factors.length != own) {
+            throw new IllegalArgumentException(factors.length + " factors for " + own + " sequences");
+        }
+        int first = firstSequence(number);
+        float[] rows = new float[rows()];
+        for (int row = 0; row < rows.length; row++) {
+            rows[row] = packOf[row] == number ? (float) factors[sequence[row] - first] : 1;
+        }
+        return rows;
     }
 
     int rows() {

@@ -42,9 +42,7 @@ final class PrefixStart {
             return prepared;
         }
         Prefix filled = prefix.get().with(run(prefix.get().vocabulary(), adapters, arena));
-        return new PreparedAdapter(
-                new Adapter(adapter.config(), adapter.modules(), Optional.of(filled), adapter.full()),
-                prepared.derived());
+        return new PreparedAdapter(adapter.with(adapter.modules(), Optional.of(filled)), prepared.derived());
     }
 
     private float[] run(int[] tokens, AdapterSlots adapters, ArenaObject arena) {
@@ -53,24 +51,31 @@ final class PrefixStart {
             throw new IllegalArgumentException(count + " virtual tokens, kernels.context-tokens is " + capacity);
         }
         List<Segment> text = List.of(new Segment(0, 0, tokens, IterationInputs.BASE, Optional.empty()));
-        RowEncoder rows = new RowEncoder(text, PackWindows.NONE, PackRows.EMPTY, count);
-        SamplingRows nothing = new SamplingRows(text, rows.lastRows, model.vocab());
-        boolean mixed = adapters.activate(rows.adapterSlots);
+        Depth depth = Depth.of(text, PackWindows.NONE, PackRows.EMPTY, adapters, model.layers(), count);
+        SamplingRows nothing = new SamplingRows(text, depth.all().lastRows, model.vocab());
+        boolean mixed = adapters.activate(depth.all().adapterSlots);
         try (TensorScope call = scope.open()) {
             CacheObject cache = script.newCache(call, weights, 1, count);
-            RowAdapters used = adapters.used(rows.adapterSlots);
-            new IterationCall(script, call, weights, cache, adapters, adapters.singles(0, used), arena)
+            new IterationCall(
+                            script,
+                            call,
+                            weights,
+                            cache,
+                            adapters,
+                            adapters.singles(0, depth),
+                            arena,
+                            script.newTeacher(call))
                     .run(
                             text,
                             PackWindows.NONE,
-                            rows,
+                            depth,
                             nothing,
                             PackRows.EMPTY,
                             model.hidden(),
                             model.layers(),
                             new long[0],
-                            used,
-                            mixed);
+                            mixed,
+                            false);
             return script.readPrefix(call, cache, count);
         }
     }

@@ -15,6 +15,8 @@ import java.util.stream.IntStream;
  * the fine-tuning window.
  */
 final class RowEncoder {
+    static final int WINDOW = -1;
+
     /** Most decode rows of a group; one operation more for so many costs nothing. */
     private static final int MOST_GROUPED = 256;
 
@@ -29,6 +31,9 @@ final class RowEncoder {
     /** Of each row. */
     final int[][] adapterSlots;
 
+    /** Index of each row's segment; {@link #WINDOW} of those of the window. */
+    final int[] owners;
+
     final long[] cacheRows;
     private final long[] decodeSlots;
     final long[] decodeContexts;
@@ -40,10 +45,12 @@ final class RowEncoder {
     /** Row of each segment's last token, by the segment's index in the inputs. */
     final int[] lastRows;
 
+    private final List<Segment> segments;
     private final int capacity;
     private int row;
 
     RowEncoder(List<Segment> segments, PackWindows windows, PackRows pack, int capacity) {
+        this.segments = segments;
         this.capacity = capacity;
         inferenceRows = segments.stream().mapToInt(s -> s.tokens().length).sum();
         windowFrom = windows.from();
@@ -51,6 +58,8 @@ final class RowEncoder {
         tokens = new long[rows];
         positions = new long[rows];
         adapterSlots = new int[rows][];
+        owners = new int[rows];
+        Arrays.fill(owners, WINDOW);
         cacheRows = new long[rows];
         lastRows = new int[segments.size()];
 
@@ -67,29 +76,29 @@ final class RowEncoder {
             Segment segment = segments.get(index);
             decodeSlots[row] = segment.kvSlot();
             decodeContexts[row] = segment.start() + 1L;
-            put(segment);
-            lastRows[index] = row - 1;
+            put(segment, index);
         }
         group();
         for (int index = 0; index < segments.size(); index++) {
             Segment segment = segments.get(index);
             if (segment.tokens().length > 1) {
                 chunks.add(new long[] {row, segment.tokens().length, segment.kvSlot(), segment.start()});
-                put(segment);
-                lastRows[index] = row - 1;
+                put(segment, index);
             }
         }
         put(windows, pack);
     }
 
-    private void put(Segment segment) {
+    private void put(Segment segment, int index) {
         for (int i = 0; i < segment.tokens().length; i++, row++) {
+            owners[row] = index;
             int position = segment.start() + i;
             put(segment.tokens()[i]);
             positions[row] = position;
             adapterSlots[row] = segment.adapterSlots();
             cacheRows[row] = (long) segment.kvSlot() * capacity + position;
         }
+        lastRows[index] = row - 1;
     }
 
     private void put(int token) {
@@ -166,6 +175,15 @@ final class RowEncoder {
 
     private long span(int from, int end) {
         return decodeSlots[end - 1] - decodeSlots[from] + 1;
+    }
+
+    /** First row and end of each range of rows whose layers' inputs are wanted. */
+    long[] observed() {
+        return IntStream.range(0, segments.size())
+                .filter(i -> segments.get(i).observed() > 0)
+                .flatMap(i -> IntStream.of(lastRows[i] + 1 - segments.get(i).observed(), lastRows[i] + 1))
+                .asLongStream()
+                .toArray();
     }
 
     /** Adapter slots, as many numbers for each row as the deepest row has, -1 where another has fewer; row-minor. */

@@ -33,9 +33,6 @@ final class SamplingRows {
     /** Rows of the batch whose hidden state is wanted. */
     final List<Integer> pooled = new ArrayList<>();
 
-    /** First row and end of each range of rows whose layers' inputs are wanted. */
-    final List<Integer> observed = new ArrayList<>();
-
     final float[] options;
     final long[] biasAt;
     final float[] bias;
@@ -58,10 +55,6 @@ final class SamplingRows {
             segment.scoring().ifPresent(scoring -> want(scoring, first));
             if (segment.pooled()) {
                 pooled.add(lastRows[i]);
-            }
-            if (segment.observed() > 0) {
-                observed.add(lastRows[i] + 1 - segment.observed());
-                observed.add(lastRows[i] + 1);
             }
             int drawn = lastRows[i] + 1 - segment.samplings().size();
             for (Sampling sampling : segment.samplings()) {

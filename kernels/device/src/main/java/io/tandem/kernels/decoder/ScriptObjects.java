@@ -22,6 +22,9 @@ interface ScriptObjects {
     /** {@code arena.Arena}. */
     record ArenaObject(IValue value) {}
 
+    /** {@code teacher.Teacher}. */
+    record TeacherObject(IValue value) {}
+
     /** {@code trainee.Trainee}. */
     record TraineeObject(IValue value) {}
 

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -31,8 +32,7 @@ final class SingleRows {
     private final TensorScope scope;
     private final AdapterSlots slots;
     private final BagLayout layout;
-    /** By lane. */
-    private final Map<Integer, Made> made = new HashMap<>();
+    private final Map<Place, Made> made = new HashMap<>();
     /** How often what is in each slot had changed when it was turned last. */
     private final long[] turned;
 
@@ -53,7 +53,18 @@ final class SingleRows {
 
     private record Made(Use use, TensorScope owner, SinglesObject object) {}
 
-    SinglesObject of(int lane, RowAdapters rows) {
+    /** @param view of the lane's rows, as {@link Depth} numbers them */
+    private record Place(int lane, int view) {}
+
+    /** For the rows of a lane, view by view. */
+    List<SinglesObject> of(int lane, Depth depth) {
+        return IntStream.range(0, depth.views().size())
+                .mapToObj(view ->
+                        of(new Place(lane, view), depth.views().get(view).adapters()))
+                .toList();
+    }
+
+    private SinglesObject of(Place place, RowAdapters rows) {
         List<Integer> joined =
                 layout.routed() ? rows.slots().stream().filter(slots::hasRanks).toList() : List.of();
         Map<Integer, Long> changes = Stream.of(
@@ -64,17 +75,17 @@ final class SingleRows {
                 .distinct()
                 .collect(Collectors.toMap(slot -> slot, slots::changes, (first, second) -> first, TreeMap::new));
         Use use = new Use(rows.gathered(), rows.pairs(), joined, changes);
-        @Nullable Made last = made.get(lane);
+        @Nullable Made last = made.get(place);
         if (last != null && last.use().equals(use)) {
             return last.object();
         }
         if (last != null) {
-            made.remove(lane);
+            made.remove(place);
             last.owner().close();
         }
         TensorScope owner = scope.open();
         SinglesObject object = make(owner, use);
-        made.put(lane, new Made(use, owner, object));
+        made.put(place, new Made(use, owner, object));
         return object;
     }
 

@@ -5,30 +5,43 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The numbers that an iteration reads, one section after the other in a single tensor: each tensor that crosses to the
  * device costs a call and a copy, however small it is.
  */
 final class Staging {
-    private final float[] floats;
-    private final long[][] sections;
+    private final List<long[]> sections;
 
     /**
-     * @param floats the last section, two in each number
+     * @param floats a section behind the others, two in each number
      * @param sections those before it
      */
     Staging(float[] floats, long[]... sections) {
-        this.floats = floats;
-        this.sections = sections;
+        this.sections = new ArrayList<>(List.of(sections));
+        add(bits(floats));
+    }
+
+    /** More sections, behind those that there are. */
+    void add(long[]... more) {
+        sections.addAll(List.of(more));
+    }
+
+    private static long[] bits(float[] floats) {
+        ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact((floats.length + 1) / 2, Long.BYTES))
+                .order(ByteOrder.nativeOrder());
+        bytes.asFloatBuffer().put(floats);
+        long[] bits = new long[(floats.length + 1) / 2];
+        bytes.asLongBuffer().get(bits);
+        return bits;
     }
 
     /** How many numbers each section takes. */
     long[] sizes() {
-        long[] sizes = new long[sections.length + 1];
-        Arrays.setAll(sizes, i -> i < sections.length ? sections[i].length : (floats.length + 1) / 2);
-        return sizes;
+        return sections.stream().mapToLong(section -> section.length).toArray();
     }
 
     /** All sections, int64. */
@@ -40,7 +53,6 @@ final class Staging {
             bytes.asLongBuffer().put(section);
             bytes.position(bytes.position() + section.length * Long.BYTES);
         }
-        bytes.asFloatBuffer().put(floats);
         return scope.tensor(bytes.rewind(), DataType.INT64, numbers);
     }
 }

@@ -18,6 +18,7 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
+import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -37,7 +38,6 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,6 +61,7 @@ public final class TorchScriptDecoder implements DeviceModel {
     private final InferenceLanes inferenceLanes;
     private final Lanes lanes;
     private final TensorScope trainingScope;
+    private final Teacher teacher;
     private ArenaObject arena;
     private boolean arenaReserved;
     private boolean backwardPrepared;
@@ -87,6 +88,7 @@ public final class TorchScriptDecoder implements DeviceModel {
         lanes = new Lanes(limits.lanes(), inferenceLanes.threads());
         trainingScope = owned.open();
         arena = newArena(0);
+        teacher = Teacher.load(script, owned, model, limits, progress);
         packLanes = new PackLanes(PackRows.EMPTY, model.layers());
     }
 
@@ -212,27 +214,31 @@ public final class TorchScriptDecoder implements DeviceModel {
             throw new IllegalStateException("a pack joins others that have gone forward");
         }
         List<LaidPack> others = packLanes.pack().packs();
-        if (Stream.concat(Stream.of(adapterSlots), others.stream().map(LaidPack::adapterSlots))
-                .anyMatch(adapters::goAlone)) {
+        if (goesAlone(adapterSlots, next)
+                || others.stream().anyMatch(own -> goesAlone(own.adapterSlots(), own.pack()))) {
             throw new IllegalArgumentException(
-                    "a pack whose adapters have modules in full, or that learns over quantized"
-                            + " weights, shares no window with others");
+                    "a pack whose adapters have modules in full or skip layers, or that learns"
+                            + " over quantized weights or from the teacher, shares no window with others");
         }
         lay(others, adapterSlots, next);
     }
 
+    private boolean goesAlone(int[] adapterSlots, TrainingPack pack) {
+        return adapters.goAlone(adapterSlots)
+                || (pack.purpose() == TrainingPack.Purpose.LEARN
+                        && trainee(adapterSlots[adapterSlots.length - 1]).taught());
+    }
+
     private void lay(List<LaidPack> others, int[] adapterSlots, TrainingPack next) {
-        int rows =
-                next.rows() + others.stream().mapToInt(own -> own.pack().rows()).sum();
+        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
+        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
+        List<LaidPack> packs = new ArrayList<>(others);
+        packs.add(LaidPack.of(adapterSlots, adapters, model.layers(), lowest, next));
+        int rows = packs.stream().mapToInt(own -> own.pack().rows()).sum();
         if (rows > limits.packTokens()) {
             throw new IllegalArgumentException(
                     "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
-        adapters.quantized(adapterSlots);
-        boolean learns = next.purpose() == TrainingPack.Purpose.LEARN;
-        int lowest = learns ? trainee(adapterSlots[adapterSlots.length - 1]).lowestLayer() : 0;
-        List<LaidPack> packs = new ArrayList<>(others);
-        packs.add(new LaidPack(adapterSlots, adapters.virtual(adapterSlots), lowest, next));
         reserveArena();
         try (TensorScope call = owned.open()) {
             script.beginPacks(call, arena);
@@ -247,16 +253,7 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void scaleSequences(int number, double[] factors) {
-        PackRows pack = packLanes.pack();
-        int own = pack.packs().get(number).pack().sequences().size();
-        if (factors.length != own) {
-            throw new IllegalArgumentException(factors.length + " factors for " + own + " sequences");
-        }
-        int first = pack.firstSequence(number);
-        float[] rows = new float[pack.rows()];
-        for (int row = 0; row < rows.length; row++) {
-            rows[row] = pack.packOf(row) == number ? (float) factors[pack.sequence(row) - first] : 1;
-        }
+        float[] rows = packLanes.pack().factors(number, factors);
         try (TensorScope call = owned.open()) {
             script.scaleRows(call, arena, call.tensor(rows, rows.length, 1));
         }
@@ -279,9 +276,12 @@ public final class TorchScriptDecoder implements DeviceModel {
         PackLanes.Split split = inputs.training().isPresent()
                 ? packLanes.split(inputs)
                 : inferenceLanes.split(inputs.segments(), packLanes);
-        List<RowEncoder> rows = split.parts().stream()
-                .map(part -> new RowEncoder(part.segments(), part.windows(), pack, limits.contextTokens()))
+        int capacity = limits.contextTokens();
+        IterationCheck.check(inputs.segments(), adapters);
+        List<Depth> depths = split.parts().stream()
+                .map(part -> Depth.of(part.segments(), part.windows(), pack, adapters, model.layers(), capacity))
                 .toList();
+        List<RowEncoder> rows = depths.stream().map(Depth::all).toList();
         IterationCheck.check(inputs.segments(), rows, model, limits, pack);
         List<long[]> virtual = rows.stream()
                 .map(part -> part.virtual(adapters, limits.maxRank()))
@@ -294,11 +294,10 @@ public final class TorchScriptDecoder implements DeviceModel {
         List<Supplier<IterationOutputs>> calls = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             PackLanes.Part part = split.parts().get(i);
-            RowEncoder own = rows.get(i);
+            Depth depth = depths.get(i);
             long[] placed = virtual.get(i);
-            RowAdapters used = adapters.used(own.adapterSlots);
-            SinglesObject singles = adapters.singles(i, used);
-            calls.add(() -> run(part, own, pack, placed, used, singles, mixed));
+            List<SinglesObject> singles = adapters.singles(i, depth);
+            calls.add(() -> run(part, depth, pack, placed, singles, mixed));
         }
         List<IterationOutputs> outputs = split.even() ? lanes.together(calls) : lanes.inTurn(calls);
         packLanes = split.next();
@@ -308,28 +307,28 @@ public final class TorchScriptDecoder implements DeviceModel {
     /** @param mixed whether the rows of all lanes together differ in their adapters */
     private IterationOutputs run(
             PackLanes.Part part,
-            RowEncoder rows,
+            Depth depth,
             PackRows pack,
             long[] virtual,
-            RowAdapters used,
-            SinglesObject singles,
+            List<SinglesObject> singles,
             boolean mixed) {
         IterationOutputs outputs = new IterationOutputs(List.of(), List.of(), List.of(), SequenceScores.NONE, 0);
         try (TensorScope scope = owned.open()) {
-            if (rows.tokens.length > 0) {
-                SamplingRows sampling = new SamplingRows(part.segments(), rows.lastRows, model.vocab());
-                outputs = new IterationCall(script, scope, weights, cache.value(), adapters, singles, arena)
+            if (depth.all().tokens.length > 0) {
+                SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
+                outputs = new IterationCall(
+                                script, scope, weights, cache.value(), adapters, singles, arena, teacher.value())
                         .run(
                                 part.segments(),
                                 part.windows(),
-                                rows,
+                                depth,
                                 sampling,
                                 pack,
                                 model.hidden(),
                                 model.layers(),
                                 virtual,
-                                used,
-                                mixed);
+                                mixed,
+                                taught(pack));
             }
             if (!part.windows().backward().isEmpty()) {
                 runBackward(scope, part.lane(), part.windows().backward(), pack);
@@ -338,10 +337,20 @@ public final class TorchScriptDecoder implements DeviceModel {
         }
     }
 
+    /** Whether the rows learn from the teacher: such a pack lies alone. */
+    private boolean taught(PackRows pack) {
+        return pack.packs().size() == 1 && taught(pack.packs().get(0));
+    }
+
+    private boolean taught(LaidPack pack) {
+        return pack.learns() && trainee(pack.traineeSlot()).taught();
+    }
+
     private void runBackward(TensorScope scope, int lane, List<PackWindows.Backward> windows, PackRows pack) {
         BackwardUnits units = BackwardUnits.of(windows, pack, model.experts().isEmpty());
-        // With modules in full it is the only one.
+        // With modules in full, with layers that are skipped, and with a teacher it is the only one.
         LaidPack first = units.packs().get(0);
+        int last = first.skipped().previousClearBit(model.layers() - 1);
         script.backward(
                 scope,
                 weights,
@@ -349,15 +358,21 @@ public final class TorchScriptDecoder implements DeviceModel {
                 units.packs().stream()
                         .map(own -> trainee(own.traineeSlot()).value())
                         .toList(),
-                lane,
+                arena,
+                teacher.value(),
                 units.packs().stream()
                         .map(own -> adapters.slots(
                                 Arrays.stream(own.adapterSlots()).asLongStream().toArray()))
                         .toList(),
-                arena,
-                units.numbers(),
-                learns(first, FullModule.LM_HEAD) ? FullRows.learned(windows, pack, model.layers() - 1) : new long[0],
-                learns(first, FullModule.EMBED_TOKENS) ? FullRows.embedded(windows, pack) : new long[0]);
+                new Backward(
+                        lane,
+                        units.numbers(),
+                        learns(first, FullModule.LM_HEAD) ? FullRows.learned(windows, pack, last) : new long[0],
+                        learns(first, FullModule.EMBED_TOKENS)
+                                ? FullRows.embedded(windows, pack, first.first())
+                                : new long[0],
+                        first.first(),
+                        taught(first)));
     }
 
     /** Whether the trainee has the module in full. */
@@ -387,6 +402,9 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public void learn(int slot, LearningPlan plan) {
+        if (plan.taught()) {
+            teacher.require();
+        }
         trainee(slot).learn(plan);
     }
 
@@ -449,7 +467,8 @@ public final class TorchScriptDecoder implements DeviceModel {
 
     @Override
     public MemoryReport memory() {
-        MemoryPlan plan = MemoryPlan.serving(model, limits).plus(adapters.singleWeights());
+        MemoryPlan plan =
+                teacher.beside(MemoryPlan.serving(model, limits), limits).plus(adapters.singleWeights());
         if (arenaReserved) {
             plan = plan.plus(MemoryPlan.arena(model, limits));
         }

@@ -34,9 +34,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -184,7 +186,7 @@ final class Trainee implements AutoCloseable {
             }
             modules.put(site, core.grown(used, complete, like.lora().scaling(used)));
         });
-        like = new Adapter(like.config(), modules, like.prefix(), like.full());
+        like = like.with(modules);
         usePresentRanks();
     }
 
@@ -222,6 +224,8 @@ final class Trainee implements AutoCloseable {
         }
         next.layers().ifPresent(this::requireLayers);
         requireLayers(next.suppressed());
+        requireLayers(next.skipped());
+        skip(next.skipped());
         if (!next.layers().equals(plan.layers())) {
             optimizer.run(next::learns);
             long[] learns = LongStream.range(0, layout.banks())
@@ -321,6 +325,16 @@ final class Trainee implements AutoCloseable {
         }
     }
 
+    /** Beside those that the adapter skips itself. */
+    private void skip(SortedSet<Integer> layers) {
+        Set<Integer> all = new TreeSet<>(like.skipped());
+        all.addAll(layers);
+        if (all.size() == layout.layers()) {
+            throw new IllegalArgumentException("all layers are skipped");
+        }
+        adapters.skip(slot, all);
+    }
+
     /** Ranks that do not learn are not published; the factor is a power of two, so they come back as they were. */
     private void suppress(SortedSet<Integer> layers, double factor) {
         long[] banks = LongStream.range(0, layout.banks())
@@ -329,6 +343,11 @@ final class Trainee implements AutoCloseable {
         try (TensorScope call = scope.open()) {
             script.scaleBanks(call, adapters.value(), value, banks, factor);
         }
+    }
+
+    /** Whether it learns from the teacher. */
+    boolean taught() {
+        return plan.taught();
     }
 
     /** The first layer that gradients must reach. */

@@ -89,7 +89,8 @@ final class AutogradReference implements AutoCloseable {
             full.put(module, with(one, sum(one.values(), other.values())));
         });
         return new Result(
-                left.loss() + right.loss(), new Adapter(left.gradient().config(), modules, prefix, full));
+                left.loss() + right.loss(),
+                left.gradient().with(modules, prefix).withFull(full));
     }
 
     private static float[] sum(float[] left, float[] right) {
@@ -294,7 +295,7 @@ final class AutogradReference implements AutoCloseable {
             full.put(entry.getKey(), with(entry.getValue(), Arrays.copyOfRange(values, at, end)));
             at = end;
         }
-        return new Adapter(like.config(), modules, prefix, full);
+        return like.with(modules, prefix).withFull(full);
     }
 
     private static Parameter with(Parameter like, float[] values) {

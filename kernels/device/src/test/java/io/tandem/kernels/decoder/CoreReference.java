@@ -22,7 +22,7 @@ final class CoreReference {
     static Adapter of(Adapter adapter) {
         SortedMap<Site, Change> modules = new TreeMap<>();
         adapter.modules().forEach((site, change) -> modules.put(site, of(change)));
-        return new Adapter(adapter.config(), modules, adapter.prefix(), adapter.full());
+        return adapter.with(modules);
     }
 
     private static Change of(Change change) {
@@ -82,7 +82,7 @@ final class CoreReference {
             Change own = Objects.requireNonNull(gradient.modules().get(site));
             modules.put(site, gradient(own, change));
         });
-        return new Adapter(like.config(), modules, gradient.prefix(), gradient.full());
+        return like.with(modules, gradient.prefix()).withFull(gradient.full());
     }
 
     private static Change gradient(Change gradient, Change like) {

@@ -204,7 +204,7 @@ class MethodParityTest {
     }
 
     /** The pack's sequences after the adapter's virtual tokens that run. */
-    private static TrainingPack after(Adapter adapter, TrainingPack pack) {
+    static TrainingPack after(Adapter adapter, TrainingPack pack) {
         int virtual = adapter.virtualRows();
         return new TrainingPack(
                 pack.sequences().stream()

@@ -36,12 +36,13 @@ final class NativeHeap {
         public long keepcost;
     }
 
-    /** Bytes in use, without Java's direct buffers, which live until a garbage collection. */
+    /** Bytes in use, without Java's direct buffers, which live until a garbage collection. Mapped files are no part of the heap. */
     static long usedBytes() {
         System.gc();
         Usage usage =
                 (Usage) NativeLibrary.getInstance("c").getFunction("mallinfo2").invoke(Usage.class, new Object[0]);
         long direct = ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+                .filter(pool -> pool.getName().equals("direct"))
                 .mapToLong(BufferPoolMXBean::getMemoryUsed)
                 .sum();
         return usage.uordblks + usage.hblkhd - direct;

@@ -11,6 +11,7 @@ import io.tandem.kernels.PackProgress;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.testing.Seeded;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -207,7 +208,7 @@ class PackLanesTest {
 
     private LaidPack laid(int slot, int lowest, int... lengths) {
         TrainingPack pack = Devices.pack(random, VOCAB, lengths);
-        return new LaidPack(new int[] {slot}, AdapterSlots.Virtual.NONE, lowest, pack);
+        return new LaidPack(new int[] {slot}, AdapterSlots.Virtual.NONE, new BitSet(), lowest, pack);
     }
 
     private static List<Integer> forwardRows(PackLanes.Split split) {

@@ -99,7 +99,7 @@ class QuantizedTrainingTest {
                 all ? LoraConfig.everyLinear() : EnumSet.of(TargetModule.V_PROJ, TargetModule.DOWN_PROJ);
         L4qMethod method = new L4qMethod(new QuantizedConfig(new LoraConfig(3, 5, false, targets, ""), bits, group));
         BaseWeights weights =
-                HeldWeights.of(BaseWeights.of(ModelSource.open(files).weights()), limits);
+                HeldWeights.of(BaseWeights.of(ModelSource.open(files).weights(), model), limits);
         TrainingPack pack = Devices.pack(random, model.vocab(), 20, 9, 17);
         TrainingPack measured = new TrainingPack(pack.sequences(), TrainingPack.Purpose.MEASURE);
         double[] losses;

@@ -28,6 +28,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeSet;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.RepeatedTest;
@@ -304,12 +305,15 @@ class SideBySideTest {
             device.openTrainee(2, Form.FULL.random(tiny.config(), random.nextLong()), OptimizerConfig.DEFAULT);
             device.putAdapter(3, Form.HEAD.random(tiny.config(), random.nextLong()));
             device.openTrainee(4, Form.L4Q.random(tiny.config(), random.nextLong()), OptimizerConfig.DEFAULT);
+            device.putAdapter(
+                    5, Form.IA3.random(tiny.config(), random.nextLong()).skipping(Set.of(1)));
             device.beginPack(new int[] {0}, pack);
-            for (int[] slots : new int[][] {{2}, {3, 1}, {4}}) {
+            for (int[] slots : new int[][] {{2}, {3, 1}, {4}, {5, 1}}) {
                 assertThatThrownBy(() -> device.joinPack(slots, pack))
                         .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage("a pack whose adapters have modules in full, or that learns over quantized weights,"
-                                + " shares no window with others");
+                        .hasMessage(
+                                "a pack whose adapters have modules in full or skip layers, or that learns over quantized"
+                                        + " weights or from the teacher, shares no window with others");
             }
             device.joinPack(new int[] {1}, pack);
             assertThat(device.packProgress().rows()).isEqualTo(18);

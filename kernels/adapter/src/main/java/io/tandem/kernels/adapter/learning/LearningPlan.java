@@ -15,6 +15,8 @@ import java.util.TreeSet;
  * @param estimates whether it is told of every step how much modules and ranks matter
  * @param updates whether steps change anything
  * @param sensed layers of whose weights it is told which have the largest gradients; they take memory for these
+ * @param skipped layers that the rows do not go through
+ * @param taught whether it learns what the teacher expects in place of the labels
  */
 public record LearningPlan(
         Optional<SortedSet<Integer>> layers,
@@ -22,7 +24,9 @@ public record LearningPlan(
         double sparsity,
         boolean estimates,
         boolean updates,
-        SortedSet<Integer> sensed) {
+        SortedSet<Integer> sensed,
+        SortedSet<Integer> skipped,
+        boolean taught) {
     /** What is left of a suppressed layer's change. */
     public static final double SUPPRESSED = 0.25;
 
@@ -30,6 +34,17 @@ public record LearningPlan(
     public static final double TEMPERATURE = 0.1;
 
     public static final LearningPlan EVERYTHING = pruning(0);
+
+    /** All learns from the teacher. */
+    public static final LearningPlan TAUGHT = new LearningPlan(
+            Optional.empty(),
+            Collections.emptySortedSet(),
+            0,
+            false,
+            true,
+            Collections.emptySortedSet(),
+            Collections.emptySortedSet(),
+            true);
 
     /** All learns, and it is told how much it matters. */
     public static final LearningPlan ESTIMATING = new LearningPlan(
@@ -42,12 +57,23 @@ public record LearningPlan(
         layers = layers.map(LearningPlan::copy);
         suppressed = copy(suppressed);
         sensed = copy(sensed);
+        skipped = copy(skipped);
         if (!(sparsity >= 0 && sparsity < 1)) {
             throw new IllegalArgumentException("a sparsity of " + sparsity);
         }
         if (layers.filter(Set::isEmpty).isPresent()) {
             throw new IllegalArgumentException("no layer learns");
         }
+    }
+
+    private LearningPlan(
+            Optional<SortedSet<Integer>> layers,
+            SortedSet<Integer> suppressed,
+            double sparsity,
+            boolean estimates,
+            boolean updates,
+            SortedSet<Integer> sensed) {
+        this(layers, suppressed, sparsity, estimates, updates, sensed, Collections.emptySortedSet(), false);
     }
 
     private static SortedSet<Integer> copy(SortedSet<Integer> layers) {
@@ -63,6 +89,19 @@ public record LearningPlan(
     /** These layers do less; nothing is meant to learn. */
     public static LearningPlan suppressing(SortedSet<Integer> layers) {
         return new LearningPlan(Optional.empty(), layers, 0, false, true, Collections.emptySortedSet());
+    }
+
+    /** All learns but these layers, which are not there. */
+    public static LearningPlan skipping(SortedSet<Integer> layers) {
+        return new LearningPlan(
+                Optional.empty(),
+                Collections.emptySortedSet(),
+                0,
+                false,
+                true,
+                Collections.emptySortedSet(),
+                layers,
+                false);
     }
 
     /** All learns, and this share of the ranks is on its way to be pruned. */

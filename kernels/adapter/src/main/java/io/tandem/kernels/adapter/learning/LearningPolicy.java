@@ -44,6 +44,11 @@ public interface LearningPolicy {
         return false;
     }
 
+    /** Whether its rows share no windows with those of other jobs, because they go through the device in a way of their own. */
+    default boolean goesAlone() {
+        return false;
+    }
+
     /**
      * How many layers are {@linkplain LearningPlan#sensed sensed} at once, at most.
      *

@@ -5,7 +5,6 @@ import io.tandem.kernels.adapter.Adapter.Site;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.function.UnaryOperator;
 
 /**
@@ -74,10 +73,10 @@ public interface LearningRun {
     /**
      * A measurement with the trainee as it is, but for some layers.
      *
-     * @param suppressed those layers, as in {@link LearningPlan#suppressed}
+     * @param plan which do less, or are skipped
      * @param examples of the job by number
      */
-    record Probe(SortedSet<Integer> suppressed, List<Integer> examples) {
+    record Probe(LearningPlan plan, List<Integer> examples) {
         public Probe {
             examples = List.copyOf(examples);
         }
@@ -86,7 +85,7 @@ public interface LearningRun {
     /**
      * What probes have found.
      *
-     * @param importance of each layer, without unit; those with more learn more often
+     * @param importance of each layer, without unit
      * @param losses of the probes
      */
     record Finding(List<Double> importance, List<Double> losses) {

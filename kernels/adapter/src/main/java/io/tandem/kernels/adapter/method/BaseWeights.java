@@ -1,6 +1,7 @@
 package io.tandem.kernels.adapter.method;
 
 import io.tandem.kernels.adapter.Adapter.Site;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.weights.TensorSource;
 
 /** The frozen weights of a model. */
@@ -19,8 +20,10 @@ public interface BaseWeights {
         return of(site.toString());
     }
 
-    /** Those of a model's files. */
-    static BaseWeights of(TensorSource files) {
-        return module -> files.floats(module + ".weight");
+    /** Those of a model's files; of a recursive model those that its layers would have without recursion. */
+    static BaseWeights of(TensorSource files, ModelConfig model) {
+        return model.recursion().isPresent()
+                ? new RecursiveWeights(files, model)
+                : module -> files.floats(module + ".weight");
     }
 }

@@ -71,7 +71,7 @@ public record DecompositionMethod(LoraConfig config, Decomposition decomposition
     public Adapter resume(Adapter kept, KeptNumbers more) {
         Map<Site, Change> modules = new TreeMap<>();
         kept.factors().forEach((site, whole) -> modules.put(site, new LeadingRanks(whole, config.rank())));
-        return new Adapter(kept.config(), modules);
+        return kept.with(modules);
     }
 
     /** Half of the ranks that are served learn, and no weight has more singular values than its smaller side. */

@@ -36,7 +36,7 @@ public record FloraMethod(LoraConfig config) implements PeftMethod {
         kept.factors()
                 .forEach((site, served) ->
                         modules.put(site, shape().resume(site, served, Ranks.all(config.rank()), more)));
-        return new Adapter(kept.config(), modules);
+        return kept.with(modules);
     }
 
     @Override

@@ -48,7 +48,7 @@ public sealed interface GrowingMethod extends PeftMethod permits IncreloraMethod
         Map<Site, Core> modules = new TreeMap<>();
         factors.forEach((site, served) ->
                 modules.put(site, shape().resume(site, served, budget().of(served.rank(), ahead), more)));
-        return new Adapter(kept.config(), modules);
+        return kept.with(modules);
     }
 
     @Override

@@ -35,6 +35,9 @@ public record L4qMethod(QuantizedConfig config) implements PeftMethod {
         if (model.experts().isPresent()) {
             return Optional.of("is not supported with models that have experts");
         }
+        if (model.recursion().isPresent()) {
+            return Optional.of("is not supported with recursive models, whose layers share weights");
+        }
         return config.sites(model).stream()
                 .filter(site -> site.module().inputs(model) % config.groupSize() != 0)
                 .findFirst()

@@ -66,7 +66,7 @@ public record SvfitMethod(LoraConfig config) implements PeftMethod {
             LowRank vectors = served.with(List.of(served.a(), more.of(site, LowRank.B)));
             modules.put(site, new SingularValues(vectors, more.of(site, SingularValues.CHANGES)));
         });
-        return new Adapter(kept.config(), modules);
+        return kept.with(modules);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.tandem.kernels.adapter.method;
 
+import io.tandem.kernels.adapter.LowRank;
 import org.ejml.data.DMatrixRMaj;
 
 /**
@@ -8,12 +9,39 @@ import org.ejml.data.DMatrixRMaj;
  *
  * @param values {@code [outputs, inputs]}
  */
-record Weight(int outputs, int inputs, float[] values) {
-    Weight {
+public record Weight(int outputs, int inputs, float[] values) {
+    public Weight {
         if (values.length != outputs * inputs) {
             throw new IllegalArgumentException(
                     "a weight of " + values.length + " numbers, expected [" + outputs + ", " + inputs + "]");
         }
+    }
+
+    /**
+     * The nearest product of a rank.
+     *
+     * @param squares of all numbers of the weight
+     * @param left the same of what the product lacks
+     */
+    public record Truncated(LowRank factors, double squares, double left) {}
+
+    /**
+     * The largest singular values, their roots in both factors.
+     *
+     * @param rank at most the smaller side
+     * @param seed of the search for them
+     */
+    public Truncated truncated(int rank, long seed) {
+        SingularTriplets triplets = SingularTriplets.of(this, rank, seed);
+        double squares = 0;
+        for (float value : values) {
+            squares += (double) value * value;
+        }
+        double kept = 0;
+        for (int i = 0; i < rank; i++) {
+            kept += triplets.values()[i] * triplets.values()[i];
+        }
+        return new Truncated(triplets.factors(rank, 1, Math::sqrt), squares, Math.max(0, squares - kept));
     }
 
     /** The most ranks that a product can have which is a part of it. */

@@ -73,24 +73,28 @@ final class PeftReader {
     Adapter read() {
         try {
             JsonFields json = PeftConfig.open(directory);
-            if (BottleneckFiles.are(json)) {
-                return BottleneckReader.read(json, weights(), model, maxRank);
-            }
-            if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
-                return PromptFiles.read(json, weights(), model, maxRank);
-            }
-            if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
-                return PrefixFiles.read(json, weights(), model, maxRank);
-            }
-            if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
-                return QuantizedFactorFiles.read(json, weights(), model);
-            }
-            PeftConfig config = PeftConfig.read(json);
-            SafetensorsFile file = weights();
-            return read(config, new FullFiles(json, model, file, problems), file);
+            return SkippedLayers.read(json, read(json), model);
         } catch (ModelFormatException e) {
             throw new AdapterFormatException("adapter '" + name + "': " + e.getMessage(), e);
         }
+    }
+
+    private Adapter read(JsonFields json) {
+        if (BottleneckFiles.are(json)) {
+            return BottleneckReader.read(json, weights(), model, maxRank);
+        }
+        if (PeftConfig.type(json).equals(PromptFiles.TYPE)) {
+            return PromptFiles.read(json, weights(), model, maxRank);
+        }
+        if (PeftConfig.type(json).equals(PrefixFiles.TYPE)) {
+            return PrefixFiles.read(json, weights(), model, maxRank);
+        }
+        if (PeftConfig.type(json).equals(QuantizedFactorFiles.TYPE)) {
+            return QuantizedFactorFiles.read(json, weights(), model);
+        }
+        PeftConfig config = PeftConfig.read(json);
+        SafetensorsFile file = weights();
+        return read(config, new FullFiles(json, model, file, problems), file);
     }
 
     private SafetensorsFile weights() {

@@ -124,7 +124,7 @@ final class PeftWriter {
         SafetensorsWriter.write(DurableFile.unfinished(weights), tensors());
         DurableFile.publish(DurableFile.unfinished(weights), weights);
         DurableFile.write(
-                directory.resolve(PeftConfig.FILE), MAPPER.writer(PRINTER).writeValueAsBytes(fields()));
+                directory.resolve(PeftConfig.FILE), MAPPER.writer(PRINTER).writeValueAsBytes(allFields()));
     }
 
     private Map<String, Tensor> tensors() {
@@ -153,6 +153,14 @@ final class PeftWriter {
         return VECTORS.contains(parameter.name())
                 ? new long[] {parameter.rows()}
                 : new long[] {parameter.rows(), parameter.columns()};
+    }
+
+    private SortedMap<String, @Nullable Object> allFields() {
+        SortedMap<String, @Nullable Object> fields = fields();
+        if (!adapter.skipped().isEmpty()) {
+            fields.put(SkippedLayers.KEY, List.copyOf(adapter.skipped()));
+        }
+        return fields;
     }
 
     /** The keys that PEFT 0.17 writes, sorted as it sorts them; later releases fill in what came after. */

@@ -92,8 +92,8 @@ class IstPolicyTest {
                 do {
                     probes.add(run.probe(step).orElseThrow());
                 } while (run.probed(1).isEmpty());
-                assertThat(probes).hasSize(3).extracting(Probe::suppressed).doesNotHaveDuplicates();
-                assertThat(probes).allMatch(probe -> probe.suppressed().size() == 4);
+                assertThat(probes).hasSize(3).extracting(Probe::plan).doesNotHaveDuplicates();
+                assertThat(probes).allMatch(probe -> probe.plan().suppressed().size() == 4);
                 assertThat(probes)
                         .extracting(Probe::examples)
                         .containsOnly(probes.get(0).examples());
@@ -119,7 +119,7 @@ class IstPolicyTest {
         double[] rewards = {1.0 / 6, -1.0 / 12, -1.0 / 12};
         double[] unimportance = new double[4];
         for (int i = 0; i < 3; i++) {
-            for (int layer : run.probe(10).orElseThrow().suppressed()) {
+            for (int layer : run.probe(10).orElseThrow().plan().suppressed()) {
                 double sigmoid = 1 / (1 + Math.exp(-unimportance[layer]));
                 unimportance[layer] += 10 * rewards[i] * sigmoid * (1 - sigmoid);
             }

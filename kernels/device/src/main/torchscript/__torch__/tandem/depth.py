@@ -1,0 +1,68 @@
+# Which rows of an iteration go through which layers. Layers with the same rows share a view of them, a batch of these
+# rows alone, so a layer neither computes, nor reads or writes keys and values, for rows that skip it.
+class Depth:
+  # of each layer its view, -1 if no row goes through it; empty list if all rows go through all layers
+  layers : List[int]
+  # by view, the first has all rows
+  batches : List[__torch__.tandem.batch.Batch]
+  rows : List[Tensor]
+  def __init__(self: __torch__.tandem.depth.Depth, layers: List[int]) -> None:
+    self.layers = layers
+    self.batches = annotate(List[__torch__.tandem.batch.Batch], [])
+    self.rows = annotate(List[Tensor], [])
+
+# singles: by view; layout: of all rows as in batch.Batch, runs as in row_adapters.Rows, their adapters' slots and ranks
+# as in low_rank.Frozen, whether masks are needed, and the slot of quantized.Users, or nothing. Then three lists that
+# full.py reads, the layers of Depth, and the same of each other view as of all rows. mixed: whether rows differ in
+# their adapters.
+def new(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.change.Changes,
+        singles: List[__torch__.tandem.adapter.row_adapters.Singles],
+        inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
+        mixed: bool) -> __torch__.tandem.depth.Depth:
+  self = __torch__.tandem.depth.Depth(layout[12])
+  for view in range(len(inputs.views)):
+    first = 0 if view == 0 else 9 * view + 4
+    own = layout[first : first + 9]
+    rows = inputs.views[view]
+    batch = __torch__.tandem.batch.Batch(
+        model, rows, own, __torch__.tandem.depth.users(model, adapters, singles[view], rows, own, mixed))
+    __torch__.tandem.batch.mask_groups_(batch, rows.decodes[1], model.windows, model.embedding.dtype)
+    self.batches.append(batch)
+    self.rows.append(rows.rows)
+  return self
+
+def users(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.change.Changes,
+          singles: __torch__.tandem.adapter.row_adapters.Singles,
+          rows: __torch__.tandem.inputs.RowInputs, layout: List[List[int]],
+          mixed: bool) -> __torch__.tandem.adapter.change.Users:
+  masked = layout[7][0]
+  stacks = rows.stacks
+  missing = __torch__.tandem.ops.rows.missing(rows.positions.size(0), model.head.padded)
+  if (mixed or masked == 1) and missing > 0:
+    stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
+  low_rank = __torch__.tandem.adapter.row_adapters.Rows(
+      layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
+  quantized = layout[8]
+  if len(quantized) > 0:
+    quantized = quantized + [rows.cache_rows.size(0)]
+  return __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1,
+                                               rows.single, quantized)
+
+# x [N, C] -> [N, C], what the layer makes of it; rows that skip it stay as they are.
+def forward(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Model, number: int,
+            x: Tensor, cache: __torch__.tandem.cache.Cache,
+            adapters: __torch__.tandem.adapter.change.Changes,
+            arena: __torch__.tandem.arena.Arena) -> Tensor:
+  view = self.layers[number] if len(self.layers) > 0 else 0
+  if view < 0:
+    return x
+  batch = self.batches[view]
+  if view == 0:
+    return __torch__.tandem.block.forward(model, number, x, cache, adapters, arena, batch)
+  y = __torch__.tandem.block.forward(model, number, torch.index_select(x, 0, self.rows[view]), cache,
+                                     adapters, arena, batch)
+  # What is observed goes through all layers.
+  for seen in batch.seen:
+    self.batches[0].seen.append(seen)
+  batch.seen = annotate(List[Tensor], [])
+  return torch.index_copy(x, 0, self.rows[view], y)
