@@ -18,7 +18,6 @@ import io.tandem.server.storage.JobStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -256,7 +255,8 @@ record JobResults(
 
     /** Makes a file a result of the job and puts its id into it. */
     void file(ObjectNode job, Path made, String name, long now) throws IOException {
-        addFile(job, unfinished -> Files.move(made, unfinished), name, now);
+        ObjectNode file = files(job).add(made, name, "fine-tune-results", now);
+        job.withArrayProperty("result_files").add(file.path("id").asText());
     }
 
     /** Makes a training file of the examples that were kept, and puts its id into the job; returns it. */
