@@ -121,7 +121,7 @@ class LimitsIT {
     void whatIsNotTrainedHereIsSaidSo() throws Exception {
         JsonNode error =
                 refused(job(JOBS, "\"method\":{\"type\":\"reinforcement\",\"reinforcement\":{}}"), 400, "method.type");
-        assertThat(error.path("message").asText()).contains("must be 'supervised', 'dpo' or 'search'");
+        assertThat(error.path("message").asText()).contains("must be 'supervised', 'dpo', 'search' or 'distill'");
         error = refused(job(JOBS, "\"integrations\":[{\"type\":\"wandb\"}]"), 400, "integrations");
         assertThat(error.path("code").asText()).isEqualTo("unsupported_parameter");
         assertThat(error.path("message").asText()).contains("TensorBoard");
