@@ -217,10 +217,13 @@ public final class FileStore {
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        if (!isId(id) || !storage.documents().ids(COLLECTION, document(id)).contains(document(id))) {
-            return false;
+        // One of two who delete it at once finds it. Nobody else but this process changes the documents.
+        synchronized (storage) {
+            if (!isId(id) || !storage.documents().ids(COLLECTION, document(id)).contains(document(id))) {
+                return false;
+            }
+            storage.delete(List.of(place(id)), new Change.Delete(COLLECTION, document(id)));
+            return true;
         }
-        storage.delete(List.of(place(id)), new Change.Delete(COLLECTION, document(id)));
-        return true;
     }
 }
