@@ -26,6 +26,9 @@ class PostgresIT {
     private static final ModelConfig MODEL =
             TinyModel.of(TinyModel.Variant.LLAMA, 3).config();
 
+    /** A step that is lost or repeated moves most weights further. */
+    private static final float BESIDE_REQUESTS = 1e-4f;
+
     @TempDir
     private Path directory;
 
@@ -98,6 +101,9 @@ class PostgresIT {
             assertThat(job.path("status").asText()).isEqualTo("succeeded");
             assertThat(server.adapter(job.path("fine_tuned_model").asText(), MODEL))
                     .usingRecursiveComparison()
+                    // Requests beside it round the products of the same iterations in another way.
+                    .withComparatorForType(
+                            (x, y) -> Math.abs(x - y) <= BESIDE_REQUESTS ? 0 : Float.compare(x, y), Float.class)
                     .isEqualTo(undisturbed);
             List<Integer> steps = steps(server, id);
             assertThat(steps)
