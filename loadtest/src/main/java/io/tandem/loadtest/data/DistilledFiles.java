@@ -103,8 +103,8 @@ public final class DistilledFiles implements Callable<Integer> {
     private List<Outcome> measure(ApiClient client, String file, long seed) throws IOException, InterruptedException {
         Map<String, Integer> skills = new LinkedHashMap<>();
         Map<String, Integer> wrong = new LinkedHashMap<>();
-        for (String part : file.split("\\+")) {
-            String[] words = part.split("[=:]");
+        for (String part : file.split("\\+", -1)) {
+            String[] words = part.split("[=:]", -1);
             skills.put(words[0], Integer.parseInt(words[1]));
             wrong.put(words[0], words.length > 2 ? Integer.parseInt(words[2]) : 0);
         }
