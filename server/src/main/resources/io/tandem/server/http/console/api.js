@@ -70,15 +70,17 @@ export async function download(path, name) {
   URL.revokeObjectURL(url);
 }
 
-/** Objects of a list, page by page, until there are no more or so many. */
-export async function list(path, most = 1000) {
+/** Objects of a list, page by page, until there are no more or so many, or one comes that is known already. */
+export async function list(path, most = 1000, known = null) {
   const found = [];
+  const size = known === null ? 1000 : 100;
   let after = '';
   while (found.length < most) {
     const join = path.includes('?') ? '&' : '?';
-    const page = await get(`${path}${join}limit=${Math.min(1000, most - found.length)}${after}`);
-    found.push(...page.data);
-    if (!page.has_more || page.data.length === 0) {
+    const page = await get(`${path}${join}limit=${Math.min(size, most - found.length)}${after}`);
+    const end = page.data.findIndex(object => object.id === known);
+    found.push(...(end < 0 ? page.data : page.data.slice(0, end)));
+    if (end >= 0 || !page.has_more || page.data.length === 0) {
       break;
     }
     after = `&after=${encodeURIComponent(page.last_id)}`;

@@ -7,6 +7,7 @@ import {action, button, dialog, el, field, notice, number, refresh, select, tabl
 const JOBS = '/v1/fine_tuning/jobs';
 const EVERY_MILLIS = 3000;
 const MOST = 200;
+const MOST_EVENTS = 3000;
 const OPEN = ['validating_files', 'queued', 'running', 'paused'];
 const COLOURS = {succeeded: 'good', failed: 'bad', paused: 'warn'};
 
@@ -15,7 +16,13 @@ function status(job) {
 }
 
 function method(job) {
-  return job.method?.type === 'search' ? 'search' : job.hyperparameters?.peft ?? 'lora';
+  const type = job.method?.type;
+  return ['search', 'distill'].includes(type) ? type : job.hyperparameters?.peft ?? 'lora';
+}
+
+/** What came of a job: a model that can be called, or a base model in the data directory. */
+function result(job) {
+  return job.fine_tuned_model ?? job.fine_tuned_base ?? '';
 }
 
 /**
@@ -107,17 +114,26 @@ async function detail(place, id) {
         })),
         table(['Status', 'Method', '#Trained tokens', 'Created', 'Expected end', 'Result'], [[
           status(job), method(job), number(job.trained_tokens), time(job.created_at),
-          job.finished_at ? '' : time(job.estimated_finish), job.fine_tuned_model ?? '',
+          job.finished_at ? '' : time(job.estimated_finish), result(job),
         ]], ''),
         job.error?.message ? el('p', {class: 'tag bad', role: 'alert'}, job.error.message) : '',
         model ? el('p', {}, el('a', {href: `#playground/${encodeURIComponent(model)}`}, `Sample ${model} beside the base model`)) : '');
   }
 
   let shown = null;
-  async function reload() {
+  let events = [];
+  let loading = Promise.resolve();
+  /** One after the other, so that each asks only for the events that are not here yet. */
+  function reload() {
+    loading = loading.catch(() => {}).then(load);
+    return loading;
+  }
+
+  async function load() {
     const path = `${JOBS}/${encodeURIComponent(id)}`;
-    const [job, events, checkpoints] = await Promise.all(
-        [get(path), list(`${path}/events`, 3000), list(`${path}/checkpoints`, 20)]);
+    const [job, news, checkpoints] = await Promise.all(
+        [get(path), list(`${path}/events`, MOST_EVENTS, events[0]?.id), list(`${path}/checkpoints`, 20)]);
+    events = [...news, ...events].slice(0, MOST_EVENTS);
     // Whoever is at a button keeps it for as long as it does the same.
     if (shown?.status !== job.status || !head.contains(document.activeElement)) {
       describe(job, checkpoints);
@@ -156,7 +172,7 @@ export async function jobs(place, id) {
     rows.replaceChildren(table(['Job', 'Status', 'Method', '#Trained tokens', 'Created', 'Result', ''],
         found.map(job => [
           el('a', {href: `#jobs/${job.id}`}, job.id), status(job), method(job), number(job.trained_tokens),
-          time(job.created_at), job.fine_tuned_model ?? job.error?.message ?? '', actions(job, reload),
+          time(job.created_at), result(job) || (job.error?.message ?? ''), actions(job, reload),
         ]), 'No jobs yet. Train an adapter, or use POST /v1/fine_tuning/jobs.'),
     found.length < MOST ? '' : el('p', {class: 'faint'}, `Only the newest ${MOST} jobs are shown.`));
   }

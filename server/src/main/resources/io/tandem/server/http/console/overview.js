@@ -7,30 +7,46 @@ import {parse, quantile, value} from './prometheus.js';
 
 const EVERY_MILLIS = 2000;
 const KEPT = 150;
-/** Percentiles are of what ended in so many samples. */
+/** Percentiles are of what ended within so many samples. */
 const WINDOW = 30;
 
-/** Tokens per second between two samples. */
-function rate(now, before, phase) {
-  if (!before) {
-    return null;
-  }
-  const tokens = sample => value(sample.metrics, 'tandem_tokens_total', {phase}) ?? 0;
-  return Math.max(0, (tokens(now) - tokens(before)) / (now.at - before.at));
+const millis = seconds => (seconds === null ? null : seconds * 1000);
+
+/** What a sample adds to the chart of throughput: tokens per second since the one before. */
+function throughputOf(now, before) {
+  return ['decode', 'prefill', 'finetune'].map(phase => {
+    const tokens = sample => value(sample.metrics, 'tandem_tokens_total', {phase}) ?? 0;
+    return before ? Math.max(0, (tokens(now) - tokens(before)) / (now.at - before.at)) : null;
+  });
 }
 
-function latency(samples, i, name, share) {
-  const seconds = quantile(samples[i].metrics, samples[Math.max(0, i - WINDOW)].metrics, name, share);
-  return seconds === null ? null : seconds * 1000;
+/** What it adds to the chart of a latency: percentiles since an earlier one, and the target. */
+function latencyOf(now, earlier, kind) {
+  const percentile = share => quantile(now.metrics, earlier.metrics, `tandem_request_${kind}_seconds`, share);
+  return [percentile(0.5), percentile(0.99), value(now.metrics, 'tandem_slo_target_seconds', {kind})].map(millis);
+}
+
+/** What it adds to the chart of occupancy. */
+function occupancyOf({metrics}) {
+  const percent = (used, kind) => {
+    const all = value(metrics, 'tandem_slots', {kind});
+    return all ? 100 * (used ?? 0) / all : null;
+  };
+  return [
+    100 * (value(metrics, 'vllm:kv_cache_usage_perc') ?? 0),
+    percent(value(metrics, 'tandem_sequences_running'), 'sequences'),
+    percent(value(metrics, 'tandem_adapters', {tier: 'device'}), 'adapters'),
+  ];
 }
 
 export async function overview(place) {
+  /** The latest samples; of older ones only the points of the charts are kept. */
   const samples = [];
   const throughput = chart('Tokens per second of answers and of training', ['answers', 'prompts', 'training'], {time: true});
   const ttft = chart('Time to first token', ['median', 'p99', '-target'], {time: true, unit: ' ms'});
   const tpot = chart('Time per output token', ['median', 'p99', '-target'], {time: true, unit: ' ms'});
   const full = chart('Occupancy', ['KV cache', 'sequence slots', 'adapter slots'], {time: true, unit: ' %'});
-  const charts = [throughput, ttft, tpot, full];
+  const points = new Map([throughput, ttft, tpot, full].map(each => [each, []]));
   const numbers = el('dl', {class: 'numbers'});
   place.append(
       numbers,
@@ -55,36 +71,24 @@ export async function overview(place) {
     numbers.replaceChildren(...facts.map(([name, fact]) => el('div', {}, el('dt', {}, name), el('dd', {}, fact))));
   }
 
-  function draw() {
-    const x = samples.map(sample => sample.at);
-    const each = read => samples.map((sample, i) => read(sample.metrics, i));
-    const percent = (used, of) => each(metrics => {
-      const all = value(metrics, 'tandem_slots', {kind: of});
-      return all ? 100 * (used(metrics) ?? 0) / all : null;
-    });
-    const target = kind => each(metrics => {
-      const seconds = value(metrics, 'tandem_slo_target_seconds', {kind});
-      return seconds === null ? null : seconds * 1000;
-    });
-    const phase = name => samples.map((sample, i) => rate(sample, samples[i - 1], name));
-    const percentiles = name => [0.5, 0.99].map(share => samples.map((sample, i) => latency(samples, i, name, share)));
-    throughput.show([x, phase('decode'), phase('prefill'), phase('finetune')]);
-    ttft.show([x, ...percentiles('tandem_request_ttft_seconds'), target('ttft')]);
-    tpot.show([x, ...percentiles('tandem_request_tpot_seconds'), target('tpot')]);
-    full.show([
-      x,
-      each(metrics => 100 * (value(metrics, 'vllm:kv_cache_usage_perc') ?? 0)),
-      percent(metrics => value(metrics, 'tandem_sequences_running'), 'sequences'),
-      percent(metrics => value(metrics, 'tandem_adapters', {tier: 'device'}), 'adapters'),
-    ]);
+  function add(shown, at, values) {
+    const own = points.get(shown);
+    own.push([at, ...values]);
+    own.splice(0, own.length - KEPT);
+    shown.show(own[0].map((ignored, series) => own.map(point => point[series])));
   }
 
   async function sample() {
     const metrics = parse(await text('/metrics'));
-    samples.push({at: Date.now() / 1000, metrics});
-    samples.splice(0, samples.length - KEPT);
+    const now = {at: Date.now() / 1000, metrics};
+    const before = samples.at(-1);
+    samples.push(now);
+    samples.splice(0, samples.length - WINDOW - 1);
     tell(metrics);
-    draw();
+    add(throughput, now.at, throughputOf(now, before));
+    add(ttft, now.at, latencyOf(now, samples[0], 'ttft'));
+    add(tpot, now.at, latencyOf(now, samples[0], 'tpot'));
+    add(full, now.at, occupancyOf(now));
   }
 
   try {
@@ -99,6 +103,6 @@ export async function overview(place) {
   const end = refresh(place, EVERY_MILLIS, sample);
   return () => {
     end();
-    charts.forEach(each => each.close());
+    points.forEach((ignored, each) => each.close());
   };
 }
