@@ -161,6 +161,11 @@ public record SchedulerConfig(
         return device.adapterSlots() - trainingSlots();
     }
 
+    /** How many adapters can be in those at once: the first one is the base model's. */
+    public int servedAdapters(KernelsConfig device) {
+        return servingSlots(device) - 1;
+    }
+
     private static void require(boolean holds, String key, Number found, String expected) {
         if (!holds) {
             throw new IllegalArgumentException("scheduler." + key + " is " + found + ", expected " + expected);

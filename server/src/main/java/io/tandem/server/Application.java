@@ -278,7 +278,7 @@ public final class Application implements AutoCloseable {
         LibraryResources resources = new LibraryResources(
                 config.adapters(),
                 new BaseModel(model.name(), model.identity()),
-                config.scheduler().servingSlots(device.limits()) - 1,
+                config.scheduler().servedAdapters(device.limits()),
                 engine,
                 meters,
                 Clock.systemUTC());

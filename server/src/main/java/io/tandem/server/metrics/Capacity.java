@@ -15,8 +15,7 @@ public final class Capacity {
         target(registry, "ttft", targets.ttftMillis());
         target(registry, "tpot", targets.tpotMillis());
         slots(registry, "sequences", limits.kvSlots());
-        // The first slot is the base model's.
-        slots(registry, "adapters", config.servingSlots(limits) - 1);
+        slots(registry, "adapters", config.servedAdapters(limits));
     }
 
     private static void target(MeterRegistry registry, String kind, double millis) {

@@ -9,11 +9,10 @@ public final class RequestSpan {
 
     /** Leaves the query out, as the log does: clients that send their keys in it do so by mistake. */
     public static void withoutQuery(HttpServerRequest request) {
-        if (request.query() != null) {
+        Span span = Span.current();
+        if (request.query() != null && span.isRecording()) {
             String url = request.absoluteURI();
-            Span.current()
-                    .setAttribute("http.url", url.substring(0, url.indexOf('?')))
-                    .setAttribute("url.query", "REDACTED");
+            span.setAttribute("http.url", url.substring(0, url.indexOf('?'))).setAttribute("url.query", "REDACTED");
         }
     }
 
