@@ -146,6 +146,15 @@ final class Browser implements AutoCloseable {
         Files.write(SCREENSHOTS.resolve(name + ".png"), driver.getScreenshotAs(OutputType.BYTES));
     }
 
+    /** Waits until nothing matches any more. */
+    void gone(String css) throws InterruptedException {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (evaluate("document.querySelector(\"" + css + "\")") != null && System.nanoTime() < end) {
+            Thread.sleep(20);
+        }
+        assertThat(evaluate("document.querySelector(\"" + css + "\")")).isNull();
+    }
+
     /** Nothing may be wider than the window. */
     void fits() {
         assertThat((Long) evaluate("document.documentElement.scrollWidth"))

@@ -315,7 +315,7 @@ class ConsoleIT {
     }
 
     @Test
-    void whatGoesWrongIsSaid() {
+    void whatGoesWrongIsSaid() throws Exception {
         view("Adapters");
         browser.text("first");
         browser.control("Merge…").click();
@@ -323,7 +323,7 @@ class ConsoleIT {
         browser.find("dialog input[name=name]").sendKeys("tiny", Keys.ENTER);
         assertThat(browser.find("#notices .bad").getText()).isNotEmpty();
         browser.focused().sendKeys(Keys.ESCAPE);
-        assertThat(browser.evaluate("document.querySelector('dialog')")).isNull();
+        browser.gone("dialog");
     }
 
     @Test
