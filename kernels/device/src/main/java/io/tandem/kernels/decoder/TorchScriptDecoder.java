@@ -206,6 +206,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
         lay(List.of(), adapterSlots, next);
+        try (TensorScope call = owned.open()) {
+            script.beginPacks(call, arena);
+        }
     }
 
     @Override
@@ -240,9 +243,6 @@ public final class TorchScriptDecoder implements DeviceModel {
                     "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
         reserveArena();
-        try (TensorScope call = owned.open()) {
-            script.beginPacks(call, arena);
-        }
         packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
     }
 
