@@ -408,7 +408,8 @@ final class AdapterSlots {
         return Arrays.stream(rowSlots).anyMatch(slots -> slots.length != wanted.length);
     }
 
-    private static boolean isQuantized(Adapter adapter) {
+    /** Whether it learns over quantized weights. */
+    static boolean isQuantized(Adapter adapter) {
         return adapter.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
     }
 

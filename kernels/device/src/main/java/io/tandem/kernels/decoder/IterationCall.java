@@ -138,16 +138,9 @@ record IterationCall(
                         .toArray(),
                 adapters.slots(runs.stream().mapToLong(RowAdapters.Run::slot).toArray()),
                 adapters.masked(view.adapters()),
-                quantized(windows, pack));
-    }
-
-    /** A pack over quantized weights lies alone, so the first row speaks for all. */
-    private long[] quantized(PackWindows windows, PackRows rows) {
-        if (windows.to() == windows.from()) {
-            return new long[0];
-        }
-        LaidPack pack = rows.packs().get(rows.packOf(windows.from()));
-        return pack.dropped() ? new long[0] : adapters.quantized(pack.adapterSlots());
+                pack.packOf(windows)
+                        .map(own -> adapters.quantized(own.adapterSlots()))
+                        .orElse(new long[0]));
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

@@ -13,7 +13,6 @@ import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
@@ -427,17 +426,13 @@ final class Trainee implements AutoCloseable {
         long copies = like.full().values().stream()
                 .mapToLong(own -> own.values().length)
                 .sum();
-        long quantized = isQuantized()
+        long quantized = AdapterSlots.isQuantized(like)
                 ? LongStream.range(0, layout.banks())
                         .map(bank -> 2L * layout.inputs((int) bank) * layout.outputs((int) bank))
                         .sum()
                 : 0;
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
                 .plus(MemoryPlan.fixed(fixed + copies + quantized, limits.dtype()));
-    }
-
-    private boolean isQuantized() {
-        return like.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
     }
 
     /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they are quantized; for tests. */
@@ -449,7 +444,7 @@ final class Trainee implements AutoCloseable {
 
     @Override
     public void close() {
-        if (isQuantized() || !like.full().isEmpty()) {
+        if (AdapterSlots.isQuantized(like) || !like.full().isEmpty()) {
             adapters.release(slot);
         }
         scope.close();
