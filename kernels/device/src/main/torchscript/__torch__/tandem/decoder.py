@@ -156,7 +156,7 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. singles, layout, mixed: as in depth.new; from number 9 on groups of full.embed
+  # numbers, sizes: as in inputs.Inputs. singles, layout, mixed: as in depth.new; from number 8 on groups of full.embed
   # and of full.logits, and whose head the window has, as in full.head, and whether it learns.
   # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
   # taught: whether it learns from the teacher.
@@ -182,14 +182,14 @@ class Decoder(Module):
         torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
         torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
     full = adapters.full
-    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[9],
+    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[8],
                                      inputs.embedded)
     for number in range(len(model.layers)):
       x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
     results = annotate(List[Tensor], [])
     if inputs.wanted.size(0) > 0:
       logits = __torch__.tandem.adapter.full.logits(
-          full, model, torch.index_select(x, 0, inputs.wanted), layout[10], inputs.headed)
+          full, model, torch.index_select(x, 0, inputs.wanted), layout[9], inputs.headed)
       logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
       if inputs.bias.size(0) > 0:
         logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
@@ -209,7 +209,7 @@ class Decoder(Module):
       if taught:
         __torch__.tandem.teacher.forward_(teacher, inputs.rows[0, inference:], inputs.rows[1, inference:],
                                           layout[2])
-      slot, learns = layout[11]
+      slot, learns = layout[10]
       if learns == 1:
         torch.copy_(arena.last[batch.window_from : batch.window_from + rows - inference], x[inference:])
       results.append(__torch__.tandem.loss.forward_backward_(

@@ -302,11 +302,6 @@ final class AdapterSlots {
         return singles.of(lane, depth);
     }
 
-    /** Whether rows find low-rank adapters by masks. */
-    boolean masked(RowAdapters used) {
-        return bags.routed() && used.slots().stream().anyMatch(this::hasRanks);
-    }
-
     /** How often the content of a slot changed. */
     long changes(int slot) {
         return changes[slot];

@@ -135,7 +135,6 @@ record IterationCall(
                         .flatMapToLong(run -> LongStream.of(run.first(), run.end()))
                         .toArray(),
                 adapters.slots(runs.stream().mapToLong(RowAdapters.Run::slot).toArray()),
-                adapters.masked(view.adapters()),
                 pack.packOf(windows)
                         .map(own -> adapters.quantized(own.adapterSlots()))
                         .orElse(new long[0]));
