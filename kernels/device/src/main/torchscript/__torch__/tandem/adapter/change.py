@@ -133,7 +133,8 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[
       bias = linear.bias
       biases.append(torch.empty([0], device=model.embedding.device) if bias is None else bias)
   return __torch__.tandem.adapter.change.Changes(
-      __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
+      __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding,
+                                          model.shape.experts == 0),
       __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases,
       __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding),
       __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
