@@ -38,6 +38,7 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -227,11 +228,8 @@ final class Trainee implements AutoCloseable {
         skip(next.skipped());
         if (!next.layers().equals(plan.layers())) {
             optimizer.run(next::learns);
-            long[] learns = LongStream.range(0, layout.banks())
-                    .map(bank -> next.learns(layout.layer((int) bank)) ? 1 : 0)
-                    .toArray();
             try (TensorScope call = scope.open()) {
-                script.useBanks(call, value, learns);
+                script.useBanks(call, value, ofBanks(next::learns));
             }
         }
         if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
@@ -243,11 +241,12 @@ final class Trainee implements AutoCloseable {
         }
         if (!next.sensed().equals(plan.sensed())) {
             requireLayers(next.sensed());
-            long[] sensed = LongStream.range(0, layout.banks())
-                    .map(bank -> next.sensed().contains(layout.layer((int) bank)) ? 1 : 0)
-                    .toArray();
             try (TensorScope call = scope.open()) {
-                script.sense(call, adapters.value(), value, sensed);
+                script.sense(
+                        call,
+                        adapters.value(),
+                        value,
+                        ofBanks(layer -> next.sensed().contains(layer)));
             }
         }
         if (next.estimates() != plan.estimates()) {
@@ -256,6 +255,13 @@ final class Trainee implements AutoCloseable {
             }
         }
         plan = next;
+    }
+
+    /** Of each bank, 1 if it is in such a layer. */
+    private long[] ofBanks(IntPredicate layer) {
+        return LongStream.range(0, layout.banks())
+                .map(bank -> layer.test(layout.layer((int) bank)) ? 1 : 0)
+                .toArray();
     }
 
     /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
