@@ -18,10 +18,10 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * How far the lanes of the packs in the arena are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
- * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: an iteration says how
- * many rows are next, and lanes share them, as they share the inference rows, so that all are done at the same time. What
- * each does depends on the iterations so far alone.
+ * How far the lanes of the packs in the arena are, and how much of an iteration each of them does. Sequences of
+ * different lanes have nothing to do with each other until the optimizer's step, so lanes need not be at the same row
+ * or even layer: an iteration says how many rows are next, and lanes share them, as they share the inference rows, so
+ * that all are done at the same time. What each does depends on the iterations so far alone.
  */
 final class PackLanes {
     /** A backward row makes about twice the products of a forward row, in one layer. */
