@@ -126,9 +126,13 @@ class MemoryPlanTest {
 
     @Test
     void countsFactorsTwiceWhereSingleRowsReadThem() {
-        Experts experts =
-                new Experts(3, 2, true, List.of(TargetModule.EXPERT_GATE_PROJ, TargetModule.EXPERT_UP_PROJ, TargetModule.EXPERT_DOWN_PROJ));
-        ModelConfig routed = ModelConfig.llama(1, 64, 4, 2, 16, 96, 64).experts(experts).build();
+        Experts experts = new Experts(
+                3,
+                2,
+                true,
+                List.of(TargetModule.EXPERT_GATE_PROJ, TargetModule.EXPERT_UP_PROJ, TargetModule.EXPERT_DOWN_PROJ));
+        ModelConfig routed =
+                ModelConfig.llama(1, 64, 4, 2, 16, 96, 64).experts(experts).build();
         assertThat(numbersOfEightRanks(model(64, 4, 96))).isEqualTo(8 * factors(model(64, 4, 96), 2));
         assertThat(numbersOfEightRanks(routed)).isEqualTo(8 * factors(routed, 1));
     }

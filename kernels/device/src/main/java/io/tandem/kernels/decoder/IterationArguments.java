@@ -94,15 +94,7 @@ interface IterationArguments {
             long[] quantized) {
         /** In the script's order. */
         Stream<long[]> lists() {
-            return Stream.of(
-                    groups,
-                    chunks,
-                    windows,
-                    observed,
-                    runs,
-                    runSlots.slots(),
-                    runSlots.ranks(),
-                    quantized);
+            return Stream.of(groups, chunks, windows, observed, runs, runSlots.slots(), runSlots.ranks(), quantized);
         }
     }
 }

@@ -101,7 +101,8 @@ record IterationCall(
         List<float[]> observed = new ArrayList<>();
         segments.stream()
                 .filter(segment -> segment.observed() > 0)
-                .forEach(segment -> observed.add(floats(results, segment.observed() * 2 * config.layers() * config.hidden())));
+                .forEach(segment ->
+                        observed.add(floats(results, segment.observed() * 2 * config.layers() * config.hidden())));
         return new IterationOutputs(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }

@@ -27,6 +27,7 @@ import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+
 /** What a slot gets of an adapter, as the script is told. */
 final class SlotContent {
     private SlotContent() {}
@@ -88,18 +89,13 @@ final class SlotContent {
                 learning ? numbers(call, adapter, KeysAndValues.class) : List.of(),
                 AdapterLayout.places(blocks),
                 tensors(call, prepared, blocks),
-                matrices.keySet().stream()
-                        .mapToLong(FullSlots::code)
-                        .toArray(),
+                matrices.keySet().stream().mapToLong(FullSlots::code).toArray(),
                 matrices.values().stream()
                         .map(p -> call.tensor(p.values(), p.rows(), p.columns()))
                         .toList(),
                 places(single),
                 each(single, own -> call.tensor(own.coordinates(), 2, own.count())),
-                each(
-                        single,
-                        own -> call.tensor(
-                                learning ? own.values() : new float[own.count()], own.count())));
+                each(single, own -> call.tensor(learning ? own.values() : new float[own.count()], own.count())));
     }
 
     /** Those in tables that all slots have, factors with magnitudes first. */
@@ -107,8 +103,7 @@ final class SlotContent {
         return IntStream.range(0, layout.banks())
                 .boxed()
                 .flatMap(bank -> layout.parts(adapter, bank).stream())
-                .filter(part ->
-                        !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
+                .filter(part -> !(part.change() instanceof SingleWeights || part.change() instanceof QuantizedFactors))
                 .sorted(Comparator.comparing(part -> !(part.change() instanceof Dora)))
                 .toList();
     }
