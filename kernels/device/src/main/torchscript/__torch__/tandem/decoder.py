@@ -156,13 +156,7 @@ class Decoder(Module):
 
   # ---- one iteration
 
-  # numbers, sizes: as in inputs.Inputs. singles, layout, mixed: as in depth.new; from number 9 on groups of full.embed
-  # and of full.logits, and whose head the window has, as in full.head, and whether it learns.
-  # top: how many log-probabilities are reported, -1 for none. learning: as in loss.forward_backward_.
-  # taught: whether it learns from the teacher.
-  # Returns, as host.read_all does, what sample.report says of the wanted tokens if there are any, the
-  # pooled rows' states [p, C] if there are any, what batch.observe_ saw of observed rows [n, 2 layers, C]
-  # if there are any, and the scores of loss.forward_backward_ if there is a window.
+  # As iteration.forward gives it, as host.read_all does.
   def iterate(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
               cache: __torch__.tandem.cache.Cache,
               adapters: __torch__.tandem.adapter.change.Changes,
@@ -170,52 +164,9 @@ class Decoder(Module):
               arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
               numbers: Tensor, sizes: List[int], layout: List[List[int]], mixed: bool, top: int,
               learning: int, taught: bool) -> Tensor:
-    numbers = torch.to(numbers, model.embedding.device)
-    inputs = __torch__.tandem.inputs.Inputs(numbers, sizes)
-    rows = inputs.rows.size(1)
-    depth = __torch__.tandem.depth.new(model, adapters, singles, inputs, layout, mixed)
-    batch = depth.batches[0]
-    inference = batch.inference_rows
-    if rows > inference:
-      end = batch.window_from + rows - inference
-      for table in range(len(batch.cos)):
-        torch.copy_(arena.cos[table][batch.window_from : end], batch.cos[table][inference:])
-        torch.copy_(arena.sin[table][batch.window_from : end], batch.sin[table][inference:])
-    full = adapters.full
-    x = __torch__.tandem.model.embed(model, inputs.rows[0], adapters.prompts, inputs.virtual, full, layout[9],
-                                     inputs.embedded)
-    for number in range(len(model.layers)):
-      x = __torch__.tandem.depth.forward(depth, model, number, x, cache, adapters, arena)
-    results = annotate(List[Tensor], [])
-    if inputs.wanted.size(0) > 0:
-      logits = __torch__.tandem.adapter.full.logits(
-          full, model, torch.index_select(x, 0, inputs.wanted), layout[10], inputs.headed)
-      logits = __torch__.tandem.sample.penalized(logits, inputs.repeated_at, inputs.repeated)
-      if inputs.bias.size(0) > 0:
-        logits = torch.index_put(logits, [inputs.bias_at[0], inputs.bias_at[1]], inputs.bias, True)
-      drawn = logits
-      if inputs.limited.size(0) > 0:
-        drawn = __torch__.tandem.sample.limit(logits, inputs.limited, inputs.allowed)
-      tokens = __torch__.tandem.sample.draw(drawn, inputs.plain, inputs.filtered, inputs.options)
-      if inputs.scored.size(1) > 0:
-        tokens = torch.index_copy(tokens, 0, inputs.scored[0], inputs.scored[1])
-      results = __torch__.tandem.sample.report(logits, tokens, top)
-    if inputs.pooled.size(0) > 0:
-      last = torch.index_select(x, 0, inputs.pooled)
-      results.append(torch.to(__torch__.tandem.ops.norm.forward(model.norm, last), 6))
-    if len(batch.seen) > 0:
-      results.append(torch.to(torch.stack(batch.seen, 1), 6))
-    if rows > inference:
-      if taught:
-        __torch__.tandem.teacher.forward_(teacher, inputs.rows[0, inference:], inputs.rows[1, inference:],
-                                          layout[2])
-      slot, learns = layout[11]
-      if learns == 1:
-        torch.copy_(arena.last[batch.window_from : batch.window_from + rows - inference], x[inference:])
-      results.append(__torch__.tandem.loss.forward_backward_(
-          model, arena, x[inference:], batch.window_from, inputs.learned, learning,
-          __torch__.tandem.adapter.full.head(full, slot), teacher, taught))
-    return __torch__.tandem.host.read_all(results)
+    return __torch__.tandem.host.read_all(__torch__.tandem.iteration.forward(
+        model, cache, adapters, singles, arena, teacher, numbers, sizes, layout, mixed, top, learning,
+        taught))
 
   # ---- fine-tuning
 
@@ -270,45 +221,15 @@ class Decoder(Module):
     __torch__.tandem.adapter.change.clear_broken_(adapters, trainee)
     return trainee
 
-  # stacks: for each trainee its slots, ranks and scaled as in change.stack.
-  # units: for each window of a layer the numbers layer, start, end, and how many trainees it has rows of;
-  # for each of those, in the order of the rows, which one it is, how many rows and how many sequences;
-  # and for each of these five numbers as in Batch.
-  # learned: as in full.backward_head_, embedded: as in full.backward_embedding_, of the first trainee: with
-  # modules in full it is the only one. first: the first layer that the rows go through. taught: as in iterate.
+  # As in iteration.backward_.
   def backward(self: __torch__.tandem.decoder.Decoder, model: __torch__.tandem.model.Model,
                adapters: __torch__.tandem.adapter.change.Changes,
                trainees: List[__torch__.tandem.adapter.trainee.Trainee],
                arena: __torch__.tandem.arena.Arena, teacher: __torch__.tandem.teacher.Teacher,
                stacks: List[List[int]], lane: int, units: List[int], learned: List[int],
                embedded: List[int], first: int, taught: bool) -> None:
-    alone = trainees[0]
-    __torch__.tandem.adapter.full.backward_head_(alone.full, lane, adapters.full, alone.slot, model, arena,
-                                                 learned, teacher, taught)
-    made = annotate(List[__torch__.tandem.adapter.change.Stack], [])
-    for i in range(len(trainees)):
-      slots, ranks, scaled = stacks[3 * i : 3 * i + 3]
-      made.append(__torch__.tandem.adapter.change.stack(adapters, trainees[i], lane, slots, ranks,
-                                                        scaled))
-    at = 0
-    while at < len(units):
-      number, start, end, count = units[at : at + 4]
-      at = at + 4
-      spans = annotate(List[__torch__.tandem.adapter.change.Span], [])
-      row = 0
-      for i in range(count):
-        which, rows, sequences = units[at : at + 3]
-        windows = units[at + 3 : at + 3 + 5 * sequences]
-        at = at + 3 + 5 * sequences
-        spans.append(__torch__.tandem.adapter.change.Span(made[which], row, row + rows, windows))
-        row = row + rows
-      __torch__.tandem.block.backward_(model, number, start, end, spans, adapters, arena)
-      if number == first:
-        for span in spans:
-          __torch__.tandem.adapter.prompt.backward_(span.stack.trainee.prompt, lane, span.windows,
-                                                    arena.dx, model.embedding_scale)
-    __torch__.tandem.adapter.full.backward_embedding_(alone.full, lane, arena.dx, embedded,
-                                                      model.embedding_scale)
+    __torch__.tandem.iteration.backward_(model, adapters, trainees, arena, teacher, stacks, lane, units,
+                                         learned, embedded, first, taught)
 
   # Whatever became of the packs before.
   def begin_packs(self: __torch__.tandem.decoder.Decoder,

@@ -12,17 +12,16 @@ class Depth:
     self.rows = annotate(List[Tensor], [])
 
 # singles: by view; layout: of all rows as in batch.Batch, runs as in row_adapters.Rows, their adapters' slots and ranks
-# as in low_rank.Frozen, whether masks are needed, and the slot of quantized.Users, or nothing. Then three lists that
-# full.py reads, the layers of Depth, and the same of each other view as of all rows. mixed: whether rows differ in
-# their adapters.
+# as in low_rank.Frozen, and the slot of quantized.Users, or nothing. Then three lists that full.py reads, the layers of
+# Depth, and the same of each other view as of all rows. mixed: whether rows differ in their adapters.
 def new(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapter.change.Changes,
         singles: List[__torch__.tandem.adapter.row_adapters.Singles],
         inputs: __torch__.tandem.inputs.Inputs, layout: List[List[int]],
         mixed: bool) -> __torch__.tandem.depth.Depth:
-  self = __torch__.tandem.depth.Depth(layout[12])
+  self = __torch__.tandem.depth.Depth(layout[11])
   for view in range(len(inputs.views)):
-    first = 0 if view == 0 else 9 * view + 4
-    own = layout[first : first + 9]
+    first = 0 if view == 0 else 8 * view + 4
+    own = layout[first : first + 8]
     rows = inputs.views[view]
     batch = __torch__.tandem.batch.Batch(
         model, rows, own, __torch__.tandem.depth.users(model, adapters, singles[view], rows, own, mixed))
@@ -35,18 +34,17 @@ def users(model: __torch__.tandem.model.Model, adapters: __torch__.tandem.adapte
           singles: __torch__.tandem.adapter.row_adapters.Singles,
           rows: __torch__.tandem.inputs.RowInputs, layout: List[List[int]],
           mixed: bool) -> __torch__.tandem.adapter.change.Users:
-  masked = layout[7][0]
   stacks = rows.stacks
   missing = __torch__.tandem.ops.rows.missing(rows.positions.size(0), model.head.padded)
-  if (mixed or masked == 1) and missing > 0:
+  if missing > 0 and (mixed or len(singles.joined.owners) > 0):
     stacks = torch.constant_pad_nd(stacks, [0, missing], -1)
   low_rank = __torch__.tandem.adapter.row_adapters.Rows(
       layout[4], __torch__.tandem.adapter.low_rank.Frozen(layout[5], layout[6]), singles)
-  quantized = layout[8]
+  quantized = layout[7]
   if len(quantized) > 0:
     quantized = quantized + [rows.cache_rows.size(0)]
-  return __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, masked == 1,
-                                               rows.single, quantized)
+  return __torch__.tandem.adapter.change.users(adapters, low_rank, stacks, mixed, rows.single,
+                                               quantized)
 
 # x [N, C] -> [N, C], what the layer makes of it; rows that skip it stay as they are.
 def forward(self: __torch__.tandem.depth.Depth, model: __torch__.tandem.model.Model, number: int,

@@ -33,8 +33,7 @@ def forward_(self: __torch__.tandem.teacher.Teacher, tokens: Tensor, positions: 
       annotate(List[Tensor], []), frozen,
       __torch__.tandem.adapter.row_adapters.widest(nothing, adapters.low_rank.linears))
   low_rank = __torch__.tandem.adapter.row_adapters.Rows(nothing, frozen, singles)
-  users = __torch__.tandem.adapter.change.users(adapters, low_rank, rows.stacks, False, False, none,
-                                                nothing)
+  users = __torch__.tandem.adapter.change.users(adapters, low_rank, rows.stacks, False, none, nothing)
   batch = __torch__.tandem.batch.Batch(model, rows, [nothing, nothing, window, nothing], users)
   x = __torch__.tandem.model.embed(model, tokens, adapters.prompts, torch.view(none, [2, 0]), adapters.full,
                                    nothing, none)

@@ -30,8 +30,8 @@ public interface DeviceModel extends AutoCloseable {
      * the weights.
      *
      * @throws IllegalArgumentException if a module of the adapter does not exist in the model, its shapes disagree, its
-     *     rank exceeds {@link KernelsConfig#maxRank}, it has more modules in full than {@link KernelsConfig#fullModules}, or a weight, the scaling included, is not finite in
-     *     {@link KernelsConfig#dtype}
+     *     rank exceeds {@link KernelsConfig#maxRank}, it has more modules in full than {@link KernelsConfig#fullModules}, or a
+     *     weight, the scaling included, is not finite in {@link KernelsConfig#dtype}
      */
     PreparedAdapter prepare(Adapter adapter);
 
@@ -90,7 +90,9 @@ public interface DeviceModel extends AutoCloseable {
      *
      * @param adapterSlots as there
      * @throws IllegalArgumentException if all packs have more than {@link KernelsConfig#packTokens} tokens together, or an
-     *     adapter of one of them has modules in full or learns over quantized weights: such a pack lies alone; the others stay
+     *     adapter of one of them has modules in full, skips layers, or learns over quantized weights or from the teacher: such a
+     *     pack lies alone; the others stay
+     * @throws IllegalStateException if rows of the others have gone forward
      */
     void joinPack(int[] adapterSlots, TrainingPack pack);
 

@@ -92,12 +92,10 @@ public record MemoryPlan(Map<Part, Long> bytes) {
         long weights = Math.round(weight * model.layerParameters() + ofHead * embedding);
         bytes.put(Part.WEIGHTS, weights + element * (embedding + model.factorParameters()) + rotary);
         bytes.put(Part.KV_CACHE, 2 * element * model.layers() * cacheRows * keys(model));
-        // What single rows are multiplied with lies there a second time, see bags.py.
-        long turned = model.linears().stream()
-                .mapToLong(linear ->
-                        linear.modules().size() * RowTables.wholeRanks(limits.maxRank()) * (1L + linear.inputs(model)))
-                .sum();
-        long factors = element * model.layers() * limits.adapterSlots() * (limits.maxRank() * perRank + turned);
+        long factors = element
+                * model.layers()
+                * limits.adapterSlots()
+                * (limits.maxRank() * perRank + turned(model, limits.maxRank()));
         long virtual = (long) Float.BYTES * limits.adapterSlots() * limits.maxRank() * model.hidden();
         long prefixes = element * limits.adapterSlots() * limits.maxRank() * KeysAndValues.width(model);
         bytes.put(
@@ -105,6 +103,16 @@ public record MemoryPlan(Map<Part, Long> bytes) {
                 factors + scaleBytes(model, limits) + virtual + prefixes + bottleneckBytes(model, limits));
         bytes.put(Part.FULL_MODULES, element * limits.fullMatrices() * FullModule.numbers(model));
         return new MemoryPlan(bytes);
+    }
+
+    /** What single rows are multiplied with lies there a second time, see bags.py; with experts they find it by masks. */
+    private static long turned(ModelConfig model, int rank) {
+        return model.experts().isPresent()
+                ? 0
+                : model.linears().stream()
+                        .mapToLong(linear ->
+                                linear.modules().size() * RowTables.wholeRanks(rank) * (1L + linear.inputs(model)))
+                        .sum();
     }
 
     /** What a teacher takes beside the model. */

@@ -133,7 +133,8 @@ def new(model: __torch__.tandem.model.Model, slots: int, rank: int, sizes: List[
       bias = linear.bias
       biases.append(torch.empty([0], device=model.embedding.device) if bias is None else bias)
   return __torch__.tandem.adapter.change.Changes(
-      __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding),
+      __torch__.tandem.adapter.low_rank.new(model.shape.layers, slots, rank, sizes, model.embedding,
+                                          model.shape.experts == 0),
       __torch__.tandem.adapter.scale.new(slots, sizes, biases, model.embedding), bases,
       __torch__.tandem.adapter.prompt.new(slots, rank, model.embedding),
       __torch__.tandem.adapter.prefix.new(model.shape, slots, rank, model.embedding),
@@ -183,14 +184,13 @@ def turn_(self: __torch__.tandem.adapter.change.Changes, slot: int, ranks: List[
   __torch__.tandem.adapter.low_rank.turn_(self.low_rank, slot, ranks)
   __torch__.tandem.adapter.bottleneck.turn_(self.bottlenecks, slot)
 
-# stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; masked:
-# whether rows find their low-rank adapters by masks; single: as in single_weights.users; quantized: slot and first row
-# of quantized.Users, or empty
+# stacks [S, N]: the slots of each row's adapters, -1 for none; mixed: whether rows differ in them; single: as in
+# single_weights.users; quantized: slot and first row of quantized.Users, or empty
 def users(self: __torch__.tandem.adapter.change.Changes,
           low_rank: __torch__.tandem.adapter.row_adapters.Rows, stacks: Tensor, mixed: bool,
-          masked: bool, single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
+          single: Tensor, quantized: List[int]) -> __torch__.tandem.adapter.change.Users:
   places = stacks
-  if masked:
+  if len(low_rank.singles.joined.owners) > 0:
     __torch__.tandem.adapter.row_adapters.mask_(low_rank, stacks)
   if len(self.scale.active) > 0:
     places = __torch__.tandem.adapter.scale.places(self.scale, stacks if mixed else stacks[:, :1])

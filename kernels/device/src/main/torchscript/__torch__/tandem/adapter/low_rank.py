@@ -13,7 +13,8 @@ class Adapters:
   # per bank: one for ranks that are biases, zero for others [P, R]; and per slot whether it has any
   constants : List[Tensor]
   biased : List[bool]
-  # per bank: A and constants once more, the first table of bags.py. It has what a slot had when that was turned last
+  # per bank: A and constants once more, the first table of bags.py. It has what a slot had when that was turned last.
+  # Empty list with experts, whose rows read joined ranks
   turned : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.low_rank.Adapters, linears: int) -> None:
     self.linears = linears
@@ -34,9 +35,9 @@ class Frozen:
     self.ranks = ranks
 
 # sizes: for each linear of a layer its parts, inputs and outputs; like: of the type and on the
-# device that the slots get
-def new(layers: int, slots: int, rank: int, sizes: List[int],
-        like: Tensor) -> __torch__.tandem.adapter.low_rank.Adapters:
+# device that the slots get; turned: whether single rows read them
+def new(layers: int, slots: int, rank: int, sizes: List[int], like: Tensor,
+        turned: bool) -> __torch__.tandem.adapter.low_rank.Adapters:
   dtype, device = like.dtype, like.device
   self = __torch__.tandem.adapter.low_rank.Adapters(len(sizes) // 3)
   for layer in range(layers):
@@ -45,8 +46,9 @@ def new(layers: int, slots: int, rank: int, sizes: List[int],
       self.a.append(torch.zeros([slots, parts * rank, inputs], dtype=dtype, device=device))
       self.b.append(torch.zeros([slots, parts * rank, outputs], dtype=dtype, device=device))
       self.constants.append(torch.zeros([slots, parts * rank], dtype=dtype, device=device))
-      self.turned.append(__torch__.tandem.adapter.bags.new_table(
-          self.a[len(self.a) - 1], parts * __torch__.tandem.adapter.bags.group(rank)))
+      if turned:
+        self.turned.append(__torch__.tandem.adapter.bags.new_table(
+            self.a[len(self.a) - 1], parts * __torch__.tandem.adapter.bags.group(rank)))
   for slot in range(slots):
     self.biased.append(False)
   return self
@@ -87,7 +89,7 @@ def constant(self: __torch__.tandem.adapter.low_rank.Adapters, bank: int, slot: 
 
 # Before rows have bags with the slot. ranks: a number for each linear of a layer
 def turn_(self: __torch__.tandem.adapter.low_rank.Adapters, slot: int, ranks: List[int]) -> None:
-  for bank in range(len(self.a)):
+  for bank in range(len(self.turned)):
     rank = ranks[bank % self.linears]
     __torch__.tandem.adapter.bags.fill_(self.turned[bank][slot], self.a[bank][slot, :rank],
                                         self.constants[bank][slot, :rank])

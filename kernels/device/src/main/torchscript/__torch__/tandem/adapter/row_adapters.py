@@ -12,7 +12,7 @@ class Joined:
   a : List[Tensor]
   b : List[Tensor]
   constants : List[Tensor]
-  # per linear of a layer: the slot of each rank [K R]
+  # per linear of a layer: the slot of each rank [K R]; empty list if no ranks are joined
   owners : List[Tensor]
   def __init__(self: __torch__.tandem.adapter.row_adapters.Joined) -> None:
     self.a = annotate(List[Tensor], [])

@@ -60,6 +60,10 @@ def views(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, rows: int
     lanes.append(__torch__.tandem.adapter.trainee.view(self.gradients[lane], offset, rows, columns))
   return lanes
 
+# The same of so many numbers.
+def vectors(self: __torch__.tandem.adapter.trainee.Trainee, offset: int, numbers: int) -> List[Tensor]:
+  return [gradients[offset : offset + numbers] for gradients in torch.unbind(self.gradients)]
+
 # weights [numbers] are updated. banks: four numbers each: ranks of all parts that learn, inputs, offset of A in
 # the vector, all ranks.
 # factors: six numbers for each part: bank, row, rank, column, width, offset of B^T in the vector.
@@ -99,13 +103,13 @@ def new(slot: int, weights: Tensor, lanes: int, banks: List[int], factors: List[
   for i in range(len(scales) // 5):
     bank, side, column, width, offset = scales[5 * i : 5 * i + 5]
     w = self.weights[offset : offset + width]
-    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, width)]
+    dw = __torch__.tandem.adapter.trainee.vectors(self, offset, width)
     self.scale[bank].parts.append(__torch__.tandem.adapter.scale.Part(side, column, w, dw, False))
   for i in range(len(magnitudes) // 3):
     which, offset, fresh = magnitudes[3 * i : 3 * i + 3]
     bank, column, width = factors[6 * which], factors[6 * which + 3], factors[6 * which + 4]
     w = self.weights[offset : offset + width]
-    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, width)]
+    dw = __torch__.tandem.adapter.trainee.vectors(self, offset, width)
     magnitude = __torch__.tandem.adapter.scale.Part(1, column, w, dw, True)
     self.scale[bank].parts.append(magnitude)
     row = factors[6 * which + 1]
@@ -167,7 +171,7 @@ def add_values_(self: __torch__.tandem.adapter.trainee.Trainee, values: List[int
   for i in range(len(vectors)):
     place = values[6 * i : 6 * i + 6]
     rank, offset = place[2], place[5]
-    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, rank)]
+    dw = __torch__.tandem.adapter.trainee.vectors(self, offset, rank)
     u = torch.empty([rank, place[4]], dtype=like.dtype, device=like.device)
     torch.copy_(u, vectors[i])
     self.singular[place[0]].parts.append(__torch__.tandem.adapter.singular.Part(
@@ -189,7 +193,7 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
     which, row, offset = places[3 * i : 3 * i + 3]
     part = parts[which]
     w = self.weights[offset : offset + part.width]
-    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, part.width)]
+    dw = __torch__.tandem.adapter.trainee.vectors(self, offset, part.width)
     self.low_rank[part.bank].biases.append(
         __torch__.tandem.adapter.low_rank.Bias(part, row, w, dw))
 
@@ -198,7 +202,7 @@ def add_biases_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int
 def add_singles_(self: __torch__.tandem.adapter.trainee.Trainee, places: List[int]) -> None:
   for i in range(len(places) // 4):
     bank, at, count, offset = places[4 * i : 4 * i + 4]
-    dw = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, offset, 1, count)]
+    dw = __torch__.tandem.adapter.trainee.vectors(self, offset, count)
     self.singles[bank].parts.append(__torch__.tandem.adapter.single_weights.Part(
         at, self.weights[offset : offset + count], dw))
 
@@ -239,7 +243,7 @@ def add_bottlenecks_(self: __torch__.tandem.adapter.trainee.Trainee,
     views = [__torch__.tandem.adapter.trainee.view(self.weights, down, width, channels),
              self.weights[bias : up],
              __torch__.tandem.adapter.trainee.view(self.weights, up, 1 + width, channels)]
-    dbias = [lane[0] for lane in __torch__.tandem.adapter.trainee.views(self, bias, 1, width)]
+    dbias = __torch__.tandem.adapter.trainee.vectors(self, bias, width)
     self.bottleneck.parts[block].append(__torch__.tandem.adapter.bottleneck.Part(
         scalings[i], views, __torch__.tandem.adapter.trainee.views(self, down, width, channels),
         dbias, __torch__.tandem.adapter.trainee.views(self, up, 1 + width, channels)))

@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.tandem.kernels.MemoryPlan.Owner;
 import io.tandem.kernels.MemoryPlan.Part;
 import io.tandem.kernels.OptimizerConfig.Method;
+import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LoraConfig;
 import io.tandem.kernels.adapter.PromptConfig;
 import io.tandem.kernels.adapter.method.LoraMethod;
 import io.tandem.kernels.adapter.method.PromptMethod;
 import io.tandem.kernels.model.Dtype;
+import io.tandem.kernels.model.Experts;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.model.TargetModule;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class MemoryPlanTest {
@@ -118,6 +122,37 @@ class MemoryPlanTest {
     void refusesBlocksOfColumnsThatCannotBeCounted() {
         assertThat(MemoryPlan.serving(model(64, 339, 64), slots(512)).total()).isPositive();
         assertRefused(model(64, 340, 64), 4096L * 3 * 512 * 342);
+    }
+
+    @Test
+    void countsFactorsTwiceWhereSingleRowsReadThem() {
+        Experts experts = new Experts(
+                3,
+                2,
+                true,
+                List.of(TargetModule.EXPERT_GATE_PROJ, TargetModule.EXPERT_UP_PROJ, TargetModule.EXPERT_DOWN_PROJ));
+        ModelConfig routed =
+                ModelConfig.llama(1, 64, 4, 2, 16, 96, 64).experts(experts).build();
+        assertThat(numbersOfEightRanks(model(64, 4, 96))).isEqualTo(8 * factors(model(64, 4, 96), 2));
+        assertThat(numbersOfEightRanks(routed)).isEqualTo(8 * factors(routed, 1));
+    }
+
+    /** What factors of one rank in all linears of a layer take, each A with its constant so many times. */
+    private static long factors(ModelConfig model, int times) {
+        return model.linears().stream()
+                .mapToLong(linear ->
+                        linear.modules().size() * (times * (1L + linear.inputs(model)) + linear.outputs(model)))
+                .sum();
+    }
+
+    /** What a slot takes for 8 ranks more, without what belongs to no linear. */
+    private static long numbersOfEightRanks(ModelConfig model) {
+        long more = MemoryPlan.serving(model, slots(16)).bytes(Part.ADAPTER_SLOTS)
+                - MemoryPlan.serving(model, slots(8)).bytes(Part.ADAPTER_SLOTS);
+        long embeddings = 4L * 8 * model.hidden();
+        long keys = 8 * KeysAndValues.width(model);
+        long bottlenecks = 2L * 8 * (3L * model.hidden() + 2);
+        return (more / 4096 - embeddings) / 2 - keys - bottlenecks;
     }
 
     private static void assertRefused(ModelConfig model, long rows) {

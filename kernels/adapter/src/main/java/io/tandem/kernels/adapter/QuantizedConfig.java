@@ -1,8 +1,5 @@
 package io.tandem.kernels.adapter;
 
-import io.tandem.kernels.model.TargetModule;
-import java.util.Set;
-
 /**
  * How factors over weights that are quantized were configured.
  *
@@ -10,7 +7,7 @@ import java.util.Set;
  * @param bits of a weight, 4 or 8
  * @param groupSize inputs that share a step size
  */
-public record QuantizedConfig(LoraConfig lora, int bits, int groupSize) implements AdapterConfig {
+public record QuantizedConfig(LoraConfig lora, int bits, int groupSize) implements FactorConfig {
     public QuantizedConfig {
         if (bits != 4 && bits != 8) {
             throw new IllegalArgumentException("weights of " + bits + " bits, expected 4 or 8");
@@ -18,25 +15,5 @@ public record QuantizedConfig(LoraConfig lora, int bits, int groupSize) implemen
         if (groupSize < 1) {
             throw new IllegalArgumentException("groups of " + groupSize + " inputs");
         }
-    }
-
-    @Override
-    public int rank() {
-        return lora.rank();
-    }
-
-    @Override
-    public Set<TargetModule> targets() {
-        return lora.targets();
-    }
-
-    @Override
-    public Set<Integer> layers() {
-        return lora.layers();
-    }
-
-    @Override
-    public String baseModel() {
-        return lora.baseModel();
     }
 }

@@ -3,17 +3,14 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.PreparedAdapter;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.BiasedFactors;
 import io.tandem.kernels.adapter.Bottleneck;
 import io.tandem.kernels.adapter.Change;
 import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.Dora;
 import io.tandem.kernels.adapter.FullModule;
-import io.tandem.kernels.adapter.KeysAndValues;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Parameter;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.Prompt;
 import io.tandem.kernels.adapter.Scale;
 import io.tandem.kernels.adapter.Scale.Side;
 import io.tandem.kernels.adapter.SingleWeights;
@@ -24,16 +21,13 @@ import io.tandem.kernels.model.TargetModule;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToIntFunction;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -109,7 +103,7 @@ final class AdapterLayout {
         return bank / linears.size();
     }
 
-    private JoinedLinear linear(int bank) {
+    JoinedLinear linear(int bank) {
         return linears.get(bank % linears.size());
     }
 
@@ -324,7 +318,7 @@ final class AdapterLayout {
      * @throws IllegalArgumentException naming the first module that the model does not have like this
      */
     PreparedAdapter prepare(Adapter adapter, int maxRank, Dtype dtype) {
-        check(adapter, maxRank, dtype);
+        new AdapterCheck(model, this, maxRank).check(adapter, dtype);
         SortedMap<Site, float[]> derived = new TreeMap<>();
         adapter.modules().forEach((site, change) -> {
             change.lowRank().ifPresent(factors -> derived.put(site, scaledB(factors)));
@@ -353,88 +347,6 @@ final class AdapterLayout {
         return b;
     }
 
-    private void check(Adapter adapter, int maxRank, Dtype dtype) {
-        adapter.prefix().ifPresent(prefix -> check(prefix, maxRank));
-        if (adapter.modules().isEmpty() && adapter.prefix().isEmpty()) {
-            throw new IllegalArgumentException("the adapter changes no module");
-        }
-        Set<Site> sites = new HashSet<>(Site.all(model));
-        sites.addAll(Site.blocks(model));
-        adapter.modules().forEach((site, change) -> {
-            int inputs = site.module().inputs(model);
-            int outputs = site.module().outputs(model);
-            if (site.layer() < 0 || site.layer() >= model.layers()) {
-                throw new IllegalArgumentException(site + " is not in a model of " + model.layers() + " layers");
-            }
-            if (!sites.contains(site)) {
-                throw new IllegalArgumentException(
-                        site + " is not a linear of this model, which has " + model.moduleNames());
-            }
-            if (change.inputs() != inputs || change.outputs() != outputs) {
-                throw new IllegalArgumentException(site + " is [" + change.outputs() + ", " + change.inputs()
-                        + "], expected [" + outputs + ", " + inputs + "]");
-            }
-            if (change.slotRanks() > maxRank) {
-                String bias = change instanceof BiasedFactors ? " and a bias, which takes the room of one more" : "";
-                throw new IllegalArgumentException(
-                        site + " has rank " + change.rank() + bias + ", kernels.max-rank is " + maxRank);
-            }
-            if (change instanceof Bottleneck == site.module().isLinear()) {
-                throw new IllegalArgumentException(site + " cannot be changed by " + change.form());
-            }
-        });
-        adapter.invocation().stream()
-                .flatMap(invocation -> invocation.tokens().stream())
-                .filter(token -> token < 0 || token >= model.vocab())
-                .findFirst()
-                .ifPresent(token -> {
-                    throw new IllegalArgumentException(
-                            "the adapter's invocation has token " + token + " of " + model.vocab());
-                });
-        adapter.skipped().stream()
-                .filter(layer -> layer < 0 || layer >= model.layers())
-                .findFirst()
-                .ifPresent(layer -> {
-                    throw new IllegalArgumentException(
-                            "the adapter skips layer " + layer + " of a model of " + model.layers());
-                });
-        if (adapter.skipped().size() == model.layers()) {
-            throw new IllegalArgumentException("the adapter skips all layers");
-        }
-        adapter.requireFinite(dtype);
-        refuseSharedInputs(adapter);
-        singleWeights(adapter).forEach(part -> checkSingleWeights(part, maxRank));
-        checkBottlenecks(adapter, maxRank);
-    }
-
-    private static void checkSingleWeights(Part part, int maxRank) {
-        SingleWeights own = (SingleWeights) part.change();
-        long most = (long) maxRank * (own.inputs() + own.outputs());
-        if (own.count() > most) {
-            throw new IllegalArgumentException(
-                    part.site() + " has " + own.count() + " single weights, expected at most " + most
-                            + ", as many numbers as factors of kernels.max-rank " + maxRank + " have");
-        }
-        if (part.site().expert() >= 0) {
-            throw new IllegalArgumentException(part.site() + " has single weights, which are not supported in experts");
-        }
-    }
-
-    private void checkBottlenecks(Adapter adapter, int maxRank) {
-        List<Part> blocks = blocks(adapter);
-        for (Part part : blocks) {
-            Bottleneck bottleneck = (Bottleneck) part.change();
-            if (bottleneck.width() > maxRank) {
-                throw new IllegalArgumentException(part.site() + " has a bottleneck of width " + bottleneck.width()
-                        + ", kernels.max-rank is " + maxRank + " and limits them too");
-            }
-            if (!bottleneck.kind().equals(((Bottleneck) blocks.get(0).change()).kind())) {
-                throw new IllegalArgumentException(part.site() + " has another kind of bottleneck than "
-                        + blocks.get(0).site());
-            }
-        }
-    }
-
     /** Block, width, input and function of each bottleneck, as {@code bottleneck.occupy_} takes them. */
     static long[] places(List<Part> blocks) {
         return blocks.stream()
@@ -446,44 +358,5 @@ final class AdapterLayout {
                                 own.kind().function().code())
                         : LongStream.empty())
                 .toArray();
-    }
-
-    private void check(Prefix prefix, int maxRank) {
-        if (prefix instanceof Prompt && model.architecture().startsWith("Gemma3")) {
-            throw new IllegalArgumentException("the adapter has virtual tokens, which are not supported with Gemma 3:"
-                    + " it scales the embeddings of its vocabulary, and in PEFT no others");
-        }
-        int width = prefix.match(prompt -> model.hidden(), keys -> KeysAndValues.width(model));
-        if (prefix.width() != width) {
-            throw new IllegalArgumentException((prefix instanceof Prompt ? "the embeddings" : "keys and values")
-                    + " of virtual tokens have " + prefix.width() + " numbers, expected " + width);
-        }
-        if (prefix.tokens() > maxRank) {
-            throw new IllegalArgumentException("the adapter has " + prefix.tokens()
-                    + " virtual tokens, kernels.max-rank is " + maxRank + " and limits them too");
-        }
-        for (int token : prefix.vocabulary()) {
-            if (token < 0 || token >= model.vocab()) {
-                throw new IllegalArgumentException(
-                        "a virtual token starts with token " + token + " of " + model.vocab());
-            }
-        }
-    }
-
-    /** Modules that are multiplied at once have one input. */
-    private void refuseSharedInputs(Adapter adapter) {
-        for (int bank = 0; bank < banks(); bank++) {
-            List<TargetModule> modules = linear(bank).modules();
-            for (Part part : parts(adapter, bank)) {
-                if (part.change() instanceof Scale scale && scale.side() == Side.INPUT && modules.size() > 1) {
-                    throw new IllegalArgumentException(part.site() + " has factors on its input, which it shares with "
-                            + modules.stream()
-                                    .filter(module -> module != part.site().module())
-                                    .map(TargetModule::label)
-                                    .collect(Collectors.joining(" and "))
-                            + "; factors on its output are possible");
-                }
-            }
-        }
     }
 }

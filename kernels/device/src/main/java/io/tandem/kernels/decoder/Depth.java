@@ -38,7 +38,7 @@ record Depth(long[] layers, List<View> views) {
         // Of each segment the layers that its rows skip, and behind them those of the window.
         List<BitSet> skipped = new ArrayList<>();
         segments.forEach(segment -> skipped.add(adapters.skipped(segment.adapterSlots())));
-        skipped.add(windows.from() == windows.to() ? new BitSet() : pack.skipped(windows.from()));
+        skipped.add(pack.packOf(windows).map(LaidPack::skipped).orElseGet(BitSet::new));
         return skipped.stream().allMatch(BitSet::isEmpty)
                 ? new Depth(new long[0], List.of(whole))
                 : of(segments, whole, skipped, pack, adapters, model, capacity);

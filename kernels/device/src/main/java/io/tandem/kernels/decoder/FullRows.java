@@ -41,15 +41,14 @@ record FullRows(long[] embedders, long[] embedded, long[] heads, long[] headed, 
                 ends(embedded), members(embedded), ends(headed), members(headed), window(windows, pack, adapters));
     }
 
-    /** A pack with a head in full lies alone, so the first row speaks for all. */
     private static long[] window(PackWindows windows, PackRows rows, AdapterSlots adapters) {
-        if (windows.to() == windows.from()) {
-            return NONE.window();
-        }
-        LaidPack pack = rows.packs().get(rows.packOf(windows.from()));
-        int slot = pack.dropped() ? MODEL : adapters.full().of(FullModule.LM_HEAD, pack.adapterSlots());
-        boolean learns = slot != MODEL && pack.learns() && slot == pack.traineeSlot();
-        return new long[] {slot, learns ? 1 : 0};
+        return rows.packOf(windows)
+                .map(pack -> {
+                    int slot = adapters.full().of(FullModule.LM_HEAD, pack.adapterSlots());
+                    boolean learns = slot != MODEL && pack.learns() && slot == pack.traineeSlot();
+                    return new long[] {slot, learns ? 1 : 0};
+                })
+                .orElse(NONE.window());
     }
 
     private static Map<Integer, List<Integer>> grouped(int count, IntUnaryOperator slot) {

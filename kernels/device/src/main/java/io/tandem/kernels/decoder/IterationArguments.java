@@ -82,7 +82,6 @@ interface IterationArguments {
      *
      * @param runs two numbers for each of {@link RowAdapters#runs}: the first row and the end
      * @param runSlots of those
-     * @param masked whether rows find low-rank adapters by masks
      * @param quantized slot of the trainee over quantized weights that the window's rows use; empty if they use none
      */
     record Layout(
@@ -92,20 +91,10 @@ interface IterationArguments {
             long[] observed,
             long[] runs,
             Slots runSlots,
-            boolean masked,
             long[] quantized) {
         /** In the script's order. */
         Stream<long[]> lists() {
-            return Stream.of(
-                    groups,
-                    chunks,
-                    windows,
-                    observed,
-                    runs,
-                    runSlots.slots(),
-                    runSlots.ranks(),
-                    new long[] {masked ? 1 : 0},
-                    quantized);
+            return Stream.of(groups, chunks, windows, observed, runs, runSlots.slots(), runSlots.ranks(), quantized);
         }
     }
 }

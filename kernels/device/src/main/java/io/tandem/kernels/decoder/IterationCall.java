@@ -12,6 +12,7 @@ import io.tandem.kernels.decoder.ScriptObjects.CacheObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
 import io.tandem.kernels.decoder.ScriptObjects.TeacherObject;
+import io.tandem.kernels.model.ModelConfig;
 import io.tandem.kernels.tensor.TensorScope;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
@@ -35,24 +36,21 @@ record IterationCall(
     /**
      * @param segments those of the rows
      * @param depth the rows
-     * @param width numbers of a hidden state
-     * @param layers of the model
      * @param virtual as {@link RowEncoder#virtual} gives them
      * @param mixed whether the rows of all lanes together differ in them
      * @param taught whether the window learns from the teacher
      */
     IterationOutputs run(
             List<Segment> segments,
-            PackWindows windows,
             Depth depth,
             SamplingRows sampling,
             PackRows pack,
-            int width,
-            int layers,
+            ModelConfig config,
             long[] virtual,
             boolean mixed,
             boolean taught) {
         RowEncoder rows = depth.all();
+        PackWindows windows = depth.views().get(0).windows();
         long[] learned = RowEncoder.learned(windows, pack);
         FullRows full = FullRows.of(rows, sampling, windows, pack, adapters);
         Staging staging = new Staging(
@@ -98,12 +96,13 @@ record IterationCall(
         }
         List<float[]> states = new ArrayList<>();
         for (int i = 0; i < sampling.pooled.size(); i++) {
-            states.add(floats(results, width));
+            states.add(floats(results, config.hidden()));
         }
         List<float[]> observed = new ArrayList<>();
         segments.stream()
                 .filter(segment -> segment.observed() > 0)
-                .forEach(segment -> observed.add(floats(results, segment.observed() * 2 * layers * width)));
+                .forEach(segment ->
+                        observed.add(floats(results, segment.observed() * 2 * config.layers() * config.hidden())));
         return new IterationOutputs(
                 draws, scored, states, observed, scores(learned, results, pack), learned.length / 2);
     }
@@ -137,17 +136,9 @@ record IterationCall(
                         .flatMapToLong(run -> LongStream.of(run.first(), run.end()))
                         .toArray(),
                 adapters.slots(runs.stream().mapToLong(RowAdapters.Run::slot).toArray()),
-                adapters.masked(view.adapters()),
-                quantized(windows, pack));
-    }
-
-    /** A pack over quantized weights lies alone, so the first row speaks for all. */
-    private long[] quantized(PackWindows windows, PackRows rows) {
-        if (windows.to() == windows.from()) {
-            return new long[0];
-        }
-        LaidPack pack = rows.packs().get(rows.packOf(windows.from()));
-        return pack.dropped() ? new long[0] : adapters.quantized(pack.adapterSlots());
+                pack.packOf(windows)
+                        .map(own -> adapters.quantized(own.adapterSlots()))
+                        .orElse(new long[0]));
     }
 
     private static List<Draw> draws(SamplingRows sampling, IntBuffer results) {

@@ -166,7 +166,7 @@ final class LearnedPlaces {
                 .filter(Prompt.class::isInstance)
                 .flatMapToLong(prefix -> LongStream.concat(
                         LongStream.of(prefix.tokens(), prefix.width(), AdapterLayout.prefixStart(adapter)),
-                        Arrays.stream(AdapterSlots.tokens(adapter))))
+                        Arrays.stream(SlotContent.tokens(adapter))))
                 .toArray();
     }
 

@@ -18,10 +18,10 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
- * How far the lanes of the packs in the arena are, and how much of an iteration each of them does. Sequences of different lanes have nothing to
- * do with each other until the optimizer's step, so lanes need not be at the same row or even layer: an iteration says how
- * many rows are next, and lanes share them, as they share the inference rows, so that all are done at the same time. What
- * each does depends on the iterations so far alone.
+ * How far the lanes of the packs in the arena are, and how much of an iteration each of them does. Sequences of
+ * different lanes have nothing to do with each other until the optimizer's step, so lanes need not be at the same row
+ * or even layer: an iteration says how many rows are next, and lanes share them, as they share the inference rows, so
+ * that all are done at the same time. What each does depends on the iterations so far alone.
  */
 final class PackLanes {
     /** A backward row makes about twice the products of a forward row, in one layer. */
@@ -161,7 +161,7 @@ final class PackLanes {
             forward += (int) IntStream.range(pack.laneFrom(lane) + position.forward[lane], pack.laneTo(lane))
                     .filter(row -> pack.packOf(row) == number)
                     .count();
-            backward += left(lane, pack.learning(lane, number));
+            backward += left(lane, number);
         }
         return new PackProgress(
                 pack.rows(number), learning, backwardLayers(List.of(pack.packs().get(number))), forward, backward);
@@ -265,7 +265,7 @@ final class PackLanes {
     private int[] backwardLeft() {
         return IntStream.range(0, lanes)
                 .map(lane -> IntStream.range(0, pack.packs().size())
-                        .map(number -> left(lane, pack.learning(lane, number)))
+                        .map(number -> left(lane, number))
                         .sum())
                 .toArray();
     }
@@ -277,16 +277,19 @@ final class PackLanes {
                 .count();
     }
 
-    /** Rows times layers that have not gone backward of these rows, which belong to one pack. */
-    private int left(int lane, IntStream rows) {
+    /** Rows times layers that have not gone backward, of a lane's rows of one of the packs. */
+    private int left(int lane, int number) {
+        LaidPack own = pack.packs().get(number);
         int layer = position.layer[lane];
-        return rows.map(row -> {
-                    LaidPack own = pack.packs().get(pack.packOf(row));
-                    int below = (int)
-                            IntStream.range(0, layer).filter(own::goesBack).count();
-                    return below + (layer >= 0 && own.goesBack(layer) && row < position.end[lane] ? 1 : 0);
-                })
-                .sum();
+        int rows = (int) pack.learning(lane, number).count();
+        int below = (int) IntStream.range(0, layer).filter(own::goesBack).count();
+        boolean begun = layer >= 0 && own.goesBack(layer);
+        int inLayer = begun
+                ? (int) pack.learning(lane, number)
+                        .filter(row -> row < position.end[lane])
+                        .count()
+                : 0;
+        return rows * below + inLayer;
     }
 
     /**

@@ -4,9 +4,9 @@ import io.tandem.kernels.IterationInputs;
 import io.tandem.kernels.TrainingPack;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -160,6 +160,16 @@ final class PackRows {
         return packOf[row];
     }
 
+    /**
+     * The pack of a window's rows. One that has modules in full, learns over quantized weights or skips layers lies alone, so
+     * the first row speaks for all. Empty if there are no rows, or nothing becomes of them.
+     */
+    Optional<LaidPack> packOf(PackWindows windows) {
+        return windows.from() == windows.to()
+                ? Optional.empty()
+                : Optional.of(pack(windows.from())).filter(own -> !own.dropped());
+    }
+
     int lanes() {
         return laneFrom.length - 1;
     }
@@ -196,11 +206,6 @@ final class PackRows {
     /** Whether a row's gradient is wanted. */
     boolean learns(int row) {
         return pack(row).learns();
-    }
-
-    /** Layers that a row skips. */
-    BitSet skipped(int row) {
-        return pack(row).dropped() ? new BitSet() : pack(row).skipped();
     }
 
     /** Slots of the adapters that act on a row. */

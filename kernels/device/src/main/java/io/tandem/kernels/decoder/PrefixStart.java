@@ -65,17 +65,7 @@ final class PrefixStart {
                             adapters.singles(0, depth),
                             arena,
                             script.newTeacher(call))
-                    .run(
-                            text,
-                            PackWindows.NONE,
-                            depth,
-                            nothing,
-                            PackRows.EMPTY,
-                            model.hidden(),
-                            model.layers(),
-                            new long[0],
-                            mixed,
-                            false);
+                    .run(text, depth, nothing, PackRows.EMPTY, model, new long[0], mixed, false);
             return script.readPrefix(call, cache, count);
         }
     }

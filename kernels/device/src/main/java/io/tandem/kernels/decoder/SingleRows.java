@@ -117,9 +117,7 @@ final class SingleRows {
 
     private void turn(TensorScope call, int slot) {
         if (turned[slot] != slots.changes(slot)) {
-            long[] ranks = slots.ranks(new long[] {slot});
-            // Rows that find factors by masks do not read them there.
-            script.turn(call, slots.value(), slot, layout.routed() ? new long[ranks.length] : ranks);
+            script.turn(call, slots.value(), slot, slots.ranks(new long[] {slot}));
             turned[slot] = slots.changes(slot);
         }
     }

@@ -3,6 +3,7 @@ package io.tandem.kernels.decoder;
 import io.tandem.kernels.MemoryPlan;
 import io.tandem.kernels.adapter.Adapter;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.stream.IntStream;
 
 /** How many single weights the adapters in the device's slots have. */
@@ -11,6 +12,9 @@ final class SingleWeightSlots {
 
     /** Of each slot in each bank. */
     private final long[][] counts;
+
+    /** The slots that have some: every iteration asks, and most of the time none has. */
+    private final BitSet having = new BitSet();
 
     SingleWeightSlots(AdapterLayout layout, int slots) {
         this.layout = layout;
@@ -22,21 +26,22 @@ final class SingleWeightSlots {
         release(slot);
         layout.singleWeights(adapter)
                 .forEach(part -> counts[slot][part.bank()] += part.change().numbers());
+        having.set(slot, Arrays.stream(counts[slot]).anyMatch(count -> count > 0));
     }
 
     /** The slot has none. */
     void release(int slot) {
         counts[slot] = new long[layout.banks()];
-    }
-
-    private boolean has(int slot) {
-        return Arrays.stream(counts[slot]).anyMatch(count -> count > 0);
+        having.clear(slot);
     }
 
     /** Those of the rows whose adapters have some. */
     long[] rows(int[][] rowSlots) {
+        if (having.isEmpty()) {
+            return new long[0];
+        }
         return IntStream.range(0, rowSlots.length)
-                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(this::has))
+                .filter(row -> Arrays.stream(rowSlots[row]).anyMatch(having::get))
                 .asLongStream()
                 .toArray();
     }
@@ -46,7 +51,7 @@ final class SingleWeightSlots {
         long held = Arrays.stream(counts).flatMapToLong(Arrays::stream).sum();
         int[] joined = Arrays.stream(active)
                 .mapToInt(slot -> (int) slot)
-                .filter(this::has)
+                .filter(having::get)
                 .toArray();
         // Joined ones have as much room as any of them needs, and so has one without any.
         long rows = joined.length == 0 ? 0 : joined.length + 1L;

@@ -15,10 +15,8 @@ import io.tandem.kernels.SequenceScores;
 import io.tandem.kernels.TrainingPack;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Adapter.Site;
-import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
-import io.tandem.kernels.decoder.IterationArguments.Backward;
 import io.tandem.kernels.decoder.ScriptObjects.ArenaObject;
 import io.tandem.kernels.decoder.ScriptObjects.ModelObject;
 import io.tandem.kernels.decoder.ScriptObjects.SinglesObject;
@@ -206,6 +204,9 @@ public final class TorchScriptDecoder implements DeviceModel {
     @Override
     public void beginPack(int[] adapterSlots, TrainingPack next) {
         lay(List.of(), adapterSlots, next);
+        try (TensorScope call = owned.open()) {
+            script.beginPacks(call, arena);
+        }
     }
 
     @Override
@@ -240,9 +241,6 @@ public final class TorchScriptDecoder implements DeviceModel {
                     "packs of " + rows + " tokens, kernels.pack-tokens is " + limits.packTokens());
         }
         reserveArena();
-        try (TensorScope call = owned.open()) {
-            script.beginPacks(call, arena);
-        }
         packLanes = new PackLanes(new PackRows(packs, limits.lanes()), model.layers());
     }
 
@@ -318,66 +316,22 @@ public final class TorchScriptDecoder implements DeviceModel {
                 SamplingRows sampling = new SamplingRows(part.segments(), depth.all().lastRows, model.vocab());
                 outputs = new IterationCall(
                                 script, scope, weights, cache.value(), adapters, singles, arena, teacher.value())
-                        .run(
-                                part.segments(),
-                                part.windows(),
-                                depth,
-                                sampling,
-                                pack,
-                                model.hidden(),
-                                model.layers(),
-                                virtual,
-                                mixed,
-                                taught(pack));
+                        .run(part.segments(), depth, sampling, pack, model, virtual, mixed, taught(pack));
             }
             if (!part.windows().backward().isEmpty()) {
-                runBackward(scope, part.lane(), part.windows().backward(), pack);
+                new BackwardCall(script, scope, weights, adapters, arena, teacher.value(), this::trainee)
+                        .run(part.lane(), part.windows().backward(), pack, model);
             }
             return outputs;
         }
     }
 
     /** Whether the rows learn from the teacher: such a pack lies alone. */
-    private boolean taught(PackRows pack) {
-        return pack.packs().size() == 1 && taught(pack.packs().get(0));
-    }
-
-    private boolean taught(LaidPack pack) {
-        return pack.learns() && trainee(pack.traineeSlot()).taught();
-    }
-
-    private void runBackward(TensorScope scope, int lane, List<PackWindows.Backward> windows, PackRows pack) {
-        BackwardUnits units = BackwardUnits.of(windows, pack, model.experts().isEmpty());
-        // With modules in full, with layers that are skipped, and with a teacher it is the only one.
-        LaidPack first = units.packs().get(0);
-        int last = first.skipped().previousClearBit(model.layers() - 1);
-        script.backward(
-                scope,
-                weights,
-                adapters.value(),
-                units.packs().stream()
-                        .map(own -> trainee(own.traineeSlot()).value())
-                        .toList(),
-                arena,
-                teacher.value(),
-                units.packs().stream()
-                        .map(own -> adapters.slots(
-                                Arrays.stream(own.adapterSlots()).asLongStream().toArray()))
-                        .toList(),
-                new Backward(
-                        lane,
-                        units.numbers(),
-                        learns(first, FullModule.LM_HEAD) ? FullRows.learned(windows, pack, last) : new long[0],
-                        learns(first, FullModule.EMBED_TOKENS)
-                                ? FullRows.embedded(windows, pack, first.first())
-                                : new long[0],
-                        first.first(),
-                        taught(first)));
-    }
-
-    /** Whether the trainee has the module in full. */
-    private boolean learns(LaidPack pack, FullModule module) {
-        return adapters.full().of(module, new int[] {pack.traineeSlot()}) >= 0;
+    private boolean taught(PackRows rows) {
+        List<LaidPack> packs = rows.packs();
+        return packs.size() == 1
+                && packs.get(0).learns()
+                && trainee(packs.get(0).traineeSlot()).taught();
     }
 
     @Override

@@ -13,7 +13,6 @@ import io.tandem.kernels.adapter.Core;
 import io.tandem.kernels.adapter.FullModule;
 import io.tandem.kernels.adapter.LowRank;
 import io.tandem.kernels.adapter.Prefix;
-import io.tandem.kernels.adapter.QuantizedFactors;
 import io.tandem.kernels.adapter.SingularValues;
 import io.tandem.kernels.adapter.learning.Estimate;
 import io.tandem.kernels.adapter.learning.LearningPlan;
@@ -39,6 +38,7 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -228,11 +228,8 @@ final class Trainee implements AutoCloseable {
         skip(next.skipped());
         if (!next.layers().equals(plan.layers())) {
             optimizer.run(next::learns);
-            long[] learns = LongStream.range(0, layout.banks())
-                    .map(bank -> next.learns(layout.layer((int) bank)) ? 1 : 0)
-                    .toArray();
             try (TensorScope call = scope.open()) {
-                script.useBanks(call, value, learns);
+                script.useBanks(call, value, ofBanks(next::learns));
             }
         }
         if (!next.suppressed().equals(plan.suppressed()) || next.sparsity() != plan.sparsity()) {
@@ -244,11 +241,12 @@ final class Trainee implements AutoCloseable {
         }
         if (!next.sensed().equals(plan.sensed())) {
             requireLayers(next.sensed());
-            long[] sensed = LongStream.range(0, layout.banks())
-                    .map(bank -> next.sensed().contains(layout.layer((int) bank)) ? 1 : 0)
-                    .toArray();
             try (TensorScope call = scope.open()) {
-                script.sense(call, adapters.value(), value, sensed);
+                script.sense(
+                        call,
+                        adapters.value(),
+                        value,
+                        ofBanks(layer -> next.sensed().contains(layer)));
             }
         }
         if (next.estimates() != plan.estimates()) {
@@ -257,6 +255,13 @@ final class Trainee implements AutoCloseable {
             }
         }
         plan = next;
+    }
+
+    /** Of each bank, 1 if it is in such a layer. */
+    private long[] ofBanks(IntPredicate layer) {
+        return LongStream.range(0, layout.banks())
+                .map(bank -> layer.test(layout.layer((int) bank)) ? 1 : 0)
+                .toArray();
     }
 
     /** See {@link io.tandem.kernels.DeviceModel#estimates}. */
@@ -427,17 +432,13 @@ final class Trainee implements AutoCloseable {
         long copies = like.full().values().stream()
                 .mapToLong(own -> own.values().length)
                 .sum();
-        long quantized = isQuantized()
+        long quantized = AdapterSlots.isQuantized(like)
                 ? LongStream.range(0, layout.banks())
                         .map(bank -> 2L * layout.inputs((int) bank) * layout.outputs((int) bank))
                         .sum()
                 : 0;
         return MemoryPlan.trainee(like.parameters(), lanes.count(), optimizer.stateBytes())
                 .plus(MemoryPlan.fixed(fixed + copies + quantized, limits.dtype()));
-    }
-
-    private boolean isQuantized() {
-        return like.modules().values().stream().anyMatch(QuantizedFactors.class::isInstance);
     }
 
     /** Each bank's weight as the rows have it {@code [outputs, inputs]}, if they are quantized; for tests. */
@@ -449,7 +450,7 @@ final class Trainee implements AutoCloseable {
 
     @Override
     public void close() {
-        if (isQuantized() || !like.full().isEmpty()) {
+        if (AdapterSlots.isQuantized(like) || !like.full().isEmpty()) {
             adapters.release(slot);
         }
         scope.close();

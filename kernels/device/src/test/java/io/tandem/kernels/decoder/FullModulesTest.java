@@ -178,21 +178,11 @@ class FullModulesTest {
                     }
                 }
                 float[] found = device.gradients(SLOT).full().get(module).values();
-                assertThat(error(expected, found))
+                assertThat(RelativeError.of(expected, found))
                         .as("%s, seed %d", module, seed)
                         .isLessThan(RELATIVE);
             }
         }
-    }
-
-    private static double error(float[] right, float[] found) {
-        double difference = 0;
-        double norm = 0;
-        for (int i = 0; i < right.length; i++) {
-            difference += Math.pow(right[i] - found[i], 2);
-            norm += Math.pow(right[i], 2);
-        }
-        return Math.sqrt(difference / norm);
     }
 
     /** What lies below a trainee may have modules in full, through which it learns. */
@@ -220,7 +210,7 @@ class FullModulesTest {
             assertThat(loss).isCloseTo(expected.loss(), Offset.offset(1e-3));
             device.gradients(SLOT).modules().forEach((site, found) -> {
                 for (int i = 0; i < found.parameters().size(); i++) {
-                    assertThat(error(
+                    assertThat(RelativeError.of(
                                     expected.gradient()
                                             .modules()
                                             .get(site)

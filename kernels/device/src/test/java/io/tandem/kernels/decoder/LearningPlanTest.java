@@ -89,7 +89,7 @@ class LearningPlanTest {
                     if (site.layer() != layer) {
                         assertThat(own).as("%s, seed %d", site, seed).containsOnly(0);
                     } else {
-                        assertThat(error(right.parameters().get(i).values(), own))
+                        assertThat(RelativeError.of(right.parameters().get(i).values(), own))
                                 .as("%s, seed %d", site, seed)
                                 .isLessThan(tolerance);
                     }
@@ -121,22 +121,12 @@ class LearningPlanTest {
                 for (int i = 0; i < found.parameters().size(); i++) {
                     float[] right =
                             expected.modules().get(site).parameters().get(i).values();
-                    assertThat(error(right, found.parameters().get(i).values()))
+                    assertThat(RelativeError.of(right, found.parameters().get(i).values()))
                             .as("%s, seed %d", site, seed)
                             .isLessThan(FLOAT32_RELATIVE);
                 }
             });
         }
-    }
-
-    private static double error(float[] right, float[] found) {
-        double difference = 0;
-        double norm = 0;
-        for (int i = 0; i < right.length; i++) {
-            difference += Math.pow(right[i] - found[i], 2);
-            norm += Math.pow(right[i], 2);
-        }
-        return Math.sqrt(difference / norm);
     }
 
     /** A layer's own steps are those that count in Adam's correction, and what rests keeps its moments bit for bit. */

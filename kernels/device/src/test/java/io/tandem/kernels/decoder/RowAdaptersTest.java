@@ -121,15 +121,7 @@ class RowAdaptersTest {
 
     /** Of the norm of the first's log-probabilities. */
     private static double error(Draw alone, Draw together) {
-        float[] expected = Devices.byToken(alone);
-        float[] found = Devices.byToken(together);
-        double difference = 0;
-        double norm = 0;
-        for (int token = 0; token < expected.length; token++) {
-            difference += Math.pow(found[token] - expected[token], 2);
-            norm += Math.pow(expected[token], 2);
-        }
-        return Math.sqrt(difference / norm);
+        return RelativeError.of(Devices.byToken(alone), Devices.byToken(together));
     }
 
     /**

@@ -165,16 +165,7 @@ class SkippedLayersTest {
 
     /** Of all numbers together, against their norm. */
     static double error(Adapter expected, Adapter found) {
-        float[] right = numbers(expected);
-        float[] own = numbers(found);
-        assertThat(own).hasSameSizeAs(right);
-        double difference = 0;
-        double norm = 0;
-        for (int i = 0; i < right.length; i++) {
-            difference += Math.pow(right[i] - own[i], 2);
-            norm += Math.pow(right[i], 2);
-        }
-        return Math.sqrt(difference / norm);
+        return RelativeError.of(numbers(expected), numbers(found));
     }
 
     static float[] numbers(Adapter adapter) {

@@ -60,7 +60,7 @@ class StashTest {
         }
         float[] kept = gradients.get(Stash.KEEP);
         Tolerances.FLOAT32_GRADIENT.check("recomputed", kept, gradients.get(Stash.RECOMPUTE));
-        assertThat(relativeError(kept, gradients.get(Stash.INT8))).isBetween(1e-6, GradientParityTest.INT8_RELATIVE);
+        assertThat(RelativeError.of(kept, gradients.get(Stash.INT8))).isBetween(1e-6, GradientParityTest.INT8_RELATIVE);
     }
 
     /** Everything but what lives for a moment, and the weights' transposed copies. */
@@ -103,16 +103,6 @@ class StashTest {
                 assertThat(device.memory().trainingBytes()).isEqualTo(plan.total(Owner.TRAINING));
             }
         }
-    }
-
-    private static double relativeError(float[] expected, float[] actual) {
-        double difference = 0;
-        double norm = 0;
-        for (int i = 0; i < expected.length; i++) {
-            difference += Math.pow(expected[i] - actual[i], 2);
-            norm += Math.pow(expected[i], 2);
-        }
-        return Math.sqrt(difference / norm);
     }
 
     private static float[] values(Adapter adapter) {

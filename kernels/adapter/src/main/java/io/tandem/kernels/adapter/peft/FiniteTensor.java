@@ -4,6 +4,8 @@ import io.tandem.kernels.weights.ModelFormatException;
 import io.tandem.kernels.weights.SafetensorsFile;
 import io.tandem.kernels.weights.TensorEntry;
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** Reading a tensor of a file that has few. */
 final class FiniteTensor {
@@ -20,12 +22,17 @@ final class FiniteTensor {
                     + ", expected " + Arrays.toString(expected) + " of F64, F32, F16 or BF16");
         }
         float[] values = file.floats(name);
-        for (int i = 0; i < values.length; i++) {
-            if (!Float.isFinite(values[i])) {
-                throw new ModelFormatException(
-                        name + " has the value " + values[i] + " at " + i + ", expected finite values");
-            }
-        }
+        problem(name, values).ifPresent(problem -> {
+            throw new ModelFormatException(problem);
+        });
         return values;
+    }
+
+    /** What to say of the first value that is not finite; empty if all are. */
+    static Optional<String> problem(String name, float[] values) {
+        return IntStream.range(0, values.length)
+                .filter(i -> !Float.isFinite(values[i]))
+                .mapToObj(i -> name + " has the value " + values[i] + " at " + i + ", expected finite values")
+                .findFirst();
     }
 }

@@ -118,13 +118,7 @@ final class FullFiles {
         SortedMap<FullModule, Parameter> full = new TreeMap<>();
         for (FullModule module : modules) {
             float[] values = file.floats(tensor(stored(module)));
-            for (int i = 0; i < values.length; i++) {
-                if (!Float.isFinite(values[i])) {
-                    problems.add(
-                            module.weight() + " has the value " + values[i] + " at " + i + ", expected finite values");
-                    break;
-                }
-            }
+            FiniteTensor.problem(module.weight(), values).ifPresent(problems::add);
             full.put(module, module.parameter(model, values));
         }
         return full;

@@ -306,13 +306,7 @@ final class PeftReader {
 
     private float[] finite(Site site, String factor, PeftConfig config, SafetensorsFile file) {
         float[] values = file.floats(tensor(site, factor, config));
-        for (int i = 0; i < values.length; i++) {
-            if (!Float.isFinite(values[i])) {
-                problems.add(
-                        site + "." + factor + " has the value " + values[i] + " at " + i + ", expected finite values");
-                break;
-            }
-        }
+        FiniteTensor.problem(site + "." + factor, values).ifPresent(problems::add);
         return values;
     }
 
