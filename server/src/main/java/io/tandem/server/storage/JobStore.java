@@ -148,18 +148,13 @@ public final class JobStore {
         return target -> Files.writeString(target, content);
     }
 
-    /** Writes the files of a model. */
-    @FunctionalInterface
-    public interface ModelWriting {
-        void into(Path directory) throws IOException;
-    }
-
     /**
      * Writes a base model that the job made beside it, unless it is there already; when this returns it survives a crash.
      *
+     * @param writing puts its files into a directory
      * @return where it is, from the data directory on
      */
-    public String base(String jobId, ModelWriting writing) throws IOException {
+    public String base(String jobId, Blobs.Writing writing) throws IOException {
         String key = Keys.job(jobId) + "/" + BASE;
         if (!storage.blobs().exists(key)) {
             storage.blobs().put(key, unfinished -> {

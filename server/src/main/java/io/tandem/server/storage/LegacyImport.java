@@ -117,7 +117,7 @@ final class LegacyImport {
     private void readCheckpoints(Path folder, String key) throws IOException {
         for (Path step : AtomicFiles.directories(folder.resolve(CheckpointStore.DIRECTORY), STEP.asMatchPredicate())) {
             ObjectNode object = text(step.resolve("checkpoint.json"))
-                    .flatMap(json -> StoredJson.parse(json.getBytes(StandardCharsets.UTF_8), step.toString()))
+                    .flatMap(json -> StoredJson.parse(json, step.toString()))
                     .orElseGet(JsonBody.MAPPER::createObjectNode);
             documents.add(CheckpointStore.put(
                     key + "/" + CheckpointStore.DIRECTORY + "/" + name(step),

@@ -7,7 +7,6 @@ import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +43,7 @@ final class FileDocuments implements Documents {
     }
 
     private static Optional<ObjectNode> parse(String body, String id) {
-        return StoredJson.parse(body.getBytes(StandardCharsets.UTF_8), id);
+        return StoredJson.parse(body, id);
     }
 
     @Override

@@ -101,7 +101,7 @@ abstract class SqlDocuments implements Documents {
     }
 
     private static Optional<ObjectNode> parse(String collection, String id, String body) {
-        return StoredJson.parse(body.getBytes(StandardCharsets.UTF_8), collection + " " + id);
+        return StoredJson.parse(body, collection + " " + id);
     }
 
     @Override
