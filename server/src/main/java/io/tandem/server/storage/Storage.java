@@ -62,9 +62,9 @@ public final class Storage implements AutoCloseable {
         write(List.of(changes));
     }
 
-    private void write(List<Change> changes) throws IOException {
+    private int write(List<Change> changes) throws IOException {
         try {
-            documents.write(changes);
+            return documents.write(changes);
         } catch (UnreachableException e) {
             throw e;
         } catch (IOException e) {
@@ -112,12 +112,17 @@ public final class Storage implements AutoCloseable {
         }
     }
 
-    /** Deletes blobs, those whose keys go on after these with a slash, and the documents that tell of them. */
-    void delete(List<String> keys, Change... changes) throws IOException {
+    /**
+     * Deletes blobs, those whose keys go on after these with a slash, and the documents that tell of them.
+     *
+     * @return false if no such document was there
+     */
+    boolean delete(List<String> keys, Change... changes) throws IOException {
         List<Change> all = new ArrayList<>(List.of(changes));
         keys.forEach(key -> all.add(new Change.Put(GARBAGE, key, NOTE)));
-        write(all);
+        boolean found = write(all) > 0;
         keys.forEach(this::sweep);
+        return found;
     }
 
     /** If that fails, the next start tries again. */

@@ -35,9 +35,10 @@ public interface Documents extends AutoCloseable {
     /**
      * Writes everything or nothing; when this returns it survives a crash.
      *
+     * @return how many documents were there to be deleted
      * @throws UnreachableException if the database does not answer
      */
-    void write(List<Change> changes) throws IOException;
+    int write(List<Change> changes) throws IOException;
 
     /** Writes everything or nothing; the last changes may be lost in a crash, and never earlier ones without them. */
     void writeSoon(List<Change> changes) throws IOException;
