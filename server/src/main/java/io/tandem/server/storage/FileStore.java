@@ -220,6 +220,6 @@ public final class FileStore {
         // Not what is in the making: that has blobs, and no document yet. Of two who delete a file at once, one finds it.
         return isId(id)
                 && storage.documents().ids(COLLECTION, document(id)).contains(document(id))
-                && storage.delete(List.of(place(id)), new Change.Delete(COLLECTION, document(id)));
+                && storage.delete(List.of(place(id)), List.of(new Change.Delete(COLLECTION, document(id))));
     }
 }

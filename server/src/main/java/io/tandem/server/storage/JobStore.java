@@ -7,8 +7,6 @@ import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.document.Change;
-import io.tandem.server.storage.document.Documents;
-import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.channels.FileChannel;
@@ -109,13 +107,13 @@ public final class JobStore {
         changes.add(new Change.Delete(COLLECTION, jobId));
         changes.add(new Change.Clear(EventLog.name(jobId)));
         changes.add(new Change.Clear(JobMetrics.log(jobId)));
-        storage.delete(List.of(Keys.job(jobId)), changes.toArray(Change[]::new));
+        storage.delete(List.of(Keys.job(jobId)), changes);
         AtomicFiles.delete(folders.resolve(jobId));
     }
 
     /** Lets go of a job's copies of files, which it needs no more. */
     public void deleteFiles(String jobId) throws IOException {
-        storage.delete(List.of(copies(jobId)));
+        storage.delete(List.of(copies(jobId)), List.of());
         AtomicFiles.delete(folders.resolve(jobId).resolve(SCRATCH));
     }
 
@@ -212,15 +210,7 @@ public final class JobStore {
 
     /** All job objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
-        List<ObjectNode> jobs = new ArrayList<>();
-        for (Documents.Document document : storage.list(COLLECTION, "")) {
-            if (ID.matcher(document.id()).matches() && id(document.body()).equals(document.id())) {
-                jobs.add(document.body());
-            } else {
-                StoredJson.report(COLLECTION + " " + document.id(), "it is not a job of this name");
-            }
-        }
-        return jobs;
+        return storage.loadAll(COLLECTION, ID.asMatchPredicate());
     }
 
     /** Events of a job; see {@link EventLog#newest}. */

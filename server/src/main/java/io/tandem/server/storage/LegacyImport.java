@@ -50,7 +50,7 @@ final class LegacyImport {
         legacy.read();
         if (storage.get(MARK, IMPORTED).isEmpty()) {
             legacy.documents.add(new Change.Put(MARK, IMPORTED, "{}"));
-            storage.write(legacy.documents.toArray(Change[]::new));
+            storage.write(legacy.documents);
             LOG.info(
                     "{} documents of an earlier version were taken over into the database",
                     legacy.documents.size() - 1);
