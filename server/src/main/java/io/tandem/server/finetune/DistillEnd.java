@@ -32,23 +32,16 @@ record DistillEnd(JobBook book, JobResults results) {
                             + " of the " + distilled.of() + " examples.");
         } catch (IOException e) {
             LOG.error("the results of job {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The results could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
+            book.pauseUnwritten(job, "The results could not be written: " + DiskFailure.reason(e));
         }
     }
 
-    /** Numbers are for people: tables that cannot be kept are no reason to fail. */
     private void keepTables(ObjectNode job, DistilledFile distilled) {
         try {
             results.table(job, book.now());
             results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
         } catch (IOException e) {
-            LOG.warn("a table of job {} could not be made a file", JobObject.id(job), e);
-            book.say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(e) + ".");
+            book.sayFilesMissing(job, e);
         }
     }
 }

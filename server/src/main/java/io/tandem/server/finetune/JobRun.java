@@ -315,12 +315,7 @@ final class JobRun implements JobStay {
         if (results.hasCheckpoint(job, work.totalSteps())) {
             again = true;
         } else {
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The last checkpoint could not be written. The job is paused; resume it when the server's disk has"
-                            + " room.");
+            book.pauseUnwritten(job, "The last checkpoint could not be written");
         }
     }
 
@@ -337,14 +332,8 @@ final class JobRun implements JobStay {
         } catch (UnreachableException e) {
             throw e;
         } catch (IOException e) {
-            // What was trained is in the last checkpoint, so the job can still end well.
             LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The adapter could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
+            book.pauseUnwritten(job, "The adapter could not be written: " + DiskFailure.reason(e));
         } catch (RuntimeException e) {
             LOG.error("the adapter of job {} cannot be used", JobObject.id(job), e);
             book.end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));

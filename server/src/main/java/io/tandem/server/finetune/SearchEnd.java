@@ -29,12 +29,7 @@ record SearchEnd(JobBook book, JobResults results) {
             succeed(job, trials, best.get());
         } catch (IOException e) {
             LOG.error("the result of search {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The adapter could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
+            book.pauseUnwritten(job, "The adapter could not be written: " + DiskFailure.reason(e));
         }
     }
 
@@ -57,14 +52,12 @@ record SearchEnd(JobBook book, JobResults results) {
                         evaluation.loss().orElseThrow()));
     }
 
-    /** The adapter is there by now, so tables that cannot be kept are no reason to fail. */
     private void keepTables(ObjectNode job, List<Trial> trials) {
         try {
             results.file(job, "trials.csv", SearchTable.csv(trials), book.now());
             results.file(job, "pareto.svg", FrontFigure.svg(trials), book.now());
         } catch (IOException e) {
-            LOG.warn("the table of search {} could not be made a file", JobObject.id(job), e);
-            book.say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(e) + ".");
+            book.sayFilesMissing(job, e);
         }
     }
 }

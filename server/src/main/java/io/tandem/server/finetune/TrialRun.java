@@ -137,11 +137,7 @@ final class TrialRun implements JobStay {
 
     private void succeed(JobOutcome.Succeeded succeeded) throws IOException {
         if (!results.hasTrialCheckpoint(job, task, succeeded.step())) {
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    task + " could not be written. The job is paused; resume it when the server's disk has room.");
+            book.pauseUnwritten(job, task + " could not be written");
             return;
         }
         double loss = last.orElseThrow().loss();
