@@ -25,7 +25,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One stay of a job in the engine: passes the engine's news on to the jobs' thread, where it keeps what they bring. */
-final class JobRun implements JobStay {
+final class JobRun extends JobStay {
     private static final Logger LOG = LoggerFactory.getLogger(JobRun.class);
 
     /** Of a model with many, those that an event's line names. */
@@ -42,7 +42,6 @@ final class JobRun implements JobStay {
     private final Runnable left;
     private double seconds;
     private int steps;
-    private boolean again;
     private boolean numbersLost;
 
     /**
@@ -70,16 +69,6 @@ final class JobRun implements JobStay {
         this.metrics = metrics;
         this.news = new JobNews(job, "job " + JobObject.id(job), book, thread);
         this.left = left;
-    }
-
-    @Override
-    public void goOnAfterwards() {
-        again = true;
-    }
-
-    @Override
-    public boolean goesOn() {
-        return again;
     }
 
     /** What becomes of a step's tokens. */
@@ -313,7 +302,7 @@ final class JobRun implements JobStay {
     /** What is left to do is done with the last checkpoint, so that it can be done again. */
     private void distill() throws IOException {
         if (results.hasCheckpoint(job, work.totalSteps())) {
-            again = true;
+            goOnAfterwards();
         } else {
             book.pauseUnwritten(job, "The last checkpoint could not be written");
         }
