@@ -15,13 +15,14 @@ final class DistillOptions {
     @Option(
             names = "--distill",
             paramLabel = "N",
-            description = "Keep the N examples that stand for the file, as a file of their own; see --distilled.")
+            description = "Keep the N examples that represent the file best, as a file of their own; see --distilled.")
     private @Nullable Integer examples;
 
     @Option(
             names = "--distill-clusters",
             paramLabel = "N",
-            description = "With --distill: most clusters of loss trajectories, which give as many each; default 100.")
+            description =
+                    "With --distill: most clusters of loss trajectories; each gives equally many examples; default 100.")
     private @Nullable Integer clusters;
 
     @Option(

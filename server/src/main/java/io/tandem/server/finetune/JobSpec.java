@@ -166,7 +166,7 @@ public record JobSpec(
             below.requireNothing(hyper, peft.name());
             if (distills) {
                 throw hyper.invalid(
-                        "peft", "makes a base model with '" + peft.name() + "', and distilling takes an adapter.");
+                        "peft", "makes a base model with '" + peft.name() + "', and distilling needs an adapter.");
             }
         }
         return new JobSpec(

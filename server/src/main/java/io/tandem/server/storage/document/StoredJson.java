@@ -10,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Stored JSON objects. One that is damaged is left where it is, said once in the log, and otherwise treated as if it were
+ * Stored JSON objects. A damaged one is left where it is, reported once in the log, and otherwise treated as if it were
  * missing, so that it hides nothing but itself.
  */
 public final class StoredJson {
@@ -36,7 +36,7 @@ public final class StoredJson {
         return Optional.empty();
     }
 
-    /** Says why something is left out; once for a place, however often a client asks. */
+    /** Reports why something is left out; once for each place, however often a client asks. */
     public static void report(String place, String why) {
         if (REPORTED.add(place)) {
             LOG.warn("{} is damaged and left out: {}", place, why);
