@@ -309,24 +309,13 @@ final class JobRun extends JobStay {
     }
 
     private void succeed(JobOutcome.Succeeded outcome) throws IOException {
-        try {
+        book.succeed(job, "The adapter", () -> {
             String name = results.succeed(job, outcome, work.under());
             keepTable();
             String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
-            book.end(
-                    job,
-                    JobObject.SUCCEEDED,
-                    "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
-                            + early + ".");
-        } catch (UnreachableException e) {
-            throw e;
-        } catch (IOException e) {
-            LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
-            book.pauseUnwritten(job, "The adapter could not be written: " + DiskFailure.reason(e));
-        } catch (RuntimeException e) {
-            LOG.error("the adapter of job {} cannot be used", JobObject.id(job), e);
-            book.end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));
-        }
+            return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step() + early
+                    + ".";
+        });
     }
 
     /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */
