@@ -140,7 +140,7 @@ public record SchedulerConfig(
 
     /**
      * Whether packs of several jobs lie side by side. Not if windows are fixed, because then a job's weights depend on nobody
-     * else, not by rounding either; nor in the baseline.
+     * else, not even by rounding; nor in the baseline.
      */
     public boolean packsTogether() {
         return packs == Packs.TOGETHER && finetuning.mode() == Mode.CO_SERVING && finetuning.fixedWindowTokens() == 0;

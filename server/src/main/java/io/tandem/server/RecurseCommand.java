@@ -19,13 +19,13 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code tandem recurse}: makes a recursive model, whose layers share their weights, of another one. */
+/** {@code tandem recurse}: makes a recursive model, whose layers share their weights, out of another one. */
 @Command(
         name = "recurse",
         description = {
-            "Makes a recursive model of another one: a block of its layers, through which texts go several times, and for"
-                    + " each layer low-rank factors by which its weights differ from the block's.",
-            "'tandem serve --model OUTPUT' serves it. A conversion that was broken off goes on with what is missing.",
+            "Makes a recursive model out of another one: a block of its layers, through which texts go several times, and"
+                    + " for each layer low-rank factors by which its weights differ from the block's.",
+            "'tandem serve --model OUTPUT' serves it. An interrupted conversion goes on with what is missing.",
             "See docs/depth.md."
         },
         mixinStandardHelpOptions = true,
@@ -54,7 +54,7 @@ final class RecurseCommand implements Callable<Integer> {
             description = "Directory in HuggingFace's layout, or GGUF file, of the model to begin with.")
     private @Nullable Path model;
 
-    @Parameters(index = "1", paramLabel = "OUTPUT", description = "Directory to be made.")
+    @Parameters(index = "1", paramLabel = "OUTPUT", description = "Directory to create.")
     private @Nullable Path output;
 
     @Option(

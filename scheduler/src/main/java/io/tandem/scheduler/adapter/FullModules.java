@@ -11,7 +11,7 @@ public final class FullModules {
     private FullModules() {}
 
     /**
-     * A module that more than one of them has; it could stand in one place only.
+     * A module that more than one of them has in full, of which only one could be used.
      *
      * @param own what an adapter on top of them has
      */

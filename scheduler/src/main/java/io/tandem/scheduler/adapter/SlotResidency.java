@@ -136,17 +136,20 @@ public final class SlotResidency {
         Map<ContentHash, Integer> wanted = new HashMap<>();
         missing.forEach(adapter -> wanted.put(adapter.hash(), modules(adapter)));
         int more = wanted.values().stream().mapToInt(modules -> modules).sum();
+        if (more == 0) {
+            return Optional.of(List.of());
+        }
         int over = more + Arrays.stream(slots).mapToInt(slot -> slot.modules).sum() - most;
         List<Slot> dropped = new ArrayList<>();
         List<Slot> candidates =
                 free().filter(slot -> slot.modules > 0 && !there.contains(slot)).toList();
         for (Slot slot : candidates) {
-            if (more > 0 && over > 0) {
+            if (over > 0) {
                 over -= slot.modules;
                 dropped.add(slot);
             }
         }
-        return more > 0 && over > 0 ? Optional.empty() : Optional.of(dropped);
+        return over > 0 ? Optional.empty() : Optional.of(dropped);
     }
 
     private static int modules(AdapterVersion adapter) {

@@ -184,7 +184,7 @@ public final class FinetuneRun {
         return (current.forwardRows() + backward) / 2;
     }
 
-    /** Does what is due with that; true if the pack, or the whole job, is done. */
+    /** Goes on from what was received; true if the pack, or the whole job, is done. */
     public boolean proceed() {
         PackRun current = pack();
         Optional<String> fault = course.fault(current.scores());

@@ -121,7 +121,7 @@ final class JobQueue {
                         .noneMatch(other -> suspected(other) || other.goesAlone());
     }
 
-    /** Whose step has failed goes alone until it succeeds, so that it fails at nobody else's expense. */
+    /** A job whose step has failed trains alone until it succeeds, so that it fails at nobody else's expense. */
     private boolean suspected(FinetuneRun run) {
         return failures.containsKey(run.job().id()) && !run.advanced();
     }
@@ -154,8 +154,10 @@ final class JobQueue {
     }
 
     /**
-     * False if there are no slots for what lies below the trainee while the packs that are there use some. There is always room
-     * for what that has in full: each module once at most, and such a pack goes alone.
+     * Lays a job's next pack.
+     *
+     * @return false if the packs that are there use the slots that it needs for what lies below its trainee. There is always
+     *     room for what that has in full: each module once at most, and such a pack goes alone
      */
     private boolean lay(FinetuneRun run) {
         try {

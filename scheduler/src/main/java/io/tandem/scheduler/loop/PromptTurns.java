@@ -31,12 +31,15 @@ final class PromptTurns {
 
     /** Prompt tokens run, of those that these sequences have pending. */
     void run(int tokens, List<Sequence> running) {
+        if (tokens == 0) {
+            return;
+        }
         double competing = prompts(running)
                 .map(sequence -> sequence.request().caller())
                 .distinct()
                 .mapToDouble(weights)
                 .sum();
-        virtualTime += competing == 0 ? 0 : tokens / competing;
+        virtualTime += tokens / competing;
     }
 
     private static Stream<Sequence> prompts(List<Sequence> running) {

@@ -13,16 +13,16 @@ import java.util.stream.Stream;
  * Who makes way when slots are short. A caller that holds many times as many slots as another, in proportion to their
  * weights, owes it one: its youngest answer loses its slot if there is no other. So that this is rare, it leaves one free for
  * those that came lately and hold few. Whoever asks for little waits for nobody's long answer then, and between those that
- * ask for alike no slot goes back and forth.
+ * ask for equally much no slot goes back and forth.
  *
  * <p>Best-effort sequences do not count.
  */
 final class SlotShares {
-    /** Who owes a slot still has so many times as many as the other with it. */
+    /** Without the slot, who owes it still has so many times as many as the other has with it. */
     private static final int FACTOR = 3;
     /** How long a slot stays free for who came last. */
     private static final long LATELY_NANOS = 10_000_000_000L;
-    /** The latest; one that is forgotten takes a slot when it comes. */
+    /** The latest; for one that is forgotten no slot is left free, so it may have to take one. */
     private static final int MAX_REMEMBERED_CALLERS = 64;
 
     private final ToDoubleFunction<String> weights;

@@ -19,8 +19,8 @@ import java.util.Optional;
  * <p>How large the chunks are is a choice between those who wait for their next token and those who wait for their
  * first. Nobody decodes: the chunks are as large as they may be. Otherwise they are what the latency model predicts to
  * fit beside the decode rows, unless a prompt would miss its target for the first token that way; then they are what it
- * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts
- * of {@link ModestTenants} are not cut for the answers of others, and have no others after them.
+ * takes to make it. A prompt whose first token is late already hurries nobody any more. Prompts of {@link ModestTenants}
+ * are not cut for the answers of others, and have no others after them.
  */
 final class InferencePlanner {
     /** Of a prompt whose log-probabilities are wanted: each row has logits over the whole vocabulary. */
@@ -61,8 +61,11 @@ final class InferencePlanner {
                 context += sequence.computed() + 1;
             }
         }
-        List<Sequence> prompts = leading(waiting);
         IterationFeatures decodes = IterationFeatures.decoding(chunks.size(), context);
+        if (waiting.isEmpty()) {
+            return new IterationPlan(chunks, Optional.empty(), decodes);
+        }
+        List<Sequence> prompts = leading(waiting);
         int most = Math.min(config.prefillChunkTokens(), maxRows - chunks.size());
         int modest = Math.min(most, new ModestTenants(running).rows(prompts));
         int rows = modest > 0 ? modest : prefillRows(prompts, decodes, most, budgetNanos, nowNanos);
@@ -93,7 +96,7 @@ final class InferencePlanner {
 
     private int prefillRows(
             List<Sequence> prompts, IterationFeatures decodes, int most, long budgetNanos, long nowNanos) {
-        if (prompts.isEmpty() || decodes.decodeRows() == 0) {
+        if (decodes.decodeRows() == 0) {
             return most;
         }
         long fitting = LargestFit.find(

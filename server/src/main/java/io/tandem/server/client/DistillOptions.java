@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -16,13 +15,14 @@ final class DistillOptions {
     @Option(
             names = "--distill",
             paramLabel = "N",
-            description = "Keep the N examples that stand for the file, as a file of their own; see --distilled.")
+            description = "Keep the N examples that represent the file best, as a file of their own; see --distilled.")
     private @Nullable Integer examples;
 
     @Option(
             names = "--distill-clusters",
             paramLabel = "N",
-            description = "With --distill: most clusters of loss trajectories, which give as many each; default 100.")
+            description =
+                    "With --distill: most clusters of loss trajectories; each gives equally many examples; default 100.")
     private @Nullable Integer clusters;
 
     @Option(
@@ -46,7 +46,7 @@ final class DistillOptions {
 
     /** Flags by the last part of the fields that they fill. */
     Map<String, String> flags() {
-        return new HashMap<>(Map.of(
+        return Map.of(
                 "examples",
                 "--distill",
                 "clusters",
@@ -54,28 +54,26 @@ final class DistillOptions {
                 "cutoff",
                 "--cutoff",
                 "examinations",
-                "--examinations"));
+                "--examinations");
     }
 
     /** Fills in {@code method.distill}. */
     void fill(ObjectNode settings) {
-        put(settings, "examples", examples);
-        put(settings, "clusters", clusters);
-        put(settings, "cutoff", cutoff);
-        put(settings, "examinations", examinations);
+        HyperparameterOptions.put(settings, "examples", examples);
+        HyperparameterOptions.put(settings, "clusters", clusters);
+        HyperparameterOptions.put(settings, "cutoff", cutoff);
+        HyperparameterOptions.put(settings, "examinations", examinations);
     }
 
-    /** Fetches the examples, if somebody said where to and there are any. */
-    void download(ServerClient client, JsonNode job) throws IOException, InterruptedException {
-        String file = job.at("/distill/file").asText();
-        if (target != null && !file.isEmpty()) {
-            client.download("/v1/files/" + ServerClient.part(file) + "/content", target);
+    /** Fetches the examples of a job that has ended, if somebody said where to and there are any. */
+    void download(ServerClient client, String jobId) throws IOException, InterruptedException {
+        if (target == null) {
+            return;
         }
-    }
-
-    private static void put(ObjectNode settings, String field, @Nullable Number value) {
-        if (value != null) {
-            settings.putPOJO(field, value);
+        JsonNode job = client.get("/v1/fine_tuning/jobs/" + ServerClient.part(jobId));
+        String file = job.at("/distill/file").asText();
+        if (!file.isEmpty()) {
+            client.download("/v1/files/" + ServerClient.part(file) + "/content", target);
         }
     }
 }

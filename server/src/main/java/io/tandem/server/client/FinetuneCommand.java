@@ -119,7 +119,7 @@ public final class FinetuneCommand extends ServerCommand implements Callable<Int
         String id = job.path("id").asText();
         if (!detach) {
             int exit = new JobFollower(client, this).follow(id);
-            distill.download(client, client.get("/v1/fine_tuning/jobs/" + ServerClient.part(id)));
+            distill.download(client, id);
             return exit;
         }
         if (json()) {

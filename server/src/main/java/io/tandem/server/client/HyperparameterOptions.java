@@ -408,7 +408,7 @@ final class HyperparameterOptions {
         return policy.isEmpty() ? null : policy;
     }
 
-    private static void put(ObjectNode node, String key, @Nullable Object value) {
+    static void put(ObjectNode node, String key, @Nullable Object value) {
         if (value != null) {
             node.set(key, JsonBody.MAPPER.valueToTree(value));
         }

@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Numbers of layers as people write them: {@code 3}, {@code 0-3}, {@code 0-3+7}. */
+/** Layer numbers as people write them: {@code 3}, {@code 0-3}, {@code 0-3+7}. */
 record Layers(List<Integer> numbers) {
     private static final Pattern RANGE = Pattern.compile("([0-9]{1,4})(?:-([0-9]{1,4}))?");
 
@@ -24,7 +24,7 @@ record Layers(List<Integer> numbers) {
     private static Stream<Integer> range(String text) {
         Matcher range = RANGE.matcher(text);
         if (!range.matches()) {
-            throw new TypeConversionException("'" + text + "' is no layer and no range of layers such as 0-3");
+            throw new TypeConversionException("'" + text + "' is neither a layer number nor a range such as 0-3");
         }
         int first = Integer.parseInt(range.group(1));
         int last = range.group(2) == null ? first : Integer.parseInt(range.group(2));

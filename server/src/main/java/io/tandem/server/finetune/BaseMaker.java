@@ -9,7 +9,8 @@ import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Writes the base models that jobs end with, on a thread of its own: that takes as long as reading the base model.
+ * Writes the base models that jobs end with. That takes as long as reading the base model, so it is done on the thread that
+ * makes first weights of it, one after the other.
  *
  * @param setup whose base model was trained over
  * @param jobs in whose folders they are

@@ -4,51 +4,37 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.adapter.AdapterVersion;
 import io.tandem.scheduler.finetune.JobCheckpoint;
 import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
-import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Makes a file of the examples that a job has kept, and its adapter a model. For the jobs' thread. */
 record DistillEnd(JobBook book, JobResults results) {
-    private static final Logger LOG = LoggerFactory.getLogger(DistillEnd.class);
-
-    /** @param last after the job's last step */
-    void conclude(ObjectNode job, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled) {
-        try {
-            Succeeded outcome = last.best()
-                    .map(best -> new Succeeded(best.adapter(), best.step(), false))
-                    .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
+    /**
+     * @param last after the job's last step
+     * @throws IOException if a storage is away for now
+     */
+    void conclude(ObjectNode job, JobCheckpoint last, List<AdapterVersion> under, DistilledFile distilled)
+            throws IOException {
+        Succeeded outcome = last.best()
+                .map(best -> new Succeeded(best.adapter(), best.step(), false))
+                .orElseGet(() -> new Succeeded(last.served(), last.step(), false));
+        book.succeed(job, "The results", () -> {
             String name = results.succeed(job, outcome, under);
             // It may have come so far before.
             job.putArray("result_files");
             keepTables(job, distilled);
             String file = results.distilled(job, distilled, book.now());
-            book.end(
-                    job,
-                    JobObject.SUCCEEDED,
-                    "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
-                            + " of the " + distilled.of() + " examples.");
-        } catch (IOException e) {
-            LOG.error("the results of job {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The results could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
-        }
+            return "The job has succeeded; the new model is '" + name + "', and " + file + " has " + distilled.kept()
+                    + " of the " + distilled.of() + " examples.";
+        });
     }
 
-    /** Numbers are for people: tables that cannot be kept are no reason to fail. */
     private void keepTables(ObjectNode job, DistilledFile distilled) {
         try {
             results.table(job, book.now());
             results.file(job, distilled.table(), DistilledFile.TABLE, book.now());
         } catch (IOException e) {
-            LOG.warn("a table of job {} could not be made a file", JobObject.id(job), e);
-            book.say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(e) + ".");
+            book.sayFilesMissing(job, e);
         }
     }
 }

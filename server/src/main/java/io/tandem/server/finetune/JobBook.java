@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.scheduler.finetune.FinetuneJob;
 import io.tandem.server.api.ApiException;
 import io.tandem.server.api.TenantId;
+import io.tandem.server.storage.DiskFailure;
 import io.tandem.server.storage.JobMetrics;
 import io.tandem.server.storage.JobStore;
 import java.io.IOException;
@@ -105,6 +106,46 @@ final class JobBook {
     void status(ObjectNode job, String status) {
         job.put(JobObject.STATUS, status);
         save(job);
+    }
+
+    /**
+     * Pauses a job whose end could not be written: what it has learned is in its last checkpoint, so it can still end well.
+     *
+     * @param what could not be written, and why
+     */
+    void pauseUnwritten(ObjectNode job, String what) {
+        status(job, JobObject.PAUSED);
+        say(job, "error", what + ". The job is paused; resume it when the server's disk has room.");
+    }
+
+    /**
+     * Ends a job well, unless its results cannot be kept: it pauses if the disk does not take them, and fails if they cannot be
+     * used.
+     *
+     * @param what the results are called
+     * @param keeping keeps them, and answers what the job's end says
+     * @throws IOException if a storage is away for now
+     */
+    void succeed(ObjectNode job, String what, JobThread.Question<String> keeping) throws IOException {
+        try {
+            end(job, JobObject.SUCCEEDED, keeping.answer());
+        } catch (IOException | RuntimeException e) {
+            if (DiskFailure.away(e).isPresent()) {
+                throw e;
+            }
+            LOG.error("the results of job {} cannot be kept", JobObject.id(job), e);
+            if (e instanceof IOException) {
+                pauseUnwritten(job, what + " could not be written: " + DiskFailure.reason(e));
+            } else {
+                end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));
+            }
+        }
+    }
+
+    /** Says that files for people are missing, which is no reason to fail: what the job has learned is there. */
+    void sayFilesMissing(ObjectNode job, IOException cause) {
+        LOG.warn("result files of job {} are missing", JobObject.id(job), cause);
+        say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(cause) + ".");
     }
 
     /** Ends a job; nothing changes it any more. */

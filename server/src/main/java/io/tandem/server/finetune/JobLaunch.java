@@ -171,7 +171,12 @@ final class JobLaunch {
                                     .forEach(trial -> results.dropTrial(job, trial.number()));
                             startReading(job, next.spec(), Optional.of(next), read);
                         },
-                        () -> new SearchEnd(book, results).conclude(job));
+                        () -> conclude(job, () -> new SearchEnd(book, results).conclude(job)));
+    }
+
+    /** Ends a job that has no more to learn, as soon as what keeps its results is there. */
+    private void conclude(ObjectNode job, JobNews.News end) {
+        new JobNews(job, "job " + JobObject.id(job), book, thread).tellLast(end, () -> {});
     }
 
     private void startReading(ObjectNode job, JobSpec spec, Optional<TrialTask> trial, Optional<JobData> read) {
@@ -259,12 +264,9 @@ final class JobLaunch {
         ObjectNode job = ready.job();
         FinetuneJob work = ready.work();
         if (ready.distilled().isPresent()) {
-            new DistillEnd(book, results)
-                    .conclude(
-                            job,
-                            work.resumeFrom().orElseThrow(),
-                            work.under(),
-                            ready.distilled().get());
+            JobCheckpoint last = work.resumeFrom().orElseThrow();
+            DistilledFile distilled = ready.distilled().get();
+            conclude(job, () -> new DistillEnd(book, results).conclude(job, last, work.under(), distilled));
             return;
         }
         JobObject.choose(job, JobObject.spec(job), work.settings());

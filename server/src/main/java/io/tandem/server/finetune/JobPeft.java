@@ -278,7 +278,7 @@ final class JobPeft {
     }
 
     private static RuntimeException wrongLayers(JsonBody hyper) {
-        return hyper.invalid(LAYERS, "must be a list of different numbers of layers, which begin with 0.");
+        return hyper.invalid(LAYERS, "must be a list of distinct layer numbers, counted from 0.");
     }
 
     private static Optional<Set<TargetModule>> targets(JsonBody hyper) {

@@ -54,6 +54,7 @@ record JobResults(
         FinetuneConfig config) {
 
     private static final Logger LOG = LoggerFactory.getLogger(JobResults.class);
+    private static final String PURPOSE = "fine-tune-results";
 
     private FileStore files(ObjectNode job) {
         return files.apply(JobObject.tenant(job));
@@ -255,8 +256,7 @@ record JobResults(
 
     /** Makes a file a result of the job and puts its id into it. */
     void file(ObjectNode job, Path made, String name, long now) throws IOException {
-        ObjectNode file = files(job).add(made, name, "fine-tune-results", now);
-        job.withArrayProperty("result_files").add(file.path("id").asText());
+        addResult(job, files(job).add(made, name, PURPOSE, now));
     }
 
     /** Makes a training file of the examples that were kept, and puts its id into the job; returns it. */
@@ -267,8 +267,7 @@ record JobResults(
         source.set("training_file", job.path("training_file"));
         source.put("examples", distilled.kept()).put("of", distilled.of());
         ObjectNode file = files(job).add(distilled.examples(), DistilledFile.FILE, "fine-tune", source, now);
-        String id = file.path("id").asText();
-        job.withArrayProperty("result_files").add(id);
+        String id = addResult(job, file);
         job.putObject(JobDistillation.TYPE)
                 .put("file", id)
                 .put("examples", distilled.kept())
@@ -283,7 +282,12 @@ record JobResults(
 
     private void addFile(ObjectNode job, Blobs.Writing writing, String name, long now) throws IOException {
         FileStore.Published place = new FileStore.Published(FileStore.newId(), now, OptionalLong.empty());
-        ObjectNode file = files(job).make(writing, name, "fine-tune-results", place);
-        job.withArrayProperty("result_files").add(file.path("id").asText());
+        addResult(job, files(job).make(writing, name, PURPOSE, place));
+    }
+
+    private static String addResult(ObjectNode job, ObjectNode file) {
+        String id = file.path("id").asText();
+        job.withArrayProperty("result_files").add(id);
+        return id;
     }
 }

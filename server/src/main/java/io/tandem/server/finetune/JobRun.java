@@ -25,7 +25,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One stay of a job in the engine: passes the engine's news on to the jobs' thread, where it keeps what they bring. */
-final class JobRun implements JobStay {
+final class JobRun extends JobStay {
     private static final Logger LOG = LoggerFactory.getLogger(JobRun.class);
 
     /** Of a model with many, those that an event's line names. */
@@ -42,7 +42,6 @@ final class JobRun implements JobStay {
     private final Runnable left;
     private double seconds;
     private int steps;
-    private boolean again;
     private boolean numbersLost;
 
     /**
@@ -70,16 +69,6 @@ final class JobRun implements JobStay {
         this.metrics = metrics;
         this.news = new JobNews(job, "job " + JobObject.id(job), book, thread);
         this.left = left;
-    }
-
-    @Override
-    public void goOnAfterwards() {
-        again = true;
-    }
-
-    @Override
-    public boolean goesOn() {
-        return again;
     }
 
     /** What becomes of a step's tokens. */
@@ -313,42 +302,20 @@ final class JobRun implements JobStay {
     /** What is left to do is done with the last checkpoint, so that it can be done again. */
     private void distill() throws IOException {
         if (results.hasCheckpoint(job, work.totalSteps())) {
-            again = true;
+            goOnAfterwards();
         } else {
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The last checkpoint could not be written. The job is paused; resume it when the server's disk has"
-                            + " room.");
+            book.pauseUnwritten(job, "The last checkpoint could not be written");
         }
     }
 
     private void succeed(JobOutcome.Succeeded outcome) throws IOException {
-        try {
+        book.succeed(job, "The adapter", () -> {
             String name = results.succeed(job, outcome, work.under());
             keepTable();
             String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
-            book.end(
-                    job,
-                    JobObject.SUCCEEDED,
-                    "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
-                            + early + ".");
-        } catch (UnreachableException e) {
-            throw e;
-        } catch (IOException e) {
-            // What was trained is in the last checkpoint, so the job can still end well.
-            LOG.error("the adapter of job {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The adapter could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
-        } catch (RuntimeException e) {
-            LOG.error("the adapter of job {} cannot be used", JobObject.id(job), e);
-            book.end(job, JobObject.FAILED, "the adapter cannot be published: " + JobNews.why(e));
-        }
+            return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step() + early
+                    + ".";
+        });
     }
 
     /** The adapter is there by now, so a table that cannot be kept is no reason to fail. */

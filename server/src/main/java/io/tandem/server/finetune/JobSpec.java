@@ -148,8 +148,9 @@ public record JobSpec(
         suffix.filter(s -> !s.matches("[A-Za-z0-9][A-Za-z0-9._-]*")).ifPresent(s -> {
             throw body.invalid("suffix", "may have letters, digits, dots, dashes and underscores only.");
         });
-        boolean preferences =
-                search.map(JobSearch::preferences).orElseGet(() -> type(body).equals(DPO));
+        String type = type(body);
+        boolean distills = type.equals(JobDistillation.TYPE);
+        boolean preferences = search.map(JobSearch::preferences).orElse(type.equals(DPO));
         Set<String> known = new HashSet<>(HYPERPARAMETERS);
         if (preferences) {
             known.add("beta");
@@ -163,9 +164,9 @@ public record JobSpec(
         JobBelow below = JobBelow.parse(hyper);
         if (peft.makesBase()) {
             below.requireNothing(hyper, peft.name());
-            if (search.isEmpty() && type(body).equals(JobDistillation.TYPE)) {
+            if (distills) {
                 throw hyper.invalid(
-                        "peft", "makes a base model with '" + peft.name() + "', and distilling takes an adapter.");
+                        "peft", "makes a base model with '" + peft.name() + "', and distilling needs an adapter.");
             }
         }
         return new JobSpec(
@@ -196,9 +197,7 @@ public record JobSpec(
                 new TextRules(hyper.optionalBoolean("truncate", false), hyper.optionalBoolean("mask_history", false)),
                 body.optionalObject("metadata").map(JsonBody::node),
                 search,
-                search.isEmpty() && type(body).equals(JobDistillation.TYPE)
-                        ? body.optionalObject("method").map(JobDistillation::parse)
-                        : Optional.empty());
+                distills ? body.optionalObject("method").map(JobDistillation::parse) : Optional.empty());
     }
 
     /**

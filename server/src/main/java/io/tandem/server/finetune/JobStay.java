@@ -3,10 +3,16 @@ package io.tandem.server.finetune;
 import io.tandem.scheduler.finetune.JobSink;
 
 /** One stay of a job in the engine. For the jobs' thread. */
-interface JobStay extends JobSink {
+abstract class JobStay implements JobSink {
+    private boolean again;
+
     /** The job shall go on as soon as the engine has let go of it. */
-    void goOnAfterwards();
+    final void goOnAfterwards() {
+        again = true;
+    }
 
     /** Whether it shall. */
-    boolean goesOn();
+    final boolean goesOn() {
+        return again;
+    }
 }

@@ -6,65 +6,46 @@ import io.tandem.scheduler.finetune.JobSink.JobOutcome.Succeeded;
 import io.tandem.server.finetune.search.FrontFigure;
 import io.tandem.server.finetune.search.SearchTable;
 import io.tandem.server.finetune.search.Trial;
-import io.tandem.server.storage.DiskFailure;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Makes the best trial of a search its job's model, and the trials a table and a figure. For the jobs' thread. */
 record SearchEnd(JobBook book, JobResults results) {
-    private static final Logger LOG = LoggerFactory.getLogger(SearchEnd.class);
-
-    void conclude(ObjectNode job) {
+    /** @throws IOException if a storage is away for now */
+    void conclude(ObjectNode job) throws IOException {
         List<Trial> trials = SearchProgress.read(job);
         Optional<Trial> best = SearchTable.best(trials);
-        if (best.isEmpty()) {
+        if (best.isPresent()) {
+            book.succeed(job, "The adapter", () -> keep(job, trials, best.get()));
+        } else {
             book.end(job, JobObject.FAILED, "all trials of the search failed; the job's events say why");
-            return;
-        }
-        try {
-            succeed(job, trials, best.get());
-        } catch (IOException e) {
-            LOG.error("the result of search {} could not be written", JobObject.id(job), e);
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    "The adapter could not be written: " + DiskFailure.reason(e)
-                            + ". The job is paused; resume it when the server's disk has room.");
         }
     }
 
-    private void succeed(ObjectNode job, List<Trial> trials, Trial best) throws IOException {
+    private String keep(ObjectNode job, List<Trial> trials, Trial best) throws IOException {
         Trial.Evaluation evaluation = best.best().orElseThrow();
         Adapter adapter = results.trialAdapter(job, best.number(), evaluation.steps());
         Succeeded outcome = new Succeeded(adapter, evaluation.steps(), false);
         String name = results.succeed(job, outcome, results.frozen(job).under());
         keepTables(job, trials);
-        book.end(
-                job,
-                JobObject.SUCCEEDED,
-                String.format(
-                        Locale.ROOT,
-                        "The search has ended; the new model is '%s', trial %d (%s) after step %d with validation loss %.4f.",
-                        name,
-                        best.number(),
-                        best.configuration(),
-                        evaluation.steps(),
-                        evaluation.loss().orElseThrow()));
+        return String.format(
+                Locale.ROOT,
+                "The search has ended; the new model is '%s', trial %d (%s) after step %d with validation loss %.4f.",
+                name,
+                best.number(),
+                best.configuration(),
+                evaluation.steps(),
+                evaluation.loss().orElseThrow());
     }
 
-    /** The adapter is there by now, so tables that cannot be kept are no reason to fail. */
     private void keepTables(ObjectNode job, List<Trial> trials) {
         try {
             results.file(job, "trials.csv", SearchTable.csv(trials), book.now());
             results.file(job, "pareto.svg", FrontFigure.svg(trials), book.now());
         } catch (IOException e) {
-            LOG.warn("the table of search {} could not be made a file", JobObject.id(job), e);
-            book.say(job, "warn", "Result files are missing, they could not be kept: " + DiskFailure.reason(e) + ".");
+            book.sayFilesMissing(job, e);
         }
     }
 }

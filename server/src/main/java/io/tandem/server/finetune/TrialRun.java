@@ -14,7 +14,7 @@ import java.util.OptionalDouble;
 import java.util.concurrent.Executor;
 
 /** One stay of a search's trial in the engine. When it ends well or badly, the search goes on. */
-final class TrialRun implements JobStay {
+final class TrialRun extends JobStay {
     private final ObjectNode job;
     private final TrialTask task;
     private final FinetuneJob work;
@@ -26,7 +26,6 @@ final class TrialRun implements JobStay {
     private final long tokensOfOthers;
     private long tokens;
     private Optional<Measured> last;
-    private boolean again;
 
     /**
      * @param thread on which everything is kept; drops news when nobody listens any more
@@ -56,16 +55,6 @@ final class TrialRun implements JobStay {
                 .sum();
         this.tokens = work.resumeFrom().map(JobCheckpoint::trainedTokens).orElse(0L);
         this.last = work.resumeFrom().flatMap(JobCheckpoint::measured);
-    }
-
-    @Override
-    public void goOnAfterwards() {
-        again = true;
-    }
-
-    @Override
-    public boolean goesOn() {
-        return again;
     }
 
     @Override
@@ -137,11 +126,7 @@ final class TrialRun implements JobStay {
 
     private void succeed(JobOutcome.Succeeded succeeded) throws IOException {
         if (!results.hasTrialCheckpoint(job, task, succeeded.step())) {
-            book.status(job, JobObject.PAUSED);
-            book.say(
-                    job,
-                    "error",
-                    task + " could not be written. The job is paused; resume it when the server's disk has room.");
+            book.pauseUnwritten(job, task + " could not be written");
             return;
         }
         double loss = last.orElseThrow().loss();
@@ -168,7 +153,7 @@ final class TrialRun implements JobStay {
         Evaluation evaluation = new Evaluation(task.task().epochs(), work.lastStep(), loss, tokens);
         SearchProgress.put(job, task.trial().with(evaluation));
         book.status(job, JobObject.status(job));
-        again = true;
+        goOnAfterwards();
     }
 
     private void suspend(JobOutcome.Suspended suspended) throws IOException {

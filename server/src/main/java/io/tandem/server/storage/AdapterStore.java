@@ -251,12 +251,12 @@ public final class AdapterStore {
     public void delete(String name, ContentHash hash) throws IOException {
         storage.delete(
                 List.of(plain(name, hash), compressed(name, hash), prototypes(name, hash)),
-                new Change.Delete(REPORTS, report(name, hash)));
+                List.of(new Change.Delete(REPORTS, report(name, hash))));
     }
 
     /** Deletes one form of a version. */
     public void deleteForm(String name, ContentHash hash, boolean compressed) throws IOException {
-        storage.delete(List.of(compressed ? compressed(name, hash) : plain(name, hash)));
+        storage.delete(List.of(compressed ? compressed(name, hash) : plain(name, hash)), List.of());
     }
 
     /** Deletes an adapter with all its versions. */
@@ -267,7 +267,7 @@ public final class AdapterStore {
             changes.add(new Change.Delete(REPORTS, report));
         }
         // One by one: an adapter of this name may come again before all of them are gone.
-        storage.delete(storage.blobs().list(directory(name)), changes.toArray(Change[]::new));
+        storage.delete(storage.blobs().list(directory(name)), changes);
     }
 
     private String plain(String name, ContentHash hash) {

@@ -2,8 +2,6 @@ package io.tandem.server.storage;
 
 import io.tandem.kernels.weights.DurableFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -11,7 +9,6 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -25,53 +22,20 @@ final class AtomicFiles {
 
     private AtomicFiles() {}
 
-    /** Writes into a path that nobody else knows. */
-    interface Writing {
-        void into(Path unfinished) throws IOException;
-    }
-
     /** Writes a text file, replacing the one that is there; when this returns it survives a crash. */
     static void write(Path file, String text) throws IOException {
-        create(file, unfinished -> Files.write(unfinished, text.getBytes(StandardCharsets.UTF_8)));
-    }
-
-    /**
-     * Makes a file or a new directory; when this returns it survives a crash.
-     *
-     * @throws NoSuchFileException if what is written comes from a file that is missing
-     * @throws NotStoredException if the disk does not take it; nothing is left of it
-     */
-    static void create(Path target, Writing writing) throws IOException {
-        Path unfinished = unfinished(target);
+        Path unfinished = unfinished(file);
         try {
-            createDirectories(parent(target));
+            createDirectories(parent(file));
             try {
-                writing.into(unfinished);
-                publish(unfinished, target);
+                Files.write(unfinished, text.getBytes(StandardCharsets.UTF_8));
+                sync(unfinished);
+                DurableFile.publish(unfinished, file);
             } finally {
                 delete(unfinished);
             }
-        } catch (NoSuchFileException e) {
-            throw e;
         } catch (IOException e) {
             throw new NotStoredException(e);
-        }
-    }
-
-    /**
-     * Adds a line to a text file; the last ones may be lost in a crash. One that was cut off then stays a line by itself.
-     */
-    static void append(Path file, String line) throws IOException {
-        try (FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-            long end = channel.size();
-            ByteBuffer last = ByteBuffer.allocate(1);
-            boolean cut = end > 0 && channel.read(last, end - 1) == 1 && last.get(0) != '\n';
-            ByteBuffer bytes = ByteBuffer.wrap(((cut ? "\n" : "") + line + "\n").getBytes(StandardCharsets.UTF_8));
-            channel.position(end);
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
         }
     }
 
@@ -83,12 +47,6 @@ final class AtomicFiles {
     /** Whether a name is one of {@link #unfinished}. */
     static boolean isUnfinished(Path path) {
         return path.getFileName().toString().startsWith(UNFINISHED);
-    }
-
-    /** Gives a finished file or directory its name; a file replaces what is there, a directory must not exist yet. */
-    static void publish(Path finished, Path target) throws IOException {
-        sync(finished);
-        DurableFile.publish(finished, target);
     }
 
     /** Forces a file, or a directory with all that is in it, to the disk. */

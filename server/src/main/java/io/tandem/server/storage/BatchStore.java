@@ -2,11 +2,8 @@ package io.tandem.server.storage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.storage.document.Change;
-import io.tandem.server.storage.document.Documents;
-import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -59,9 +56,10 @@ public final class BatchStore {
         String id = id(batch);
         storage.delete(
                 List.of(Keys.batch(id)),
-                put(batch),
-                new Change.Clear(log(id, Results.OUTPUT)),
-                new Change.Clear(log(id, Results.ERROR)));
+                List.of(
+                        put(batch),
+                        new Change.Clear(log(id, Results.OUTPUT)),
+                        new Change.Clear(log(id, Results.ERROR))));
     }
 
     private static Change put(ObjectNode batch) {
@@ -70,15 +68,7 @@ public final class BatchStore {
 
     /** All batch objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
-        List<ObjectNode> batches = new ArrayList<>();
-        for (Documents.Document document : storage.list(COLLECTION, "")) {
-            if (ID.matcher(document.id()).matches() && id(document.body()).equals(document.id())) {
-                batches.add(document.body());
-            } else {
-                StoredJson.report(COLLECTION + " " + document.id(), "it is not a batch of this name");
-            }
-        }
-        return batches;
+        return storage.loadAll(COLLECTION, ID.asMatchPredicate());
     }
 
     /** The requests, for whoever closes them. */
@@ -98,7 +88,7 @@ public final class BatchStore {
     /** Makes a file of a batch's lines, if it was not made before; when this returns it survives a crash. */
     public void publish(ObjectNode batch, Results kind, FileStore files, FileStore.Published file) throws IOException {
         String id = id(batch);
-        files.publish(results(id, kind, head -> {})::copy, id + "_" + kind.file(), PURPOSE, file);
+        files.publish(target -> ResultLog.copy(storage, log(id, kind), target), id + "_" + kind.file(), PURPOSE, file);
     }
 
     static String log(String id, Results kind) {

@@ -70,19 +70,21 @@ public final class CheckpointStore {
     }
 
     private void deleteAll(String prefix) throws IOException {
-        List<Change> deletions = deletions(storage, prefix);
-        if (!deletions.isEmpty()) {
-            storage.delete(storage.documents().ids(COLLECTION, prefix), deletions.toArray(Change[]::new));
+        List<String> keys = storage.documents().ids(COLLECTION, prefix);
+        if (!keys.isEmpty()) {
+            storage.delete(keys, deletions(keys));
         }
     }
 
     /** What deletes the documents of all checkpoints whose keys begin with a text. */
     static List<Change> deletions(Storage storage, String prefix) throws IOException {
-        List<Change> deletions = new ArrayList<>();
-        for (String key : storage.documents().ids(COLLECTION, prefix)) {
-            deletions.add(new Change.Delete(COLLECTION, key));
-        }
-        return deletions;
+        return deletions(storage.documents().ids(COLLECTION, prefix));
+    }
+
+    private static List<Change> deletions(List<String> keys) {
+        return keys.stream()
+                .<Change>map(key -> new Change.Delete(COLLECTION, key))
+                .toList();
     }
 
     /** The beginning of the keys of a job's checkpoints, which are those of their documents too. */
@@ -224,7 +226,7 @@ public final class CheckpointStore {
     /** Deletes a checkpoint. */
     public void delete(String jobId, int step) throws IOException {
         String key = key(jobId, step);
-        storage.delete(List.of(key), new Change.Delete(COLLECTION, key));
+        storage.delete(List.of(key), deletions(List.of(key)));
     }
 
     private List<Documents.Document> list(String jobId) throws IOException {

@@ -5,7 +5,6 @@ import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -68,6 +67,6 @@ final class EventLog {
     }
 
     private Optional<ObjectNode> parse(Documents.Line line) {
-        return StoredJson.parse(line.text().getBytes(StandardCharsets.UTF_8), log + " " + line.number());
+        return StoredJson.parse(line.text(), log + " " + line.number());
     }
 }

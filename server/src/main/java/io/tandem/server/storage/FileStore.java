@@ -217,13 +217,9 @@ public final class FileStore {
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        // One of two who delete it at once finds it. Nobody else but this process changes the documents.
-        synchronized (storage) {
-            if (!isId(id) || !storage.documents().ids(COLLECTION, document(id)).contains(document(id))) {
-                return false;
-            }
-            storage.delete(List.of(place(id)), new Change.Delete(COLLECTION, document(id)));
-            return true;
-        }
+        // Not what is in the making: that has blobs, and no document yet. Of two who delete a file at once, one finds it.
+        return isId(id)
+                && storage.documents().ids(COLLECTION, document(id)).contains(document(id))
+                && storage.delete(List.of(place(id)), List.of(new Change.Delete(COLLECTION, document(id))));
     }
 }

@@ -4,7 +4,6 @@ import io.tandem.scheduler.finetune.JobSink.Measured;
 import io.tandem.scheduler.finetune.JobSink.StepReport;
 import io.tandem.scheduler.finetune.Scores;
 import io.tandem.server.storage.document.Change;
-import io.tandem.server.storage.document.Documents;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,8 +27,6 @@ public final class JobMetrics {
                     + "reward_accuracy,learning_rate,gradient_norm,tokens,seconds";
     private static final int COLUMNS = HEADER.split(",").length;
     private static final double MILLIS = 1000.0;
-
-    private static final int PAGE = 1000;
 
     private final Storage storage;
     private final String log;
@@ -100,15 +97,7 @@ public final class JobMetrics {
 
     private static List<String> lines(Storage storage, String log) throws IOException {
         List<String> lines = new ArrayList<>();
-        long after = 0;
-        List<Documents.Line> page;
-        do {
-            page = storage.documents().oldest(log, after, PAGE);
-            for (Documents.Line line : page) {
-                lines.add(line.text());
-                after = line.number();
-            }
-        } while (page.size() == PAGE);
+        storage.read(log, lines::add);
         return lines;
     }
 

@@ -7,8 +7,6 @@ import io.tandem.kernels.adapter.AdapterFormatException;
 import io.tandem.scheduler.adapter.ContentHash;
 import io.tandem.server.storage.AdapterStore.Named;
 import io.tandem.server.storage.document.Change;
-import io.tandem.server.storage.document.Documents;
-import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.channels.FileChannel;
@@ -109,13 +107,13 @@ public final class JobStore {
         changes.add(new Change.Delete(COLLECTION, jobId));
         changes.add(new Change.Clear(EventLog.name(jobId)));
         changes.add(new Change.Clear(JobMetrics.log(jobId)));
-        storage.delete(List.of(Keys.job(jobId)), changes.toArray(Change[]::new));
+        storage.delete(List.of(Keys.job(jobId)), changes);
         AtomicFiles.delete(folders.resolve(jobId));
     }
 
     /** Lets go of a job's copies of files, which it needs no more. */
     public void deleteFiles(String jobId) throws IOException {
-        storage.delete(List.of(copies(jobId)));
+        storage.delete(List.of(copies(jobId)), List.of());
         AtomicFiles.delete(folders.resolve(jobId).resolve(SCRATCH));
     }
 
@@ -148,18 +146,13 @@ public final class JobStore {
         return target -> Files.writeString(target, content);
     }
 
-    /** Writes the files of a model. */
-    @FunctionalInterface
-    public interface ModelWriting {
-        void into(Path directory) throws IOException;
-    }
-
     /**
      * Writes a base model that the job made beside it, unless it is there already; when this returns it survives a crash.
      *
+     * @param writing puts its files into a directory
      * @return where it is, from the data directory on
      */
-    public String base(String jobId, ModelWriting writing) throws IOException {
+    public String base(String jobId, Blobs.Writing writing) throws IOException {
         String key = Keys.job(jobId) + "/" + BASE;
         if (!storage.blobs().exists(key)) {
             storage.blobs().put(key, unfinished -> {
@@ -217,15 +210,7 @@ public final class JobStore {
 
     /** All job objects; a broken one is reported and left alone. */
     public List<ObjectNode> loadAll() throws IOException {
-        List<ObjectNode> jobs = new ArrayList<>();
-        for (Documents.Document document : storage.list(COLLECTION, "")) {
-            if (ID.matcher(document.id()).matches() && id(document.body()).equals(document.id())) {
-                jobs.add(document.body());
-            } else {
-                StoredJson.report(COLLECTION + " " + document.id(), "it is not a job of this name");
-            }
-        }
-        return jobs;
+        return storage.loadAll(COLLECTION, ID.asMatchPredicate());
     }
 
     /** Events of a job; see {@link EventLog#newest}. */

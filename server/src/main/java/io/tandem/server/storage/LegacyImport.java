@@ -50,7 +50,7 @@ final class LegacyImport {
         legacy.read();
         if (storage.get(MARK, IMPORTED).isEmpty()) {
             legacy.documents.add(new Change.Put(MARK, IMPORTED, "{}"));
-            storage.write(legacy.documents.toArray(Change[]::new));
+            storage.write(legacy.documents);
             LOG.info(
                     "{} documents of an earlier version were taken over into the database",
                     legacy.documents.size() - 1);
@@ -117,7 +117,7 @@ final class LegacyImport {
     private void readCheckpoints(Path folder, String key) throws IOException {
         for (Path step : AtomicFiles.directories(folder.resolve(CheckpointStore.DIRECTORY), STEP.asMatchPredicate())) {
             ObjectNode object = text(step.resolve("checkpoint.json"))
-                    .flatMap(json -> StoredJson.parse(json.getBytes(StandardCharsets.UTF_8), step.toString()))
+                    .flatMap(json -> StoredJson.parse(json, step.toString()))
                     .orElseGet(JsonBody.MAPPER::createObjectNode);
             documents.add(CheckpointStore.put(
                     key + "/" + CheckpointStore.DIRECTORY + "/" + name(step),

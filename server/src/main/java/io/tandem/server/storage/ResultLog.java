@@ -17,8 +17,6 @@ public final class ResultLog {
     /** Of a line, for those who want to know which it is. */
     private static final int HEAD_CHARS = 64;
 
-    private static final int PAGE = 100;
-
     private final Storage storage;
     private final String log;
     private final List<String> unwritten = new ArrayList<>();
@@ -39,28 +37,19 @@ public final class ResultLog {
      */
     static ResultLog open(Storage storage, String log, Consumer<String> heads) throws IOException {
         ResultLog opened = new ResultLog(storage, log);
-        opened.forEach(line -> heads.accept(line.substring(0, Math.min(line.length(), HEAD_CHARS))));
+        read(storage, log, line -> heads.accept(line.substring(0, Math.min(line.length(), HEAD_CHARS))));
         return opened;
     }
 
-    private interface Reader {
-        void read(String line) throws IOException;
-    }
-
-    private void forEach(Reader reader) throws IOException {
-        long after = 0;
-        List<Documents.Line> page;
-        do {
-            page = storage.documents().oldest(log, after, PAGE);
-            for (Documents.Line line : page) {
-                after = line.number();
-                if (line.text().startsWith("{") && line.text().endsWith("}")) {
-                    reader.read(line.text());
-                } else {
-                    StoredJson.report(log, "lines that are not whole are left out and written again");
-                }
+    /** Reads the lines that are whole. */
+    private static void read(Storage storage, String log, Storage.Reader reader) throws IOException {
+        storage.read(log, line -> {
+            if (line.startsWith("{") && line.endsWith("}")) {
+                reader.read(line);
+            } else {
+                StoredJson.report(log, "lines that are not whole are left out and written again");
             }
-        } while (page.size() == PAGE);
+        });
     }
 
     /** Adds a line, which survives a crash after {@link #force}. */
@@ -107,10 +96,10 @@ public final class ResultLog {
         return empty && unwritten.isEmpty();
     }
 
-    /** Writes all lines into a new file. */
-    void copy(Path target) throws IOException {
+    /** Writes all lines of a log into a new file. */
+    static void copy(Storage storage, String log, Path target) throws IOException {
         try (BufferedWriter out = Files.newBufferedWriter(target, StandardCharsets.UTF_8)) {
-            forEach(line -> out.append(line).append('\n'));
+            read(storage, log, line -> out.append(line).append('\n'));
         }
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
+import io.tandem.server.storage.document.StoredJson;
 import io.tandem.server.storage.document.UnreachableException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +29,9 @@ public final class Storage implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Storage.class);
     private static final String GARBAGE = "garbage";
     private static final String NOTE = "{}";
+    /** Of a log, in memory at once. */
+    private static final int LINES = 200;
+
     private static final String OWNER = "store";
     private static final String OWNER_KEY = "store/id";
 
@@ -57,14 +62,18 @@ public final class Storage implements AutoCloseable {
         List<Change> now() throws IOException;
     }
 
-    /** Changes documents; when this returns it survives a crash. */
     void write(Change... changes) throws IOException {
         write(List.of(changes));
     }
 
-    private void write(List<Change> changes) throws IOException {
+    /**
+     * Changes documents; when this returns it survives a crash.
+     *
+     * @return how many documents were there to be deleted
+     */
+    int write(List<Change> changes) throws IOException {
         try {
-            documents.write(changes);
+            return documents.write(changes);
         } catch (UnreachableException e) {
             throw e;
         } catch (IOException e) {
@@ -112,12 +121,17 @@ public final class Storage implements AutoCloseable {
         }
     }
 
-    /** Deletes blobs, those whose keys go on after these with a slash, and the documents that tell of them. */
-    void delete(List<String> keys, Change... changes) throws IOException {
-        List<Change> all = new ArrayList<>(List.of(changes));
+    /**
+     * Deletes blobs, those whose keys go on after these with a slash, and the documents that tell of them.
+     *
+     * @return false if no such document was there
+     */
+    boolean delete(List<String> keys, List<Change> changes) throws IOException {
+        List<Change> all = new ArrayList<>(changes);
         keys.forEach(key -> all.add(new Change.Put(GARBAGE, key, NOTE)));
-        write(all);
+        boolean found = write(all) > 0;
         keys.forEach(this::sweep);
+        return found;
     }
 
     /** If that fails, the next start tries again. */
@@ -184,6 +198,41 @@ public final class Storage implements AutoCloseable {
 
     List<Documents.Document> list(String collection, String prefix) throws IOException {
         return documents.list(collection, prefix);
+    }
+
+    /**
+     * All documents of a collection whose own {@code id} is what they are kept under; others are reported and left alone.
+     *
+     * @param ids whether an id can be one of the collection's
+     */
+    List<ObjectNode> loadAll(String collection, Predicate<String> ids) throws IOException {
+        List<ObjectNode> loaded = new ArrayList<>();
+        for (Documents.Document document : documents.list(collection, "")) {
+            if (ids.test(document.id()) && document.body().path("id").asText().equals(document.id())) {
+                loaded.add(document.body());
+            } else {
+                StoredJson.report(collection + " " + document.id(), "its own id is another one, or not a possible one");
+            }
+        }
+        return loaded;
+    }
+
+    /** What is done with a line of a log. */
+    interface Reader {
+        void read(String line) throws IOException;
+    }
+
+    /** Reads a log from its oldest line on, a part at a time: it may be larger than the heap. */
+    void read(String log, Reader reader) throws IOException {
+        long after = 0;
+        List<Documents.Line> page;
+        do {
+            page = documents.oldest(log, after, LINES);
+            for (Documents.Line line : page) {
+                reader.read(line.text());
+                after = line.number();
+            }
+        } while (page.size() == LINES);
     }
 
     @Override

@@ -3,10 +3,7 @@ package io.tandem.server.storage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.server.api.TenantId;
 import io.tandem.server.storage.document.Change;
-import io.tandem.server.storage.document.Documents;
-import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 
 /** Stored tenants. */
@@ -28,15 +25,7 @@ public final class TenantStore {
 
     /** All tenants; a broken one is reported and left alone. */
     public Loaded loadAll() throws IOException {
-        List<ObjectNode> tenants = new ArrayList<>();
-        for (Documents.Document document : storage.list(COLLECTION, "")) {
-            String id = document.body().path("id").asText();
-            if (TenantId.isOne(id) && id.equals(document.id())) {
-                tenants.add(document.body());
-            } else {
-                StoredJson.report(COLLECTION + " " + document.id(), "it is not a tenant of this name");
-            }
-        }
+        List<ObjectNode> tenants = storage.loadAll(COLLECTION, TenantId::isOne);
         return new Loaded(
                 tenants,
                 tenants.size() < storage.documents().ids(COLLECTION, "").size());

@@ -33,7 +33,7 @@ public final class TrainingUsage implements TrainingAccount {
                                     .sum()
                             >= most;
         } catch (UncheckedIOException e) {
-            // A job that trains is not stopped by a database that starts anew.
+            // A database that restarts stops no job that trains.
             if (e.getCause() instanceof UnreachableException) {
                 return false;
             }

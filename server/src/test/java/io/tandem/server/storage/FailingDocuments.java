@@ -61,9 +61,9 @@ public final class FailingDocuments implements Documents {
     }
 
     @Override
-    public void write(List<Change> changes) throws IOException {
+    public int write(List<Change> changes) throws IOException {
         requireRoom(changes);
-        documents.write(changes);
+        return documents.write(changes);
     }
 
     @Override

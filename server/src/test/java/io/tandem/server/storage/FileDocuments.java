@@ -7,7 +7,6 @@ import io.tandem.server.storage.document.Change;
 import io.tandem.server.storage.document.Documents;
 import io.tandem.server.storage.document.StoredJson;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +43,7 @@ final class FileDocuments implements Documents {
     }
 
     private static Optional<ObjectNode> parse(String body, String id) {
-        return StoredJson.parse(body.getBytes(StandardCharsets.UTF_8), id);
+        return StoredJson.parse(body, id);
     }
 
     @Override
@@ -64,12 +63,13 @@ final class FileDocuments implements Documents {
     }
 
     @Override
-    public synchronized void write(List<Change> changes) throws IOException {
+    public synchronized int write(List<Change> changes) throws IOException {
+        int deleted = 0;
         for (Change change : changes) {
             if (change instanceof Change.Put put) {
                 in(put.collection()).put(put.id(), put.body());
             } else if (change instanceof Change.Delete delete) {
-                in(delete.collection()).remove(delete.id());
+                deleted += in(delete.collection()).remove(delete.id()) == null ? 0 : 1;
             } else if (change instanceof Change.Append append) {
                 logs.computeIfAbsent(append.log(), name -> new ArrayList<>()).addAll(append.lines());
             } else if (change instanceof Change.Clear clear) {
@@ -77,6 +77,7 @@ final class FileDocuments implements Documents {
             }
         }
         AtomicFiles.write(file, JSON.writeValueAsString(documents) + "\n" + JSON.writeValueAsString(logs) + "\n");
+        return deleted;
     }
 
     @Override

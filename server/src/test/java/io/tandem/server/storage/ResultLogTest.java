@@ -55,7 +55,7 @@ class ResultLogTest {
         log.force();
         assertThat(heads()).hasSize(250).allMatch(head -> head.length() <= 64);
         Path file = directory.resolve("file");
-        log.copy(file);
+        ResultLog.copy(storage, LOG, file);
         assertThat(Files.readAllLines(file)).isEqualTo(lines);
     }
 

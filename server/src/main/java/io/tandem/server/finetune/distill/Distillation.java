@@ -13,10 +13,10 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Chooses examples by their loss trajectories. Those whose losses fell alike have gradients that are alike, so every cluster of
- * trajectories gives as many, whether it is large or small (S2L, Yang et al., 2024). The hardest are left out beforehand, since few
- * examples cannot teach what is hard and they would take the place of others (CCS, Zheng et al., 2023). Both happens in each ability by
- * itself, and abilities give as many too, or a hard one would be gone.
+ * Chooses examples by their loss trajectories. Examples whose losses fell alike have similar gradients, so all clusters of
+ * trajectories give equally many, whether they are large or small (S2L, Yang et al., 2024). The hardest are left out beforehand,
+ * since a few examples cannot teach what is hard, and they would take the place of others (CCS, Zheng et al., 2023). Both is
+ * done for each ability separately, and abilities give equally many too, or a hard one would vanish.
  *
  * @param clusters of each example, from 1; 0 of those that were left out
  * @param chosen examples by number

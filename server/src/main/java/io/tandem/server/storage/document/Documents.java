@@ -9,7 +9,7 @@ import java.util.Optional;
  * JSON documents by collection and id, and logs of lines. Takes as long as a disk or a network does, and serves several
  * threads.
  *
- * <p>A document that is damaged stays where it is, is said once in the log, and is otherwise treated as if it were missing, so
+ * <p>A damaged document stays where it is, is reported once in the log, and is otherwise treated as if it were missing, so
  * that it hides nothing but itself.
  */
 public interface Documents extends AutoCloseable {
@@ -35,9 +35,10 @@ public interface Documents extends AutoCloseable {
     /**
      * Writes everything or nothing; when this returns it survives a crash.
      *
+     * @return how many documents were there to be deleted
      * @throws UnreachableException if the database does not answer
      */
-    void write(List<Change> changes) throws IOException;
+    int write(List<Change> changes) throws IOException;
 
     /** Writes everything or nothing; the last changes may be lost in a crash, and never earlier ones without them. */
     void writeSoon(List<Change> changes) throws IOException;

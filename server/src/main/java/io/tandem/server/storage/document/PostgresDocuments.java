@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class PostgresDocuments extends SqlDocuments {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresDocuments.class);
-    /** For which a request does not try what another one has just found. */
+    /** Once one request has found the database away, how long others believe it. */
     private static final long AWAY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private static final int BACKLOG_MAX = 20_000;

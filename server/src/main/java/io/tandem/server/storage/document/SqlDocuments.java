@@ -101,12 +101,12 @@ abstract class SqlDocuments implements Documents {
     }
 
     private static Optional<ObjectNode> parse(String collection, String id, String body) {
-        return StoredJson.parse(body.getBytes(StandardCharsets.UTF_8), collection + " " + id);
+        return StoredJson.parse(body, collection + " " + id);
     }
 
     @Override
-    public void write(List<Change> changes) throws IOException {
-        write(Kind.WRITE, changes);
+    public int write(List<Change> changes) throws IOException {
+        return write(Kind.WRITE, changes);
     }
 
     @Override
@@ -114,7 +114,7 @@ abstract class SqlDocuments implements Documents {
         write(Kind.WRITE_SOON, changes);
     }
 
-    private void write(Kind kind, List<Change> changes) throws IOException {
+    private int write(Kind kind, List<Change> changes) throws IOException {
         for (Change change : changes) {
             requireRoom(change);
         }
@@ -122,10 +122,7 @@ abstract class SqlDocuments implements Documents {
         // those of logs, stay in theirs.
         List<Change> ordered = new ArrayList<>(changes);
         ordered.sort(Comparator.comparing(SqlDocuments::document));
-        transaction(kind, connection -> {
-            apply(connection, ordered);
-            return true;
-        });
+        return transaction(kind, connection -> apply(connection, ordered));
     }
 
     private static String document(Change change) {
@@ -141,8 +138,9 @@ abstract class SqlDocuments implements Documents {
         }
     }
 
-    /** Makes changes within a transaction. */
-    static void apply(Connection connection, List<Change> changes) throws SQLException {
+    /** Makes changes within a transaction, and says how many documents were there to be deleted. */
+    static int apply(Connection connection, List<Change> changes) throws SQLException {
+        int deleted = 0;
         for (Change change : changes) {
             if (change instanceof Change.Put put) {
                 execute(
@@ -154,7 +152,7 @@ abstract class SqlDocuments implements Documents {
                         encodable(put.body()));
             } else if (change instanceof Change.Delete delete) {
                 if (Change.isId(delete.id())) {
-                    execute(
+                    deleted += execute(
                             connection,
                             "DELETE FROM documents WHERE collection = ? AND id = ?",
                             delete.collection(),
@@ -166,6 +164,7 @@ abstract class SqlDocuments implements Documents {
                 execute(connection, "DELETE FROM lines WHERE log = ?", clear.log());
             }
         }
+        return deleted;
     }
 
     private static void append(Connection connection, Change.Append append) throws SQLException {
@@ -185,12 +184,12 @@ abstract class SqlDocuments implements Documents {
         return new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8).replace("\0", "");
     }
 
-    private static void execute(Connection connection, String sql, String... values) throws SQLException {
+    private static int execute(Connection connection, String sql, String... values) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             for (int i = 0; i < values.length; i++) {
                 statement.setString(i + 1, values[i]);
             }
-            statement.executeUpdate();
+            return statement.executeUpdate();
         }
     }
 

@@ -70,7 +70,8 @@ abstract class DocumentsTest {
         put("b", "1", "other");
         reopen();
         assertThat(documents.get("a", "1")).contains(json("new"));
-        documents.write(List.of(new Delete("a", "1"), new Delete("a", "never")));
+        assertThat(documents.write(List.of(new Delete("a", "1"), new Delete("a", "never"))))
+                .isEqualTo(1);
         assertThat(documents.get("a", "1")).isEmpty();
         assertThat(documents.get("b", "1")).contains(json("other"));
     }
@@ -276,6 +277,27 @@ abstract class DocumentsTest {
                     .extracting(Documents.Line::text)
                     .isEqualTo(
                             IntStream.range(0, each).mapToObj(String::valueOf).toList());
+        }
+    }
+
+    @Test
+    void ofThoseWhoDeleteADocumentAtOnceOneFindsIt() throws Exception {
+        int threads = 4;
+        ExecutorService deleters = Executors.newFixedThreadPool(threads);
+        try {
+            for (int i = 0; i < 20; i++) {
+                String id = String.valueOf(i);
+                put("c", id, "x");
+                Callable<Integer> delete =
+                        () -> documents.write(List.of(new Delete("c", id), new Put("d", id, json("gone"))));
+                int found = 0;
+                for (Future<Integer> one : deleters.invokeAll(Collections.nCopies(threads, delete))) {
+                    found += one.get();
+                }
+                assertThat(found).isEqualTo(1);
+            }
+        } finally {
+            deleters.shutdownNow();
         }
     }
 
