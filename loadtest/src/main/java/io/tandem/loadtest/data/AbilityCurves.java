@@ -4,6 +4,7 @@ import io.tandem.kernels.pretrain.TourFiles;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
@@ -12,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -124,21 +124,9 @@ public final class AbilityCurves implements Callable<Integer> {
         return outcomes;
     }
 
-    private void print(List<Outcome> outcomes) {
-        OUT.printf(
-                "%n| ability | %s |%n", parts.stream().map(part -> "1/" + part).collect(Collectors.joining(" | ")));
-        OUT.println("|---|" + "---|".repeat(parts.size()));
-        for (String ability : abilities.keySet()) {
-            List<String> cells = new ArrayList<>();
-            for (int part : parts) {
-                DoubleSummaryStatistics exact = outcomes.stream()
-                        .filter(outcome -> outcome.ability.equals(ability) && outcome.part.equals("1/" + part))
-                        .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
-                        .summaryStatistics();
-                cells.add(String.format(
-                        Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax()));
-            }
-            OUT.printf("| %s | %s |%n", ability, String.join(" | ", cells));
-        }
+    private static void print(List<Outcome> outcomes) {
+        ScoreTable table = new ScoreTable();
+        outcomes.forEach(outcome -> table.add(outcome.ability, outcome.part, outcome.exactMatch));
+        table.print(OUT, "ability");
     }
 }

@@ -7,6 +7,7 @@ import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
 import io.tandem.loadtest.PoissonLoad;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
 import io.tandem.loadtest.TrainingJob;
 import io.tandem.loadtest.figure.Table;
@@ -16,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -282,10 +282,9 @@ public final class MethodQuality implements Callable<Integer> {
 
     /** The mean over the seeds, and the worst and the best. */
     private static String exact(List<Outcome> outcomes, String skill) {
-        DoubleSummaryStatistics exact = outcomes.stream()
+        return ScoreTable.cell(outcomes.stream()
                 .filter(outcome -> outcome.skill.equals(skill))
                 .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
-                .summaryStatistics();
-        return String.format(Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax());
+                .summaryStatistics());
     }
 }
