@@ -6,6 +6,7 @@ import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
 import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
+import io.tandem.loadtest.TrainingLines;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -102,7 +103,7 @@ public final class AbilityCurves implements Callable<Integer> {
             Collections.shuffle(lines, new Random(seed));
             List<String> some = lines.subList(0, Math.max(1, lines.size() / part));
             counts.put(ability, some.size());
-            mixed.addAll(Lessons.repeated(some, lessons.examples() / abilities.size(), seed));
+            mixed.addAll(TrainingLines.repeated(some, lessons.examples() / abilities.size(), new Random(seed)));
         }
         String adapter = lessons.train(client, mixed, seed);
         List<Outcome> outcomes = new ArrayList<>();
