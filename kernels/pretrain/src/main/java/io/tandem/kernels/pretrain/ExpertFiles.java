@@ -1,6 +1,5 @@
 package io.tandem.kernels.pretrain;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,12 +90,8 @@ public final class ExpertFiles {
     private static void write(Path file, List<Question> questions) throws IOException {
         StringBuilder lines = new StringBuilder();
         for (Question question : questions) {
-            lines.append(line(question)).append('\n');
+            lines.append(TourFiles.line(question)).append('\n');
         }
         Files.writeString(file, lines);
-    }
-
-    private static String line(Question question) throws JsonProcessingException {
-        return TourFiles.line(question);
     }
 }
