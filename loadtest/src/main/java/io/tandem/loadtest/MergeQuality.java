@@ -1,8 +1,6 @@
 package io.tandem.loadtest;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -11,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 
@@ -18,15 +17,6 @@ import java.util.stream.StreamSupport;
 final class MergeQuality {
     private static final double PERCENT = 100;
     private static final int OTHER_COLUMNS = 5;
-
-    /**
-     * A way to merge.
-     *
-     * @param density share of the entries that are kept; 0 if the strategy takes none
-     * @param weight of each expert
-     * @param searched whether the weights are looked for from there
-     */
-    private record Method(String label, String strategy, double density, double weight, boolean searched) {}
 
     /** What came of one method on some experts: the mean over them, in units of the mean of the experts themselves. */
     record Kept(String method, int experts, double share) {}
@@ -50,24 +40,27 @@ final class MergeQuality {
         this.out = out;
     }
 
-    private List<Method> methods(int count) {
-        double average = 1.0 / count;
-        List<Method> methods = new ArrayList<>(List.of(
-                new Method("average", "linear", 0, average, false),
-                new Method("sum", "linear", 0, 1, false),
-                new Method("searched sum", "linear", 0, 1, true),
-                new Method("sum by svd", "svd", 0, 1, false),
-                new Method("magnitude prune", "magnitude_prune", density, 1, false),
-                new Method("TIES", "ties", density, 1, false),
-                new Method("searched TIES", "ties", density, 1, true),
-                new Method("TIES by svd", "ties_svd", density, 1, false),
-                new Method("DARE-TIES", "dare_ties", density, 1, false),
-                new Method("PCB", "pcb", density, 1, false),
-                new Method("searched PCB", "pcb", density, 1, true)));
+    /** @param file for weights that are looked for */
+    private List<MergeWay> ways(int count, String file) {
+        MergeWay sum = MergeWay.summed("sum", "linear", 1);
+        MergeWay ties = MergeWay.pruned("TIES", "ties", density);
+        MergeWay pcb = MergeWay.pruned("PCB", "pcb", density);
+        List<MergeWay> ways = new ArrayList<>(List.of(
+                MergeWay.summed("average", "linear", 1.0 / count),
+                sum,
+                sum.searched(file, evaluations),
+                MergeWay.summed("sum by svd", "svd", 1),
+                MergeWay.pruned("magnitude prune", "magnitude_prune", density),
+                ties,
+                ties.searched(file, evaluations),
+                MergeWay.pruned("TIES by svd", "ties_svd", density),
+                MergeWay.pruned("DARE-TIES", "dare_ties", density),
+                pcb,
+                pcb.searched(file, evaluations)));
         if (count == 2) {
-            methods.add(new Method("layer swap", "layer_swap", 0, 1, false));
+            ways.add(MergeWay.swap("layer swap", Map.of()));
         }
-        return methods;
+        return ways;
     }
 
     void measure() throws IOException, InterruptedException {
@@ -96,35 +89,17 @@ final class MergeQuality {
     private void merge(List<Expert> members) throws IOException, InterruptedException {
         String file = Expert.uploadValidation(client, members);
         String names = members.stream().map(Expert::skill).collect(Collectors.joining(" + "));
-        for (Method method : methods(members.size())) {
+        List<String> models = members.stream().map(Expert::model).toList();
+        for (MergeWay way : ways(members.size(), file)) {
             String name = "merge-" + kept.size();
-            JsonNode report = client.post("/v1/adapters/merge", request(name, method, members, file))
-                    .path("merge");
+            JsonNode report = way.merge(client, name, models).path("merge");
             String weights = StreamSupport.stream(
                             report.at("/validation/weights").spliterator(), false)
                     .map(weight -> String.format(Locale.ROOT, "%.2f", weight.asDouble()))
                     .collect(Collectors.joining(" "));
-            double share = row(names, method.label(), members, name, weights);
-            kept.add(new Kept(method.label(), members.size(), share));
+            double share = row(names, way.label(), members, name, weights);
+            kept.add(new Kept(way.label(), members.size(), share));
         }
-    }
-
-    private ObjectNode request(String name, Method method, List<Expert> members, String validationFile) {
-        ObjectNode body = ApiClient.JSON.createObjectNode();
-        body.put("name", name).put("merge_strategy", method.strategy());
-        ArrayNode ids = body.putArray("ids");
-        ArrayNode weights = body.putArray("weights");
-        members.forEach(member -> {
-            ids.add(member.model());
-            weights.add(method.weight());
-        });
-        if (method.density() > 0) {
-            body.put("density", method.density());
-        }
-        if (method.searched()) {
-            body.put("validation_file", validationFile).put("evaluations", evaluations);
-        }
-        return body;
     }
 
     /** Examines a model in the skills of some experts; returns the share of those experts' own mean that it reaches. */

@@ -4,7 +4,9 @@ import io.tandem.kernels.pretrain.TourFiles;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
+import io.tandem.loadtest.TrainingLines;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -12,7 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -102,7 +103,7 @@ public final class AbilityCurves implements Callable<Integer> {
             Collections.shuffle(lines, new Random(seed));
             List<String> some = lines.subList(0, Math.max(1, lines.size() / part));
             counts.put(ability, some.size());
-            mixed.addAll(Lessons.repeated(some, lessons.examples() / abilities.size(), seed));
+            mixed.addAll(TrainingLines.repeated(some, lessons.examples() / abilities.size(), new Random(seed)));
         }
         String adapter = lessons.train(client, mixed, seed);
         List<Outcome> outcomes = new ArrayList<>();
@@ -124,21 +125,9 @@ public final class AbilityCurves implements Callable<Integer> {
         return outcomes;
     }
 
-    private void print(List<Outcome> outcomes) {
-        OUT.printf(
-                "%n| ability | %s |%n", parts.stream().map(part -> "1/" + part).collect(Collectors.joining(" | ")));
-        OUT.println("|---|" + "---|".repeat(parts.size()));
-        for (String ability : abilities.keySet()) {
-            List<String> cells = new ArrayList<>();
-            for (int part : parts) {
-                DoubleSummaryStatistics exact = outcomes.stream()
-                        .filter(outcome -> outcome.ability.equals(ability) && outcome.part.equals("1/" + part))
-                        .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
-                        .summaryStatistics();
-                cells.add(String.format(
-                        Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax()));
-            }
-            OUT.printf("| %s | %s |%n", ability, String.join(" | ", cells));
-        }
+    private static void print(List<Outcome> outcomes) {
+        ScoreTable table = new ScoreTable();
+        outcomes.forEach(outcome -> table.add(outcome.ability, outcome.part, outcome.exactMatch));
+        table.print(OUT, "ability");
     }
 }

@@ -6,6 +6,7 @@ import io.tandem.kernels.pretrain.TourFiles;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
 import io.tandem.loadtest.TrainingJob;
 import io.tandem.loadtest.figure.Table;
@@ -16,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -186,20 +186,9 @@ public final class DistilledFiles implements Callable<Integer> {
         return new Outcome(file, learned, lines.size(), seed, exact);
     }
 
-    private void print(List<Outcome> outcomes) {
-        OUT.println("\n| file | whole | distilled | random |");
-        OUT.println("|---|---|---|---|");
-        for (String file : files) {
-            List<String> cells = new ArrayList<>();
-            for (String learned : List.of("whole", "distilled", "random")) {
-                DoubleSummaryStatistics exact = outcomes.stream()
-                        .filter(outcome -> outcome.file.equals(file) && outcome.learned.equals(learned))
-                        .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
-                        .summaryStatistics();
-                cells.add(String.format(
-                        Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax()));
-            }
-            OUT.printf("| %s | %s |%n", file, String.join(" | ", cells));
-        }
+    private static void print(List<Outcome> outcomes) {
+        ScoreTable table = new ScoreTable();
+        outcomes.forEach(outcome -> table.add(outcome.file, outcome.learned, outcome.exactMatch));
+        table.print(OUT, "file");
     }
 }

@@ -3,9 +3,8 @@ package io.tandem.loadtest.data;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.TrainingJob;
+import io.tandem.loadtest.TrainingLines;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import picocli.CommandLine.Option;
@@ -36,21 +35,10 @@ final class Lessons {
         return steps * batchSize;
     }
 
-    /** So many of the lines, all of them before one comes again. */
-    static List<String> repeated(List<String> lines, int count, long seed) {
-        List<String> order = new ArrayList<>(lines);
-        List<String> chosen = new ArrayList<>();
-        Random random = new Random(seed);
-        while (chosen.size() < count) {
-            Collections.shuffle(order, random);
-            chosen.addAll(order.subList(0, Math.min(order.size(), count - chosen.size())));
-        }
-        return chosen;
-    }
-
     /** Trains an adapter; returns its name. */
     String train(ApiClient client, List<String> lines, long seed) throws IOException, InterruptedException {
-        ObjectNode body = body(client, client.upload(repeated(lines, examples(), seed)), seed);
+        List<String> examples = TrainingLines.repeated(lines, examples(), new Random(seed));
+        ObjectNode body = body(client, client.upload(examples), seed);
         hyperparameters(body.putObject("hyperparameters"), 1);
         return TrainingJob.start(client, body).await(event -> {});
     }

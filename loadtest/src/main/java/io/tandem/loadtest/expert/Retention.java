@@ -1,5 +1,7 @@
 package io.tandem.loadtest.expert;
 
+import io.tandem.loadtest.MergeWay;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;

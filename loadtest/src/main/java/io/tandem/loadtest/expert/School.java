@@ -5,6 +5,7 @@ import io.tandem.kernels.pretrain.ExpertFiles;
 import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.TrainingJob;
+import io.tandem.loadtest.TrainingLines;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -82,14 +83,9 @@ final class School {
 
     /** All lessons of the language once; of a skill so many as all skills have, all of them before one comes again. */
     private List<String> examples(String subject, Random random) throws IOException {
-        List<String> lines = new ArrayList<>(Files.readAllLines(files.resolve(subject + ".train.jsonl")));
+        List<String> lines = Files.readAllLines(files.resolve(subject + ".train.jsonl"));
         int count = subject.equals(ExpertFiles.LANGUAGE) ? lines.size() : lessons.examples;
-        List<String> chosen = new ArrayList<>();
-        while (chosen.size() < count) {
-            Collections.shuffle(lines, random);
-            chosen.addAll(lines.subList(0, Math.min(lines.size(), count - chosen.size())));
-        }
-        return chosen;
+        return TrainingLines.repeated(lines, count, random);
     }
 
     /** The share of a subject's questions that a model answers exactly. */

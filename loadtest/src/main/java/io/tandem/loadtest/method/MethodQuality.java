@@ -7,16 +7,16 @@ import io.tandem.loadtest.ApiClient;
 import io.tandem.loadtest.Exam;
 import io.tandem.loadtest.ModelOption;
 import io.tandem.loadtest.PoissonLoad;
+import io.tandem.loadtest.ScoreTable;
 import io.tandem.loadtest.ServerProcess;
 import io.tandem.loadtest.TrainingJob;
+import io.tandem.loadtest.TrainingLines;
 import io.tandem.loadtest.figure.Table;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -171,7 +171,8 @@ public final class MethodQuality implements Callable<Integer> {
             speeds.put(key, probe(client, method, skill));
         }
         int steps = (int) Math.max(1, seconds * speeds.getOrDefault(key, 1.0));
-        String file = client.upload(examples(skill, steps * batchSize, seed));
+        List<String> lines = Files.readAllLines(TASKS.resolve(skill + ".train.jsonl"));
+        String file = client.upload(TrainingLines.repeated(lines, steps * batchSize, new Random(seed)));
         ObjectNode body = body(client, method, file, seed, 1);
         JsonNode plan = client.post("/v1/fine_tuning/jobs/dry_run", body);
         double before = trainedTokens(client);
@@ -239,18 +240,6 @@ public final class MethodQuality implements Callable<Integer> {
         return body;
     }
 
-    /** So many of a skill's examples, all of them before one comes again. */
-    private static List<String> examples(String skill, int count, long seed) throws IOException {
-        List<String> lines = new ArrayList<>(Files.readAllLines(TASKS.resolve(skill + ".train.jsonl")));
-        List<String> chosen = new ArrayList<>();
-        Random random = new Random(seed);
-        while (chosen.size() < count) {
-            Collections.shuffle(lines, random);
-            chosen.addAll(lines.subList(0, Math.min(lines.size(), count - chosen.size())));
-        }
-        return chosen;
-    }
-
     /** Rows that went forward. */
     private static double trainedTokens(ApiClient client) throws IOException, InterruptedException {
         return client.metric("tandem_tokens_total", "phase=\"finetune\"");
@@ -282,10 +271,9 @@ public final class MethodQuality implements Callable<Integer> {
 
     /** The mean over the seeds, and the worst and the best. */
     private static String exact(List<Outcome> outcomes, String skill) {
-        DoubleSummaryStatistics exact = outcomes.stream()
+        return ScoreTable.cell(outcomes.stream()
                 .filter(outcome -> outcome.skill.equals(skill))
                 .mapToDouble(outcome -> PERCENT * outcome.exactMatch)
-                .summaryStatistics();
-        return String.format(Locale.ROOT, "%.0f %% (%.0f–%.0f)", exact.getAverage(), exact.getMin(), exact.getMax());
+                .summaryStatistics());
     }
 }

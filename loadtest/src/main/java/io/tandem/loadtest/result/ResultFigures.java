@@ -124,27 +124,16 @@ public final class ResultFigures {
     /** The mean over the seeds. */
     private static Figure methods(Table table) {
         Bars bars = Bars.grouped("exact match, %").upTo(105);
-        for (String method : table.distinct("method")) {
-            for (String skill : table.distinct("skill")) {
-                double[] exact =
-                        table.where("method", method).where("skill", skill).numbers("exact_match");
-                bars.add(skill, method, PERCENT * Arrays.stream(exact).average().orElse(0));
-            }
-        }
+        addMeans(bars, table, "method", "skill");
         return Figure.of("What methods learn in the same time", bars);
     }
 
     /** The mean over the seeds. */
     private static Figure abilities(Table table) {
         List<String> parts = table.distinct("part");
-        double[] at = IntStream.range(0, parts.size()).asDoubleStream().toArray();
         Panel panel = new Panel("exact match, %").upTo(105);
         for (String ability : table.distinct("ability")) {
-            Table rows = table.where("ability", ability);
-            double[] exact = parts.stream()
-                    .mapToDouble(part -> PERCENT * mean(rows.where("part", part).numbers("exact_match")))
-                    .toArray();
-            panel.line(ability, at, exact);
+            addMeans(panel, ability, table.where("ability", ability), "part", parts, "exact_match");
         }
         return Figure.of("What abilities need", Panel.acrossNames("part of the examples", parts), panel);
     }
@@ -152,15 +141,7 @@ public final class ResultFigures {
     /** The mean over the seeds. */
     private static Figure distillation(Table table) {
         Bars bars = Bars.grouped("exact match, %").upTo(105);
-        for (String file : table.distinct("file")) {
-            Table rows = table.where("file", file);
-            for (String learned : rows.distinct("learned")) {
-                bars.add(
-                        learned,
-                        file,
-                        PERCENT * mean(rows.where("learned", learned).numbers("exact_match")));
-            }
-        }
+        addMeans(bars, table, "file", "learned");
         return Figure.of("What is learned from a part of a file", bars);
     }
 
@@ -198,12 +179,7 @@ public final class ResultFigures {
     /** The mean over skills and seeds. */
     private static Figure transfer(Table table) {
         Bars bars = Bars.grouped("exact match, %").upTo(PERCENT + 8);
-        for (String method : table.distinct("method")) {
-            Table rows = table.where("method", method);
-            for (String exam : table.distinct("exam")) {
-                bars.add(exam, method, PERCENT * mean(rows.where("exam", exam).numbers("exact_match")));
-            }
-        }
+        addMeans(bars, table, "method", "exam");
         return Figure.of(
                 "Experts in " + String.join(", ", table.distinct("skill")) + ", each merged with one in a language",
                 bars);
@@ -214,15 +190,9 @@ public final class ResultFigures {
         List<String> counts = table.distinct("experts").stream()
                 .sorted(Comparator.comparing(Integer::valueOf))
                 .toList();
-        double[] at = IntStream.range(0, counts.size()).asDoubleStream().toArray();
         Panel panel = new Panel("of the experts' own exact match, %").upTo(105);
         for (String method : table.distinct("method")) {
-            Table rows = table.where("method", method);
-            double[] shares = counts.stream()
-                    .mapToDouble(
-                            count -> PERCENT * mean(rows.where("experts", count).numbers("share_of_own")))
-                    .toArray();
-            panel.line(method, at, shares);
+            addMeans(panel, method, table.where("method", method), "experts", counts, "share_of_own");
         }
         return Figure.of("What merges keep of experts", Panel.acrossNames("experts merged", counts), panel);
     }
@@ -285,6 +255,26 @@ public final class ResultFigures {
             bars.add(optimizers.get(i), "rank " + ranks.get(i), bytes[i] / MEGA);
         }
         return Figure.of("Optimizer state", bars);
+    }
+
+    /** A group of bars for each value of one column, a bar in it for each of another: the means of exact match. */
+    private static void addMeans(Bars bars, Table table, String group, String bar) {
+        for (String of : table.distinct(group)) {
+            Table rows = table.where(group, of);
+            for (String each : rows.distinct(bar)) {
+                bars.add(each, of, PERCENT * mean(rows.where(bar, each).numbers("exact_match")));
+            }
+        }
+    }
+
+    /** A line of means, over names that are a column's values. */
+    private static void addMeans(
+            Panel panel, String name, Table rows, String column, List<String> across, String share) {
+        double[] at = IntStream.range(0, across.size()).asDoubleStream().toArray();
+        double[] means = across.stream()
+                .mapToDouble(value -> PERCENT * mean(rows.where(column, value).numbers(share)))
+                .toArray();
+        panel.line(name, at, means);
     }
 
     private static double[] percent(double[] shares) {

@@ -60,9 +60,7 @@ class ConsoleIT {
         String id = create(
                 TrainingFiles.chats(8),
                 "\"suffix\":\"" + suffix + "\",\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":2}");
-        while (operator.json(operator.get(JOBS + "/" + id)).path("finished_at").isNull()) {
-            Thread.sleep(50);
-        }
+        new JobClient(operator).ended(id);
     }
 
     @AfterAll

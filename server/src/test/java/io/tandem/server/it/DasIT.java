@@ -18,43 +18,22 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(180)
 class DasIT {
     private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
-    private static final String JOBS = "/v1/fine_tuning/jobs";
 
     @TempDir
     private Path directory;
 
     private RunningServer server;
+    private JobClient jobs;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, 16);
+        jobs = new JobClient(server);
     }
 
     @AfterEach
     void stop() {
         server.close();
-    }
-
-    private JsonNode ended(String id) throws Exception {
-        JsonNode job = server.json(server.get(JOBS + "/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(50);
-            job = server.json(server.get(JOBS + "/" + id));
-        }
-        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return job;
-    }
-
-    private List<JsonNode> events(String id, String type) throws Exception {
-        List<JsonNode> events = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> {
-                    if (event.path("type").asText().equals(type)) {
-                        events.add(0, event);
-                    }
-                });
-        return events;
     }
 
     private String text(String model) throws Exception {
@@ -74,9 +53,9 @@ class DasIT {
         String body = "{\"model\":\"tiny\",\"seed\":5,\"training_file\":\"" + file + "\",\"validation_file\":\"" + file
                 + "\",\"hyperparameters\":{\"n_epochs\":6,\"batch_size\":4,\"checkpoint_every\":6,\"learning_rate\":0.01,"
                 + "\"learns\":{\"type\":\"das\",\"skip\":0.5,\"search\":0.2,\"probe_every\":4}}}";
-        String id = server.json(server.post(JOBS, body)).path("id").asText();
-        JsonNode job = ended(id);
-        Adapter adapter = server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
+        String id = jobs.create(body);
+        JsonNode job = jobs.ended(id);
+        Adapter adapter = jobs.adapter(job);
         assertThat(adapter.skipped()).hasSize(1);
         assertThat(adapter.modules())
                 .hasSize(7)
@@ -84,7 +63,7 @@ class DasIT {
         String model = job.path("fine_tuned_model").asText();
         assertThat(server.adapter(model + ":ckpt-step-6", MODEL.config()).skipped())
                 .hasSize(1);
-        List<JsonNode> told = events(id, "metrics");
+        List<JsonNode> told = jobs.events(id, "metrics");
         List<Integer> probed = new ArrayList<>();
         for (JsonNode event : told) {
             JsonNode data = event.path("data");
@@ -96,7 +75,7 @@ class DasIT {
             }
         }
         assertThat(probed).containsExactly(0, 3, 6, 9);
-        assertThat(events(id, "message"))
+        assertThat(jobs.events(id, "message"))
                 .extracting(event -> event.path("message").asText())
                 .contains("Step 12/60: 7 of 14 modules and 56 of 112 ranks learn from here on; layers "
                         + adapter.skipped().first() + " are skipped.");

@@ -3,13 +3,10 @@ package io.tandem.server.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -26,7 +23,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Files that are distilled, end to end. The model runs in float32 and windows have one size. */
 @Timeout(180)
 class DistillIT {
-    private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final String SETTINGS =
             "\"clusters\":3,\"examinations\":4,\"hyperparameters\":{\"n_epochs\":4,\"batch_size\":4,\"rank\":2,\"n_checkpoints\":2}";
@@ -35,10 +31,12 @@ class DistillIT {
     private Path directory;
 
     private RunningServer server;
+    private JobClient jobs;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, 48);
+        jobs = new JobClient(server);
     }
 
     @AfterEach
@@ -61,74 +59,27 @@ class DistillIT {
                 + "\",\"method\":{\"type\":\"distill\",\"distill\":{" + settings + "}}}";
     }
 
-    private String create(String file, String settings) throws Exception {
-        HttpResponse<String> answer = server.post(JOBS, body(file, settings));
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-        return JsonBody.MAPPER.readTree(answer.body()).path("id").asText();
-    }
-
-    private JsonNode job(String id) throws Exception {
-        return server.json(server.get(JOBS + "/" + id));
-    }
-
-    private JsonNode ended(String id) throws Exception {
-        while (job(id).path("finished_at").isNull()) {
-            Thread.sleep(20);
-        }
-        return job(id);
-    }
-
-    private JsonNode succeeded(String id) throws Exception {
-        JsonNode job = ended(id);
-        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return job;
-    }
-
-    private List<String> messages(String id) throws Exception {
-        List<String> messages = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> messages.add(0, event.path("message").asText()));
-        return messages;
-    }
-
-    private void awaitMessage(String id, String part) throws Exception {
-        while (messages(id).stream().noneMatch(message -> message.contains(part))) {
-            Thread.sleep(5);
-        }
-    }
-
-    private String content(JsonNode file) throws Exception {
-        HttpResponse<String> content = server.get("/v1/files/" + file.asText() + "/content");
-        assertThat(content.statusCode()).isEqualTo(200);
-        return content.body();
-    }
-
-    private Adapter adapter(JsonNode job) throws Exception {
-        return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
-    }
-
     @Test
     void pausesAndRestartsLeaveNoTrace() throws Exception {
         String file = server.upload("train.jsonl", chats(24));
-        JsonNode alone = succeeded(create(file, "\"examples\":9," + SETTINGS));
-        String examples = content(alone.at("/distill/file"));
-        String table = content(alone.at("/result_files/1"));
+        JsonNode alone = jobs.succeeded(jobs.create(body(file, "\"examples\":9," + SETTINGS)));
+        String examples = jobs.content(alone.at("/distill/file"));
+        String table = jobs.content(alone.at("/result_files/1"));
 
-        String id = create(file, "\"examples\":9," + SETTINGS);
-        awaitMessage(id, "1 of 4 times");
+        String id = jobs.create(body(file, "\"examples\":9," + SETTINGS));
+        jobs.awaitMessage(id, "1 of 4 times");
         server.post(JOBS + "/" + id + "/pause", "{}");
         stop();
         start();
         server.post(JOBS + "/" + id + "/resume", "{}");
-        awaitMessage(id, "3 of 4 times");
+        jobs.awaitMessage(id, "3 of 4 times");
         stop();
         loseTheLastCheckpoint(directory.resolve("data/jobs").resolve(id).resolve("checkpoints"));
         start();
-        JsonNode restarted = succeeded(id);
-        assertThat(content(restarted.at("/distill/file"))).isEqualTo(examples);
-        assertThat(content(restarted.at("/result_files/1"))).isEqualTo(table);
-        assertThat(adapter(restarted)).usingRecursiveComparison().isEqualTo(adapter(alone));
+        JsonNode restarted = jobs.succeeded(id);
+        assertThat(jobs.content(restarted.at("/distill/file"))).isEqualTo(examples);
+        assertThat(jobs.content(restarted.at("/result_files/1"))).isEqualTo(table);
+        assertThat(jobs.adapter(restarted)).usingRecursiveComparison().isEqualTo(jobs.adapter(alone));
     }
 
     /** A process that is killed has not written it; the one before has the losses of the first half. */
@@ -149,8 +100,8 @@ class DistillIT {
     void theFileSaysWhereItIsFrom() throws Exception {
         // A line that is there twice counts once, whatever the form of the file.
         String file = server.upload("train.jsonl", chats(24) + chat(3) + "\n");
-        JsonNode job = succeeded(create(file, "\"examples\":9," + SETTINGS));
-        List<String> kept = content(job.at("/distill/file")).lines().toList();
+        JsonNode job = jobs.succeeded(jobs.create(body(file, "\"examples\":9," + SETTINGS)));
+        List<String> kept = jobs.content(job.at("/distill/file")).lines().toList();
         assertThat(kept)
                 .hasSize(9)
                 .doesNotHaveDuplicates()
@@ -164,29 +115,21 @@ class DistillIT {
         assertThat(job.path("distill").path("of").asInt()).isEqualTo(25);
         assertThat(job.at("/method/distill/clusters").asInt()).isEqualTo(3);
         assertThat(job.path("result_files")).hasSize(3);
-        List<String> table = content(job.at("/result_files/1")).lines().toList();
+        List<String> table = jobs.content(job.at("/result_files/1")).lines().toList();
         assertThat(table).hasSize(25);
         assertThat(table.get(0)).isEqualTo("example,ability,kept,cluster,loss_1,loss_2,loss_3,loss_4");
         assertThat(table.subList(1, 25))
                 .filteredOn(line -> line.contains(",true,"))
                 .hasSize(9);
-        assertThat(messages(job.path("id").asText()))
+        assertThat(jobs.messages(job.path("id").asText()))
                 .contains("The losses of the 25 training examples were measured, 4 of 4 times.")
                 .anyMatch(message -> message.endsWith(" has 9 of the 25 examples."));
 
         String plain = "{\"model\":\"tiny\",\"seed\":5,\"training_file\":\"" + file
                 + "\",\"hyperparameters\":{\"n_epochs\":4,\"batch_size\":4,\"rank\":2}}";
-        JsonNode learned = succeeded(JsonBody.MAPPER
-                .readTree(server.post(JOBS, plain).body())
-                .path("id")
-                .asText());
-        assertThat(adapter(job)).usingRecursiveComparison().isEqualTo(adapter(learned));
-        succeeded(JsonBody.MAPPER
-                .readTree(
-                        server.post(JOBS, plain.replace(file, object.path("id").asText()))
-                                .body())
-                .path("id")
-                .asText());
+        JsonNode learned = jobs.succeeded(jobs.create(plain));
+        assertThat(jobs.adapter(job)).usingRecursiveComparison().isEqualTo(jobs.adapter(learned));
+        jobs.succeeded(jobs.create(plain.replace(file, object.path("id").asText())));
     }
 
     @Test
@@ -194,8 +137,9 @@ class DistillIT {
         String rows = IntStream.range(0, 12)
                 .mapToObj(i -> "what is " + i + ",it is " + i + "\n")
                 .collect(Collectors.joining("", "question,answer\n", ""));
-        JsonNode job = succeeded(create(server.upload("train.csv", rows), "\"examples\":5," + SETTINGS));
-        assertThat(content(job.at("/distill/file")).lines())
+        JsonNode job =
+                jobs.succeeded(jobs.create(body(server.upload("train.csv", rows), "\"examples\":5," + SETTINGS)));
+        assertThat(jobs.content(job.at("/distill/file")).lines())
                 .hasSize(5)
                 .allMatch(line -> line.matches("\\{\"question\":\"what is ([0-9]+)\",\"answer\":\"it is \\1\"}"));
     }
@@ -203,7 +147,7 @@ class DistillIT {
     @Test
     void aFileMustHaveMoreThanIsKept() throws Exception {
         String file = server.upload("train.jsonl", chats(9) + chats(9));
-        JsonNode job = ended(create(file, "\"examples\":9," + SETTINGS));
+        JsonNode job = jobs.ended(jobs.create(body(file, "\"examples\":9," + SETTINGS)));
         assertThat(job.at("/error/message").asText())
                 .isEqualTo("'examples' is 9, and 'training_file' has only 9 different ones.");
         HttpResponse<String> dry = server.post(JOBS + "/dry_run", body(file, "\"examples\":9," + SETTINGS));

@@ -145,14 +145,7 @@ class FullModulesIT {
     }
 
     private static JsonNode ended(HttpResponse<String> created) throws Exception {
-        String id = server.json(created).path("id").asText();
-        JsonNode job = server.json(server.get(JOBS + "/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(50);
-            job = server.json(server.get(JOBS + "/" + id));
-        }
-        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return job;
+        return new JobClient(server).succeeded(server.json(created).path("id").asText());
     }
 
     /** They start as the model's own and learn; and a job may stand on top of one, and learn what that has not. */

@@ -5,25 +5,33 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.model.ModelConfig;
+import io.tandem.kernels.testing.TinyModel;
+import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
 
 /** What the tests of jobs ask of a server. */
 final class JobClient {
     private static final String JOBS = "/v1/fine_tuning/jobs";
+    /** That {@link RunningServer} makes. */
+    private static final ModelConfig MODEL =
+            TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).config();
 
     private final RunningServer server;
-    private final ModelConfig model;
 
-    JobClient(RunningServer server, ModelConfig model) {
+    JobClient(RunningServer server) {
         this.server = server;
-        this.model = model;
     }
 
     /** @return the job's id */
     String create(String method, String hyperparameters, String rest) throws Exception {
         String body = "{\"model\":\"tiny\",\"seed\":5," + rest + ",\"method\":{\"type\":\"" + method + "\",\"" + method
                 + "\":{\"hyperparameters\":{" + hyperparameters + "}}}}";
+        return create(body);
+    }
+
+    /** @return the job's id */
+    String create(String body) throws Exception {
         return server.json(server.post(JOBS, body)).path("id").asText();
     }
 
@@ -33,24 +41,39 @@ final class JobClient {
 
     /** The job when it has ended, however that was. */
     JsonNode ended(String id) throws Exception {
-        while (job(id).path("finished_at").isNull()) {
-            Thread.sleep(50);
+        JsonNode job = job(id);
+        while (job.path("finished_at").isNull()) {
+            Thread.sleep(20);
+            job = job(id);
         }
-        return job(id);
+        return job;
+    }
+
+    JsonNode succeeded(String id) throws Exception {
+        JsonNode job = ended(id);
+        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
+        return job;
+    }
+
+    /** All of them, the oldest first. */
+    List<JsonNode> events(String id) throws Exception {
+        List<JsonNode> events = new ArrayList<>();
+        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
+                .path("data")
+                .forEach(event -> events.add(0, event));
+        return events;
     }
 
     /** Of a type, the oldest first. */
     List<JsonNode> events(String id, String type) throws Exception {
-        /** Of a type, the oldest first. */
-        List<JsonNode> events = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> {
-                    if (event.path("type").asText().equals(type)) {
-                        events.add(0, event);
-                    }
-                });
-        return events;
+        return events(id).stream()
+                .filter(event -> event.path("type").asText().equals(type))
+                .toList();
+    }
+
+    /** Of all events, the oldest first. */
+    List<String> messages(String id) throws Exception {
+        return events(id).stream().map(event -> event.path("message").asText()).toList();
     }
 
     void awaitStep(String id, int step) throws Exception {
@@ -61,15 +84,21 @@ final class JobClient {
     }
 
     void awaitMessage(String id, String part) throws Exception {
-        while (events(id, "message").stream()
-                .noneMatch(event -> event.path("message").asText().contains(part))) {
-            Thread.sleep(20);
+        while (messages(id).stream().noneMatch(message -> message.contains(part))) {
+            Thread.sleep(5);
         }
+    }
+
+    /** Of a file that a job has made. */
+    String content(JsonNode file) throws Exception {
+        HttpResponse<String> content = server.get("/v1/files/" + file.asText() + "/content");
+        assertThat(content.statusCode()).isEqualTo(200);
+        return content.body();
     }
 
     /** What a job has made that has succeeded. */
     Adapter adapter(JsonNode job) throws Exception {
         assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return server.adapter(job.path("fine_tuned_model").asText(), model);
+        return server.adapter(job.path("fine_tuned_model").asText(), MODEL);
     }
 }

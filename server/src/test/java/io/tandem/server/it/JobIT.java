@@ -45,7 +45,7 @@ class JobIT {
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, WINDOW);
-        jobs = new JobClient(server, MODEL.config());
+        jobs = new JobClient(server);
     }
 
     @AfterEach

@@ -34,7 +34,7 @@ class LearnsIT {
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory, WINDOW);
-        jobs = new JobClient(server, MODEL.config());
+        jobs = new JobClient(server);
     }
 
     @AfterAll

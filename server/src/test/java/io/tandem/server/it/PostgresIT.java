@@ -2,15 +2,11 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.storage.document.TestPostgres;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,8 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 class PostgresIT {
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final int WINDOW = 48;
-    private static final ModelConfig MODEL =
-            TinyModel.of(TinyModel.Variant.LLAMA, 3).config();
 
     @TempDir
     private Path directory;
@@ -50,33 +44,12 @@ class PostgresIT {
                 + "\"batch_size\":4,\"checkpoint_every\":7}}";
     }
 
-    private static JsonNode job(RunningServer server, String id) throws Exception {
-        return server.json(server.get(JOBS + "/" + id));
-    }
-
-    private static JsonNode ended(RunningServer server, String id) throws Exception {
-        while (job(server, id).path("finished_at").isNull()) {
-            Thread.sleep(20);
-        }
-        return job(server, id);
-    }
-
-    private static void awaitEvent(RunningServer server, String id, String part) throws Exception {
-        while (!server.get(JOBS + "/" + id + "/events?limit=1000").body().contains(part)) {
-            Thread.sleep(10);
-        }
-    }
-
     /** The steps that events tell of, in their order. */
-    private static List<Integer> steps(RunningServer server, String id) throws Exception {
-        List<Integer> steps = new ArrayList<>();
-        for (JsonNode event :
-                server.json(server.get(JOBS + "/" + id + "/events?limit=1000")).path("data")) {
-            if (event.path("message").asText().contains("training loss")) {
-                steps.add(0, event.path("data").path("step").asInt());
-            }
-        }
-        return steps;
+    private static List<Integer> steps(JobClient jobs, String id) throws Exception {
+        return jobs.events(id).stream()
+                .filter(event -> event.path("message").asText().contains("training loss"))
+                .map(event -> event.path("data").path("step").asInt())
+                .toList();
     }
 
     @Test
@@ -85,27 +58,23 @@ class PostgresIT {
         String second;
         try (RunningServer server = RunningServer.start(directory, WINDOW, 1)) {
             String file = server.upload("train.jsonl", TrainingFiles.chats(60));
-            JsonNode first = ended(
-                    server,
-                    server.json(server.post(JOBS, body(file))).path("id").asText());
-            undisturbed = server.adapter(first.path("fine_tuned_model").asText(), MODEL);
-            String id = server.json(server.post(JOBS, body(file))).path("id").asText();
-            awaitEvent(server, id, "Step 8/");
+            JobClient jobs = new JobClient(server);
+            undisturbed = jobs.adapter(jobs.ended(jobs.create(body(file))));
+            String id = jobs.create(body(file));
+            jobs.awaitMessage(id, "Step 8/");
             postgres.stop();
             assertAwayForAMoment(server, file);
             postgres.start();
-            JsonNode job = ended(server, id);
-            assertThat(job.path("status").asText()).isEqualTo("succeeded");
-            assertThat(server.adapter(job.path("fine_tuned_model").asText(), MODEL))
+            assertThat(jobs.adapter(jobs.ended(id)))
                     .usingRecursiveComparison()
                     .isEqualTo(undisturbed);
-            List<Integer> steps = steps(server, id);
+            List<Integer> steps = steps(jobs, id);
             assertThat(steps)
                     .as("an event for each step")
                     .hasSize(600)
                     .isSorted()
                     .doesNotHaveDuplicates();
-            second = server.json(server.post(JOBS, body(file))).path("id").asText();
+            second = jobs.create(body(file));
         }
         try (ServerProcess killed = ServerProcess.start(directory, WINDOW, 1)) {
             while (!killed.get(JOBS + "/" + second + "/checkpoints").contains("step_number")) {
@@ -115,11 +84,11 @@ class PostgresIT {
         }
         postgres.start();
         try (RunningServer server = RunningServer.start(directory, WINDOW, 1)) {
-            JsonNode job = ended(server, second);
-            assertThat(server.adapter(job.path("fine_tuned_model").asText(), MODEL))
+            JobClient jobs = new JobClient(server);
+            assertThat(jobs.adapter(jobs.ended(second)))
                     .usingRecursiveComparison()
                     .isEqualTo(undisturbed);
-            awaitEvent(server, second, "goes on after step");
+            jobs.awaitMessage(second, "goes on after step");
         }
     }
 

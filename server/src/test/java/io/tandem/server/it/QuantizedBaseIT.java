@@ -10,7 +10,6 @@ import io.tandem.server.api.JsonBody;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
@@ -29,10 +28,12 @@ class QuantizedBaseIT {
     private Path directory;
 
     private RunningServer server;
+    private JobClient jobs;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, WINDOW);
+        jobs = new JobClient(server);
     }
 
     @AfterEach
@@ -58,40 +59,17 @@ class QuantizedBaseIT {
         return on.json(create(on, settings)).path("id").asText();
     }
 
-    private static JsonNode ended(RunningServer on, String id) throws Exception {
-        JsonNode job = on.json(on.get(JOBS + "/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(50);
-            job = on.json(on.get(JOBS + "/" + id));
-        }
-        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return job;
-    }
-
-    /** The oldest first. */
-    private static List<JsonNode> events(RunningServer on, String id) throws Exception {
-        List<JsonNode> events = new ArrayList<>();
-        on.json(on.get(JOBS + "/" + id + "/events?limit=1000")).path("data").forEach(event -> events.add(0, event));
-        return events;
-    }
-
     private static List<Double> validLosses(RunningServer on, String id) throws Exception {
-        return events(on, id).stream()
-                .map(event -> event.path("data").path("full_valid_loss"))
-                .filter(JsonNode::isNumber)
-                .map(JsonNode::asDouble)
-                .toList();
+        return new JobClient(on)
+                .events(id).stream()
+                        .map(event -> event.path("data").path("full_valid_loss"))
+                        .filter(JsonNode::isNumber)
+                        .map(JsonNode::asDouble)
+                        .toList();
     }
 
     private Path base(JsonNode job) {
         return directory.resolve("data").resolve(job.path("fine_tuned_base").asText());
-    }
-
-    private void await(String id, String part) throws Exception {
-        while (events(server, id).stream()
-                .noneMatch(event -> event.path("message").asText().contains(part))) {
-            Thread.sleep(20);
-        }
     }
 
     /** A pause and a restart in the midst leave the same files, and beside the job requests get what they always get. */
@@ -100,22 +78,22 @@ class QuantizedBaseIT {
         String request = "{\"model\":\"tiny\",\"prompt\":\"what is\",\"max_tokens\":8,\"temperature\":0}";
         String before = text(server, request);
         String whole = id(server, SETTINGS);
-        await(whole, "Step 3/60");
+        jobs.awaitMessage(whole, "Step 3/60");
         assertThat(text(server, request)).isEqualTo(before);
-        JsonNode job = ended(server, whole);
+        JsonNode job = jobs.succeeded(whole);
         assertThat(job.path("fine_tuned_model").isNull()).isTrue();
         List<Double> losses = validLosses(server, whole);
         assertThat(losses.get(losses.size() - 1)).isLessThan(losses.get(0) / 2);
 
         String halved = id(server, SETTINGS);
-        await(halved, "Step 10/60");
+        jobs.awaitMessage(halved, "Step 10/60");
         server.json(server.post(JOBS + "/" + halved + "/pause", "{}"));
-        await(halved, "is paused after step");
+        jobs.awaitMessage(halved, "is paused after step");
         stop();
         start();
         server.json(server.post(JOBS + "/" + halved + "/resume", "{}"));
-        await(halved, "goes on after step");
-        JsonNode other = ended(server, halved);
+        jobs.awaitMessage(halved, "goes on after step");
+        JsonNode other = jobs.succeeded(halved);
         assertThat(Files.readAllBytes(base(other).resolve("model.safetensors")))
                 .isEqualTo(Files.readAllBytes(base(job).resolve("model.safetensors")));
         JsonNode checkpoints = server.json(server.get(JOBS + "/" + halved + "/checkpoints"));
@@ -134,7 +112,7 @@ class QuantizedBaseIT {
                     .isNotEmpty();
             // The first thing that a job tells is the loss of its base.
             String measuring = id(served, "\"n_epochs\":1,\"batch_size\":40");
-            ended(served, measuring);
+            new JobClient(served).succeeded(measuring);
             assertThat(validLosses(served, measuring).get(0))
                     .isCloseTo(losses.get(losses.size() - 1), Offset.offset(1e-5));
         }
@@ -150,7 +128,7 @@ class QuantizedBaseIT {
 
     @Test
     void itsFilesAreOfAFormatThatOthersRead() throws Exception {
-        Path base = base(ended(server, id(server, SETTINGS + ",\"target_modules\":[\"q_proj\"]")));
+        Path base = base(jobs.succeeded(id(server, SETTINGS + ",\"target_modules\":[\"q_proj\"]")));
         JsonNode config = JsonBody.MAPPER.readTree(base.resolve("config.json").toFile());
         JsonNode quantization = config.path("quantization_config");
         assertThat(quantization.path("quant_method").asText()).isEqualTo("compressed-tensors");

@@ -2,14 +2,10 @@ package io.tandem.server.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.tandem.kernels.adapter.Adapter;
 import io.tandem.kernels.adapter.Change;
-import io.tandem.kernels.model.ModelConfig;
-import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -23,18 +19,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(120)
 class RankGrowthIT {
     private static final String JOBS = "/v1/fine_tuning/jobs";
-    private static final ModelConfig MODEL =
-            TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3).config();
     private static final int MODULES = 14;
 
     @TempDir
     private static Path directory;
 
     private static RunningServer server;
+    private static JobClient jobs;
 
     @BeforeAll
     static void start() throws Exception {
         server = RunningServer.start(directory);
+        jobs = new JobClient(server);
     }
 
     @AfterAll
@@ -50,23 +46,10 @@ class RankGrowthIT {
                         + hyperparameters + "}}");
     }
 
-    private static JsonNode ended(String id) throws Exception {
-        while (true) {
-            JsonNode job = server.json(server.get(JOBS + "/" + id));
-            if (!job.path("finished_at").isNull()) {
-                assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-                return job;
-            }
-            Thread.sleep(50);
-        }
-    }
-
     private static List<String> growths(String id) throws Exception {
-        List<String> messages = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> messages.add(0, event.path("message").asText()));
-        return messages.stream().filter(message -> message.contains(" grew. ")).toList();
+        return jobs.messages(id).stream()
+                .filter(message -> message.contains(" grew. "))
+                .toList();
     }
 
     /** The events tell who grew and what came of it, and the adapter has those ranks. */
@@ -80,7 +63,7 @@ class RankGrowthIT {
         String hyperparameters = "\"n_epochs\":4,\"batch_size\":4,\"rank\":4,\"peft\":\"" + peft + "\""
                 + (settings.isEmpty() ? "" : ",") + settings;
         String id = server.json(create(hyperparameters)).path("id").asText();
-        Adapter adapter = server.adapter(ended(id).path("fine_tuned_model").asText(), MODEL);
+        Adapter adapter = jobs.adapter(jobs.succeeded(id));
         int total = adapter.modules().values().stream().mapToInt(Change::rank).sum();
         assertThat(total).isBetween(4 * MODULES - 1, 4 * MODULES);
         assertThat(adapter.modules().values()).extracting(Change::rank).allMatch(rank -> rank <= 8);
@@ -93,7 +76,8 @@ class RankGrowthIT {
         assertThat(growths.get(growths.size() - 1)).contains(largest + " with " + adapter.maxRank());
         String answer = server.post(
                         "/v1/completions",
-                        "{\"model\":\"" + ended(id).path("fine_tuned_model").asText()
+                        "{\"model\":\""
+                                + jobs.succeeded(id).path("fine_tuned_model").asText()
                                 + "\",\"prompt\":\"a\",\"max_tokens\":4}")
                 .body();
         assertThat(answer).contains("text_completion");

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tandem.kernels.adapter.Adapter;
-import io.tandem.kernels.testing.TinyModel;
 import io.tandem.server.api.JsonBody;
 import io.tandem.server.storage.StoredData;
 import java.net.http.HttpResponse;
@@ -29,7 +28,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Searches end to end. The model runs in float32 and windows have one size. */
 @Timeout(180)
 class SearchIT {
-    private static final TinyModel MODEL = TinyModel.withTokenizer(TinyModel.Variant.LLAMA, 3);
     private static final String JOBS = "/v1/fine_tuning/jobs";
     private static final String SEARCH = "{\"trials\":6,\"space\":{\"peft\":[\"lora\",\"ia3\"],\"rank\":[2,4],"
             + "\"target_modules\":[\"all-linear\",[\"q_proj\",\"v_proj\"]],\"learning_rate\":{\"min\":0.001,\"max\":0.02}},"
@@ -39,10 +37,12 @@ class SearchIT {
     private Path directory;
 
     private RunningServer server;
+    private JobClient jobs;
 
     @BeforeEach
     void start() throws Exception {
         server = RunningServer.start(directory, 48);
+        jobs = new JobClient(server);
     }
 
     @AfterEach
@@ -55,78 +55,35 @@ class SearchIT {
                 + "\",\"method\":{\"type\":\"search\",\"search\":" + search + "}}";
     }
 
-    private String create(String file, String search) throws Exception {
-        HttpResponse<String> answer = server.post(JOBS, body(file, search));
-        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
-        return JsonBody.MAPPER.readTree(answer.body()).path("id").asText();
-    }
-
-    private JsonNode job(String id) throws Exception {
-        return server.json(server.get(JOBS + "/" + id));
-    }
-
-    private JsonNode ended(String id) throws Exception {
-        while (job(id).path("finished_at").isNull()) {
-            Thread.sleep(50);
-        }
-        return job(id);
-    }
-
-    private List<String> messages(String id) throws Exception {
-        List<String> messages = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> messages.add(0, event.path("message").asText()));
-        return messages;
-    }
-
-    private void awaitMessage(String id, String part) throws Exception {
-        while (messages(id).stream().noneMatch(message -> message.contains(part))) {
-            Thread.sleep(10);
-        }
-    }
-
-    private String result(JsonNode job, int index) throws Exception {
-        String file = job.path("result_files").path(index).asText();
-        HttpResponse<String> content = server.get("/v1/files/" + file + "/content");
-        assertThat(content.statusCode()).isEqualTo(200);
-        return content.body();
-    }
-
-    private Adapter adapter(JsonNode job) throws Exception {
-        assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("succeeded");
-        return server.adapter(job.path("fine_tuned_model").asText(), MODEL.config());
-    }
-
     @Test
     void pausesAndRestartsLeaveNoTrace() throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
-        JsonNode alone = ended(create(file, SEARCH));
-        Adapter best = adapter(alone);
+        JsonNode alone = jobs.ended(jobs.create(body(file, SEARCH)));
+        Adapter best = jobs.adapter(alone);
         halves(alone.path("search"));
         reports(alone);
 
-        String id = create(file, SEARCH);
-        awaitMessage(id, "Trial 2/6");
+        String id = jobs.create(body(file, SEARCH));
+        jobs.awaitMessage(id, "Trial 2/6");
         // It trains, or is between two trials.
         assertThat(server.post(JOBS + "/" + id + "/pause", "{}").statusCode()).isEqualTo(200);
         stop();
         start();
-        assertThat(job(id).path("status").asText()).isEqualTo("paused");
+        assertThat(jobs.job(id).path("status").asText()).isEqualTo("paused");
         assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode()).isEqualTo(200);
-        awaitMessage(id, "Trial 3/6");
+        jobs.awaitMessage(id, "Trial 3/6");
         stop();
         loseWhatACrashLoses(directory.resolve("data"), id);
         start();
-        while (job(id).path("search").path("trials").size() < 6) {
+        while (jobs.job(id).path("search").path("trials").size() < 6) {
             Thread.sleep(10);
         }
         stop();
         start();
-        JsonNode restarted = ended(id);
+        JsonNode restarted = jobs.ended(id);
         assertThat(restarted.path("search")).isEqualTo(alone.path("search"));
         assertThat(restarted.path("trained_tokens")).isEqualTo(alone.path("trained_tokens"));
-        assertThat(adapter(restarted)).usingRecursiveComparison().isEqualTo(best);
+        assertThat(jobs.adapter(restarted)).usingRecursiveComparison().isEqualTo(best);
         try (Stream<Path> left = Files.walk(directory.resolve("data/jobs"))) {
             assertThat(left.map(path -> path.getFileName().toString())).noneMatch(name -> name.startsWith("trial"));
         }
@@ -183,7 +140,7 @@ class SearchIT {
         assertThat(job.path("method").path("search").path("trials").asInt()).isEqualTo(6);
         JsonNode search = job.path("search");
         JsonNode best = search.path("trials").path(search.path("best_trial").asInt() - 1);
-        List<String> rows = result(job, 0).lines().toList();
+        List<String> rows = jobs.content(job.at("/result_files/0")).lines().toList();
         assertThat(rows).hasSize(7);
         assertThat(rows.get(0))
                 .isEqualTo("trial,peft,rank,target_modules,layers,learns,learning_rate,trained_parameters,epochs,steps,"
@@ -196,8 +153,11 @@ class SearchIT {
             assertThat(rows.get(trial.path("trial").asInt())).endsWith(end);
         }
         assertThat(best.path("pareto").asBoolean()).isTrue();
-        assertThat(result(job, 1)).startsWith("<svg").contains("trial 6: peft=").endsWith("</svg>\n");
-        assertThat(messages(job.path("id").asText()))
+        assertThat(jobs.content(job.at("/result_files/1")))
+                .startsWith("<svg")
+                .contains("trial 6: peft=")
+                .endsWith("</svg>\n");
+        assertThat(jobs.messages(job.path("id").asText()))
                 .filteredOn(message -> message.contains(": validation loss="))
                 .hasSize(6 + 3 + 1)
                 .allMatch(message -> message.matches(
@@ -212,8 +172,8 @@ class SearchIT {
         String search = "{\"trials\":8,\"space\":{\"peft\":[\"lora\",\"increlora\"],\"layers\":[[0],[1]],"
                 + "\"learns\":[\"all\",{\"type\":\"pdp\",\"sparsity\":0.5}]},"
                 + "\"hyperparameters\":{\"n_epochs\":4,\"batch_size\":4,\"rank\":4}}";
-        JsonNode job = ended(create(file, search));
-        Adapter best = adapter(job);
+        JsonNode job = jobs.ended(jobs.create(body(file, search)));
+        Adapter best = jobs.adapter(job);
         List<JsonNode> trials = new ArrayList<>();
         job.at("/search/trials").forEach(trials::add);
         assertThat(trials)
@@ -244,21 +204,19 @@ class SearchIT {
     @Test
     void preferencesAreSearched() throws Exception {
         String file = server.upload("pairs.jsonl", TrainingFiles.preferences(20));
-        JsonNode job = ended(
-                create(
-                        file,
-                        "{\"trials\":2,\"objective\":\"dpo\",\"space\":{\"rank\":[1,2,4]},"
-                                + "\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":4,\"beta\":0.2,\"learning_rate\":0.01}}"));
-        adapter(job);
+        JsonNode job = jobs.ended(
+                jobs.create(
+                        body(
+                                file,
+                                "{\"trials\":2,\"objective\":\"dpo\",\"space\":{\"rank\":[1,2,4]},"
+                                        + "\"hyperparameters\":{\"n_epochs\":2,\"batch_size\":4,\"beta\":0.2,\"learning_rate\":0.01}}")));
+        jobs.adapter(job);
         assertThat(job.at("/method/search/objective").asText()).isEqualTo("dpo");
         // Without a change it is the logarithm of two.
         assertThat(job.at("/search/trials").findValues("validation_loss"))
                 .isNotEmpty()
                 .allMatch(loss -> loss.asDouble() < Math.log(2));
-        HttpResponse<String> chats = server.post(JOBS, body(file, "{\"trials\":2}"));
-        assertThat(chats.statusCode()).isEqualTo(200);
-        JsonNode refused =
-                ended(JsonBody.MAPPER.readTree(chats.body()).path("id").asText());
+        JsonNode refused = jobs.ended(jobs.create(body(file, "{\"trials\":2}")));
         assertThat(refused.at("/error/message").asText()).contains("preference pairs");
     }
 
@@ -279,10 +237,10 @@ class SearchIT {
     @Test
     void cancellingAndDeletingEndIt() throws Exception {
         String file = server.upload("train.jsonl", TrainingFiles.chats(40));
-        String id = create(file, SEARCH);
-        awaitMessage(id, "Trial 2/6");
+        String id = jobs.create(body(file, SEARCH));
+        jobs.awaitMessage(id, "Trial 2/6");
         server.post(JOBS + "/" + id + "/cancel", "{}");
-        assertThat(ended(id).path("status").asText()).isEqualTo("cancelled");
+        assertThat(jobs.ended(id).path("status").asText()).isEqualTo("cancelled");
         assertThat(server.delete(JOBS + "/" + id).statusCode()).isEqualTo(200);
     }
 

@@ -69,7 +69,7 @@ class SeparationIT {
                     assertThat(adapters.text(model)).isEqualTo(alone.get(model));
                 }
             }
-            JsonNode ended = ended(job);
+            JsonNode ended = new JobClient(server).ended(job);
             assertThat(ended.path("status").asText()).as(ended.toString()).isEqualTo("succeeded");
         } finally {
             done.set(true);
@@ -102,18 +102,9 @@ class SeparationIT {
                 .asText();
     }
 
-    private JsonNode ended(String id) throws Exception {
-        JsonNode job = server.json(server.get(JOBS + "/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(50);
-            job = server.json(server.get(JOBS + "/" + id));
-        }
-        return job;
-    }
-
     @Test
     void aJobOnTopOfAnOverflowSaysThatItIsToBlame() throws Exception {
-        JsonNode job = ended(train(",\"under\":[\"evil\"]"));
+        JsonNode job = new JobClient(server).ended(train(",\"under\":[\"evil\"]"));
         assertThat(job.path("status").asText()).isEqualTo("failed");
         assertThat(job.path("error").path("message").asText())
                 .contains("evil@")

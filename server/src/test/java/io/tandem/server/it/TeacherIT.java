@@ -7,7 +7,6 @@ import io.tandem.kernels.testing.TinyModel;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -38,27 +37,12 @@ class TeacherIT {
                         + "\"batch_size\":4,\"learning_rate\":0.01,\"learns\":{\"type\":\"teacher\"}}}");
     }
 
-    private static List<Double> losses(RunningServer server, String id) throws Exception {
-        List<Double> losses = new ArrayList<>();
-        server.json(server.get(JOBS + "/" + id + "/events?limit=1000"))
-                .path("data")
-                .forEach(event -> {
-                    if (event.path("data").has("train_loss")) {
-                        losses.add(0, event.path("data").path("train_loss").asDouble());
-                    }
-                });
-        return losses;
-    }
-
-    private static JsonNode job(RunningServer server, String id) throws Exception {
-        return server.json(server.get(JOBS + "/" + id));
-    }
-
-    private static JsonNode ended(RunningServer server, String id) throws Exception {
-        while (job(server, id).path("finished_at").isNull()) {
-            Thread.sleep(50);
-        }
-        return job(server, id);
+    private static List<Double> losses(JobClient jobs, String id) throws Exception {
+        return jobs.events(id).stream()
+                .map(event -> event.path("data").path("train_loss"))
+                .filter(JsonNode::isNumber)
+                .map(JsonNode::asDouble)
+                .toList();
     }
 
     /** The loss is the distance to what the teacher expects; a pause and a restart in the middle leave no trace. */
@@ -69,14 +53,15 @@ class TeacherIT {
         Path data = Files.createDirectory(directory.resolve("server"));
         RunningServer server = RunningServer.withTeacher(data, teacher);
         try {
+            JobClient jobs = new JobClient(server);
             String file = server.upload("train.jsonl", TrainingFiles.chats(40));
             String first = server.json(create(server, file)).path("id").asText();
-            assertThat(ended(server, first).path("status").asText()).isEqualTo("succeeded");
-            alone = losses(server, first);
+            jobs.succeeded(first);
+            alone = losses(jobs, first);
             assertThat(alone).hasSize(50);
             assertThat(alone.get(49)).as("of %s", alone).isLessThan(0.6 * alone.get(0));
             id = server.json(create(server, file)).path("id").asText();
-            while (losses(server, id).size() < 10) {
+            while (losses(jobs, id).size() < 10) {
                 Thread.sleep(20);
             }
             server.post(JOBS + "/" + id + "/pause", "{}");
@@ -87,8 +72,9 @@ class TeacherIT {
         try {
             assertThat(server.post(JOBS + "/" + id + "/resume", "{}").statusCode())
                     .isEqualTo(200);
-            assertThat(ended(server, id).path("status").asText()).isEqualTo("succeeded");
-            assertThat(losses(server, id)).isEqualTo(alone);
+            JobClient jobs = new JobClient(server);
+            jobs.succeeded(id);
+            assertThat(losses(jobs, id)).isEqualTo(alone);
         } finally {
             server.close();
         }

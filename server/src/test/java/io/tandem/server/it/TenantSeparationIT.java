@@ -118,12 +118,7 @@ class TenantSeparationIT {
                 + "\"hyperparameters\":{\"n_epochs\":1,\"batch_size\":4,\"rank\":2}}";
         String id =
                 owner.json(owner.post("/v1/fine_tuning/jobs", body)).path("id").asText();
-        JsonNode job = owner.json(owner.get("/v1/fine_tuning/jobs/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(20);
-            job = owner.json(owner.get("/v1/fine_tuning/jobs/" + id));
-        }
-        assertThat(job.path("status").asText()).isEqualTo("succeeded");
+        JsonNode job = new JobClient(owner).succeeded(id);
         model = job.path("fine_tuned_model").asText();
         ABSENT.put(model, model.replace("hidden", "absent"));
         ABSENT.put(job.path("result_files").path(0).asText(), "file-000000000000000000000000");

@@ -34,11 +34,7 @@ class UpgradeIT {
             BatchRequests batches = new BatchRequests(server);
             JsonNode batch = batches.awaitEnd(BEGUN);
             assertThat(ids(batches, batch, "output_file_id", "error_file_id")).hasSize(200);
-            while (server.json(server.get(JOBS + PAUSED)).path("finished_at").isNull()) {
-                Thread.sleep(20);
-            }
-            assertThat(server.json(server.get(JOBS + PAUSED)).path("status").asText())
-                    .isEqualTo("succeeded");
+            new JobClient(server).succeeded(PAUSED);
             assertThat(server.get(JOBS + PAUSED + "/events?limit=1000").body()).contains("goes on after step 24");
         }
         assertThat(data.resolve("uploads")).as("earlier servers refuse this").isRegularFile();

@@ -141,11 +141,7 @@ class VirtualTokensIT {
                 .at("/training/trained_tokens")
                 .asInt();
         String id = server.json(job(JOBS, hyperparameters, lines)).path("id").asText();
-        JsonNode job = server.json(server.get(JOBS + "/" + id));
-        while (job.path("finished_at").isNull()) {
-            Thread.sleep(50);
-            job = server.json(server.get(JOBS + "/" + id));
-        }
+        JsonNode job = new JobClient(server).ended(id);
         assertThat(job.path("trained_tokens").asInt()).as(job.toString()).isEqualTo(said);
         return said;
     }

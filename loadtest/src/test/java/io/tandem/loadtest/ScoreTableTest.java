@@ -1,4 +1,4 @@
-package io.tandem.loadtest.expert;
+package io.tandem.loadtest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.tandem.loadtest.expert;
+package io.tandem.loadtest;
 
 import java.io.PrintStream;
 import java.util.DoubleSummaryStatistics;
@@ -7,19 +7,25 @@ import java.util.Locale;
 import java.util.Map;
 
 /** Shares in percent by row and column: the mean of all that were added to a cell, with the lowest and the highest. */
-final class ScoreTable {
+public final class ScoreTable {
     private static final double PERCENT = 100;
 
     private final Map<String, Map<String, DoubleSummaryStatistics>> rows = new LinkedHashMap<>();
 
-    void add(String row, String column, double share) {
+    public void add(String row, String column, double share) {
         rows.computeIfAbsent(row, key -> new LinkedHashMap<>())
                 .computeIfAbsent(column, key -> new DoubleSummaryStatistics())
                 .accept(PERCENT * share);
     }
 
+    /** The mean of percentages, with the lowest and the highest. */
+    public static String cell(DoubleSummaryStatistics percent) {
+        return String.format(
+                Locale.ROOT, "%.0f %% (%.0f–%.0f)", percent.getAverage(), percent.getMin(), percent.getMax());
+    }
+
     /** Prints it in Markdown; the columns are those of the first row. */
-    void print(PrintStream out, String corner) {
+    public void print(PrintStream out, String corner) {
         if (rows.isEmpty()) {
             return;
         }
@@ -30,9 +36,9 @@ final class ScoreTable {
         rows.forEach((row, cells) -> {
             StringBuilder line = new StringBuilder("| " + row + " |");
             for (String column : first.keySet()) {
-                DoubleSummaryStatistics cell = cells.getOrDefault(column, new DoubleSummaryStatistics());
-                line.append(String.format(
-                        Locale.ROOT, " %.0f %% (%.0f–%.0f) |", cell.getAverage(), cell.getMin(), cell.getMax()));
+                line.append(" ")
+                        .append(cell(cells.getOrDefault(column, new DoubleSummaryStatistics())))
+                        .append(" |");
             }
             out.println(line);
         });

@@ -1,10 +1,9 @@
-package io.tandem.loadtest.expert;
+package io.tandem.loadtest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.net.httpserver.HttpServer;
-import io.tandem.loadtest.ApiClient;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -56,6 +55,18 @@ class MergeWayTest {
         assertThat(swap.has("layer_swap")).isFalse();
         assertThat(requests.get(requests.size() - 1).at("/layer_swap/bottom").asInt())
                 .isEqualTo(2);
+    }
+
+    @Test
+    void aSearchIsOfTheSameMerge() throws Exception {
+        ApiClient client =
+                new ApiClient("http://127.0.0.1:" + server.getAddress().getPort());
+        MergeWay searched = MergeWay.pruned("TIES", "ties", 0.3).searched("file-1", 7);
+        assertThat(searched.label()).isEqualTo("searched TIES");
+        searched.merge(client, "new", List.of("a", "b"));
+        assertThat(requests.get(0).toString())
+                .isEqualTo("{\"density\":0.3,\"validation_file\":\"file-1\",\"evaluations\":7,\"name\":\"new\","
+                        + "\"merge_strategy\":\"ties\",\"ids\":[\"a\",\"b\"],\"weights\":[1.0,1.0]}");
     }
 
     @Test
