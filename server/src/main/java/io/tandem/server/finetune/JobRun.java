@@ -313,8 +313,8 @@ final class JobRun extends JobStay {
             String name = results.succeed(job, outcome, work.under());
             keepTable();
             String early = outcome.stoppedEarly() ? "; it ended early because the validation loss fell no more" : "";
-            return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step() + early
-                    + ".";
+            return "The job has succeeded; the new model is '" + name + "', as it was after step " + outcome.step()
+                    + early + ".";
         });
     }
 

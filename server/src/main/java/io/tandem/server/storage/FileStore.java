@@ -217,7 +217,8 @@ public final class FileStore {
 
     /** False if there is no such file. */
     public boolean delete(String id) throws IOException {
-        // Not what is in the making: that has blobs, and no document yet. Of two who delete a file at once, one finds it.
+        // Not what is in the making: that has blobs, and no document yet. Of two who delete a file at once, one finds
+        // it.
         return isId(id)
                 && storage.documents().ids(COLLECTION, document(id)).contains(document(id))
                 && storage.delete(List.of(place(id)), List.of(new Change.Delete(COLLECTION, document(id))));

@@ -65,9 +65,7 @@ class PostgresIT {
             postgres.stop();
             assertAwayForAMoment(server, file);
             postgres.start();
-            assertThat(jobs.adapter(jobs.ended(id)))
-                    .usingRecursiveComparison()
-                    .isEqualTo(undisturbed);
+            assertThat(jobs.adapter(jobs.ended(id))).usingRecursiveComparison().isEqualTo(undisturbed);
             List<Integer> steps = steps(jobs, id);
             assertThat(steps)
                     .as("an event for each step")
